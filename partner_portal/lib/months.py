@@ -1,0 +1,41 @@
+"""Calendar months on business days: pure functions over dates."""
+
+import calendar
+from datetime import date
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month that many calendar months later (or earlier, when negative).
+
+    A day that the target month does not have becomes its last day: 29 Feb + 12 months = 28 Feb.
+    """
+    index = day.year * 12 + day.month - 1 + months
+    year, month = index // 12, index % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def month_start(day: date) -> date:
+    """The first day of the month of `day`."""
+    return day.replace(day=1)
+
+
+def month_end(day: date) -> date:
+    """The last day of the month of `day`."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def months_between(first: date, last: date) -> tuple[date, ...]:
+    """The first days of all months from the month of `first` to the month of `last`, both included."""
+    count = (last.year - first.year) * 12 + last.month - first.month + 1
+    start = month_start(first)
+    return tuple(add_months(start, step) for step in range(count))
+
+
+def quarter_of(day: date) -> str:
+    """The calendar quarter of `day` as statements write it: `2026-Q3`."""
+    return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def quarter_end(day: date) -> date:
+    """The last day of the calendar quarter of `day`."""
+    return month_end(date(day.year, (day.month + 2) // 3 * 3, 1))

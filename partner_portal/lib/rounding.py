@@ -1,0 +1,31 @@
+"""Exact numbers to decimals: the three ways in which a value may be rounded, each named."""
+
+from decimal import Context, Decimal
+from fractions import Fraction
+
+# Wide enough that shifting the decimal point of an already rounded whole number never rounds a second time.
+_WIDE = Context(prec=400)
+_DIGITS = Context(prec=50)
+
+
+def half_even(value: Fraction | Decimal, places: int) -> Decimal:
+    """`value` with that many decimals, ties to the even digit (points, and everything that is displayed)."""
+    numerator, denominator = value.as_integer_ratio()
+    whole, rest = divmod(numerator * 10**places, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and whole % 2):
+        whole += 1
+    return Decimal(whole).scaleb(-places, _WIDE)
+
+
+def half_up(value: Fraction | Decimal, places: int) -> Decimal:
+    """`value` with that many decimals, ties away from zero, below zero too (commission, `docs/points.md` 8, 12)."""
+    numerator, denominator = value.as_integer_ratio()
+    whole, rest = divmod(abs(numerator) * 10**places, denominator)
+    if 2 * rest >= denominator:
+        whole += 1
+    return Decimal(-whole if numerator < 0 else whole).scaleb(-places, _WIDE)
+
+
+def as_decimal(value: Fraction) -> Decimal:
+    """`value` to 50 significant digits: for comparing with thresholds and handing on, before any display rounding."""
+    return _DIGITS.divide(Decimal(value.numerator), Decimal(value.denominator))
