@@ -1,0 +1,413 @@
+"""The facts of one client to the entries that should exist: what was earned, what was lost, when and why.
+
+Pure and total: odd input (a downgrade of a line never sold, a cancellation before the sale, overlapping services)
+never raises; only a currency without a fixed amount does. The future is computed by asking for a later day. Rules:
+`docs/points.md` 3 and 12. Nothing here reads a clock.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from heapq import heappop, heappush
+from typing import Any
+
+from ledger.records import (
+    GAINS,
+    LOSSES,
+    SALES,
+    SOLD_TRACKS,
+    TRACKS,
+    CancellationFact,
+    ClientFacts,
+    DealFact,
+    DealLife,
+    Entry,
+    Lot,
+    ManagedState,
+    ServiceFact,
+)
+from partner_portal.lib.rounding import half_even
+from program.rulebook import Rulebook, managed_points, posted, sold_points
+
+__all__ = [
+    "GAINS",
+    "LOSSES",
+    "SALES",
+    "SOLD_TRACKS",
+    "TRACKS",
+    "CancellationFact",
+    "ClientFacts",
+    "DealFact",
+    "DealLife",
+    "Entry",
+    "Lot",
+    "ManagedState",
+    "ServiceFact",
+    "deal_lives",
+    "entries",
+    "lines_in_force",
+    "lots",
+    "managed",
+]
+
+SHARE_PLACES = 6
+_ZERO = Decimal(0)
+_WHOLE = Fraction(1)
+
+
+def entries(facts: ClientFacts, rulebook: Rulebook, until: date) -> tuple[Entry, ...]:
+    """All entries that should exist up to the day, included, in the order in which they happen.
+
+    Within a day: expiries, cancellations, downgrades by deal id, earned lots by deal id, then the managed change;
+    losses of one event by the lot's deal id. Entries up to an earlier day are always a beginning of those up to a later.
+
+    Raises:
+        UnknownCurrencyError: a won deal or a service is in a currency without a fixed amount on its day.
+    """
+    walk = _SoldWalk(facts, rulebook, until)
+    found = walk.entries
+    managed = _managed_entries(facts, rulebook, until)
+    if managed:
+        found = sorted(found + managed, key=lambda entry: entry.on)  # stable: sold before managed within a day
+    return tuple(found)
+
+
+def lots(facts: ClientFacts, rulebook: Rulebook, on: date) -> tuple[Lot, ...]:
+    """All lots earned up to the day, by day and deal id, as they stand at its end. Raises UnknownCurrencyError."""
+    walk = _SoldWalk(facts, rulebook, on)
+    losses: dict[str, list[Entry]] = {}
+    for entry in walk.entries:
+        if entry.cause != "earned" and entry.deal_id is not None:
+            losses.setdefault(entry.deal_id, []).append(entry)
+    return tuple(lot.standing(tuple(losses.get(lot.deal.deal_id, ()))) for lot in walk.lots)
+
+
+def deal_lives(facts: ClientFacts, rulebook: Rulebook, until: date) -> tuple[DealLife, ...]:
+    """All won sales closed up to the day, of any origin, with what happened to them up to that day."""
+    walk = _SoldWalk(facts, rulebook, until)
+    return tuple(DealLife(sale.deal, sale.closed_on, tuple(sale.cuts), sale.cancelled_on) for sale in walk.sales)
+
+
+def lines_in_force(facts: ClientFacts, on: date) -> frozenset[str]:
+    """The product lines sold by a won deal up to the day and not cancelled since, at its end."""
+    sold: dict[str, date] = {}
+    for deal in facts.deals:
+        if deal.stage == "won" and deal.kind in SALES and deal.closed_on is not None and deal.closed_on <= on:
+            sold[deal.product_line] = max(sold.get(deal.product_line, deal.closed_on), deal.closed_on)
+    return frozenset(
+        line
+        for line, last_sale in sold.items()
+        if not any(
+            cancellation.product_line in ("", line) and last_sale < cancellation.cancelled_on <= on
+            for cancellation in facts.cancellations
+        )
+    )
+
+
+def managed(facts: ClientFacts, rulebook: Rulebook, on: date) -> ManagedState:
+    """The managed state at the end of the day. Raises UnknownCurrencyError."""
+    points = _ZERO
+    mrr = Fraction(0)
+    services = []
+    for span in _spans(facts, rulebook, on):
+        if span.end is None or on < span.end:
+            points += span.points
+            mrr += rulebook.points_dollars(span.service.mrr, span.service.currency, span.start) / span.partners
+            services.append(span.service)
+    return ManagedState(points, mrr, tuple(services))
+
+
+# Sold tracks
+
+
+@dataclass(slots=True)
+class _Sale:
+    """A won sale on its way; `left` is the exact part of it that downgrades have left."""
+
+    deal: DealFact
+    closed_on: date
+    left: Fraction = _WHOLE
+    cuts: list[tuple[date, Fraction]] = field(default_factory=list)
+    cancelled_on: date | None = None
+
+
+@dataclass(slots=True)
+class _RunningLot:
+    deal: DealFact
+    earning: Entry
+    remaining: Decimal
+    kept: Decimal
+    active: bool = True
+    cancelled_on: date | None = None
+
+    def lose(self, points: Decimal, on: date, cause: str, **why: Any) -> Entry:
+        """Take the points and say so. Only downgrades and cancellations reduce what is kept."""
+        before = self.remaining
+        self.remaining -= points
+        if cause != "expired":
+            self.kept -= points
+        earning = self.earning
+        return Entry(
+            earning.track,
+            -points,
+            on,
+            cause,
+            earning.deal_id,
+            before=before,
+            lot_points=earning.points,
+            earned_on=earning.on,
+            **why,
+        )
+
+    def standing(self, losses: tuple[Entry, ...]) -> Lot:
+        if self.cancelled_on is not None:
+            state = "lost"
+        elif not self.active:
+            state = "lost" if self.earning.points and not self.kept else "expired"
+        elif self.remaining == self.earning.points:
+            state = "active"
+        else:
+            state = "partly_lost" if self.remaining else "lost"
+        return Lot(self.deal, self.earning, self.remaining, self.kept, self.cancelled_on, state, losses)
+
+
+@dataclass(slots=True)
+class _Line:
+    """A product line since it was sold; not sold while `sold_on` is None."""
+
+    sold_on: date | None = None
+    size: Fraction = Fraction(0)
+    sales: list[_Sale] = field(default_factory=list)
+    lots: list[_RunningLot] = field(default_factory=list)
+
+
+_CANCELLATION, _DOWNGRADE, _SALE = range(3)
+
+
+class _SoldWalk:
+    """The sold tracks of one client, walked through once in the order in which things count."""
+
+    def __init__(self, facts: ClientFacts, rulebook: Rulebook, until: date) -> None:
+        self.entries: list[Entry] = []
+        self.lots: list[_RunningLot] = []
+        self.sales: list[_Sale] = []
+        self._country = facts.country
+        self._rulebook = rulebook
+        self._lines: dict[str, _Line] = {}
+        self._expiries: list[tuple[date, str, int]] = []  # the number of the lot breaks ties and finds it
+        for on, what, name, deal in sorted(_events(facts, until), key=lambda event: event[:3]):
+            self._expire(on)
+            if deal is None:
+                self._cancel(on, name)
+            elif what == _DOWNGRADE:
+                self._downgrade(on, deal)
+            else:
+                self._sell(on, deal)
+        self._expire(until)
+
+    def _expire(self, until: date) -> None:
+        while self._expiries and self._expiries[0][0] <= until:
+            on, _, number = heappop(self._expiries)
+            lot = self.lots[number]
+            if lot.active:
+                lot.active = False
+                if lot.remaining:
+                    self.entries.append(lot.lose(lot.remaining, on, "expired"))
+
+    def _cancel(self, on: date, name: str) -> None:
+        lines = self._lines.values() if name == "" else [self._lines[name]] if name in self._lines else []
+        lost = []
+        for line in lines:
+            for sale in line.sales:
+                sale.left = Fraction(0)
+                sale.cuts.append((on, sale.left))
+                sale.cancelled_on = on
+            lost += [lot for lot in line.lots if lot.active]
+            line.sold_on, line.size, line.sales, line.lots = None, Fraction(0), [], []
+        for lot in sorted(lost, key=lambda lot: lot.deal.deal_id):
+            lot.active = False
+            lot.cancelled_on = on
+            if lot.remaining:
+                self.entries.append(lot.lose(lot.remaining, on, "churned", cancelled_line=name))
+
+    def _downgrade(self, on: date, deal: DealFact) -> None:
+        line = self._lines.get(deal.product_line)
+        if line is None or line.sold_on is None:
+            return
+        per_unit = self._rulebook.per_unit(deal.currency, on)
+        unit = Fraction(deal.mrr) / Fraction(per_unit)
+        share = min(_WHOLE, unit / line.size) if line.size > 0 else _WHOLE
+        line.size -= unit
+        for sale in line.sales:
+            sale.left *= 1 - share
+            sale.cuts.append((on, sale.left))
+        line.lots = [lot for lot in line.lots if lot.active]
+        shown = half_even(share, SHARE_PLACES)
+        for lot in sorted(line.lots, key=lambda lot: lot.deal.deal_id):
+            points = posted(Fraction(lot.remaining) * share)
+            if points:
+                self.entries.append(
+                    lot.lose(
+                        points,
+                        on,
+                        "downgraded",
+                        by_deal_id=deal.deal_id,
+                        amount=deal.mrr,
+                        currency=deal.currency,
+                        per_unit=per_unit,
+                        share=shown,
+                    )
+                )
+
+    def _sell(self, on: date, deal: DealFact) -> None:
+        rulebook = self._rulebook
+        line = self._lines.setdefault(deal.product_line, _Line())
+        if line.sold_on is None:
+            line.sold_on = on
+        per_unit = rulebook.per_unit(deal.currency, on)
+        unit = Fraction(deal.mrr) / Fraction(per_unit)
+        line.size += unit
+        sale = _Sale(deal, on)
+        line.sales.append(sale)
+        self.sales.append(sale)
+        if deal.origin not in SOLD_TRACKS:
+            return
+        rate = rulebook.rate(deal.origin, line.sold_on)
+        factor = rulebook.factor(self._country, on)
+        points = posted(sold_points(unit, rate, factor))
+        earning = Entry(
+            deal.origin,
+            points,
+            on,
+            "earned",
+            deal.deal_id,
+            expires_on=rulebook.expires_on(on),
+            amount=deal.mrr,
+            currency=deal.currency,
+            per_unit=per_unit,
+            rate=rate,
+            factor=factor,
+            line_sold_on=line.sold_on,
+        )
+        if points:
+            self.entries.append(earning)
+        lot = _RunningLot(deal, earning, points, points)
+        line.lots.append(lot)
+        heappush(self._expiries, (rulebook.expires_on(on), deal.deal_id, len(self.lots)))
+        self.lots.append(lot)
+
+
+type _Event = tuple[date, int, str, DealFact | None]
+
+
+def _events(facts: ClientFacts, until: date) -> Iterator[_Event]:
+    """What happens up to the day, as (day, order within the day, deal id or cancelled line, deal); expiries apart."""
+    for cancellation in facts.cancellations:
+        if cancellation.cancelled_on <= until:
+            yield cancellation.cancelled_on, _CANCELLATION, cancellation.product_line, None
+    for deal in facts.deals:
+        if deal.stage == "won" and deal.closed_on is not None and deal.closed_on <= until:
+            if deal.kind in SALES:
+                yield deal.closed_on, _SALE, deal.deal_id, deal
+            elif deal.kind == "downgrade":
+                yield deal.closed_on, _DOWNGRADE, deal.deal_id, deal
+
+
+# Managed track
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A service for the days on which it really counts: a cancellation of the whole client ends it early."""
+
+    service: ServiceFact
+    start: date
+    end: date | None
+    per_unit: Decimal
+    factor: Decimal
+    partners: int
+    points: Decimal
+
+
+def _whole_cancellations(facts: ClientFacts) -> list[date]:
+    return sorted({row.cancelled_on for row in facts.cancellations if row.product_line == ""})
+
+
+def _spans(facts: ClientFacts, rulebook: Rulebook, until: date) -> Iterator[_Span]:
+    """The spans of the services that started up to the day and are ever in force.
+
+    Fewer than one managing partner counts as one: ourselves.
+    """
+    cancelled = _whole_cancellations(facts)
+    for service in facts.services:
+        start, end = service.started_on, service.ended_on
+        later = bisect_right(cancelled, start)  # a service that starts on the day of a cancellation survives it
+        if later < len(cancelled) and (end is None or cancelled[later] < end):
+            end = cancelled[later]
+        if start > until or (end is not None and end <= start):
+            continue
+        per_unit = rulebook.per_unit(service.currency, start)
+        factor = rulebook.factor(facts.country, start)
+        partners = max(1, service.managing_partners)
+        unit = Fraction(service.mrr) / Fraction(per_unit)
+        points = posted(managed_points(unit, rulebook.managed_rate, factor, partners))
+        yield _Span(service, start, end, per_unit, factor, partners, points)
+
+
+def _managed_entries(facts: ClientFacts, rulebook: Rulebook, until: date) -> list[Entry]:
+    """One entry a day on which the managed state changes."""
+    if not facts.services:
+        return []
+    starts: dict[date, list[_Span]] = {}
+    ends: dict[date, list[_Span]] = {}
+    for span in _spans(facts, rulebook, until):
+        starts.setdefault(span.start, []).append(span)
+        if span.end is not None:
+            ends.setdefault(span.end, []).append(span)
+    cancelled = set(_whole_cancellations(facts))
+    found = []
+    in_force: list[_Span] = []
+    before = _ZERO
+    for on in sorted(starts.keys() | ends.keys()):
+        if on > until:
+            break
+        ended = ends.get(on, ())
+        in_force = [span for span in in_force if span not in ended] + starts.get(on, [])
+        after = sum((span.points for span in in_force), _ZERO)
+        if after != before:
+            found.append(_managed_entry(on, before, after, in_force, rulebook.managed_rate, whole=on in cancelled))
+        before = after
+    return found
+
+
+def _managed_entry(
+    on: date, before: Decimal, after: Decimal, spans: list[_Span], rate: Decimal, *, whole: bool
+) -> Entry:
+    points = after - before
+    if points > 0:
+        cause = "raised" if before > 0 else "earned"
+    elif whole:
+        cause = "churned"
+    else:
+        cause = "reduced" if after > 0 else "ended"
+    cancelled_line = "" if cause == "churned" else None
+    if len(spans) != 1:
+        return Entry("managed", points, on, cause, before=before, cancelled_line=cancelled_line)
+    span = spans[0]
+    return Entry(
+        "managed",
+        points,
+        on,
+        cause,
+        before=before,
+        amount=span.service.mrr,
+        currency=span.service.currency,
+        per_unit=span.per_unit,
+        rate=rate,
+        factor=span.factor,
+        partners=span.partners,
+        cancelled_line=cancelled_line,
+    )
