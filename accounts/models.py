@@ -1,0 +1,122 @@
+"""People, the partner organisations they belong to, the partner's contacts at the vendor, and the audit log."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.roles import Role
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        """An operator: reaches the admin site, where programme rules are kept. Sees no partner's data by that."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. What they may see comes from their memberships, never from the user row."""
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    language = models.CharField(_("language"), max_length=8, blank=True)
+    theme = models.CharField(max_length=5, choices=[("", _("System")), ("light", _("Light")), ("dark", _("Dark"))], blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(db_default=Now())
+
+    objects = UserManager()
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def initials(self) -> str:
+        """Up to two letters for the avatar."""
+        words = (self.name or self.email.partition("@")[0]).replace(".", " ").split()
+        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+class Partner(models.Model):
+    """An organisation in the vendor's programme: the tenant. `generation` moves whenever its facts or entries do."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    time_zone = models.CharField(_("time zone"), max_length=60, default="UTC")
+    language = models.CharField(_("language"), max_length=8, default="en")
+    payout_currency = models.CharField(
+        _("payout currency"), max_length=3, default="USD", validators=[RegexValidator(r"^[A-Z]{3}$")]
+    )
+    mail_domains = models.TextField(_("allowed mail domains"), blank=True)
+    stale_after_days = models.PositiveSmallIntegerField(_("data is stale after (days)"), default=7)
+    generation = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person's role in a partner. Its own user sees it too: until it is read, a request has no partner."""
+
+    visible_to_own_user = True
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "partner"], name="one_membership_per_partner")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+class TeamContact(models.Model):
+    """Somebody at the vendor who looks after the partner, the Partner Development Manager first."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="team_contacts")
+    name = models.CharField(_("name"), max_length=120)
+    role = models.CharField(_("role"), max_length=120)
+    email = models.EmailField(_("e-mail"))
+    description = models.TextField(_("what to ask them"), blank=True, max_length=1000)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.role}"
+
+
+class AuditEvent(models.Model):
+    """Who did what, when. Append-only; holds no secrets and no row contents."""
+
+    append_only = True
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+    action = models.CharField(max_length=60)
+    subject = models.CharField(max_length=200, blank=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["partner", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+

@@ -1,0 +1,88 @@
+"""Whose eyes a piece of code looks through. Every query takes a `Scope` first; nothing is loaded by id alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from django.core.exceptions import PermissionDenied
+from django.db import connection, transaction
+
+from accounts.models import Membership, Partner, User
+from accounts.roles import PERMISSIONS, Permission
+from partner_portal.lib import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A user in a partner, what they may do there, and the partner's today. `user` is None for the system itself."""
+
+    user: User | None
+    partner: Partner
+    role: str
+    permissions: frozenset[Permission]
+    locale: str
+    today: date
+
+    def may(self, permission: Permission | str) -> bool:
+        """Whether the right is held."""
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raises PermissionDenied when the right is not held."""
+        if permission not in self.permissions:
+            raise PermissionDenied(permission)
+
+    @property
+    def may_see_money(self) -> bool:
+        """Whether amounts of money may be shown."""
+        return Permission.VIEW_MONEY in self.permissions
+
+
+def member_scope(membership: Membership) -> Scope:
+    """The scope of one membership, now."""
+    partner = membership.partner
+    return Scope(
+        user=membership.user,
+        partner=partner,
+        role=membership.role,
+        permissions=PERMISSIONS[membership.role],
+        locale=membership.user.language or partner.language,
+        today=clock.today(partner.time_zone),
+    )
+
+
+def system_scope(partner: Partner) -> Scope:
+    """The portal's own scope inside one partner: commands and the periodic tasks."""
+    return Scope(None, partner, "system", frozenset(Permission), partner.language, clock.today(partner.time_zone))
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """The user's memberships with their partners, oldest first. Needs `acting_as(user)`."""
+    return list(Membership.objects.select_related("partner").filter(user=user).order_by("id"))
+
+
+def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
+    """Tell the database, for the rest of this transaction, whose rows may be seen. Raises outside a transaction."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a scope needs a transaction")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('portal.partner', %s, true), set_config('portal.user', %s, true)",
+            [str(partner_id or ""), str(user_id or "")],
+        )
+
+
+@contextmanager
+def within(partner: Partner, user: User | None = None) -> Iterator[None]:
+    """A transaction that sees and writes this partner's rows only.
+
+    Nested inside another scope, the outer one holds again afterwards.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('portal.partner', true), current_setting('portal.user', true)")
+            before = cursor.fetchone()
+        set_tenant(partner.pk, user.pk if user else None)
+        yield
+        set_tenant(*(int(value) if value else None for value in before))

@@ -1,0 +1,49 @@
+"""Commission statements of the vendor, line by line, as imported (points.md 1)."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Partner
+from clients.models import Client
+
+
+class LineStatus(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    ISSUED = "issued", _("Issued")
+    PAID = "paid", _("Paid")
+    WITHHELD = "withheld", _("Withheld")
+    FORFEITED = "forfeited", _("Forfeited")
+
+
+class StatementLine(models.Model):
+    """net revenue x rate x FX rate = commission in payout currency; a reversal is a negative line that `adjusts` another."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="statement_lines")
+    statement_id = models.CharField(max_length=1000)
+    period = models.CharField(max_length=7)
+    line_no = models.PositiveIntegerField()
+    deal_id = models.CharField(max_length=1000, blank=True)
+    product_line = models.CharField(max_length=1000, blank=True)
+    invoice_month = models.DateField()
+    net_revenue = models.DecimalField(max_digits=16, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    fx_rate = models.DecimalField(max_digits=18, decimal_places=8)
+    rate = models.DecimalField(max_digits=10, decimal_places=6)
+    commission = models.DecimalField(max_digits=16, decimal_places=2)
+    payout_currency = models.CharField(max_length=3)
+    status = models.CharField(max_length=9, choices=LineStatus)
+    pay_on = models.DateField()
+    paid_on = models.DateField(null=True)
+    adjusts = models.CharField(max_length=1000, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "statement_id", "line_no"], name="statement_line_key"),
+            models.CheckConstraint(condition=models.Q(status__in=LineStatus.values), name="line_status_known"),
+        ]
+        indexes = [models.Index(fields=["partner", "period"])]
+
+    def __str__(self) -> str:
+        return f"{self.statement_id}/{self.line_no}"

@@ -1,0 +1,161 @@
+"""The points ledger: append-only entries, and three sums of them that can always be thrown away and made again.
+
+`ledger.services` is the only writer. No entry is ever changed or deleted; the database refuses it.
+"""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Partner
+from clients.models import Client, Deal
+
+
+class Track(models.TextChoices):
+    SOURCED = "sourced", _("Sourced")
+    ASSISTED = "assisted", _("Assisted")
+    MANAGED = "managed", _("Managed")
+
+
+class Cause(models.TextChoices):
+    EARNED = "earned", _("Earned")
+    RAISED = "raised", _("Raised")
+    EXPIRED = "expired", _("Expired")
+    DOWNGRADED = "downgraded", _("Downgraded")
+    CHURNED = "churned", _("Churned")
+    REDUCED = "reduced", _("Reduced")
+    ENDED = "ended", _("Ended")
+
+
+SOLD_TRACKS = (Track.SOURCED, Track.ASSISTED)
+GAINS = (Cause.EARNED, Cause.RAISED)
+LOSSES = (Cause.EXPIRED, Cause.DOWNGRADED, Cause.CHURNED, Cause.REDUCED, Cause.ENDED)
+
+
+class PointEntry(models.Model):
+    """One change of a client's points on one day (points.md 4).
+
+    `points` is signed, in points with 4 places. `deal` names the sale on the sold tracks; `lot` is the earning entry that a
+    loss takes from. A correction comes as a pair: an entry that `reverses` the wrong one, and the right one, both flagged.
+    The columns from `amount` to `cancelled_line` are the working: amount / per_unit x rate x factor / partners, the share a
+    loss took, and what stood before (`ledger.engine.Entry` says what each means).
+    """
+
+    append_only = True
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False)
+    track = models.CharField(max_length=8, choices=Track)
+    cause = models.CharField(max_length=10, choices=Cause)
+    on = models.DateField()
+    points = models.DecimalField(max_digits=18, decimal_places=4)
+    expires_on = models.DateField(null=True)
+    # The writer alone sets these two, to entries that can never go away; a constraint would only be checked for nothing.
+    lot = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True, related_name="losses", db_index=False, db_constraint=False)
+    reverses = models.OneToOneField("self", on_delete=models.DO_NOTHING, null=True, related_name="reversed_by", db_constraint=False)
+    correction = models.BooleanField(default=False)
+    rule_set = models.DateField(null=True)
+    amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
+    currency = models.CharField(max_length=3, blank=True)
+    per_unit = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    rate = models.DecimalField(max_digits=8, decimal_places=4, null=True)
+    factor = models.DecimalField(max_digits=6, decimal_places=4, null=True)
+    partners = models.PositiveIntegerField(null=True)
+    share = models.DecimalField(max_digits=9, decimal_places=6, null=True)
+    before = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    line_sold_on = models.DateField(null=True)
+    by_deal_id = models.CharField(max_length=1000, blank=True)
+    cancelled_line = models.CharField(max_length=1000, null=True)
+    batch_id = models.BigIntegerField(null=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(track__in=Track.values), name="entry_track_known"),
+            models.CheckConstraint(condition=models.Q(cause__in=Cause.values), name="entry_cause_known"),
+            models.CheckConstraint(condition=~models.Q(points=0), name="entry_not_zero"),
+            models.CheckConstraint(
+                condition=models.Q(track="managed", deal__isnull=True) | ~models.Q(track="managed") & models.Q(deal__isnull=False),
+                name="entry_deal_when_sold",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reverses__isnull=True) | models.Q(correction=True), name="reversal_is_correction"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["partner", "track", "on", "id"], include=["cause", "client", "points"], name="entry_by_day"),
+            models.Index(fields=["client", "on", "id"], name="entry_by_client"),
+            models.Index(fields=["lot"], condition=models.Q(lot__isnull=False), name="entry_by_lot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.on} {self.track} {self.cause} {self.points}"
+
+
+class DailyPoints(models.Model):
+    """Sum of the entries of a partner, day, track and cause: what pages read, so that their cost does not grow with the ledger."""
+
+    pk = models.CompositePrimaryKey("partner_id", "on", "track", "cause")
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    on = models.DateField()
+    track = models.CharField(max_length=8, choices=Track)
+    cause = models.CharField(max_length=10, choices=Cause)
+    points = models.DecimalField(max_digits=20, decimal_places=4)
+    entries = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.on} {self.track} {self.cause} {self.points}"
+
+
+class Lot(models.Model):
+    """What a sale earned and what remains of it at the day the ledger is posted through. Its key is the earning entry's."""
+
+    entry = models.OneToOneField(PointEntry, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False)
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots")
+    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False)
+    track = models.CharField(max_length=8, choices=Track)
+    earned_on = models.DateField()
+    expires_on = models.DateField()
+    earned = models.DecimalField(max_digits=18, decimal_places=4)
+    remaining = models.DecimalField(max_digits=18, decimal_places=4)
+
+    class Meta:
+        indexes = [models.Index(fields=["partner", "expires_on"])]
+
+    def __str__(self) -> str:
+        return f"{self.remaining} of {self.earned} until {self.expires_on}"
+
+
+class ClientPoints(models.Model):
+    """A client's points by track at the day the ledger is posted through."""
+
+    client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True, related_name="points")
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    sourced = models.DecimalField(max_digits=18, decimal_places=4)
+    assisted = models.DecimalField(max_digits=18, decimal_places=4)
+    managed = models.DecimalField(max_digits=18, decimal_places=4)
+    total = models.GeneratedField(
+        expression=models.F("sourced") + models.F("assisted") + models.F("managed"),
+        output_field=models.DecimalField(max_digits=20, decimal_places=4),
+        db_persist=True,
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["partner", "-total"])]
+
+    def __str__(self) -> str:
+        return f"{self.client_id}: {self.total}"
+
+
+class Posting(models.Model):
+    """How far a partner's ledger is posted: the day it is complete through, and the programme revision it was posted under."""
+
+    partner = models.OneToOneField(Partner, on_delete=models.CASCADE, primary_key=True, related_name="posting")
+    posted_through = models.DateField()
+    revision = models.PositiveBigIntegerField()
+    posted_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"through {self.posted_through}"

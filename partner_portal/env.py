@@ -1,0 +1,66 @@
+"""Settings from the environment. A wrong value stops the process with a sentence that names it."""
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+class SettingError(Exception):
+    """An environment variable has a value that cannot be used; the message says which and what would do."""
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable's text, or the content of the file that `<name>_FILE` names, without the line end."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise SettingError(f"{name}_FILE: cannot read {path} ({error.strerror}).") from error
+    return os.environ.get(name, default)
+
+
+def flag(name: str, default: bool) -> bool:
+    """yes/no, true/false, 1/0."""
+    value = text(name).strip().lower()
+    if not value:
+        return default
+    if value in {"1", "yes", "true", "on"}:
+        return True
+    if value in {"0", "no", "false", "off"}:
+        return False
+    raise SettingError(f"{name}: '{value}' is neither yes nor no.")
+
+
+def number(name: str, default: int) -> int:
+    """A whole number."""
+    value = text(name).strip()
+    try:
+        return int(value) if value else default
+    except ValueError as error:
+        raise SettingError(f"{name}: '{value}' is not a whole number.") from error
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A list separated by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def database(url: str) -> dict[str, object]:
+    """Django's connection settings for `postgresql://user:password@host:port/name?option=value`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise SettingError("DATABASE_URL: expected postgresql://user:password@host:port/name.")
+    try:
+        port = parts.port or 5432
+    except ValueError as error:
+        raise SettingError("DATABASE_URL: the port is not a number.") from error
+    options = dict(parse_qsl(parts.query))
+    return {
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(options.pop("host", parts.hostname or "")),
+        "PORT": str(port),
+        "OPTIONS": options,
+    }

@@ -1,0 +1,147 @@
+"""Date ranges: a period of days, the named ranges people choose from, and the form that reads one from an address.
+
+People see both days included; so does `Period`. Presets say what they are: rolling, calendar, programme or ahead.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """The days from `first` to `last`, both included. Raises ValueError when reversed."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"{self.first} to {self.last} is reversed")
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def day_before(self) -> date:
+        """The day whose end opens the period."""
+        return self.first - DAY
+
+
+def _month(day: date, shift: int = 0) -> date:
+    index = day.year * 12 + day.month - 1 + shift
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def _quarter(day: date, shift: int = 0) -> date:
+    return _month(date(day.year, (day.month - 1) // 3 * 3 + 1, 1), 3 * shift)
+
+
+def _back_a_year(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return day.replace(year=day.year - 1, day=28)
+
+
+PRESETS: Mapping[str, tuple[str, object, Callable[[date], Period]]] = {
+    "last-7-days": ("rolling", gettext_lazy("Last 7 days"), lambda t: Period(t - 6 * DAY, t)),
+    "last-30-days": ("rolling", gettext_lazy("Last 30 days"), lambda t: Period(t - 29 * DAY, t)),
+    "last-90-days": ("rolling", gettext_lazy("Last 90 days"), lambda t: Period(t - 89 * DAY, t)),
+    "last-12-months": ("rolling", gettext_lazy("Last 12 months"), lambda t: Period(_back_a_year(t) + DAY, t)),
+    "this-month": ("calendar", gettext_lazy("This month so far"), lambda t: Period(_month(t), t)),
+    "previous-month": ("calendar", gettext_lazy("Previous month"), lambda t: Period(_month(t, -1), _month(t) - DAY)),
+    "this-quarter": ("calendar", gettext_lazy("This quarter so far"), lambda t: Period(_quarter(t), t)),
+    "previous-quarter": (
+        "calendar",
+        gettext_lazy("Previous quarter"),
+        lambda t: Period(_quarter(t, -1), _quarter(t) - DAY),
+    ),
+    "this-year": ("calendar", gettext_lazy("This year so far"), lambda t: Period(date(t.year, 1, 1), t)),
+    "previous-year": (
+        "calendar",
+        gettext_lazy("Previous year"),
+        lambda t: Period(date(t.year - 1, 1, 1), date(t.year - 1, 12, 31)),
+    ),
+    "next-30-days": ("ahead", gettext_lazy("Next 30 days"), lambda t: Period(t, t + 29 * DAY)),
+    "next-90-days": ("ahead", gettext_lazy("Next 90 days"), lambda t: Period(t, t + 89 * DAY)),
+    "next-180-days": ("ahead", gettext_lazy("Next 180 days"), lambda t: Period(t, t + 179 * DAY)),
+}
+GROUPS = {
+    "rolling": gettext_lazy("Rolling, today included"),
+    "calendar": gettext_lazy("Calendar"),
+    "programme": gettext_lazy("Programme"),
+    "ahead": gettext_lazy("Ahead"),
+}
+LOOKING_BACK = tuple(key for key, (group, *_rest) in PRESETS.items() if group in {"rolling", "calendar"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPeriod:
+    """What an address asked for: the period, the preset's key ("" for a custom one), and what was wrong with it, if anything.
+
+    `query` holds the parameters that name the same choice again; a preset moves with the clock, a custom range does not.
+    """
+
+    period: Period
+    preset: str
+    label: str
+    problem: str
+    prefix: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        if self.preset:
+            return {f"{self.prefix}range": self.preset}
+        return {
+            f"{self.prefix}from": self.period.first.isoformat(),
+            f"{self.prefix}to": self.period.last.isoformat(),
+        }
+
+
+def chosen_period(
+    data: Mapping[str, str],
+    *,
+    prefix: str,
+    today: date,
+    default: str = "last-30-days",
+    programme: Mapping[str, tuple[str, Period]] | None = None,
+) -> ChosenPeriod:
+    """Read `<prefix>range=` or `<prefix>from=&<prefix>to=` (ISO days, both included) from `data`.
+
+    An unknown or reversed value falls back to `default` with a sentence in `problem`; nothing is swapped silently.
+    `programme` adds presets only the programme can resolve, such as "since-last-review": key -> (label, period).
+    """
+    own = dict(programme or {})
+
+    def preset(key: str, problem: str = "") -> ChosenPeriod:
+        if key in own:
+            label, period = own[key]
+        else:
+            _group, lazy_label, resolve = PRESETS[key]
+            label, period = str(lazy_label), resolve(today)
+        return ChosenPeriod(period, key, label, problem, prefix)
+
+    first, last, key = (data.get(f"{prefix}{name}", "").strip() for name in ("from", "to", "range"))
+    if first or last:
+        try:
+            return ChosenPeriod(Period(date.fromisoformat(first), date.fromisoformat(last)), "", _("Custom"), "", prefix)
+        except ValueError:
+            return preset(
+                default,
+                _("“%(first)s to %(last)s” is not a range of days; give two days, the earlier one first.")
+                % {"first": first[:40] or "…", "last": last[:40] or "…"},
+            )
+    if key and key != "custom" and key not in PRESETS and key not in own:
+        return preset(default, _("There is no range called “%(key)s”.") % {"key": key[:40]})
+    return preset(key if key in PRESETS or key in own else default)

@@ -1,0 +1,87 @@
+"""What the database itself refuses: rows of another partner, changes of append-only tables, and anything beyond the runtime role's rights.
+
+Installed after every `migrate`, from the models: a table with a `partner` column gets a row-level policy without anybody
+having to remember it, a model marked `append_only` gets triggers, and the runtime role gets rights on what exists.
+"""
+
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.db import connections, models
+
+from partner_portal.postgres.role import RUNTIME_ROLE
+
+PARTNER = "(SELECT nullif(current_setting('portal.partner', true), '')::bigint)"
+USER = "(SELECT nullif(current_setting('portal.user', true), '')::bigint)"
+
+_REFUSE = """
+CREATE OR REPLACE FUNCTION portal_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% on % is refused: the table is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+"""
+
+
+def tenant_models() -> list[type[models.Model]]:
+    """Every model whose rows belong to one partner."""
+    return [
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if any(field.name == "partner" and field.is_relation for field in model._meta.concrete_fields)
+    ]
+
+
+def append_only_models() -> list[type[models.Model]]:
+    """Every model marked `append_only`."""
+    return [model for model in apps.get_models() if getattr(model, "append_only", False)]
+
+
+def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) -> None:
+    """Receiver of post_migrate; idempotent. Must run as the owner of the tables."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('portal guards'))")
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [RUNTIME_ROLE])
+        if cursor.fetchone() is None:
+            cursor.execute(f'CREATE ROLE "{RUNTIME_ROLE}" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE')
+        cursor.execute(f"SELECT pg_has_role(current_user, '{RUNTIME_ROLE}', 'SET')")
+        if not cursor.fetchone()[0]:
+            cursor.execute(f'GRANT "{RUNTIME_ROLE}" TO CURRENT_USER')
+        cursor.execute(
+            f"""
+            GRANT USAGE ON SCHEMA public TO "{RUNTIME_ROLE}";
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{RUNTIME_ROLE}";
+            GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{RUNTIME_ROLE}";
+            REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM "{RUNTIME_ROLE}";
+            """
+        )
+        cursor.execute(_REFUSE)
+        existing = set(connections[using].introspection.table_names(cursor))
+        for model in tenant_models():
+            if model._meta.db_table in existing:
+                cursor.execute(_policy(model))
+        for model in append_only_models():
+            if model._meta.db_table in existing:
+                cursor.execute(_append_only(model._meta.db_table))
+
+
+def _policy(model: type[models.Model]) -> str:
+    table = model._meta.db_table
+    seen = f"partner_id = {PARTNER}"
+    if getattr(model, "visible_to_own_user", False):
+        seen += f" OR user_id = {USER}"
+    return f"""
+        ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY;
+        DROP POLICY IF EXISTS tenant ON "{table}";
+        CREATE POLICY tenant ON "{table}" USING ({seen}) WITH CHECK (partner_id = {PARTNER});
+    """
+
+
+def _append_only(table: str) -> str:
+    return f"""
+        REVOKE UPDATE, DELETE, TRUNCATE ON "{table}" FROM "{RUNTIME_ROLE}";
+        CREATE OR REPLACE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON "{table}"
+          FOR EACH ROW EXECUTE FUNCTION portal_refuse_change();
+        CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON "{table}"
+          FOR EACH STATEMENT EXECUTE FUNCTION portal_refuse_change();
+    """

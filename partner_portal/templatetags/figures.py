@@ -1,0 +1,5 @@
+"""How figures are written on pages."""
+
+from django import template
+
+register = template.Library()

@@ -1,0 +1,16 @@
+"""Every address of the portal (docs/contract.md)."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from partner_portal import health
+
+urlpatterns = [
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
+    path("accounts/", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("imports/", include("imports.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("dashboard.urls")),
+]

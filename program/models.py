@@ -1,0 +1,184 @@
+"""The vendor's programme as dated data: rates, currency tables, growth markets, reviews, and rule sets with their tiers.
+
+Rows are entered ahead of their date and never edited into the past without every ledger being posted again:
+each change moves `Program.revision`.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+MONTH = [MinValueValidator(1), MaxValueValidator(12)]
+DAY = [MinValueValidator(1), MaxValueValidator(31)]
+
+
+class Metric(models.TextChoices):
+    """What a tier can require (points.md 7)."""
+
+    TOTAL_POINTS = "total_points", _("Total points")
+    SOLD_POINTS = "sold_points", _("Sold points")
+    SOURCED_POINTS = "sourced_points", _("Sourced points")
+    MANAGED_POINTS = "managed_points", _("Managed points")
+    CSR = "csr", _("C$R")
+    GRR = "grr", _("GRR")
+    CERTIFIED_PEOPLE = "certified_people", _("Certified people")
+    TOOL_USAGE_MEAN = "tool_usage_mean", _("Mean tool usage")
+    TOOL_USAGE_MEDIAN = "tool_usage_median", _("Median tool usage")
+    SOLD_MRR_12M = "sold_mrr_12m", _("Sold MRR, 12 months")
+    MANAGED_MRR = "managed_mrr", _("Managed MRR")
+
+
+class Program(models.Model):
+    """A partner programme. Units: `unit_usd` US dollars of MRR are one unit; rates are points a unit."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    partner_certification = models.CharField(max_length=120)
+    unit_usd = models.DecimalField(max_digits=12, decimal_places=2)
+    sold_life_months = models.PositiveSmallIntegerField()
+    hold_months = models.PositiveSmallIntegerField()
+    managed_rate = models.DecimalField(max_digits=8, decimal_places=4)
+    commission_rate = models.DecimalField(max_digits=8, decimal_places=6)
+    commission_months = models.PositiveSmallIntegerField()
+    commission_from = models.DateField()
+    commission_pay_days_after_quarter = models.PositiveSmallIntegerField()
+    revision = models.PositiveBigIntegerField(default=1, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SoldRate(models.Model):
+    """Points a unit of MRR, for product lines first sold from `start` on."""
+
+    program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="sold_rates")
+    start = models.DateField(_("in force from"))
+    sourced = models.DecimalField(max_digits=8, decimal_places=4)
+    assisted = models.DecimalField(max_digits=8, decimal_places=4)
+
+    class Meta:
+        ordering = ["start"]
+        constraints = [models.UniqueConstraint(fields=["program", "start"], name="one_sold_rate_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.sourced} / {self.assisted} from {self.start}"
+
+
+class CurrencyTable(models.Model):
+    """The fixed points table of currencies in force from `start`."""
+
+    program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="currency_tables")
+    start = models.DateField(_("in force from"))
+
+    class Meta:
+        ordering = ["start"]
+        constraints = [models.UniqueConstraint(fields=["program", "start"], name="one_currency_table_a_day")]
+
+    def __str__(self) -> str:
+        return f"Currency table of {self.start}"
+
+
+class CurrencyAmount(models.Model):
+    """The local amount that counts as `Program.unit_usd` US dollars."""
+
+    table = models.ForeignKey(CurrencyTable, on_delete=models.CASCADE, related_name="amounts")
+    currency = models.CharField(max_length=3)
+    amount = models.DecimalField(max_digits=14, decimal_places=4, validators=[MinValueValidator(0.0001)])
+
+    class Meta:
+        ordering = ["currency"]
+        constraints = [
+            models.UniqueConstraint(fields=["table", "currency"], name="one_amount_a_currency"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="currency_amount_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount}"
+
+
+class GrowthMarket(models.Model):
+    """The countries whose points count `factor` times from `start` on."""
+
+    program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="growth_markets")
+    start = models.DateField(_("in force from"))
+    factor = models.DecimalField(max_digits=6, decimal_places=4)
+    countries = ArrayField(models.CharField(max_length=2))
+
+    class Meta:
+        ordering = ["start"]
+        constraints = [models.UniqueConstraint(fields=["program", "start"], name="one_growth_list_a_day")]
+
+    def __str__(self) -> str:
+        return f"{len(self.countries)} growth markets from {self.start}"
+
+
+class Review(models.Model):
+    """A yearly tier review and the day its window of readings opens."""
+
+    program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="reviews")
+    month = models.PositiveSmallIntegerField(validators=MONTH)
+    day = models.PositiveSmallIntegerField(validators=DAY)
+    window_month = models.PositiveSmallIntegerField(validators=MONTH)
+    window_day = models.PositiveSmallIntegerField(validators=DAY)
+
+    class Meta:
+        ordering = ["month", "day"]
+
+    def __str__(self) -> str:
+        return f"Review of {self.day}/{self.month}"
+
+
+class RuleSet(models.Model):
+    """Tiers and what they require, in force from `start`. `sample` thresholds are marked wherever they show."""
+
+    program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="rule_sets")
+    start = models.DateField(_("in force from"))
+    name = models.CharField(max_length=120)
+    source = models.CharField(max_length=300, blank=True)
+    sample = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["start"]
+        constraints = [models.UniqueConstraint(fields=["program", "start"], name="one_rule_set_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.start})"
+
+
+class Tier(models.Model):
+    """A tier of a rule set; `position` orders them, lowest first."""
+
+    rule_set = models.ForeignKey(RuleSet, on_delete=models.CASCADE, related_name="tiers")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=60)
+    by_invitation = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["rule_set", "position"], name="one_tier_a_position"),
+            models.UniqueConstraint(fields=["rule_set", "name"], name="one_tier_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Requirement(models.Model):
+    """`metric >= value`; all requirements of a tier must hold on the same day."""
+
+    tier = models.ForeignKey(Tier, on_delete=models.CASCADE, related_name="requirements")
+    position = models.PositiveSmallIntegerField(default=0)
+    metric = models.CharField(max_length=20, choices=Metric)
+    value = models.DecimalField(max_digits=18, decimal_places=4)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["tier", "metric"], name="one_requirement_a_metric"),
+            models.CheckConstraint(condition=models.Q(metric__in=Metric.values), name="requirement_metric_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} >= {self.value}"
