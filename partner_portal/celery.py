@@ -1,0 +1,66 @@
+"""The Celery application: which broker, which limits, and the clock's fixed beats."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+
+from partner_portal import file_broker
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
+
+# What is due is decided by rows in the database; beat only knocks.
+BEATS = {
+    "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
+}
+
+SOFT_LIMIT = 25 * 60  # seconds: the task is told to end
+HARD_LIMIT = 30 * 60  # seconds: its process is ended
+# Redis hands a task to another worker when it is not acknowledged in this time, so it must exceed the hard limit.
+VISIBILITY_TIMEOUT = 45 * 60
+
+
+def configuration() -> dict[str, Any]:
+    """Celery's settings; read from Django's when the application is first used, not when this module is imported."""
+    from django.conf import settings
+
+    return {
+        **_broker(settings.REDIS_URL, settings.PORTAL_VAR),
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_ignore_result": True,  # what a task did is in its row
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "task_soft_time_limit": SOFT_LIMIT,
+        "task_time_limit": HARD_LIMIT,
+        "worker_max_tasks_per_child": 200,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "broker_connection_retry_on_startup": True,
+        "timezone": "UTC",
+        "enable_utc": True,
+        "beat_schedule": BEATS,
+        "beat_schedule_filename": str(settings.PORTAL_VAR / "beat-schedule"),
+    }
+
+
+def _broker(redis_url: str, var: Any) -> dict[str, Any]:
+    """Redis where there is one, else folders under PORTAL_VAR."""
+    if redis_url:
+        return {
+            "broker_url": redis_url,
+            "broker_transport_options": {"visibility_timeout": VISIBILITY_TIMEOUT, "health_check_interval": 25},
+        }
+    return {
+        "broker_url": f"{file_broker.SCHEME}://",
+        "broker_transport_options": {"folder": str(var / "broker"), "polling_interval": 0.2},
+        "worker_enable_remote_control": False,  # one machine, nobody to talk to: no file for every heartbeat
+    }
+
+
+app = Celery("partner_portal")
+app.add_defaults(configuration)
+app.autodiscover_tasks()
