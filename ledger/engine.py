@@ -62,7 +62,7 @@ def entries(facts: ClientFacts, rulebook: Rulebook, until: date) -> tuple[Entry,
     """All entries that should exist up to the day, included, in the order in which they happen.
 
     Within a day: expiries, cancellations, downgrades by deal id, earned lots by deal id, then the managed change;
-    losses of one event by the lot's deal id. Entries up to an earlier day are always a beginning of those up to a later.
+    losses of one event by the lot's deal id. Entries up to a day are always a beginning of those up to a later one.
 
     Raises:
         UnknownCurrencyError: a won deal or a service is in a currency without a fixed amount on its day.
