@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -11,6 +11,7 @@ class PartnerPortalConfig(AppConfig):
 
         from partner_portal.postgres.guards import install_guards
 
-        post_migrate.connect(install_guards, sender=self)
+        # Sent once all migrations are done, for every app with models; one of them is enough.
+        post_migrate.connect(install_guards, sender=apps.get_app_config("accounts"))
         autodiscover_modules("facts")
         autodiscover_modules("datasets")

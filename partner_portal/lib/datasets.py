@@ -1,0 +1,317 @@
+"""Datasets: one definition of "the rows behind a figure", read by its dialog, list, saved report, file, API and schedule.
+
+An app declares its datasets in `datasets.py`. A `Selection` is a dataset as somebody looks at it: scope, parameters, search,
+sort and columns, all of it readable from an address and writable to one. Figures are totals of selections, so that a number
+and its rows cannot differ.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.http import QueryDict
+
+ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
+PAGE_SIZE = 25
+
+
+class Scope(Protocol):
+    """What a dataset needs to know of `accounts.scope.Scope`."""
+
+    @property
+    def today(self) -> date: ...
+    @property
+    def locale(self) -> str: ...
+    def may(self, permission: str) -> bool: ...
+
+
+class Kind(StrEnum):
+    """How a column's values are written, aligned, summed and typed in files."""
+
+    TEXT = "text"
+    POINTS = "points"  # Decimal, 4 places
+    MONEY = "money"  # Decimal, 2 places, in the currency of the row's `currency` column or in points-dollars
+    DATE = "date"
+    MONTH = "month"  # the first day of it
+    COUNT = "count"
+    RATIO = "ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `expression` is a Django expression or field path, or for rows made in Python the key in the row.
+
+    choices: value -> label. permission: who may see it at all. currency: the name of the column with the currency; "" on a
+    money column means points-dollars, in US dollars. total: summed over all rows. compute: a text made from the row and the
+    `needs` (name -> expression) in Python; not available to sort, search or filter.
+    """
+
+    name: str
+    label: Any
+    kind: Kind = Kind.TEXT
+    expression: Any = None
+    default: bool = True
+    permission: str = ""
+    choices: Mapping[str, Any] | None = None
+    currency: str = ""
+    total: bool = False
+    compute: Callable[[Mapping[str, Any], Any], str] | None = None
+    needs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Any:
+        """The expression that gives the value."""
+        return self.expression if self.expression is not None else self.name
+
+
+Rows = QuerySet[Any] | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The declaration: see `design.md`, "Fact kinds in, datasets out".
+
+    key: stable, also in stored reports. unit: what one row is, singular and plural. figure: the column whose total is the
+    figure ("" = the number of rows). form: a form class called as form(data, scope=scope), whose cleaned data is what
+    `rows(scope, params)` gets; it must be valid, falling back visibly, for any data. search: columns that a search looks in.
+    order: default sort, "-name" for descending. client: expression of the client's primary key, for links and lists.
+    row: expression of the row's key, for ticking. `sign` -1 shows a sum of losses as the positive figure it is called.
+    describe(scope, params): the filters in words, for headings and receipts.
+    """
+
+    key: str
+    title: Any
+    unit: tuple[Any, Any]
+    permission: str
+    columns: tuple[Column, ...]
+    rows: Callable[[Any, Mapping[str, Any]], Rows]
+    form: type[forms.Form]
+    order: tuple[str, ...]
+    figure: str = ""
+    search: tuple[str, ...] = ()
+    client: Any = ""
+    row: Any = "pk"
+    sign: int = 1
+    describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
+
+    def column(self, name: str) -> Column:
+        """The column with that name; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def permitted(self, scope: Scope) -> tuple[Column, ...]:
+        """The columns this scope may see."""
+        return tuple(column for column in self.columns if not column.permission or scope.may(column.permission))
+
+
+_registry: dict[str, Dataset] = {}
+
+
+def register(dataset: Dataset) -> Dataset:
+    """Make a dataset known under its key. Raises ValueError when the key is taken."""
+    if dataset.key in _registry:
+        raise ValueError(f"two datasets are called {dataset.key}")
+    names = [column.name for column in dataset.columns]
+    if len(names) != len(set(names)):
+        raise ValueError(f"{dataset.key}: two columns share a name")
+    _registry[dataset.key] = dataset
+    return dataset
+
+
+def find(key: str) -> Dataset:
+    """The dataset of that key. Raises KeyError."""
+    return _registry[key]
+
+
+def all_datasets() -> list[Dataset]:
+    """Every dataset, by key."""
+    return [_registry[key] for key in sorted(_registry)]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A dataset with everything that decides its rows, their order and their columns. Build it with `select`."""
+
+    dataset: Dataset
+    scope: Any
+    form: forms.Form
+    params: Mapping[str, Any]
+    query: Mapping[str, str]  # the parameters that name these `params` again
+    search: str
+    sort: str
+    columns: tuple[Column, ...]
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def rows(self) -> Rows:
+        """All rows that match, unsorted, without their columns."""
+        rows = self.dataset.rows(self.scope, self.params)
+        if not self.search:
+            return rows
+        columns = [self.dataset.column(name) for name in self.dataset.search]
+        if isinstance(rows, QuerySet):
+            match = Q()
+            for column in columns:
+                match |= Q(**{f"{ALIAS}{column.name}__icontains": self.search})
+            return rows.alias(**{ALIAS + column.name: _expression(column) for column in columns}).filter(match)
+        needle = self.search.casefold()
+        return [row for row in rows if any(needle in str(row.get(column.source, "")).casefold() for column in columns)]
+
+    @cached_property
+    def totals(self) -> Mapping[str, Any]:
+        """`rows` and `clients` (numbers), and the sum of every permitted column with a total; one query."""
+        summed = [column for column in self.dataset.permitted(self.scope) if column.total]
+        if isinstance(self.rows, QuerySet):
+            wanted: dict[str, Any] = {f"sum_{column.name}": Sum(_expression(column)) for column in summed}
+            wanted["rows"] = Count("*")
+            if self.dataset.client:
+                wanted["clients"] = Count(self.dataset.client, distinct=True)
+            found = self.rows.aggregate(**wanted)
+        else:
+            found = {
+                f"sum_{c.name}": sum((row[c.source] for row in self.rows if row[c.source] is not None), Decimal(0))
+                for c in summed
+            }
+            found["rows"] = len(self.rows)
+            if self.dataset.client:
+                found["clients"] = len({row[self.dataset.client] for row in self.rows})
+        result = {column.name: found[f"sum_{column.name}"] or Decimal(0) for column in summed}
+        return result | {"rows": found["rows"], "clients": found.get("clients", 0)}
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return int(self.totals["rows"])
+
+    @property
+    def figure(self) -> Decimal | int:
+        """The figure these rows stand behind, with the sign people call it by."""
+        value = self.totals[self.dataset.figure] if self.dataset.figure else self.count
+        return value * self.dataset.sign
+
+    def ordered(self, columns: Iterable[Column] | None = None) -> Rows:
+        """Rows in order with the columns' values under their names prefixed by ALIAS, plus c__row and c__client."""
+        columns = self.columns if columns is None else tuple(columns)
+        sort = self.sort.lstrip("-")
+        descending = self.sort.startswith("-")
+        key = self.dataset.column(sort)
+        if not isinstance(self.rows, QuerySet):
+            return self._ordered_in_python(columns, key, descending)
+        values: dict[str, Any] = {ALIAS + column.name: _expression(column) for column in columns if not column.compute}
+        for column in columns:
+            values |= {ALIAS + name: _as_expression(expression) for name, expression in column.needs.items()}
+        values[ALIAS + key.name] = _expression(key)
+        values[ALIAS + "_row"] = _as_expression(self.dataset.row)
+        if self.dataset.client:
+            values[ALIAS + "_client"] = _as_expression(self.dataset.client)
+        first = F(ALIAS + key.name)
+        order = first.desc(nulls_last=True) if descending else first.asc(nulls_last=True)
+        return self.rows.order_by().values(**values).order_by(order, F(ALIAS + "_row").asc())
+
+    def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> list[dict[str, Any]]:
+        known = [row for row in self.rows if row[key.source] is not None]
+        unknown = [row for row in self.rows if row[key.source] is None]
+        known.sort(key=lambda row: _sortable(row[key.source]), reverse=descending)
+        extra = {"_row": self.dataset.row} | ({"_client": self.dataset.client} if self.dataset.client else {})
+        names = {column.name: column.source for column in columns if not column.compute} | extra | {key.name: key.source}
+        for column in columns:
+            names |= dict(column.needs)
+        return [{ALIAS + name: row[source] for name, source in names.items()} for row in known + unknown]
+
+    def cells(self, row: Mapping[str, Any], columns: Iterable[Column] | None = None) -> list[Any]:
+        """A row's values in the order of the columns; computed ones are computed here."""
+        return [
+            column.compute({name: row[ALIAS + name] for name in column.needs}, self.scope)
+            if column.compute
+            else row[ALIAS + column.name]
+            for column in (self.columns if columns is None else columns)
+        ]
+
+    def iterate(self, columns: Iterable[Column] | None = None, chunk: int = 2000) -> Iterator[list[Any]]:
+        """All rows in order, as lists of values, without holding them all in memory where a query gives them."""
+        columns = self.columns if columns is None else tuple(columns)
+        rows = self.ordered(columns)
+        source = rows.iterator(chunk_size=chunk) if isinstance(rows, QuerySet) else rows
+        for row in source:
+            yield self.cells(row, columns)
+
+    def address(self, **changes: str | None) -> str:
+        """The query string of this selection with changes; None takes a parameter away. Pages start again."""
+        query = QueryDict(mutable=True)
+        query.update(dict(self.query))
+        if self.search:
+            query["q"] = self.search
+        if self.sort != self.dataset.order[0]:
+            query["sort"] = self.sort
+        for name, value in changes.items():
+            query.pop(name, None)
+            if value not in (None, ""):
+                query[name] = str(value)
+        return query.urlencode()
+
+    def with_columns(self, names: Sequence[str]) -> "Selection":
+        """The same rows with other columns, in this order; names that are unknown or not permitted are left out."""
+        permitted = {column.name: column for column in self.dataset.permitted(self.scope)}
+        chosen = tuple(permitted[name] for name in names if name in permitted)
+        return replace(self, columns=chosen) if chosen else self
+
+
+def select(dataset: Dataset | str, scope: Any, data: Mapping[str, Any] | None = None) -> Selection:
+    """Read a selection from an address's parameters (or a stored report's).
+
+    Raises PermissionDenied when the scope may not see the dataset. An unknown sort or column falls back with a sentence in
+    `problems`; the form's own fall-backs are in its `problems`, where it has them.
+    """
+    chosen = find(dataset) if isinstance(dataset, str) else dataset
+    if not scope.may(chosen.permission):
+        raise PermissionDenied(chosen.permission)
+    values = {} if data is None else {key: data[key] for key in data}
+    form = chosen.form(values, scope=scope)  # type: ignore[call-arg]
+    form.is_valid()
+    problems = list(getattr(form, "problems", []))
+    permitted = chosen.permitted(scope)
+    sort = str(values.get("sort", "")) or chosen.order[0]
+    sortable = {column.name for column in permitted if not column.compute}
+    if sort.lstrip("-") not in sortable:
+        problems.append(f"There is no column “{sort.lstrip('-')[:40]}” to sort by; sorted as usual.")
+        sort = chosen.order[0]
+    return Selection(
+        dataset=chosen,
+        scope=scope,
+        form=form,
+        params=form.cleaned_data,
+        query=_canonical(form),
+        search=str(values.get("q", "")).strip()[:200] if chosen.search else "",
+        sort=sort,
+        columns=tuple(column for column in permitted if column.default),
+        problems=tuple(problems),
+    )
+
+
+def _canonical(form: forms.Form) -> dict[str, str]:
+    """The parameters a form stands for: its own `query` where it has one, else its non-empty raw values."""
+    own = getattr(form, "query", None)
+    if own is not None:
+        return dict(own)
+    return {name: str(form.data[name]) for name in form.fields if form.data.get(name) and name not in form.errors}
+
+
+def _as_expression(source: Any) -> Any:
+    return F(source) if isinstance(source, str) else source
+
+
+def _expression(column: Column) -> Any:
+    return _as_expression(column.source)
+
+
+def _sortable(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
