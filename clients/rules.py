@@ -1,0 +1,362 @@
+"""What the facts about clients and people add up to: retention, certifications, tool use, money figures, shared deals.
+
+Pure: no Django, no clock. Rules: `docs/points.md` 3, 5, 6, 7 and 12.
+"""
+
+import statistics
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Protocol
+
+from partner_portal.lib.months import add_months, month_end, month_start
+from partner_portal.lib.rounding import as_decimal
+from program.rulebook import Rulebook
+
+RETENTION_MONTHS = 12
+MONEY_MONTHS = 12
+_DIGITS = 50
+
+
+# Retention
+
+
+@dataclass(frozen=True, slots=True)
+class MrrFact:
+    """What a client paid a month at the end of a month (`month` is its first day)."""
+
+    client_id: str
+    month: date
+    mrr: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRetention:
+    """One month m against the month before it, in points-dollars by the currency table of the last day of m.
+
+    start: MRR of the month before; churned: of it, that of clients without MRR in m; kept: what is left, growth apart.
+    csr_monthly, grr_monthly: ratios of the month; csr, grr: the same to the power of 12.
+    """
+
+    month: date
+    start: Decimal
+    churned: Decimal
+    kept: Decimal
+    csr_monthly: Decimal
+    grr_monthly: Decimal
+    csr: Decimal
+    grr: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """C$R and GRR: plain means over 12 months, annualised and a month. None below 12 usable months, never 0 or 1.
+
+    months: how many of the 12 calendar months were usable; series: those months, in order.
+    """
+
+    csr: Decimal | None
+    grr: Decimal | None
+    csr_monthly: Decimal | None
+    grr_monthly: Decimal | None
+    months: int
+    series: tuple[MonthRetention, ...]
+
+
+class MrrHistory:
+    """The monthly MRR of all clients, arranged once so that retention can be asked for any day."""
+
+    def __init__(self, facts: Iterable[MrrFact], rulebook: Rulebook) -> None:
+        self._rulebook = rulebook
+        self._months: dict[date, dict[str, MrrFact]] = {}
+        self._done: dict[date, MonthRetention | None] = {}
+        for fact in facts:
+            self._months.setdefault(month_start(fact.month), {})[fact.client_id] = fact
+
+    def month(self, month: date) -> MonthRetention | None:
+        """Retention of one month; None when it or the month before has no rows or there was no MRR to keep.
+
+        Raises:
+            UnknownCurrencyError: a currency without a fixed amount.
+        """
+        month = month_start(month)
+        if month not in self._done:
+            before, now = self._months.get(add_months(month, -1)), self._months.get(month)
+            self._done[month] = self._compare(month, before, now) if before and now else None
+        return self._done[month]
+
+    def _compare(self, month: date, before: Mapping[str, MrrFact], now: Mapping[str, MrrFact]) -> MonthRetention | None:
+        on = month_end(month)
+        # Sums by currency first: one exact division a currency, not one a client.
+        start: dict[str, Decimal] = {}
+        churned: dict[str, Decimal] = {}
+        kept: dict[str, Decimal] = {}
+        kept_over_currencies = Fraction(0)
+        for client_id, was in before.items():
+            start[was.currency] = start.get(was.currency, Decimal(0)) + was.mrr
+            fact = now.get(client_id)
+            if fact is None or not fact.mrr:
+                churned[was.currency] = churned.get(was.currency, Decimal(0)) + was.mrr
+            elif fact.currency == was.currency:
+                kept[was.currency] = kept.get(was.currency, Decimal(0)) + min(was.mrr, fact.mrr)
+            else:
+                kept_over_currencies += min(
+                    self._rulebook.points_dollars(was.mrr, was.currency, on),
+                    self._rulebook.points_dollars(fact.mrr, fact.currency, on),
+                )
+        all_start = self._dollars(start, on)
+        if all_start <= 0:
+            return None
+        all_churned = self._dollars(churned, on)
+        all_kept = self._dollars(kept, on) + kept_over_currencies
+        csr, grr = (all_start - all_churned) / all_start, all_kept / all_start
+        return MonthRetention(
+            month,
+            as_decimal(all_start),
+            as_decimal(all_churned),
+            as_decimal(all_kept),
+            as_decimal(csr),
+            as_decimal(grr),
+            as_decimal(csr**12),
+            as_decimal(grr**12),
+        )
+
+    def _dollars(self, sums: Mapping[str, Decimal], on: date) -> Fraction:
+        return sum(
+            (self._rulebook.points_dollars(amount, currency, on) for currency, amount in sums.items()), Fraction(0)
+        )
+
+    def retention(self, on: date) -> Retention:
+        """C$R and GRR over the last 12 complete months before the month of the day. Raises UnknownCurrencyError."""
+        found = (self.month(add_months(month_start(on), -back)) for back in range(RETENTION_MONTHS, 0, -1))
+        series = tuple(month for month in found if month is not None)
+        if len(series) < RETENTION_MONTHS:
+            return Retention(None, None, None, None, len(series), series)
+        return Retention(
+            _mean([month.csr for month in series]),
+            _mean([month.grr for month in series]),
+            _mean([month.csr_monthly for month in series]),
+            _mean([month.grr_monthly for month in series]),
+            len(series),
+            series,
+        )
+
+
+def _mean(values: list[Decimal]) -> Decimal:
+    with localcontext(prec=_DIGITS):
+        return sum(values, Decimal(0)) / len(values)
+
+
+# Certifications and tool use
+
+
+@dataclass(frozen=True, slots=True)
+class CertificationFact:
+    """A certification of a person, valid from `earned_on` until the day before `expires_on` (None: for ever)."""
+
+    person: str
+    certification: str
+    earned_on: date
+    expires_on: date | None
+
+    def valid(self, on: date) -> bool:
+        """Whether it is valid on the day."""
+        return self.earned_on <= on and (self.expires_on is None or on < self.expires_on)
+
+
+class Certifications:
+    """All certifications of a partner, arranged once so that any day can be asked in no time."""
+
+    def __init__(self, facts: Iterable[CertificationFact]) -> None:
+        self._facts = tuple(facts)
+        people: dict[str, list[CertificationFact]] = {}
+        names: dict[str, list[CertificationFact]] = {}
+        for fact in self._facts:
+            people.setdefault(fact.person, []).append(fact)
+            names.setdefault(fact.certification, []).append(fact)
+        covered = [span for facts_of_one in people.values() for span in _covered(facts_of_one)]
+        self._starts = sorted(start for start, _ in covered)
+        self._ends = sorted(end for _, end in covered)
+        self._names = {name: _covered(facts_of_one) for name, facts_of_one in names.items()}
+
+    def people(self, on: date) -> int:
+        """People with any certification valid on the day."""
+        return bisect_right(self._starts, on) - bisect_right(self._ends, on)
+
+    def held(self, certification: str, on: date) -> bool:
+        """Whether anyone holds this certification on the day."""
+        return self._span(certification, on) is not None
+
+    def held_until(self, certification: str, on: date) -> date | None:
+        """The first day on which nobody holds it any more, as known; None when it never ends or is not held."""
+        span = self._span(certification, on)
+        return None if span is None or span[1] == date.max else span[1]
+
+    def holders(self, certification: str, on: date) -> tuple[CertificationFact, ...]:
+        """Who holds it on the day and until when: the longest-lasting row of each person, soonest to lapse first."""
+        best: dict[str, CertificationFact] = {}
+        for fact in self._facts:
+            if fact.certification == certification and fact.valid(on):
+                other = best.get(fact.person)
+                if other is None or (other.expires_on or date.max) < (fact.expires_on or date.max):
+                    best[fact.person] = fact
+        return tuple(sorted(best.values(), key=lambda fact: (fact.expires_on or date.max, fact.person)))
+
+    def _span(self, certification: str, on: date) -> tuple[date, date] | None:
+        return next((span for span in self._names.get(certification, ()) if span[0] <= on < span[1]), None)
+
+
+def _covered(facts: Iterable[CertificationFact]) -> list[tuple[date, date]]:
+    """The days on which at least one of the facts is valid, as sorted half-open spans that do not touch."""
+    spans: list[tuple[date, date]] = []
+    for fact in sorted(facts, key=lambda fact: fact.earned_on):
+        end = fact.expires_on or date.max
+        if end <= fact.earned_on:
+            continue
+        if spans and fact.earned_on <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((fact.earned_on, end))
+    return spans
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """Tools used in the last 30 days, over `clients` clients that have a value; None when none has."""
+
+    mean: Decimal | None
+    median: Decimal | None
+    clients: int
+
+
+def tool_use(values: Iterable[int | None]) -> ToolUse:
+    """Mean and median of the values that are known, exact to 50 digits."""
+    known = [Fraction(value) for value in values if value is not None]
+    if not known:
+        return ToolUse(None, None, 0)
+    mean = sum(known, Fraction(0)) / len(known)
+    return ToolUse(as_decimal(mean), as_decimal(statistics.median(known)), len(known))
+
+
+# Money figures
+
+
+class SoldLot(Protocol):
+    """What the money figures need of a lot; `ledger.engine.Lot` is one."""
+
+    @property
+    def track(self) -> str: ...
+    @property
+    def earned_on(self) -> date: ...
+    @property
+    def unit(self) -> Fraction: ...
+    @property
+    def kept_share(self) -> Fraction: ...
+
+
+def _in_window(lots: Iterable[SoldLot], on: date, tracks: frozenset[str]) -> Iterable[SoldLot]:
+    after = add_months(on, -MONEY_MONTHS)
+    return (lot for lot in lots if lot.track in tracks and after < lot.earned_on <= on)
+
+
+def source_dollar_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
+    """12-month source dollar: sourced sales of the 12 months up to the day, as sold, in points-dollars, exact."""
+    found = _in_window(lots, on, frozenset({"sourced"}))
+    return sum((lot.unit for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
+
+
+def rolling_sourced_mrr_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
+    """Rolling 12-month sourced MRR: the same sales at what downgrades and cancellations left of them.
+
+    `lots` as they stand on the day. In points-dollars, exact.
+    """
+    found = _in_window(lots, on, frozenset({"sourced"}))
+    return sum((lot.unit * lot.kept_share for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
+
+
+def sold_mrr_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
+    """The 12-month source dollar over all origins but `none`, in points-dollars, exact (a tier metric)."""
+    found = _in_window(lots, on, frozenset({"sourced", "assisted"}))
+    return sum((lot.unit for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
+
+
+# Shared selling
+
+
+class SharedDeal(Protocol):
+    """What shared selling needs of a deal."""
+
+    @property
+    def registered(self) -> bool: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def mrr(self) -> Decimal: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def created_on(self) -> date: ...
+    @property
+    def closed_on(self) -> date | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DealSum:
+    """A number of deals and their MRR in points-dollars, exact."""
+
+    count: int
+    mrr: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSelling:
+    """Registered deals of a range: created in it, sourced and in flight at its end, won in it."""
+
+    created: DealSum
+    in_flight: DealSum
+    won: DealSum
+
+
+def created_in(deal: SharedDeal, first: date, last: date) -> bool:
+    """Whether a registered deal counts as created in the range, both days included."""
+    return deal.registered and first <= deal.created_on <= last
+
+
+def in_flight_on(deal: SharedDeal, on: date) -> bool:
+    """Whether a registered sourced deal was created by the day and not closed by its end."""
+    if not deal.registered or deal.origin != "sourced" or deal.created_on > on:
+        return False
+    return deal.stage == "open" or (deal.closed_on is not None and deal.closed_on > on)
+
+
+def won_in(deal: SharedDeal, first: date, last: date) -> bool:
+    """Whether a registered deal counts as won in the range, both days included."""
+    return deal.registered and deal.stage == "won" and deal.closed_on is not None and first <= deal.closed_on <= last
+
+
+def shared_selling(deals: Iterable[SharedDeal], rulebook: Rulebook, first: date, last: date) -> SharedSelling:
+    """Shared selling from `first` to `last`, both days included.
+
+    Created deals are valued by the currency table of the day they were created, deals in flight by that of `last`, won
+    deals by that of the day they closed.
+
+    Raises:
+        UnknownCurrencyError: a currency without a fixed amount.
+    """
+    all_deals = tuple(deals)
+
+    def summed(found: list[tuple[SharedDeal, date]]) -> DealSum:
+        dollars = (rulebook.points_dollars(deal.mrr, deal.currency, on) for deal, on in found)
+        return DealSum(len(found), sum(dollars, Fraction(0)))
+
+    return SharedSelling(
+        created=summed([(deal, deal.created_on) for deal in all_deals if created_in(deal, first, last)]),
+        in_flight=summed([(deal, last) for deal in all_deals if in_flight_on(deal, last)]),
+        won=summed([(deal, deal.closed_on or last) for deal in all_deals if won_in(deal, first, last)]),
+    )
