@@ -1,0 +1,407 @@
+"""Which tier the figures of a day reach, what is missing for another, and the credited tier through time.
+
+Pure: no Django, no clock. A tier is its name; None is untiered. Rules: `docs/points.md` 7 and 12. The sentences are in
+`tiers.words`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from ledger.series import PointSeries
+from partner_portal.lib.months import add_months
+from program.rulebook import Requirement, ReviewDay, Rulebook, RuleSet, Tier
+from tiers import words
+
+RISE = "rise"
+REVIEW_FALL = "review_fall"
+REVIEW_KEPT = "review_kept"
+
+_ZERO = Decimal(0)
+_DAY = timedelta(days=1)
+
+
+class Measures(Protocol):
+    """What can be measured on a day: the tier metrics, and whether the partner certification is held."""
+
+    def value(self, metric: str, on: date) -> Decimal | None:
+        """The metric at the end of the day, unrounded; None for "no data"."""
+        ...
+
+    def certified(self, on: date) -> bool:
+        """Whether anyone holds the certification that every tier needs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioMeasures:
+    """Measures from a point series (which may reach into the future), the certification, and a function for each other
+    metric; a metric without a function has no data."""
+
+    points: PointSeries
+    certification: Callable[[date], bool]
+    others: Mapping[str, Callable[[date], Decimal | int | None]] = field(default_factory=dict)
+
+    def value(self, metric: str, on: date) -> Decimal | None:
+        """The metric at the end of the day, unrounded; None for "no data"."""
+        points = self.points
+        if metric == "sourced_points":
+            return points.track("sourced", on)
+        if metric == "managed_points":
+            return points.track("managed", on)
+        if metric == "sold_points":
+            return points.track("sourced", on) + points.track("assisted", on)
+        if metric == "total_points":
+            return points.track("sourced", on) + points.track("assisted", on) + points.track("managed", on)
+        other = self.others.get(metric)
+        found = None if other is None else other(on)
+        return Decimal(found) if isinstance(found, int) else found
+
+    def certified(self, on: date) -> bool:
+        """Whether anyone holds the certification that every tier needs."""
+        return self.certification(on)
+
+
+# Requirements and the performance tier
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementGap:
+    """One requirement on a day. have and missing are None when there is no data; missing is never negative.
+
+    binding: of the unmet requirements of its tier, the one with the largest missing/need; no data is wholly missing.
+    """
+
+    metric: str
+    have: Decimal | None
+    need: Decimal
+    missing: Decimal | None
+    met: bool
+    binding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TierGap:
+    """A tier as a target on a day. met needs all requirements and the certification; an invitation does not matter."""
+
+    tier: str
+    by_invitation: bool
+    met: bool
+    certified: bool
+    requirements: tuple[RequirementGap, ...]
+
+    @property
+    def binding(self) -> RequirementGap | None:
+        """The requirement that is furthest away; None when all are met."""
+        return next((gap for gap in self.requirements if gap.binding), None)
+
+
+def meets(requirement: Requirement, measures: Measures, on: date) -> bool:
+    """Whether the requirement holds on the day; "no data" does not meet it."""
+    have = measures.value(requirement.metric, on)
+    return have is not None and have >= requirement.value
+
+
+def gap(tier: Tier, measures: Measures, on: date) -> TierGap:
+    """What the tier needs, what there is and what is missing on the day."""
+    certified = measures.certified(on)
+    haves = [measures.value(requirement.metric, on) for requirement in tier.requirements]
+    furthest: int | None = None
+    furthest_part = _ZERO
+    for index, (requirement, have) in enumerate(zip(tier.requirements, haves, strict=True)):
+        part = _missing_part(requirement, have)
+        if part is not None and (furthest is None or part > furthest_part):
+            furthest, furthest_part = index, part
+    requirements = tuple(
+        RequirementGap(
+            requirement.metric,
+            have,
+            requirement.value,
+            None if have is None else max(_ZERO, requirement.value - have),
+            met=have is not None and have >= requirement.value,
+            binding=index == furthest,
+        )
+        for index, (requirement, have) in enumerate(zip(tier.requirements, haves, strict=True))
+    )
+    met = certified and furthest is None
+    return TierGap(tier.name, tier.by_invitation, met, certified, requirements)
+
+
+def _missing_part(requirement: Requirement, have: Decimal | None) -> Decimal | None:
+    """The part of the requirement that is missing, 1 with no data; None when it is met."""
+    if have is None:
+        return Decimal(1)
+    if have >= requirement.value:
+        return None
+    return (requirement.value - have) / requirement.value if requirement.value else Decimal(1)
+
+
+def targets(measures: Measures, rulebook: Rulebook, on: date) -> tuple[TierGap, ...]:
+    """The gap to every tier of the rule set in force on the day, lowest first; empty before the first rule set."""
+    rule_set = rulebook.rule_set(on)
+    return () if rule_set is None else tuple(gap(tier, measures, on) for tier in rule_set.tiers)
+
+
+def performance(measures: Measures, rulebook: Rulebook, on: date) -> str | None:
+    """The highest tier that the figures of the day meet under the rule set in force; None: untiered."""
+    tier = _performance_tier(measures, rulebook.rule_set(on), on)
+    return None if tier is None else tier.name
+
+
+def _performance_tier(measures: Measures, rule_set: RuleSet | None, on: date) -> Tier | None:
+    if rule_set is None or not measures.certified(on):
+        return None
+    for tier in reversed(rule_set.tiers):
+        if all(meets(requirement, measures, on) for requirement in tier.requirements):
+            return tier
+    return None
+
+
+def next_tier(measures: Measures, rulebook: Rulebook, on: date) -> TierGap | None:
+    """The gap to the tier above the performance tier of the day; None at the top and before the first rule set."""
+    rule_set = rulebook.rule_set(on)
+    if rule_set is None:
+        return None
+    now = _performance_tier(measures, rule_set, on)
+    above = 0 if now is None else rule_set.tiers.index(now) + 1
+    return gap(rule_set.tiers[above], measures, on) if above < len(rule_set.tiers) else None
+
+
+# The credited tier through time
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An invitation to a by-invitation tier, valid from `on`."""
+
+    tier: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The performance on a reading day of a review, and whether it meets the credited tier."""
+
+    on: date
+    performance: str | None
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of the history: a rise, or a review that let the tier fall or kept it (then before is after)."""
+
+    on: date
+    kind: str
+    before: str | None
+    after: str | None
+    reason: str
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """The credited tier and the day of its last change; since is None while nothing ever changed."""
+
+    tier: str | None
+    since: date | None
+
+
+def changes(history: Iterable[Change]) -> tuple[Change, ...]:
+    """The rows in which the credited tier changed, without reviews that kept it."""
+    return tuple(row for row in history if row.before != row.after)
+
+
+def credited(history: Iterable[Change], on: date) -> Credited:
+    """The credited tier at the end of the day."""
+    state = Credited(None, None)
+    for row in history:
+        if row.on <= on and row.before != row.after:
+            state = Credited(row.after, row.on)
+    return state
+
+
+class CreditedTier:
+    """Walks the credited tier day by day; all days are evaluated with the same measures."""
+
+    def __init__(self, measures: Measures, rulebook: Rulebook, invitations: Iterable[Invitation] = ()) -> None:
+        self._measures = measures
+        self._rulebook = rulebook
+        self._invitations = tuple(invitations)
+        self._performance: dict[date, Tier | None] = {}
+
+    def history(self, first_ledger_day: date | None, until: date) -> tuple[Change, ...]:
+        """All rises and reviews up to the day, in order. It begins on the later of the first ledger day and the first
+        rule set; a review of an untiered partner is no row."""
+        if first_ledger_day is None or not self._rulebook.rule_sets:
+            return ()
+        start = max(first_ledger_day, self._rulebook.rule_sets[0].start)
+        return self.after(Credited(None, None), start, until)
+
+    def after(self, state: Credited, first: date, last: date) -> tuple[Change, ...]:
+        """Rises and reviews from `first` to `last`, both included, for a partner who comes with this credited tier."""
+        rows: list[Change] = []
+        reviews = {review.on: review for review in self._rulebook.reviews_between(first, last)}
+        on = first
+        while on <= last:
+            if on in reviews and state.tier is not None:
+                row = self.review(state, reviews[on])
+                rows.append(row)
+                if row.before != row.after:
+                    state = Credited(row.after, on)
+            rise = self._rise(state, on)
+            if rise is not None:
+                rows.append(rise)
+                state = Credited(rise.after, on)
+            on += _DAY
+        return tuple(rows)
+
+    def review(self, state: Credited, review: ReviewDay) -> Change:
+        """What the review does to a credited tier: held, untiered for want of the certification, kept, or lowered."""
+        tier, on = state.tier, review.on
+        if tier is None:
+            raise ValueError("An untiered partner has nothing to review.")
+        readings = tuple(self._reading(day, tier) for day in review.readings)
+        if state.since is not None and on < add_months(state.since, self._rulebook.hold_months):
+            reason = words.held(tier, state.since, self._rulebook.hold_months)
+            return Change(on, REVIEW_KEPT, tier, tier, reason, readings)
+        if not self._measures.certified(on):
+            reason = words.lapsed(self._rulebook.partner_certification)
+            return Change(on, REVIEW_FALL, tier, None, reason, readings)
+        met = [reading.on for reading in readings if reading.met]
+        if met:
+            return Change(on, REVIEW_KEPT, tier, tier, words.kept(tier, met, len(readings)), readings)
+        best = self._best(readings)
+        reason = words.fall(tier, best, review.window_start, len(readings))
+        return Change(on, REVIEW_FALL, tier, best, reason, readings)
+
+    def performance(self, on: date) -> Tier | None:
+        """The performance tier of the day, computed once."""
+        if on not in self._performance:
+            self._performance[on] = _performance_tier(self._measures, self._rulebook.rule_set(on), on)
+        return self._performance[on]
+
+    def _reading(self, on: date, tier: str) -> Reading:
+        reached = self.performance(on)
+        met = reached is not None and self._place(reached.name, on) >= self._place(tier, on)
+        return Reading(on, None if reached is None else reached.name, met)
+
+    def _best(self, readings: tuple[Reading, ...]) -> str | None:
+        """The highest tier that a reading met and that can be credited, by its place in the rule set of its day."""
+        best: str | None = None
+        best_place = -1
+        for reading in readings:
+            reached = self._creditable(self.performance(reading.on), reading.on)
+            if reached is not None and (place := self._place(reached.name, reading.on)) >= best_place:
+                best, best_place = reached.name, place
+        return best
+
+    def _rise(self, state: Credited, on: date) -> Change | None:
+        reached = self.performance(on)
+        tier = self._creditable(reached, on)
+        if reached is None or tier is None:
+            return None
+        if state.tier is not None and self._place(tier.name, on) <= self._place(state.tier, on):
+            return None
+        shown = gap(tier, self._measures, on)
+        newly_certified = not self._measures.certified(on - _DAY)
+        reason = words.rise(
+            [(row.metric, row.have, row.need) for row in shown.requirements if row.met],
+            newly_certified=self._rulebook.partner_certification if newly_certified else None,
+            not_invited=reached.name if reached is not tier else None,
+        )
+        return Change(on, RISE, state.tier, tier.name, reason)
+
+    def _creditable(self, reached: Tier | None, on: date) -> Tier | None:
+        """The tier itself, or the highest one below it that needs no invitation or has one."""
+        rule_set = self._rulebook.rule_set(on)
+        if reached is None or rule_set is None:
+            return None
+        for tier in reversed(rule_set.tiers[: rule_set.tiers.index(reached) + 1]):
+            if not tier.by_invitation or self._invited(tier.name, on):
+                return tier
+        return None
+
+    def _invited(self, tier: str, on: date) -> bool:
+        return any(invitation.tier == tier and invitation.on <= on for invitation in self._invitations)
+
+    def _place(self, tier: str, on: date) -> int:
+        """The place of a tier in the rule set of the day. One that this rule set no longer (or not yet) knows has its
+        place in the nearest earlier rule set that does, otherwise the nearest later one; below all when none does."""
+        rule_sets = self._rulebook.rule_sets
+        earlier = [rule_set for rule_set in rule_sets if rule_set.start <= on]
+        later = [rule_set for rule_set in rule_sets if rule_set.start > on]
+        for rule_set in [*reversed(earlier), *later]:
+            place = rule_set.place(tier)
+            if place is not None:
+                return place
+        return -1
+
+
+# The next review
+
+
+@dataclass(frozen=True, slots=True)
+class OutlookReading:
+    """A reading of the next review; those `to_come` are computed from what is known. gap: to the credited tier."""
+
+    on: date
+    performance: str | None
+    met: bool
+    to_come: bool
+    gap: TierGap | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The next review and what it would do if nothing else happens.
+
+    before: credited when it comes; after: once it is done (a rise on the same day included). review_row: None when
+    untiered then. rises: what is expected to happen before it.
+    """
+
+    review: ReviewDay
+    before: Credited
+    after: str | None
+    reason: str
+    readings: tuple[OutlookReading, ...]
+    review_row: Change | None
+    rises: tuple[Change, ...]
+
+
+def outlook(
+    measures: Measures, rulebook: Rulebook, state: Credited, today: date, invitations: Iterable[Invitation] = ()
+) -> Outlook | None:
+    """What the next review after `today` would do for a partner with this credited tier today.
+
+    `measures` must reach to the review: known expiries, ends, cancellations and lapses included. None when the
+    programme has no reviews.
+    """
+    review = rulebook.next_review(today)
+    if review is None:
+        return None
+    walk = CreditedTier(measures, rulebook, invitations)
+    rows = walk.after(state, today + _DAY, review.on)
+    rises = tuple(row for row in rows if row.kind == RISE and row.on < review.on)
+    before = Credited(rises[-1].after, rises[-1].on) if rises else state
+    review_row = next((row for row in rows if row.on == review.on and row.kind != RISE), None)
+    after = rows[-1].after if rows else state.tier
+    readings = []
+    for day in review.readings:
+        reached = walk.performance(day)
+        rule_set = rulebook.rule_set(day)
+        tier = rule_set.tier(before.tier) if rule_set is not None and before.tier is not None else None
+        met = review_row is not None and any(row.on == day and row.met for row in review_row.readings)
+        readings.append(
+            OutlookReading(
+                day,
+                None if reached is None else reached.name,
+                met,
+                day > today,
+                None if tier is None else gap(tier, measures, day),
+            )
+        )
+    reason = words.untiered() if review_row is None else review_row.reason
+    return Outlook(review, before, after, reason, tuple(readings), review_row, rises)
