@@ -1,0 +1,278 @@
+"""Commission arithmetic: what a line comes to, how a statement stands, and what deals are expected to earn.
+
+Pure: no Django, no clock. Rules: `docs/points.md` 8, 10 and 12. Commission is in payout currency with 2 decimals; points
+use the programme's fixed table, commission only real exchange rates.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from ledger.engine import DealLife
+from partner_portal.lib.months import add_months, month_end, month_start, months_between, quarter_end, quarter_of
+from partner_portal.lib.rounding import half_up
+from program.rulebook import CommissionTerms
+
+CENT_PLACES = 2
+STATUSES = ("draft", "issued", "paid", "withheld", "forfeited")
+# Least advanced first; withheld money may still come, so it says more about a statement than forfeited money.
+_STANDING = ("draft", "issued", "paid", "withheld", "forfeited")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """A line as imported. net_revenue in `currency`, commission in `payout_currency`; adjusts: the line it reverses."""
+
+    statement_id: str
+    period: str
+    line_no: int
+    client_id: str
+    deal_id: str
+    product_line: str
+    invoice_month: date
+    net_revenue: Decimal
+    currency: str
+    fx_rate: Decimal
+    rate: Decimal
+    commission: Decimal
+    payout_currency: str
+    status: str
+    pay_on: date
+    paid_on: date | None = None
+    adjusts: str = ""
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """What an adjusting line calls it: `S-2026Q3/12`."""
+        return f"{self.statement_id}/{self.line_no}"
+
+    @property
+    def recomputed(self) -> Decimal:
+        """What the line should come to."""
+        return commission(self.net_revenue, self.rate, self.fx_rate)
+
+    @property
+    def difference(self) -> Decimal:
+        """Imported minus recomputed commission; anything but 0 is a variance."""
+        return self.commission - self.recomputed
+
+
+def commission(net_revenue: Decimal, rate: Decimal, fx_rate: Decimal) -> Decimal:
+    """net revenue x rate x exchange rate, rounded once to the cent, half away from zero."""
+    return half_up(Fraction(net_revenue) * Fraction(rate) * Fraction(fx_rate), CENT_PLACES)
+
+
+def statement_status(statuses: Iterable[str]) -> str:
+    """The status of a statement from those of its lines: the least advanced of draft, issued and paid; withheld or
+    forfeited only when no line has one of these.
+
+    Raises:
+        ValueError: no lines, or an unknown status.
+    """
+    return min(statuses, key=_STANDING.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as its lines make it. total: all lines, withheld and forfeited ones too; pay_on: the earliest.
+
+    paid_on: the latest payment of its lines once the statement is paid. variances: lines that do not recompute.
+    """
+
+    statement_id: str
+    period: str
+    status: str
+    total: Decimal
+    currency: str
+    pay_on: date
+    paid_on: date | None
+    variances: int
+    lines: tuple[StatementLine, ...]
+
+
+def statements(lines: Iterable[StatementLine]) -> tuple[Statement, ...]:
+    """The statements of these lines, by period and id, each with its lines by number."""
+    grouped: dict[str, list[StatementLine]] = {}
+    for line in lines:
+        grouped.setdefault(line.statement_id, []).append(line)
+    found = [_statement(sorted(rows, key=lambda line: line.line_no)) for rows in grouped.values()]
+    return tuple(sorted(found, key=lambda statement: (statement.period, statement.statement_id)))
+
+
+def _statement(lines: Sequence[StatementLine]) -> Statement:
+    status = statement_status(line.status for line in lines)
+    return Statement(
+        lines[0].statement_id,
+        lines[0].period,
+        status,
+        sum((line.commission for line in lines), Decimal(0)),
+        lines[0].payout_currency,
+        min(line.pay_on for line in lines),
+        max((line.paid_on for line in lines if line.paid_on), default=None) if status == "paid" else None,
+        sum(line.difference != 0 for line in lines),
+        tuple(lines),
+    )
+
+
+def adjustments(lines: Iterable[StatementLine]) -> dict[str, tuple[StatementLine, ...]]:
+    """The lines that adjust another one, by the name (`statement_id/line_no`) of the line they adjust."""
+    found: dict[str, list[StatementLine]] = {}
+    for line in lines:
+        if line.adjusts:
+            found.setdefault(line.adjusts, []).append(line)
+    return {name: tuple(rows) for name, rows in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """Commission by what has become of it. overdue: issued lines whose pay day is before today."""
+
+    paid: Decimal
+    scheduled: Decimal
+    overdue: Decimal
+    draft: Decimal
+    withheld: Decimal
+    forfeited: Decimal
+
+
+def payments(lines: Iterable[StatementLine], today: date) -> Payments:
+    """Sums of commission by standing on the day; all lines must be in one payout currency."""
+    sums = dict.fromkeys(("paid", "scheduled", "overdue", "draft", "withheld", "forfeited"), Decimal(0))
+    for line in lines:
+        standing = line.status
+        if standing == "issued":
+            standing = "scheduled" if line.pay_on >= today else "overdue"
+        sums[standing] += line.commission
+    return Payments(**sums)
+
+
+# Exchange rates
+
+
+@dataclass(frozen=True, slots=True)
+class FxRate:
+    """Payout currency per unit of a currency, as of the last day of the invoice month it was imported with."""
+
+    rate: Decimal
+    on: date
+
+
+class FxRates:
+    """The imported rates, by currency and month. The payout currency itself is always 1."""
+
+    def __init__(self, lines: Iterable[StatementLine], payout_currency: str) -> None:
+        self._payout_currency = payout_currency
+        self._rates: dict[str, dict[date, Decimal]] = {}
+        for line in sorted(lines, key=lambda line: (line.invoice_month, line.statement_id, line.line_no)):
+            if line.payout_currency == payout_currency:
+                self._rates.setdefault(line.currency, {})[month_end(line.invoice_month)] = line.fx_rate
+
+    def on(self, currency: str, month: date) -> FxRate | None:
+        """The rate of the month, otherwise the latest imported one; None when there is none at all."""
+        day = month_end(month)
+        if currency == self._payout_currency:
+            return FxRate(Decimal(1), day)
+        rates = self._rates.get(currency)
+        if not rates:
+            return None
+        found = day if day in rates else max(rates)
+        return FxRate(rates[found], found)
+
+
+# Expected commission
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLine:
+    """What a deal is expected to earn for one month (its first day).
+
+    mrr: what is left of the deal on the month's last day, exact, in `currency`; fx and commission are None when no
+    exchange rate was ever imported for the currency.
+    """
+
+    deal_id: str
+    product_line: str
+    month: date
+    quarter: str
+    pay_on: date
+    mrr: Fraction
+    currency: str
+    fx: FxRate | None
+    commission: Decimal | None
+
+
+def pay_day(month: date, terms: CommissionTerms) -> date:
+    """The day on which the quarter of the month is paid."""
+    return quarter_end(month) + timedelta(days=terms.pay_days_after_quarter)
+
+
+def term_end(closed_on: date, terms: CommissionTerms) -> date:
+    """The first day on which a deal no longer earns commission."""
+    return add_months(closed_on, terms.months)
+
+
+def earns(life: DealLife, terms: CommissionTerms) -> bool:
+    """Whether a deal earns commission at all: sourced and closed since the terms began."""
+    return life.deal.origin == "sourced" and life.closed_on >= terms.start
+
+
+def in_force(life: DealLife, terms: CommissionTerms, month: date) -> Fraction:
+    """The part of the deal that earns in the month: what is left of it on the month's last day, 0 outside its term."""
+    last_day = month_end(month)
+    if not earns(life, terms) or not life.closed_on <= last_day < term_end(life.closed_on, terms):
+        return Fraction(0)
+    return life.share(last_day)
+
+
+def months_left(life: DealLife, terms: CommissionTerms, today: date) -> int:
+    """Months of the term still to earn, the current one included; 0 when the deal earns nothing on the day."""
+    if not earns(life, terms) or not life.share(today):
+        return 0
+    last = add_months(month_start(term_end(life.closed_on, terms)), -1)
+    first = max(month_start(today), month_start(life.closed_on))
+    return len(months_between(first, last)) if first <= last else 0
+
+
+def expected(
+    lives: Iterable[DealLife], terms: CommissionTerms, fx: FxRates, first_month: date, last_month: date
+) -> tuple[ExpectedLine, ...]:
+    """What deals of one client should earn in each month from `first_month` to `last_month`, both included.
+
+    `lives` must reach to the end of the last month, so that known cancellations and downgrades count.
+    """
+    months = months_between(first_month, last_month)
+    found = []
+    for life in lives:
+        for month in months:
+            part = in_force(life, terms, month)
+            if not part:
+                continue
+            mrr = Fraction(life.deal.mrr) * part
+            rate = fx.on(life.deal.currency, month)
+            earned = None if rate is None else half_up(mrr * Fraction(terms.rate) * Fraction(rate.rate), CENT_PLACES)
+            found.append(
+                ExpectedLine(
+                    life.deal.deal_id,
+                    life.deal.product_line,
+                    month,
+                    quarter_of(month),
+                    pay_day(month, terms),
+                    mrr,
+                    life.deal.currency,
+                    rate,
+                    earned,
+                )
+            )
+    return tuple(found)
+
+
+def by_quarter(lines: Iterable[ExpectedLine]) -> Mapping[str, Decimal]:
+    """Expected commission by quarter, in order; lines without an exchange rate are left out."""
+    sums: dict[str, Decimal] = {}
+    for line in sorted(lines, key=lambda line: line.month):
+        if line.commission is not None:
+            sums[line.quarter] = sums.get(line.quarter, Decimal(0)) + line.commission
+    return sums
