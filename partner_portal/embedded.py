@@ -208,12 +208,14 @@ def _ensure_keeper(home: Path) -> None:
 
 def _end_keeper(home: Path) -> None:
     """End the keeper of a server that has just been stopped. Needs the start lock."""
-    free = _try_alone(home / "keeper.lock")
-    if free is not None:
-        os.close(free)
-        return
-    with suppress(ValueError, ProcessLookupError):  # the lock is held, so the number in the file is the keeper's
-        os.kill(int((home / "keeper.lock").read_text(encoding="ascii")), signal.SIGTERM)
+    for _ in range(50):
+        free = _try_alone(home / "keeper.lock")
+        if free is not None:
+            os.close(free)
+            return
+        with suppress(ValueError, ProcessLookupError):  # the lock is held, so the number in the file is the keeper's
+            os.kill(int((home / "keeper.lock").read_text(encoding="ascii")), signal.SIGTERM)
+        time.sleep(0.02)
 
 
 def _keep(home: Path, lock: int) -> None:

@@ -72,11 +72,15 @@ def start(home: Path) -> Address:
         if not data.exists():
             _create(home, programs, user)
         _check_version(home, programs)
-        (data / "postmaster.pid").unlink(missing_ok=True)
-        _write_settings(home, user)
-        command = [programs / "pg_ctl", "-D", data, "-l", log, "-w", "-t", str(START_SECONDS), "start"]
+        run = _write_settings(home, user)
+        # Left by a crash. The server would trust them when their process id has gone to another process since.
+        for stale in (data / "postmaster.pid", *run.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
+        # Relative paths, since pg_ctl builds a shell command of them and a quote in PORTAL_VAR would end it.
+        to_log = os.path.relpath(log, data)
+        command = [programs / "pg_ctl", "-D", ".", "-l", to_log, "-w", "-t", str(START_SECONDS), "start"]
         for last_try in (False, False, False, True):
-            result = _run(command, user, timeout=START_SECONDS + 10)
+            result = _run(command, user, folder=data, timeout=START_SECONDS + 10)
             if result.returncode == 0:
                 break
             # After a kill -9 of the server its last backends take a moment to notice and to give up its memory.
@@ -185,14 +189,17 @@ def _check_version(home: Path, programs: Path) -> None:
         )
 
 
-def _write_settings(home: Path, user: tuple[int, int] | None) -> None:
-    folder = str(_socket_folder(home, user)).replace('"', '""')
+def _write_settings(home: Path, user: tuple[int, int] | None) -> Path:
+    """Write what the server reads at its start; returns the folder of its socket."""
+    run = _socket_folder(home, user)
+    folder = str(run).replace('"', '""')
     directories = f'"{folder}"'.replace("'", "''")
     settings = SETTINGS | {"unix_socket_directories": f"'{directories}'"} | ({} if _durable() else NOT_DURABLE)
     conf = home / "data" / "portal.conf"
     conf.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()), encoding="utf-8")
     if user is not None:
         os.chown(conf, *user)
+    return run
 
 
 def _socket_folder(home: Path, user: tuple[int, int] | None) -> Path:
@@ -217,7 +224,8 @@ def _socket_folder(home: Path, user: tuple[int, int] | None) -> Path:
 
 
 def _fits(folder: Path) -> bool:
-    return len(os.fsencode(folder / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH
+    """Whether a socket in that folder can be named: short, and without the comma that separates hosts."""
+    return len(os.fsencode(folder / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH and "," not in str(folder)
 
 
 def _log_file(home: Path, user: tuple[int, int] | None) -> Path:
@@ -236,7 +244,12 @@ def _log_file(home: Path, user: tuple[int, int] | None) -> Path:
 
 
 def _run(
-    command: list[Any], user: tuple[int, int] | None, *, text: str = "", timeout: float = 300
+    command: list[Any],
+    user: tuple[int, int] | None,
+    *,
+    text: str = "",
+    folder: Path = Path("/"),
+    timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run one of the server's programs as its user; what it prints is in `stdout`."""
     identity: dict[str, Any] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
@@ -251,7 +264,7 @@ def _run(
                 stderr=subprocess.STDOUT,
                 text=True,
                 env=environment,
-                cwd="/",
+                cwd=folder,
                 timeout=timeout,
                 check=False,
                 **identity,

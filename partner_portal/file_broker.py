@@ -87,8 +87,8 @@ class Channel(virtual.Channel):
             os.close(self._lock)
             self._mine = None
 
-    def _done(self, delivery_tag: str) -> None:
-        if (path := self._files.pop(delivery_tag, None)) is not None:
+    def _done(self, delivery_tag: str | None) -> None:
+        if delivery_tag is not None and (path := self._files.pop(delivery_tag, None)) is not None:
             path.unlink(missing_ok=True)
 
     def _waiting(self, queue: str) -> list[str]:
