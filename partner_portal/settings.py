@@ -78,8 +78,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context_processors.scope",
+                "partner_portal.navigation.frame",
             ],
-            "builtins": ["partner_portal.templatetags.figures"],
+            "builtins": ["partner_portal.templatetags.figures", "partner_portal.templatetags.elements"],
         },
     },
 ]

@@ -1,0 +1,96 @@
+"""What stands around every page: the two navigations and the programme's name.
+
+An entry is only an address and a label. It is shown when the address exists and the member's role may open it, which the
+view itself says (`accounts.access.requires`), so no right is written down twice.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import Resolver404, get_script_prefix, resolve
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.scope import Scope
+from program import queries as program_queries
+
+HOME = "/dashboard/"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page of the portal. `at_end` sets it apart at the end of the bar."""
+
+    path: str
+    label: str | Promise
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as one request sees it."""
+
+    address: str
+    label: str | Promise
+    at_end: bool
+    current: bool
+
+
+MAIN = (
+    Entry("/dashboard/", _("Dashboard")),
+    Entry("/tiers/", _("Tier")),
+    Entry("/clients/", _("Clients")),
+    Entry("/commissions/", _("Commissions")),
+    Entry("/renewals/", _("Renewals")),
+    Entry("/lists/", _("Lists")),
+    Entry("/reports/", _("Reports")),
+    Entry("/exports/", _("Exports")),
+    Entry("/imports/", _("Imports"), at_end=True),
+    Entry("/calculator/", _("Calculator"), at_end=True),
+)
+ACCOUNT = (
+    Entry("/settings/", _("Settings")),
+    Entry("/accounts/members/", _("Members")),
+    Entry("/accounts/audit/", _("Audit log")),
+    Entry("/accounts/profile/", _("Your account")),
+)
+
+
+def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Link]:
+    """The entries that lead somewhere for this scope; the one that `path` lies under is current."""
+    prefix = get_script_prefix().rstrip("/")
+    return [
+        Link(prefix + entry.path, entry.label, entry.at_end, path.startswith(entry.path))
+        for entry in entries
+        if _opens(entry.path, scope)
+    ]
+
+
+def _opens(path: str, scope: Scope | None) -> bool:
+    try:
+        view = resolve(path).func
+    except Resolver404:
+        return False
+    permission = getattr(view, "required_permission", None)
+    return permission is None or (scope is not None and scope.may(permission))
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `home`, `navigation.main`, `navigation.account`, `programme` (its name), `theme_choices`."""
+    scope: Scope | None = getattr(request, "scope", None)
+    signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated
+    path = request.path_info
+    return {
+        "home": get_script_prefix().rstrip("/") + HOME,
+        "navigation": {"main": links(MAIN, scope, path) if scope else [], "account": links(ACCOUNT, scope, path)}
+        if signed_in
+        else {},
+        "programme": _programme if scope else "",
+        "theme_choices": User._meta.get_field("theme").choices,
+    }
+
+
+def _programme() -> str:
+    return program_queries.rulebook().name

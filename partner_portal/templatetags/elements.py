@@ -1,0 +1,26 @@
+"""Small pieces of a page: icons from the sprite, and the control of a form field. Built in to every template."""
+
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """The icon `#i-<name>` of `partials/sprite.html`, hidden from screen readers: a word stands beside it."""
+    return format_html(
+        '<svg class="icon{}" aria-hidden="true"><use href="#i-{}"/></svg>', f" {classes}" if classes else "", name
+    )
+
+
+@register.simple_tag
+def control(field: BoundField, classes: str = "") -> SafeString:
+    """The field's control in the portal's look, tied to its hint and errors by `aria-describedby`."""
+    widget = field.field.widget
+    if isinstance(widget, CheckboxInput | CheckboxSelectMultiple | RadioSelect):
+        return field.as_widget()
+    given = widget.attrs.get("class", "")
+    return field.as_widget(attrs={"class": " ".join(filter(None, ["input", given, classes]))})

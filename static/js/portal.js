@@ -1,0 +1,94 @@
+// Menus, theme, file drop zones, and what htmx requests tell the reader. Dialogs are in dialogs.js, charts in charts.js.
+
+const root = document.documentElement;
+
+// Other scripts have a text said in the polite live region with
+// document.dispatchEvent(new CustomEvent("portal:announce", { detail: text })).
+const announce = (text) => {
+  const live = document.getElementById("live");
+  live.textContent = "";
+  requestAnimationFrame(() => (live.textContent = text));
+};
+document.addEventListener("portal:announce", ({ detail }) => announce(detail));
+
+// Menus are <details>: they close on Escape and on a click elsewhere.
+const closeMenus = (except) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+};
+document.addEventListener("click", ({ target }) => closeMenus(target.closest("details.menu")));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = event.target.closest("details.menu[open]");
+  closeMenus();
+  if (!menu) return;
+  menu.querySelector("summary").focus();
+  event.preventDefault(); // an open dialog around the menu stays open
+});
+
+// The theme shows at once; the form keeps it with the person.
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-theme-form] input")) return;
+  if (target.value) root.dataset.theme = target.value;
+  else delete root.dataset.theme;
+});
+
+// A drop zone holds a file input: files dropped on it are chosen in it, and their names are listed.
+const describe = (zone, input) => {
+  const list = zone.querySelector("[data-chosen]");
+  if (!list) return;
+  list.replaceChildren(
+    ...[...input.files].map((file) => {
+      const item = document.createElement("li");
+      item.textContent = file.name;
+      return item;
+    }),
+  );
+};
+document.addEventListener("dragover", (event) => {
+  const zone = event.target.closest?.("[data-drop]");
+  if (!zone) return;
+  event.preventDefault();
+  zone.classList.add("over");
+});
+document.addEventListener("dragleave", (event) => {
+  const zone = event.target.closest?.("[data-drop]");
+  if (zone && !zone.contains(event.relatedTarget)) zone.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  const zone = event.target.closest?.("[data-drop]");
+  if (!zone) return;
+  event.preventDefault();
+  zone.classList.remove("over");
+  const input = zone.querySelector("input[type=file]");
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+document.addEventListener("change", ({ target }) => {
+  const zone = target.closest("[data-drop]");
+  if (zone && target.matches("input[type=file]")) describe(zone, target);
+});
+
+// A part that is being fetched is busy; when it has come, an element with data-announce says what it shows.
+document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target?.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target?.removeAttribute("aria-busy"));
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  const told = detail.elt.closest("[data-announce]") ?? detail.elt.querySelector("[data-announce]");
+  if (told) announce(told.dataset.announce);
+});
+
+// A part that could not be fetched says so in its own place and leaves the rest of the page alone.
+const failed = (kind, target) => {
+  const notice = document.getElementById(`error-${kind}`).content.cloneNode(true).firstElementChild;
+  notice.dataset.requestError = "";
+  notice.querySelector("a").href = location.href;
+  const place = target && target !== document.body ? target : document.getElementById("main");
+  place.querySelector(":scope > [data-request-error]")?.remove();
+  place.prepend(notice);
+};
+document.addEventListener("htmx:responseError", ({ detail }) => {
+  const kinds = { 401: "denied", 403: "denied", 404: "missing", 410: "missing" };
+  failed(kinds[detail.xhr.status] ?? "failed", detail.target);
+});
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, ({ detail }) => failed("offline", detail.target));
+}
