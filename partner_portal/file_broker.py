@@ -22,6 +22,7 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES, virtual
 
 SCHEME = "portal-files"
+LOOK_FOR_THE_GONE = 60  # seconds between looks for workers that are gone
 
 
 class Channel(virtual.Channel):
@@ -34,6 +35,7 @@ class Channel(virtual.Channel):
         self.taken = folder / "taken"
         self._mine: Path | None = None
         self._lock = -1
+        self._looked = 0.0
         self._files: dict[str, Path] = {}  # delivery tag -> file that is being worked on
 
     def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:
@@ -109,11 +111,13 @@ class Channel(virtual.Channel):
         return count
 
     def _own_folder(self) -> Path:
-        """This worker's folder; on the first call also takes back what workers that are gone had taken."""
-        if self._mine is None:
+        """This worker's folder; now and then also takes back what workers that are gone had taken."""
+        if time.monotonic() - self._looked > LOOK_FOR_THE_GONE or self._mine is None:
+            self._looked = time.monotonic()
             self.taken.mkdir(parents=True, exist_ok=True)
-            for folder in [path for path in self.taken.iterdir() if path.is_dir()]:
+            for folder in [path for path in self.taken.iterdir() if path.is_dir() and path != self._mine]:
                 self._take_back(folder)
+        if self._mine is None:
             mine = self.taken / str(uuid.uuid4())
             # Locked before the folder is there, so that nobody sees the folder without its lock.
             self._lock = os.open(f"{mine}.lock", os.O_RDWR | os.O_CREAT, 0o600)
