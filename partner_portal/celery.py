@@ -55,7 +55,7 @@ def _broker(redis_url: str, var: Any) -> dict[str, Any]:
             "broker_transport_options": {"visibility_timeout": VISIBILITY_TIMEOUT, "health_check_interval": 25},
         }
     return {
-        "broker_url": f"{file_broker.SCHEME}://",
+        "broker_url": f"{file_broker.SCHEME}://localhost",
         "broker_transport_options": {"folder": str(var / "broker"), "polling_interval": 0.2},
         "worker_enable_remote_control": False,  # one machine, nobody to talk to: no file for every heartbeat
     }

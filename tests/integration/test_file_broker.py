@@ -21,7 +21,7 @@ from celery import Celery
 import partner_portal.file_broker
 
 here = Path(__file__).parent
-app = Celery("jobs", broker="portal-files://")
+app = Celery("jobs", broker="portal-files://localhost")
 app.conf.update(
     broker_transport_options={"folder": str(here / "broker"), "polling_interval": 0.05},
     task_acks_late=True, task_reject_on_worker_lost=True, worker_prefetch_multiplier=1, task_ignore_result=True,
