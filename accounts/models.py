@@ -29,7 +29,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     language = models.CharField(_("language"), max_length=8, blank=True)
-    theme = models.CharField(max_length=5, choices=[("", _("System")), ("light", _("Light")), ("dark", _("Dark"))], blank=True)
+    theme = models.CharField(
+        max_length=5, choices=[("", _("System")), ("light", _("Light")), ("dark", _("Dark"))], blank=True
+    )
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(db_default=Now())
@@ -119,4 +121,3 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
-

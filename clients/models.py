@@ -124,7 +124,9 @@ class Cancellation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["partner", "client", "product_line", "cancelled_on"], name="cancellation_key")
+            models.UniqueConstraint(
+                fields=["partner", "client", "product_line", "cancelled_on"], name="cancellation_key"
+            )
         ]
 
     def __str__(self) -> str:
@@ -149,6 +151,28 @@ class MrrMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
+
+
+class RetentionMonth(models.Model):
+    """A month against the month before it, by the currency of the month before: sums of MRR over all clients.
+
+    A sum of `MrrMonth` that can be thrown away and made again (`clients.services`). `switched` lists the clients that
+    stayed and changed currency: [MRR before, MRR now, currency now].
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField()
+    currency = models.CharField(max_length=3)
+    start = models.DecimalField(max_digits=20, decimal_places=2)
+    churned = models.DecimalField(max_digits=20, decimal_places=2)
+    kept = models.DecimalField(max_digits=20, decimal_places=2)
+    switched = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["partner", "month", "currency"], name="one_retention_sum")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.currency}"
 
 
 class Certification(models.Model):

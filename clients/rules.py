@@ -67,15 +67,53 @@ class Retention:
     series: tuple[MonthRetention, ...]
 
 
-class MrrHistory:
-    """The monthly MRR of all clients, arranged once so that retention can be asked for any day."""
+@dataclass(frozen=True, slots=True)
+class MonthSums:
+    """A month against the month before it, over all clients, still by currency: sums of MRR, exact.
 
-    def __init__(self, facts: Iterable[MrrFact], rulebook: Rulebook) -> None:
+    start: MRR of the month before; churned: of it, that of clients without MRR now; kept: the smaller of both months, for
+    clients whose currency stayed. switched: (MRR before, its currency, MRR now, its currency) of the others that stayed.
+    """
+
+    start: Mapping[str, Decimal]
+    churned: Mapping[str, Decimal]
+    kept: Mapping[str, Decimal]
+    switched: tuple[tuple[Decimal, str, Decimal, str], ...] = ()
+
+
+def month_sums(facts: Iterable[MrrFact]) -> dict[date, MonthSums]:
+    """The sums of every month that has rows, as the month before it has."""
+    months: dict[date, dict[str, MrrFact]] = {}
+    for fact in facts:
+        months.setdefault(month_start(fact.month), {})[fact.client_id] = fact
+    pairs = ((month, months.get(add_months(month, -1)), now) for month, now in months.items())
+    return {month: _sums(before, now) for month, before, now in pairs if before}
+
+
+def _sums(before: Mapping[str, MrrFact], now: Mapping[str, MrrFact]) -> MonthSums:
+    start: dict[str, Decimal] = {}
+    churned: dict[str, Decimal] = {}
+    kept: dict[str, Decimal] = {}
+    switched = []
+    for client_id, was in before.items():
+        start[was.currency] = start.get(was.currency, Decimal(0)) + was.mrr
+        fact = now.get(client_id)
+        if fact is None or not fact.mrr:
+            churned[was.currency] = churned.get(was.currency, Decimal(0)) + was.mrr
+        elif fact.currency == was.currency:
+            kept[was.currency] = kept.get(was.currency, Decimal(0)) + min(was.mrr, fact.mrr)
+        else:
+            switched.append((was.mrr, was.currency, fact.mrr, fact.currency))
+    return MonthSums(start, churned, kept, tuple(switched))
+
+
+class MrrHistory:
+    """Retention for any day, from the sums of the months (`month_sums`, or the same sums taken by the database)."""
+
+    def __init__(self, months: Mapping[date, MonthSums], rulebook: Rulebook) -> None:
         self._rulebook = rulebook
-        self._months: dict[date, dict[str, MrrFact]] = {}
+        self._months = months
         self._done: dict[date, MonthRetention | None] = {}
-        for fact in facts:
-            self._months.setdefault(month_start(fact.month), {})[fact.client_id] = fact
 
     def month(self, month: date) -> MonthRetention | None:
         """Retention of one month; None when it or the month before has no rows or there was no MRR to keep.
@@ -85,34 +123,21 @@ class MrrHistory:
         """
         month = month_start(month)
         if month not in self._done:
-            before, now = self._months.get(add_months(month, -1)), self._months.get(month)
-            self._done[month] = self._compare(month, before, now) if before and now else None
+            sums = self._months.get(month)
+            self._done[month] = None if sums is None else self._ratios(month, sums)
         return self._done[month]
 
-    def _compare(self, month: date, before: Mapping[str, MrrFact], now: Mapping[str, MrrFact]) -> MonthRetention | None:
+    def _ratios(self, month: date, sums: MonthSums) -> MonthRetention | None:
         on = month_end(month)
-        # Sums by currency first: one exact division a currency, not one a client.
-        start: dict[str, Decimal] = {}
-        churned: dict[str, Decimal] = {}
-        kept: dict[str, Decimal] = {}
-        kept_over_currencies = Fraction(0)
-        for client_id, was in before.items():
-            start[was.currency] = start.get(was.currency, Decimal(0)) + was.mrr
-            fact = now.get(client_id)
-            if fact is None or not fact.mrr:
-                churned[was.currency] = churned.get(was.currency, Decimal(0)) + was.mrr
-            elif fact.currency == was.currency:
-                kept[was.currency] = kept.get(was.currency, Decimal(0)) + min(was.mrr, fact.mrr)
-            else:
-                kept_over_currencies += min(
-                    self._rulebook.points_dollars(was.mrr, was.currency, on),
-                    self._rulebook.points_dollars(fact.mrr, fact.currency, on),
-                )
-        all_start = self._dollars(start, on)
+        all_start = self._dollars(sums.start, on)
         if all_start <= 0:
             return None
-        all_churned = self._dollars(churned, on)
-        all_kept = self._dollars(kept, on) + kept_over_currencies
+        all_churned = self._dollars(sums.churned, on)
+        dollars = self._rulebook.points_dollars
+        all_kept = self._dollars(sums.kept, on) + sum(
+            (min(dollars(was, was_in, on), dollars(now, now_in, on)) for was, was_in, now, now_in in sums.switched),
+            Fraction(0),
+        )
         csr, grr = (all_start - all_churned) / all_start, all_kept / all_start
         return MonthRetention(
             month,
@@ -182,6 +207,10 @@ class Certifications:
         self._starts = sorted(start for start, _ in covered)
         self._ends = sorted(end for _, end in covered)
         self._names = {name: _covered(facts_of_one) for name, facts_of_one in names.items()}
+
+    def earned_by(self, day: date) -> "Certifications":
+        """Only those earned up to the day: what is certain of the days after it."""
+        return Certifications(fact for fact in self._facts if fact.earned_on <= day)
 
     def people(self, on: date) -> int:
         """People with any certification valid on the day."""

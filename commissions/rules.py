@@ -1,7 +1,7 @@
 """Commission arithmetic: what a line comes to, how a statement stands, and what deals are expected to earn.
 
-Pure: no Django, no clock. Rules: `docs/points.md` 8, 10 and 12. Commission is in payout currency with 2 decimals. Points
-use the fixed table of the programme, commission only real exchange rates.
+Pure: no Django, no clock. Rules: `docs/points.md` 8, 10 and 12. Commission is in payout currency with 2 decimals,
+at real exchange rates; only points use the fixed table of the programme.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

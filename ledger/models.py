@@ -43,7 +43,9 @@ class PointEntry(models.Model):
 
     append_only = True
 
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    partner = models.ForeignKey(
+        Partner, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="entries", db_index=False)
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False)
     track = models.CharField(max_length=8, choices=Track)
@@ -52,8 +54,12 @@ class PointEntry(models.Model):
     points = models.DecimalField(max_digits=18, decimal_places=4)
     expires_on = models.DateField(null=True)
     # The writer alone sets these two, to entries that can never go away; a constraint would only be checked for nothing.
-    lot = models.ForeignKey("self", on_delete=models.DO_NOTHING, null=True, related_name="losses", db_index=False, db_constraint=False)
-    reverses = models.OneToOneField("self", on_delete=models.DO_NOTHING, null=True, related_name="reversed_by", db_constraint=False)
+    lot = models.ForeignKey(
+        "self", on_delete=models.DO_NOTHING, null=True, related_name="losses", db_index=False, db_constraint=False
+    )
+    reverses = models.OneToOneField(
+        "self", on_delete=models.DO_NOTHING, null=True, related_name="reversed_by", db_constraint=False
+    )
     correction = models.BooleanField(default=False)
     rule_set = models.DateField(null=True)
     amount = models.DecimalField(max_digits=16, decimal_places=2, null=True)
@@ -76,7 +82,8 @@ class PointEntry(models.Model):
             models.CheckConstraint(condition=models.Q(cause__in=Cause.values), name="entry_cause_known"),
             models.CheckConstraint(condition=~models.Q(points=0), name="entry_not_zero"),
             models.CheckConstraint(
-                condition=models.Q(track="managed", deal__isnull=True) | ~models.Q(track="managed") & models.Q(deal__isnull=False),
+                condition=models.Q(track="managed", deal__isnull=True)
+                | ~models.Q(track="managed") & models.Q(deal__isnull=False),
                 name="entry_deal_when_sold",
             ),
             models.CheckConstraint(
@@ -84,7 +91,9 @@ class PointEntry(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["partner", "track", "on", "id"], include=["cause", "client", "points"], name="entry_by_day"),
+            models.Index(
+                fields=["partner", "track", "on", "id"], include=["cause", "client", "points"], name="entry_by_day"
+            ),
             models.Index(fields=["client", "on", "id"], name="entry_by_client"),
             models.Index(fields=["lot"], condition=models.Q(lot__isnull=False), name="entry_by_lot"),
         ]
@@ -111,7 +120,9 @@ class DailyPoints(models.Model):
 class Lot(models.Model):
     """What a sale earned and what remains of it at the day the ledger is posted through. Its key is the earning entry's."""
 
-    entry = models.OneToOneField(PointEntry, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False)
+    entry = models.OneToOneField(
+        PointEntry, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
+    )
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots")
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -222,7 +222,9 @@ class Selection:
         unknown = [row for row in self.rows if row[key.source] is None]
         known.sort(key=lambda row: _sortable(row[key.source]), reverse=descending)
         extra = {"_row": self.dataset.row} | ({"_client": self.dataset.client} if self.dataset.client else {})
-        names = {column.name: column.source for column in columns if not column.compute} | extra | {key.name: key.source}
+        names = (
+            {column.name: column.source for column in columns if not column.compute} | extra | {key.name: key.source}
+        )
         for column in columns:
             names |= dict(column.needs)
         return [{ALIAS + name: row[source] for name, source in names.items()} for row in known + unknown]

@@ -135,7 +135,9 @@ def chosen_period(
     first, last, key = (data.get(f"{prefix}{name}", "").strip() for name in ("from", "to", "range"))
     if first or last:
         try:
-            return ChosenPeriod(Period(date.fromisoformat(first), date.fromisoformat(last)), "", _("Custom"), "", prefix)
+            return ChosenPeriod(
+                Period(date.fromisoformat(first), date.fromisoformat(last)), "", _("Custom"), "", prefix
+            )
         except ValueError:
             return preset(
                 default,

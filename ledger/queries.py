@@ -1,0 +1,242 @@
+"""Reads the ledger: points of a day, what changed in a range, what will expire. Sums come from the daily rollup."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, TruncMonth
+
+from accounts.scope import Scope
+from ledger.models import GAINS, LOSSES, SOLD_TRACKS, DailyPoints, Lot, PointEntry, Posting, Track
+from partner_portal.lib import clock
+from partner_portal.lib.months import add_months, month_start
+from partner_portal.lib.periods import Period
+
+ZERO = Decimal("0.0000")
+SIDES = {"sold": tuple(SOLD_TRACKS), "managed": (Track.MANAGED,)}
+DIRECTIONS = {"new": tuple(GAINS), "lost": tuple(LOSSES)}
+
+
+@dataclass(frozen=True, slots=True)
+class PointTotals:
+    """Points of the tracks at the end of a day."""
+
+    sourced: Decimal = ZERO
+    assisted: Decimal = ZERO
+    managed: Decimal = ZERO
+
+    @property
+    def sold(self) -> Decimal:
+        """Sourced and assisted points."""
+        return self.sourced + self.assisted
+
+    @property
+    def total(self) -> Decimal:
+        """Sold and managed points."""
+        return self.sold + self.managed
+
+    def as_texts(self) -> dict[str, str]:
+        """Each figure with 4 decimals."""
+        return {name: f"{getattr(self, name):.4f}" for name in ("sourced", "assisted", "sold", "managed", "total")}
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One of the four figures of a range: points (positive for gains and for losses), entries, and their clients."""
+
+    points: Decimal
+    entries: int
+    clients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Tier point changes of a period (points.md 3). `causes`: signed sums by track and cause, zero sums left out."""
+
+    period: Period
+    opening: PointTotals
+    closing: PointTotals
+    new_sold: Counter
+    lost_sold: Counter
+    new_managed: Counter
+    lost_managed: Counter
+    causes: Mapping[str, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLoss:
+    """What expires in a month if nothing else happens. `month` is its first day."""
+
+    month: date
+    points: Decimal
+    clients: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When the ledger was last posted, through which day, and whether that is too long ago."""
+
+    as_of: datetime
+    through: date
+    stale: bool
+
+
+def posting(scope: Scope) -> Posting | None:
+    """How far the ledger is posted; None before the first import."""
+    return Posting.objects.filter(partner=scope.partner).first()
+
+
+def freshness(scope: Scope) -> Freshness | None:
+    """The state of the data; None when there is none yet."""
+    state = posting(scope)
+    if state is None:
+        return None
+    limit = timedelta(days=scope.partner.stale_after_days)
+    return Freshness(state.posted_at, state.posted_through, clock.now() - state.posted_at > limit)
+
+
+def history_starts(scope: Scope) -> date | None:
+    """The first day with an entry; None for an empty ledger."""
+    return _daily(scope).aggregate(first=Min("on"))["first"]  # type: ignore[no-any-return]
+
+
+def points_on(scope: Scope, day: date) -> PointTotals:
+    """Points at the end of the day."""
+    sums = dict(_daily(scope).filter(on__lte=day).values_list("track").annotate(Sum("points")))
+    return PointTotals(**{track: sums.get(track, ZERO) for track in Track.values})
+
+
+def daily_changes(scope: Scope, through: date) -> list[tuple[date, str, Decimal]]:
+    """Signed changes by day and track up to `through`, included: what a series of the whole history is made of."""
+    return list(
+        _daily(scope).filter(on__lte=through).values_list("on", "track").annotate(points=Sum("points")).order_by("on")
+    )
+
+
+def causes(scope: Scope, period: Period) -> dict[str, dict[str, Decimal]]:
+    """Signed sums by track and cause over the period; zero sums are left out."""
+    found: dict[str, dict[str, Decimal]] = {track: {} for track in Track.values}
+    rows = (
+        _daily(scope)
+        .filter(on__range=(period.first, period.last))
+        .values_list("track", "cause")
+        .annotate(points=Sum("points"))
+        .order_by("track", "cause")
+    )
+    for track, cause, points in rows:
+        if points:
+            found[track][cause] = points
+    return found
+
+
+def changes(scope: Scope, period: Period) -> Changes:
+    """The bridge of a period: opening + new - lost = closing, for sold and managed points. Four queries."""
+    by_cause = causes(scope, period)
+    counted = entries_in(scope, period).aggregate(
+        **{
+            f"{direction}_{side}_{what}": Count(column, distinct=what == "clients", filter=_matches(side, direction))
+            for side in SIDES
+            for direction in DIRECTIONS
+            for what, column in (("entries", "pk"), ("clients", "client"))
+        }
+    )
+
+    def counter(direction: str, side: str) -> Counter:
+        points = sum(
+            (
+                value
+                for track in SIDES[side]
+                for cause, value in by_cause[track].items()
+                if cause in DIRECTIONS[direction]
+            ),
+            ZERO,
+        )
+        name = f"{direction}_{side}"
+        return Counter(
+            points if direction == "new" else -points, counted[f"{name}_entries"], counted[f"{name}_clients"]
+        )
+
+    return Changes(
+        period,
+        points_on(scope, period.day_before),
+        points_on(scope, period.last),
+        counter("new", "sold"),
+        counter("lost", "sold"),
+        counter("new", "managed"),
+        counter("lost", "managed"),
+        by_cause,
+    )
+
+
+def entries_in(scope: Scope, period: Period) -> QuerySet[PointEntry]:
+    """Entries dated in the period, corrections included."""
+    return PointEntry.objects.filter(partner=scope.partner, on__range=(period.first, period.last))
+
+
+def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
+    """Lots of which something remains at the end of the day, with that as `left` (points)."""
+    lots = Lot.objects.filter(partner=scope.partner, earned_on__lte=day, expires_on__gt=day)
+    state = posting(scope)
+    if state is None or state.posted_through <= day:
+        return lots.filter(remaining__gt=0).annotate(left=F("remaining"))
+    later = PointEntry.objects.filter(lot=OuterRef("pk"), on__gt=day).order_by().values("lot")
+    lost_later = Coalesce(Subquery(later.annotate(sum=Sum("points")).values("sum")), ZERO)
+    return lots.annotate(left=F("remaining") - lost_later).filter(left__gt=0)
+
+
+def forecast(scope: Scope, day: date) -> list[MonthLoss]:
+    """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
+    rows = (
+        open_lots(scope, day)
+        .values(month=TruncMonth("expires_on"))
+        .annotate(points=Sum("left"), clients=Count("client", distinct=True), lots=Count("pk"))
+    )
+    found = {row["month"]: MonthLoss(**row) for row in rows}
+    months = (add_months(month_start(day), step) for step in range(13))
+    return [found.get(month, MonthLoss(month, ZERO, 0, 0)) for month in months]
+
+
+def client_points(scope: Scope, day: date) -> list[tuple[str, PointTotals]]:
+    """Points by client id on `day`, of clients that have any, by client id (code point order)."""
+    sums: dict[str, dict[str, Decimal]] = {}
+    rows = PointEntry.objects.filter(partner=scope.partner, on__lte=day).order_by()
+    for client_id, track, points in rows.values_list("client__client_id", "track").annotate(Sum("points")):
+        if points:
+            sums.setdefault(client_id, {})[track] = points
+    return [(client_id, PointTotals(**sums[client_id])) for client_id in sorted(sums)]
+
+
+def rolling_sourced_loss(scope: Scope, day: date) -> Decimal:
+    """What downgrades and cancellations up to `day` took from the sourced sales of the 12 months that end on it.
+
+    In units (of `Program.unit_usd` US dollars), to 40 places: the 12-month source dollar minus this is the rolling figure
+    (points.md 6). A lot keeps earned + losses; expiry takes nothing from the figure.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT coalesce(sum((e.amount::numeric(80, 40) / e.per_unit) * (-l.lost) / e.points), 0)
+            FROM ledger_pointentry e
+            CROSS JOIN LATERAL (
+                SELECT sum(points) AS lost FROM ledger_pointentry
+                WHERE lot_id = e.id AND cause IN ('downgraded', 'churned') AND "on" <= %(day)s
+            ) l
+            WHERE e.partner_id = %(partner)s AND e.track = 'sourced' AND e.cause = 'earned'
+              AND e."on" > %(after)s AND e."on" <= %(day)s AND e.reverses_id IS NULL AND l.lost IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM ledger_pointentry r WHERE r.reverses_id = e.id)
+            """,
+            {"partner": scope.partner.pk, "day": day, "after": add_months(day, -12)},
+        )
+        return Decimal(cursor.fetchone()[0])
+
+
+def _daily(scope: Scope) -> QuerySet[DailyPoints]:
+    return DailyPoints.objects.filter(partner=scope.partner)
+
+
+def _matches(side: str, direction: str) -> Q:
+    return Q(track__in=SIDES[side], cause__in=DIRECTIONS[direction])

@@ -1,0 +1,11 @@
+"""Locks that the database holds until the end of the transaction."""
+
+from django.db import connection
+
+PARTNER_FACTS = 7001  # facts and ledger of one partner: one writer at a time
+
+
+def lock(kind: int, key: int) -> None:
+    """Wait for the lock (kind, key) and keep it until the transaction ends; taking it again is free."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [kind, key])

@@ -1,0 +1,127 @@
+"""Reads where the partner stands: credited and performance tier, the gap to each tier, the next review, the history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from accounts.scope import Scope
+from clients.queries import certifications, mrr_history, sold_in_12_months
+from clients.rules import CertificationFact, Retention
+from ledger.queries import PointTotals, points_on, rolling_sourced_loss
+from program.queries import rulebook
+from program.rulebook import RuleSet
+from tiers import rules
+from tiers.measures import outlook_measures
+from tiers.models import ChangeKind, CreditedTier, Invitation
+from tiers.rules import Credited, Outlook, TierGap
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The certification that every tier needs: its name, who holds it (soonest to lapse first), and when nobody will."""
+
+    name: str
+    held: bool
+    holders: Sequence[CertificationFact]
+    until: date | None
+    people: int  # with any valid certification
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the partner stands at the end of `day`. Tiers are names, None is untiered.
+
+    targets: every tier of the rule set in force, lowest first. next_tier: the gap to the tier above performance.
+    outlook: the next review if nothing else happens.
+    """
+
+    day: date
+    rule_set: RuleSet | None
+    points: PointTotals
+    performance: str | None
+    credited: str | None
+    credited_since: date | None
+    next_review: date | None
+    targets: tuple[TierGap, ...]
+    next_tier: TierGap | None
+    outlook: Outlook | None
+    certified: Certified
+
+    @property
+    def days_to_review(self) -> int | None:
+        """Days from `day` to the next review."""
+        return (self.next_review - self.day).days if self.next_review else None
+
+    def target(self, name: str | None) -> TierGap | None:
+        """The target of that name (any case), otherwise the next tier, otherwise the highest."""
+        for each in self.targets:
+            if name and each.tier.casefold() == name.casefold():
+                return each
+        return self.next_tier or (self.targets[-1] if self.targets else None)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyFigures:
+    """The two 12-month figures, in points-dollars, exact, and the start of the currency table they are named after."""
+
+    source_dollar_12m: Fraction
+    rolling_sourced_mrr_12m: Fraction
+    currency_table: date
+
+
+def history(scope: Scope, day: date | None = None) -> list[CreditedTier]:
+    """Rises and reviews up to `day`, oldest first."""
+    return list(CreditedTier.objects.filter(partner=scope.partner, on__lte=day or scope.today))
+
+
+def credited_on(rows: Sequence[CreditedTier]) -> Credited:
+    """The credited tier after these rows, and since when."""
+    changed = [row for row in rows if row.kind != ChangeKind.KEPT]
+    return Credited(changed[-1].after or None, changed[-1].on) if changed else Credited(None, None)
+
+
+def standing(scope: Scope, day: date | None = None) -> Standing:
+    """Everything about tiers on `day` (default: today), as the facts are known today. A constant number of queries."""
+    day = day or scope.today
+    book = rulebook()
+    review = book.next_review(day)
+    measures = outlook_measures(scope, day, review.on if review else day)
+    credited = credited_on(history(scope, day))
+    invitations = [
+        rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)
+    ]
+    return Standing(
+        day=day,
+        rule_set=book.rule_set(day),
+        points=points_on(scope, day),
+        performance=rules.performance(measures, book, day),
+        credited=credited.tier,
+        credited_since=credited.since,
+        next_review=review.on if review else None,
+        targets=rules.targets(measures, book, day),
+        next_tier=rules.next_tier(measures, book, day),
+        outlook=rules.outlook(measures, book, credited, day, invitations),
+        certified=_certified(scope, day),
+    )
+
+
+def retention(scope: Scope, day: date) -> Retention:
+    """C$R and GRR over the 12 complete months before the month of `day`."""
+    return mrr_history(scope).retention(day)
+
+
+def money_figures(scope: Scope, day: date) -> MoneyFigures:
+    """12-month source dollar and rolling 12-month sourced MRR (points.md 6)."""
+    book = rulebook()
+    sold = sold_in_12_months(scope, day, ["sourced"])
+    lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)
+    return MoneyFigures(sold, sold - lost, book.currency_table(day).start)
+
+
+def _certified(scope: Scope, day: date) -> Certified:
+    name = rulebook().partner_certification
+    found = certifications(scope)
+    return Certified(
+        name, found.held(name, day), found.holders(name, day), found.held_until(name, day), found.people(day)
+    )
