@@ -71,8 +71,9 @@ class Retention:
 class MonthSums:
     """A month against the month before it, over all clients, still by currency: sums of MRR, exact.
 
-    start: MRR of the month before; churned: of it, that of clients without MRR now; kept: the smaller of both months, for
-    clients whose currency stayed. switched: (MRR before, its currency, MRR now, its currency) of the others that stayed.
+    start: MRR of the month before; churned: of it, that of clients without MRR now; kept: the smaller of both months,
+    for clients whose currency stayed. switched: (MRR before, its currency, MRR now, its currency) of the others that
+    stayed.
     """
 
     start: Mapping[str, Decimal]

@@ -119,13 +119,11 @@ def northwind() -> Northwind:
         )
         for row in rows("certifications")
     )
-    mrr_history = MrrHistory(
-        month_sums(
-            MrrFact(row["client_id"], date.fromisoformat(row["month"] + "-01"), Decimal(row["mrr"]), row["currency"])
-            for row in rows("mrr_history")
-        ),
-        rulebook,
+    mrr_facts = (
+        MrrFact(row["client_id"], date.fromisoformat(row["month"] + "-01"), Decimal(row["mrr"]), row["currency"])
+        for row in rows("mrr_history")
     )
+    mrr_history = MrrHistory(month_sums(mrr_facts), rulebook)
     lines = [
         StatementLine(
             row["statement_id"],
