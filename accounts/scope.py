@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
@@ -15,7 +16,10 @@ from partner_portal.lib import clock
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A user in a partner, what they may do there, and the partner's today. `user` is None for the system itself."""
+    """A user in a partner, what they may do there, and the partner's today. `user` is None for the system itself.
+
+    `memo` holds what was already read for this scope and cannot change while it lives, such as the rulebook.
+    """
 
     user: User | None
     partner: Partner
@@ -23,6 +27,7 @@ class Scope:
     permissions: frozenset[Permission]
     locale: str
     today: date
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def may(self, permission: Permission | str) -> bool:
         """Whether the right is held."""

@@ -40,7 +40,7 @@ def mrr_history(scope: Scope) -> MrrHistory:
             {**sums.kept, row.currency: row.kept},
             sums.switched + switched,
         )
-    return MrrHistory(months, rulebook())
+    return MrrHistory(months, rulebook(scope))
 
 
 def certifications(scope: Scope) -> Certifications:
@@ -60,7 +60,7 @@ def tool_use_of(scope: Scope, clients: QuerySet[Client]) -> ToolUse:
 
 def sold_in_12_months(scope: Scope, day: date, origins: Iterable[str]) -> Fraction:
     """Points-dollars, exact, of won sales of these origins in the 12 months that end on `day`, as sold (points.md 6)."""
-    rules = rulebook()
+    rules = rulebook(scope)
     deals = Deal.objects.filter(
         partner=scope.partner,
         stage="won",
@@ -105,7 +105,7 @@ def shared_deals(scope: Scope, which: str, period: Period) -> QuerySet[Deal]:
 
 def shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
     """Number and MRR (points-dollars, exact) of the three kinds of shared deals. Six queries."""
-    rules = rulebook()
+    rules = rulebook(scope)
     in_flight = shared_deals(scope, "in_flight", period)
     by_currency = in_flight.order_by().values_list("currency").annotate(Sum("mrr"))
     flying = sum((rules.points_dollars(amount, code, period.last) for code, amount in by_currency), Fraction(0))

@@ -9,15 +9,19 @@ from decimal import Decimal
 from ledger.records import Entry
 
 
-def why(entry: Entry) -> str:
-    """The sentence of an entry, such as `EUR 880.00 / 88 per US$100 x 5 (sourced) x 1 = 50`."""
+def why(entry: Entry, *, with_money: bool = True) -> str:
+    """The sentence of an entry, such as `EUR 880.00 / 88 per US$100 x 5 (sourced) x 1 = 50`.
+
+    Without money, the amounts are named but not told: `MRR in units of US$100 x 5 (sourced) x 1 = 50`.
+    """
     if entry.track == "managed":
-        return _managed(entry)
+        return _managed(entry, with_money)
     if entry.cause == "earned":
-        return _computation(entry, entry.points)
+        return _computation(entry, entry.points, with_money)
     if entry.cause == "downgraded":
+        of_amount = f" of {money(entry.amount or Decimal(0), entry.currency)}" if with_money else ""
         return (
-            f"Downgrade {entry.by_deal_id} of {money(entry.amount or Decimal(0), entry.currency)} took "
+            f"Downgrade {entry.by_deal_id}{of_amount} took "
             f"{number((entry.share or Decimal(0)) * 100)} % of its product line: {number(-entry.points)} of the "
             f"{number(entry.before)} points that deal {entry.deal_id} had left."
         )
@@ -40,11 +44,15 @@ def working(
     partners: int | None = None,
 ) -> str:
     """The computation of sold or managed points in one line; `partners` only for managed points."""
-    shared = "" if partners is None else f" / {partners} managing {'partner' if partners == 1 else 'partners'}"
+    shared = "" if partners is None else f" / {_partners(partners)}"
     return (
         f"{money(amount, currency)} / {number(per_unit)} per US$100 x {number(rate)} ({track}) x {number(factor)}"
         f"{shared} = {number(points)}"
     )
+
+
+def _partners(count: int) -> str:
+    return f"{count} managing {'partner' if count == 1 else 'partners'}"
 
 
 def number(value: Decimal) -> str:
@@ -65,25 +73,31 @@ def day(value: date) -> str:
     return f"{value.day} {value:%b %Y}"
 
 
-def _computation(entry: Entry, points: Decimal) -> str:
+def _computation(entry: Entry, points: Decimal, with_money: bool) -> str:
     if entry.amount is None or entry.per_unit is None or entry.rate is None or entry.factor is None:
         return f"{number(points)} points in force from several services at once."
+    if not with_money:
+        shared = "" if entry.partners is None else f" / {_partners(entry.partners)}"
+        return (
+            f"MRR in units of US$100 x {number(entry.rate)} ({entry.track}) x {number(entry.factor)}{shared} "
+            f"= {number(points)}"
+        )
     return working(
         entry.amount, entry.currency, entry.per_unit, entry.rate, entry.track, entry.factor, points, entry.partners
     )
 
 
-def _managed(entry: Entry) -> str:
+def _managed(entry: Entry, with_money: bool) -> str:
     before, after = number(entry.before), number(entry.after)
     if entry.cause == "earned":
-        return _computation(entry, entry.after)
+        return _computation(entry, entry.after, with_money)
     if entry.cause == "churned":
         if entry.after == 0:
             return f"From {before} to 0: the whole client was cancelled on {day(entry.on)}."
-        return f"From {before} to {after}, with the whole client cancelled that day: {_computation(entry, entry.after)}"
+        return f"From {before} to {after}, with the whole client cancelled that day: {_computation(entry, entry.after, with_money)}"
     if entry.after == 0:
         return f"From {before} to 0: no service is in force from {day(entry.on)} on."
-    return f"From {before} to {after}: {_computation(entry, entry.after)}"
+    return f"From {before} to {after}: {_computation(entry, entry.after, with_money)}"
 
 
 def _all_of_lot(entry: Entry) -> str:

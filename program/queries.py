@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from accounts.scope import Scope
 from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate
 from program.rulebook import (
     CommissionTerms,
@@ -27,9 +28,13 @@ def current() -> tuple[Rulebook, int]:
     return _rulebook(program.pk, program.revision), program.revision
 
 
-def rulebook() -> Rulebook:
-    """The rules of the programme."""
-    return current()[0]
+def rulebook(scope: Scope | None = None) -> Rulebook:
+    """The rules of the programme, read once a scope."""
+    if scope is None:
+        return current()[0]
+    if "rulebook" not in scope.memo:
+        scope.memo["rulebook"] = current()[0]
+    return scope.memo["rulebook"]  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=4)

@@ -47,7 +47,7 @@ class Steps:
 
 def history_measures(scope: Scope, through: date) -> PortfolioMeasures:
     """Measures of every day up to `through`."""
-    rules = rulebook()
+    rules = rulebook(scope)
     certified = certifications(scope)
     return _measures(scope, rules, PointSeries(daily_changes(scope, through)), certified)
 
@@ -55,7 +55,7 @@ def history_measures(scope: Scope, through: date) -> PortfolioMeasures:
 def outlook_measures(scope: Scope, day: date, until: date) -> PortfolioMeasures:
     """Measures that reach to `until` if nothing but what is known on `day` happens; metrics that cannot be known ahead
     stay as they are on `day`."""
-    rules = rulebook()
+    rules = rulebook(scope)
     changes = daily_changes(scope, day) + known_changes(scope, day, until)
     # Only certifications that lapse are known to come, not those that somebody might earn.
     certified = certifications(scope).earned_by(day)
@@ -74,11 +74,13 @@ def known_changes(scope: Scope, day: date, until: date) -> list[tuple[date, str,
         .order_by("expires_on", "track")
     )
     changes = [(on, track, -points) for on, track, points in lots]
+    if not moving:
+        return changes
     for loaded in load_facts(scope, moving):
         known = loaded.facts
         past_deals = [deal for deal in known.deals if deal.closed_on is None or deal.closed_on <= day]
         facts = ClientFacts(known.country, past_deals, known.services, known.cancellations)
-        changes += [(each.on, each.track, each.points) for each in entries(facts, rulebook(), until) if each.on > day]
+        changes += [(each.on, each.track, each.points) for each in entries(facts, rulebook(scope), until) if each.on > day]
     return changes
 
 

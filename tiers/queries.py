@@ -84,7 +84,7 @@ def credited_on(rows: Sequence[CreditedTier]) -> Credited:
 def standing(scope: Scope, day: date | None = None) -> Standing:
     """Everything about tiers on `day` (default: today), as the facts are known today. A constant number of queries."""
     day = day or scope.today
-    book = rulebook()
+    book = rulebook(scope)
     review = book.next_review(day)
     measures = outlook_measures(scope, day, review.on if review else day)
     credited = credited_on(history(scope, day))
@@ -113,14 +113,14 @@ def retention(scope: Scope, day: date) -> Retention:
 
 def money_figures(scope: Scope, day: date) -> MoneyFigures:
     """12-month source dollar and rolling 12-month sourced MRR (points.md 6)."""
-    book = rulebook()
+    book = rulebook(scope)
     sold = sold_in_12_months(scope, day, ["sourced"])
     lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)
     return MoneyFigures(sold, sold - lost, book.currency_table(day).start)
 
 
 def _certified(scope: Scope, day: date) -> Certified:
-    name = rulebook().partner_certification
+    name = rulebook(scope).partner_certification
     found = certifications(scope)
     return Certified(
         name, found.held(name, day), found.holders(name, day), found.held_until(name, day), found.people(day)

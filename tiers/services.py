@@ -30,7 +30,7 @@ def derive_history(*, scope: Scope) -> None:
     """Work out every rise and review up to today; rows are rewritten only where they differ (points.md 7, 12)."""
     measures = history_measures(scope, scope.today)
     invitations = [rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner)]
-    found = rules.CreditedTier(measures, rulebook(), invitations).history(history_starts(scope), scope.today)
+    found = rules.CreditedTier(measures, rulebook(scope), invitations).history(history_starts(scope), scope.today)
     places: dict[date, int] = {}
     wanted = []
     for row in found:

@@ -1,0 +1,187 @@
+"""The rows behind the ledger's figures: the four counters of a range, and what expires."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from django.db.models import Case, CharField, QuerySet, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from accounts.roles import Permission
+from accounts.scope import Scope
+from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGainForm, SoldLossForm
+from ledger.models import Cause, PointEntry, Track
+from ledger.queries import DIRECTIONS, SIDES, entries_in, open_lots
+from ledger.records import Entry
+from ledger.why import why
+from partner_portal.lib.datasets import Column, Dataset, Kind, register
+
+MONEY = Permission.VIEW_MONEY
+TRACKS = dict(Track.choices)
+CAUSES = dict(Cause.choices)
+MARKETS = {"growth": _("Growth"), "standard": _("Standard")}
+CORRECTIONS = {"": _("No"), "reversal": _("Reverses an earlier entry"), "replacement": _("Replaces it")}
+
+# What a sentence about an entry needs, by the engine's names.
+WHY = {
+    "track": "track", "points": "points", "on": "on", "cause": "cause", "deal_id": "deal__deal_id",
+    "by_deal_id": "by_deal_id", "expires_on": "expires_on", "before": "before", "lot_points": "lot__points",
+    "earned_on": "lot__on", "amount": "amount", "currency": "currency", "per_unit": "per_unit", "rate": "rate",
+    "factor": "factor", "partners": "partners", "line_sold_on": "line_sold_on", "share": "share",
+    "cancelled_line": "cancelled_line",
+}  # fmt: skip
+
+
+def sentence(row: Mapping[str, Any], scope: Scope) -> str:
+    """How the points of a row came about; without amounts for those who may not see money."""
+    entry = Entry(**{name: row[f"why_{name}"] for name in WHY})
+    if row["why_reverses"] is None:
+        return why(entry, with_money=scope.may_see_money)
+    taken_back = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
+    return str(_("Correction, takes back: %s")) % taken_back
+
+
+def _entry_columns(side: str, direction: str) -> tuple[Column, ...]:
+    lost = direction == "lost"
+    sold = side == "sold"
+    market = Case(When(factor__gt=1, then=Value("growth")), default=Value("standard"), output_field=CharField())
+    columns = [
+        Column("client", _("Client"), expression="client__name"),
+        Column("client_id", _("Client id"), expression="client__client_id", default=False),
+        Column("on", _("Lost on") if lost else _("Earned on"), Kind.DATE),
+        Column("cause", _("Cause"), choices=CAUSES),
+        Column("points", _("Points"), Kind.POINTS, total=True),
+        Column("track", _("Track"), choices=TRACKS, default=sold),
+    ]
+    if sold:
+        columns += [
+            Column("deal_id", _("Deal"), expression="deal__deal_id"),
+            Column("deal", _("Deal name"), expression="deal__name"),
+            Column("product_line", _("Product line"), expression="deal__product_line", default=False),
+            Column("earned_on", _("Earned on"), Kind.DATE, expression="lot__on", default=lost)
+            if lost
+            else Column("expires_on", _("Expires on"), Kind.DATE),
+        ]
+    columns += [
+        Column("market", _("Market"), expression=market if not (lost and sold) else _lot_market(), choices=MARKETS),
+        Column("amount", _("Amount"), Kind.MONEY, _amount(lost and sold), permission=MONEY, currency="currency"),
+        Column("currency", _("Currency"), expression=_currency(lost and sold), permission=MONEY, default=False),
+        Column("rule_set", _("Rule set"), Kind.DATE, default=False),
+        Column("correction", _("Correction"), expression=_correction(), choices=CORRECTIONS, default=False),
+        Column(
+            "why",
+            _("Why"),
+            compute=sentence,
+            needs={f"why_{name}": source for name, source in WHY.items()} | {"why_reverses": "reverses_id"},
+        ),
+    ]
+    return tuple(columns)
+
+
+def _correction() -> Case:
+    return Case(
+        When(reverses__isnull=False, then=Value("reversal")),
+        When(correction=True, then=Value("replacement")),
+        default=Value(""),
+        output_field=CharField(),
+    )
+
+
+def _lot_market() -> Case:
+    return Case(When(lot__factor__gt=1, then=Value("growth")), default=Value("standard"), output_field=CharField())
+
+
+def _amount(of_lot: bool) -> str:
+    return "lot__amount" if of_lot else "amount"
+
+
+def _currency(of_lot: bool) -> str:
+    return "lot__currency" if of_lot else "currency"
+
+
+def _rows(side: str, direction: str) -> Callable[[Scope, Mapping[str, Any]], QuerySet[PointEntry]]:
+    def rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[PointEntry]:
+        found = entries_in(scope, params["period"]).filter(track__in=SIDES[side], cause__in=DIRECTIONS[direction])
+        for name in ("track", "cause"):
+            if params.get(name):
+                found = found.filter(**{name: params[name]})
+        return found
+
+    return rows
+
+
+def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = []
+    if params.get("track"):
+        words.append(str(_("Track: %s")) % TRACKS[params["track"]])
+    if params.get("cause"):
+        words.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
+    return words
+
+
+FORMS = {
+    ("new", "sold"): (_("New sold points"), SoldGainForm),
+    ("lost", "sold"): (_("Lost sold points"), SoldLossForm),
+    ("new", "managed"): (_("New managed points"), ManagedGainForm),
+    ("lost", "managed"): (_("Lost managed points"), ManagedLossForm),
+}
+
+for (direction, side), (title, form) in FORMS.items():
+    register(
+        Dataset(
+            key=f"changes-{direction}-{side}",
+            title=title,
+            unit=(_("entry"), _("entries")),
+            permission=Permission.VIEW,
+            columns=_entry_columns(side, direction),
+            rows=_rows(side, direction),
+            form=form,
+            order=("-on",),
+            figure="points",
+            sign=-1 if direction == "lost" else 1,
+            search=("client", "client_id", "deal_id", "deal") if side == "sold" else ("client", "client_id"),
+            client="client_id",
+            describe=_describe,
+        )
+    )
+
+
+def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
+    day: date = params["on"] or scope.today
+    lots = open_lots(scope, day)
+    if params["month"]:
+        lots = lots.filter(expires_on__year=params["month"].year, expires_on__month=params["month"].month)
+    if params["track"]:
+        lots = lots.filter(track=params["track"])
+    return lots
+
+
+register(
+    Dataset(
+        key="expiring",
+        title=_("Points that expire"),
+        unit=(_("lot"), _("lots")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client"), expression="client__name"),
+            Column("client_id", _("Client id"), expression="client__client_id", default=False),
+            Column("expires_on", _("Expires on"), Kind.DATE),
+            Column("points", _("Points left"), Kind.POINTS, expression="left", total=True),
+            Column("earned", _("Points earned"), Kind.POINTS, total=True),
+            Column("track", _("Track"), choices=TRACKS),
+            Column("deal_id", _("Deal"), expression="deal__deal_id"),
+            Column("deal", _("Deal name"), expression="deal__name"),
+            Column("product_line", _("Product line"), expression="deal__product_line", default=False),
+            Column("earned_on", _("Earned on"), Kind.DATE),
+            Column("amount", _("Amount"), Kind.MONEY, "deal__mrr", permission=MONEY, currency="currency"),
+            Column("currency", _("Currency"), expression="deal__currency", permission=MONEY, default=False),
+        ),
+        rows=_expiring,
+        form=ExpiringForm,
+        order=("expires_on",),
+        figure="points",
+        search=("client", "client_id", "deal_id", "deal"),
+        client="client_id",
+    )
+)
