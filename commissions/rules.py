@@ -16,7 +16,6 @@ from partner_portal.lib.rounding import half_up
 from program.rulebook import CommissionTerms
 
 CENT_PLACES = 2
-STATUSES = ("draft", "issued", "paid", "withheld", "forfeited")
 # Least advanced first; withheld money may still come, so it says more about a statement than forfeited money.
 _STANDING = ("draft", "issued", "paid", "withheld", "forfeited")
 
@@ -72,7 +71,11 @@ def statement_status(statuses: Iterable[str]) -> str:
     Raises:
         ValueError: no lines, or an unknown status.
     """
-    return min(statuses, key=_STANDING.index)
+    found = set(statuses)
+    unknown = found - set(_STANDING)
+    if unknown or not found:
+        raise ValueError(f"Not a status of a statement line: {', '.join(sorted(unknown)) or 'none at all'}.")
+    return min(found, key=_STANDING.index)
 
 
 @dataclass(frozen=True, slots=True)
