@@ -21,7 +21,7 @@ from ledger.engine import (
     lots,
     managed,
 )
-from ledger.series import PointSeries, causes, forecast, point_changes
+from ledger.series import PointFigures, PointSeries, causes, forecast, point_changes, without
 from ledger.why import why
 from partner_portal.lib.months import add_months
 from program.rulebook import Rulebook
@@ -208,3 +208,14 @@ def test_in_the_end_every_sold_point_is_lost(rulebook, facts):
     for track in SOLD_TRACKS:
         assert sum((entry.points for entry in found if entry.track == track), Decimal(0)) == 0
     assert {entry.track for entry in found} <= set(TRACKS)
+
+
+def test_a_series_without_some_points_from_a_day_on():
+    series = PointSeries(
+        [(FIRST, "sourced", Decimal(50)), (LAST, "sourced", Decimal(-10)), (FIRST, "managed", Decimal(5))]
+    )
+    found = without(series, {"sourced": Decimal(20), "managed": Decimal(5)}, date(2025, 1, 1))
+    assert found.figures(date(2024, 12, 31)) == PointFigures(Decimal(50), Decimal(0), Decimal(5))
+    assert found.figures(date(2025, 1, 1)) == PointFigures(Decimal(30), Decimal(0), Decimal(0))
+    assert found.figures(LAST).total == 20
+    assert series.figures(LAST).total == 45
