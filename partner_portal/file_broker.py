@@ -160,11 +160,11 @@ class Transport(virtual.Transport):
         super().__init__(client, **kwargs)
         self.state = self.global_state
 
-    def drain_events(self, connection: Any, **kwargs: Any) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         """Wait for a message, but briefly: a worker that is told to end looks up only between two waits."""
-        if kwargs.get("timeout") is not None:
-            kwargs["timeout"] = min(kwargs["timeout"], LONGEST_WAIT)
-        super().drain_events(connection, **kwargs)
+        if timeout is not None:
+            timeout = min(timeout, LONGEST_WAIT)
+        super().drain_events(connection, timeout=timeout, **kwargs)
 
     def driver_version(self) -> str:
         """There is no driver."""

@@ -1,0 +1,16 @@
+"""How web processes run; the address comes from the command line. Gunicorn itself reads WEB_CONCURRENCY for `workers`."""
+
+import os
+from pathlib import Path
+
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 4)
+worker_class = "gthread"
+preload_app = True  # imported once, shared by all: starts faster and needs less memory
+timeout = 60  # seconds without a sign of life
+graceful_timeout = 30  # seconds for requests under way when it is told to stop
+max_requests = 10_000  # then a worker is replaced, so that nothing grows for ever
+max_requests_jitter = 1_000
+control_socket_disable = True  # it would be one for all installations of this user
+if Path("/dev/shm").is_dir():  # noqa: S108 - the workers' heartbeat; memory, so that a busy disk does not stop it
+    worker_tmp_dir = "/dev/shm"  # noqa: S108

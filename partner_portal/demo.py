@@ -1,0 +1,324 @@
+"""`make demo`: database, sample data, web, worker and beat on this machine, started and stopped together.
+
+Each child gets a process group of its own, so that Ctrl-C reaches this process alone and it can end them in order. On
+Linux the kernel ends the children when this process is killed.
+"""
+
+import ctypes
+import fcntl
+import hashlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connections
+
+from partner_portal.embedded import release
+from partner_portal.postgres.role import as_owner
+
+LOG_INS = ("admin", "manager", "finance", "member")
+PASSWORD = "partner-portal-demo"  # noqa: S105 - printed for everyone who runs the demo; it listens on loopback only
+
+_START_SECONDS = 60
+_POLITE_SECONDS = 10  # for a child to end by itself; then it is told again, and then ended
+_LOG_BYTES = 10_000_000
+_PR_SET_PDEATHSIG = 1
+
+Say = Callable[[str], None]
+
+
+class DemoError(Exception):
+    """The demo cannot start or go on; the message says why and what to do."""
+
+
+@dataclass
+class Child:
+    """One of the processes, its log, and the signals that end it: politely, and at once."""
+
+    name: str
+    command: list[str]
+    end: signal.Signals = signal.SIGTERM
+    end_now: signal.Signals = signal.SIGTERM
+    process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+    begins: int = field(init=False, default=0)
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return Path(settings.PORTAL_VAR) / "log" / f"{self.name}.log"
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code once it has ended, negative for a signal."""
+        return self.process.poll() if self.process else None
+
+    def start(self, environment: dict[str, str]) -> None:
+        """Start it with its output at the end of its log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.rename(self.log.with_suffix(".1.log"))
+        with self.log.open("ab") as output:
+            self.begins = output.tell()
+            self.process = subprocess.Popen(  # noqa: S603
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=settings.BASE_DIR,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=partial(_end_with_parent, self.end_now, os.getpid()),
+            )
+
+    def said(self) -> str:
+        """What it has written since its start."""
+        with self.log.open("rb") as file:
+            file.seek(self.begins)
+            return file.read().decode("utf-8", "replace")
+
+    def tell(self, which: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(which)
+
+    def end_group(self) -> None:
+        """End by force what is left of it: itself, or a pool process whose parent was killed."""
+        if self.process:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
+    """Start everything, say where it is, and stay until a signal or the end of a child; then stop everything.
+
+    Raises DemoError.
+    """
+    asked = _Asked()
+    if stop_with_parent:
+        _end_with_parent(signal.SIGTERM, os.getppid())
+    with suppress(_Stop), _only_one(port):
+        _check_port(port)
+        children = _children(port)
+        files = Child("static-files", [sys.executable, "manage.py", "collectstatic", "--no-input", "--clear", "-v0"])
+        try:
+            _prepare(say, files)
+            for child in children:
+                child.start(_environment(port))
+            asked.starting = False
+            _wait_for(children, port, say, asked)
+            if not asked.to_stop:
+                say(_welcome(port))
+            while not asked.to_stop:
+                _check_alive(children)
+                time.sleep(0.2)
+        finally:
+            asked.starting = False
+            say("Stopping")
+            _stop([files, *children], asked)
+            connections.close_all()
+            release(settings.PORTAL_VAR)
+    say("Stopped; the data is kept")
+
+
+class _Stop(BaseException):
+    """A signal came while the demo was still starting."""
+
+
+class _Asked:
+    """Counts the signals that ask for the end; while starting, the first one ends the start."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.starting = True
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asks to be left alone
+                signal.signal(number, self._note)
+
+    @property
+    def to_stop(self) -> bool:
+        return self.times > 0
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.times += 1
+        if self.starting:
+            self.starting = False
+            raise _Stop
+
+
+def _end_with_parent(which: signal.Signals, parent: int) -> None:
+    """Have the kernel signal this process when its parent ends, however that ends. Linux only; nothing elsewhere."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(which))
+    if os.getppid() != parent:  # it ended before the kernel knew
+        os.kill(os.getpid(), which)
+
+
+@contextmanager
+def _only_one(port: int) -> Iterator[None]:
+    """Hold this PORTAL_VAR's demo lock; the kernel drops it when the process ends."""
+    settings.PORTAL_VAR.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(settings.PORTAL_VAR / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who, _, where = os.pread(descriptor, 100, 0).decode().partition(" ")
+            raise DemoError(
+                f"A demo already runs in {settings.PORTAL_VAR} (process {who}, http://localhost:{where}/): "
+                "stop it first, or set PORTAL_VAR to another folder."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {port}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise DemoError(
+                f"Port {port} cannot be used ({getattr(error, 'strerror', None) or error}): "
+                "stop what uses it, or choose another with make demo PORT=8001."
+            ) from error
+
+
+def _prepare(say: Say, files: Child) -> None:
+    """Bring database, static files and sample data up to date; all of it does nothing the second time."""
+    stamp = Path(settings.STATIC_ROOT) / ".collected"
+    seen = _static_files()
+    old = stamp.read_text(encoding="ascii") if stamp.exists() else ""
+    if seen != old:
+        files.start(dict(os.environ))  # compressing takes a while, the database meanwhile another core
+    connections.close_all()
+    with as_owner():
+        call_command("migrate", interactive=False, verbosity=0)
+        connections.close_all()
+    where = (
+        f"PostgreSQL in {settings.PORTAL_VAR}" if settings.PORTAL_EMBEDDED_DATABASE else "PostgreSQL of DATABASE_URL"
+    )
+    say(f"database  ready: {where}")
+    call_command("load_demo")
+    connections.close_all()
+    say("data      ready: the sample partners")
+    if seen != old:
+        while files.ended is None:
+            time.sleep(0.1)
+        if files.ended:
+            _check_alive([files])
+        stamp.write_text(seen, encoding="ascii")
+
+
+def _static_files() -> str:
+    """A fingerprint of all static files: names, sizes, times."""
+    seen = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            status = os.stat(storage.path(name))
+            seen.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return seen.hexdigest()
+
+
+def _environment(port: int) -> dict[str, str]:
+    """What the children see: as this process, with the folder and the address made definite."""
+    environment = {name: value for name, value in os.environ.items() if name != "PORTAL_DATABASE_ROLE"}
+    environment.setdefault("SITE_URL", f"http://localhost:{port}")
+    return environment | {"PORTAL_VAR": str(settings.PORTAL_VAR), "PYTHONUNBUFFERED": "1"}
+
+
+def _children(port: int) -> list[Child]:
+    python = [sys.executable, "-m"]
+    celery = [*python, "celery", "-A", "partner_portal"]
+    quiet = ["--without-gossip", "--without-mingle"]
+    bind = ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5"]
+    return [
+        Child("web", [*python, "gunicorn", *bind, "partner_portal.wsgi"], end_now=signal.SIGQUIT),
+        Child(
+            "worker", [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", *quiet], end_now=signal.SIGQUIT
+        ),
+        Child("beat", [*celery, "beat", "--loglevel", "INFO", "--pidfile", ""]),
+    ]
+
+
+def _wait_for(children: list[Child], port: int, say: Say, asked: _Asked) -> None:
+    """Until each child is ready, a line for each. Raises DemoError when one ends, or takes too long."""
+    ready: dict[str, Callable[[Child], bool]] = {
+        "web": lambda _child: _answers(port),
+        "worker": lambda child: " ready." in child.said(),
+        "beat": lambda child: "beat: Starting" in child.said(),
+    }
+    waiting = list(children)
+    deadline = time.monotonic() + _START_SECONDS
+    while waiting and not asked.to_stop:
+        _check_alive(children)
+        for child in [child for child in waiting if ready[child.name](child)]:
+            waiting.remove(child)
+            say(f"{child.name:<8}  ready: log in {child.log}")
+        if time.monotonic() > deadline:
+            raise DemoError(f"{waiting[0].name} did not get ready; see {waiting[0].log}.")
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health/live", headers={"Host": "localhost"})
+        return connection.getresponse().status < 500
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _check_alive(children: list[Child]) -> None:
+    """Raises DemoError with the last lines of the log of a child that has ended."""
+    for child in children:
+        if (code := child.ended) is not None:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            last = "\n".join(f"  {line}" for line in child.said().strip().splitlines()[-8:])
+            raise DemoError(
+                f"{child.name} ended by itself ({how}), so everything was stopped. {child.log} ends:\n{last}"
+            )
+
+
+def _stop(children: list[Child], asked: _Asked) -> None:
+    """End all children: politely, then at once, then by force. One more Ctrl-C goes to the next step."""
+    for step in ("end", "end_now"):
+        patience = max(asked.times, 1)
+        for child in children:
+            child.tell(getattr(child, step))
+        deadline = time.monotonic() + _POLITE_SECONDS
+        while time.monotonic() < deadline and asked.times <= patience:
+            if all(child.process is None or child.ended is not None for child in children):
+                break
+            time.sleep(0.05)
+    for child in children:
+        child.end_group()
+
+
+def _welcome(port: int) -> str:
+    names = ", ".join(f"{name}@northwind.example" for name in LOG_INS)
+    return (
+        f"\nOpen http://localhost:{port}/\n"
+        f"Log in as {names},\n"
+        f"or admin@southwind.example of another partner. Password of all: {PASSWORD}\n"
+        "Ctrl-C stops everything.\n"
+    )
