@@ -88,3 +88,21 @@ def test_numbers_are_in_full(value, text):
 )
 def test_money_has_at_least_two_decimals(value, text):
     assert money(Decimal(value), "EUR") == text
+
+
+def test_without_money_no_amount_is_told(rulebook):
+    facts = ClientFacts(
+        "MX",
+        [deal("D1", "2025-08-01", "1234.50"), deal("D2", "2025-09-01", "411.50", kind="downgrade")],
+        [
+            ServiceFact(D("2025-08-01"), D("2025-10-01"), Decimal("777.70"), "USD", 2),
+            ServiceFact(D("2025-10-01"), None, Decimal("888.80"), "USD", 1),
+        ],
+    )
+    told = [why(entry, with_money=False) for entry in entries(facts, rulebook, D("2025-12-31"))]
+    assert told == [
+        "MRR in units of US$100 x 5 (sourced) x 2 = 123.45",
+        "MRR in units of US$100 x 1 (managed) x 2 / 2 managing partners = 7.777",
+        "Downgrade D2 took 33.3333 % of its product line: 41.15 of the 123.45 points that deal D1 had left.",
+        "From 7.777 to 17.776: MRR in units of US$100 x 1 (managed) x 2 / 1 managing partner = 17.776",
+    ]
