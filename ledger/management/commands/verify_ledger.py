@@ -1,0 +1,34 @@
+"""Checks ledgers against themselves and against the facts (docs/contract.md)."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import Partner
+from accounts.scope import system_scope, within
+from ledger.verification import discrepancies
+
+
+class Command(BaseCommand):
+    help = "Recompute every sum from the entries and the entries from the facts; exit 1 when anything differs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", nargs="?", help="one partner; without it, all")
+
+    def handle(self, *, slug: str | None, **_: Any) -> None:
+        partners = Partner.objects.filter(slug=slug) if slug else Partner.objects.order_by("slug")
+        if slug and not partners:
+            raise CommandError(f"There is no partner “{slug}”.", returncode=2)
+        wrong = 0
+        for partner in partners:
+            with within(partner):
+                found = 0
+                for sentence in discrepancies(system_scope(partner)):
+                    self.stdout.write(f"{partner.slug}: {sentence}")
+                    found += 1
+            if not found:
+                self.stdout.write(f"{partner.slug}: the ledger is right.")
+            wrong += found
+        if wrong:
+            raise CommandError(f"{wrong} differences.", returncode=1)

@@ -1,0 +1,83 @@
+"""Recomputes every sum of the ledger from its entries, and its entries from the facts. Reads only."""
+
+from collections.abc import Iterator
+
+from django.db import connection
+
+from accounts.scope import Scope
+from clients.models import Client
+from ledger.posting import differences
+from ledger.queries import posting
+from ledger.records import Entry
+from program.queries import rulebook
+
+# Each: what is compared, and rows of (where, stored, recomputed) that differ.
+SUMS = {
+    "daily points": """
+        SELECT concat_ws(' ', "on", track, cause), stored.points || ' in ' || stored.entries, due.points || ' in ' || due.entries
+        FROM (SELECT * FROM ledger_dailypoints WHERE partner_id = %(partner)s) stored
+        FULL JOIN (
+            SELECT "on", track, cause, sum(points) AS points, count(*) AS entries
+            FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1, 2, 3
+        ) due USING ("on", track, cause)
+        WHERE (stored.points, stored.entries) IS DISTINCT FROM (due.points, due.entries) ORDER BY 1
+    """,
+    "points of a client": """
+        SELECT client_id::text, concat_ws(' ', stored.sourced, stored.assisted, stored.managed),
+               concat_ws(' ', due.sourced, due.assisted, due.managed)
+        FROM (SELECT * FROM ledger_clientpoints WHERE partner_id = %(partner)s) stored
+        FULL JOIN (
+            SELECT client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0) AS sourced,
+                   coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0) AS assisted,
+                   coalesce(sum(points) FILTER (WHERE track = 'managed'), 0) AS managed
+            FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1
+        ) due USING (client_id)
+        WHERE (stored.sourced, stored.assisted, stored.managed) IS DISTINCT FROM (due.sourced, due.assisted, due.managed)
+        ORDER BY 1
+    """,
+    "what is left of a lot": """
+        SELECT 'entry ' || entry_id, concat_ws(' ', stored.earned, stored.remaining, stored.expires_on),
+               concat_ws(' ', due.earned, due.remaining, due.expires_on)
+        FROM (SELECT * FROM ledger_lot WHERE partner_id = %(partner)s) stored
+        FULL JOIN (
+            SELECT e.id AS entry_id, e.points AS earned, e.expires_on, e.points + coalesce(sum(l.points), 0) AS remaining
+            FROM ledger_pointentry e LEFT JOIN ledger_pointentry l ON l.lot_id = e.id
+            WHERE e.partner_id = %(partner)s AND e.cause = 'earned' AND e.track <> 'managed' AND e.reverses_id IS NULL
+              AND NOT EXISTS (SELECT 1 FROM ledger_pointentry r WHERE r.reverses_id = e.id)
+            GROUP BY e.id
+        ) due USING (entry_id)
+        WHERE (stored.earned, stored.remaining, stored.expires_on) IS DISTINCT FROM (due.earned, due.remaining, due.expires_on)
+        ORDER BY 1
+    """,
+    "reversals": """
+        SELECT 'entry ' || r.id, concat_ws(' ', r.points, r."on", r.cause), concat_ws(' ', -e.points, e."on", e.cause)
+        FROM ledger_pointentry r LEFT JOIN ledger_pointentry e ON e.id = r.reverses_id
+        WHERE r.partner_id = %(partner)s AND r.reverses_id IS NOT NULL
+          AND (r.points, r."on", r.cause, r.client_id) IS DISTINCT FROM (-e.points, e."on", e.cause, e.client_id)
+    """,
+}
+
+
+def discrepancies(scope: Scope) -> Iterator[str]:
+    """One sentence for everything that is not as it should be; nothing for a ledger that is right."""
+    state = posting(scope)
+    clients = set(Client.objects.filter(partner=scope.partner).values_list("pk", flat=True))
+    if state is None:
+        if clients:
+            yield "There are clients, but the ledger was never posted."
+        return
+    with connection.cursor() as cursor:
+        for what, query in SUMS.items():
+            cursor.execute(query, {"partner": scope.partner.pk})
+            for where, stored, due in cursor.fetchall():
+                yield f"{what}, {where}: stored {stored or 'nothing'}, should be {due or 'nothing'}"
+    for found in differences(scope, clients, rulebook(scope), state.posted_through):
+        for pk in found.reverse:
+            yield f"entry {pk} of client {found.loaded.client_pk} does not follow from the facts"
+        for entry in found.post:
+            yield f"client {found.loaded.client_pk}: the facts lead to {_words(entry)}, which is not posted"
+
+
+def _words(entry: Entry) -> str:
+    deal = f" of deal {entry.deal_id}" if entry.deal_id else ""
+    return f"{entry.points} {entry.track} {entry.cause} on {entry.on}{deal}"

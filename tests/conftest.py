@@ -1,0 +1,145 @@
+"""The cast and the stage: one database a worker, with the demo partner in it, used as the runtime role.
+
+People of Northwind: an admin, a manager, somebody from finance, a member. Of Southwind: its admin. And somebody who
+belongs nowhere. The day is that of the demo partner's last expected figures.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test import Client as WebClient
+from django.test.utils import setup_databases, teardown_databases
+
+from partner_portal.postgres.role import as_owner
+
+ROOT = Path(__file__).resolve().parents[1]
+PASSWORD = "partner-portal-demo"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_settings() -> None:
+    """Fast passwords, mails in memory, no manifest of static files; everything else as in production."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any, request: Any) -> Iterator[None]:
+    """Migrate as the owner, load the demo partners as the runtime role, and stay the runtime role."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "")
+    database = connections["default"]
+    database.settings_dict["TEST"]["NAME"] = f"test_portal_{worker}" if worker else "test_portal"
+    with django_db_blocker.unblock():
+        with as_owner():
+            state = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+            database.close()
+        call_command("load_demo", verbosity=0)
+        database.close()
+        yield
+        database.close()
+        with as_owner():
+            teardown_databases(state, verbosity=0)
+
+
+@pytest.fixture
+def partner(db: None) -> Any:
+    """Northwind, the demo partner."""
+    from accounts.models import Partner
+
+    return Partner.objects.get(slug="northwind")
+
+
+@pytest.fixture
+def other_partner(db: None) -> Any:
+    """Southwind, somebody else's."""
+    from accounts.models import Partner
+
+    return Partner.objects.get(slug="southwind")
+
+
+@pytest.fixture
+def person(db: None) -> Callable[[str], Any]:
+    """A demo user by the part of the address before the @; `admin`, `manager`, `finance`, `member`, `outsider`, `nobody`."""
+    from accounts.models import User
+
+    def find(name: str) -> Any:
+        if name == "nobody":
+            return User.objects.get_or_create(email="nobody@nowhere.example")[0]
+        return User.objects.get(
+            email="admin@southwind.example" if name == "outsider" else f"{name}@northwind.example"
+        )
+
+    return find
+
+
+@pytest.fixture
+def scope_of(person: Callable[[str], Any]) -> Iterator[Callable[[str], Any]]:
+    """The scope of a demo user; the database shows what that user may see until the test ends."""
+    from accounts.scope import acting_as, member_scope, memberships_of, set_tenant
+
+    def scope(name: str) -> Any:
+        user = person(name)
+        with acting_as(user):
+            membership = memberships_of(user)[0]
+        membership.user = user
+        set_tenant(membership.partner_id, user.pk)
+        return member_scope(membership)
+
+    return scope
+
+
+@pytest.fixture
+def scope(scope_of: Callable[[str], Any]) -> Any:
+    """Northwind's admin."""
+    return scope_of("admin")
+
+
+@pytest.fixture
+def web(person: Callable[[str], Any]) -> Callable[..., WebClient]:
+    """A browser without a screen, signed in as a demo user (None: not signed in)."""
+
+    def sign_in(name: str | None = "admin") -> WebClient:
+        client = WebClient()
+        if name is not None:
+            client.force_login(person(name), backend=settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def committed(django_db_blocker: Any, django_db_setup: None) -> Iterator[None]:
+    """For tests that must commit. Afterwards the database is as it was: made anew from what the session began with."""
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
+        _restore()
+
+
+def _restore() -> None:
+    """Empty every table but those the migrations filled, then load the demo partners again. Only the superuser may."""
+    import psycopg
+
+    from partner_portal.embedded import ensure_running
+
+    address = ensure_running(settings.PORTAL_VAR)
+    name = connections["default"].settings_dict["NAME"]
+    keep = ("django_migrations", "django_content_type", "auth_permission")
+    with psycopg.connect(host=address.host, port=address.port, user=address.superuser, dbname=name) as owner:
+        tables = [
+            row[0]
+            for row in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            if row[0] not in keep and not row[0].startswith("program_")
+        ]
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("TRUNCATE " + ", ".join(f'"{table}"' for table in tables) + " CASCADE")
+    call_command("load_demo", verbosity=0)
+    connection.close()

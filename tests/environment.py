@@ -1,0 +1,13 @@
+"""Loaded before Django's settings (see `addopts`): where tests keep their files, their database server, their day."""
+
+import os
+from pathlib import Path
+
+VAR = Path(__file__).resolve().parents[1] / "var" / "tests"
+TODAY = "2026-11-23"
+
+for name in ("DATABASE_URL", "REDIS_URL", "PORTAL_DATABASE_ROLE", "SITE_URL", "ALLOWED_HOSTS", "EMAIL_HOST"):
+    os.environ.pop(name, None)
+os.environ["PORTAL_VAR"] = str(VAR)
+os.environ["PORTAL_TODAY"] = TODAY
+os.environ["PORTAL_EMBEDDED_DURABLE"] = "no"  # what a test writes need not outlive a power cut
