@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
 from partner_portal.lib.periods import ChosenPeriod, chosen_period
+from program.periods import programme_periods
+from program.queries import rulebook
 
 
 class RangeForm(forms.Form):
@@ -25,7 +27,11 @@ class RangeForm(forms.Form):
         self.scope = scope
         self.problems: list[str] = []
         self.chosen: ChosenPeriod = chosen_period(
-            self.data, prefix=self.range_prefix, today=scope.today, default=self.default_range
+            self.data,
+            prefix=self.range_prefix,
+            today=scope.today,
+            default=self.default_range,
+            programme=programme_periods(rulebook(scope), scope.today),
         )
         if self.chosen.problem:
             self.problems.append(self.chosen.problem)
@@ -34,7 +40,8 @@ class RangeForm(forms.Form):
         cleaned = super().clean() or {}
         for name in list(self.errors):
             self.problems.append(
-                str(_("“%(value)s” is not one of the choices; all are shown.")) % {"value": str(self.data.get(name))[:40]}
+                str(_("“%(value)s” is not one of the choices; all are shown."))
+                % {"value": str(self.data.get(name))[:40]}
             )
         self._errors = forms.utils.ErrorDict()
         return {name: cleaned.get(name) or "" for name in self.fields} | {"period": self.chosen.period}
@@ -51,7 +58,9 @@ def _choices(empty: Any, values: Any) -> list[tuple[str, Any]]:
 
 
 class SoldGainForm(RangeForm):
-    track = forms.ChoiceField(label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS)))
+    track = forms.ChoiceField(
+        label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
+    )
 
 
 class SoldLossForm(SoldGainForm):
@@ -78,7 +87,9 @@ class ExpiringForm(forms.Form):
     """A month of the forecast, `YYYY-MM`; without one, everything that is left. `on` moves the day it is seen from."""
 
     month = forms.CharField(required=False, max_length=7)
-    track = forms.ChoiceField(label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS)))
+    track = forms.ChoiceField(
+        label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
+    )
     on = forms.DateField(required=False)
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
@@ -98,7 +109,9 @@ class ExpiringForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         for name in list(self.errors):
-            self.problems.append(str(_("“%(value)s” is no month or day; it is ignored.")) % {"value": str(self.data.get(name))[:40]})
+            self.problems.append(
+                str(_("“%(value)s” is no month or day; it is ignored.")) % {"value": str(self.data.get(name))[:40]}
+            )
         self._errors = forms.utils.ErrorDict()
         day = cleaned.get("on")
         if day and day > self.scope.today:

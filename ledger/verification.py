@@ -27,9 +27,9 @@ SUMS = {
                concat_ws(' ', due.sourced, due.assisted, due.managed)
         FROM (SELECT * FROM ledger_clientpoints WHERE partner_id = %(partner)s) stored
         FULL JOIN (
-            SELECT client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0) AS sourced,
-                   coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0) AS assisted,
-                   coalesce(sum(points) FILTER (WHERE track = 'managed'), 0) AS managed
+            SELECT client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0.0000) AS sourced,
+                   coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0.0000) AS assisted,
+                   coalesce(sum(points) FILTER (WHERE track = 'managed'), 0.0000) AS managed
             FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1
         ) due USING (client_id)
         WHERE (stored.sourced, stored.assisted, stored.managed) IS DISTINCT FROM (due.sourced, due.assisted, due.managed)

@@ -73,9 +73,7 @@ def person(db: None) -> Callable[[str], Any]:
     def find(name: str) -> Any:
         if name == "nobody":
             return User.objects.get_or_create(email="nobody@nowhere.example")[0]
-        return User.objects.get(
-            email="admin@southwind.example" if name == "outsider" else f"{name}@northwind.example"
-        )
+        return User.objects.get(email="admin@southwind.example" if name == "outsider" else f"{name}@northwind.example")
 
     return find
 
