@@ -1,35 +1,61 @@
-"""Runs a management command; troubles an operator can mend (database, disk, settings) end in one line, not a traceback."""
+"""Runs a management command; trouble that an operator can mend ends in one line that says how, not in a traceback."""
 
+import errno
 import sys
 
 from django.core.management import execute_from_command_line
 
+_FULL = "The disk is full: free some space and run the command again; nothing is half-written."
+_CLOSED = "{path} is closed to this user: give the user the right to it; for the portal's own folder, see PORTAL_VAR."
+_DISK = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _CLOSED,
+    errno.EPERM: _CLOSED,
+    errno.EROFS: "{path} is on a read-only disk: set PORTAL_VAR to a folder that can be written.",
+    errno.ENOTDIR: "{path} is not in a folder: set PORTAL_VAR to a folder.",
+}
+
 
 def run(argv: list[str]) -> None:
-    """Run `argv` as Django would. Exits 2 with one line for a setting that is wrong, 3 when the database is not usable."""
+    """Run `argv` as Django would. Exits 2 for a wrong setting, 3 when database or disk cannot be used.
+
+    With `--traceback` the error is shown in full.
+    """
     from django.core.exceptions import ImproperlyConfigured
-    from django.db import OperationalError
+    from django.db import DatabaseError
 
     from partner_portal.embedded import EmbeddedPostgresError
     from partner_portal.env import SettingError
 
     try:
         execute_from_command_line(argv)
-    except (SettingError, ImproperlyConfigured) as error:
-        sys.exit(_say(error, 2))
-    except EmbeddedPostgresError as error:
-        sys.exit(_say(error, 3))
-    except OperationalError as error:
-        if "--traceback" in argv:
+    except (SettingError, ImproperlyConfigured, EmbeddedPostgresError, DatabaseError, OSError) as error:
+        words = None if "--traceback" in argv else _in_words(error)
+        if words is None:
             raise
-        reason = " ".join(str(error).split())
-        sys.exit(_say(f"The database cannot be used: {reason} Check DATABASE_URL (see docs/operations.md).", 3))
-    except OSError as error:
-        if error.errno != 28:  # ENOSPC
-            raise
-        sys.exit(_say("The disk is full. Free some space and run the command again; nothing was half-written.", 3))
+        sys.stderr.write(f"{words}\n")
+        sys.exit(2 if isinstance(error, SettingError | ImproperlyConfigured) else 3)
 
 
-def _say(message: object, code: int) -> int:
-    sys.stderr.write(f"{message}\n")
-    return code
+def _in_words(error: Exception) -> str | None:
+    """One line for the operator; None for what is not his to mend."""
+    from django.db import DatabaseError, OperationalError
+    from psycopg.errors import DiskFull, InsufficientPrivilege, UndefinedTable
+
+    cause = error.__cause__
+    if isinstance(error, OSError):
+        line = _DISK.get(error.errno or 0)
+        return line.format(path=error.filename) if line else None
+    if isinstance(cause, InsufficientPrivilege):
+        return "The database refused: a command that changes the schema needs the DATABASE_URL of the database's owner."
+    if isinstance(cause, UndefinedTable):
+        return "The database has no tables yet, or old ones: run manage.py migrate first."
+    if isinstance(cause, DiskFull):
+        return f"The database says: {_FULL}"
+    if isinstance(error, DatabaseError):
+        if not isinstance(error, OperationalError):
+            return None
+        reason = " ".join(str(error).split()).rstrip(".?")
+        return f"The database cannot be used ({reason}): check that it runs and that DATABASE_URL is right."
+    return str(error)

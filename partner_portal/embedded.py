@@ -155,13 +155,15 @@ def address_of(home: Path) -> Address | None:
 
 def process_of(home: Path) -> Any | None:
     """The running server process of this data folder. A process id left by a crash and given to another is not it."""
+    lines = _pid_file(home)
+    if not lines:
+        return None
     import psutil
 
-    lines = _pid_file(home)
     try:
         process = psutil.Process(int(lines[0]))
         return process if Path(process.cwd()) == (home / "data").resolve() else None
-    except (IndexError, ValueError, psutil.Error):
+    except (ValueError, psutil.Error):
         return None
 
 
