@@ -218,7 +218,7 @@ class _Writer:
         )
         for table, source in (("ledger_lot", LOTS_OF_CLIENTS), ("ledger_clientpoints", POINTS_OF_CLIENTS)):
             cursor.execute(f"DELETE FROM {table} WHERE partner_id = %s AND client_id = ANY(%s)", [partner, clients])
-            cursor.execute(f"INSERT INTO {table} {source}", [partner, clients])
+            cursor.execute(f"INSERT INTO {table} {source}", [partner, clients])  # noqa: S608 -- both from this file
 
 
 def _new_ids() -> Iterator[int]:

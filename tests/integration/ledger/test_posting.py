@@ -103,7 +103,7 @@ def test_a_late_catch_up_gives_the_same_entries_as_a_daily_one(workshop):
     workshop.post("2026-11-23")
     for day in ("2026-11-30", "2026-12-01", "2026-12-24", "2027-01-03", "2027-01-05", "2027-02-01"):
         workshop.catch_up(day)
-    daily = [row for row in sorted(workshop.entries())]
+    daily = sorted(workshop.entries())
     from accounts.models import Partner
     from accounts.scope import set_tenant
 
