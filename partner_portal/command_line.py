@@ -30,6 +30,8 @@ def run(argv: list[str]) -> None:
 
     try:
         execute_from_command_line(argv)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except (SettingError, ImproperlyConfigured, EmbeddedPostgresError, DatabaseError, OSError) as error:
         words = None if "--traceback" in argv else _in_words(error)
         if words is None:

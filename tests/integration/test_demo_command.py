@@ -1,0 +1,222 @@
+"""`make demo` as a person meets it: real processes on a free port, killed in every way that happens."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEMO = [sys.executable, "manage.py", "demo"]
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    """A PORTAL_VAR of its own; whatever a failed test left running in it is ended."""
+    folder = Path(tempfile.mkdtemp(prefix="portal-demo-"))
+    yield folder
+    for process in processes_of(folder):
+        with suppress(psutil.Error):
+            process.kill()
+    time.sleep(0.2)
+    shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(var: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", "SITE_URL"}}
+    return kept | {"PORTAL_VAR": str(var), "PORTAL_EMBEDDED_DURABLE": "no"} | more
+
+
+def processes_of(var: Path) -> list[psutil.Process]:
+    """Living processes with this PORTAL_VAR in their environment, command line or working folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            traces = [*process.cmdline(), process.cwd(), process.environ().get("PORTAL_VAR", "")]
+            if any(str(var) in trace for trace in traces):
+                found.append(process)
+    return found
+
+
+def wait_until(condition: Callable[[], object], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class Demo:
+    """A running `manage.py demo` and what it has printed."""
+
+    def __init__(self, var: Path, port: int) -> None:
+        self.port = port
+        self.output = var / "output.txt"
+        with self.output.open("w") as file:
+            self.process = subprocess.Popen(
+                [*DEMO, "--port", str(port)], cwd=PROJECT, env=environment(var), stdout=file, stderr=file
+            )
+
+    def wait_ready(self, seconds: float) -> float:
+        """Seconds until it said that it is ready."""
+        begin = time.monotonic()
+        assert wait_until(lambda: "Ctrl-C" in self.said or self.process.poll() is not None, seconds), self.said
+        assert self.process.poll() is None, self.said
+        return time.monotonic() - begin
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def get(self, path: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Host": "localhost"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+
+def run_demo(var: Path, port: int, **more: str) -> subprocess.CompletedProcess[str]:
+    """A demo that is expected to end by itself."""
+    command = [*DEMO, "--port", str(port)]
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment(var, **more), capture_output=True, text=True, timeout=120
+    )
+
+
+def test_it_starts_survives_and_stops(var: Path) -> None:
+    first = Demo(var, free_port())
+    first.wait_ready(180)
+    assert first.get("/health/live") == 200
+    assert first.get("/health/ready") == 200
+    assert f"http://localhost:{first.port}/" in first.said
+    assert "admin@northwind.example" in first.said
+    for part in ("database", "data", "web", "worker", "beat"):
+        assert sum(line.startswith(f"{part} ") for line in first.said.splitlines()) == 1, first.said
+
+    second = run_demo(var, free_port())
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"A demo already runs in {var} (process {first.process.pid}, http://localhost:{first.port}/): "
+        "stop it first, or set PORTAL_VAR to another folder.\n"
+    )
+    assert first.get("/health/live") == 200
+
+    # Killed: nothing of it stays, and the lock it left is nobody's.
+    first.process.kill()
+    first.process.wait()
+    assert wait_until(lambda: not processes_of(var), 30), processes_of(var)
+
+    third = Demo(var, free_port())
+    assert third.wait_ready(60) < 30
+    assert third.get("/health/ready") == 200
+
+    # One of the children dies: the rest is stopped, and it is said which and where to look.
+    worker = next(p for p in psutil.Process(third.process.pid).children() if "worker" in p.cmdline())
+    worker.kill()
+    assert third.process.wait(40) == 1
+    assert "worker ended by itself (signal 9), so everything was stopped" in third.said
+    assert str(var / "log" / "worker.log") in third.said
+    assert "Traceback" not in third.said
+    assert processes_of(var) == []
+
+    # The server is killed under it and the machine goes down with everything: the data is there again.
+    fourth = Demo(var, free_port())
+    fourth.wait_ready(60)
+    for process in processes_of(var):
+        with suppress(psutil.Error):
+            process.kill()
+    fourth.process.wait()
+    fifth = Demo(var, free_port())
+    fifth.wait_ready(60)
+    fifth.process.terminate()
+    assert fifth.process.wait(40) == 0
+    assert "Stopped" in fifth.said
+    assert processes_of(var) == []
+
+
+def test_ctrl_c_while_it_is_still_starting(var: Path) -> None:
+    demo = Demo(var, free_port())
+    assert wait_until(lambda: (var / "postgres" / "data" / "postmaster.pid").exists(), 30)
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.process.wait(40) == 0, demo.said
+    assert "Traceback" not in demo.said
+    assert processes_of(var) == []
+
+
+def test_a_port_in_use(var: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = run_demo(var, port)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Port {port} cannot be used (Address already in use): "
+        "stop what uses it, or choose another with make demo PORT=8001.\n"
+    )
+    assert processes_of(var) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("mysql://localhost/portal", 2, "DATABASE_URL: expected postgresql://user:password@host:port/name."),
+        ("postgresql://portal_app@127.0.0.1:{port}/portal", 3, "The database cannot be used (connection failed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["demo", "migrate", "figures northwind"])
+def test_a_wrong_database_url_is_one_line(var: Path, url: str, code: int, words: str, command: str) -> None:
+    address = url.format(port=free_port())
+    arguments = f"{command} --port {free_port()}" if command == "demo" else command
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments.split()],
+        cwd=PROJECT,
+        env=environment(var, DATABASE_URL=address),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(words), done.stderr
+    assert "DATABASE_URL" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert processes_of(var) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
+def test_a_full_disk_is_one_line(var: Path) -> None:
+    disk = var / "small"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=45m", "none", disk], capture_output=True).returncode:
+        pytest.skip("mount is not allowed here")
+    try:
+        done = run_demo(disk, free_port())
+        assert done.returncode != 0
+        assert "full" in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+        assert wait_until(lambda: not processes_of(disk), 10)
+    finally:
+        subprocess.run(["umount", disk], check=True)
