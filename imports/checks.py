@@ -1,0 +1,329 @@
+"""Checks the tables of a batch against what their kinds declare: every cell, every row, and what rows say of each other.
+
+All errors are found, not the first. A value is looked at once however often it occurs, so that a hundred thousand rows
+take seconds.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from imports.tables import SHOWN_VALUE, Problem, Table
+from partner_portal.lib.fact_columns import CellError
+from partner_portal.lib.facts import Column, FactKind, kinds
+from partner_portal.lib.facts import kind as kind_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+type Places = "pd.DataFrame"
+type StoredKeys = Callable[[FactKind, Collection[str]], set[str]]
+type Step = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Source:
+    """One table that goes into the batch: where it came from, what it holds, and the table, unless it cannot be read."""
+
+    label: str
+    kind: FactKind
+    table: Table
+    unreadable: Problem | None = None
+
+
+@dataclass(slots=True)
+class CheckedKind:
+    """All rows of one kind in the batch.
+
+    texts:  as found; values: as the database reads them, None where a cell is wrong; both with the same labels.
+    places: for each label the source's number and the row in it.
+    bad:    labels of rows with an error. repeated: labels of rows that say again what another file of the batch says.
+    """
+
+    kind: FactKind
+    texts: "pd.DataFrame"
+    values: "pd.DataFrame"
+    places: Places
+    bad: set[int] = field(default_factory=set)
+    repeated: set[int] = field(default_factory=set)
+
+    @property
+    def good(self) -> "pd.DataFrame":
+        """The rows that can be written."""
+        return self.values.drop(index=[*self.bad, *self.repeated])
+
+
+@dataclass(slots=True)
+class Checked:
+    """The outcome: rows by kind, in writing order; by source the number of rows, problems, numbers of bad rows, notices.
+
+    blocked: a source as a whole is unusable, so that leaving out rows does not help.
+    """
+
+    kinds: list[CheckedKind]
+    rows: list[int]
+    problems: list[list[Problem]]
+    bad_rows: list[set[int]]
+    notices: list[list[str]]
+    blocked: bool = False
+
+    @property
+    def errors(self) -> int:
+        """Number of errors in all sources."""
+        return sum(len(problems) for problems in self.problems)
+
+
+def check(sources: Sequence[Source], *, scope: Any, stored_keys: StoredKeys, step: Step = lambda *_: None) -> Checked:
+    """Check everything. `stored_keys(kind, texts)` says which of these reference texts name a stored row of the kind.
+
+    Rows of a kind may refer to good rows of the batch; a row that refers to a bad one is bad too, since the bad one
+    cannot be written.
+    """
+    problems = [list(source.table.problems) for source in sources]
+    outcome = Checked(
+        kinds=[],
+        rows=[len(source.table.rows) for source in sources],
+        problems=problems,
+        bad_rows=[set() for _source in sources],
+        notices=[list(source.table.notices) for source in sources],
+    )
+    for number, source in enumerate(sources):
+        if source.unreadable:
+            problems[number] = [source.unreadable]
+            outcome.blocked = True
+        else:
+            _check_header(number, source, outcome)
+    present = [kind for kind in kinds() if any(_readable(source, kind) for source in sources)]
+    known: dict[str, CheckedKind] = {}
+    for done, kind in enumerate(present):
+        step("checking", done, len(present))
+        checked = _Checker(kind, sources, outcome, scope, stored_keys).run(known)
+        known[kind.key] = checked
+        outcome.kinds.append(checked)
+    for number, found in enumerate(problems):
+        order = {name: place for place, name in enumerate(sources[number].table.header)}
+        found.sort(key=lambda problem: (problem.row, order.get(problem.column, -1)))
+        outcome.bad_rows[number] |= {problem.row for problem in found if problem.row > 1}
+    return outcome
+
+
+def _readable(source: Source, kind: FactKind) -> bool:
+    return source.kind is kind and source.unreadable is None
+
+
+def reference_text(kind: FactKind, rows: "pd.DataFrame") -> "pd.Series":
+    """How other rows name these: the key's values joined by "/"."""
+    first, *others = kind.key_columns
+    text = rows[first]
+    for name in others:
+        text = text + "/" + rows[name]
+    return text
+
+
+def _check_header(number: int, source: Source, outcome: Checked) -> None:
+    """Missing and repeated columns block; unknown ones are passed over, with what was wrong in them."""
+    kind, header = source.kind, source.table.header
+    names = {column.name for column in kind.columns}
+    found = outcome.problems[number]
+    found[:] = [problem for problem in found if not problem.column or problem.column in names]
+    for column in kind.columns:
+        if header.count(column.name) > 1:
+            found.append(Problem(1, column.name, column.name, _("the column is there twice"), _("one column of this name")))
+            outcome.blocked = True
+        if column.required and column.name not in header:
+            near = next((name for name in header if name.lower() == column.name), "")
+            message = _("the column is missing (“%(near)s” is spelled differently)") if near else _("the column is missing")
+            accepted = _("a column with exactly this name")
+            found.append(Problem(1, column.name, near, message % {"near": near}, accepted))
+            outcome.blocked = True
+    for name in dict.fromkeys(header):
+        if name and name not in names:
+            outcome.notices[number].append(_("column “%(name)s” ignored") % {"name": _shown(name)})
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN_VALUE else text[:SHOWN_VALUE] + "…"
+
+
+class _Checker:
+    """Checks the rows of one kind."""
+
+    def __init__(
+        self, kind: FactKind, sources: Sequence[Source], outcome: Checked, scope: Any, stored_keys: StoredKeys
+    ) -> None:
+        self.kind = kind
+        self.sources = sources
+        self.outcome = outcome
+        self.scope = scope
+        self.stored_keys = stored_keys
+        texts, places = _together(kind, sources)
+        self.checked = CheckedKind(kind, texts, texts.copy(deep=False), places)
+        self._source_of = places["source"].to_numpy()
+        self._row_of = places["row"].to_numpy()
+        self._told = {
+            (number, problem.row, problem.column)
+            for number, found in enumerate(outcome.problems)
+            for problem in found
+            if problem.row > 1 and problem.column
+        }
+
+    def run(self, known: dict[str, CheckedKind]) -> CheckedKind:
+        self._mark_unsplit_rows()
+        for column in self.kind.columns:
+            self._read(column)
+        self._repeated_keys()
+        for check in self.kind.checks:
+            rows = self._acceptable({*self.kind.key_columns, *check.columns})
+            for finding in check.find(self.scope, rows):
+                self._report([finding.row], finding.column, finding.message, finding.accepted)
+        for name, target in self.kind.references.items():
+            self._resolve(name, target, known)
+        return self.checked
+
+    def _report(self, labels: Iterable[int], column: str, message: str, accepted: str) -> None:
+        texts = self.checked.texts[column]
+        for label in labels:
+            self.checked.bad.add(label)
+            row = int(self._row_of[label])
+            if (self._source_of[label], row, column) in self._told:
+                continue  # what reading found there explains it
+            value = _shown(texts.iat[label])
+            self.outcome.problems[self._source_of[label]].append(Problem(row, column, value, message, accepted))
+
+    def _mark_unsplit_rows(self) -> None:
+        """Rows in which reading already found something wrong."""
+        wrong = {
+            (number, problem.row) for number, found in enumerate(self.outcome.problems) for problem in found if problem.row > 1
+        }
+        if wrong:
+            self.checked.bad |= {
+                label
+                for label, place in enumerate(zip(self._source_of, self._row_of, strict=True))
+                if (int(place[0]), int(place[1])) in wrong
+            }
+
+    def _read(self, column: Column) -> None:
+        """Every cell of a column, each different text once."""
+        import numpy as np
+        import pandas as pd
+
+        codes, different = pd.factorize(self.checked.texts[column.name])
+        read = column.type.reader()
+        values: list[str | None] = []
+        wrong: dict[int, str] = {}
+        for code, text in enumerate(different):
+            try:
+                if text:
+                    values.append(read(text))
+                    continue
+                if column.required:
+                    raise CellError(_("empty"))
+                values.append("")
+            except CellError as error:
+                values.append(None)
+                wrong.setdefault(code, str(error))
+        if wrong:
+            self._report_cells(column, codes, wrong)
+        if values != list(different):
+            self.checked.values[column.name] = np.array(values, dtype=object)[codes]
+
+    def _report_cells(self, column: Column, codes: Any, wrong: dict[int, str]) -> None:
+        """Each cell whose text is one of the wrong ones. A file without the column has been told so once."""
+        import numpy as np
+
+        accepted = column.type.accepted
+        for label in np.flatnonzero(np.isin(codes, list(wrong))).tolist():
+            if column.name in self.sources[self._source_of[label]].table.header:
+                self._report([label], column.name, wrong[int(codes[label])], accepted)
+
+    def _acceptable(self, columns: Collection[str]) -> "pd.DataFrame":
+        values = self.checked.values
+        usable = values[list(columns)].notna().all(axis=1)
+        if self.checked.repeated:
+            usable &= ~values.index.isin(self.checked.repeated)
+        return values.loc[usable]
+
+    def _repeated_keys(self) -> None:
+        """A key twice in one file is an error on the later row; in two files only when they say different things."""
+        keys = list(self.kind.key_columns)
+        rows = self._acceptable(keys)
+        again = rows.index[rows.duplicated(keys)]
+        if again.empty:
+            return
+        ids = rows.groupby(keys, sort=False).ngroup()
+        firsts = ids.index.to_series().groupby(ids).first()
+        earlier = firsts.reindex(ids.loc[again]).to_numpy()
+        values = self.checked.values
+        same = (values.loc[again].to_numpy() == values.loc[earlier].to_numpy()).all(axis=1)
+        accepted = _("each %(key)s once") % {"key": " + ".join(keys)}
+        for label, first, equal in zip(again, earlier, same, strict=True):
+            other = self._source_of[first]
+            words = {"key": " + ".join(keys), "row": self._row_of[first], "file": self.sources[other].label}
+            if other == self._source_of[label]:
+                message = _("the same %(key)s as in row %(row)s") % words
+            elif equal:
+                self.checked.repeated.add(label)
+                continue
+            else:
+                message = _("the same %(key)s as in row %(row)s of %(file)s, with other values") % words
+            self._report([label], keys[-1], message, accepted)
+
+    def _resolve(self, name: str, target: str, known: dict[str, CheckedKind]) -> None:
+        """References to rows that are neither stored nor brought by a good row of the batch."""
+        rows = self._acceptable([name])
+        named = rows.loc[rows[name] != "", name]
+        wanted = set(named.unique())
+        if not wanted:
+            return
+        own = target == self.kind.key
+        brought = self.checked if own else known.get(target)
+        texts = _brought(brought)
+        stored = self.stored_keys(kind_of(target), wanted)
+        accepted = self.kind.column(name).type.accepted
+        if own:
+            itself = named.index[named == texts.reindex(named.index)]
+            self._report(itself, name, _("names itself"), accepted)
+            named = named.drop(index=itself)
+        unknown = named.index[~named.isin(set(texts) | stored)]
+        message = _("not known: no such row of %(kind)s is stored or in this batch") % {"kind": target}
+        self._report(unknown, name, message, accepted)
+        named = named.drop(index=unknown)
+        # A line that is left out takes with it the lines that adjust it, and so on.
+        while brought is not None:
+            good = set(texts[~texts.index.isin(brought.bad)])
+            lost = named.index[~named.isin(good | stored)]
+            self._report(lost, name, _("the row of this batch that it names has errors"), accepted)
+            named = named.drop(index=lost)
+            if not own or lost.empty:
+                break
+
+
+def _brought(brought: CheckedKind | None) -> "pd.Series":
+    """How the rows of a kind in the batch are named, by label; those with an unreadable key left out."""
+    import pandas as pd
+
+    if brought is None:
+        return pd.Series(dtype=object)
+    readable = brought.values.loc[brought.values[list(brought.kind.key_columns)].notna().all(axis=1)]
+    return reference_text(brought.kind, readable)
+
+
+def _together(kind: FactKind, sources: Sequence[Source]) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """The rows of all sources of a kind as one frame with a column for each declared one, and their places."""
+    import pandas as pd
+
+    names = [column.name for column in kind.columns]
+    frames, places = [], []
+    for number, source in enumerate(sources):
+        if not _readable(source, kind):
+            continue
+        rows = source.table.rows
+        positions = {name: place for place, name in reversed(list(enumerate(source.table.header)))}
+        columns = {name: rows[positions[name]] if name in positions else "" for name in names}
+        frames.append(pd.DataFrame(columns, index=rows.index, dtype=object))
+        places.append(pd.DataFrame({"source": number, "row": rows.index}))
+    return pd.concat(frames, ignore_index=True), pd.concat(places, ignore_index=True)
+
+

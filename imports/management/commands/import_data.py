@@ -1,0 +1,103 @@
+"""import_data SLUG FILE... [--on DATE] [--skip-bad-rows] (docs/contract.md)"""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+
+from accounts.models import Partner
+from accounts.scope import system_scope, within
+from imports import services
+from imports.tables import Problem, UnreadableFile
+from imports.work import ENDINGS, ending_of
+from partner_portal.lib import clock
+from partner_portal.lib.facts import kinds
+
+
+class Command(BaseCommand):
+    help = "Check files of facts and write them as one batch: all of it, or nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        names = ", ".join(kind.key for kind in kinds())
+        parser.add_argument("slug", help="the partner's short name")
+        parser.add_argument(
+            "files", nargs="+", type=Path, metavar="FILE", help=f"CSV, or XLSX with sheets, named after what is in it: {names}"
+        )
+        parser.add_argument("--on", type=date.fromisoformat, metavar="DATE", help="today for this run")
+        parser.add_argument("--skip-bad-rows", action="store_true", help="write the good rows and leave the bad ones out")
+
+    def handle(self, *_args: Any, slug: str, files: list[Path], on: date | None, skip_bad_rows: bool, **options: Any) -> None:
+        partner = Partner.objects.filter(slug=slug).first()
+        if partner is None:
+            raise CommandError(f"There is no partner “{slug}”.", returncode=2)
+        _refuse_wrong_names(files)
+        told = _Terminal(self.stderr if options["verbosity"] else None)
+        with clock.moved_to(on), translation.override("en"), within(partner):
+            try:
+                result = services.import_paths(
+                    scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=told
+                )
+            except services.NameSaysNothing as error:
+                raise CommandError(_no_kind(error.path), returncode=2) from error
+            except UnreadableFile as error:
+                raise CommandError(_line(error.name, error.problem), returncode=1) from error
+        told.done()
+        for label, problem in result.problems:
+            self.stderr.write(_line(label, problem))
+        if not result.written:
+            raise CommandError(f"Nothing was written: {_count(len(result.problems), 'error')}.", returncode=1)
+        if options["verbosity"]:
+            self._report(result)
+
+    def _report(self, result: "services.PathsResult") -> None:
+        batch = result.batch
+        for table, counts in result.counts():
+            self.stdout.write(
+                f"{table}: {_count(counts.new, 'new row')}, {counts.changed} changed, {counts.same} unchanged"
+            )
+        left_out = f", {batch.bad_rows} left out" if batch.skip_bad_rows else ""
+        entries = batch.points.get("entries", 0)
+        self.stdout.write(f"Batch {batch} is written: {_count(batch.rows, 'row')}{left_out}, {_count(entries, 'ledger entry')}.")
+
+
+class _Terminal:
+    """Shows the phase on one line of a terminal; says nothing where the output goes to a file."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream if stream is not None and stream.isatty() else None
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        if self._stream is not None:
+            self._stream.write(f"\r{phase} {f'{done} of {total}' if total else '...'}\x1b[K", ending="")
+
+    def done(self) -> None:
+        if self._stream is not None:
+            self._stream.write("\r\x1b[K", ending="")
+
+
+def _refuse_wrong_names(files: list[Path]) -> None:
+    for path in files:
+        if ending_of(path.name) not in ENDINGS:
+            raise CommandError(f"{path}: only {' and '.join(ENDINGS)} files can be imported.", returncode=2)
+        if not path.is_file():
+            raise CommandError(f"{path}: there is no such file.", returncode=2)
+
+
+def _no_kind(path: Path) -> str:
+    names = ", ".join(kind.key for kind in kinds())
+    return f"{path}: neither the file's name nor a sheet's says what it holds; accepted: {names}."
+
+
+def _line(label: str, problem: Problem) -> str:
+    """`FILE:ROW: COLUMN: what is wrong`, on one line whatever the value holds; `*` for a row as a whole."""
+    value = f" ({problem.value!r})" if problem.value else ""
+    accepted = f"; accepted: {problem.accepted}" if problem.accepted else ""
+    return f"{label}:{problem.row}: {problem.column or '*'}: {problem.message}{value}{accepted}"
+
+
+def _count(number: int, noun: str) -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"

@@ -1,0 +1,167 @@
+"""Reads of batches, what is wrong in them, and what they changed. A batch of another partner does not exist here."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import IO
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.scope import Scope
+from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable
+from partner_portal.lib.clock import now
+from partner_portal.lib.formula_guard import guarded
+
+WORK_LOCK = 7002  # held by the worker that is at a batch
+AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
+_STARTING = timedelta(seconds=10)  # between a worker's note that it began and our seeing its lock
+_PATIENCE = timedelta(seconds=30)  # until a batch that no worker took is worth a remark
+POINTS = ("sourced", "assisted", "sold", "managed", "total")
+
+
+def history(scope: Scope) -> QuerySet[ImportBatch]:
+    """The partner's batches, newest first."""
+    return ImportBatch.objects.filter(partner=scope.partner).select_related("user").order_by("-id")
+
+
+def get_batch(scope: Scope, batch_id: int) -> ImportBatch:
+    """One batch. Raises Http404."""
+    batch = history(scope).filter(pk=batch_id).first()
+    if batch is None:
+        raise Http404
+    return batch
+
+
+def tables_of(scope: Scope, batch_id: int) -> list[ImportTable]:
+    """The tables of a batch in the order of the files, those that are left out too."""
+    found = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id)
+    return list(found.select_related("file").order_by("file_id", "id"))
+
+
+def tables_to_read(scope: Scope, batch_id: int) -> list[ImportTable]:
+    """The tables of a batch that are read."""
+    return [table for table in tables_of(scope, batch_id) if table.kind and not table.left_out]
+
+
+def totals(tables: Sequence[ImportTable]) -> dict[str, int | None]:
+    """Sums over the tables that are read; None for one that is not known of all of them."""
+    sums: dict[str, int | None] = {}
+    for name in ("rows", "new", "changed", "same", "bad_rows", "errors"):
+        values = [getattr(table, name) for table in tables if not table.left_out]
+        sums[name] = None if None in values else sum(values)
+    return sums
+
+
+# What a batch is doing
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a batch stands, in words, with the tone of its tag: ok, warn, bad, info. `stuck`: nobody is working on it."""
+
+    words: str
+    tone: str
+    at_work: bool = False
+    stuck: bool = False
+
+
+def batches_at_work() -> set[int]:
+    """Numbers of batches that a worker holds. Ask before reading a batch: the lock goes after the outcome is written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s", [WORK_LOCK])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def state_of(batch: ImportBatch, at_work: set[int]) -> State:
+    """How the batch stands, given the batches that workers hold."""
+    match batch.status:
+        case BatchStatus.CHECKING | BatchStatus.COMMITTING:
+            return _state_of_work(batch, at_work)
+        case BatchStatus.COMMITTED if batch.skip_bad_rows:
+            left_out = ngettext("Written, %(rows)s row left out", "Written, %(rows)s rows left out", batch.bad_rows)
+            return State(left_out % {"rows": batch.bad_rows}, "warn")
+        case BatchStatus.COMMITTED:
+            return State(_("Written"), "ok")
+        case BatchStatus.CHECKED if batch.errors:
+            return State(_("Not written: has errors"), "bad")
+        case BatchStatus.CHECKED | BatchStatus.CHOOSING:
+            return State(_("Waits for you"), "info")
+        case BatchStatus.FAILED:
+            return State(_("Failed, nothing written"), "bad")
+    return State(_("Discarded"), "")
+
+
+def _state_of_work(batch: ImportBatch, at_work: set[int]) -> State:
+    if batch.pk in at_work or (batch.started_at and now() - batch.started_at < _STARTING):
+        return State(BatchStatus(batch.status).label, "info", at_work=True)
+    if batch.started_at:
+        return State(_("Interrupted"), "bad", stuck=True)
+    late = batch.queued_at is not None and now() - batch.queued_at > _PATIENCE
+    return State(_("Waits for a worker"), "warn" if late else "info", at_work=True, stuck=late)
+
+
+# What a batch changed
+
+
+@dataclass(frozen=True, slots=True)
+class PointsLine:
+    """Points of a track before and after, and the difference."""
+
+    track: str
+    before: Decimal
+    after: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        """Positive for a gain."""
+        return self.after - self.before
+
+
+def points_lines(summary: dict) -> list[PointsLine]:
+    """What the ledger's summary says about points, a line a track; empty when it says nothing."""
+    before, after = summary.get("points_before"), summary.get("points_after")
+    if not before or not after:
+        return []
+    return [PointsLine(name, Decimal(before[name]), Decimal(after[name])) for name in POINTS if name in before]
+
+
+# What is wrong
+
+
+def problems(
+    scope: Scope, batch_id: int, *, table: int | None = None, column: str = "", text: str = ""
+) -> QuerySet[ImportProblem]:
+    """The errors of a batch by file and row: of one table, of one column, or those in which the text occurs."""
+    found = ImportProblem.objects.filter(partner=scope.partner, batch_id=batch_id)
+    if table is not None:
+        found = found.filter(table_id=table)
+    if column:
+        found = found.filter(column=column)
+    if text:
+        found = found.filter(Q(value__icontains=text) | Q(message__icontains=text))
+    return found.select_related("table__file").order_by("table_id", "row", "id")
+
+
+def problem_columns(scope: Scope, batch_id: int) -> list[str]:
+    """The columns in which something is wrong."""
+    found = ImportProblem.objects.filter(partner=scope.partner, batch_id=batch_id).exclude(column="")
+    return list(found.order_by("column").values_list("column", flat=True).distinct())
+
+
+def write_problems_csv(found: QuerySet[ImportProblem], file: IO[bytes]) -> None:
+    """The errors as CSV, marked as UTF-8 for Excel, without a cell that a spreadsheet would compute."""
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    writer = csv.writer(text)
+    writer.writerow([_("file"), _("sheet"), _("row"), _("column"), _("value"), _("what is wrong"), _("accepted")])
+    rows = found.values_list("table__file__name", "table__sheet", "row", "column", "value", "message", "accepted")
+    for row in rows.iterator(chunk_size=5000):
+        writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
+    text.flush()
+    text.detach()

@@ -1,0 +1,428 @@
+"""What may be done with a batch. Each function is one step of its life, in one transaction, with its line in the audit log."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.files import File
+from django.core.files.uploadedfile import UploadedFile
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from psycopg import sql
+
+from accounts import audit
+from accounts.roles import Permission
+from accounts.scope import Scope
+from imports.checks import Source, Step
+from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
+from imports.queries import tables_to_read
+from imports.stored import Counts
+from imports.tables import UnreadableFile
+from imports.work import (
+    CSV,
+    Outcome,
+    Sheet,
+    check_sources,
+    ending_of,
+    read_source,
+    sheets_of,
+    try_checked,
+    write_checked,
+)
+from partner_portal.lib.clock import now
+from partner_portal.lib.facts import kind
+
+MOST_ATTEMPTS = 3
+_KEPT = ("points_before", "points_after", "entries", "corrections", "clients")
+_PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
+
+
+class NotNow(Exception):  # noqa: N818 -- it says when, not what went wrong
+    """The batch is not in a state for this step; the message says which state it is in."""
+
+
+class NameSaysNothing(Exception):  # noqa: N818
+    """Neither the name of the file at `path` nor that of a sheet in it says what it holds."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@transaction.atomic
+def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
+    """Keep the files as a new batch, to be checked next, or first asked about when a name does not say what is in it.
+
+    Raises UnreadableFile when a workbook cannot be opened.
+    """
+    scope.require(Permission.IMPORT)
+    batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.CHECKING, queued_at=Now())
+    kept: list[ImportFile] = []
+    try:
+        for uploaded in files:
+            row = ImportFile(
+                partner=scope.partner, batch=batch, name=uploaded.name or "", size=uploaded.size or 0, sha256=_digest(uploaded)
+            )
+            try:
+                sheets = sheets_of(row.name, _plain(uploaded))
+            except UnreadableFile as error:
+                error.name = row.name
+                raise
+            uploaded.seek(0)
+            row.file.save(row.name, uploaded, save=False)
+            kept.append(row)
+            row.save()
+            _add_tables(batch, row, sheets)
+    except Exception:
+        for row in kept:
+            row.file.delete(save=False)
+        raise
+    if batch.tables.filter(kind="", left_out=False).exists():
+        batch.status = BatchStatus.CHOOSING
+        batch.save(update_fields=["status"])
+    audit.record(scope, "import.uploaded", str(batch), files=len(files))
+    return batch
+
+
+def _add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> None:
+    ImportTable.objects.bulk_create(
+        ImportTable(
+            partner_id=batch.partner_id, batch=batch, file=row, sheet=sheet.name, kind=sheet.kind, left_out=sheet.passed_over
+        )
+        for sheet in sheets
+    )
+
+
+def _digest(uploaded: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for chunk in uploaded.chunks():
+        digest.update(chunk)
+    uploaded.seek(0)
+    return digest.hexdigest()
+
+
+@transaction.atomic
+def choose_kinds(*, scope: Scope, batch_id: int, kinds: Mapping[int, str]) -> ImportBatch:
+    """Say what tables hold: a kind's key by table, "" to leave the table out. Raises NotNow."""
+    batch = _locked(scope, batch_id, BatchStatus.CHOOSING)
+    for table in batch.tables.filter(kind="", left_out=False):
+        table.kind = kinds.get(table.pk, "")
+        table.left_out = not table.kind
+        table.save(update_fields=["kind", "left_out"])
+    batch.status = BatchStatus.CHECKING
+    batch.save(update_fields=["status"])
+    return batch
+
+
+@transaction.atomic
+def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
+    """Read and check the batch's files and try what writing them would do. Nothing of it stays but the answer.
+
+    The batch is not locked meanwhile, so that it can be discarded. Raises NotNow when it was, or is not to be checked.
+    """
+    tables = tables_to_read(scope, batch_id)
+    checked = check_sources(scope, _sources(tables, step), step)
+    outcome = try_checked(scope, checked, batch_id=batch_id, step=step)
+    batch = _locked(scope, batch_id, BatchStatus.CHECKING)
+    _keep_findings(batch, tables, outcome)
+    batch.preview = _kept(outcome)
+    batch.status = BatchStatus.CHECKED
+    batch.checked_at = Now()
+    batch.save()
+    return batch
+
+
+@transaction.atomic
+def request_commit(*, scope: Scope, batch_id: int, skip_bad_rows: bool) -> ImportBatch:
+    """Decide that the batch is to be written. Raises NotNow, also when there are bad rows and they are not to be left out."""
+    batch = _locked(scope, batch_id, BatchStatus.CHECKED)
+    if batch.blocked:
+        raise NotNow(_("A file cannot be used as it is. Correct it and upload the files again."))
+    if batch.errors and not skip_bad_rows:
+        raise NotNow(_("There are bad rows. Correct them and upload the files again, or choose to leave them out."))
+    batch.skip_bad_rows = bool(batch.errors)
+    batch.status = BatchStatus.COMMITTING
+    batch.queued_at, batch.started_at, batch.attempts, batch.note = Now(), None, 0, ""
+    batch.save()
+    return batch
+
+
+@transaction.atomic
+def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
+    """Write the batch, after checking it once more: other imports may have come in between.
+
+    When other rows are wrong now than the user saw, nothing is written and the batch waits for a new decision.
+    Raises NotNow, with everything undone, when the batch was discarded meanwhile.
+    """
+    tables = tables_to_read(scope, batch_id)
+    checked = check_sources(scope, _sources(tables, step), step)
+    seen = ImportBatch.objects.values_list("problems_digest", flat=True).get(partner=scope.partner, pk=batch_id)
+    as_seen = Outcome(checked).digest == seen
+    outcome = (write_checked if as_seen else try_checked)(scope, checked, batch_id=batch_id, step=step)
+    batch = _locked(scope, batch_id, BatchStatus.COMMITTING)
+    if not as_seen:
+        _keep_findings(batch, tables, outcome)
+        batch.preview = _kept(outcome)
+        batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
+        batch.note = _("Nothing was written: since the check the stored facts have changed, and with them what is wrong.")
+        batch.save()
+        return batch
+    _commit(scope, batch, tables, outcome)
+    return batch
+
+
+def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, step: Step = silent) -> "PathsResult":
+    """Check files and write them at once, as one batch: how the command imports.
+
+    A batch with errors is kept as failed, with what is wrong, and writes no fact. Raises UnreadableFile for a workbook that
+    cannot be opened, NameSaysNothing.
+    """
+    scope.require(Permission.IMPORT)
+    plans = [(path, _sheets_at(path)) for path in paths]
+    with transaction.atomic():
+        batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.COMMITTING)
+        tables, sources = [], []
+        for place, (path, sheets) in enumerate(plans):
+            step("reading", place, len(plans))
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+                size = path.stat().st_size
+                row = ImportFile.objects.create(
+                    partner=scope.partner, batch=batch, name=path.name[:255], size=size, sha256=content
+                )
+                _add_tables(batch, row, sheets)
+                for table in row.tables.filter(left_out=False).order_by("id"):
+                    tables.append(table)
+                    label = f"{path}[{table.sheet}]" if table.sheet else str(path)
+                    sources.append(read_source(label, kind(table.kind), file, table.sheet))
+        checked = check_sources(scope, sources, step)
+        batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
+        if checked.blocked or (checked.errors and not skip_bad_rows):
+            outcome = Outcome(checked)
+            _keep_findings(batch, tables, outcome)
+            batch.status = BatchStatus.FAILED
+            batch.note = _("Nothing was written: there are errors.")
+            batch.save()
+            audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
+        else:
+            outcome = write_checked(scope, checked, batch_id=batch.pk, step=step)
+            _keep_findings(batch, tables, outcome)
+            _commit(scope, batch, tables, outcome)
+    return PathsResult(batch, sources, outcome)
+
+
+class PathsResult:
+    """What `import_paths` did: the batch, and every problem with the label of its source."""
+
+    def __init__(self, batch: ImportBatch, sources: Sequence[Source], outcome: Outcome) -> None:
+        self.batch = batch
+        self.sources = sources
+        self.outcome = outcome
+        self.problems = [
+            (source.label, problem)
+            for source, problems in zip(sources, outcome.checked.problems, strict=True)
+            for problem in problems
+        ]
+
+    def counts(self) -> list[tuple[str, Counts]]:
+        """What was done with each source's rows, by its label."""
+        return [(source.label, self.outcome.counts.get(number, Counts())) for number, source in enumerate(self.sources)]
+
+    @property
+    def written(self) -> bool:
+        """Whether the facts were written."""
+        return self.batch.status == BatchStatus.COMMITTED
+
+
+def _sheets_at(path: Path) -> list[Sheet]:
+    try:
+        with path.open("rb") as file:
+            sheets = sheets_of(path.name, file)
+    except UnreadableFile as error:
+        error.name = str(path)
+        raise
+    if any(not sheet.kind and not sheet.passed_over for sheet in sheets):
+        raise NameSaysNothing(path)
+    return sheets
+
+
+@transaction.atomic
+def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
+    """Discard a batch that is not written. Raises NotNow."""
+    batch = _locked(scope, batch_id, BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING)
+    batch.status = BatchStatus.CANCELLED
+    batch.save(update_fields=["status"])
+    batch.problems.all().delete()
+    audit.record(scope, "import.discarded", str(batch))
+    return batch
+
+
+@transaction.atomic
+def requeue(*, scope: Scope, batch_id: int) -> ImportBatch:
+    """Let a batch that was interrupted, or that no worker took, be worked on again. Raises NotNow."""
+    batch = _locked(scope, batch_id, BatchStatus.CHECKING, BatchStatus.COMMITTING)
+    batch.queued_at, batch.started_at, batch.attempts = Now(), None, 0
+    batch.save()
+    return batch
+
+
+@transaction.atomic
+def start(*, scope: Scope, batch_id: int) -> ImportBatch | None:
+    """A worker takes the batch; None when there is nothing to do any more, or it was tried too often."""
+    batch = ImportBatch.objects.select_for_update().filter(partner=scope.partner, pk=batch_id).first()
+    if batch is None or batch.status not in (BatchStatus.CHECKING, BatchStatus.COMMITTING):
+        return None
+    if batch.attempts >= MOST_ATTEMPTS:
+        batch.status = BatchStatus.FAILED
+        batch.note = _("Nothing was written: the work on it was cut off %(times)s times.") % {"times": batch.attempts}
+        batch.save()
+        return None
+    batch.attempts += 1
+    batch.started_at = Now()
+    batch.save()
+    return batch
+
+
+@transaction.atomic
+def fail(*, scope: Scope, batch_id: int, reason: str) -> None:
+    """Write down why a batch could not be checked or written. No fact was written."""
+    changed = ImportBatch.objects.filter(
+        partner=scope.partner, pk=batch_id, status__in=(BatchStatus.CHECKING, BatchStatus.COMMITTING)
+    ).update(status=BatchStatus.FAILED, note=reason)
+    if changed:
+        audit.record(scope, "import.failed", f"#{batch_id}", reason=reason)
+
+
+def forget_files(*, scope: Scope, days: int) -> int:
+    """Discard batches that nobody decided on, and remove the contents of files no longer needed, after so many days."""
+    before = now() - timedelta(days=days)
+    undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
+    for batch_id in ImportBatch.objects.filter(
+        partner=scope.partner, status__in=undecided, created_at__lt=before
+    ).values_list("pk", flat=True):
+        cancel(scope=scope, batch_id=batch_id)
+    files = ImportFile.objects.filter(
+        partner=scope.partner,
+        batch__status__in=(BatchStatus.COMMITTED, BatchStatus.CANCELLED, BatchStatus.FAILED),
+        batch__created_at__lt=before,
+    ).exclude(file="")
+    for row in files:
+        row.file.delete(save=True)
+    return len(files)
+
+
+def _locked(scope: Scope, batch_id: int, *states: BatchStatus) -> ImportBatch:
+    """The batch, ours until the transaction ends. Raises NotNow when it is in none of the states; a second click ends here."""
+    scope.require(Permission.IMPORT)
+    batch = ImportBatch.objects.select_for_update().get(partner=scope.partner, pk=batch_id)
+    if batch.status not in states:
+        raise NotNow(
+            _("Batch %(batch)s: %(state)s") % {"batch": batch, "state": BatchStatus(batch.status).label.lower()}
+        )
+    return batch
+
+
+def _sources(tables: Sequence[ImportTable], step: Step) -> list[Source]:
+    sources = []
+    for place, table in enumerate(tables):
+        step("reading", place, len(tables))
+        with table.file.file.open("rb") as file:
+            sources.append(read_source(table.label, kind(table.kind), _plain(file), table.sheet))
+    return sources
+
+
+def _plain(file: Any) -> IO[bytes]:
+    """The file itself inside Django's wrappers, which readers of text and workbooks cannot do with."""
+    while isinstance(file, File):
+        file = file.file
+    return file  # type: ignore[no-any-return]
+
+
+def _kept(outcome: Outcome) -> dict[str, Any]:
+    return {name: outcome.points[name] for name in _KEPT if name in outcome.points}
+
+
+def _commit(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
+    _keep_counts(tables, outcome)
+    batch.points = _kept(outcome)
+    batch.status = BatchStatus.COMMITTED
+    batch.committed_at = Now()
+    batch.save()
+    counts = outcome.counts.values()
+    audit.record(
+        scope,
+        "import.written",
+        str(batch),
+        rows=batch.rows,
+        new=sum(each.new for each in counts),
+        changed=sum(each.changed for each in counts),
+        left_out=batch.bad_rows if batch.skip_bad_rows else 0,
+    )
+
+
+def _keep_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
+    """Sizes, notices, counts and problems of the batch and its tables, in place of those of an earlier check."""
+    checked = outcome.checked
+    _keep_counts(tables, outcome)
+    for number, table in enumerate(tables):
+        table.notices = checked.notices[number]
+        table.errors = len(checked.problems[number])
+        table.bad_rows = len(checked.bad_rows[number])
+        table.rows = checked.rows[number]
+        table.save()
+    batch.rows = sum(table.rows for table in tables)
+    batch.bad_rows = sum(table.bad_rows for table in tables)
+    batch.errors = checked.errors
+    batch.blocked = checked.blocked
+    batch.problems_digest = outcome.digest
+    batch.problems.all().delete()
+    if checked.errors:
+        _write_problems(batch, tables, outcome)
+
+
+def _keep_counts(tables: Sequence[ImportTable], outcome: Outcome) -> None:
+    for number, table in enumerate(tables):
+        counts = outcome.counts.get(number)
+        if counts is None and outcome.counts:
+            table.new = table.changed = table.same = 0
+        else:
+            table.new, table.changed, table.same = (counts.new, counts.changed, counts.same) if counts else (None,) * 3
+        table.save()
+
+
+def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
+    """Through a temporary table: there may be a million, and COPY does not write to a table with row-level security."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, _PROBLEM_COLUMNS))
+    table = sql.Identifier(ImportProblem._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS staged_problems")
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE staged_problems ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                columns, table
+            )
+        )
+        with cursor.copy("COPY staged_problems FROM STDIN") as target:  # type: ignore[attr-defined]
+            for number, problems in enumerate(outcome.checked.problems):
+                for each in problems:
+                    target.write_row((
+                        batch.partner_id, batch.pk, tables[number].pk, each.row, each.column,
+                        each.value.replace("\0", "\N{REPLACEMENT CHARACTER}"), each.message, each.accepted,
+                    ))  # fmt: skip
+        cursor.execute(
+            sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM staged_problems").format(table, columns=columns)
+        )
+        cursor.execute("DROP TABLE staged_problems")
+
+
+def needs_worker(files: Sequence[ImportFile], most_rows: int, most_bytes: int) -> bool:
+    """Whether the files are too much to work on while somebody waits for a page; told from their sizes."""
+    size = sum(each.size for each in files)
+    rows = sum(each.size // (60 if ending_of(each.name) == CSV else 30) for each in files)
+    return size > most_bytes or rows > most_rows

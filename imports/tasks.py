@@ -1,0 +1,95 @@
+"""Work on batches outside of a request. A task gets numbers only and asks for its user's rights again."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts.models import Partner, User
+from accounts.scope import Scope, member_scope, memberships_of, system_scope, within
+from imports import services
+from imports.models import BatchStatus, ImportBatch
+from imports.progress import Told, forget
+from imports.queries import WORK_LOCK
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
+def work_on_batch(partner_id: int, batch_id: int) -> None:
+    """Check or write the batch, whichever is due. Delivered twice, the second finds it taken or done."""
+    partner = Partner.objects.get(pk=partner_id)
+    with _work_lock(batch_id) as mine:
+        if not mine:
+            return
+        with within(partner):
+            batch = services.start(scope=system_scope(partner), batch_id=batch_id)
+            user = batch.user if batch else None
+        if batch:
+            try:
+                _work(partner, user, batch)
+            finally:
+                forget(batch_id)
+
+
+def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
+    reason = ""
+    try:
+        with within(partner, user):
+            scope = _scope(partner, user)
+            with translation.override(scope.locale):
+                step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
+                step(scope=scope, batch_id=batch.pk, step=Told(batch.pk))
+    except services.NotNow:
+        log.info("Import batch %s was discarded while it was worked on.", batch.pk)
+    except PermissionDenied:
+        reason = _("Nothing was written: the person who started it may not import any more.")
+    except SoftTimeLimitExceeded:
+        reason = _("Nothing was written: it took longer than a worker may take. Split the files.")
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("Import batch %s failed.", batch.pk)
+        reason = _("Nothing was written: something unexpected went wrong. The operators find the details in the log.")
+    if reason:
+        with within(partner):
+            services.fail(scope=system_scope(partner), batch_id=batch.pk, reason=reason)
+
+
+def _scope(partner: Partner, user: User | None) -> Scope:
+    """The rights that the user has now. Raises PermissionDenied when they have gone."""
+    if user is None:
+        return system_scope(partner)
+    for membership in memberships_of(user):
+        if membership.partner_id == partner.pk and user.is_active:
+            return member_scope(membership)
+    raise PermissionDenied
+
+
+@contextmanager
+def _work_lock(batch_id: int) -> Iterator[bool]:
+    """Whether we are the one worker at the batch. The database gives the lock back when our process dies."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [WORK_LOCK, batch_id])
+        mine = bool(cursor.fetchone()[0])
+    try:
+        yield mine
+    finally:
+        if mine and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [WORK_LOCK, batch_id])
+
+
+@shared_task
+def forget_import_files() -> None:
+    """Once a day: discard batches that nobody decided on, and remove contents of files that are no longer needed."""
+    for partner in Partner.objects.order_by("pk"):
+        with within(partner):
+            services.forget_files(scope=system_scope(partner), days=settings.IMPORT_FILE_DAYS)

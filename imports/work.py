@@ -1,0 +1,159 @@
+"""The work on a batch: read its files, check everything, try or do the writing. Callers hold the transaction.
+
+The trial is the writing itself, undone at the end: what a preview says is what would happen.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounts.models import Partner
+from accounts.scope import Scope
+from imports import stored
+from imports.checks import Checked, Source, Step, check
+from imports.models import ImportBatch
+from imports.reading import read_csv, read_sheet, sheet_names
+from imports.stored import Counts
+from imports.tables import Table, UnreadableFile
+from partner_portal.lib.events import facts_committed
+from partner_portal.lib.facts import FactKind, find_kind
+from partner_portal.lib.locks import PARTNER_FACTS, lock
+
+CSV, WORKBOOK = ".csv", ".xlsx"
+ENDINGS = (CSV, WORKBOOK)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table that a file holds: the sheet ("" for CSV), the key of the kind its name says ("" when it says none), and
+    whether it is passed over, since other sheets have the names of kinds."""
+
+    name: str
+    kind: str = ""
+    passed_over: bool = False
+
+
+def sheets_of(name: str, file: IO[bytes]) -> list[Sheet]:
+    """The tables of a file, told from its name and the names of its sheets. Raises UnreadableFile.
+
+    A workbook whose sheets say nothing but whose file is named after a kind holds that kind on its first sheet.
+    """
+    stem, _dot, _ending = name.rpartition(".")
+    named = find_kind(stem)
+    if ending_of(name) == CSV:
+        return [Sheet("", named.key if named else "")]
+    names = sheet_names(file)
+    found = [(sheet, find_kind(sheet)) for sheet in names]
+    if any(kind for _sheet, kind in found):
+        return [Sheet(sheet, kind.key if kind else "", passed_over=kind is None) for sheet, kind in found]
+    if named:
+        return [Sheet(sheet, named.key if place == 0 else "", passed_over=place > 0) for place, sheet in enumerate(names)]
+    return [Sheet(sheet) for sheet in names]
+
+
+def ending_of(name: str) -> str:
+    """`.csv`, `.xlsx`, or whatever else the name ends in, in small letters."""
+    return "." + name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str) -> Source:
+    """A table of an open file, with what reading found wrong in it."""
+    file.seek(0)
+    try:
+        return Source(label, kind, read_sheet(file, sheet) if sheet else read_csv(file))
+    except UnreadableFile as error:
+        import pandas as pd
+
+        return Source(label, kind, Table(sheet, [], pd.DataFrame()), error.problem)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was found, and what writing did or would do: counts by source, and the ledger's summary of it.
+
+    `counts` is empty when nothing could be tried, because a file as a whole is wrong.
+    """
+
+    checked: Checked
+    counts: dict[int, Counts] = field(default_factory=dict)
+    points: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Changes when other rows are wrong, or wrong in other places."""
+        digest = hashlib.sha256()
+        for number, problems in enumerate(self.checked.problems):
+            for problem in problems:
+                digest.update(repr((number, problem.row, problem.column, problem.value)).encode())
+        return digest.hexdigest()
+
+
+def check_sources(scope: Scope, sources: Sequence[Source], step: Step) -> Checked:
+    """Check under the partner's lock: until the transaction ends nobody else writes what the checks looked at."""
+    step("waiting", 0, 0)
+    lock(PARTNER_FACTS, scope.partner.pk)
+    return check(
+        sources, scope=scope, stored_keys=lambda kind, texts: stored.stored_keys(scope, kind, texts), step=step
+    )
+
+
+def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) -> Outcome:
+    """Write the good rows, have the ledger posted, and say what that did. Needs the lock of `check_sources`."""
+    outcome = Outcome(checked)
+    client_ids: set[int] = set()
+    total = sum(len(each.values) for each in checked.kinds)
+    before = 0
+    for each in checked.kinds:
+        written = stored.write(scope, each, _onward(step, "writing", before, total))
+        outcome.counts |= written.counts
+        client_ids |= written.client_ids
+        before += len(each.values)
+    if any(counts.new or counts.changed for counts in outcome.counts.values()):
+        Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+    step("posting", 0, 0)
+    answers = facts_committed.send(
+        ImportBatch, scope=scope, client_ids=client_ids, batch_id=batch_id, progress=_onward(step, "posting", 0, 0)
+    )
+    for _receiver, answer in answers:
+        outcome.points |= getattr(answer, "summary", {})
+    return outcome
+
+
+def try_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) -> Outcome:
+    """What `write_checked` would do; everything it did is undone."""
+    outcome = Outcome(checked)
+    if checked.blocked:
+        return outcome
+    try:
+        with transaction.atomic():
+            outcome = write_checked(scope, checked, batch_id=batch_id, step=step)
+            raise _Undo
+    except _Undo:
+        return outcome
+
+
+class _Undo(Exception):  # noqa: N818 -- not an error: it ends a trial
+    """Takes back a trial."""
+
+
+def _onward(step: Step, phase: str, before: int, total: int) -> Callable[..., None]:
+    def told(done: int, of: int = total) -> None:
+        step(phase, before + done, of)
+
+    return told
+
+
+def phase_in_words(phase: str) -> str:
+    """What a phase is called on the page."""
+    return {
+        "reading": _("Reading the files"),
+        "waiting": _("Waiting for another import to finish"),
+        "checking": _("Checking the rows"),
+        "writing": _("Comparing and writing the rows"),
+        "posting": _("Posting the points"),
+    }.get(phase, _("Working"))

@@ -1,0 +1,124 @@
+"""Fact kinds: what the files of a partner may bring in. Apps declare theirs in `facts.py`; `imports` knows only this page.
+
+A kind says which columns its rows have, which of them tell rows apart, which model keeps them, and what has to hold
+between rows. How files are read, checked, compared and written follows from that alone.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+from partner_portal.lib.fact_columns import ColumnType, Reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a kind: its header, what it holds, whether it must be filled, and the model field (default: its name)."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    field: str = ""
+
+    @property
+    def field_name(self) -> str:
+        """The model field that keeps the value."""
+        return self.field or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a row check found: the row (its label in the frame), the column, what is wrong, what would be accepted."""
+
+    row: int
+    column: str
+    message: str
+    accepted: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """A rule between the columns of a row, or between rows.
+
+    `find(scope, rows)` gets those rows of the batch whose `columns` (and keys) are all acceptable, as a frame of texts:
+    a declared column each, in the form in which the database reads them, "" where a cell is empty. It may look at stored
+    rows; it runs under the partner's lock, so that what it saw is still true when the rows are written.
+    """
+
+    columns: tuple[str, ...]
+    find: "Callable[[Any, pd.DataFrame], Iterable[Finding]]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactKind:
+    """A kind of facts.
+
+    key:          stem of the file and name of the sheet, as in `deals.csv`.
+    label:        what people call it.
+    columns:      in the order of a template file.
+    key_columns:  those that tell rows apart; together unique per partner.
+    model:        has a `partner` field and one for every column. A reference to another kind is kept as a foreign key
+                  when the field is one, otherwise as text.
+    client_field: the model's foreign key to the client whose points the rows move ("pk" for the client itself); empty
+                  when no points depend on them.
+    """
+
+    key: str
+    label: str
+    model: type[models.Model]
+    columns: tuple[Column, ...]
+    key_columns: tuple[str, ...]
+    checks: tuple[RowCheck, ...] = ()
+    client_field: str = ""
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Columns that name rows of a kind, with that kind's key."""
+        return {column.name: column.type.kind for column in self.columns if isinstance(column.type, Reference)}
+
+
+_kinds: dict[str, FactKind] = {}
+
+
+def register(kind: FactKind) -> FactKind:
+    """Make a kind known. Raises ImproperlyConfigured for a second one with its key, or for columns it does not have."""
+    if kind.key in _kinds:
+        raise ImproperlyConfigured(f"The fact kind {kind.key!r} is declared twice.")
+    names = [column.name for column in kind.columns]
+    unknown = {*kind.key_columns, *(name for check in kind.checks for name in check.columns)} - set(names)
+    if len(set(names)) != len(names) or unknown:
+        raise ImproperlyConfigured(f"The fact kind {kind.key!r} has columns twice, or uses unknown ones: {unknown or names}.")
+    _kinds[kind.key] = kind
+    return kind
+
+
+def kind(key: str) -> FactKind:
+    """The kind of that key. Raises KeyError."""
+    return _kinds[key]
+
+
+def find_kind(name: str) -> FactKind | None:
+    """The kind that the stem of a file or a sheet's name stands for; capitals and spaces around do not matter."""
+    return _kinds.get(name.strip().lower())
+
+
+def kinds() -> tuple[FactKind, ...]:
+    """All kinds in the order in which they are written: what others refer to comes first."""
+    order = TopologicalSorter({
+        key: [each for each in _kinds[key].references.values() if each != key] for key in sorted(_kinds)
+    })  # fmt: skip
+    return tuple(_kinds[key] for key in order.static_order())

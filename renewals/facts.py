@@ -1,0 +1,29 @@
+"""Renewals as a kind of facts that files bring in (docs/points.md 1)."""
+
+from django.utils.translation import gettext_lazy
+
+from clients.facts import fixed_amount, usable_currencies
+from partner_portal.lib.fact_columns import Choice, Currency, Day, Number, Reference, Text
+from partner_portal.lib.facts import Column, FactKind, register
+from renewals.models import Renewal, RenewalStatus
+
+RENEWALS = register(
+    FactKind(
+        key="renewals",
+        label=gettext_lazy("Renewals"),
+        model=Renewal,
+        key_columns=("client_id", "product_line", "renews_on"),
+        columns=(
+            Column("client_id", Reference("clients", key=True), required=True, field="client"),
+            Column("product_line", Text(key=True), required=True),
+            Column("renews_on", Day(), required=True),
+            Column("current_mrr", Number(least=0), required=True),
+            Column("renewal_mrr", Number(least=0), required=True),
+            Column("currency", Currency(usable_currencies), required=True),
+            Column("status", Choice(tuple(RenewalStatus.values)), required=True),
+            Column("renewal_manager", Text()),
+            Column("renewal_manager_email", Text()),
+        ),
+        checks=(fixed_amount(lambda rows: rows["renews_on"], "renews_on"),),
+    )
+)
