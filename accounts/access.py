@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from accounts.models import Membership
 from accounts.roles import Permission
 from accounts.scope import Scope
 
@@ -18,6 +19,7 @@ class ScopedRequest(HttpRequest):
     """A request that `requires` let through: it has a scope."""
 
     scope: Scope
+    memberships: list[Membership]
     htmx: Any
 
 

@@ -1,14 +1,65 @@
-"""What people may send to the account pages."""
+"""What people may send to the account and settings pages, and operators to the commands."""
 
+from datetime import date
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
+from allauth.account.forms import ChangePasswordForm, LoginForm
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import DomainNameValidator
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Membership, User
+from accounts.audit import named_actions
+from accounts.models import Membership, Partner, TeamContact, User
+from accounts.roles import Role
+from partner_portal.lib import currencies
 
 
-class PartnerForm(forms.Form):
+@cache
+def time_zones() -> tuple[str, ...]:
+    """The zones to choose from: places, and UTC."""
+    return ("UTC", *sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
+
+
+class SignInForm(LoginForm):
+    """allauth's, in the portal's words. The link to a new password stands below the form, not inside it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("E-mail")
+        self.fields["password"].label = _("Password")
+        self.fields["password"].help_text = ""
+        self.fields["remember"].label = _("Stay signed in on this device")
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ValidationError:
+            self.add_error("password", _("Type it again"))
+            raise
+        return cleaned
+
+
+class NewPasswordForm(ChangePasswordForm):
+    """allauth's, in the portal's words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = _("Password now")
+        self.fields["oldpassword"].help_text = ""
+        self.fields["password1"].label = _("New password")
+        self.fields["password2"].label = _("The same again")
+
+
+def in_one_line(form: forms.BaseForm) -> str:
+    """Every error as `field: what is wrong`, for a command to print."""
+    return " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
+
+
+class OpenPartnerForm(forms.Form):
     """One of the member's partners, by id."""
 
     partner = forms.TypedChoiceField(coerce=int)
@@ -30,3 +81,134 @@ class LanguageForm(forms.Form):
     """One of the portal's languages."""
 
     language = forms.ChoiceField(choices=settings.LANGUAGES)
+
+
+class ProfileForm(forms.ModelForm):
+    """What a person says about themselves."""
+
+    language = forms.ChoiceField(
+        label=_("Language"), required=False, choices=[("", _("As the partner has it")), *settings.LANGUAGES]
+    )
+
+    class Meta:
+        model = User
+        fields = ["name", "language", "theme"]
+        labels = {"name": _("Name"), "theme": _("Theme")}
+
+
+class MemberForm(forms.Form):
+    """Whom to take into the partner, as what."""
+
+    email = forms.EmailField(label=_("E-mail"), max_length=254)
+    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    role = forms.ChoiceField(
+        label=_("Role"),
+        choices=Role,
+        initial=Role.MEMBER,
+        error_messages={"invalid_choice": _("“%(value)s” is none of admin, manager, finance, member.")},
+    )
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+
+class RoleForm(forms.Form):
+    """A role."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role)
+
+
+class _PartnerFields(forms.ModelForm):
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=lambda: [(zone, zone) for zone in time_zones()])
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    payout_currency = forms.ChoiceField(
+        label=_("Payout currency"),
+        choices=[(code, code) for code in currencies.CODES],
+        error_messages={"invalid_choice": _("“%(value)s” is no currency code such as USD.")},
+    )
+
+
+class PartnerForm(_PartnerFields):
+    """What an admin says about the partner."""
+
+    stale_after_days = forms.IntegerField(
+        label=_("Data is stale after (days)"),
+        min_value=1,
+        max_value=365,
+        help_text=_("From then on every page says how old the data is."),
+    )
+
+    class Meta:
+        model = Partner
+        fields = ["name", "time_zone", "language", "payout_currency", "mail_domains", "stale_after_days"]
+        labels = {"name": _("Name"), "mail_domains": _("Allowed mail domains")}
+        help_texts = {
+            "mail_domains": _(
+                "One a line, such as northwind.example. Scheduled files may also be mailed to addresses there."
+            ),
+        }
+        widgets = {"mail_domains": forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})}
+
+    def clean_mail_domains(self) -> str:
+        domains = self.cleaned_data["mail_domains"].replace(",", " ").lower().split()
+        valid = DomainNameValidator()
+        for domain in domains:
+            try:
+                valid(domain)
+            except ValidationError:
+                raise ValidationError(_("“%(domain)s” is not a domain name."), params={"domain": domain}) from None
+        return "\n".join(dict.fromkeys(domains))
+
+
+class NewPartnerForm(_PartnerFields):
+    """A partner as an operator creates it."""
+
+    slug = forms.RegexField(
+        r"^[a-z0-9][a-z0-9_-]*$",
+        max_length=60,
+        error_messages={"invalid": _("Small letters, digits, - and _ only, such as northwind.")},
+    )
+
+    class Meta:
+        model = Partner
+        fields = ["slug", "name", "payout_currency", "time_zone", "language"]
+
+
+class ContactForm(forms.ModelForm):
+    """Somebody at the vendor."""
+
+    class Meta:
+        model = TeamContact
+        fields = ["name", "role", "email", "description"]
+        labels = {
+            "name": _("Name"),
+            "role": _("Role"),
+            "email": _("E-mail"),
+            "description": _("What to ask them"),
+        }
+        help_texts = {"role": _("Such as Partner development manager.")}
+        widgets = {"description": forms.Textarea(attrs={"rows": 4})}
+
+
+class AuditFilterForm(forms.Form):
+    """What to show of the audit log. Every part may be left out."""
+
+    action = forms.ChoiceField(label=_("Action"), required=False)
+    person = forms.TypedChoiceField(label=_("Person"), required=False, coerce=int, empty_value=None)
+    since = forms.DateField(
+        label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
+
+    def __init__(self, *args: Any, people: list[tuple[int, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["action"].choices = [("", _("All")), *named_actions()]  # type: ignore[attr-defined]
+        self.fields["person"].choices = [("", _("Everybody")), *people]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        since: date | None = cleaned.get("since")
+        until: date | None = cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The end lies before the start."))
+        return cleaned

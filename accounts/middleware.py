@@ -1,14 +1,38 @@
-"""Gives each signed-in request its scope, inside one transaction in which the database shows that partner's rows only."""
+"""Closed by default: sends strangers to the sign-in page, and gives everybody else their scope.
+
+A signed-in request runs inside one transaction in which the database shows its partner's rows only.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
 from django.utils import timezone, translation
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
 
 PARTNER_KEY = "partner"
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Django's own, and two words more: why one is asked to sign in again, and no sign-in form inside a part of a page."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]) -> Any:
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
+            messages.warning(request, _("You were signed out. Sign in and you come back to this view."))
+        if not request.htmx:  # type: ignore[attr-defined]
+            return super().handle_no_permission(request, view_func)
+        back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(redirect_to_login(back, resolve_url(settings.LOGIN_URL)).url)
 
 
 class ScopeMiddleware:
@@ -37,11 +61,13 @@ class ScopeMiddleware:
             request.scope = scope  # type: ignore[attr-defined]
             request.memberships = memberships  # type: ignore[attr-defined]
             with translation.override(scope.locale), timezone.override(scope.partner.time_zone):
-                request.LANGUAGE_CODE = scope.locale  # type: ignore[attr-defined]
+                request.LANGUAGE_CODE = scope.locale
                 return self._answer(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.status_code >= 500:
             transaction.set_rollback(True)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
         return response

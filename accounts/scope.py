@@ -84,10 +84,23 @@ def within(partner: Partner, user: User | None = None) -> Iterator[None]:
 
     Nested inside another scope, the outer one holds again afterwards.
     """
+    with _tenant(partner.pk, user.pk if user else None):
+        yield
+
+
+@contextmanager
+def acting_as(user: User) -> Iterator[None]:
+    """A transaction that sees this person's memberships in every partner, and nothing else of any partner."""
+    with _tenant(None, user.pk):
+        yield
+
+
+@contextmanager
+def _tenant(partner_id: int | None, user_id: int | None) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('portal.partner', true), current_setting('portal.user', true)")
             before = cursor.fetchone()
-        set_tenant(partner.pk, user.pk if user else None)
+        set_tenant(partner_id, user_id)
         yield
         set_tenant(*(int(value) if value else None for value in before))

@@ -1,10 +1,113 @@
-"""What changes about people and partners. Every function is atomic and leaves one audit row."""
+"""What changes about people and partners. Every function is atomic and leaves an audit row.
 
+What the rules forbid raises ValidationError with a sentence for the reader; a right that is missing raises PermissionDenied.
+"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
 
-from accounts import audit
-from accounts.models import User
-from accounts.scope import Scope
+from accounts import audit, invitations, queries
+from accounts.models import Membership, Partner, TeamContact, User
+from accounts.roles import Permission, Role
+from accounts.scope import Scope, system_scope, within
+
+
+@transaction.atomic
+def create_partner(*, slug: str, name: str, payout_currency: str, time_zone: str, language: str) -> Partner:
+    """A new partner organisation, without any member. The values are checked by `NewPartnerForm`."""
+    partner = Partner.objects.create(
+        slug=slug, name=name, payout_currency=payout_currency, time_zone=time_zone, language=language
+    )
+    with within(partner):
+        audit.record(system_scope(partner), "partner.created", slug)
+    return partner
+
+
+@transaction.atomic
+def add_member(
+    *, scope: Scope, email: str, role: str, name: str = "", password: str | None = None
+) -> tuple[User, bool]:
+    """Make the person of this address a member; returns the person and whether they are new to the portal.
+
+    A person who is known keeps their name and password. Raises ValidationError when they are a member already.
+    """
+    scope.require(Permission.MEMBERS)
+    user = User.objects.filter(email=email.lower()).first()
+    is_new = user is None
+    if user is None:
+        user = User.objects.create_user(email, password, name=name)
+    membership, created = Membership.objects.get_or_create(
+        user=user, partner=scope.partner, defaults={"role": Role(role)}
+    )
+    if not created:
+        raise ValidationError(
+            _("%(email)s is a member already, as %(role)s."),
+            params={"email": user.email, "role": membership.get_role_display().lower()},
+        )
+    audit.record(scope, "member.invited" if scope.user else "member.added", user.email, role=str(role))
+    return user, is_new
+
+
+@transaction.atomic
+def invite(*, scope: Scope, email: str, role: str, name: str = "") -> User:
+    """Make somebody a member and mail them how to come in. Nothing is kept when the mail cannot be sent.
+
+    Raises ValidationError (a member already), OSError or smtplib.SMTPException (the mail).
+    """
+    user, _is_new = add_member(scope=scope, email=email, role=role, name=name)
+    invitations.send(scope, user)
+    return user
+
+
+@transaction.atomic
+def invite_again(*, scope: Scope, membership_id: int) -> User:
+    """Send the mail once more to somebody who has never signed in. Raises as `invite` does, and Http404."""
+    scope.require(Permission.MEMBERS)
+    user = queries.member(scope, membership_id).user
+    if user.last_login is not None:
+        raise ValidationError(_("%(email)s has signed in already."), params={"email": user.email})
+    audit.record(scope, "member.invited_again", user.email)
+    invitations.send(scope, user)
+    return user
+
+
+@transaction.atomic
+def change_role(*, scope: Scope, membership_id: int, role: str) -> Membership:
+    """Give a member another role. Raises ValidationError for one's own, or for the last admin; Http404."""
+    member = _member_for_change(scope, membership_id, stays_admin=role == Role.ADMIN)
+    before = member.role
+    if before != role:
+        member.role = Role(role)
+        member.save(update_fields=["role"])
+        audit.record(scope, "member.role_changed", member.user.email, old=before, new=str(role))
+    return member
+
+
+@transaction.atomic
+def remove_member(*, scope: Scope, membership_id: int) -> User:
+    """End a membership; what the person did stays in the log. Raises as `change_role` does."""
+    member = _member_for_change(scope, membership_id, stays_admin=False)
+    user = member.user
+    audit.record(scope, "member.removed", user.email, role=member.role)
+    member.delete()
+    return user
+
+
+def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -> Membership:
+    """The membership, with every admin's row locked, so that two admins cannot end each other's role at once."""
+    scope.require(Permission.MEMBERS)
+    locked = Membership.objects.select_for_update().filter(partner=scope.partner, role=Role.ADMIN).order_by("pk")
+    admins = {admin.pk for admin in locked}
+    member = queries.member(scope, membership_id)
+    if scope.user is not None and member.user_id == scope.user.pk:
+        raise ValidationError(_("Nobody changes or ends their own role. Ask another admin."))
+    if not stays_admin and not admins - {member.pk}:
+        raise ValidationError(_("A partner keeps at least one admin."))
+    return member
 
 
 @transaction.atomic
@@ -13,10 +116,113 @@ def change_preferences(*, scope: Scope, **changes: str) -> None:
     user = scope.user
     if user is None:
         raise ValueError("the system has no preferences")
-    changed = [field for field, value in changes.items() if getattr(user, field) != value]
+    kept = User.objects.get(pk=user.pk)  # the form may have written on the request's own user already
+    changed = sorted(field for field, value in changes.items() if getattr(kept, field) != value)
     if not changed:
         return
+    User.objects.filter(pk=user.pk).update(**{field: changes[field] for field in changed})
     for field in changed:
         setattr(user, field, changes[field])
-    User.objects.filter(pk=user.pk).update(**{field: changes[field] for field in changed})
-    audit.record(scope, "profile.changed", user.email, fields=sorted(changed))
+    audit.record(scope, "profile.changed", user.email, fields=changed)
+
+
+@transaction.atomic
+def record_opening(*, scope: Scope, partner: Partner) -> None:
+    """Note in another partner's log that its member turned to it. Only ever that person's own membership."""
+    if scope.user is None:
+        raise ValueError("the system opens nothing")
+    with within(partner, scope.user):
+        audit.record(
+            Scope(scope.user, partner, scope.role, scope.permissions, scope.locale, scope.today),
+            "partner.opened",
+            scope.user.email,
+        )
+
+
+@transaction.atomic
+def change_partner(*, scope: Scope, values: dict[str, Any]) -> list[str]:
+    """Change the partner's settings; returns the names of those that changed. The values are checked by `PartnerForm`."""
+    scope.require(Permission.SETTINGS)
+    partner = Partner.objects.select_for_update().get(pk=scope.partner.pk)
+    changed = sorted(field for field, value in values.items() if getattr(partner, field) != value)
+    if changed:
+        # The generation moves because pages that are kept ready show the name, the currency and the day.
+        Partner.objects.filter(pk=partner.pk).update(
+            **{field: values[field] for field in changed}, generation=F("generation") + 1
+        )
+        audit.record(scope, "settings.changed", partner.slug, fields=changed)
+    return changed
+
+
+@transaction.atomic
+def add_contact(*, scope: Scope, values: dict[str, Any]) -> TeamContact:
+    """Add a contact at the vendor, behind the others."""
+    scope.require(Permission.SETTINGS)
+    position = len(_contacts_for_change(scope))
+    contact = TeamContact.objects.create(partner=scope.partner, position=position, **values)
+    audit.record(scope, "contact.added", contact.name, role=contact.role)
+    return contact
+
+
+@transaction.atomic
+def restore_contact(*, scope: Scope, contact_id: int, values: dict[str, Any], position: int) -> TeamContact:
+    """Undo the removal of a contact: as it was, where it was, once. `contact_id` is the one that it had in this partner."""
+    scope.require(Permission.SETTINGS)
+    others = _contacts_for_change(scope)
+    contact = next((other for other in others if other.pk == contact_id), None)
+    if contact is None:
+        contact = TeamContact(pk=contact_id, partner=scope.partner, **values)
+        contact.save(force_insert=True)
+        _put_in_order([*others[:position], contact, *others[position:]])
+        audit.record(scope, "contact.restored", contact.name, role=contact.role)
+    return contact
+
+
+@transaction.atomic
+def change_contact(*, scope: Scope, contact_id: int, values: dict[str, Any]) -> TeamContact:
+    """Change a contact. Raises Http404."""
+    scope.require(Permission.SETTINGS)
+    contact = queries.team_contact(scope, contact_id)
+    changed = sorted(field for field, value in values.items() if getattr(contact, field) != value)
+    if changed:
+        for field in changed:
+            setattr(contact, field, values[field])
+        contact.save(update_fields=changed)
+        audit.record(scope, "contact.changed", contact.name, fields=changed)
+    return contact
+
+
+@transaction.atomic
+def remove_contact(*, scope: Scope, contact_id: int) -> TeamContact:
+    """Remove a contact and return it as it was, so that it can be added again. Raises Http404."""
+    scope.require(Permission.SETTINGS)
+    contact = queries.team_contact(scope, contact_id)
+    audit.record(scope, "contact.removed", contact.name, role=contact.role)
+    TeamContact.objects.filter(partner=scope.partner, pk=contact.pk).delete()
+    _put_in_order(_contacts_for_change(scope))
+    return contact
+
+
+@transaction.atomic
+def move_contact(*, scope: Scope, contact_id: int, earlier: bool) -> TeamContact:
+    """Move a contact one place; the first and the last stay where they are. Raises Http404."""
+    scope.require(Permission.SETTINGS)
+    contacts = _contacts_for_change(scope)
+    contact = queries.team_contact(scope, contact_id)
+    place = next(index for index, each in enumerate(contacts) if each.pk == contact.pk)
+    other = place - 1 if earlier else place + 1
+    if 0 <= other < len(contacts):
+        contacts[place], contacts[other] = contacts[other], contacts[place]
+        _put_in_order(contacts)
+        audit.record(scope, "contact.moved", contact.name, place=other + 1)
+    return contact
+
+
+def _contacts_for_change(scope: Scope) -> list[TeamContact]:
+    return list(TeamContact.objects.select_for_update().filter(partner=scope.partner))
+
+
+def _put_in_order(contacts: list[TeamContact]) -> None:
+    for position, contact in enumerate(contacts):
+        contact.position = position
+    TeamContact.objects.bulk_update(contacts, ["position"])

@@ -78,7 +78,10 @@ def _opens(path: str, scope: Scope | None) -> bool:
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `home`, `navigation.main`, `navigation.account`, `programme` (its name), `theme_choices`."""
+    """Context processor: `home`, `navigation.main`, `navigation.account`, `programme` (its name), `theme_choices`.
+
+    Somebody who is on the way to a page sees `return_to`, the name of the part of the portal that it lies in.
+    """
     scope: Scope | None = getattr(request, "scope", None)
     signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated
     path = request.path_info
@@ -88,8 +91,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         if signed_in
         else {},
         "programme": _programme if scope else "",
+        "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),
         "theme_choices": User._meta.get_field("theme").choices,
     }
+
+
+def _label_of(path: str) -> str | Promise:
+    return next((entry.label for entry in (*MAIN, *ACCOUNT) if path.startswith(entry.path)), "")
 
 
 def _programme() -> str:

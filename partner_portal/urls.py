@@ -10,6 +10,7 @@ urlpatterns = [
     path("health/ready", health.ready, name="health_ready"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("settings/", include("accounts.settings_urls")),
     path("imports/", include("imports.urls")),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),

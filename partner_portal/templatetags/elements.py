@@ -18,9 +18,12 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 @register.simple_tag
 def control(field: BoundField, classes: str = "") -> SafeString:
-    """The field's control in the portal's look, tied to its hint and errors by `aria-describedby`."""
+    """The field's control in the portal's look, tied to its hint and errors by `aria-describedby`.
+
+    A placeholder that a library gives its fields is left out: it repeats the label and vanishes when one types.
+    """
     widget = field.field.widget
     if isinstance(widget, CheckboxInput | CheckboxSelectMultiple | RadioSelect):
         return field.as_widget()
     given = widget.attrs.get("class", "")
-    return field.as_widget(attrs={"class": " ".join(filter(None, ["input", given, classes]))})
+    return field.as_widget(attrs={"class": " ".join(filter(None, ["input", given, classes])), "placeholder": False})

@@ -1,0 +1,39 @@
+"""The admin site is for operators. It has no sign-in of its own, and does not exist for anybody else."""
+
+from functools import update_wrapper
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.admin.apps import AdminConfig
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+
+class OperatorsSite(AdminSite):
+    """Programme rules and the like, behind the portal's sign-in with its rate limits and second factor."""
+
+    site_header = site_title = "Partner Portal"
+    index_title = "Operators"
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        guarded = super().admin_view(view, cacheable)
+
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not self.has_permission(request):
+                raise Http404
+            return guarded(request, *args, **kwargs)
+
+        return update_wrapper(inner, guarded)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise Http404
+        wanted = request.GET.get("next") or reverse("admin:index")
+        # The sign-in page checks where `next` leads, and sends whoever is signed in already straight there.
+        return HttpResponseRedirect(reverse("account_login", query={"next": wanted}))
+
+
+class OperatorsAdminConfig(AdminConfig):
+    """django.contrib.admin with our site."""
+
+    default_site = "accounts.admin_site.OperatorsSite"

@@ -1,0 +1,46 @@
+"""create_member EMAIL --partner SLUG --role ROLE --password-stdin"""
+
+import sys
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import queries, services
+from accounts.forms import MemberForm, in_one_line
+from accounts.roles import Role
+from accounts.scope import system_scope, within
+
+
+class Command(BaseCommand):
+    help = "Make a person a member of a partner. Somebody who is known already joins with the password they have."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--partner", required=True, metavar="SLUG")
+        parser.add_argument("--role", required=True, help=", ".join(Role.values))
+        parser.add_argument("--name", default="")
+        parser.add_argument(
+            "--password-stdin",
+            action="store_true",
+            help="read the password from standard input; without it the person sets one through the sign-in page",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        partner = queries.partner_by_slug(options["partner"])
+        if partner is None:
+            raise CommandError(f"partner: there is no '{options['partner']}'.")
+        form = MemberForm({"email": options["email"], "role": options["role"], "name": options["name"]})
+        if not form.is_valid():
+            raise CommandError(in_one_line(form))
+        password = sys.stdin.readline().rstrip("\r\n") if options["password_stdin"] else None
+        try:
+            if password is not None:
+                validate_password(password)
+            with within(partner):
+                user, is_new = services.add_member(scope=system_scope(partner), password=password, **form.cleaned_data)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        told = f"{user.email} is {options['role']} of {partner.slug}"
+        self.stdout.write(f"{told}." if is_new else f"{told}, with the password of before.")

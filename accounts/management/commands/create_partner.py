@@ -1,0 +1,34 @@
+"""create_partner SLUG --name NAME --currency USD"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import services
+from accounts.forms import NewPartnerForm, in_one_line
+
+
+class Command(BaseCommand):
+    help = "Create a partner organisation."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", help="short name for commands and files: small letters, digits, - and _")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--currency", required=True, help="of the payouts, such as USD")
+        parser.add_argument("--time-zone", default="UTC", help="such as Europe/Amsterdam; default UTC")
+        parser.add_argument("--language", default="en")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        form = NewPartnerForm(
+            {
+                "slug": options["slug"],
+                "name": options["name"],
+                "payout_currency": options["currency"],
+                "time_zone": options["time_zone"],
+                "language": options["language"],
+            }
+        )
+        if not form.is_valid():
+            raise CommandError(in_one_line(form).replace("payout_currency:", "currency:"))
+        partner = services.create_partner(**form.cleaned_data)
+        self.stdout.write(f"{partner.name} ({partner.slug}) is created. Add its first admin with create_member.")

@@ -1,0 +1,133 @@
+"""Reads about a partner's people, contacts and audit log."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from allauth.mfa.models import Authenticator
+from django.db.models import Exists, OuterRef, QuerySet
+from django.shortcuts import get_object_or_404
+
+from accounts.audit import action_name
+from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
+from accounts.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member as the members page shows one. `pending`: has never signed in."""
+
+    id: int
+    name: str
+    email: str
+    role: str
+    role_label: str
+    since: datetime
+    last_sign_in: datetime | None
+    second_factor: bool
+    pending: bool
+    is_self: bool
+
+
+def members(scope: Scope) -> list[MemberRow]:
+    """The partner's people, by name. One query."""
+    factors = Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP)
+    found = (
+        Membership.objects.filter(partner=scope.partner).select_related("user").annotate(second_factor=Exists(factors))
+    )
+    rows = [
+        MemberRow(
+            id=membership.pk,
+            name=membership.user.name,
+            email=membership.user.email,
+            role=membership.role,
+            role_label=membership.get_role_display(),
+            since=membership.created_at,
+            last_sign_in=membership.user.last_login,
+            second_factor=membership.second_factor,
+            pending=membership.user.last_login is None,
+            is_self=scope.user is not None and membership.user_id == scope.user.pk,
+        )
+        for membership in found
+    ]
+    return sorted(rows, key=lambda row: (row.name or row.email).casefold())
+
+
+def partner_by_slug(slug: str) -> Partner | None:
+    """For commands: the partner that an operator names. A page has its scope instead."""
+    return Partner.objects.filter(slug=slug).first()
+
+
+def member(scope: Scope, pk: int) -> Membership:
+    """One membership of this partner. Raises Http404."""
+    return get_object_or_404(Membership.objects.select_related("user"), partner=scope.partner, pk=pk)
+
+
+def team_contacts(scope: Scope) -> list[TeamContact]:
+    """The partner's contacts at the vendor, in the order that the settings give them."""
+    return list(TeamContact.objects.filter(partner=scope.partner))
+
+
+def team_contact(scope: Scope, pk: int) -> TeamContact:
+    """One contact of this partner. Raises Http404."""
+    return get_object_or_404(TeamContact, partner=scope.partner, pk=pk)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An event of the audit log in words. `who` is empty when the portal itself acted."""
+
+    at: datetime
+    who: str
+    action: str
+    subject: str
+    details: str
+
+
+def audit_events(
+    scope: Scope,
+    *,
+    action: str = "",
+    person: int | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> QuerySet[AuditEvent]:
+    """The partner's events, newest first. Both days are included, in the partner's time zone."""
+    found = AuditEvent.objects.filter(partner=scope.partner).select_related("user").order_by("-at", "-pk")
+    if action:
+        found = found.filter(action=action)
+    if person is not None:
+        found = found.filter(user_id=person)
+    zone = ZoneInfo(scope.partner.time_zone)
+    if since is not None:
+        found = found.filter(at__gte=datetime.combine(since, time.min, zone))
+    if until is not None:
+        found = found.filter(at__lt=datetime.combine(until + timedelta(days=1), time.min, zone))
+    return found
+
+
+def audit_rows(events: Iterable[AuditEvent]) -> list[AuditRow]:
+    """Events for reading."""
+    return [
+        AuditRow(
+            at=event.at,
+            who=str(event.user) if event.user else "",
+            action=action_name(event.action),
+            subject=event.subject,
+            details="; ".join(f"{key}: {_plain(value)}" for key, value in event.details.items()),
+        )
+        for event in events
+    ]
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def audit_people(scope: Scope) -> list[tuple[int, str]]:
+    """Everybody who did something in this partner, former members too: id and name, by name."""
+    ids = AuditEvent.objects.filter(partner=scope.partner, user__isnull=False).values("user_id").distinct()
+    people = [(user.pk, str(user)) for user in User.objects.filter(pk__in=ids)]
+    return sorted(people, key=lambda pair: pair[1].casefold())

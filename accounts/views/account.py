@@ -1,0 +1,88 @@
+"""One's own account: name, language, theme, which partner to look at, and signing out."""
+
+from copy import copy
+
+from allauth.account.views import logout
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, resolve_url
+from django.template.response import TemplateResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import services
+from accounts.access import ScopedRequest, requires
+from accounts.forms import LanguageForm, OpenPartnerForm, ProfileForm, ThemeForm
+from accounts.middleware import PARTNER_KEY
+from accounts.roles import Permission
+
+
+@login_not_required
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """allauth's page; the answer to signing out also has the browser forget every page it kept."""
+    response: HttpResponse = logout(request)
+    if request.method == "POST":
+        response["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def profile(request: ScopedRequest) -> HttpResponse:
+    """Name, language and theme."""
+    form = ProfileForm(request.POST or None, instance=copy(request.scope.user))
+    if request.method == "POST" and form.is_valid():
+        services.change_preferences(scope=request.scope, **form.cleaned_data)
+        with override(form.cleaned_data["language"] or request.scope.partner.language):
+            messages.success(request, _("Your profile is saved."))
+        return redirect("accounts_profile")
+    status = 422 if form.errors else 200
+    return TemplateResponse(request, "accounts/profile.html", {"form": form}, status=status)
+
+
+@require_POST
+@requires(Permission.VIEW)
+def open_partner(request: ScopedRequest) -> HttpResponse:
+    """Look at another partner that one belongs to.
+
+    Always ends on the front page: an address inside one partner means nothing in another.
+    """
+    form = OpenPartnerForm(request.POST, memberships=request.memberships)
+    if form.is_valid():
+        partner_id = form.cleaned_data["partner"]
+        request.session[PARTNER_KEY] = partner_id
+        partner = next(each.partner for each in request.memberships if each.partner_id == partner_id)
+        services.record_opening(scope=request.scope, partner=partner)
+    return HttpResponseRedirect(resolve_url(settings.LOGIN_REDIRECT_URL))
+
+
+@require_POST
+@requires(Permission.VIEW)
+def theme(request: ScopedRequest) -> HttpResponse:
+    """Keep the theme. htmx needs no answer: the page has changed already."""
+    form = ThemeForm(request.POST)
+    if form.is_valid():
+        services.change_preferences(scope=request.scope, theme=form.cleaned_data["theme"])
+    return HttpResponse(status=204) if request.htmx else _back(request)
+
+
+@require_POST
+@requires(Permission.VIEW)
+def language(request: ScopedRequest) -> HttpResponse:
+    """Keep the language and show the same page in it."""
+    form = LanguageForm(request.POST)
+    if form.is_valid():
+        services.change_preferences(scope=request.scope, language=form.cleaned_data["language"])
+    return _back(request)
+
+
+def _back(request: ScopedRequest) -> HttpResponseRedirect:
+    """To the page that the form was on, when it is one of ours."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = resolve_url(settings.LOGIN_REDIRECT_URL)
+    return HttpResponseRedirect(target)

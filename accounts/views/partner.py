@@ -1,0 +1,140 @@
+"""The partner's settings and its contacts at the vendor."""
+
+from copy import copy
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import get_script_prefix, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import queries, services
+from accounts.access import ScopedRequest, requires
+from accounts.forms import ContactForm, PartnerForm
+from accounts.roles import Permission
+from accounts.scope import Scope
+
+REMOVED_KEY = "removed_contact"
+UNDO_SECONDS = 3600
+# A mail asks about figures; the account and settings pages show none.
+PAGES_WITHOUT_FIGURES = ("/dashboard/team/", "/accounts/", "/settings/", "/admin/")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def team(request: ScopedRequest) -> HttpResponse:
+    """The people at the vendor who look after the partner."""
+    view = _view_in_mind(request)
+    contacts = [
+        {"contact": contact, "mailto": _mailto(contact.email, request.scope, view)}
+        for contact in queries.team_contacts(request.scope)
+    ]
+    return TemplateResponse(request, "dashboard/team.html", {"contacts": contacts})
+
+
+def _view_in_mind(request: ScopedRequest) -> str:
+    """The full address of the page that the reader came from, or the dashboard as it was chosen."""
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    path = "/" + came_from.path.removeprefix(get_script_prefix())
+    if came_from.netloc == request.get_host() and path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
+        return came_from._replace(fragment="").geturl()
+    chosen = request.GET.urlencode()
+    return request.build_absolute_uri("../" + (f"?{chosen}" if chosen else ""))
+
+
+def _mailto(address: str, scope: Scope, view: str) -> str:
+    subject = _("%(partner)s: a question about our programme") % {"partner": scope.partner.name}
+    body = _("The view I mean: %(address)s") % {"address": view}
+    return f"mailto:{quote(address, safe='@')}?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+@reauthentication_required(allow_get=True)
+def partner_settings(request: ScopedRequest) -> HttpResponse:
+    """What the portal knows about the partner, and its contacts."""
+    form = PartnerForm(request.POST or None, instance=copy(request.scope.partner))
+    if request.method == "POST" and form.is_valid():
+        services.change_partner(scope=request.scope, values=form.cleaned_data)
+        messages.success(request, _("The settings are saved."))
+        return redirect("settings")
+    context = {
+        "form": form,
+        "contacts": queries.team_contacts(request.scope),
+        "removed": request.session.pop(REMOVED_KEY, None),
+    }
+    return TemplateResponse(request, "accounts/settings.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def new_contact(request: ScopedRequest) -> HttpResponse:
+    """Add a contact."""
+    form = ContactForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        contact = services.add_contact(scope=request.scope, values=form.cleaned_data)
+        messages.success(request, _("%(person)s was added.") % {"person": contact.name})
+        return redirect("settings")
+    return TemplateResponse(request, "accounts/contact.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def change_contact(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Change a contact."""
+    contact = queries.team_contact(request.scope, pk)
+    form = ContactForm(request.POST or None, instance=copy(contact))
+    if request.method == "POST" and form.is_valid():
+        services.change_contact(scope=request.scope, contact_id=pk, values=form.cleaned_data)
+        messages.success(request, _("%(person)s was changed.") % {"person": form.cleaned_data["name"]})
+        return redirect("settings")
+    context = {"form": form, "contact": contact}
+    return TemplateResponse(request, "accounts/contact.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@requires(Permission.SETTINGS)
+def remove_contact(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Remove a contact at once; the next page offers to undo it."""
+    contact = services.remove_contact(scope=request.scope, contact_id=pk)
+    values = {field: getattr(contact, field) for field in ContactForm.Meta.fields}
+    kept = signing.dumps({"id": pk, "values": values, "position": contact.position}, salt=_undo_salt(request.scope))
+    request.session[REMOVED_KEY] = {"name": contact.name, "signed": kept}
+    return redirect("settings")
+
+
+@require_POST
+@requires(Permission.SETTINGS)
+def restore_contact(request: ScopedRequest) -> HttpResponse:
+    """Add a removed contact again, as it was and where it was."""
+    try:
+        kept: dict[str, Any] = signing.loads(
+            request.POST.get("contact", ""), salt=_undo_salt(request.scope), max_age=UNDO_SECONDS
+        )
+    except signing.BadSignature:
+        messages.error(request, _("That was too long ago. Add the contact again."))
+    else:
+        contact = services.restore_contact(
+            scope=request.scope, contact_id=kept["id"], values=kept["values"], position=kept["position"]
+        )
+        messages.success(request, _("%(person)s is back.") % {"person": contact.name})
+    return redirect("settings")
+
+
+def _undo_salt(scope: Scope) -> str:
+    return f"removed contact of partner {scope.partner.pk}"
+
+
+@require_POST
+@requires(Permission.SETTINGS)
+def move_contact(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Move a contact one place up (`earlier`) or down."""
+    contact = services.move_contact(scope=request.scope, contact_id=pk, earlier="earlier" in request.POST)
+    messages.info(request, _("%(person)s was moved.") % {"person": contact.name})
+    return redirect(reverse("settings") + "#contacts")
