@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, CharField, QuerySet, Value, When
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
 from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGainForm, SoldLossForm
 from ledger.models import Cause, PointEntry, Track
-from ledger.queries import DIRECTIONS, SIDES, entries_in, open_lots
+from ledger.queries import DIRECTIONS, SIDES, entries_in, freshness, open_lots
 from ledger.records import Entry
 from ledger.why import why
-from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.datasets import Column, Dataset, Kind, register, tell_freshness
+from partner_portal.lib.months import month_end
 
 MONEY = Permission.VIEW_MONEY
 TRACKS = dict(Track.choices)
@@ -148,13 +150,30 @@ for (direction, side), (title, form) in FORMS.items():
 
 
 def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
-    day: date = params["on"] or scope.today
-    lots = open_lots(scope, day)
+    lots = open_lots(scope, params["on"])
     if params["month"]:
-        lots = lots.filter(expires_on__year=params["month"].year, expires_on__month=params["month"].month)
+        lots = lots.filter(expires_on__range=(params["month"], month_end(params["month"])))
+    if params["within"]:
+        lots = lots.filter(expires_on__lte=params["on"] + timedelta(days=params["within"]))
+    if params["client"]:
+        lots = lots.filter(client__client_id=params["client"])
     if params["track"]:
         lots = lots.filter(track=params["track"])
     return lots
+
+
+def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = [str(_("If nothing else happens after %s")) % date_format(params["on"], "j M Y")]
+    if params["month"]:
+        words.append(date_format(params["month"], "F Y"))
+    if params["within"]:
+        last = date_format(params["on"] + timedelta(days=params["within"]), "j M Y")
+        words.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
+    if params["client"]:
+        words.append(str(_("Client: %s")) % params["client"])
+    if params["track"]:
+        words.append(str(_("Track: %s")) % TRACKS[params["track"]])
+    return words
 
 
 register(
@@ -183,5 +202,14 @@ register(
         figure="points",
         search=("client", "client_id", "deal_id", "deal"),
         client="client_id",
+        describe=_describe_expiring,
     )
 )
+
+
+def _as_of(scope: Scope) -> datetime | None:
+    state = freshness(scope)
+    return state.as_of if state else None
+
+
+tell_freshness(_as_of)

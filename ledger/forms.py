@@ -13,10 +13,27 @@ from program.periods import programme_periods
 from program.queries import rulebook
 
 
+def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
+    """The day that `on=YYYY-MM-DD` asks for; today without one, and, with a sentence in `problems`, for no day or one ahead."""
+    text = str(data.get("on") or "").strip()
+    if not text:
+        return scope.today
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        problems.append(str(_("“%(value)s” is no day; today is shown.")) % {"value": text[:40]})
+        return scope.today
+    if day > scope.today:
+        problems.append(str(_("%(day)s is ahead; today is shown.")) % {"day": day})
+        return scope.today
+    return day
+
+
 class RangeForm(forms.Form):
     """Reads `<prefix>range` or `<prefix>from` and `<prefix>to`; always valid, with what fell back in `problems`.
 
-    Cleaned data has `period` (a `Period`) and, for other fields, their value or "".
+    `on` moves the day that presets are resolved from. Cleaned data has `period` (a `Period`) and, for other fields, their
+    value or "".
     """
 
     range_prefix = "changes_"
@@ -26,12 +43,13 @@ class RangeForm(forms.Form):
         super().__init__(data or {}, **kwargs)
         self.scope = scope
         self.problems: list[str] = []
+        self.day = seen_on(self.data, scope, self.problems)
         self.chosen: ChosenPeriod = chosen_period(
             self.data,
             prefix=self.range_prefix,
-            today=scope.today,
+            today=self.day,
             default=self.default_range,
-            programme=programme_periods(rulebook(scope), scope.today),
+            programme=programme_periods(rulebook(scope), self.day),
         )
         if self.chosen.problem:
             self.problems.append(self.chosen.problem)
@@ -50,7 +68,8 @@ class RangeForm(forms.Form):
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
         chosen = {name: str(self.cleaned_data[name]) for name in self.fields if self.cleaned_data.get(name)}
-        return self.chosen.query | chosen
+        on = {"on": self.day.isoformat()} if self.day != self.scope.today else {}
+        return self.chosen.query | chosen | on
 
 
 def _choices(empty: Any, values: Any) -> list[tuple[str, Any]]:
@@ -84,18 +103,22 @@ class ManagedLossForm(RangeForm):
 
 
 class ExpiringForm(forms.Form):
-    """A month of the forecast, `YYYY-MM`; without one, everything that is left. `on` moves the day it is seen from."""
+    """What will expire: in a month `YYYY-MM`, or `within` that many days, of a `client` (its id); without them everything
+    that is left. `on` moves the day it is seen from. Always valid, with what fell back in `problems`.
+    """
 
     month = forms.CharField(required=False, max_length=7)
+    within = forms.IntegerField(required=False, min_value=1, max_value=366)
+    client = forms.CharField(required=False, max_length=1000)
     track = forms.ChoiceField(
         label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
     )
-    on = forms.DateField(required=False)
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
         super().__init__(data or {}, **kwargs)
         self.scope = scope
         self.problems: list[str] = []
+        self.day = seen_on(self.data, scope, self.problems)
 
     def clean_month(self) -> date | None:
         text = self.cleaned_data["month"]
@@ -110,23 +133,25 @@ class ExpiringForm(forms.Form):
         cleaned = super().clean() or {}
         for name in list(self.errors):
             self.problems.append(
-                str(_("“%(value)s” is no month or day; it is ignored.")) % {"value": str(self.data.get(name))[:40]}
+                str(_("“%(value)s” is no month, number of days or track; it is ignored."))
+                % {"value": str(self.data.get(name))[:40]}
             )
         self._errors = forms.utils.ErrorDict()
-        day = cleaned.get("on")
-        if day and day > self.scope.today:
-            self.problems.append(str(_("%(day)s is ahead; today is shown.")) % {"day": day})
-            day = None
-        return {"month": cleaned.get("month"), "track": cleaned.get("track") or "", "on": day}
+        return {
+            "month": cleaned.get("month"),
+            "within": cleaned.get("within"),
+            "client": cleaned.get("client") or "",
+            "track": cleaned.get("track") or "",
+            "on": self.day,
+        }
 
     @property
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
-        found = {}
-        if self.cleaned_data.get("month"):
-            found["month"] = f"{self.cleaned_data['month']:%Y-%m}"
-        if self.cleaned_data.get("track"):
-            found["track"] = self.cleaned_data["track"]
-        if self.cleaned_data.get("on"):
-            found["on"] = self.cleaned_data["on"].isoformat()
+        cleaned = self.cleaned_data
+        found = {name: str(cleaned[name]) for name in ("within", "client", "track") if cleaned.get(name)}
+        if cleaned.get("month"):
+            found["month"] = f"{cleaned['month']:%Y-%m}"
+        if self.day != self.scope.today:
+            found["on"] = self.day.isoformat()
         return found

@@ -177,15 +177,20 @@ def entries_in(scope: Scope, period: Period) -> QuerySet[PointEntry]:
     return PointEntry.objects.filter(partner=scope.partner, on__range=(period.first, period.last))
 
 
-def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
-    """Lots of which something remains at the end of the day, with that as `left` (points)."""
-    lots = Lot.objects.filter(partner=scope.partner, earned_on__lte=day, expires_on__gt=day)
+def lots_of_day(scope: Scope, day: date) -> QuerySet[Lot]:
+    """Every lot earned up to the day, with what remains of it at its end as `left` (points)."""
+    lots = Lot.objects.filter(partner=scope.partner, earned_on__lte=day)
     state = posting(scope)
     if state is None or state.posted_through <= day:
-        return lots.filter(remaining__gt=0).annotate(left=F("remaining"))
+        return lots.annotate(left=F("remaining"))
     later = PointEntry.objects.filter(lot=OuterRef("pk"), on__gt=day).order_by().values("lot")
     lost_later = Coalesce(Subquery(later.annotate(sum=Sum("points")).values("sum")), ZERO)
-    return lots.annotate(left=F("remaining") - lost_later).filter(left__gt=0)
+    return lots.annotate(left=F("remaining") - lost_later)
+
+
+def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
+    """Lots of which something remains at the end of the day, with that as `left` (points)."""
+    return lots_of_day(scope, day).filter(expires_on__gt=day, left__gt=0)
 
 
 def forecast(scope: Scope, day: date) -> list[MonthLoss]:

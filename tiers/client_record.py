@@ -1,0 +1,225 @@
+"""One client as the ledger sees it: lots with what became of them, managed points, entries, and why it does not count."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+from django.http import Http404
+
+from accounts.scope import Scope
+from clients.models import Cancellation, Client, Deal, Service
+from ledger.engine import Lot, lots, managed
+from ledger.facts_of_clients import load_facts
+from ledger.models import PointEntry
+from ledger.queries import ZERO, PointTotals, points_on
+from ledger.records import ClientFacts, ServiceFact
+from ledger.series import without
+from ledger.why import why, working
+from program.queries import rulebook
+from program.rulebook import Rulebook, managed_points, posted
+from tiers import rules
+from tiers.measures import outlook_measures
+from tiers.queries import credited_on, history
+from tiers.rules import PortfolioMeasures, TierGap
+from tiers.uncounted import Uncounted, uncounted
+
+NONE = Decimal("0.0000")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLot:
+    """A lot with its sentences: how it was earned, and what took points from it."""
+
+    lot: Lot
+    deal_name: str
+    earned: str
+    losses: tuple[tuple[date, Decimal, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownService:
+    """A service: what it brings while it is in force, how that comes about, and how it stands on the day.
+
+    state: `in_force`, `ended`, `cancelled` (on `until`) or `coming`.
+    """
+
+    service: ServiceFact
+    points: Decimal
+    working: str
+    state: str
+    until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutClient:
+    """What the day would look like without this client's points: the performance tier, and the gap to the tier that is
+    now credited (or reached)."""
+
+    performance: str | None
+    before: TierGap | None
+    after: TierGap | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecord:
+    """A client at the end of `day`. partner_total: points of all clients on it."""
+
+    client: Client
+    day: date
+    growth: bool
+    factor: Decimal
+    points: PointTotals
+    partner_total: Decimal
+    lots: Sequence[ShownLot]
+    services: Sequence[ShownService]
+    uncounted: Uncounted
+    without: WithoutClient | None
+
+    @property
+    def share(self) -> Decimal | None:
+        """The client's part of all points; None when there are none."""
+        return self.points.total / self.partner_total if self.partner_total else None
+
+    @property
+    def active_lots(self) -> int:
+        """Lots of which something counts."""
+        return sum(1 for shown in self.lots if shown.lot.remaining)
+
+    @property
+    def earned(self) -> Decimal:
+        """Points of all lots when they were earned."""
+        return sum((shown.lot.earned for shown in self.lots), NONE)
+
+    @property
+    def next_expiry(self) -> tuple[date, Decimal] | None:
+        """The next day on which something expires, and how much."""
+        open_lots = [shown.lot for shown in self.lots if shown.lot.remaining]
+        if not open_lots:
+            return None
+        first = min(lot.expires_on for lot in open_lots)
+        return first, sum((lot.remaining for lot in open_lots if lot.expires_on == first), NONE)
+
+    @property
+    def since(self) -> date | None:
+        """The first day on which anything was sold to the client or managed for it."""
+        days = [shown.lot.earned_on for shown in self.lots] + [each.service.started_on for each in self.services]
+        return min(days, default=None)
+
+
+def client_of(scope: Scope, client_id: str) -> Client:
+    """The client with that id of the partner's own. Raises Http404."""
+    found = Client.objects.filter(partner=scope.partner, client_id=client_id).first()
+    if found is None:
+        raise Http404("no such client")
+    return found
+
+
+def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
+    """Everything about the client on `day`, as the facts are known today. A constant number of queries. Raises Http404."""
+    client = client_of(scope, client_id)
+    book = rulebook(scope)
+    (loaded,) = load_facts(scope, [client.pk])
+    sums = dict(
+        PointEntry.objects.filter(partner=scope.partner, client=client, on__lte=day)
+        .order_by()
+        .values_list("track")
+        .annotate(Sum("points"))
+    )
+    points = PointTotals(**{track: sums.get(track, ZERO) for track in ("sourced", "assisted", "managed")})
+    names = dict(Deal.objects.filter(partner=scope.partner, client=client).values_list("deal_id", "name"))
+    return ClientRecord(
+        client=client,
+        day=day,
+        growth=book.is_growth(client.country, day),
+        factor=book.factor(client.country, day),
+        points=points,
+        partner_total=points_on(scope, day).total,
+        lots=_lots(loaded.facts, book, day, names, with_money=scope.may_see_money),
+        services=_services(loaded.facts, book, day, with_money=scope.may_see_money),
+        uncounted=uncounted(loaded.facts, book, day),
+        without=_without(scope, points, day) if points.total else None,
+    )
+
+
+def deals_of(scope: Scope, client: Client) -> list[Deal]:
+    """Every deal, latest first."""
+    return list(Deal.objects.filter(partner=scope.partner, client=client).order_by("-created_on", "deal_id"))
+
+
+def renewals_of(scope: Scope, client: Client) -> list[Any]:
+    """Every renewal, soonest first."""
+    return list(client.renewals.filter(partner=scope.partner).order_by("renews_on", "product_line"))
+
+
+def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:
+    """Every cancellation, latest first."""
+    return list(Cancellation.objects.filter(partner=scope.partner, client=client).order_by("-cancelled_on"))
+
+
+def has_services(scope: Scope, client: Client) -> bool:
+    """Whether the client was ever managed by the partner."""
+    return Service.objects.filter(partner=scope.partner, client=client).exists()
+
+
+def _lots(
+    facts: ClientFacts, book: Rulebook, day: date, names: dict[str, str], *, with_money: bool
+) -> tuple[ShownLot, ...]:
+    found = [
+        ShownLot(
+            lot,
+            names.get(lot.deal.deal_id, ""),
+            why(lot.earning, with_money=with_money),
+            tuple((loss.on, loss.points, why(loss, with_money=with_money)) for loss in lot.losses),
+        )
+        for lot in lots(facts, book, day)
+    ]
+    return tuple(sorted(found, key=lambda shown: (shown.lot.earned_on, shown.lot.deal.deal_id), reverse=True))
+
+
+def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool) -> tuple[ShownService, ...]:
+    in_force = managed(facts, book, day).services
+    found = []
+    for service in sorted(facts.services, key=lambda each: each.started_on, reverse=True):
+        per_unit = book.per_unit(service.currency, service.started_on)
+        factor = book.factor(facts.country, service.started_on)
+        partners = max(1, service.managing_partners)
+        unit = book.unit(service.mrr, service.currency, service.started_on)
+        points = posted(managed_points(unit, book.managed_rate, factor, partners))
+        sentence = (
+            working(service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners)
+            if with_money
+            else ""
+        )
+        cancelled = min(
+            (
+                row.cancelled_on
+                for row in facts.cancellations
+                if row.product_line == ""
+                and service.started_on < row.cancelled_on
+                and (service.ended_on is None or row.cancelled_on < service.ended_on)
+            ),
+            default=None,
+        )
+        state = "in_force" if service in in_force else "coming" if service.started_on > day else "ended"
+        if state == "ended" and cancelled is not None and cancelled <= day:
+            state = "cancelled"
+        found.append(ShownService(service, points, sentence, state, cancelled or service.ended_on))
+    return tuple(found)
+
+
+def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:
+    book = rulebook(scope)
+    measures = outlook_measures(scope, day, day)
+    taken = {"sourced": points.sourced, "assisted": points.assisted, "managed": points.managed}
+    less = PortfolioMeasures(without(measures.points, taken, day), measures.certification, measures.others)
+    held = credited_on(history(scope, day)).tier or rules.performance(measures, book, day)
+    rule_set = book.rule_set(day)
+    tier = rule_set.tier(held) if rule_set is not None and held is not None else None
+    return WithoutClient(
+        rules.performance(less, book, day),
+        None if tier is None else rules.gap(tier, measures, day),
+        None if tier is None else rules.gap(tier, less, day),
+    )

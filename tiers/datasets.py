@@ -1,0 +1,273 @@
+"""The rows behind the figures of the tier pages: clients, lots, entries, people, tools, and the days to come."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from accounts.roles import Permission
+from accounts.scope import Scope
+from clients.models import Client, DealKind
+from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
+from ledger.models import Cause, Lot, PointEntry
+from ledger.queries import lots_of_day
+from partner_portal.lib.datasets import Column, Dataset, Kind, Rows, register
+from tiers.breakdown import EXPIRY_DAYS, breakdown
+from tiers.forms import MARKETS, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
+from tiers.portfolio import certified_people, tool_use_clients
+
+KINDS = dict(DealKind.choices)
+
+
+def seen_from(params: Mapping[str, Any], scope: Scope) -> list[str]:
+    """Says that a day is past."""
+    if params["on"] == scope.today:
+        return []
+    return [str(_("As it was on %s")) % date_format(params["on"], "j M Y")]
+
+
+# Points by client
+
+
+def _breakdown(scope: Scope, params: Mapping[str, Any]) -> Rows:
+    return breakdown(scope, params["on"], params["asked"])
+
+
+def _describe_breakdown(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    asked = params["asked"]
+    words = seen_from(params, scope)
+    if asked.track:
+        words.append(str(_("Points: %s")) % TRACKS[asked.track])
+    if asked.kind:
+        words.append(str(_("Deal type: %s; managed points belong to no deal")) % KINDS[asked.kind])
+    if asked.market:
+        words.append(str(_("Market type: %s")) % MARKETS[asked.market])
+    if asked.country:
+        words.append(str(_("Country: %s")) % asked.country)
+    if asked.show:
+        words.append(str(_("Clients without points") if asked.show == "none" else _("All clients")))
+    return words
+
+
+register(
+    Dataset(
+        key="breakdown",
+        title=_("Points breakdown"),
+        unit=(_("client"), _("clients")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client"), expression="name"),
+            Column("client_id", _("Client id"), default=False),
+            Column("country", _("Country")),
+            Column("market", _("Market"), choices=MARKETS),
+            Column("sourced", TRACKS["sourced"], Kind.POINTS, total=True),
+            Column("assisted", TRACKS["assisted"], Kind.POINTS, total=True),
+            Column("managed", TRACKS["managed"], Kind.POINTS, total=True),
+            Column("total", _("Total"), Kind.POINTS, total=True),
+            Column("expiring", _("Expires in %s days") % EXPIRY_DAYS, Kind.POINTS, total=True),
+            Column("next_expiry", _("Next expiry"), Kind.DATE),
+        ),
+        rows=_breakdown,
+        form=BreakdownForm,
+        order=("-total",),
+        figure="total",
+        search=("client", "client_id"),
+        client="pk",
+        describe=_describe_breakdown,
+    )
+)
+
+
+# Lots and entries of a client
+
+
+def _lots(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Lot]:
+    day = params["on"]
+    ran_out = PointEntry.objects.filter(
+        lot=OuterRef("pk"), cause=Cause.EXPIRED, on__lte=day, reverses__isnull=True, reversed_by__isnull=True
+    )
+    lots = lots_of_day(scope, day).annotate(
+        state=Case(
+            When(Exists(ran_out), then=Value("expired")),
+            When(left=F("earned"), then=Value("active")),
+            When(left__gt=0, then=Value("partly_lost")),
+            default=Value("lost"),
+            output_field=CharField(),
+        )
+    )
+    if params["client"]:
+        lots = lots.filter(client__client_id=params["client"])
+    for name in ("state", "track"):
+        if params[name]:
+            lots = lots.filter(**{name: params[name]})
+    return lots
+
+
+def _describe_lots(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = seen_from(params, scope)
+    if params["client"]:
+        words.append(str(_("Client: %s")) % params["client"])
+    if params.get("state"):
+        words.append(str(_("State: %s")) % STATES[params["state"]])
+    if params["track"]:
+        words.append(str(_("Track: %s")) % TRACKS[params["track"]])
+    if params.get("cause"):
+        words.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
+    return words
+
+
+register(
+    Dataset(
+        key="client-lots",
+        title=_("Sold lots"),
+        unit=(_("lot"), _("lots")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client"), expression="client__name"),
+            Column("client_id", _("Client id"), expression="client__client_id", default=False),
+            Column("deal_id", _("Deal"), expression="deal__deal_id"),
+            Column("deal", _("Deal name"), expression="deal__name", default=False),
+            Column("product_line", _("Product line"), expression="deal__product_line"),
+            Column("kind", _("Kind"), expression="deal__kind", choices=KINDS),
+            Column("track", _("Track"), choices=TRACKS),
+            Column("earned_on", _("Earned on"), Kind.DATE),
+            Column("expires_on", _("Expires on"), Kind.DATE),
+            Column("state", _("State"), choices=STATES),
+            Column("earned", _("Points earned"), Kind.POINTS, total=True),
+            Column("points", _("Points left"), Kind.POINTS, expression="left", total=True),
+            Column("amount", _("Amount"), Kind.MONEY, "deal__mrr", permission=MONEY, currency="currency"),
+            Column("currency", _("Currency"), expression="deal__currency", permission=MONEY, default=False),
+            Column(
+                "why",
+                _("Why"),
+                compute=sentence,
+                needs={f"why_{name}": f"entry__{source}" for name, source in WHY.items()}
+                | {"why_reverses": "entry__reverses_id"},
+            ),
+        ),
+        rows=_lots,
+        form=LotsForm,
+        order=("-earned_on",),
+        figure="points",
+        search=("client", "client_id", "deal_id", "deal", "product_line"),
+        client="client_id",
+        describe=_describe_lots,
+    )
+)
+
+
+def _entries(scope: Scope, params: Mapping[str, Any]) -> QuerySet[PointEntry]:
+    found = PointEntry.objects.filter(partner=scope.partner, on__lte=params["on"])
+    if params["client"]:
+        found = found.filter(client__client_id=params["client"])
+    for name in ("track", "cause"):
+        if params[name]:
+            found = found.filter(**{name: params[name]})
+    return found
+
+
+register(
+    Dataset(
+        key="client-entries",
+        title=_("Ledger entries"),
+        unit=(_("entry"), _("entries")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client"), expression="client__name"),
+            Column("client_id", _("Client id"), expression="client__client_id", default=False),
+            Column("on", _("Counts on"), Kind.DATE),
+            Column("cause", _("Cause"), choices=CAUSES),
+            Column("points", _("Points"), Kind.POINTS, total=True),
+            Column("track", _("Track"), choices=TRACKS),
+            Column("deal_id", _("Deal"), expression="deal__deal_id"),
+            Column("expires_on", _("Expires on"), Kind.DATE),
+            Column("rule_set", _("Rule set"), Kind.DATE, default=False),
+            Column("recorded", _("Recorded on"), Kind.DATE, expression="recorded_at__date", default=False),
+            Column("import", _("Import"), Kind.COUNT, expression="batch_id", default=False),
+            Column("amount", _("Amount"), Kind.MONEY, permission=MONEY, currency="currency"),
+            Column("currency", _("Currency"), permission=MONEY, default=False),
+            Column(
+                "correction",
+                _("Correction"),
+                expression=Case(
+                    When(reverses__isnull=False, then=Value("reversal")),
+                    When(correction=True, then=Value("replacement")),
+                    default=Value(""),
+                    output_field=CharField(),
+                ),
+                choices=CORRECTIONS,
+                default=False,
+            ),
+            Column(
+                "why",
+                _("Why"),
+                compute=sentence,
+                needs={f"why_{name}": source for name, source in WHY.items()} | {"why_reverses": "reverses_id"},
+            ),
+        ),
+        rows=_entries,
+        form=EntriesForm,
+        order=("-on",),
+        figure="points",
+        search=("client", "client_id", "deal_id"),
+        client="client_id",
+        describe=_describe_lots,
+    )
+)
+
+
+# People and tools
+
+
+def _people(scope: Scope, params: Mapping[str, Any]) -> Rows:
+    return certified_people(scope, params["on"])
+
+
+register(
+    Dataset(
+        key="certified-people",
+        title=_("Certified people"),
+        unit=(_("person"), _("people")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("person", _("Person")),
+            Column("certifications", _("Valid certifications")),
+            Column("lapses_on", _("First to lapse on"), Kind.DATE),
+            Column("partner_until", _("Partner certification lapses on"), Kind.DATE),
+        ),
+        rows=_people,
+        form=DayForm,
+        order=("person",),
+        search=("person", "certifications"),
+        row="person",
+        describe=lambda scope, params: seen_from(params, scope),
+    )
+)
+
+
+def _tools(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Client]:
+    return tool_use_clients(scope, params["on"])
+
+
+register(
+    Dataset(
+        key="tool-usage",
+        title=_("Tool usage"),
+        unit=(_("client"), _("clients")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client"), expression="name"),
+            Column("client_id", _("Client id"), default=False),
+            Column("tool_usage", _("Tools used, last 30 days"), Kind.COUNT),
+            Column("last_active_on", _("Last active on"), Kind.DATE),
+        ),
+        rows=_tools,
+        form=DayForm,
+        order=("-tool_usage",),
+        search=("client", "client_id"),
+        client="pk",
+        describe=lambda scope, params: seen_from(params, scope),
+    )
+)

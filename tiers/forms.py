@@ -1,0 +1,107 @@
+"""What somebody may ask of the tier pages: a day, and which clients, lots or entries."""
+
+from datetime import date
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.scope import Scope
+from clients.models import DealKind
+from ledger.forms import seen_on
+from ledger.models import SOLD_TRACKS, Cause, Track
+from tiers.breakdown import Narrowed, countries
+
+STATES = {
+    "active": _("Active"),
+    "partly_lost": _("Partly lost"),
+    "lost": _("Lost"),
+    "expired": _("Expired"),
+}
+MARKETS = {"standard": _("Standard"), "growth": _("Growth")}
+SALES = (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)
+
+
+def _choices(empty: Any, values: Any) -> list[tuple[str, Any]]:
+    return [("", empty), *((value.value, value.label) for value in values)]
+
+
+class DayForm(forms.Form):
+    """`on=YYYY-MM-DD`: the day that is looked at, as its facts are known today. Always valid, with what fell back in
+    `problems`; cleaned data has every field's value or "", and `on`."""
+
+    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(data or {}, **kwargs)
+        self.scope = scope
+        self.problems: list[str] = []
+        self.day: date = seen_on(self.data, scope, self.problems)
+
+    @property
+    def past(self) -> bool:
+        """Whether the day is not today."""
+        return self.day != self.scope.today
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name in list(self.errors):
+            self.problems.append(
+                str(_("“%(value)s” is not one of the choices; all are shown."))
+                % {"value": str(self.data.get(name))[:40]}
+            )
+        self._errors = forms.utils.ErrorDict()
+        return {name: cleaned.get(name) or "" for name in self.fields} | {"on": self.day}
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters that name the same choice again."""
+        chosen = {name: str(self.cleaned_data[name]) for name in self.fields if self.cleaned_data.get(name)}
+        return chosen | self.moved
+
+    @property
+    def moved(self) -> dict[str, str]:
+        """The parameter that keeps a past day in an address."""
+        return {"on": self.day.isoformat()} if self.past else {}
+
+
+class BreakdownForm(DayForm):
+    """Which points of which clients."""
+
+    track = forms.ChoiceField(label=_("Points"), required=False, choices=_choices(_("All points"), Track))
+    kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=_choices(_("All deals"), SALES))
+    market = forms.ChoiceField(
+        label=_("Market type"), required=False, choices=[("", _("All markets")), *MARKETS.items()]
+    )
+    country = forms.ChoiceField(label=_("Country"), required=False)
+    show = forms.ChoiceField(
+        label=_("Clients"),
+        required=False,
+        choices=[("", _("With points")), ("none", _("Without points")), ("all", _("All clients"))],
+    )
+
+    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
+        super().__init__(data, scope=scope, **kwargs)
+        field: Any = self.fields["country"]
+        field.choices = [("", _("All countries")), *((code, code) for code in countries(scope))]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        names = ("track", "kind", "market", "country", "show")
+        return cleaned | {"asked": Narrowed(**{name: cleaned[name] for name in names})}
+
+
+class LotsForm(DayForm):
+    """The sold lots of one client, or of all."""
+
+    client = forms.CharField(required=False, max_length=1000)
+    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("All states")), *STATES.items()])
+    track = forms.ChoiceField(
+        label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
+    )
+
+
+class EntriesForm(DayForm):
+    """The ledger entries of one client, or of all, up to the day."""
+
+    client = forms.CharField(required=False, max_length=1000)
+    track = forms.ChoiceField(label=_("Track"), required=False, choices=_choices(_("All tracks"), Track))
+    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=_choices(_("All causes"), Cause))
