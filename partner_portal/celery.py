@@ -43,6 +43,7 @@ def configuration() -> dict[str, Any]:
         "timezone": "UTC",
         "enable_utc": True,
         "beat_schedule": BEATS,
+        "beat_max_loop_interval": 60,  # seconds; it also writes its file then, which tells that it is alive
         "beat_schedule_filename": str(settings.PORTAL_VAR / "beat-schedule"),
     }
 
