@@ -9,6 +9,7 @@ from accounts.scope import Scope
 from clients.queries import certifications, mrr_history, sold_in_12_months
 from clients.rules import CertificationFact, Retention
 from ledger.queries import PointTotals, points_on, rolling_sourced_loss
+from ledger.series import PointFigures
 from program.queries import rulebook
 from program.rulebook import RuleSet
 from tiers import rules
@@ -62,6 +63,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Projected:
+    """A day to come if nothing else happens: points, performance tier, and the gap to every tier of its rule set."""
+
+    day: date
+    points: PointFigures
+    performance: str | None
+    targets: tuple[TierGap, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyFigures:
     """The two 12-month figures, in points-dollars, exact, and the start of the currency table they are named after."""
 
@@ -104,6 +115,21 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
         outlook=rules.outlook(measures, book, credited, day, invitations),
         certified=_certified(scope, day),
     )
+
+
+def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:
+    """Each of `days`, all of them `day` or later, as it comes if nothing else happens (points.md 10)."""
+    book = rulebook(scope)
+    measures = outlook_measures(scope, day, max(days))
+    return [
+        Projected(
+            on,
+            measures.points.figures(on),
+            rules.performance(measures, book, on),
+            rules.targets(measures, book, on),
+        )
+        for on in days
+    ]
 
 
 def retention(scope: Scope, day: date) -> Retention:

@@ -1,5 +1,283 @@
-"""How figures are written on pages."""
+"""How figures are written on pages: points, money, ratios, days, tiers and tracks, in the reader's language.
+
+Nothing is computed here but the rounding of what is shown. None is always "no data", never 0. Built in to every template.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 
 from django import template
+from django.utils.formats import date_format, number_format
+from django.utils.functional import Promise
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from partner_portal.lib.periods import Period
+from partner_portal.lib.rounding import half_even
 
 register = template.Library()
+
+Number = Decimal | Fraction | int
+MINUS = "−"
+POINT_PLACES = 4
+
+METRICS: dict[str, str | Promise] = {
+    "total_points": gettext_lazy("Total points"),
+    "sold_points": gettext_lazy("Sold points"),
+    "sourced_points": gettext_lazy("Sourced points"),
+    "managed_points": gettext_lazy("Managed points"),
+    "csr": gettext_lazy("Customer dollar retention (C$R)"),
+    "grr": gettext_lazy("Gross revenue retention (GRR)"),
+    "certified_people": gettext_lazy("Certified people"),
+    "tool_usage_mean": gettext_lazy("Tool usage, mean"),
+    "tool_usage_median": gettext_lazy("Tool usage, median"),
+    "sold_mrr_12m": gettext_lazy("Sold MRR of 12 months"),
+    "managed_mrr": gettext_lazy("Managed MRR"),
+}
+RATIOS = {"csr", "grr"}
+MONEY = {"sold_mrr_12m", "managed_mrr"}
+CAUSE_MARKS = {
+    "earned": ("", "check"),
+    "raised": ("", "up"),
+    "expired": ("", "clock"),
+    "downgraded": ("warn", "down"),
+    "churned": ("bad", "close"),
+    "reduced": ("warn", "down"),
+    "ended": ("", "pause"),
+}
+TRACK_FILLS = {"sourced": ("f-sourced",), "assisted": ("f-assisted", "f-hatch"), "managed": ("f-managed", "f-dots")}
+
+
+def _digits(value: Number, places: int, *, signed: bool = False) -> str:
+    """Rounded half-even, grouped by locale, with a true minus; `signed` also writes a plus."""
+    rounded = half_even(Fraction(value), places)
+    text = number_format(abs(rounded), decimal_pos=places, use_l10n=True, force_grouping=True)
+    if rounded < 0:
+        return f"{MINUS}{text}"
+    return f"+{text}" if signed and rounded else text
+
+
+@register.simple_tag
+def no_data() -> SafeString:
+    """What stands where a value is unknown."""
+    return format_html('–<span class="sr"> {}</span>', _("no data"))
+
+
+# Points
+
+
+def _points(value: Number | None, *, signed: bool) -> SafeString:
+    if value is None:
+        return no_data()
+    exact = half_even(Fraction(value), POINT_PLACES)
+    title = _("%(number)s points") % {"number": _digits(exact, POINT_PLACES)}
+    return format_html('<data value="{}" title="{}">{}</data>', f"{exact:.4f}", title, _digits(value, 0, signed=signed))
+
+
+@register.filter
+def points(value: Number | None) -> SafeString:
+    """Whole points, with the exact value in the element: `<data value="12.5000" title="12.5000 points">12</data>`."""
+    return _points(value, signed=False)
+
+
+@register.filter
+def signed_points(value: Number | None) -> SafeString:
+    """The same with a plus for a gain."""
+    return _points(value, signed=True)
+
+
+@register.filter
+def whole(value: Number | None) -> str:
+    """A whole number as text, for sentences and accessible names: `1,184`."""
+    return "–" if value is None else _digits(value, 0)
+
+
+@register.filter
+def signed_whole(value: Number) -> str:
+    """A whole number as text with its sign, for the labels of a chart."""
+    return _digits(value, 0, signed=True)
+
+
+# Money and ratios
+
+
+@register.filter
+def money(value: Number | None, currency: str) -> SafeString:
+    """An amount to the cent with its currency in front: `EUR 880.00`, `−EUR 37.70`."""
+    if value is None:
+        return no_data()
+    exact = half_even(Fraction(value), 2)
+    return format_html(
+        '<span class="nowrap">{}{} {}</span>', MINUS if exact < 0 else "", currency, _digits(abs(exact), 2)
+    )
+
+
+@register.filter
+def dollars(value: Number | None) -> SafeString:
+    """Points-dollars, whole: `US$ 7,910`; the exact cents are in the element."""
+    if value is None:
+        return no_data()
+    exact = half_even(Fraction(value), 2)
+    minus = MINUS if half_even(exact, 0) < 0 else ""
+    title = f"US$ {_digits(exact, 2)}"
+    return format_html(
+        '<data value="{}" title="{}">{}US$ {}</data>', f"{exact:.2f}", title, minus, _digits(abs(exact), 0)
+    )
+
+
+@register.filter
+def percent(value: Number | None, places: int = 1) -> SafeString:
+    """A ratio in per cent: 0.914 is `91.4 %`."""
+    if value is None:
+        return no_data()
+    return format_html('<span class="nowrap">{} %</span>', _digits(Fraction(value) * 100, places))
+
+
+@register.filter
+def decimals(value: Number | None, places: int = 1) -> SafeString | str:
+    """A plain number with that many decimals."""
+    return no_data() if value is None else _digits(value, places)
+
+
+@register.filter
+def plain_number(value: Decimal) -> str:
+    """A number in full without zeros at its end: a rate of 5.0000 is `5`, one of 2.5000 is `2.5`."""
+    exponent = value.normalize().as_tuple().exponent
+    return _digits(value, max(0, -exponent) if isinstance(exponent, int) else 0)
+
+
+# Days
+
+
+@register.filter
+def day_text(value: date) -> str:
+    """`23 Nov 2026` as text."""
+    return date_format(value, "j M Y")
+
+
+@register.filter
+def day(value: date | None) -> SafeString:
+    """`23 Nov 2026` in a `<time>`."""
+    return no_data() if value is None else _time(value, day_text(value))
+
+
+@register.filter
+def short_day(value: date) -> SafeString:
+    """`23 Nov` in a `<time>`, where the year stands beside it."""
+    return _time(value, date_format(value, "j M"))
+
+
+@register.filter
+def long_day(value: date) -> SafeString:
+    """`15 January 2027` in a `<time>`."""
+    return _time(value, date_format(value, "j F Y"))
+
+
+@register.filter
+def short_month(value: date) -> str:
+    """`Nov 26`, for months side by side."""
+    return date_format(value, "M y")
+
+
+@register.filter
+def month(value: date) -> str:
+    """`November 2026`."""
+    return date_format(value, "F Y")
+
+
+def _time(value: date, text: str) -> SafeString:
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), text)
+
+
+@register.filter
+def period(value: Period) -> str:
+    """Both days, as short as they are clear: `23 Nov 2026`, `1 – 31 Oct 2026`, `25 Oct – 23 Nov 2026`."""
+    first, last = value.first, value.last
+    if first == last:
+        return day_text(last)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} – {day_text(last)}"
+    start = date_format(first, "j M" if first.year == last.year else "j M Y")
+    return f"{start} – {day_text(last)}"
+
+
+# Tiers, requirements, tracks and causes
+
+
+@register.simple_tag
+def tier_mark(name: str | None, names: Sequence[str]) -> SafeString:
+    """Rising bars, one for each tier of the rule set (lowest first), filled up to this one."""
+    reached = names.index(name) + 1 if name in names else 0
+    count = max(len(names), 2)
+    bars = []
+    for place in range(count):
+        height = 5 + 10 * place / (count - 1)
+        full = place < reached
+        inset = 0 if full else 0.5
+        bars.append(
+            (
+                "" if full else mark_safe(' class="off"'),
+                f"{place * 4 + 0.5 + inset:g}",
+                f"{round(16 - height + inset, 1):g}",
+                f"{3 - 2 * inset:g}",
+                f"{round(height - 2 * inset, 1):g}",
+            )
+        )
+    rects = format_html_join("", '<rect{} x="{}" y="{}" width="{}" height="{}"/>', bars)
+    return format_html('<svg class="tier-mark" viewBox="0 0 {} 16" aria-hidden="true">{}</svg>', count * 4, rects)
+
+
+@register.simple_tag
+def tier(name: str | None, names: Sequence[str], classes: str = "") -> SafeString:
+    """A tier with its mark; None is untiered."""
+    return format_html(
+        '<span class="tier{}">{}{}</span>', f" {classes}" if classes else "", tier_mark(name, names), tier_name(name)
+    )
+
+
+@register.filter
+def tier_name(name: str | None) -> str:
+    """The tier's name, or `Untiered`."""
+    return name or _("Untiered")
+
+
+@register.filter
+def metric_label(metric: str) -> str:
+    """What a tier requirement is called."""
+    return str(METRICS[metric])
+
+
+@register.simple_tag
+def metric_value(metric: str, value: Number | None) -> SafeString | str:
+    """A value of a tier requirement as its metric is written."""
+    if metric in RATIOS:
+        return percent(value)
+    if metric in MONEY:
+        return dollars(value)
+    if metric.endswith("_points"):
+        return points(value)
+    return decimals(value, 1 if metric.startswith("tool_usage") else 0)
+
+
+@register.simple_tag
+def swatch(*fills: str) -> SafeString:
+    """A square in the fill of a track, or of the classes given: `{% swatch "sourced" %}`, `{% swatch "f-missing" %}`."""
+    classes = TRACK_FILLS.get(fills[0], fills)
+    rects = format_html_join("", '<rect class="{}" width="12" height="12"/>', ((fill,) for fill in classes))
+    return format_html('<svg class="swatch" aria-hidden="true">{}</svg>', rects)
+
+
+@register.simple_tag
+def cause_tag(cause: str, label: str) -> SafeString:
+    """A cause of a change of points: word, icon and tone."""
+    tone, mark = CAUSE_MARKS[cause]
+    return format_html(
+        '<span class="tag{}"><svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>{}</span>',
+        f" {tone}" if tone else "",
+        mark,
+        label,
+    )

@@ -1,0 +1,57 @@
+"""One look at the front page: who looks, at what address, and the figures that several panels share, read once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+
+from accounts.scope import Scope
+from dashboard.queries import changes_period, review_days
+from ledger.queries import MonthLoss, forecast
+from partner_portal.lib.months import month_end
+from partner_portal.lib.periods import ChosenPeriod
+from tiers.queries import Projected, Standing, projection, standing
+
+
+class Overview:
+    """What a panel may ask for. `path` and `query` are the page's address, whichever part of it is being answered."""
+
+    def __init__(self, scope: Scope, path: str, query: Mapping[str, str], part: str = "") -> None:
+        self.scope = scope
+        self.path = path
+        self.query = query
+        self.part = part
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Tiers and gaps of today."""
+        return standing(self.scope)
+
+    @cached_property
+    def tier_names(self) -> tuple[str, ...]:
+        """The tiers of the rule set in force, lowest first."""
+        rule_set = self.standing.rule_set
+        return tuple(tier.name for tier in rule_set.tiers) if rule_set else ()
+
+    @cached_property
+    def changes_period(self) -> ChosenPeriod:
+        """The range of the tier point changes."""
+        return changes_period(self.scope, self.query)
+
+    @cached_property
+    def months(self) -> Sequence[MonthLoss]:
+        """What expires, by month, from this month to the same one next year."""
+        return forecast(self.scope, self.scope.today)
+
+    @cached_property
+    def ahead(self) -> Sequence[Projected]:
+        """The end of each of these months, if nothing else happens."""
+        return projection(self.scope, self.scope.today, [month_end(each.month) for each in self.months])
+
+    @cached_property
+    def review_days(self) -> Sequence[date]:
+        """The reviews in these months that are still to come."""
+        return [
+            day
+            for day in review_days(self.scope, self.scope.today, month_end(self.months[-1].month))
+            if day > self.scope.today
+        ]

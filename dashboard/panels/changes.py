@@ -1,0 +1,159 @@
+"""Tier point changes of a range: opening + new - lost = closing, by cause, each figure with the way to its rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dashboard import words
+from dashboard.overview import Overview
+from ledger.datasets import CAUSES, TRACKS
+from ledger.queries import DIRECTIONS, SIDES, Changes, Counter, history_starts
+from ledger.queries import changes as changes_of
+from partner_portal.lib.range_control import RangeControl, range_control
+from partner_portal.templatetags.figures import signed_whole, whole
+from program.periods import programme_periods
+from program.queries import rulebook
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the four counters and its drill-down."""
+
+    label: str
+    counter: Counter
+    gain: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseCell:
+    """Signed points of a track and a cause, None for nothing; the address of the rows, "" for a sum over several."""
+
+    points: Decimal | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """A track's points by cause, and their sum."""
+
+    track: str
+    label: str
+    cells: tuple[CauseCell, ...]
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesPanel:
+    """What the panel shows. steps: the bridge for the chart. beyond: what to say about days without data."""
+
+    range: RangeControl
+    changes: Changes
+    figures: tuple[Figure, ...]
+    verb: str
+    net: str
+    span: str
+    rising: bool | None
+    causes: tuple[tuple[str, str], ...]
+    rows: tuple[CauseRow, ...]
+    totals: CauseRow
+    steps: dict[str, Any]
+    beyond: str
+    refocus: bool
+
+
+def changes(overview: Overview) -> ChangesPanel:
+    """The panel's figures."""
+    scope, chosen = overview.scope, overview.changes_period
+    found = changes_of(scope, chosen.period)
+    starts = history_starts(scope)
+    verb, net, span = words.net_change(found, CAUSES)
+    difference = found.closing.total - found.opening.total
+    causes = tuple(cause for cause in CAUSES if any(cause in by_cause for by_cause in found.causes.values()))
+    rows = tuple(_row(track, found.causes[track], causes, chosen.query) for track in TRACKS)
+    totals = [sum((by_cause.get(cause, ZERO) for by_cause in found.causes.values()), ZERO) for cause in causes]
+    beyond = ""
+    if chosen.period.last > scope.today:
+        beyond = _("The range ends after today; days to come hold nothing yet.")
+    elif starts is not None and chosen.period.last < starts:
+        beyond = _("The range ends before the first data.")
+    return ChangesPanel(
+        range=range_control(
+            overview.path,
+            overview.query,
+            chosen,
+            target="changes",
+            programme=programme_periods(rulebook(scope), scope.today),
+            starts=starts,
+            ends=scope.today,
+        ),
+        changes=found,
+        figures=tuple(
+            Figure(
+                label, getattr(found, f"{direction}_{side}"), direction == "new", address(direction, side, chosen.query)
+            )
+            for label, direction, side in (
+                (_("New sold"), "new", "sold"),
+                (_("Lost sold"), "lost", "sold"),
+                (_("New managed"), "new", "managed"),
+                (_("Lost managed"), "lost", "managed"),
+            )
+        ),
+        verb=verb,
+        net=net,
+        span=span,
+        rising=None if not difference else difference > 0,
+        causes=tuple((cause, str(CAUSES[cause])) for cause in causes),
+        rows=rows,
+        totals=CauseRow("", _("Total"), tuple(CauseCell(value, "") for value in totals), difference),
+        steps={"steps": _steps(found)},
+        beyond=beyond,
+        refocus=overview.part == "changes",
+    )
+
+
+def address(direction: str, side: str, query: Mapping[str, str], **filters: str) -> str:
+    """The drill-down of a counter, in the range that `query` names."""
+    return f"{reverse('dashboard_changes', args=[f'{direction}-{side}'])}?{urlencode({**query, **filters})}"
+
+
+def _row(track: str, by_cause: Mapping[str, Decimal], causes: tuple[str, ...], query: Mapping[str, str]) -> CauseRow:
+    side = next(side for side, tracks in SIDES.items() if track in tracks)
+
+    def cell(cause: str) -> CauseCell:
+        if cause not in by_cause:
+            return CauseCell(None, "")
+        direction = next(direction for direction, members in DIRECTIONS.items() if cause in members)
+        filters = {"cause": cause} if side == "managed" else {"track": track}
+        if side == "sold" and direction == "lost":
+            filters["cause"] = cause
+        return CauseCell(by_cause[cause], address(direction, side, query, **filters))
+
+    return CauseRow(track, str(TRACKS[track]), tuple(map(cell, causes)), sum(by_cause.values(), ZERO))
+
+
+def _steps(found: Changes) -> list[dict[str, Any]]:
+    """The bridge: what each column goes from and to, with its label and its short name in lines."""
+    level = found.opening.total
+    steps: list[dict[str, Any]] = [
+        {"kind": "total", "from": None, "to": level, "label": whole(level), "name": [_("Opening")]}
+    ]
+    moves = (
+        (found.new_sold.points, [_("New"), _("sold")]),
+        (-found.lost_sold.points, [_("Lost"), _("sold")]),
+        (found.new_managed.points, [_("New"), _("managed")]),
+        (-found.lost_managed.points, [_("Lost"), _("managed")]),
+    )
+    for place, (move, name) in enumerate(moves):
+        kind = "loss" if place % 2 else "gain"
+        steps.append({"kind": kind, "from": level, "to": level + move, "label": signed_whole(move), "name": name})
+        level += move
+    steps.append({"kind": "total", "from": None, "to": level, "label": whole(level), "name": [_("Closing")]})
+    return steps

@@ -1,0 +1,107 @@
+"""Expiry forecast: what remains of sold points by the month it expires, and what that leaves if nothing else happens."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.urls import reverse
+
+from dashboard.overview import Overview
+from dashboard.queries import Expiring, expiring_until
+from ledger.queries import PointTotals
+from tiers.queries import Projected
+from tiers.rules import RequirementGap
+
+FULL = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the forecast. top and height: its bar, in per cent of the highest. moved: the performance tier at its end
+    where that is another than the month before, lower or not."""
+
+    first: date
+    points: Decimal
+    clients: int
+    left: Decimal
+    top: str
+    height: str
+    review: date | None
+    moved: bool
+    lower: bool
+    performance: str | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What the panel shows. fall: the first month in which performance falls, with the requirement that then fails."""
+
+    points: PointTotals
+    months: tuple[Month, ...]
+    review: date | None
+    before_review: Expiring | None
+    fall: Month | None
+    fails: RequirementGap | None
+
+
+def expiry(overview: Overview) -> Expiry:
+    """The panel's figures."""
+    standing = overview.standing
+    months = _months(overview)
+    fall = next((month for month in months if month.moved and month.lower), None)
+    return Expiry(
+        points=standing.points,
+        months=months,
+        review=standing.next_review,
+        before_review=expiring_until(overview.scope, standing.next_review) if standing.next_review else None,
+        fall=fall,
+        fails=_fails(overview, months.index(fall)) if fall else None,
+    )
+
+
+def _months(overview: Overview) -> tuple[Month, ...]:
+    highest = max((month.points for month in overview.months), default=Decimal(0)) or Decimal(1)
+    before = overview.standing.performance
+    found = []
+    for loss, ahead in zip(overview.months, overview.ahead, strict=True):
+        height = loss.points / highest * FULL
+        found.append(
+            Month(
+                first=loss.month,
+                points=loss.points,
+                clients=loss.clients,
+                left=ahead.points.total,
+                top=f"{FULL - height:.1f}%",
+                height=f"{height:.1f}%",
+                review=next(
+                    (
+                        day
+                        for day in overview.review_days
+                        if (day.year, day.month) == (loss.month.year, loss.month.month)
+                    ),
+                    None,
+                ),
+                moved=ahead.performance != before,
+                lower=_place(ahead, ahead.performance) < _place(ahead, before),
+                performance=ahead.performance,
+                address=f"{reverse('dashboard_expiring')}?month={loss.month:%Y-%m}",
+            )
+        )
+        before = ahead.performance
+    return tuple(found)
+
+
+def _review_in(overview: Overview, month: date) -> date | None:
+    return next((day for day in overview.review_days if day.replace(day=1) == month), None)
+
+
+def _place(ahead: Projected, tier: str | None) -> int:
+    names = [gap.tier for gap in ahead.targets]
+    return names.index(tier) if tier in names else -1
+
+
+def _fails(overview: Overview, index: int) -> RequirementGap | None:
+    """What the tier held before the month lacks at its end."""
+    held = overview.ahead[index - 1].performance if index else overview.standing.performance
+    return next((gap.binding for gap in overview.ahead[index].targets if gap.tier == held), None)

@@ -1,0 +1,100 @@
+"""What the front page asks of the ledger and the tiers beyond their own figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db.models import Count, Max, Min, Sum
+
+from accounts.scope import Scope
+from calculator.formula import Market, amount_of_managed, amount_of_sold
+from ledger.queries import DIRECTIONS, SIDES, ZERO, entries_in, history_starts, open_lots
+from partner_portal.lib.periods import DAY, ChosenPeriod, Period, chosen_period
+from program.periods import programme_periods
+from program.queries import rulebook
+
+CHANGES_PREFIX = "changes_"
+ORIGINS_OF = {
+    "total_points": ("sourced", "assisted", "managed"),
+    "sold_points": ("sourced", "assisted"),
+    "sourced_points": ("sourced",),
+    "managed_points": ("managed",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """What expires up to a day: points, and the clients they come from."""
+
+    points: Decimal
+    clients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """The MRR that brings some points in a standard market today, in US dollars, by how they are earned, and at what rate.
+
+    growth_factor: how many times more a growth market counts, 1 when there is none.
+    """
+
+    amounts: Mapping[str, Fraction]
+    rates: Mapping[str, Decimal]
+    growth_factor: Decimal
+
+
+def changes_period(scope: Scope, query: Mapping[str, str]) -> ChosenPeriod:
+    """The range of the tier point changes that an address asks for."""
+    programme = programme_periods(rulebook(scope), scope.today)
+    return chosen_period(query, prefix=CHANGES_PREFIX, today=scope.today, programme=programme)
+
+
+def review_days(scope: Scope, first: date, last: date) -> Sequence[date]:
+    """The reviews from `first` to `last`, both included."""
+    return [review.on for review in rulebook(scope).reviews_between(first, last)]
+
+
+def expiring_until(scope: Scope, day: date) -> Expiring:
+    """What is left today of the lots that expire up to `day`, that day included."""
+    lots = open_lots(scope, scope.today).filter(expires_on__lte=day)
+    found = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
+    return Expiring(found["points"] or ZERO, found["clients"])
+
+
+def worth_of(scope: Scope, metric: str, points: Decimal) -> Worth | None:
+    """What so many points of a tier metric take; None for a metric that does not count points."""
+    book = rulebook(scope)
+    market = Market("USD", growth=False, on=scope.today)
+    amounts: dict[str, Fraction] = {}
+    rates: dict[str, Decimal] = {}
+    for origin in ORIGINS_OF.get(metric, ()):
+        managed = origin == "managed"
+        amount = amount_of_managed(book, market, points) if managed else amount_of_sold(book, market, points, origin)
+        if amount is not None:
+            amounts[origin] = amount
+            rates[origin] = book.managed_rate if managed else book.rate(origin, scope.today)
+    return Worth(amounts, rates, book.market_factor(True, scope.today)) if amounts else None
+
+
+def nearest_changes(scope: Scope, side: str, direction: str, period: Period) -> Period | None:
+    """The range of the same length nearest to `period` that has such entries: the last one before it, else the first after.
+
+    None when there are none at all.
+    """
+    starts = history_starts(scope)
+    if starts is None:
+        return None
+
+    def days(first: date, last: date) -> Mapping[str, date | None]:
+        if last < first:
+            return {"first": None, "last": None}
+        found = entries_in(scope, Period(first, last)).filter(track__in=SIDES[side], cause__in=DIRECTIONS[direction])
+        return found.aggregate(first=Min("on"), last=Max("on"))
+
+    span = (period.days - 1) * DAY
+    before = days(starts, period.day_before)["last"]
+    if before is not None:
+        return Period(before - span, before)
+    after = days(period.last + DAY, scope.today)["first"]
+    return None if after is None else Period(after, after + span)

@@ -1,0 +1,111 @@
+"""The front page, its panels one by one for htmx, and the drill-downs behind its figures."""
+
+from urllib.parse import urlencode, urlsplit
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from dashboard import words
+from dashboard.overview import Overview
+from dashboard.panels import PANELS, Panel
+from dashboard.queries import CHANGES_PREFIX, nearest_changes
+from ledger.queries import posting
+from partner_portal.lib.datasets import Selection, select
+from partner_portal.lib.drilldown import Empty, Way, drilldown
+from partner_portal.lib.htmx import private, wanted_part
+from partner_portal.templatetags.figures import period as period_words
+from partner_portal.templatetags.figures import whole
+
+COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def home(request: ScopedRequest) -> HttpResponse:
+    """The portal opens on the dashboard."""
+    return HttpResponseRedirect(reverse("dashboard"))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def overview(request: ScopedRequest) -> HttpResponse:
+    """The front page, or the panel that htmx wants replaced."""
+    wanted = wanted_part(request)
+    panel = next((panel for panel in PANELS if panel.part and panel.part == wanted), None)
+    if panel is not None:
+        return _panel(request, panel)
+    if posting(request.scope) is None:
+        return private(TemplateResponse(request, "dashboard/empty.html"))
+    look = Overview(request.scope, request.path, request.GET)
+    context = {panel.key: panel.context(look) for panel in PANELS}
+    first, rest = words.opening(look.standing)
+    return private(
+        TemplateResponse(request, "dashboard/overview.html", context | {"panels": PANELS, "first": first, "rest": rest})
+    )
+
+
+def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
+    """One panel. Parameters of the others come from the address that the reader is at, which may have moved on since."""
+    query = _address_with(request, panel.owns)
+    look = Overview(request.scope, request.path, query, part=panel.part)
+    response = TemplateResponse(request, panel.part_template, {panel.key: panel.context(look)})
+    response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
+    return private(response)
+
+
+def _address_with(request: ScopedRequest, own: tuple[str, ...]) -> QueryDict:
+    here = urlsplit(request.htmx.current_url_abs_path or "")
+    query = QueryDict(here.query if here.path == request.path else "", mutable=True)
+    for name in own:
+        query.pop(name, None)
+        if request.GET.get(name):
+            query[name] = request.GET[name]
+    return query
+
+
+@require_safe
+@requires(Permission.VIEW)
+def changes(request: ScopedRequest, which: str) -> HttpResponse:
+    """The entries behind one of the four counters."""
+    if which not in COUNTERS:
+        raise Http404(which)
+    selection = select(f"changes-{which}", request.scope, request.GET)
+    ranges = {name: value for name, value in selection.query.items() if name.startswith(CHANGES_PREFIX)}
+    back = Way(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#changes")
+    return drilldown(request, selection, back=back, when_empty=lambda: _no_changes(request, selection, which))
+
+
+def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Empty:
+    direction, side = which.split("-")
+    period = selection.params["period"]
+    title = _("%(title)s: none, %(range)s") % {"title": selection.dataset.title, "range": period_words(period)}
+    nearest = nearest_changes(request.scope, side, direction, period)
+    if nearest is None:
+        return Empty(title, _("There have never been any."))
+    query = {f"{CHANGES_PREFIX}from": nearest.first.isoformat(), f"{CHANGES_PREFIX}to": nearest.last.isoformat()}
+    found = select(selection.dataset, request.scope, query)
+    text = _("The nearest range of %(days)s days with any is %(range)s, with %(points)s points.") % {
+        "days": period.days,
+        "range": period_words(nearest),
+        "points": whole(found.figure),
+    }
+    return Empty(title, text, Way(_("Show %s") % period_words(nearest), f"{request.path}?{urlencode(query)}"))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def expiring(request: ScopedRequest) -> HttpResponse:
+    """The lots that expire, in one month or at all."""
+    selection = select("expiring", request.scope, request.GET)
+    back = Way(_("Dashboard"), f"{reverse('dashboard')}#expiry")
+    return drilldown(request, selection, back=back, when_empty=_nothing_expires)
+
+
+def _nothing_expires() -> Empty:
+    everything = Way(_("Show every lot"), reverse("dashboard_expiring"))
+    return Empty(_("Nothing expires then"), _("No sold points that are left today expire in this month."), everything)

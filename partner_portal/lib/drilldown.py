@@ -1,0 +1,269 @@
+"""The rows behind a figure, as a page and as the body of the dialog: one view step and one template for every dataset.
+
+    selection = select("changes-lost-sold", request.scope, request.GET)
+    return drilldown(request, selection, back=Way(_("Dashboard"), address))
+
+Parts that htmx may ask for: `dialog` (everything inside the dialog) and `drilldown-rows` (after a search, filter, sort or
+page; the head comes along out of band, since its figure follows the filters).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
+
+from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection
+from partner_portal.lib.htmx import page_or_part, wanted_part
+
+PARTS = ("dialog", "drilldown-rows")
+TEMPLATE = "drilldown/drilldown.html"
+MARK = "correction"  # a dataset's column of that name marks the rows of a correction
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A link: where from, where to, or what else to look at."""
+
+    label: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """Why there are no rows, and the one way on."""
+
+    title: str
+    text: str
+    way: Way | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column's head. sort: the address that sorts by it, "" when it cannot; direction: as `aria-sort` has it, or ""."""
+
+    column: Column
+    sort: str
+    direction: str
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column's values stand at the right."""
+        return self.column.kind in NUMERIC
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value under its column; `currency` is that of the row, for money."""
+
+    column: Column
+    value: Any
+    currency: str
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the value stands at the right."""
+        return self.column.kind in NUMERIC
+
+    @property
+    def label(self) -> Any:
+        """What a choice is called."""
+        return (self.column.choices or {}).get(self.value, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row's cells; `mark` says in words that it is half of a correction."""
+
+    cells: tuple[Cell, ...]
+    mark: Any
+
+
+NUMERIC = frozenset({Kind.POINTS, Kind.MONEY, Kind.COUNT, Kind.RATIO})
+
+
+class Drilldown:
+    """What the template shows of a selection."""
+
+    def __init__(
+        self, path: str, selection: Selection, page: str, back: Way, when_empty: Callable[[], Empty | None]
+    ) -> None:
+        self.path = path
+        self.selection = selection
+        self.back = back
+        self._page = page
+        self._when_empty = when_empty
+
+    @property
+    def title(self) -> Any:
+        """What the figure is called."""
+        return self.selection.dataset.title
+
+    @property
+    def address(self) -> str:
+        """The page that shows this selection again."""
+        return self._with()
+
+    @property
+    def figure_kind(self) -> str:
+        """The kind of the figure's column, or `count` when the figure is the number of rows."""
+        name = self.selection.dataset.figure
+        return self.selection.dataset.column(name).kind if name else Kind.COUNT
+
+    @property
+    def signed_figure(self) -> Any:
+        """The sum as its rows have it: losses below zero."""
+        return self.selection.figure * self.selection.dataset.sign
+
+    @property
+    def unit(self) -> Any:
+        """What the rows are, in the number there are."""
+        return self.selection.dataset.unit[0 if self.selection.count == 1 else 1]
+
+    @property
+    def has_clients(self) -> bool:
+        """Whether rows belong to clients."""
+        return bool(self.selection.dataset.client)
+
+    @property
+    def period(self) -> Any:
+        """The range of days, where the dataset has one."""
+        return self.selection.params.get("period")
+
+    @property
+    def described(self) -> list[str]:
+        """The filters in words, the search among them."""
+        return self.selection.dataset.describe(self.selection.scope, self.selection.params)
+
+    @cached_property
+    def filters(self) -> list[forms.BoundField]:
+        """The choices of the form."""
+        form = self.selection.form
+        return [form[name] for name, field in form.fields.items() if isinstance(field, forms.ChoiceField)]
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Parameters that the filter form hands on unseen."""
+        shown = {field.name for field in self.filters}
+        kept = {name: value for name, value in self.selection.query.items() if name not in shown}
+        if self.selection.sort != self.selection.dataset.order[0]:
+            kept["sort"] = self.selection.sort
+        return kept
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a search or a filter leaves rows out."""
+        chosen = self.selection.query
+        return bool(self.selection.search) or any(chosen.get(field.name) for field in self.filters)
+
+    @property
+    def widened(self) -> str:
+        """The address without search and filters."""
+        return self._with(q=None, **{field.name: None for field in self.filters})
+
+    @cached_property
+    def headings(self) -> list[Heading]:
+        """The columns shown."""
+        return [self._heading(column) for column in self.selection.columns]
+
+    @cached_property
+    def page(self) -> Page:
+        """The rows of the page asked for; a page that does not exist is the nearest that does."""
+        selection = self.selection
+        needed = [column for column in selection.dataset.permitted(selection.scope) if self._is_needed(column)]
+        paginator = Paginator(selection.ordered(needed), PAGE_SIZE)
+        paginator.count = selection.count  # known from the totals; not counted again
+        page = paginator.get_page(self._page)
+        page.object_list = [self._row(row) for row in page.object_list]
+        return page
+
+    @property
+    def pages(self) -> Iterator[Way]:
+        """Links to the pages; gaps have no address."""
+        page = self.page
+        for number in page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1):
+            yield Way(str(number), self.at(number) if isinstance(number, int) else "")
+
+    def at(self, number: int) -> str:
+        """The address of a page."""
+        return self._with(page=str(number) if number > 1 else None)
+
+    @property
+    def previous(self) -> str:
+        """The address of the page before, or ""."""
+        return self.at(self.page.previous_page_number()) if self.page.has_previous() else ""
+
+    @property
+    def next(self) -> str:
+        """The address of the page after, or ""."""
+        return self.at(self.page.next_page_number()) if self.page.has_next() else ""
+
+    @cached_property
+    def totals(self) -> list[Cell | None]:
+        """The total row from the first summed column on; None where a column is not summed."""
+        found = [self._total(column) for column in self.selection.columns]
+        return found[self.columns_before_totals :]
+
+    @cached_property
+    def columns_before_totals(self) -> int:
+        """How many columns stand left of the first summed one."""
+        places = [place for place, column in enumerate(self.selection.columns) if column.total]
+        return places[0] if places else len(self.selection.columns)
+
+    @cached_property
+    def empty(self) -> Empty | None:
+        """What to say when nothing matches; None leaves it to the template."""
+        return None if self.narrowed else self._when_empty()
+
+    def _with(self, **changes: str | None) -> str:
+        query = self.selection.address(**changes)
+        return f"{self.path}?{query}" if query else self.path
+
+    def _is_needed(self, column: Column) -> bool:
+        currencies = {shown.currency for shown in self.selection.columns}
+        return column in self.selection.columns or column.name == MARK or column.name in currencies
+
+    def _heading(self, column: Column) -> Heading:
+        if column.compute:
+            return Heading(column, "", "")
+        descends = self.selection.sort == f"-{column.name}"
+        if self.selection.sort.lstrip("-") == column.name:
+            other = column.name if descends else f"-{column.name}"
+            return Heading(column, self._with(sort=other), "descending" if descends else "ascending")
+        first = f"-{column.name}" if column.kind in NUMERIC or column.kind == Kind.DATE else column.name
+        return Heading(column, self._with(sort=first), "")
+
+    def _row(self, row: Mapping[str, Any]) -> Row:
+        columns = self.selection.columns
+        cells = tuple(
+            Cell(column, value, str(row.get(f"{ALIAS}{column.currency}", "")) if column.currency else "")
+            for column, value in zip(columns, self.selection.cells(row, columns), strict=True)
+        )
+        value = row.get(f"{ALIAS}{MARK}")
+        return Row(cells, self.selection.dataset.column(MARK).choices[value] if value else "")  # type: ignore[index]
+
+    def _total(self, column: Column) -> Cell | None:
+        return Cell(column, self.selection.totals[column.name], "") if column.total else None
+
+
+def drilldown(
+    request: HttpRequest,
+    selection: Selection,
+    *,
+    back: Way,
+    when_empty: Callable[[], Empty | None] = lambda: None,
+    template: str = TEMPLATE,
+    **context: Any,
+) -> TemplateResponse:
+    """The rows of `selection` as a page, or as the part of it that htmx asks for.
+
+    back: the page the figure stands on. when_empty: asked only when the range itself has no rows. A `template` of one's own
+    extends `drilldown/drilldown.html`.
+    """
+    drill = Drilldown(request.path, selection, request.GET.get("page", "1"), back, when_empty)
+    context |= {"drill": drill, "part": wanted_part(request)}
+    return page_or_part(request, template, context, parts=PARTS)

@@ -1,0 +1,22 @@
+"""Ranges of days that only the programme can name: its review windows."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from partner_portal.lib.months import add_months
+from partner_portal.lib.periods import DAY, Period
+from program.rulebook import Rulebook
+
+
+def programme_periods(rulebook: Rulebook, today: date) -> Mapping[str, tuple[str, Period]]:
+    """Presets for `chosen_period`: key -> (label, period). Those that do not exist on the day are left out."""
+    found: dict[str, tuple[str, Period]] = {}
+    review = rulebook.next_review(today - DAY)
+    if review is not None and review.window_start <= today:
+        found["review-window"] = (_("This review window"), Period(review.window_start, today))
+    past = rulebook.reviews_between(add_months(today, -12), today - DAY)
+    if past:
+        found["since-last-review"] = (_("Since the last review"), Period(past[-1].on + DAY, today))
+    return found

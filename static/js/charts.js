@@ -1,0 +1,144 @@
+// Draws every [data-chart] with Plotly: its value names the kind, data-figures the id of the json_script with the figures.
+// The drawing is decoration (aria-hidden): the sentence above it and the table below it carry the same numbers.
+
+const plotlyAddress = document.getElementById("charts-script").dataset.plotly;
+const locale = document.documentElement.lang || "en";
+const style = () => getComputedStyle(document.documentElement);
+const token = (name) => style().getPropertyValue(`--${name}`).trim();
+
+// Decimal mark and thousands mark of the page's language, as Plotly wants them.
+const separators = () => {
+  const parts = new Intl.NumberFormat(locale).formatToParts(12345.6);
+  const mark = (type) => parts.find((part) => part.type === type).value;
+  return mark("decimal") + mark("group");
+};
+
+const axis = () => ({
+  fixedrange: true, automargin: true, zeroline: false, ticks: "", tickfont: { size: 12, color: token("ink-2") },
+});
+
+const layout = (over = {}) => ({
+  font: { family: token("sans"), size: 12, color: token("ink-2") },
+  paper_bgcolor: "transparent", plot_bgcolor: "transparent",
+  margin: { l: 40, r: 8, t: 24, b: 32 }, bargap: 0.5, barmode: "stack",
+  showlegend: false, dragmode: false, hovermode: "x unified", separators: separators(),
+  hoverlabel: { bgcolor: token("surface"), bordercolor: token("line-strong"), font: { family: token("sans"), size: 13, color: token("ink") } },
+  ...over,
+  xaxis: { ...axis(), showgrid: false, showline: true, linecolor: token("line-strong"), ...over.xaxis },
+  yaxis: { ...axis(), gridcolor: token("line"), tickformat: ",d", rangemode: "tozero", ...over.yaxis },
+});
+
+const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false, showTips: false };
+
+// A direction is a colour and a pattern.
+const hatched = (color) => ({ color, pattern: { shape: "/", bgcolor: color, fgcolor: token("canvas"), fgopacity: 0.6, size: 6, solidity: 0.3 } });
+const fill = {
+  gain: () => ({ color: token("gain") }),
+  loss: () => hatched(token("loss")),
+  total: () => ({ color: token("solid") }),
+};
+
+// Bridge: numbered columns that stand exactly under the columns of .bridge, or under their short names on a phone.
+// steps: [{ kind, from (null: stands on the axis), to, label, name (lines) }]; numbers come as decimal texts.
+const bridge = (given, width) => {
+  const narrow = width < 46 * 16;
+  const steps = given.steps.map((step) => ({ ...step, from: step.from === null ? null : Number(step.from), to: Number(step.to) }));
+  const levels = steps.flatMap(({ from, to }) => (from === null ? [to] : [from, to]));
+  const top = Math.max(...levels);
+  const lowest = Math.min(...levels);
+  const spread = Math.max(top - lowest, top * 0.02, 10);
+  const low = Math.max(0, lowest - spread * 0.6);
+  const cutAt = low + spread * 0.12;
+  const at = (i) => (narrow ? -0.31 : i ? -0.42 : -0.5);
+  const barWidth = narrow ? 0.62 : 0.5;
+  const bars = steps.map(({ from, to, kind }, i) => ({
+    type: "bar", x: [i], base: [from ?? low], y: [to - (from ?? low)], width: barWidth, offset: at(i),
+    marker: fill[kind](), hoverinfo: "skip",
+  }));
+  const links = steps.slice(0, -1).map(({ to }, i) => ({
+    type: "line", x0: i + at(i) + barWidth, x1: i + 1 + at(i + 1), y0: to, y1: to, line: { color: token("ink-3"), width: 1, dash: "dot" },
+  }));
+  // The axis does not start at 0: a cut through the opening and the closing bar says so.
+  const wave = spread * 0.05;
+  const cuts = steps.flatMap(({ from }, i) => {
+    if (from !== null || low === 0) return [];
+    const path = [0, 0.25, 0.5, 0.75, 1].map((dx, n) => `${n ? "L" : "M"} ${i + at(i) + dx * barWidth} ${cutAt + (n % 2 ? wave : 0)}`).join(" ");
+    return [{ type: "path", path, line: { color: token("canvas"), width: 2.5 } }];
+  });
+  return {
+    data: bars,
+    layout: layout({
+      barmode: "overlay", height: narrow ? 240 : 216, margin: { l: 0, r: 0, t: 24, b: narrow ? 48 : 4 }, shapes: [...links, ...cuts],
+      xaxis: {
+        range: [-0.5, steps.length - 0.5], automargin: false, showticklabels: narrow, tickangle: 0,
+        tickvals: steps.map((_, i) => i), ticktext: steps.map(({ name }) => name.join("<br>")),
+      },
+      yaxis: {
+        range: [low, top + spread * 0.15], rangemode: "normal", automargin: false, side: "right", ticklabelposition: "inside top",
+        showticklabels: !narrow, nticks: 5,
+      },
+      annotations: steps.map(({ from, to, label }, i) => ({
+        x: i + at(i) + (narrow ? barWidth / 2 : 0), y: Math.max(from ?? to, to), xanchor: narrow ? "center" : "left", yanchor: "bottom",
+        showarrow: false, text: `<b>${label}</b>`, font: { color: token("ink") },
+      })),
+    }),
+  };
+};
+
+const KINDS = { bridge };
+
+// Plotly is fetched once, when the first chart comes near the view.
+let plotly = null;
+const loadPlotly = () =>
+  (plotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = plotlyAddress;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("Plotly could not be loaded"));
+    document.head.append(script);
+  }));
+
+const draw = async (plot) => {
+  const figures = JSON.parse(document.getElementById(plot.dataset.figures).textContent);
+  const Plotly = await loadPlotly();
+  if (!plot.isConnected) return; // replaced while Plotly was on its way
+  const figure = KINDS[plot.dataset.chart](figures, plot.clientWidth);
+  await Plotly.react(plot, figure.data, figure.layout, config);
+  plot.dataset.drawn = plot.clientWidth;
+};
+
+const drawn = () => document.querySelectorAll("[data-chart][data-drawn]");
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      draw(target).then(
+        () => widths.observe(target),
+        () => (target.hidden = true), // the table is still there
+      );
+    }
+  },
+  { rootMargin: "400px" },
+);
+// Plotly follows the width by itself; the names and labels that depend on it are drawn anew.
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const was = Number(target.dataset.drawn);
+    if (target.isConnected && target.clientWidth && was && Math.abs(target.clientWidth - was) > 1) draw(target);
+  }
+});
+
+const watch = (root) => {
+  for (const plot of root.querySelectorAll("[data-chart]:not([data-watched])")) {
+    plot.dataset.watched = "";
+    near.observe(plot);
+  }
+};
+watch(document);
+document.addEventListener("htmx:afterSettle", () => watch(document));
+
+// Another theme has other colours.
+const redraw = () => drawn().forEach(draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
