@@ -1,0 +1,256 @@
+"""The tracks through time: as they were, and 12 months ahead if nothing else happens (docs/points.md 7, 10)."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncMonth
+
+from accounts.scope import Scope
+from ledger.queries import ZERO, MonthLoss, forecast, open_lots
+from ledger.series import PointFigures
+from partner_portal.lib.months import add_months, month_end, month_start, months_between
+from partner_portal.lib.periods import DAY, Period
+from program.queries import rulebook
+from program.rulebook import Rulebook
+from tiers import rules
+from tiers.measures import outlook_measures
+from tiers.models import ChangeKind, CreditedTier, Invitation
+from tiers.queries import credited_on, history
+from tiers.rules import Change, PortfolioMeasures
+
+MONTHS_AHEAD = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The points at the end of a day and the tiers that go with them; `ahead`: expected, if nothing else happens."""
+
+    day: date
+    points: PointFigures
+    performance: str | None
+    credited: str | None
+    ahead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What a tier asks of a metric from `first` to `last`, both included: as it was, is, or is announced to be."""
+
+    tier: str
+    metric: str
+    value: Decimal
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewMark:
+    """A review and the tier held after it. No reason: the partner was untiered, so that nothing was reviewed."""
+
+    on: date
+    tier: str | None
+    reason: str
+    ahead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """The series of a period, and 12 months ahead of `day` where the period ends on it (`until`; else its own end).
+
+    step: `month` or `day`. peak: the level with the most points of the past part.
+    """
+
+    day: date
+    period: Period
+    until: date
+    step: str
+    levels: tuple[Level, ...]
+    thresholds: tuple[Threshold, ...]
+    reviews: tuple[ReviewMark, ...]
+    changes: tuple[tuple[date, str | None, bool], ...]  # credited tier from a day on; ahead
+    drops: tuple[tuple[date, PointFigures], ...]  # every day ahead on which something changes
+
+    @property
+    def past(self) -> tuple[Level, ...]:
+        """Levels up to the day."""
+        return tuple(level for level in self.levels if not level.ahead)
+
+    @property
+    def ahead(self) -> tuple[Level, ...]:
+        """Expected levels."""
+        return tuple(level for level in self.levels if level.ahead)
+
+    @property
+    def peak(self) -> Level:
+        """The highest total of the past part."""
+        return max(self.past, key=lambda level: level.points.total)
+
+    @property
+    def now(self) -> Level:
+        """The last level of the past part."""
+        return self.past[-1]
+
+    @property
+    def end(self) -> Level | None:
+        """The last expected level."""
+        return self.levels[-1] if self.levels[-1].ahead else None
+
+    @property
+    def next_drop(self) -> Level | None:
+        """The first expected level whose performance tier is not today's."""
+        return next((level for level in self.ahead if level.performance != self.now.performance), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryRow:
+    """A client's points to expire: by month as in the calendar's head, and in all."""
+
+    client_id: str
+    name: str
+    months: tuple[Decimal, ...]
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryCalendar:
+    """months: the 13 cells of the forecast. rows: the clients of the page asked for, most points first."""
+
+    day: date
+    months: tuple[MonthLoss, ...]
+    reviews: dict[date, date]  # month -> review day in it
+    rows: tuple[ExpiryRow, ...]
+    clients: int
+    total: Decimal
+
+
+def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
+    """The series of `period` (cut at `day`), and 12 months more when it reaches `day`. A constant number of queries."""
+    book = rulebook(scope)
+    period = Period(min(period.first, day), min(period.last, day))
+    until = add_months(day, MONTHS_AHEAD) if period.last == day else period.last
+    measures = outlook_measures(scope, day, max(until, day))
+    rows = history(scope, day)
+    invitations = [
+        rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)
+    ]
+    walk = rules.CreditedTier(measures, book, invitations)
+    coming = walk.after(credited_on(rows), day + DAY, until) if until > day else ()
+    changes = _changes(rows, coming)
+    levels = tuple(_levels(measures, book, changes, _days(period, until, step), day))
+    return OverTime(
+        day=day,
+        period=period,
+        until=until,
+        step=step,
+        levels=levels,
+        thresholds=tuple(_thresholds(book, period.first, until)),
+        reviews=tuple(_reviews(book, rows, coming, changes, Period(period.first, until), day)),
+        changes=tuple(change for change in changes if change[0] <= until),
+        drops=tuple(_drops(measures, day, until)),
+    )
+
+
+def expiry_calendar(scope: Scope, day: date, *, first: int = 0, count: int = 25) -> ExpiryCalendar:
+    """What expires by month and client, `count` clients from the `first` on, most points first. Five queries."""
+    lots = open_lots(scope, day)
+    months = forecast(scope, day)
+    sums = lots.order_by().values("client_id", "client__client_id", "client__name").annotate(points=Sum("left"))
+    shown = list(sums.order_by("-points", "client__client_id")[first : first + count])
+    cells: dict[tuple[int, date], Decimal] = {}
+    by_month = (
+        lots.filter(client_id__in=[row["client_id"] for row in shown])
+        .order_by()
+        .values("client_id", month=TruncMonth("expires_on"))
+        .annotate(points=Sum("left"))
+    )
+    for row in by_month:
+        cells[row["client_id"], row["month"]] = row["points"]
+    totals: dict[str, Any] = lots.aggregate(clients=Count("client", distinct=True), points=Sum("left"))
+    ends = months[-1].month
+    return ExpiryCalendar(
+        day,
+        tuple(months),
+        {month_start(review.on): review.on for review in rulebook(scope).reviews_between(day + DAY, month_end(ends))},
+        tuple(
+            ExpiryRow(
+                row["client__client_id"],
+                row["client__name"],
+                tuple(cells.get((row["client_id"], month.month), ZERO) for month in months),
+                row["points"],
+            )
+            for row in shown
+        ),
+        totals["clients"],
+        totals["points"] or ZERO,
+    )
+
+
+def _days(period: Period, until: date, step: str) -> list[date]:
+    if step == "day":
+        past = [period.first + DAY * number for number in range(period.days)]
+    else:
+        ends = [month_end(month) for month in months_between(period.first, period.last)]
+        past = [end for end in ends if end < period.last]
+        past = [period.first, *(end for end in past if end > period.first)]
+        if period.last > past[-1]:
+            past.append(period.last)
+    if until <= period.last:
+        return past
+    ahead = [month_end(month) for month in months_between(period.last, until)]
+    return [*past, *(end for end in ahead if period.last < end < until), until]
+
+
+def _levels(
+    measures: PortfolioMeasures,
+    book: Rulebook,
+    changes: Sequence[tuple[date, str | None, bool]],
+    days: Sequence[date],
+    today: date,
+) -> Iterator[Level]:
+    starts = [on for on, _tier, _ahead in changes]
+    for day in days:
+        place = bisect_right(starts, day)
+        credited = changes[place - 1][1] if place else None
+        yield Level(day, measures.points.figures(day), rules.performance(measures, book, day), credited, day > today)
+
+
+def _changes(rows: Sequence[CreditedTier], coming: Sequence[Change]) -> list[tuple[date, str | None, bool]]:
+    past = [(row.on, row.after or None, False) for row in rows if row.kind != ChangeKind.KEPT]
+    return past + [(row.on, row.after, True) for row in coming if row.before != row.after]
+
+
+def _thresholds(book: Rulebook, first: date, last: date) -> Iterator[Threshold]:
+    for place, rule_set in enumerate(book.rule_sets):
+        later = book.rule_sets[place + 1].start - DAY if place + 1 < len(book.rule_sets) else last
+        start, end = max(first, rule_set.start), min(last, later)
+        if start > end:
+            continue
+        for tier in rule_set.tiers:
+            for need in tier.requirements:
+                yield Threshold(tier.name, need.metric, need.value, start, end)
+
+
+def _reviews(
+    book: Rulebook,
+    rows: Sequence[CreditedTier],
+    coming: Sequence[Change],
+    changes: Sequence[tuple[date, str | None, bool]],
+    span: Period,
+    today: date,
+) -> Iterator[ReviewMark]:
+    reasons = {row.on: row.reason for row in rows if row.kind != ChangeKind.RISE}
+    reasons |= {row.on: row.reason for row in coming if row.kind != rules.RISE}
+    for review in book.reviews_between(span.first, span.last):
+        held = [tier for on, tier, _ahead in changes if on <= review.on]
+        yield ReviewMark(review.on, held[-1] if held else None, reasons.get(review.on, ""), review.on > today)
+
+
+def _drops(measures: PortfolioMeasures, day: date, until: date) -> Iterator[tuple[date, PointFigures]]:
+    days = {on for track in measures.points.days.values() for on in track if day < on <= until}
+    for on in sorted(days):
+        yield on, measures.points.figures(on)
