@@ -5,7 +5,7 @@ What the rules forbid raises ValidationError with a sentence for the reader; a r
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -101,11 +101,14 @@ def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -
     """The membership, with every admin's row locked, so that two admins cannot end each other's role at once."""
     scope.require(Permission.MEMBERS)
     locked = Membership.objects.select_for_update().filter(partner=scope.partner, role=Role.ADMIN).order_by("pk")
-    admins = {admin.pk for admin in locked}
+    admins = {admin.pk: admin.user_id for admin in locked}
     member = queries.member(scope, membership_id)
-    if scope.user is not None and member.user_id == scope.user.pk:
-        raise ValidationError(_("Nobody changes or ends their own role. Ask another admin."))
-    if not stays_admin and not admins - {member.pk}:
+    if scope.user is not None:
+        if scope.user.pk not in admins.values():  # it was so when the request began
+            raise PermissionDenied(Permission.MEMBERS)
+        if member.user_id == scope.user.pk:
+            raise ValidationError(_("Nobody changes or ends their own role. Ask another admin."))
+    if not stays_admin and not admins.keys() - {member.pk}:
         raise ValidationError(_("A partner keeps at least one admin."))
     return member
 

@@ -4,15 +4,15 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import IO
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.scope import Scope
 from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable
@@ -23,12 +23,23 @@ WORK_LOCK = 7002  # held by the worker that is at a batch
 AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and our seeing its lock
 _PATIENCE = timedelta(seconds=30)  # until a batch that no worker took is worth a remark
-POINTS = ("sourced", "assisted", "sold", "managed", "total")
+POINTS = {
+    "sourced": gettext_lazy("Sourced"),
+    "assisted": gettext_lazy("Assisted"),
+    "managed": gettext_lazy("Managed"),
+    "total": gettext_lazy("Total"),
+}
 
 
 def history(scope: Scope) -> QuerySet[ImportBatch]:
     """The partner's batches, newest first."""
     return ImportBatch.objects.filter(partner=scope.partner).select_related("user").order_by("-id")
+
+
+def last_written(scope: Scope) -> datetime | None:
+    """When facts last came in; None before the first import."""
+    written = ImportBatch.objects.filter(partner=scope.partner, status=BatchStatus.COMMITTED)
+    return written.aggregate(last=Max("committed_at"))["last"]  # type: ignore[no-any-return]
 
 
 def get_batch(scope: Scope, batch_id: int) -> ImportBatch:
@@ -48,6 +59,11 @@ def tables_of(scope: Scope, batch_id: int) -> list[ImportTable]:
 def tables_to_read(scope: Scope, batch_id: int) -> list[ImportTable]:
     """The tables of a batch that are read."""
     return [table for table in tables_of(scope, batch_id) if table.kind and not table.left_out]
+
+
+def tables_to_choose(scope: Scope, batch_id: int) -> list[ImportTable]:
+    """The tables of a batch of which nobody said yet what they hold."""
+    return [table for table in tables_of(scope, batch_id) if not table.kind and not table.left_out]
 
 
 def totals(tables: Sequence[ImportTable]) -> dict[str, int | None]:
@@ -100,7 +116,7 @@ def state_of(batch: ImportBatch, at_work: set[int]) -> State:
 
 def _state_of_work(batch: ImportBatch, at_work: set[int]) -> State:
     if batch.pk in at_work or (batch.started_at and now() - batch.started_at < _STARTING):
-        return State(BatchStatus(batch.status).label, "info", at_work=True)
+        return State(str(BatchStatus(batch.status).label), "info", at_work=True)
     if batch.started_at:
         return State(_("Interrupted"), "bad", stuck=True)
     late = batch.queued_at is not None and now() - batch.queued_at > _PATIENCE
@@ -117,6 +133,11 @@ class PointsLine:
     track: str
     before: Decimal
     after: Decimal
+
+    @property
+    def name(self) -> str:
+        """What the track is called."""
+        return str(POINTS[self.track])
 
     @property
     def change(self) -> Decimal:

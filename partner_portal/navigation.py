@@ -1,19 +1,23 @@
-"""What stands around every page: the two navigations and the programme's name.
+"""What stands around every page: the two navigations, how old the data is, and the programme's name.
 
 An entry is only an address and a label. It is shown when the address exists and the member's role may open it, which the
 view itself says (`accounts.access.requires`), so no right is written down twice.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import Resolver404, get_script_prefix, resolve
-from django.utils.functional import Promise
+from django.utils import timezone
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.scope import Scope
+from imports import queries as import_queries
+from partner_portal.lib import clock
 from program import queries as program_queries
 
 HOME = "/dashboard/"
@@ -36,6 +40,15 @@ class Link:
     label: str | Promise
     at_end: bool
     current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When facts last came in (None: never), how many days ago that is, and whether that is too many for the partner."""
+
+    as_of: datetime | None
+    days_old: int = 0
+    stale: bool = False
 
 
 MAIN = (
@@ -68,6 +81,15 @@ def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Li
     ]
 
 
+def freshness(scope: Scope) -> Freshness:
+    """How old the facts are. One query. Reckoned by the real clock: it is about files, not about business days."""
+    as_of = import_queries.last_written(scope)
+    if as_of is None:
+        return Freshness(None)
+    days = (timezone.localdate(clock.now()) - timezone.localdate(as_of)).days
+    return Freshness(as_of, days, days > scope.partner.stale_after_days)
+
+
 def _opens(path: str, scope: Scope | None) -> bool:
     try:
         view = resolve(path).func
@@ -78,7 +100,9 @@ def _opens(path: str, scope: Scope | None) -> bool:
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `home`, `navigation.main`, `navigation.account`, `programme` (its name), `theme_choices`.
+    """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `theme_choices`.
+
+    What needs a query is asked only where the page shows it, so not for a part of one.
 
     Somebody who is on the way to a page sees `return_to`, the name of the part of the portal that it lies in.
     """
@@ -91,6 +115,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         if signed_in
         else {},
         "programme": _programme if scope else "",
+        "freshness": SimpleLazyObject(lambda: freshness(scope)) if scope else None,
         "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),
         "theme_choices": User._meta.get_field("theme").choices,
     }

@@ -48,7 +48,8 @@ def members(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.MEMBERS)
 @reauthentication_required(allow_get=True)
 def change_role(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Give a member another role."""
+    """Give a member another role. A GET is somebody who came back from proving who they are, too late."""
+    queries.member(request.scope, pk)
     form = RoleForm(request.POST)
     if request.method == "POST" and form.is_valid():
         try:
@@ -67,6 +68,7 @@ def change_role(request: ScopedRequest, pk: int) -> HttpResponse:
 @reauthentication_required(allow_get=True)
 def invite_again(request: ScopedRequest, pk: int) -> HttpResponse:
     """Mail the invitation once more."""
+    queries.member(request.scope, pk)
     if request.method == "POST":
         try:
             user = services.invite_again(scope=request.scope, membership_id=pk)
