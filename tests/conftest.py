@@ -4,6 +4,7 @@ People of Northwind: an admin, a manager, somebody from finance, a member. Of So
 belongs nowhere. The day is that of the demo partner's last expected figures.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,12 @@ def plain_settings() -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any, request: Any) -> Iterator[None]:
     """Migrate as the owner, load the demo partners as the runtime role, and stay the runtime role."""
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "")
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "alone")
     database = connections["default"]
-    database.settings_dict["TEST"]["NAME"] = f"test_portal_{worker}" if worker else "test_portal"
+    # Two runs at once never meet: the process is part of the name.
+    database.settings_dict["TEST"]["NAME"] = f"test_portal_{os.getpid()}_{worker}"
     with django_db_blocker.unblock():
+        _drop_what_killed_runs_left()
         with as_owner():
             state = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
             database.close()
@@ -47,6 +50,21 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any, reque
         database.close()
         with as_owner():
             teardown_databases(state, verbosity=0)
+
+
+def _drop_what_killed_runs_left() -> None:
+    import psycopg
+
+    from partner_portal.embedded import ensure_running
+
+    address = ensure_running(settings.PORTAL_VAR)
+    with psycopg.connect(
+        host=address.host, port=address.port, user=address.superuser, dbname="postgres", autocommit=True
+    ) as server:
+        names = server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_portal_%'").fetchall()
+        for (name,) in names:
+            if not Path(f"/proc/{name.split('_')[2]}").exists():
+                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
