@@ -59,7 +59,7 @@ def _entry_columns(side: str, direction: str) -> tuple[Column, ...]:
     if sold:
         columns += [
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
-            Column("deal", _("Deal name"), expression="deal__name"),
+            Column("deal", _("Deal name"), expression="deal__name", under="deal_id"),
             Column("product_line", _("Product line"), expression="deal__product_line", default=False),
             Column("earned_on", _("Earned on"), Kind.DATE, expression="lot__on", default=lost)
             if lost
@@ -190,7 +190,7 @@ register(
             Column("earned", _("Points earned"), Kind.POINTS, total=True),
             Column("track", _("Track"), choices=TRACKS),
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
-            Column("deal", _("Deal name"), expression="deal__name"),
+            Column("deal", _("Deal name"), expression="deal__name", under="deal_id"),
             Column("product_line", _("Product line"), expression="deal__product_line", default=False),
             Column("earned_on", _("Earned on"), Kind.DATE),
             Column("amount", _("Amount"), Kind.MONEY, "deal__mrr", permission=MONEY, currency="currency"),

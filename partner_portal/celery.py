@@ -13,6 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
 # What is due is decided by rows in the database; beat only knocks.
 BEATS = {
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
+    "take-up-lost-exports": {"task": "reports.tasks.take_up_lost_exports", "schedule": crontab()},
+    "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
+    "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
 }
 
 SOFT_LIMIT = 25 * 60  # seconds: the task is told to end

@@ -192,7 +192,17 @@ WHITENOISE_USE_FINDERS = DEBUG
 # Uploads are checked by the import itself; these only bound what one request may hold in memory.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+# Files: how many rows are written at once, without a worker; how long a file is kept; one person's share of the workers;
+# from how many rows on an export is marked in the audit log.
+EXPORT_ROWS_AT_ONCE = env.number("EXPORT_ROWS_AT_ONCE", 5_000)
+EXPORT_KEEP_DAYS = env.number("EXPORT_KEEP_DAYS", 7)
+EXPORT_AT_ONCE = env.number("EXPORT_AT_ONCE", 3)
+EXPORT_AN_HOUR = env.number("EXPORT_AN_HOUR", 60)
+EXPORT_NOTABLE_ROWS = env.number("EXPORT_NOTABLE_ROWS", 50_000)
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
+IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that is work for a worker
+IMPORT_FILE_DAYS = env.number("IMPORT_FILE_DAYS", 30)  # uploaded files are kept so long, undecided batches wait so long
 
 # Without EMAIL_HOST mails are written as files, so that the links in them can be followed while trying the portal out.
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")

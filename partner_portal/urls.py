@@ -13,5 +13,7 @@ urlpatterns = [
     path("settings/", include("accounts.settings_urls")),
     path("imports/", include("imports.urls")),
     path("admin/", admin.site.urls),
+    path("commissions/", include("commissions.urls")),
+    path("", include("reports.urls")),
     path("", include("dashboard.urls")),
 ]

@@ -7,7 +7,7 @@ and its rows cannot differ.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -17,6 +17,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
 PAGE_SIZE = 25
@@ -42,6 +43,7 @@ class Kind(StrEnum):
     MONTH = "month"  # the first day of it
     COUNT = "count"
     RATIO = "ratio"
+    RATE = "rate"  # Decimal, up to 8 places: exchange rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Column:
 
     choices: value -> label. permission: who may see it at all. currency: the name of the column with the currency; "" on a
     money column means points-dollars, in US dollars. total: summed over all rows. compute: a text made from the row and the
-    `needs` (name -> expression) in Python; not available to sort, search or filter.
+    `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
+    write it, on a line of its own; files keep both.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Column:
     total: bool = False
     compute: Callable[[Mapping[str, Any], Any], str] | None = None
     needs: Mapping[str, Any] = field(default_factory=dict)
+    under: str = ""
+    opens: Callable[[Mapping[str, Any], Any], str] | None = None
 
     @property
     def source(self) -> Any:
@@ -72,6 +77,54 @@ class Column:
 
 
 Rows = QuerySet[Any] | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientList:
+    """A kept list of clients that narrows rows: its key in addresses, its name, and a query of the clients' primary keys."""
+
+    key: str
+    name: str
+    clients: QuerySet[Any]
+
+
+class ClientLists(Protocol):
+    """What keeps lists of clients. `find` gives None for a key that the scope may not use or that is gone."""
+
+    def find(self, scope: Any, key: str) -> ClientList | None: ...
+    def choices(self, scope: Any) -> list[tuple[str, str]]: ...
+
+
+class _Hooks:
+    """What the apps beside the pages lend to every dataset."""
+
+    lists: ClientLists | None = None
+    as_of: Callable[[Any], datetime | None] | None = None
+
+
+def keep_lists(lists: ClientLists) -> None:
+    """Tell who keeps lists of clients, so that every dataset about clients understands `?list=`."""
+    _Hooks.lists = lists
+
+
+def client_list(scope: Any, key: str) -> ClientList | None:
+    """The list of that key, for pages that narrow something other than a dataset."""
+    return _Hooks.lists.find(scope, key) if _Hooks.lists else None
+
+
+def list_choices(scope: Any) -> list[tuple[str, str]]:
+    """Every list the scope may use: (key, name), by name."""
+    return _Hooks.lists.choices(scope) if _Hooks.lists else []
+
+
+def tell_freshness(as_of: Callable[[Any], datetime | None]) -> None:
+    """Tell how to find out when a partner's facts last came in."""
+    _Hooks.as_of = as_of
+
+
+def data_as_of(scope: Any) -> datetime | None:
+    """When the facts behind every dataset last came in; None when nothing did."""
+    return _Hooks.as_of(scope) if _Hooks.as_of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +137,7 @@ class Dataset:
     order: default sort, "-name" for descending. client: expression of the client's primary key, for links and lists.
     row: expression of the row's key, for ticking. `sign` -1 shows a sum of losses as the positive figure it is called.
     describe(scope, params): the filters in words, for headings and receipts.
+    total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
     """
 
     key: str
@@ -100,6 +154,7 @@ class Dataset:
     row: Any = "pk"
     sign: int = 1
     describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
+    total_currency: Callable[[Any], str] = lambda scope: ""
 
     def column(self, name: str) -> Column:
         """The column with that name; KeyError when there is none."""
@@ -150,11 +205,12 @@ class Selection:
     sort: str
     columns: tuple[Column, ...]
     problems: tuple[str, ...] = ()
+    clients: ClientList | None = None
 
     @cached_property
     def rows(self) -> Rows:
         """All rows that match, unsorted, without their columns."""
-        rows = self.dataset.rows(self.scope, self.params)
+        rows = self._listed(self.dataset.rows(self.scope, self.params))
         if not self.search:
             return rows
         columns = [self.dataset.column(name) for name in self.dataset.search]
@@ -165,6 +221,28 @@ class Selection:
             return rows.alias(**{ALIAS + column.name: _expression(column) for column in columns}).filter(match)
         needle = self.search.casefold()
         return [row for row in rows if any(needle in str(row.get(column.source, "")).casefold() for column in columns)]
+
+    def _listed(self, rows: Rows) -> Rows:
+        """Only the rows of the clients of the chosen list."""
+        if self.clients is None:
+            return rows
+        if isinstance(rows, QuerySet):
+            name = f"{ALIAS}_listed"
+            return rows.alias(**{name: _as_expression(self.dataset.client)}).filter(
+                **{f"{name}__in": self.clients.clients}
+            )
+        keys = set(self.clients.clients)
+        return [row for row in rows if row[self.dataset.client] in keys]
+
+    @property
+    def words(self) -> list[str]:
+        """Everything that narrows these rows, in words, the days apart."""
+        words = list(self.dataset.describe(self.scope, self.params))
+        if self.clients:
+            words.append(_("Clients of the list “%(name)s”") % {"name": self.clients.name})
+        if self.search:
+            words.append(_("Search: “%(text)s”") % {"text": self.search})
+        return words
 
     @cached_property
     def totals(self) -> Mapping[str, Any]:
@@ -281,21 +359,32 @@ def select(dataset: Dataset | str, scope: Any, data: Mapping[str, Any] | None = 
     form.is_valid()
     problems = list(getattr(form, "problems", []))
     permitted = chosen.permitted(scope)
+    query = _canonical(form)
+    clients = None
+    if chosen.client and values.get("list"):
+        clients = client_list(scope, str(values["list"]))
+        if clients is None:
+            problems.append(_("That list is gone, so all clients are shown."))
+        else:
+            query["list"] = clients.key
     sort = str(values.get("sort", "")) or chosen.order[0]
     sortable = {column.name for column in permitted if not column.compute}
     if sort.lstrip("-") not in sortable:
-        problems.append(f"There is no column “{sort.lstrip('-')[:40]}” to sort by; sorted as usual.")
+        problems.append(
+            _("There is no column “%(name)s” to sort by; sorted as usual.") % {"name": sort.lstrip("-")[:40]}
+        )
         sort = chosen.order[0]
     return Selection(
         dataset=chosen,
         scope=scope,
         form=form,
         params=form.cleaned_data,
-        query=_canonical(form),
+        query=query,
         search=str(values.get("q", "")).strip()[:200] if chosen.search else "",
         sort=sort,
         columns=tuple(column for column in permitted if column.default),
         problems=tuple(problems),
+        clients=clients,
     )
 
 

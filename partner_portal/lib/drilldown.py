@@ -3,8 +3,8 @@
     selection = select("changes-lost-sold", request.scope, request.GET)
     return drilldown(request, selection, back=Way(_("Dashboard"), address))
 
-Parts that htmx may ask for: `dialog` (everything inside the dialog) and `drilldown-rows` (after a search, filter, sort or
-page; the head comes along out of band, since its figure follows the filters).
+Parts that htmx may ask for: `dialog` (everything inside the dialog), and `dialog-rows` or `page-rows` after a search, filter,
+sort or page; the figure comes along out of band, since it follows the filters.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,13 +15,18 @@ from django import forms
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection
 from partner_portal.lib.htmx import page_or_part, wanted_part
+from partner_portal.lib.range_control import RangeControl
+from partner_portal.lib.row_actions import ActionLink, actions_for
 
-PARTS = ("dialog", "drilldown-rows")
+PARTS = ("dialog", "dialog-rows", "page-rows")
 TEMPLATE = "drilldown/drilldown.html"
+CLIENT = "client_id"  # and one of that name says whose panel the column `client` opens
 MARK = "correction"  # a dataset's column of that name marks the rows of a correction
 
 
@@ -58,11 +63,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value under its column; `currency` is that of the row, for money."""
+    """A value under its column; `currency` is that of the row, for money. sub: the value written below it. address: what the
+    value opens, "" for nothing."""
 
     column: Column
     value: Any
-    currency: str
+    currency: str = ""
+    sub: "Cell | None" = None
+    address: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -77,23 +85,34 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row's cells; `mark` says in words that it is half of a correction."""
+    """A row's cells; `mark` says in words that it is half of a correction; `key` names it when it is ticked."""
 
     cells: tuple[Cell, ...]
     mark: Any
+    key: Any
 
 
-NUMERIC = frozenset({Kind.POINTS, Kind.MONEY, Kind.COUNT, Kind.RATIO})
+NUMERIC = frozenset({Kind.POINTS, Kind.MONEY, Kind.COUNT, Kind.RATIO, Kind.RATE})
 
 
 class Drilldown:
     """What the template shows of a selection."""
 
     def __init__(
-        self, path: str, selection: Selection, page: str, back: Way, when_empty: Callable[[], Empty | None]
+        self,
+        path: str,
+        selection: Selection,
+        page: str,
+        *,
+        back: Way,
+        when_empty: Callable[[], Empty | None],
+        in_dialog: bool,
     ) -> None:
         self.path = path
         self.selection = selection
+        self.place = "dialog" if in_dialog else "page"
+        names = {column.name for column in selection.columns}
+        self.columns = tuple(column for column in selection.columns if column.under not in names)
         self.back = back
         self._page = page
         self._when_empty = when_empty
@@ -115,6 +134,13 @@ class Drilldown:
         return self.selection.dataset.column(name).kind if name else Kind.COUNT
 
     @property
+    def figure_currency(self) -> str:
+        """The currency of a figure of money; "" for points-dollars."""
+        name = self.selection.dataset.figure
+        column = self.selection.dataset.column(name) if name else None
+        return self.selection.dataset.total_currency(self.selection.scope) if column and column.currency else ""
+
+    @property
     def signed_figure(self) -> Any:
         """The sum as its rows have it: losses below zero."""
         return self.selection.figure * self.selection.dataset.sign
@@ -134,10 +160,15 @@ class Drilldown:
         """The range of days, where the dataset has one."""
         return self.selection.params.get("period")
 
+    @cached_property
+    def actions(self) -> list[ActionLink]:
+        """What the reader may do with these rows."""
+        return actions_for(self.selection)
+
     @property
-    def described(self) -> list[str]:
-        """The filters in words, the search among them."""
-        return self.selection.dataset.describe(self.selection.scope, self.selection.params)
+    def can_tick(self) -> bool:
+        """Whether single rows can be chosen: where an action takes them."""
+        return any(action.key == "list" for action in self.actions)
 
     @cached_property
     def filters(self) -> list[forms.BoundField]:
@@ -158,17 +189,19 @@ class Drilldown:
     def narrowed(self) -> bool:
         """Whether a search or a filter leaves rows out."""
         chosen = self.selection.query
-        return bool(self.selection.search) or any(chosen.get(field.name) for field in self.filters)
+        return bool(self.selection.search or self.selection.clients) or any(
+            chosen.get(field.name) for field in self.filters
+        )
 
     @property
     def widened(self) -> str:
         """The address without search and filters."""
-        return self._with(q=None, **{field.name: None for field in self.filters})
+        return self._with(q=None, list=None, **{field.name: None for field in self.filters})
 
     @cached_property
     def headings(self) -> list[Heading]:
         """The columns shown."""
-        return [self._heading(column) for column in self.selection.columns]
+        return [self._heading(column) for column in self.columns]
 
     @cached_property
     def page(self) -> Page:
@@ -205,14 +238,14 @@ class Drilldown:
     @cached_property
     def totals(self) -> list[Cell | None]:
         """The total row from the first summed column on; None where a column is not summed."""
-        found = [self._total(column) for column in self.selection.columns]
+        found = [self._total(column) for column in self.columns]
         return found[self.columns_before_totals :]
 
     @cached_property
     def columns_before_totals(self) -> int:
         """How many columns stand left of the first summed one."""
-        places = [place for place, column in enumerate(self.selection.columns) if column.total]
-        return places[0] if places else len(self.selection.columns)
+        places = [place for place, column in enumerate(self.columns) if column.total]
+        return places[0] if places else len(self.columns)
 
     @cached_property
     def empty(self) -> Empty | None:
@@ -225,7 +258,7 @@ class Drilldown:
 
     def _is_needed(self, column: Column) -> bool:
         currencies = {shown.currency for shown in self.selection.columns}
-        return column in self.selection.columns or column.name == MARK or column.name in currencies
+        return column in self.selection.columns or column.name in {MARK, CLIENT} or column.name in currencies
 
     def _heading(self, column: Column) -> Heading:
         if column.compute:
@@ -237,17 +270,39 @@ class Drilldown:
         first = f"-{column.name}" if column.kind in NUMERIC or column.kind == Kind.DATE else column.name
         return Heading(column, self._with(sort=first), "")
 
+    def _opens(self, column: Column, row: Mapping[str, Any]) -> str:
+        """What a value opens: the rows that its column names, or the panel of the row's client."""
+        values = {name.removeprefix(ALIAS): value for name, value in row.items()}
+        if column.opens is not None:
+            return column.opens(values, self.selection)
+        if column.name != "client" or not values.get(CLIENT):
+            return ""
+        on = self.selection.query.get("on")
+        address = reverse("tier_client", args=[values[CLIENT]])
+        return f"{address}?on={on}" if on else address
+
     def _row(self, row: Mapping[str, Any]) -> Row:
-        columns = self.selection.columns
+        selection = self.selection
+        values = dict(zip(selection.columns, selection.cells(row, selection.columns), strict=True))
+        subs = {column.under: Cell(column, value) for column, value in values.items() if column not in self.columns}
         cells = tuple(
-            Cell(column, value, str(row.get(f"{ALIAS}{column.currency}", "")) if column.currency else "")
-            for column, value in zip(columns, self.selection.cells(row, columns), strict=True)
+            Cell(
+                column,
+                values[column],
+                str(row.get(f"{ALIAS}{column.currency}", "")) if column.currency else "",
+                subs.get(column.name),
+                self._opens(column, row),
+            )
+            for column in self.columns
         )
         value = row.get(f"{ALIAS}{MARK}")
-        return Row(cells, self.selection.dataset.column(MARK).choices[value] if value else "")  # type: ignore[index]
+        return Row(cells, selection.dataset.column(MARK).choices[value] if value else "")  # type: ignore[index]
 
     def _total(self, column: Column) -> Cell | None:
-        return Cell(column, self.selection.totals[column.name], "") if column.total else None
+        if not column.total:
+            return None
+        currency = self.selection.dataset.total_currency(self.selection.scope) if column.currency else ""
+        return Cell(column, self.selection.totals[column.name], currency)
 
 
 def drilldown(
@@ -256,14 +311,22 @@ def drilldown(
     *,
     back: Way,
     when_empty: Callable[[], Empty | None] = lambda: None,
+    ranges: RangeControl | None = None,
     template: str = TEMPLATE,
     **context: Any,
 ) -> TemplateResponse:
     """The rows of `selection` as a page, or as the part of it that htmx asks for.
 
-    back: the page the figure stands on. when_empty: asked only when the range itself has no rows. A `template` of one's own
-    extends `drilldown/drilldown.html`.
+    back: the page the figure stands on. when_empty: asked only when the range itself has no rows. ranges: the control with
+    which the page (not the dialog) changes its range. A `template` of one's own extends `drilldown/drilldown.html`.
     """
-    drill = Drilldown(request.path, selection, request.GET.get("page", "1"), back, when_empty)
-    context |= {"drill": drill, "part": wanted_part(request)}
-    return page_or_part(request, template, context, parts=PARTS)
+    part = wanted_part(request)
+    drill = Drilldown(
+        request.path,
+        selection,
+        request.GET.get("page", "1"),
+        back=back,
+        when_empty=when_empty,
+        in_dialog=part.startswith("dialog"),
+    )
+    return page_or_part(request, template, {"drill": drill, "range": ranges, **context}, parts=PARTS)

@@ -1,0 +1,41 @@
+"""How values are written in a CSV: dialects, decimals, and text that no spreadsheet takes for a formula."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from partner_portal.lib.datasets import Kind
+
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+PLACES = {Kind.POINTS: 4, Kind.MONEY: 2, Kind.RATIO: 4, Kind.RATE: 8}
+COMMA_LANGUAGES = frozenset({"nl", "de", "fr", "es", "it", "pt", "da", "sv", "nb"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV separates values and writes decimals."""
+
+    key: str
+    label: Any
+    delimiter: str
+    decimal: str
+
+
+DIALECTS = {
+    dialect.key: dialect
+    for dialect in (
+        Dialect("point", gettext_lazy("Comma, decimal point"), ",", "."),
+        Dialect("comma", gettext_lazy("Semicolon, decimal comma"), ";", ","),
+    )
+}
+
+
+def dialect_for(locale: str) -> Dialect:
+    """The dialect that spreadsheets of that language expect."""
+    return DIALECTS["comma" if locale.partition("-")[0] in COMMA_LANGUAGES else "point"]
+
+
+def safe_text(text: str) -> str:
+    """The text as a CSV may hold it: one that a spreadsheet would take for a formula gets an apostrophe in front."""
+    return f"'{text}" if text.startswith(RISKY) else text

@@ -1,0 +1,310 @@
+"""What people keep and send: lists of clients, saved reports, files, and the schedules that make files by the clock.
+
+A report or a file stores a definition (dataset, parameters, columns), never rows; a list stores its members.
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Partner, User
+
+
+class KeptList(models.Model):
+    """Clients that somebody put together, visible to everyone in the partner. `source` says in words where they came from.
+
+    `request_key` is the key of the form that made it: sending that form twice makes one list.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=120)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField(max_length=300, blank=True)
+    request_key = models.UUIDField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "request_key"], name="one_list_per_form"),
+            models.UniqueConstraint(
+                "partner", models.functions.Lower("name"), condition=models.Q(deleted_at__isnull=True),
+                name="list_names_differ",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListMember(models.Model):
+    """A client in a list: who put it there, when, and from which view."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    kept_list = models.ForeignKey(KeptList, on_delete=models.CASCADE, related_name="members", db_index=False)
+    client = models.ForeignKey("clients.Client", on_delete=models.CASCADE, related_name="+")
+    added_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    added_at = models.DateTimeField(db_default=Now())
+    source = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kept_list", "client"], name="client_once_in_a_list")]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} in {self.kept_list_id}"
+
+
+class Chart(models.TextChoices):
+    NONE = "", _("No chart")
+    BAR = "bar", _("Bars")
+    LINE = "line", _("Line")
+
+
+class Comparison(models.TextChoices):
+    NONE = "", _("No comparison")
+    PREVIOUS = "prev", _("The period before")
+    YEAR = "year", _("The same days a year earlier")
+
+
+class Pinned(models.TextChoices):
+    NO = "", _("Not on a dashboard")
+    MINE = "mine", _("On my dashboard")
+    PARTNER = "partner", _("On everybody's dashboard")
+
+
+class SavedReport(models.Model):
+    """A way to look at a dataset that reopens as it was: parameters as an address has them, columns in order, and its looks.
+
+    `params` holds a moving range by its name or a fixed one by its days. Each reader sees the rows and columns of their role.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(_("name"), max_length=120)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    dataset = models.CharField(max_length=60)
+    params = models.JSONField(default=dict)
+    columns = models.JSONField(default=list)
+    comparison = models.CharField(_("comparison"), max_length=4, choices=Comparison, blank=True)
+    chart = models.CharField(_("chart"), max_length=4, choices=Chart, blank=True)
+    shared = models.BooleanField(default=False)
+    pinned = models.CharField(max_length=7, choices=Pinned, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    schema = models.PositiveSmallIntegerField(default=1)
+    request_key = models.UUIDField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+    opened_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["partner", "name"])]
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "request_key"], name="one_report_per_form"),
+            models.CheckConstraint(
+                condition=~models.Q(pinned="partner") | models.Q(shared=True), name="shared_card_is_shared"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Format(models.TextChoices):
+    XLSX = "xlsx", _("Excel (.xlsx)")
+    CSV = "csv", _("CSV (.csv)")
+    ZIP = "zip", _("CSV with a receipt (.zip)")
+
+
+class State(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    EXPIRED = "expired", _("Expired")
+
+
+class Export(models.Model):
+    """A file somebody asked for, and its life. The row stays when the file has gone.
+
+    `attempts` counts the workers that took it up; only the last of them may say how it ended. `request_key` names what was
+    asked for, so that a double click is one file. `totals` are texts by column; `days` and `filters` are what the file's
+    receipt says.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200)
+    title = models.CharField(max_length=200)
+    filters = models.CharField(max_length=1000, blank=True)
+    days = models.CharField(max_length=100, blank=True)
+    dataset = models.CharField(max_length=60)
+    params = models.JSONField(default=dict)
+    columns = models.JSONField(default=list)
+    format = models.CharField(max_length=4, choices=Format)
+    dialect = models.CharField(max_length=10, blank=True)
+    stable_names = models.BooleanField(default=False)
+    request_key = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    rows = models.PositiveBigIntegerField(default=0)
+    done = models.PositiveBigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    reason = models.CharField(max_length=300, blank=True)
+    totals = models.JSONField(default=dict)
+    file = models.FileField(max_length=300, blank=True)
+    size = models.PositiveBigIntegerField(null=True)
+    downloads = models.PositiveIntegerField(default=0)
+    report = models.ForeignKey(SavedReport, on_delete=models.SET_NULL, null=True, related_name="+")
+    by_schedule = models.BooleanField(default=False)
+    mail_when_ready = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["partner", "owner", "-created_at"]),
+            models.Index(fields=["state"], condition=models.Q(state__in=["queued", "running"]), name="export_open"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="ready") | ~models.Q(file="") & models.Q(size__isnull=False),
+                name="ready_export_has_file",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="failed") | ~models.Q(reason=""), name="failure_has_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called when it is saved."""
+        return f"{self.name}.{self.format}"
+
+
+class Frequency(models.TextChoices):
+    DAILY = "daily", _("Every day")
+    WEEKDAYS = "weekdays", _("Monday to Friday")
+    WEEKLY = "weekly", _("Every week")
+    MONTHLY = "monthly", _("Every month")
+    QUARTERLY = "quarterly", _("Every quarter")
+
+
+class Delivery(models.TextChoices):
+    LINK = "link", _("A link")
+    ATTACHMENT = "file", _("The file, up to 10 MB")
+
+
+class WhenEmpty(models.TextChoices):
+    SKIP = "skip", _("Skip that time")
+    SEND = "send", _("Send “no rows”")
+
+
+class Schedule(models.Model):
+    """A saved report that goes out by the clock, under its owner's rights at that moment.
+
+    `day` is the weekday (0 Monday) of a weekly one, or which day of the month: 1 to 31, 0 the last, -1 the first working day.
+    `next_slot` is the next instant it is due, null while paused. `told` says that owner and admins know why it is paused.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    report = models.ForeignKey(SavedReport, on_delete=models.PROTECT, related_name="schedules")
+    frequency = models.CharField(max_length=9, choices=Frequency)
+    day = models.SmallIntegerField(default=0)
+    at = models.TimeField()
+    zone = models.CharField(max_length=60)
+    format = models.CharField(max_length=4, choices=Format, default=Format.XLSX)
+    dialect = models.CharField(max_length=10, blank=True)
+    delivery = models.CharField(max_length=4, choices=Delivery, default=Delivery.LINK)
+    when_empty = models.CharField(max_length=4, choices=WhenEmpty, default=WhenEmpty.SKIP)
+    next_slot = models.DateTimeField(null=True)
+    paused = models.CharField(max_length=300, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    request_key = models.UUIDField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["next_slot"], condition=models.Q(next_slot__isnull=False), name="schedule_due")]
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "request_key"], name="one_schedule_per_form"),
+            models.CheckConstraint(
+                condition=models.Q(paused="") | models.Q(next_slot__isnull=True), name="paused_is_not_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report_id} {self.frequency} {self.at}"
+
+
+class Recipient(models.Model):
+    """Somebody a schedule writes to: a member, or an outside address that has said yes."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="recipients")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    email = models.EmailField(blank=True)
+    key = models.UUIDField(default=uuid.uuid4, unique=True)
+    confirmed_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False, email="") | models.Q(user__isnull=True) & ~models.Q(email=""),
+                name="recipient_is_member_or_address",
+            ),
+            models.UniqueConstraint(
+                fields=["schedule", "user"], condition=models.Q(user__isnull=False), name="member_once_in_a_schedule"
+            ),
+            models.UniqueConstraint(
+                fields=["schedule", "email"], condition=~models.Q(email=""), name="address_once_in_a_schedule"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email or str(self.user_id)
+
+
+class RunState(models.TextChoices):
+    DUE = "due", _("Due")
+    SENT = "sent", _("Sent")
+    SKIPPED = "skipped", _("Skipped, no rows")
+    RETRYING = "retrying", _("Trying again")
+    FAILED = "failed", _("Failed")
+    MISSED = "missed", _("Missed")
+
+
+class ScheduleRun(models.Model):
+    """One slot of a schedule: at most one run each. `delivered` keeps the recipients that have their mail already."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    slot = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=RunState, default=RunState.DUE)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    late = models.PositiveSmallIntegerField(default=0)
+    rows = models.PositiveBigIntegerField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
+    delivered = models.JSONField(default=list)
+    export = models.ForeignKey(Export, on_delete=models.SET_NULL, null=True, related_name="+")
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "slot"], name="one_run_per_slot")]
+        indexes = [
+            models.Index(fields=["not_before"], condition=models.Q(state__in=["due", "retrying"]), name="run_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} {self.slot}"

@@ -1,0 +1,65 @@
+"""What a file says about itself: its second sheet, the README beside a CSV, and the row on the exports page."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.scope import Scope
+from partner_portal.lib.datasets import Selection, data_as_of
+from reports.definitions import days_in_words, params_of, period_of, sorting_in_words
+from reports.writers import Written
+
+
+def way_back(selection: Selection) -> str:
+    """The full address that shows these rows again, with the days they were of."""
+    query = urlencode(params_of(selection, fixed=True))
+    path = reverse("dataset_rows", args=[selection.dataset.key])
+    return f"{settings.SITE_URL}{path}{f'?{query}' if query else ''}"
+
+
+def receipt(selection: Selection, written: Written, *, title: str, at: datetime) -> Iterator[tuple[str, Any]]:
+    """(what, value) in the order they are read; counts and sums are numbers, everything else is text."""
+    scope: Scope = selection.scope
+    yield _("Title"), title
+    yield _("Partner"), scope.partner.name
+    yield _("Days"), days_in_words(period_of(selection)) or _("No range of days")
+    yield _("Filters"), "; ".join(selection.words) or _("None")
+    yield _("Sorted by"), sorting_in_words(selection)
+    yield _("Time zone"), scope.partner.time_zone
+    as_of = data_as_of(scope)
+    yield _("Data as of"), _moment(as_of, scope) if as_of else _("No data yet")
+    yield _("Made on"), _moment(at, scope)
+    if scope.user:
+        yield _("Made for"), str(scope.user)
+    yield _("Rows"), written.rows
+    yield from sums(selection, written)
+    if written.shortened:
+        yield _("Cells cut at 32,767 characters"), written.shortened
+    yield _("To come back"), way_back(selection)
+
+
+def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]]:
+    """The total of each summed column, with the currency of an amount."""
+    for column in selection.columns:
+        if column.name in written.totals:
+            currency = selection.dataset.total_currency(selection.scope) if column.currency else ""
+            label = f"{column.label} ({currency})" if currency else str(column.label)
+            yield _("Total of %(column)s") % {"column": label}, written.totals[column.name]
+
+
+def readme(selection: Selection, written: Written, *, title: str, at: datetime) -> str:
+    """The receipt as plain text, one line each."""
+    lines = (f"{what}: {value}" for what, value in receipt(selection, written, title=title, at=at))
+    return "\r\n".join([_("About this export"), "", *lines, ""])
+
+
+def _moment(at: datetime, scope: Scope) -> str:
+    return date_format(at.astimezone(ZoneInfo(scope.partner.time_zone)), "j M Y, H:i")

@@ -1,0 +1,385 @@
+"""Files: asked for, written, cancelled, run again, taken up when their worker died, and removed when their time is over."""
+
+import errno
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
+from django.utils import timezone, translation
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.audit import record
+from accounts.models import Partner, User
+from accounts.roles import Permission
+from accounts.scope import Scope, member_scope, memberships_of, within
+from partner_portal.lib import clock
+from partner_portal.lib.datasets import Selection
+from partner_portal.lib.locks import lock
+from reports.claims import Claim, TakenError, WithdrawnError, is_claimed
+from reports.definitions import column_names, days_in_words, params_of, period_of, reopen
+from reports.dialects import DIALECTS, dialect_for
+from reports.models import Export, Format, State
+from reports.receipts import readme, receipt
+from reports.snapshot import snapshot
+from reports.writers import XLSX_ROWS, TooManyRowsError, Written, write_csv, write_csv_in_python, write_xlsx
+
+ASKING = 7102  # lock: one user asks for one file at a time
+TWICE = timedelta(minutes=1)  # the same file asked for again within this time is one file
+LOST = timedelta(minutes=5)  # a message that no worker took for so long is sent again; taking it twice does no harm
+ATTEMPTS = 3
+
+log = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    """A file that will not be made; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How somebody wants their file. columns: names in order; () for those of the selection."""
+
+    name: str
+    format: str
+    dialect: str = ""
+    columns: tuple[str, ...] = ()
+    stable_names: bool = False
+    title: str = ""
+    mail_when_ready: bool = False
+
+
+def request_export(
+    *, scope: Scope, selection: Selection, wish: Wish, report_id: int | None = None, by_schedule: bool = False
+) -> Export:
+    """Put an export down as queued, and give it back; the same wish within a minute gives the same export.
+
+    It is not started: `start_now` or `start_later` does that. Raises RefusedError and PermissionDenied.
+    """
+    scope.require(Permission.EXPORT)
+    if scope.user is None:
+        raise PermissionDenied("nobody asks")
+    lock(ASKING, scope.user.pk)
+    if wish.columns:
+        selection = selection.with_columns(wish.columns)
+    params, columns = params_of(selection), column_names(selection)
+    key = _request_key(selection.dataset.key, params, columns, wish)
+    now = clock.now()
+    mine = Export.objects.filter(partner=scope.partner, owner=scope.user)
+    if not by_schedule:
+        same = mine.filter(
+            request_key=key, created_at__gt=now - TWICE, state__in=[State.QUEUED, State.RUNNING, State.READY]
+        ).first()
+        if same:
+            return same
+        _refuse_too_many(scope, now)
+    rows = selection.count
+    if wish.format == Format.XLSX and rows > XLSX_ROWS:
+        raise RefusedError(too_many_rows(rows))
+    export = Export.objects.create(
+        partner=scope.partner,
+        owner=scope.user,
+        name=wish.name,
+        title=(wish.title or str(selection.dataset.title))[:200],
+        filters="; ".join(selection.words)[:1000],
+        days=days_in_words(period_of(selection)),
+        dataset=selection.dataset.key,
+        params=params,
+        columns=columns,
+        format=wish.format,
+        dialect="" if wish.format == Format.XLSX else wish.dialect or dialect_for(scope.locale).key,
+        stable_names=wish.stable_names,
+        request_key=key,
+        rows=rows,
+        report_id=report_id,
+        by_schedule=by_schedule,
+        mail_when_ready=wish.mail_when_ready,
+        created_at=now,
+        queued_at=now,
+    )
+    details = {"dataset": export.dataset, "format": export.format, "rows": rows}
+    record(scope, "export.asked", export.file_name, **details)
+    if rows > settings.EXPORT_NOTABLE_ROWS:
+        record(scope, "export.large", export.file_name, **details)
+    return export
+
+
+def too_many_rows(rows: int) -> str:
+    """Why so many rows are no workbook."""
+    return _("%(rows)s rows do not fit in Excel, which holds %(limit)s. Choose CSV, which holds them all.") % {
+        "rows": number_format(rows, use_l10n=True, force_grouping=True),
+        "limit": number_format(XLSX_ROWS, use_l10n=True, force_grouping=True),
+    }
+
+
+def _request_key(dataset: str, params: dict[str, str], columns: list[str], wish: Wish) -> str:
+    said = [dataset, params, columns, wish.name, wish.format, wish.dialect, wish.stable_names]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_too_many(scope: Scope, now: datetime) -> None:
+    """One person's share of the workers."""
+    mine = Export.objects.filter(partner=scope.partner, owner=scope.user, by_schedule=False)
+    open_ones = mine.filter(state__in=[State.QUEUED, State.RUNNING]).count()
+    if open_ones >= settings.EXPORT_AT_ONCE:
+        raise RefusedError(
+            ngettext(
+                "%(count)d file of yours is still being made. Wait until it is ready, or cancel it.",
+                "%(count)d files of yours are still being made. Wait until one is ready, or cancel one.",
+                open_ones,
+            )
+            % {"count": open_ones}
+        )
+    hour_ago = now - timedelta(hours=1)
+    recent = list(
+        mine.filter(created_at__gt=hour_ago)
+        .order_by("-created_at")
+        .values_list("created_at", flat=True)[: settings.EXPORT_AN_HOUR]
+    )
+    if len(recent) == settings.EXPORT_AN_HOUR:
+        minutes = max(1, -(-(recent[-1] - hour_ago).seconds // 60))
+        raise RefusedError(
+            ngettext(
+                "You asked for %(limit)d files within an hour. The next one can be made in %(minutes)d minute.",
+                "You asked for %(limit)d files within an hour. The next one can be made in %(minutes)d minutes.",
+                minutes,
+            )
+            % {"limit": settings.EXPORT_AN_HOUR, "minutes": minutes}
+        )
+
+
+def start_later(export: Export) -> None:
+    """Hand the export to a worker once it is committed."""
+    from reports.tasks import run_export as task
+
+    partner_id, export_id = export.partner_id, export.pk
+    transaction.on_commit(lambda: task.delay(partner_id, export_id))
+
+
+def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
+    """Write a small file at once, in the request's own transaction."""
+    if export.state != State.QUEUED:
+        return export
+    if export.columns:
+        selection = selection.with_columns(export.columns)
+    Export.objects.filter(pk=export.pk).update(state=State.RUNNING, attempts=F("attempts") + 1, started_at=clock.now())
+    try:
+        with transaction.atomic(), _work_folder() as folder:
+            path = folder / f"export.{export.format}"
+            written = _write(selection, export, path, claim=None)
+            _keep(export, path, written, attempt=1)
+    except Exception as error:
+        _fail(export, attempt=1, reason=in_words(error))
+    export.refresh_from_db()
+    return export
+
+
+def run_export(*, partner_id: int, export_id: int) -> str:
+    """Write an export that waits for a worker, under its owner's rights of this moment. Returns its state, or "taken".
+
+    Raises OperationalError and InterfaceError when the database went away: then it is to be tried again.
+    """
+    partner = Partner.objects.get(pk=partner_id)
+    try:
+        with Claim(partner_id, export_id) as claim:
+            return _run_claimed(partner, export_id, claim)
+    except TakenError:
+        return "taken"
+
+
+def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
+    with within(partner):
+        export = Export.objects.select_related("owner").get(pk=export_id)
+        export.partner = partner
+        if export.attempts > ATTEMPTS:
+            _fail(export, attempt=claim.attempt, reason=_("It was started three times and never came to its end."))
+            return State.FAILED
+    try:
+        with _work_folder() as folder:
+            path = folder / f"export.{export.format}"
+            with snapshot(partner, export.owner):
+                scope = owner_scope(partner, export.owner)
+                scope.require(Permission.EXPORT)
+                with translation.override(scope.locale), timezone.override(partner.time_zone):
+                    opened = reopen(scope, export.dataset, export.params, export.columns)
+                    written = _write(opened.selection, export, path, claim)
+            with within(partner, export.owner):
+                return State.READY if _keep(export, path, written, claim.attempt) else State.CANCELLED
+    except WithdrawnError:
+        return State.CANCELLED
+    except (OperationalError, InterfaceError) as error:
+        if connection.is_usable() and "cancel" in str(error):
+            raise
+        connection.close()
+        raise
+    except Exception as error:
+        with within(partner):
+            _fail(export, attempt=claim.attempt, reason=in_words(error))
+        return State.FAILED
+
+
+def owner_scope(partner: Partner, user: User) -> Scope:
+    """The scope of somebody who asked for work, now. Raises PermissionDenied when they left or may not sign in."""
+    membership = next((each for each in memberships_of(user) if each.partner_id == partner.pk), None)
+    if membership is None or not user.is_active:
+        raise PermissionDenied("no longer a member")
+    membership.user = user
+    return member_scope(membership)
+
+
+def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
+    """Rows into the file at `path`; exactly one statement reads them when nobody holds a snapshot."""
+    at = clock.now().astimezone(ZoneInfo(selection.scope.partner.time_zone))
+    if claim:
+        claim.expect(selection.count)
+    advance = claim.advance if claim else lambda rows: None
+    if export.format == Format.XLSX:
+        return write_xlsx(
+            selection,
+            path,
+            lambda written: receipt(selection, written, title=export.title, at=at),
+            stable_names=export.stable_names,
+            progress=advance,
+        )
+    dialect = DIALECTS[export.dialect]
+    target = path if export.format == Format.CSV else path.with_suffix(".csv")
+    writer = write_csv if claim else write_csv_in_python
+    with target.open("wb") as out:
+        written = writer(selection, out, dialect, stable_names=export.stable_names, progress=advance)
+    if export.format == Format.ZIP:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=5) as archive:
+            archive.write(target, f"{export.name}.csv")
+            archive.writestr("README.txt", readme(selection, written, title=export.title, at=at))
+    return written
+
+
+def _keep(export: Export, path: Path, written: Written, attempt: int) -> bool:
+    """Move the finished file to where files are kept and offer it; False when nobody waits for it any more."""
+    with path.open("rb") as file:
+        stored = default_storage.save(f"exports/{export.partner_id}/{export.pk}-{attempt}.{export.format}", File(file))
+    now = clock.now()
+    offered = Export.objects.filter(pk=export.pk, state=State.RUNNING, attempts=attempt).update(
+        state=State.READY,
+        file=stored,
+        size=path.stat().st_size,
+        rows=written.rows,
+        done=written.rows,
+        totals={name: str(value) for name, value in written.totals.items()},
+        finished_at=now,
+        expires_at=now + timedelta(days=settings.EXPORT_KEEP_DAYS),
+    )
+    if not offered:
+        default_storage.delete(stored)
+    return bool(offered)
+
+
+def _fail(export: Export, *, attempt: int, reason: str) -> None:
+    Export.objects.filter(pk=export.pk, state=State.RUNNING, attempts=attempt).update(
+        state=State.FAILED, reason=reason[:300], finished_at=clock.now()
+    )
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong, for the person who waits. What nobody foresaw is logged and called so."""
+    if isinstance(error, TooManyRowsError):
+        return too_many_rows(error.rows)
+    if isinstance(error, PermissionDenied):
+        return _("You may no longer see these rows. Nothing was written.")
+    if isinstance(error, KeyError):
+        return _("This kind of rows no longer exists. Nothing was written.")
+    if isinstance(error, SoftTimeLimitExceeded):
+        return _("It took longer than a worker may work on one file. Choose fewer rows or columns.")
+    if isinstance(error, OSError) and (
+        error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in str(error)
+    ):
+        log.error("export: the disk is full")
+        return _("The disk of the portal is full. Nothing was kept; tell the people who run it, then run this again.")
+    log.exception("export failed", exc_info=error)
+    if isinstance(error, DatabaseError):
+        return _("The database could not give the rows. Nothing was kept; run it again.")
+    return _("Something went wrong in the portal, and it was logged. Nothing was kept; run it again.")
+
+
+@contextmanager
+def _work_folder() -> Iterator[Path]:
+    """A folder for files that are not finished; it goes away with what is in it."""
+    place = settings.PORTAL_VAR / "work"
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="export-", dir=place) as folder:
+        yield Path(folder)
+
+
+def cancel_export(*, scope: Scope, export: Export) -> bool:
+    """Stop an export that is queued or running; False when it had already ended."""
+    stopped = Export.objects.filter(pk=export.pk, state__in=[State.QUEUED, State.RUNNING]).update(
+        state=State.CANCELLED, finished_at=clock.now()
+    )
+    if stopped:
+        record(scope, "export.cancelled", export.file_name)
+    return bool(stopped)
+
+
+def note_download(*, scope: Scope, export: Export) -> None:
+    """Count a download and log it."""
+    Export.objects.filter(pk=export.pk).update(downloads=F("downloads") + 1)
+    record(scope, "export.downloaded", export.file_name, rows=export.rows, bytes=export.size)
+
+
+def take_up_lost(*, partner: Partner) -> list[int]:
+    """Find exports whose worker died or whose message was lost, and give the ids of those to be started again.
+
+    One that was started too often fails, in words.
+    """
+    now = clock.now()
+    lost = []
+    with within(partner):
+        for export in Export.objects.filter(partner=partner, state__in=[State.QUEUED, State.RUNNING]):
+            waits = export.state == State.QUEUED and now - export.queued_at < LOST
+            if waits or is_claimed(export.pk):
+                continue
+            if export.attempts >= ATTEMPTS:
+                with translation.override(export.owner.language or partner.language):
+                    reason = _("Its worker stopped three times. Nothing was kept; run it again.")
+                Export.objects.filter(pk=export.pk, state=State.RUNNING).update(
+                    state=State.FAILED, reason=reason, finished_at=now
+                )
+                continue
+            Export.objects.filter(pk=export.pk).update(queued_at=now)
+            lost.append(export.pk)
+    return lost
+
+
+def remove_expired(*, partner: Partner) -> int:
+    """Delete the files whose time is over; their rows stay and say so. Returns how many."""
+    with within(partner):
+        over = list(Export.objects.filter(partner=partner, state=State.READY, expires_at__lte=clock.now()))
+        Export.objects.filter(pk__in=[export.pk for export in over]).update(state=State.EXPIRED, file="")
+    for export in over:
+        default_storage.delete(export.file.name)
+    return len(over)
+
+
+def remove_leftovers() -> None:
+    """Remove what workers that were killed left in the work folder."""
+    place = settings.PORTAL_VAR / "work"
+    day_ago = clock.now().timestamp() - 86_400
+    for folder in place.glob("export-*") if place.exists() else ():
+        if folder.stat().st_mtime < day_ago:
+            shutil.rmtree(folder, ignore_errors=True)

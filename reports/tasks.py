@@ -1,0 +1,33 @@
+"""What workers do for reports, and what the clock knocks for. Tasks take ids and call one service."""
+
+from celery import Task, shared_task
+from django.db import InterfaceError, OperationalError
+
+from accounts.models import Partner
+from reports.services import exports
+
+
+@shared_task(
+    bind=True, autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, retry_backoff_max=120, max_retries=8
+)
+def run_export(self: Task, partner_id: int, export_id: int) -> str:
+    """Write one file. Delivered twice, the second finds it taken or done."""
+    return exports.run_export(partner_id=partner_id, export_id=export_id)
+
+
+@shared_task
+def take_up_lost_exports() -> int:
+    """Every minute: start again what a dead worker or a lost message left behind."""
+    count = 0
+    for partner in Partner.objects.order_by("pk"):
+        for export_id in exports.take_up_lost(partner=partner):
+            run_export.delay(partner.pk, export_id)
+            count += 1
+    return count
+
+
+@shared_task
+def remove_expired_files() -> int:
+    """Every day: files whose time is over go, their rows stay."""
+    exports.remove_leftovers()
+    return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))

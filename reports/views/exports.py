@@ -1,0 +1,248 @@
+"""Files: the pane that asks for one, the page that follows them, the download, and the bell."""
+
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from partner_portal.lib import clock
+from partner_portal.lib.datasets import Selection, find, select
+from partner_portal.lib.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.row_actions import actions_for
+from reports.definitions import reopen, suggested_name
+from reports.forms import ExportForm
+from reports.queries import exports as queries
+from reports.queries import schedules as schedule_queries
+from reports.services import exports as services
+from reports.writers import XLSX_ROWS
+
+STOP_POLLING = 286  # htmx's own: swap, and ask no more
+
+
+def selection_or_404(request: ScopedRequest, key: str) -> Selection:
+    """The rows that the address names; a dataset that does not exist is not found."""
+    try:
+        return select(find(key), request.scope, request.GET)
+    except KeyError as error:
+        raise Http404 from error
+
+
+def pane(request: ScopedRequest, template: str, selection: Selection, **context: Any) -> TemplateResponse:
+    """A form about a selection: as the side pane of its dialog, or as a page of its own."""
+    query = selection.address()
+    context |= {
+        "selection": selection,
+        "rows_address": reverse("dataset_rows", args=[selection.dataset.key]) + (f"?{query}" if query else ""),
+        "pane_address": request.get_full_path(),
+        "in_pane": wanted_part(request) == "dialog-side",
+        "actions": actions_for(selection),
+    }
+    return page_or_part(request, template, context, parts=("dialog-side",))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.EXPORT)
+def new(request: ScopedRequest, key: str) -> HttpResponse:
+    """Ask for the rows as a file: a small one comes at once, a large one waits under Exports."""
+    selection = selection_or_404(request, key)
+    at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
+    form = ExportForm(request.POST or None, selection=selection, name=suggested_name(selection, at))
+    context = {
+        "form": form,
+        "at_once": selection.count <= settings.EXPORT_ROWS_AT_ONCE,
+        "limit": settings.EXPORT_ROWS_AT_ONCE,
+        "keep_days": settings.EXPORT_KEEP_DAYS,
+        "fits_excel": selection.count <= XLSX_ROWS,
+        "shown": len(selection.columns),
+        "permitted": len(selection.dataset.permitted(request.scope)),
+    }
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        wish = services.Wish(
+            name=given["name"],
+            format=given["format"],
+            dialect=given["dialect"],
+            columns=form.column_names(),
+            stable_names=given["stable_names"],
+            mail_when_ready=given["mail_when_ready"],
+        )
+        try:
+            return _started(request, selection, wish, context)
+        except services.RefusedError as refused:
+            form.add_error(None, str(refused))
+    return pane(request, "reports/export_new.html", selection, **context)
+
+
+def _started(
+    request: ScopedRequest, selection: Selection, wish: services.Wish, context: dict[str, Any]
+) -> HttpResponse:
+    export = services.request_export(scope=request.scope, selection=selection, wish=wish)
+    if export.rows <= settings.EXPORT_ROWS_AT_ONCE:
+        export = services.start_now(scope=request.scope, selection=selection, export=export)
+        if export.state == "ready":
+            return _file(request, export)
+        messages.error(request, export.reason)
+        return redirect("exports")
+    services.start_later(export)
+    if wanted_part(request) == "dialog-side":
+        return pane(request, "reports/export_new.html", selection, **context, started=export)
+    return redirect("exports")
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def index(request: ScopedRequest) -> HttpResponse:
+    """The user's files and schedules. While something is being made the files refresh themselves."""
+    rows = queries.exports(request.scope)
+    is_open = any(row.is_open for row in rows)
+    part = wanted_part(request)
+    context = {
+        "rows": rows,
+        "open_count": sum(row.is_open for row in rows),
+        "places": settings.EXPORT_AT_ONCE,
+        "keep_days": settings.EXPORT_KEEP_DAYS,
+        "poll": is_open,
+        "announcement": _announcement(rows) if part else "",
+        "schedules": schedule_queries.schedules(request.scope) if not part and _may_schedule(request) else [],
+        "may_schedule": _may_schedule(request),
+    }
+    status = STOP_POLLING if part == "export-files" and not is_open else 200
+    return page_or_part(request, "reports/exports.html", context, parts=("export-files",), status=status)
+
+
+def _may_schedule(request: ScopedRequest) -> bool:
+    return request.scope.may(Permission.SCHEDULE)
+
+
+def _announcement(rows: list[queries.ExportRow]) -> str:
+    """What a reader who does not see the table is told; only the end of something is news."""
+    ended = [row.export for row in rows if not row.is_open and row.export.finished_at]
+    if not ended or any(row.is_open for row in rows):
+        return ""
+    last = max(ended, key=lambda each: each.finished_at)  # type: ignore[arg-type, return-value]
+    return f"{last.file_name}: {last.get_state_display()}"
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def detail(request: ScopedRequest, pk: int) -> HttpResponse:
+    """One file: what is in it and what became of it."""
+    export = queries.export(request.scope, pk)
+    return page_or_part(request, "reports/export.html", {"export": export, "totals": _totals(export)})
+
+
+def _totals(export: Any) -> list[tuple[str, str]]:
+    try:
+        dataset = find(export.dataset)
+    except KeyError:
+        return []
+    known = {column.name: column.label for column in dataset.columns}
+    return [(known[name], value) for name, value in export.totals.items() if name in known]
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def download(request: ScopedRequest, pk: int) -> HttpResponse:
+    """The file, while it is kept and its owner may still see its rows."""
+    export = queries.export(request.scope, pk)
+    try:
+        allowed = request.scope.may(find(export.dataset).permission)
+    except KeyError:
+        allowed = True  # the kind of rows is gone; the owner's file is not
+    if not allowed:
+        raise Http404
+    if export.state != "ready" or not default_storage.exists(export.file.name):
+        return page_or_part(request, "reports/export.html", {"export": export, "gone": True}, status=410)
+    if not _columns_still_allowed(request, export):
+        return page_or_part(request, "reports/export.html", {"export": export, "forbidden": True}, status=403)
+    return _file(request, export)
+
+
+def _columns_still_allowed(request: ScopedRequest, export: Any) -> bool:
+    """Whether no column in the file is one that the owner has lost the right to."""
+    try:
+        columns = find(export.dataset).columns
+    except KeyError:
+        return True
+    named = {column.name: column for column in columns}
+    return all(
+        request.scope.may(named[name].permission) for name in export.columns if name in named and named[name].permission
+    )
+
+
+def _file(request: ScopedRequest, export: Any) -> HttpResponse:
+    services.note_download(scope=request.scope, export=export)
+    response = FileResponse(default_storage.open(export.file.name, "rb"), content_type=CONTENT_TYPES[export.format])
+    response["Content-Length"] = export.size
+    response["Content-Disposition"] = disposition(export.file_name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return private(response)
+
+
+CONTENT_TYPES = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv; charset=utf-8",
+    "zip": "application/zip",
+}
+
+
+def disposition(name: str) -> str:
+    """`attachment` with an ASCII name for old programs and the real one (RFC 5987) for the others."""
+    plain = "".join(sign if 32 <= ord(sign) < 127 and sign not in '"\\%' else "_" for sign in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+@require_POST
+@requires(Permission.EXPORT)
+def cancel(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Stop a file that is queued or being written."""
+    export = queries.export(request.scope, pk)
+    if not services.cancel_export(scope=request.scope, export=export):
+        messages.info(request, _("“%(name)s” had already ended.") % {"name": export.file_name})
+    return redirect("exports")
+
+
+@require_POST
+@requires(Permission.EXPORT)
+def again(request: ScopedRequest, pk: int) -> HttpResponse:
+    """The same file once more, with the rows of now; `format=csv` takes CSV instead."""
+    old = queries.export(request.scope, pk)
+    chosen = "csv" if request.POST.get("format") == "csv" else old.format
+    try:
+        opened = reopen(request.scope, old.dataset, old.params, old.columns)
+    except KeyError:
+        messages.error(request, _("This kind of rows no longer exists."))
+        return redirect("exports")
+    at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
+    name = suggested_name(opened.selection, at)
+    wish = services.Wish(name=name, format=chosen, dialect=old.dialect, stable_names=old.stable_names, title=old.title)
+    try:
+        export = services.request_export(scope=request.scope, selection=opened.selection, wish=wish)
+    except services.RefusedError as refused:
+        messages.error(request, str(refused))
+        return redirect("exports")
+    for notice in opened.notices:
+        messages.warning(request, notice)
+    if export.rows <= settings.EXPORT_ROWS_AT_ONCE:
+        services.start_now(scope=request.scope, selection=opened.selection, export=export)
+    else:
+        services.start_later(export)
+    return redirect("exports")
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def bell(request: ScopedRequest) -> HttpResponse:
+    """What rings in the top bar; asks again only while something is being made."""
+    return private(TemplateResponse(request, "reports/bell.html", {"waiting": queries.waiting(request.scope)}))

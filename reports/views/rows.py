@@ -1,0 +1,19 @@
+"""The rows of any dataset on a page of their own: where receipts, reports and mails lead back to."""
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from partner_portal.lib.drilldown import Way, drilldown
+from reports.views.exports import selection_or_404
+
+
+@require_safe
+@requires(Permission.VIEW)
+def dataset_rows(request: ScopedRequest, key: str) -> HttpResponse:
+    """All rows of a dataset with the filters of the address."""
+    selection = selection_or_404(request, key)
+    return drilldown(request, selection, back=Way(_("Exports"), reverse("exports")))
