@@ -24,19 +24,26 @@ def sum_retention(*, scope: Scope) -> None:
         cursor.execute(RETENTION_SUMS, {"partner": scope.partner.pk})
 
 
+# One sorted pass, so that it takes as long as the rows are many, however little the planner knows of rows just imported.
 RETENTION_SUMS = """
-WITH months AS (SELECT DISTINCT month FROM clients_mrrmonth WHERE partner_id = %(partner)s)
+WITH pairs AS (
+    SELECT (month + interval '1 month')::date AS month, mrr, currency,
+           lead(month) OVER ahead AS next_month, lead(mrr) OVER ahead AS next_mrr, lead(currency) OVER ahead AS next_currency
+    FROM clients_mrrmonth WHERE partner_id = %(partner)s
+    WINDOW ahead AS (PARTITION BY client_id ORDER BY month)
+), months AS (
+    SELECT month, mrr, currency, next_currency, CASE WHEN next_month = month THEN next_mrr ELSE 0 END AS next_mrr
+    FROM pairs
+)
 INSERT INTO clients_retentionmonth (partner_id, month, currency, start, churned, kept, switched)
-SELECT %(partner)s, months.month, was.currency,
-       sum(was.mrr),
-       coalesce(sum(was.mrr) FILTER (WHERE coalesce(here.mrr, 0) = 0), 0),
-       coalesce(sum(least(was.mrr, here.mrr)) FILTER (WHERE here.mrr > 0 AND here.currency = was.currency), 0),
+SELECT %(partner)s, month, currency,
+       sum(mrr),
+       coalesce(sum(mrr) FILTER (WHERE next_mrr = 0), 0),
+       coalesce(sum(least(mrr, next_mrr)) FILTER (WHERE next_mrr > 0 AND next_currency = currency), 0),
        coalesce(
-           jsonb_agg(jsonb_build_array(was.mrr::text, here.mrr::text, here.currency))
-               FILTER (WHERE here.mrr > 0 AND here.currency <> was.currency), '[]')
+           jsonb_agg(jsonb_build_array(mrr::text, next_mrr::text, next_currency))
+               FILTER (WHERE next_mrr > 0 AND next_currency <> currency), '[]')
 FROM months
-JOIN clients_mrrmonth was ON was.partner_id = %(partner)s AND was.month = (months.month - interval '1 month')::date
-LEFT JOIN clients_mrrmonth here
-       ON here.partner_id = %(partner)s AND here.month = months.month AND here.client_id = was.client_id
-GROUP BY months.month, was.currency
+WHERE month = ANY (ARRAY(SELECT DISTINCT month FROM clients_mrrmonth WHERE partner_id = %(partner)s))
+GROUP BY month, currency
 """

@@ -1,0 +1,1 @@
+"""Measures the portal on generated data: speed, memory and queries, against the bars that the project sets itself."""
