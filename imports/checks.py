@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from imports.tables import SHOWN_VALUE, Problem, Table
+from imports.tables import Problem, Table, shortened
 from partner_portal.lib.fact_columns import CellError
 from partner_portal.lib.facts import Column, FactKind, kinds
 from partner_portal.lib.facts import kind as kind_of
@@ -130,21 +130,21 @@ def _check_header(number: int, source: Source, outcome: Checked) -> None:
     found[:] = [problem for problem in found if not problem.column or problem.column in names]
     for column in kind.columns:
         if header.count(column.name) > 1:
-            found.append(Problem(1, column.name, column.name, _("the column is there twice"), _("one column of this name")))
+            found.append(
+                Problem(1, column.name, column.name, _("the column is there twice"), _("one column of this name"))
+            )
             outcome.blocked = True
         if column.required and column.name not in header:
             near = next((name for name in header if name.lower() == column.name), "")
-            message = _("the column is missing (“%(near)s” is spelled differently)") if near else _("the column is missing")
+            message = (
+                _("the column is missing (“%(near)s” is spelled differently)") if near else _("the column is missing")
+            )
             accepted = _("a column with exactly this name")
             found.append(Problem(1, column.name, near, message % {"near": near}, accepted))
             outcome.blocked = True
     for name in dict.fromkeys(header):
         if name and name not in names:
-            outcome.notices[number].append(_("column “%(name)s” ignored") % {"name": _shown(name)})
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= SHOWN_VALUE else text[:SHOWN_VALUE] + "…"
+            outcome.notices[number].append(_("column “%(name)s” ignored") % {"name": shortened(name)})
 
 
 class _Checker:
@@ -189,13 +189,16 @@ class _Checker:
             row = int(self._row_of[label])
             if (self._source_of[label], row, column) in self._told:
                 continue  # what reading found there explains it
-            value = _shown(texts.iat[label])
+            value = shortened(str(texts.iat[label]))
             self.outcome.problems[self._source_of[label]].append(Problem(row, column, value, message, accepted))
 
     def _mark_unsplit_rows(self) -> None:
         """Rows in which reading already found something wrong."""
         wrong = {
-            (number, problem.row) for number, found in enumerate(self.outcome.problems) for problem in found if problem.row > 1
+            (number, problem.row)
+            for number, found in enumerate(self.outcome.problems)
+            for problem in found
+            if problem.row > 1
         }
         if wrong:
             self.checked.bad |= {
@@ -325,5 +328,3 @@ def _together(kind: FactKind, sources: Sequence[Source]) -> "tuple[pd.DataFrame,
         frames.append(pd.DataFrame(columns, index=rows.index, dtype=object))
         places.append(pd.DataFrame({"source": number, "row": rows.index}))
     return pd.concat(frames, ignore_index=True), pd.concat(places, ignore_index=True)
-
-

@@ -50,7 +50,9 @@ class ImportBatch(models.Model):
     note = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(status__in=BatchStatus.values), name="batch_status_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=BatchStatus.values), name="batch_status_known")
+        ]
         indexes = [models.Index(fields=["partner", "-id"])]
 
     def __str__(self) -> str:
@@ -126,4 +128,3 @@ class ImportProblem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.row}: {self.column}: {self.message}"
-

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from imports.tables import Problem, Table, UnreadableFile
+from imports.tables import Problem, Table, UnreadableFile, shortened
 from partner_portal.lib.fact_columns import DateCell
 
 if TYPE_CHECKING:
@@ -51,9 +51,25 @@ def read_csv(file: IO[bytes]) -> Table:
     return table
 
 
+def read_header(file: IO[bytes], sheet: str) -> list[str]:
+    """Only the first row of a CSV file, or of a sheet. Raises UnreadableFile."""
+    if sheet:
+        import pandas as pd
+
+        first = pd.read_excel(_open(file), sheet_name=sheet, header=None, nrows=1, dtype=object)
+        return [str(cell).strip() for row in first.to_numpy().tolist() for cell in row]
+    _check_encoding(file)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        _one, header = next(_numbered(csv.reader(text, delimiter=_separator(text), strict=True)), (1, []))
+        return [cell.strip() for cell in header]
+    finally:
+        text.detach()
+
+
 def sheet_names(file: IO[bytes]) -> list[str]:
     """The names of a workbook's sheets. Raises UnreadableFile."""
-    return list(_open(file).sheet_names)
+    return [str(name) for name in _open(file).sheet_names]
 
 
 def read_sheet(file: IO[bytes], sheet: str) -> Table:
@@ -66,9 +82,7 @@ def read_sheet(file: IO[bytes], sheet: str) -> Table:
     book = _open(file)
     suspicious = _inspect(file, sheet)
     try:
-        cells = pd.read_excel(
-            book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_filter=False
-        )
+        cells = pd.read_excel(book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_filter=False)
     except Exception as error:  # whatever the parser meets in a damaged file
         raise _damaged() from error
     texts = cells.apply(_as_texts)
@@ -91,7 +105,7 @@ def _table(sheet: str, header: list[str], rows: Iterator[tuple[int, list[str]]])
     columns: list[list[str]] = [[] for _name in header]
     # Most texts occur again and again; keeping each once makes a large file small.
     known: dict[str, str] = {}
-    for chunk in batched(_of_width(rows, width, problems), _ROWS):
+    for chunk in batched(_of_width(rows, width, problems), _ROWS, strict=False):
         numbers += [number for number, _row in chunk]
         for column, cells in zip(columns, zip(*(row for _number, row in chunk), strict=True), strict=True):
             column += [
@@ -116,7 +130,7 @@ def _of_width(
                     Problem(
                         number,
                         "",
-                        row[width].strip(),
+                        shortened(row[width].strip()),
                         _("%(found)s cells, but the header has %(width)s") % {"found": len(row), "width": width},
                         _("as many cells as the header; a separator inside a text needs quotes around it"),
                     )
@@ -164,7 +178,7 @@ def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
     """Rows with their numbers, the header's is 1; a line break inside quotes does not start a new one."""
     number = 0
     try:
-        for number, row in enumerate(reader, 1):  # noqa: B007 -- the number of the last good row names the bad one
+        for number, row in enumerate(reader, 1):  # the last good row's number names the bad one
             yield number, row
     except csv.Error as error:
         if "unexpected end" in str(error):
@@ -172,7 +186,7 @@ def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
         else:
             message = _("quotes are wrong: after the closing quote comes something else than a separator")
         raise UnreadableFile(
-            message, _("a quote inside a quoted text written twice, as in \"1\"\" pipe\""), row=number + 1
+            message, _('a quote inside a quoted text written twice, as in "1"" pipe"'), row=number + 1
         ) from None
 
 
@@ -186,7 +200,8 @@ def _open(file: IO[bytes]) -> "pd.ExcelFile":
     file.seek(0)
     if start == _OFFICE_FILE:
         raise UnreadableFile(
-            _("the workbook is in the old Excel format or behind a password"), _("a workbook saved as .xlsx, without one")
+            _("the workbook is in the old Excel format or behind a password"),
+            _("a workbook saved as .xlsx, without one"),
         )
     if not zipfile.is_zipfile(file):
         raise _damaged()
@@ -262,18 +277,14 @@ def _formulas_and_errors(file: IO[bytes], sheet: str, header: list[str]) -> Iter
     file.seek(0)
     book = load_workbook(file, read_only=True)
     try:
-        for row in book[sheet].iter_rows():
-            for cell in row:
-                if cell.data_type not in ("f", "e") or cell.column > len(header):
-                    continue
-                name = header[cell.column - 1]
+        for number, row in enumerate(book[sheet].iter_rows(max_col=len(header)), 1):
+            for name, cell in zip(header, row, strict=False):
                 if cell.data_type == "f":
-                    formula = getattr(cell.value, "text", None) or str(cell.value)
-                    yield Problem(
-                        cell.row, name, formula, _("a formula"), _("the value itself (copy, then paste as values)")
-                    )
-                else:
-                    yield Problem(cell.row, name, str(cell.value), _("an error value"), _("a value, or an empty cell"))
+                    formula = str(getattr(cell.value, "text", None) or cell.value)
+                    accepted = _("the value itself (copy, then paste as values)")
+                    yield Problem(number, name, shortened(formula), _("a formula"), accepted)
+                elif cell.data_type == "e":
+                    yield Problem(number, name, str(cell.value), _("an error value"), _("a value, or an empty cell"))
     finally:
         book.close()
         file.seek(0)

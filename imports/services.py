@@ -2,23 +2,26 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from psycopg import sql
 
 from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.checks import Source, Step
-from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
+from imports.keeping import keep_counts, keep_findings, kept
+from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable
 from imports.queries import tables_to_read
+from imports.reading import read_header
 from imports.stored import Counts
 from imports.tables import UnreadableFile
 from imports.work import (
@@ -33,11 +36,11 @@ from imports.work import (
     write_checked,
 )
 from partner_portal.lib.clock import now
-from partner_portal.lib.facts import kind
+from partner_portal.lib.facts import kind, kinds
+from partner_portal.lib.locks import PARTNER_FACTS, lock_if_free
 
 MOST_ATTEMPTS = 3
-_KEPT = ("points_before", "points_after", "entries", "corrections", "clients")
-_PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
+_PACKED = 5  # times as much is in a workbook as its size says
 
 
 class NotNow(Exception):  # noqa: N818 -- it says when, not what went wrong
@@ -63,12 +66,18 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
     Raises UnreadableFile when a workbook cannot be opened.
     """
     scope.require(Permission.IMPORT)
-    batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.CHECKING, queued_at=Now())
-    kept: list[ImportFile] = []
+    batch = ImportBatch.objects.create(
+        partner=scope.partner, user=scope.user, status=BatchStatus.CHECKING, queued_at=Now()
+    )
+    saved: list[ImportFile] = []
     try:
         for uploaded in files:
             row = ImportFile(
-                partner=scope.partner, batch=batch, name=uploaded.name or "", size=uploaded.size or 0, sha256=_digest(uploaded)
+                partner=scope.partner,
+                batch=batch,
+                name=uploaded.name or "",
+                size=uploaded.size or 0,
+                sha256=_digest(uploaded),
             )
             try:
                 sheets = sheets_of(row.name, _plain(uploaded))
@@ -77,11 +86,11 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
                 raise
             uploaded.seek(0)
             row.file.save(row.name, uploaded, save=False)
-            kept.append(row)
+            saved.append(row)
             row.save()
             _add_tables(batch, row, sheets)
     except Exception:
-        for row in kept:
+        for row in saved:
             row.file.delete(save=False)
         raise
     if batch.tables.filter(kind="", left_out=False).exists():
@@ -94,7 +103,12 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
 def _add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> None:
     ImportTable.objects.bulk_create(
         ImportTable(
-            partner_id=batch.partner_id, batch=batch, file=row, sheet=sheet.name, kind=sheet.kind, left_out=sheet.passed_over
+            partner_id=batch.partner_id,
+            batch=batch,
+            file=row,
+            sheet=sheet.name,
+            kind=sheet.kind,
+            left_out=sheet.passed_over,
         )
         for sheet in sheets
     )
@@ -131,8 +145,8 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
     checked = check_sources(scope, _sources(tables, step), step)
     outcome = try_checked(scope, checked, batch_id=batch_id, step=step)
     batch = _locked(scope, batch_id, BatchStatus.CHECKING)
-    _keep_findings(batch, tables, outcome)
-    batch.preview = _kept(outcome)
+    keep_findings(batch, tables, outcome)
+    batch.preview = kept(outcome)
     batch.status = BatchStatus.CHECKED
     batch.checked_at = Now()
     batch.save()
@@ -168,10 +182,12 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
     outcome = (write_checked if as_seen else try_checked)(scope, checked, batch_id=batch_id, step=step)
     batch = _locked(scope, batch_id, BatchStatus.COMMITTING)
     if not as_seen:
-        _keep_findings(batch, tables, outcome)
-        batch.preview = _kept(outcome)
+        keep_findings(batch, tables, outcome)
+        batch.preview = kept(outcome)
         batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
-        batch.note = _("Nothing was written: since the check the stored facts have changed, and with them what is wrong.")
+        batch.note = _(
+            "Nothing was written: since the check the stored facts have changed, and with them what is wrong."
+        )
         batch.save()
         return batch
     _commit(scope, batch, tables, outcome)
@@ -206,14 +222,14 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
         batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
         if checked.blocked or (checked.errors and not skip_bad_rows):
             outcome = Outcome(checked)
-            _keep_findings(batch, tables, outcome)
+            keep_findings(batch, tables, outcome)
             batch.status = BatchStatus.FAILED
             batch.note = _("Nothing was written: there are errors.")
             batch.save()
             audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
         else:
             outcome = write_checked(scope, checked, batch_id=batch.pk, step=step)
-            _keep_findings(batch, tables, outcome)
+            keep_findings(batch, tables, outcome)
             _commit(scope, batch, tables, outcome)
     return PathsResult(batch, sources, outcome)
 
@@ -256,7 +272,9 @@ def _sheets_at(path: Path) -> list[Sheet]:
 @transaction.atomic
 def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     """Discard a batch that is not written. Raises NotNow."""
-    batch = _locked(scope, batch_id, BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING)
+    batch = _locked(
+        scope, batch_id, BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING
+    )
     batch.status = BatchStatus.CANCELLED
     batch.save(update_fields=["status"])
     batch.problems.all().delete()
@@ -342,16 +360,12 @@ def _plain(file: Any) -> IO[bytes]:
     """The file itself inside Django's wrappers, which readers of text and workbooks cannot do with."""
     while isinstance(file, File):
         file = file.file
-    return file  # type: ignore[no-any-return]
-
-
-def _kept(outcome: Outcome) -> dict[str, Any]:
-    return {name: outcome.points[name] for name in _KEPT if name in outcome.points}
+    return cast("IO[bytes]", file)
 
 
 def _commit(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    _keep_counts(tables, outcome)
-    batch.points = _kept(outcome)
+    keep_counts(tables, outcome)
+    batch.points = kept(outcome)
     batch.status = BatchStatus.COMMITTED
     batch.committed_at = Now()
     batch.save()
@@ -367,62 +381,37 @@ def _commit(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], out
     )
 
 
-def _keep_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    """Sizes, notices, counts and problems of the batch and its tables, in place of those of an earlier check."""
-    checked = outcome.checked
-    _keep_counts(tables, outcome)
-    for number, table in enumerate(tables):
-        table.notices = checked.notices[number]
-        table.errors = len(checked.problems[number])
-        table.bad_rows = len(checked.bad_rows[number])
-        table.rows = checked.rows[number]
-        table.save()
-    batch.rows = sum(table.rows for table in tables)
-    batch.bad_rows = sum(table.bad_rows for table in tables)
-    batch.errors = checked.errors
-    batch.blocked = checked.blocked
-    batch.problems_digest = outcome.digest
-    batch.problems.all().delete()
-    if checked.errors:
-        _write_problems(batch, tables, outcome)
+def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:
+    """Whether the work is short enough to wait for: small files, and no other import of the partner at work.
+
+    Holds the partner's lock from then on, so that none begins.
+    """
+    files = ImportFile.objects.filter(partner=scope.partner, batch_id=batch_id)
+    weight = sum(each.size * (_PACKED if ending_of(each.name) != CSV else 1) for each in files)
+    return weight <= settings.IMPORT_INLINE_BYTES and lock_if_free(PARTNER_FACTS, scope.partner.pk)
 
 
-def _keep_counts(tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    for number, table in enumerate(tables):
-        counts = outcome.counts.get(number)
-        if counts is None and outcome.counts:
-            table.new = table.changed = table.same = 0
-        else:
-            table.new, table.changed, table.same = (counts.new, counts.changed, counts.same) if counts else (None,) * 3
-        table.save()
+def work_now(*, scope: Scope, batch_id: int) -> ImportBatch:
+    """Check or write the batch, whichever is due; left alone when neither is."""
+    status = ImportBatch.objects.values_list("status", flat=True).get(partner=scope.partner, pk=batch_id)
+    if status == BatchStatus.CHECKING:
+        return check_batch(scope=scope, batch_id=batch_id)
+    if status == BatchStatus.COMMITTING:
+        return commit_batch(scope=scope, batch_id=batch_id)
+    return ImportBatch.objects.get(partner=scope.partner, pk=batch_id)
 
 
-def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    """Through a temporary table: there may be a million, and COPY does not write to a table with row-level security."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, _PROBLEM_COLUMNS))
-    table = sql.Identifier(ImportProblem._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS staged_problems")
-        cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE staged_problems ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                columns, table
-            )
-        )
-        with cursor.copy("COPY staged_problems FROM STDIN") as target:  # type: ignore[attr-defined]
-            for number, problems in enumerate(outcome.checked.problems):
-                for each in problems:
-                    target.write_row((
-                        batch.partner_id, batch.pk, tables[number].pk, each.row, each.column,
-                        each.value.replace("\0", "\N{REPLACEMENT CHARACTER}"), each.message, each.accepted,
-                    ))  # fmt: skip
-        cursor.execute(
-            sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM staged_problems").format(table, columns=columns)
-        )
-        cursor.execute("DROP TABLE staged_problems")
-
-
-def needs_worker(files: Sequence[ImportFile], most_rows: int, most_bytes: int) -> bool:
-    """Whether the files are too much to work on while somebody waits for a page; told from their sizes."""
-    size = sum(each.size for each in files)
-    rows = sum(each.size // (60 if ending_of(each.name) == CSV else 30) for each in files)
-    return size > most_bytes or rows > most_rows
+def guesses(tables: Sequence[ImportTable]) -> dict[int, str]:
+    """What tables probably hold, by table: the kind that needs the most columns among those whose columns are all there."""
+    found = {}
+    for table in tables:
+        with table.file.file.open("rb") as file, suppress(UnreadableFile):
+            header = set(read_header(_plain(file), table.sheet))
+            fitting = [
+                (len(needed), each.key)
+                for each in kinds()
+                if (needed := {column.name for column in each.columns if column.required}) <= header
+            ]
+            if fitting:
+                found[table.pk] = max(fitting)[1]
+    return found

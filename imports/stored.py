@@ -77,7 +77,8 @@ class _Writer:
         """The rows as a temporary table, in the types of the model's columns."""
         self.drop(cursor)
         columns = [
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_type(field))) for name, field in self.fields.items()
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_type(kept_in)))
+            for name, kept_in in self.fields.items()
         ]
         create = sql.SQL("CREATE TEMPORARY TABLE {} (source integer, position integer, {}) ON COMMIT DROP")
         cursor.execute(create.format(self.staged, sql.SQL(", ").join(columns)))
@@ -92,30 +93,33 @@ class _Writer:
         good = self.checked.good
         places = self.checked.places["source"].to_numpy()[good.index]
         values = [
-            [text or None for text in good[name]] if field.null else good[name].tolist()
-            for name, field in self.fields.items()
+            [text or None for text in good[name]] if kept_in.null else good[name].tolist()
+            for name, kept_in in self.fields.items()
         ]
         return zip(places.tolist(), good.index.tolist(), *values, strict=True)
 
     def compare(self, cursor: Any) -> None:
         """The plan: every staged row with the stored row of its key, and whether they say the same."""
         values, joins = [], []
-        for name, field in self.fields.items():
-            if field.is_relation:
+        for name, kept_in in self.fields.items():
+            if kept_in.is_relation:
                 alias = sql.Identifier(f"of_{name}")
                 target = kind_of(self.kind.references[name])
                 values.append(sql.SQL("{}.id").format(alias))
                 joins.append(
-                    sql.SQL("LEFT JOIN {} {alias} ON {alias}.partner_id = %(partner)s AND {alias}.{} = staged.{}").format(
+                    sql.SQL(
+                        "LEFT JOIN {} {alias} ON {alias}.partner_id = %(partner)s AND {alias}.{} = staged.{}"
+                    ).format(
                         _table(target.model), _column(target, target.key_columns[0]), sql.Identifier(name), alias=alias
                     )
                 )
             else:
                 values.append(sql.SQL("staged.{}").format(sql.Identifier(name)))
-        stored = [sql.SQL("stored.{}").format(sql.Identifier(field.column)) for field in self.fields.values()]
+        stored = [sql.SQL("stored.{}").format(_identifier(kept_in)) for kept_in in self.fields.values()]
         names = list(self.fields)
         same_key = [
-            sql.SQL("{} = {}").format(stored[names.index(name)], values[names.index(name)]) for name in self.kind.key_columns
+            sql.SQL("{} = {}").format(stored[names.index(name)], values[names.index(name)])
+            for name in self.kind.key_columns
         ]
         query = sql.SQL(
             """
@@ -128,8 +132,8 @@ class _Writer:
         ).format(
             plan=self.plan,
             values=sql.SQL(", ").join(
-                sql.SQL("{} AS {}").format(value, sql.Identifier(field.column))
-                for value, field in zip(values, self.fields.values(), strict=True)
+                sql.SQL("{} AS {}").format(value, _identifier(kept_in))
+                for value, kept_in in zip(values, self.fields.values(), strict=True)
             ),
             client=sql.SQL("stored.{}").format(self._client_column()),
             stored=sql.SQL(", ").join(stored),
@@ -142,8 +146,9 @@ class _Writer:
         cursor.execute(query, {"partner": self.partner})
 
     def _client_column(self) -> sql.Identifier:
+        """The column with the client; of the client itself, and where no points depend on the rows, the row's own key."""
         name = self.kind.client_field
-        return sql.Identifier("id" if name in ("", "pk") else self.kind.model._meta.get_field(name).column)  # type: ignore[union-attr]
+        return sql.Identifier("id") if name in ("", "pk") else _identifier(self.kind.model._meta.get_field(name))
 
     def settle(self, cursor: Any) -> Written:
         """Carry the plan out."""
@@ -163,7 +168,7 @@ class _Writer:
             query = sql.SQL("SELECT DISTINCT unnest(ARRAY[{}, stored_client]) FROM {} WHERE NOT same")
             cursor.execute(query.format(now, self.plan))
             written.client_ids = {client for (client,) in cursor.fetchall() if client is not None}
-        columns = [sql.Identifier(field.column) for field in self.fields.values()]
+        columns = [_identifier(kept_in) for kept_in in self.fields.values()]
         cursor.execute(
             sql.SQL("UPDATE {} stored SET {} FROM {} plan WHERE stored.id = plan.stored_id AND NOT plan.same").format(
                 self.table,
@@ -185,25 +190,31 @@ class _Writer:
 
 
 def _repeated(checked: CheckedKind) -> dict[int, int]:
+    sources = checked.places["source"].tolist()
     counts: dict[int, int] = {}
     for label in checked.repeated - checked.bad:
-        source = int(checked.places["source"].iat[label])
+        source = sources[label]
         counts[source] = counts.get(source, 0) + 1
     return counts
 
 
-def _field(kind: FactKind, name: str) -> models.Field:
-    return kind.model._meta.get_field(kind.column(name).field_name)  # type: ignore[return-value]
+def _field(kind: FactKind, name: str) -> Any:
+    """The model field (whose type Django's stubs do not tell apart from reverse relations) that keeps a column."""
+    return kind.model._meta.get_field(kind.column(name).field_name)
+
+
+def _identifier(field: Any) -> sql.Identifier:
+    return sql.Identifier(field.column)
 
 
 def _column(kind: FactKind, name: str) -> sql.Identifier:
-    return sql.Identifier(_field(kind, name).column)
+    return _identifier(_field(kind, name))
 
 
 def _table(model: type[models.Model]) -> sql.Identifier:
     return sql.Identifier(model._meta.db_table)
 
 
-def _type(field: models.Field) -> str:
+def _type(field: Any) -> str:
     """The column type of a field; of a reference, that of the key it is named by."""
     return "text" if field.is_relation else str(field.db_type(connection))

@@ -29,6 +29,11 @@ class UnreadableFile(Exception):  # noqa: N818 -- it says what the file is, not 
         self.name = ""
 
 
+def shortened(value: str) -> str:
+    """A wrong value as it is kept and shown."""
+    return value if len(value) <= SHOWN_VALUE else value[:SHOWN_VALUE] + "…"
+
+
 @dataclass(slots=True)
 class Table:
     """One table of a file: the header as found, and a frame of trimmed texts whose index holds the row numbers.

@@ -1,1 +1,17 @@
-urlpatterns: list = []
+"""Upload, check, write, look back."""
+
+from django.urls import path
+
+from imports import views
+
+urlpatterns = [
+    path("", views.imports, name="imports"),
+    path("columns/", views.columns, name="imports_columns"),
+    path("columns/<slug:key>.csv", views.template_file, name="imports_template"),
+    path("<int:batch_id>/", views.batch, name="imports_batch"),
+    path("<int:batch_id>/kinds/", views.choose_kinds, name="imports_kinds"),
+    path("<int:batch_id>/commit/", views.commit, name="imports_commit"),
+    path("<int:batch_id>/discard/", views.discard, name="imports_discard"),
+    path("<int:batch_id>/retry/", views.retry, name="imports_retry"),
+    path("<int:batch_id>/errors.csv", views.errors_file, name="imports_errors"),
+]

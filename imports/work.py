@@ -52,7 +52,9 @@ def sheets_of(name: str, file: IO[bytes]) -> list[Sheet]:
     if any(kind for _sheet, kind in found):
         return [Sheet(sheet, kind.key if kind else "", passed_over=kind is None) for sheet, kind in found]
     if named:
-        return [Sheet(sheet, named.key if place == 0 else "", passed_over=place > 0) for place, sheet in enumerate(names)]
+        return [
+            Sheet(sheet, named.key if place == 0 else "", passed_over=place > 0) for place, sheet in enumerate(names)
+        ]
     return [Sheet(sheet) for sheet in names]
 
 

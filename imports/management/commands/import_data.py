@@ -23,12 +23,20 @@ class Command(BaseCommand):
         names = ", ".join(kind.key for kind in kinds())
         parser.add_argument("slug", help="the partner's short name")
         parser.add_argument(
-            "files", nargs="+", type=Path, metavar="FILE", help=f"CSV, or XLSX with sheets, named after what is in it: {names}"
+            "files",
+            nargs="+",
+            type=Path,
+            metavar="FILE",
+            help=f"CSV, or XLSX with sheets, named after what is in it: {names}",
         )
         parser.add_argument("--on", type=date.fromisoformat, metavar="DATE", help="today for this run")
-        parser.add_argument("--skip-bad-rows", action="store_true", help="write the good rows and leave the bad ones out")
+        parser.add_argument(
+            "--skip-bad-rows", action="store_true", help="write the good rows and leave the bad ones out"
+        )
 
-    def handle(self, *_args: Any, slug: str, files: list[Path], on: date | None, skip_bad_rows: bool, **options: Any) -> None:
+    def handle(
+        self, *_args: Any, slug: str, files: list[Path], on: date | None, skip_bad_rows: bool, **options: Any
+    ) -> None:
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
@@ -59,7 +67,9 @@ class Command(BaseCommand):
             )
         left_out = f", {batch.bad_rows} left out" if batch.skip_bad_rows else ""
         entries = batch.points.get("entries", 0)
-        self.stdout.write(f"Batch {batch} is written: {_count(batch.rows, 'row')}{left_out}, {_count(entries, 'ledger entry')}.")
+        self.stdout.write(
+            f"Batch {batch} is written: {_count(batch.rows, 'row')}{left_out}, {_count(entries, 'ledger entry')}."
+        )
 
 
 class _Terminal:
