@@ -47,19 +47,20 @@ def fixed_amount(day_of: "Callable[[pd.DataFrame], pd.Series]", *columns: str) -
     def find(scope: Scope, rows: "pd.DataFrame") -> Iterator[Finding]:
         days = day_of(rows)
         rules = rulebook()
-        for (currency, day), group in rows.groupby([rows["currency"], days]):
+        for currency, day in sorted(set(zip(rows["currency"], days, strict=True))):
             if not day:
                 continue
             try:
                 rules.per_unit(currency, date.fromisoformat(day))
             except UnknownCurrencyError:
                 table = rules.currency_table(date.fromisoformat(day))
+                wrong = rows.index[(rows["currency"] == currency) & (days == day)]
                 message = _("the programme has no fixed amount for %(currency)s on %(day)s") % {
                     "currency": currency,
                     "day": day,
                 }
                 accepted = ", ".join(sorted(table.amounts))
-                yield from (Finding(row, "currency", message, accepted) for row in group.index)
+                yield from (Finding(row, "currency", message, accepted) for row in wrong)
 
     return RowCheck(("currency", *columns), find)
 

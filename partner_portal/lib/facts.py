@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.utils.functional import Promise
 
 from partner_portal.lib.fact_columns import ColumnType, Reference
 
@@ -71,7 +72,7 @@ class FactKind:
     """
 
     key: str
-    label: str
+    label: str | Promise
     model: type[models.Model]
     columns: tuple[Column, ...]
     key_columns: tuple[str, ...]
@@ -101,7 +102,9 @@ def register(kind: FactKind) -> FactKind:
     names = [column.name for column in kind.columns]
     unknown = {*kind.key_columns, *(name for check in kind.checks for name in check.columns)} - set(names)
     if len(set(names)) != len(names) or unknown:
-        raise ImproperlyConfigured(f"The fact kind {kind.key!r} has columns twice, or uses unknown ones: {unknown or names}.")
+        raise ImproperlyConfigured(
+            f"The fact kind {kind.key!r} has columns twice, or uses unknown ones: {unknown or names}."
+        )
     _kinds[kind.key] = kind
     return kind
 
