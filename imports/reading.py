@@ -157,7 +157,7 @@ def _check_encoding(file: IO[bytes]) -> None:
         try:
             decoder.decode(chunk)
         except UnicodeDecodeError as error:
-            line += chunk[: max(error.start - 3, 0)].count(b"\n")
+            line += error.object[: error.start].count(b"\n")
             raise UnreadableFile(_("the file is not UTF-8 (line %(line)s)") % {"line": line}, accepted) from None
         line += chunk.count(b"\n")
     try:
