@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from partner_portal.embedded import process_of
+
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -124,36 +126,31 @@ def test_it_starts_survives_and_stops(var: Path) -> None:
     )
     assert first.get("/health/live") == 200
 
-    # Killed: nothing of it stays, and the lock it left is nobody's.
-    first.process.kill()
-    first.process.wait()
-    assert wait_until(lambda: not processes_of(var), 30), processes_of(var)
-
-    third = Demo(var, free_port())
-    assert third.wait_ready(60) < 30
-    assert third.get("/health/ready") == 200
-
     # One of the children dies: the rest is stopped, and it is said which and where to look.
-    worker = next(p for p in psutil.Process(third.process.pid).children() if "worker" in p.cmdline())
+    worker = next(p for p in psutil.Process(first.process.pid).children() if "worker" in p.cmdline())
     worker.kill()
-    assert third.process.wait(40) == 1
-    assert "worker ended by itself (signal 9), so everything was stopped" in third.said
-    assert str(var / "log" / "worker.log") in third.said
-    assert "Traceback" not in third.said
+    assert first.process.wait(60) == 1
+    assert "worker ended by itself (signal 9), so everything was stopped" in first.said
+    assert str(var / "log" / "worker.log") in first.said
+    assert "Traceback" not in first.said
     assert processes_of(var) == []
 
-    # The server is killed under it and the machine goes down with everything: the data is there again.
+    # It is killed together with its database: nothing of it stays, and the locks it left are nobody's.
+    third = Demo(var, free_port())
+    third.wait_ready(90)
+    assert "Loaded" not in third.said
+    server = process_of(var / "postgres")
+    third.process.kill()
+    server.kill()
+    third.process.wait()
+    assert wait_until(lambda: not processes_of(var), 60), processes_of(var)
+
     fourth = Demo(var, free_port())
-    fourth.wait_ready(60)
-    for process in processes_of(var):
-        with suppress(psutil.Error):
-            process.kill()
-    fourth.process.wait()
-    fifth = Demo(var, free_port())
-    fifth.wait_ready(60)
-    fifth.process.terminate()
-    assert fifth.process.wait(40) == 0
-    assert "Stopped" in fifth.said
+    fourth.wait_ready(90)
+    assert fourth.get("/health/ready") == 200
+    fourth.process.terminate()
+    assert fourth.process.wait(60) == 0
+    assert fourth.said.endswith("Stopped; the data is kept\n")
     assert processes_of(var) == []
 
 
