@@ -44,8 +44,10 @@ class Overview:
 
     @cached_property
     def ahead(self) -> Sequence[Projected]:
-        """The end of each of these months, if nothing else happens."""
-        return projection(self.scope, self.scope.today, [month_end(each.month) for each in self.months])
+        """The end of each of these months, and at last the next review day, if nothing else happens."""
+        review = self.standing.next_review
+        days = [month_end(each.month) for each in self.months] + ([review] if review else [])
+        return projection(self.scope, self.scope.today, days)
 
     @cached_property
     def review_days(self) -> Sequence[date]:

@@ -13,11 +13,13 @@ from accounts.roles import Permission
 from dashboard import words
 from dashboard.overview import Overview
 from dashboard.panels import PANELS, Panel
+from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import posting
 from partner_portal.lib.datasets import Selection, select
 from partner_portal.lib.drilldown import Empty, Way, drilldown
 from partner_portal.lib.htmx import private, wanted_part
+from partner_portal.lib.periods import ChosenPeriod
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
 
@@ -75,9 +77,15 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
     if which not in COUNTERS:
         raise Http404(which)
     selection = select(f"changes-{which}", request.scope, request.GET)
-    ranges = {name: value for name, value in selection.query.items() if name.startswith(CHANGES_PREFIX)}
-    back = Way(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#changes")
-    return drilldown(request, selection, back=back, when_empty=lambda: _no_changes(request, selection, which))
+    chosen: ChosenPeriod = selection.form.chosen  # type: ignore[attr-defined]
+    back = Way(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
+    return drilldown(
+        request,
+        selection,
+        back=back,
+        when_empty=lambda: _no_changes(request, selection, which),
+        ranges=changes_range(request.scope, request.path, QueryDict(selection.address()), chosen),
+    )
 
 
 def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Empty:

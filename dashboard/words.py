@@ -1,10 +1,11 @@
 """Sentences of the front page: what its figures say, in the reader's language. Plain text; templates put it on the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
+from django.contrib.humanize.templatetags.humanize import apnumber
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_noop, ngettext
 from ledger.queries import Changes
 from partner_portal.lib.rounding import half_even
 from partner_portal.templatetags.figures import MONEY, RATIOS, day_text, decimals, metric_label, tier_name, whole
-from tiers.queries import Standing
+from tiers.queries import Projected, Standing
 from tiers.rules import REVIEW_KEPT, Outlook, OutlookReading, RequirementGap, TierGap
 
 POINTS = {
@@ -20,6 +21,13 @@ POINTS = {
     "sold_points": gettext_noop("%s sold points"),
     "sourced_points": gettext_noop("%s sourced points"),
     "managed_points": gettext_noop("%s managed points"),
+}
+COSTLIEST = {
+    "expired": gettext_noop("Expired points cost most."),
+    "downgraded": gettext_noop("Downgrades cost most."),
+    "churned": gettext_noop("Cancellations cost most."),
+    "reduced": gettext_noop("Services that became smaller cost most."),
+    "ended": gettext_noop("Services that ended cost most."),
 }
 
 
@@ -71,11 +79,11 @@ def _today(standing: Standing) -> str:
     if credited is not None:
         short = short_of(credited)
         if short:
-            return _("Today %(short)s are missing to %(tier)s.") % {"short": short, "tier": credited.tier}
+            return _("Today you are %(short)s short of %(tier)s.") % {"short": short, "tier": credited.tier}
         return _("Today’s figures meet %(tier)s.") % {"tier": credited.tier}
     if standing.next_tier is not None:
         short = short_of(standing.next_tier)
-        return _("No tier is credited; %(short)s are missing to %(tier)s.") % {
+        return _("No tier is credited; you are %(short)s short of %(tier)s.") % {
             "short": short,
             "tier": standing.next_tier.tier,
         }
@@ -87,11 +95,13 @@ def _on_the_day(outlook: Outlook) -> str:
     short = short_of(last.gap) if last.gap is not None else ""
     effect = review_effect(outlook)
     if short:
-        return _("If nothing else happens, %(short)s will be missing on the day, and the credited tier %(effect)s.") % {
+        return _(
+            "If nothing else happens you will be %(short)s short on the day, and the credited tier %(effect)s."
+        ) % {
             "short": short,
             "effect": effect,
         }
-    return _("If nothing else happens, the credited tier %(effect)s.") % {"effect": effect}
+    return _("If nothing else happens the credited tier %(effect)s.") % {"effect": effect}
 
 
 def review_effect(outlook: Outlook) -> str:
@@ -126,7 +136,7 @@ def review_reason(outlook: Outlook) -> str:
     none = _("No reading in this window has met %(tier)s") % {"tier": tier} if past else _("The readings are to come")
     return ngettext(
         "%(none)s; the one left would keep it.", "%(none)s; one of the %(left)s left would keep it.", left
-    ) % {"none": none, "left": left}
+    ) % {"none": none, "left": apnumber(left)}
 
 
 def reading_note(reading: OutlookReading) -> str:
@@ -160,7 +170,7 @@ def distance(gap: TierGap) -> tuple[str, str]:
         part = decimals(binding.missing / binding.need * 100, 1) if binding.need else "0"
         rest = _("%(label)s is the binding requirement: %(part)s %% of it is missing.") % {"label": label, "part": part}
     met = [metric_label(each.metric) for each in gap.requirements if each.met]
-    enough = _("Enough already: %s.") % get_text_list(met, _("and")).lower() if met else ""
+    enough = _("Already met: %s.") % get_text_list([label.lower() for label in met], _("and")) if met else ""
     return first, " ".join(filter(None, [rest, enough]))
 
 
@@ -172,7 +182,7 @@ def steps_apart(performance: str | None, credited: str | None, names: Sequence[s
         return _("The same as the credited tier.")
     if apart > 0:
         return _("Above the credited tier, which needs an invitation to follow.")
-    return ngettext("%(number)s step below the credited tier.", "%(number)s steps below the credited tier.", -apart) % {
+    return ngettext("One step below the credited tier.", "%(number)s steps below the credited tier.", -apart) % {
         "number": -apart
     }
 
@@ -185,7 +195,7 @@ def ladder(points: Sequence[tuple[str, Decimal]], total: Decimal, ticks: Sequenc
     return f"{sentence} {marks}." if marks else sentence
 
 
-def net_change(changes: Changes, cause_labels: Mapping[str, str | Promise]) -> tuple[str, str, str]:
+def net_change(changes: Changes) -> tuple[str, str, str]:
     """What a range did to the total: the words before the number, the number, and the words after it."""
     before, after = changes.opening.total, changes.closing.total
     ends = {"before": whole(before), "opened": date_format(changes.period.day_before, "j M"), "after": whole(after)}
@@ -197,8 +207,32 @@ def net_change(changes: Changes, cause_labels: Mapping[str, str | Promise]) -> t
             if value < 0:
                 losses[cause] = losses.get(cause, Decimal(0)) - value
     most = max(losses, key=lambda cause: losses[cause], default="")
-    cost = _("Most was lost as: %s.") % str(cause_labels[most]).lower() if most else _("Nothing was lost.")
+    cost = _(COSTLIEST[most]) if most else _("Nothing was lost.")
     if half_even(after - before, 0) == 0:
         return _("Total points stayed at"), whole(after), f". {cost}"
     verb = _("Total points rose by") if after > before else _("Total points fell by")
     return verb, whole(abs(after - before)), f": {span} {cost}"
+
+
+def on_review(ahead: Projected, credited: TierGap | None) -> str:
+    """What the review day would find, and what the credited tier would lack then."""
+    day = {"on": day_text(ahead.day), "total": whole(ahead.points.total), "sourced": whole(ahead.points.sourced)}
+    first = _("On %(on)s the total would be %(total)s and sourced %(sourced)s.") % day
+    binding = credited.binding if credited else None
+    if credited is None or binding is None or binding.missing is None:
+        return first
+    lacks = _("%(tier)s needs %(need)s: %(missing)s more.") % {
+        "tier": credited.tier,
+        "need": quantity(binding.metric, binding.need),
+        "missing": whole(binding.missing) if binding.metric in POINTS else missing(binding),
+    }
+    return f"{first} {lacks}"
+
+
+def first_fall(tier: str | None, month: date, fails: RequirementGap | None) -> str:
+    """When performance would fall, and over which requirement."""
+    words = {"tier": tier_name(tier), "month": date_format(month, "F Y")}
+    if fails is None:
+        return _("Performance would fall to %(tier)s in %(month)s.") % words
+    words["need"] = quantity(fails.metric, fails.need)
+    return _("Performance would fall to %(tier)s in %(month)s, with less than %(need)s.") % words

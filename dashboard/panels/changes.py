@@ -9,11 +9,13 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.scope import Scope
 from dashboard import words
 from dashboard.overview import Overview
 from ledger.datasets import CAUSES, TRACKS
 from ledger.queries import DIRECTIONS, SIDES, Changes, Counter, history_starts
 from ledger.queries import changes as changes_of
+from partner_portal.lib.periods import ChosenPeriod
 from partner_portal.lib.range_control import RangeControl, range_control
 from partner_portal.templatetags.figures import signed_whole, whole
 from program.periods import programme_periods
@@ -74,7 +76,7 @@ def changes(overview: Overview) -> ChangesPanel:
     scope, chosen = overview.scope, overview.changes_period
     found = changes_of(scope, chosen.period)
     starts = history_starts(scope)
-    verb, net, span = words.net_change(found, CAUSES)
+    verb, net, span = words.net_change(found)
     difference = found.closing.total - found.opening.total
     causes = tuple(cause for cause in CAUSES if any(cause in by_cause for by_cause in found.causes.values()))
     rows = tuple(_row(track, found.causes[track], causes, chosen.query) for track in TRACKS)
@@ -85,15 +87,7 @@ def changes(overview: Overview) -> ChangesPanel:
     elif starts is not None and chosen.period.last < starts:
         beyond = _("The range ends before the first data.")
     return ChangesPanel(
-        range=range_control(
-            overview.path,
-            overview.query,
-            chosen,
-            target="changes",
-            programme=programme_periods(rulebook(scope), scope.today),
-            starts=starts,
-            ends=scope.today,
-        ),
+        range=changes_range(scope, overview.path, overview.query, chosen, target="changes"),
         changes=found,
         figures=tuple(
             Figure(
@@ -116,6 +110,21 @@ def changes(overview: Overview) -> ChangesPanel:
         steps={"steps": _steps(found)},
         beyond=beyond,
         refocus=overview.part == "changes",
+    )
+
+
+def changes_range(
+    scope: Scope, path: str, query: Mapping[str, str], chosen: ChosenPeriod, target: str = ""
+) -> RangeControl:
+    """The range control of the changes, on the dashboard and on a drill-down's page."""
+    return range_control(
+        path,
+        query,
+        chosen,
+        target=target,
+        programme=programme_periods(rulebook(scope), scope.today),
+        starts=history_starts(scope),
+        ends=scope.today,
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.urls import reverse
 
+from dashboard import words
 from dashboard.overview import Overview
 from dashboard.queries import Expiring, expiring_until
 from ledger.queries import PointTotals
@@ -35,14 +36,14 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What the panel shows. fall: the first month in which performance falls, with the requirement that then fails."""
+    """What the panel shows. on_review, first_fall: what the review day would find, and when performance would fall first."""
 
     points: PointTotals
     months: tuple[Month, ...]
     review: date | None
     before_review: Expiring | None
-    fall: Month | None
-    fails: RequirementGap | None
+    on_review: str
+    first_fall: str
 
 
 def expiry(overview: Overview) -> Expiry:
@@ -55,16 +56,24 @@ def expiry(overview: Overview) -> Expiry:
         months=months,
         review=standing.next_review,
         before_review=expiring_until(overview.scope, standing.next_review) if standing.next_review else None,
-        fall=fall,
-        fails=_fails(overview, months.index(fall)) if fall else None,
+        on_review=_on_review(overview),
+        first_fall=words.first_fall(fall.performance, fall.first, _fails(overview, months.index(fall))) if fall else "",
     )
+
+
+def _on_review(overview: Overview) -> str:
+    if overview.standing.next_review is None:
+        return ""
+    ahead = overview.ahead[-1]
+    credited = next((gap for gap in ahead.targets if gap.tier == overview.standing.credited), None)
+    return words.on_review(ahead, credited)
 
 
 def _months(overview: Overview) -> tuple[Month, ...]:
     highest = max((month.points for month in overview.months), default=Decimal(0)) or Decimal(1)
     before = overview.standing.performance
     found = []
-    for loss, ahead in zip(overview.months, overview.ahead, strict=True):
+    for loss, ahead in zip(overview.months, overview.ahead, strict=False):
         height = loss.points / highest * FULL
         found.append(
             Month(

@@ -5,12 +5,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 from django.utils.functional import Promise
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard import words
 from dashboard.overview import Overview
 from dashboard.queries import Worth, worth_of
-from partner_portal.templatetags.figures import MONEY
+from partner_portal.templatetags.figures import MONEY, plain_number
 from tiers.queries import Certified
 from tiers.rules import RequirementGap, TierGap
 
@@ -49,11 +51,10 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class WorthLine:
-    """The MRR (US dollars) that brings the missing points in one way, at so many points per US$100."""
+    """The MRR (US dollars) that brings the missing points in one way."""
 
     label: Promise
     amount: Fraction
-    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Progression:
     certified: Certified
     worth: Worth | None
     worth_lines: tuple[WorthLine, ...]
+    worth_rates: str
     kept: tuple[tuple[str, str], ...]
 
 
@@ -96,9 +98,8 @@ def progression(overview: Overview) -> Progression:
         requirements=tuple(_requirement(gap, scope.may_see_money) for gap in target.requirements) if target else (),
         certified=standing.certified,
         worth=worth,
-        worth_lines=tuple(WorthLine(_WAYS[way], amount, worth.rates[way]) for way, amount in worth.amounts.items())
-        if worth
-        else (),
+        worth_lines=tuple(WorthLine(_WAYS[way], amount) for way, amount in worth.amounts.items()) if worth else (),
+        worth_rates=get_text_list([plain_number(rate) for rate in worth.rates.values()], _("and")) if worth else "",
         kept=tuple((name, value) for name, value in overview.query.items() if name != "target"),
     )
 

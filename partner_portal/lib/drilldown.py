@@ -17,7 +17,6 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext as _
 
 from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection
 from partner_portal.lib.htmx import page_or_part, wanted_part
@@ -283,12 +282,17 @@ class Drilldown:
 
     def _row(self, row: Mapping[str, Any]) -> Row:
         selection = self.selection
-        values = dict(zip(selection.columns, selection.cells(row, selection.columns), strict=True))
-        subs = {column.under: Cell(column, value) for column, value in values.items() if column not in self.columns}
+        names = [column.name for column in selection.columns]
+        values = dict(zip(names, selection.cells(row, selection.columns), strict=True))
+        subs = {
+            column.under: Cell(column, values[column.name])
+            for column in selection.columns
+            if column not in self.columns
+        }
         cells = tuple(
             Cell(
                 column,
-                values[column],
+                values[column.name],
                 str(row.get(f"{ALIAS}{column.currency}", "")) if column.currency else "",
                 subs.get(column.name),
                 self._opens(column, row),
@@ -296,7 +300,8 @@ class Drilldown:
             for column in self.columns
         )
         value = row.get(f"{ALIAS}{MARK}")
-        return Row(cells, selection.dataset.column(MARK).choices[value] if value else "")  # type: ignore[index]
+        mark = selection.dataset.column(MARK).choices[value] if value else ""  # type: ignore[index]
+        return Row(cells, mark, row[f"{ALIAS}_row"])
 
     def _total(self, column: Column) -> Cell | None:
         if not column.total:

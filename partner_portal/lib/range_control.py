@@ -23,7 +23,7 @@ class Preset:
 @dataclass(frozen=True, slots=True)
 class RangeControl:
     """groups: (heading, presets). kept: the parameters that a change of range leaves alone. target: the id of the element
-    that htmx replaces. starts and ends: the days between which there is data."""
+    that htmx replaces, "" to load the page. starts and ends: the days between which there is data."""
 
     path: str
     chosen: ChosenPeriod
@@ -44,7 +44,7 @@ def range_control(
     query: Mapping[str, str],
     chosen: ChosenPeriod,
     *,
-    target: str,
+    target: str = "",
     presets: tuple[str, ...] = LOOKING_BACK,
     programme: Mapping[str, tuple[str, Period]] | None = None,
     starts: date | None = None,

@@ -36,6 +36,12 @@ const fill = {
   gain: () => ({ color: token("gain") }),
   loss: () => hatched(token("loss")),
   total: () => ({ color: token("solid") }),
+  scheduled: () => hatched(token("solid")),
+  expected: () => ({
+    color: token("canvas"), line: { color: token("ink"), width: 1.25 },
+    pattern: { shape: "\\", bgcolor: token("canvas"), fgcolor: token("line-strong"), size: 5, solidity: 0.2 },
+  }),
+  sourced: () => ({ color: token("track-sourced") }),
 };
 
 // Bridge: numbered columns that stand exactly under the columns of .bridge, or under their short names on a phone.
@@ -79,13 +85,66 @@ const bridge = (given, width) => {
       },
       annotations: steps.map(({ from, to, label }, i) => ({
         x: i + at(i) + (narrow ? barWidth / 2 : 0), y: Math.max(from ?? to, to), xanchor: narrow ? "center" : "left", yanchor: "bottom",
-        showarrow: false, text: `<b>${label}</b>`, font: { color: token("ink") },
+        showarrow: false, text: label, font: { color: token("ink"), weight: 600 },
       })),
     }),
   };
 };
 
-const KINDS = { bridge };
+// Stacked: bars side by side with their total on top; a label where what is expected begins.
+// names: one a bar; series: [{ fill, values, label }]; totals: what stands on top, null for none; from: index or null.
+const stacked = (given, width) => {
+  const narrow = width < 30 * 16;
+  const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+  const full = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  const divider = given.from === null || given.from === undefined || given.from === 0 ? [] : [given.from - 0.5];
+  return {
+    data: given.series.map(({ fill: name, values, label }) => ({
+      type: "bar", x: given.names.map((_, i) => i), y: values.map(Number), marker: fill[name](),
+      hovertemplate: `%{y:,.0f} ${label}<extra></extra>`, customdata: given.names,
+    })),
+    layout: layout({
+      shapes: divider.map((x) => ({
+        type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, line: { color: token("ink-3"), width: 1, dash: "dot" },
+      })),
+      xaxis: { tickvals: given.names.map((_, i) => i), ticktext: given.names, tickangle: narrow && given.names.length > 6 ? -90 : 0 },
+      yaxis: { tickformat: "~s" },
+      annotations: [
+        ...given.names.flatMap((_, i) => {
+          const total = given.totals?.[i];
+          if (total === null || total === undefined || Number(total) === 0) return [];
+          const text = (narrow ? short : full).format(Number(total));
+          return [{ x: i, y: Number(total), yanchor: "bottom", showarrow: false, text, font: { color: token("ink"), weight: 600 } }];
+        }),
+        ...divider.map((x) => ({
+          x, yref: "paper", y: 1, yanchor: "bottom", xanchor: "left", showarrow: false, text: given.ahead ?? "",
+        })),
+      ],
+    }),
+  };
+};
+
+// Lines: values by month, gaps where there is no data. series: [{ look, values, label }]; percent: whether they are ratios.
+const LOOKS = {
+  first: { color: "ink", symbol: "circle", dash: "solid" },
+  second: { color: "track-sourced", symbol: "diamond", dash: "dash" },
+  third: { color: "track-managed", symbol: "square", dash: "dot" },
+};
+const lines = (given) => ({
+  data: given.series.map(({ look, values, label }) => ({
+    type: "scatter", mode: "lines+markers", x: given.names.map((_, i) => i),
+    y: values.map((value) => (value === null ? null : Number(value))), connectgaps: false,
+    line: { color: token(LOOKS[look].color), width: 2, dash: LOOKS[look].dash },
+    marker: { symbol: LOOKS[look].symbol, size: 7, color: token(LOOKS[look].color) },
+    hovertemplate: `%{y:${given.percent ? ".1%" : ",.0f"}} ${label}<extra></extra>`,
+  })),
+  layout: layout({
+    xaxis: { tickvals: given.names.map((_, i) => i), ticktext: given.names },
+    yaxis: { tickformat: given.percent ? ".0%" : ",d", rangemode: given.percent ? "normal" : "tozero" },
+  }),
+});
+
+const KINDS = { bridge, stacked, lines };
 
 // Plotly is fetched once, when the first chart comes near the view.
 let plotly = null;
