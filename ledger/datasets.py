@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
+from clients.models import DealKind
 from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGainForm, SoldLossForm
 from ledger.models import Cause, PointEntry, Track
 from ledger.queries import DIRECTIONS, SIDES, entries_in, freshness, open_lots
@@ -157,6 +158,8 @@ def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
         lots = lots.filter(expires_on__lte=params["on"] + timedelta(days=params["within"]))
     if params["client"]:
         lots = lots.filter(client__client_id=params["client"])
+    if params["kind"]:
+        lots = lots.filter(deal__kind=params["kind"])
     if params["track"]:
         lots = lots.filter(track=params["track"])
     return lots
@@ -171,6 +174,8 @@ def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
         words.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
     if params["client"]:
         words.append(str(_("Client: %s")) % params["client"])
+    if params["kind"]:
+        words.append(str(_("Deal type: %s")) % dict(DealKind.choices)[params["kind"]])
     if params["track"]:
         words.append(str(_("Track: %s")) % TRACKS[params["track"]])
     return words

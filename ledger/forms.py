@@ -1,5 +1,6 @@
 """What somebody may ask of the ledger's rows: a range of days, causes, tracks."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -7,8 +8,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
+from clients.models import DealKind
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
-from partner_portal.lib.periods import ChosenPeriod, chosen_period
+from partner_portal.lib.periods import ChosenPeriod, Period, chosen_period
 from program.periods import programme_periods
 from program.queries import rulebook
 
@@ -49,10 +51,14 @@ class RangeForm(forms.Form):
             prefix=self.range_prefix,
             today=self.day,
             default=self.default_range,
-            programme=programme_periods(rulebook(scope), self.day),
+            programme=self.presets(),
         )
         if self.chosen.problem:
             self.problems.append(self.chosen.problem)
+
+    def presets(self) -> Mapping[str, tuple[str, Period]]:
+        """Named ranges beyond those of the calendar."""
+        return programme_periods(rulebook(self.scope), self.day)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -110,6 +116,11 @@ class ExpiringForm(forms.Form):
     month = forms.CharField(required=False, max_length=7)
     within = forms.IntegerField(required=False, min_value=1, max_value=366)
     client = forms.CharField(required=False, max_length=1000)
+    kind = forms.ChoiceField(
+        label=_("Deal type"),
+        required=False,
+        choices=_choices(_("All deals"), (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)),
+    )
     track = forms.ChoiceField(
         label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
     )
@@ -141,6 +152,7 @@ class ExpiringForm(forms.Form):
             "month": cleaned.get("month"),
             "within": cleaned.get("within"),
             "client": cleaned.get("client") or "",
+            "kind": cleaned.get("kind") or "",
             "track": cleaned.get("track") or "",
             "on": self.day,
         }
@@ -149,7 +161,7 @@ class ExpiringForm(forms.Form):
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
         cleaned = self.cleaned_data
-        found = {name: str(cleaned[name]) for name in ("within", "client", "track") if cleaned.get(name)}
+        found = {name: str(cleaned[name]) for name in ("within", "client", "kind", "track") if cleaned.get(name)}
         if cleaned.get("month"):
             found["month"] = f"{cleaned['month']:%Y-%m}"
         if self.day != self.scope.today:

@@ -15,5 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("commissions/", include("commissions.urls")),
     path("", include("reports.urls")),
+    path("", include("calculator.urls")),
+    path("", include("tiers.urls")),
     path("", include("dashboard.urls")),
 ]

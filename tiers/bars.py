@@ -49,6 +49,11 @@ class Bar:
     beyond: tuple[tuple[str, Decimal], ...]
 
     @property
+    def track(self) -> str:
+        """The track the bar is of; "" for sums of several."""
+        return self.metric.removesuffix("_points") if len(METRICS[self.metric]) == 1 else ""
+
+    @property
     def lines(self) -> int:
         """Rows that the labels need, at least one."""
         return max((mark.line for mark in self.marks), default=0) + 1

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.http import Http404
 
 from accounts.scope import Scope
-from clients.models import Cancellation, Client, Deal, Service
+from clients.models import Cancellation, Client, Deal
 from ledger.engine import Lot, lots, managed
 from ledger.facts_of_clients import load_facts
 from ledger.models import PointEntry
@@ -82,6 +82,12 @@ class ClientRecord:
     def share(self) -> Decimal | None:
         """The client's part of all points; None when there are none."""
         return self.points.total / self.partner_total if self.partner_total else None
+
+    @property
+    def crm_url(self) -> str:
+        """The client's record in the CRM, when it is an address of the web; "" otherwise."""
+        url = self.client.crm_url
+        return url if url.lower().startswith(("https://", "http://")) else ""
 
     @property
     def active_lots(self) -> int:
@@ -157,11 +163,6 @@ def renewals_of(scope: Scope, client: Client) -> list[Any]:
 def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:
     """Every cancellation, latest first."""
     return list(Cancellation.objects.filter(partner=scope.partner, client=client).order_by("-cancelled_on"))
-
-
-def has_services(scope: Scope, client: Client) -> bool:
-    """Whether the client was ever managed by the partner."""
-    return Service.objects.filter(partner=scope.partner, client=client).exists()
 
 
 def _lots(

@@ -1,9 +1,11 @@
 """The rows behind the figures of the tier pages: clients, lots, entries, people, tools, and the days to come."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -13,8 +15,8 @@ from clients.models import Client, DealKind
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Cause, Lot, PointEntry
 from ledger.queries import lots_of_day
-from partner_portal.lib.datasets import Column, Dataset, Kind, Rows, register
-from tiers.breakdown import EXPIRY_DAYS, breakdown
+from partner_portal.lib.datasets import Column, Dataset, Kind, Rows, Selection, register
+from tiers.breakdown import EXPIRY_DAYS, Narrowed, breakdown
 from tiers.forms import MARKETS, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
 from tiers.portfolio import certified_people, tool_use_clients
 
@@ -29,6 +31,32 @@ def seen_from(params: Mapping[str, Any], scope: Scope) -> list[str]:
 
 
 # Points by client
+
+
+def _opens_entries(track: str) -> Callable[[Mapping[str, Any], Selection], str]:
+    """A client's points open the entries they are the sum of; those of one kind of deal open its lots."""
+
+    def address(row: Mapping[str, Any], selection: Selection) -> str:
+        if not row.get(track or "total"):
+            return ""
+        asked: Narrowed = selection.params["asked"]
+        query = {"client": row["client_id"], "track": track or asked.track, "kind": asked.kind}
+        return _address("tier_lots" if asked.kind else "tier_entries", query, selection)
+
+    return address
+
+
+def _opens_expiring(row: Mapping[str, Any], selection: Selection) -> str:
+    asked: Narrowed = selection.params["asked"]
+    if not row.get("expiring"):
+        return ""
+    query = {"client": row["client_id"], "within": str(EXPIRY_DAYS), "track": asked.track, "kind": asked.kind}
+    return _address("tier_expiring", query, selection)
+
+
+def _address(name: str, query: Mapping[str, str], selection: Selection) -> str:
+    on = {"on": selection.query["on"]} if "on" in selection.query else {}
+    return f"{reverse(name)}?{urlencode({key: value for key, value in query.items() if value} | on)}"
 
 
 def _breakdown(scope: Scope, params: Mapping[str, Any]) -> Rows:
@@ -62,11 +90,11 @@ register(
             Column("client_id", _("Client id"), default=False),
             Column("country", _("Country")),
             Column("market", _("Market"), choices=MARKETS),
-            Column("sourced", TRACKS["sourced"], Kind.POINTS, total=True),
-            Column("assisted", TRACKS["assisted"], Kind.POINTS, total=True),
-            Column("managed", TRACKS["managed"], Kind.POINTS, total=True),
-            Column("total", _("Total"), Kind.POINTS, total=True),
-            Column("expiring", _("Expires in %s days") % EXPIRY_DAYS, Kind.POINTS, total=True),
+            Column("sourced", TRACKS["sourced"], Kind.POINTS, total=True, opens=_opens_entries("sourced")),
+            Column("assisted", TRACKS["assisted"], Kind.POINTS, total=True, opens=_opens_entries("assisted")),
+            Column("managed", TRACKS["managed"], Kind.POINTS, total=True, opens=_opens_entries("managed")),
+            Column("total", _("Total"), Kind.POINTS, total=True, opens=_opens_entries("")),
+            Column("expiring", _("Expires in 90 days"), Kind.POINTS, total=True, opens=_opens_expiring),
             Column("next_expiry", _("Next expiry"), Kind.DATE),
         ),
         rows=_breakdown,
@@ -99,6 +127,8 @@ def _lots(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Lot]:
     )
     if params["client"]:
         lots = lots.filter(client__client_id=params["client"])
+    if params["kind"]:
+        lots = lots.filter(deal__kind=params["kind"])
     for name in ("state", "track"):
         if params[name]:
             lots = lots.filter(**{name: params[name]})
@@ -113,6 +143,8 @@ def _describe_lots(scope: Scope, params: Mapping[str, Any]) -> list[str]:
         words.append(str(_("State: %s")) % STATES[params["state"]])
     if params["track"]:
         words.append(str(_("Track: %s")) % TRACKS[params["track"]])
+    if params.get("kind"):
+        words.append(str(_("Deal type: %s")) % KINDS[params["kind"]])
     if params.get("cause"):
         words.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
     return words
@@ -192,12 +224,13 @@ register(
                 "correction",
                 _("Correction"),
                 expression=Case(
+                    When(reversed_by__isnull=False, then=Value("reversed")),
                     When(reverses__isnull=False, then=Value("reversal")),
                     When(correction=True, then=Value("replacement")),
                     default=Value(""),
                     output_field=CharField(),
                 ),
-                choices=CORRECTIONS,
+                choices={**CORRECTIONS, "reversed": _("Reversed later")},
                 default=False,
             ),
             Column(

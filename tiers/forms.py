@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from clients.models import DealKind
-from ledger.forms import seen_on
+from ledger.forms import RangeForm, seen_on
 from ledger.models import SOLD_TRACKS, Cause, Track
+from ledger.queries import history_starts
+from partner_portal.lib.periods import Period
 from tiers.breakdown import Narrowed, countries
 
 STATES = {
@@ -93,6 +95,7 @@ class LotsForm(DayForm):
     """The sold lots of one client, or of all."""
 
     client = forms.CharField(required=False, max_length=1000)
+    kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=_choices(_("All deals"), SALES))
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("All states")), *STATES.items()])
     track = forms.ChoiceField(
         label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
@@ -105,3 +108,21 @@ class EntriesForm(DayForm):
     client = forms.CharField(required=False, max_length=1000)
     track = forms.ChoiceField(label=_("Track"), required=False, choices=_choices(_("All tracks"), Track))
     cause = forms.ChoiceField(label=_("Cause"), required=False, choices=_choices(_("All causes"), Cause))
+
+
+class OverTimeForm(RangeForm):
+    """The range and the step of the progress over time."""
+
+    range_prefix = "time_"
+    default_range = "last-12-months"
+
+    step = forms.ChoiceField(
+        label=_("Step"), required=False, choices=[("", _("By month")), ("day", _("By day"))], initial=""
+    )
+
+    def presets(self) -> dict[str, tuple[str, Period]]:
+        starts = history_starts(self.scope)
+        own = dict(super().presets())
+        if starts is not None and starts <= self.day:
+            own["whole-history"] = (str(_("Whole history")), Period(starts, self.day))
+        return own

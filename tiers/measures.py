@@ -80,7 +80,9 @@ def known_changes(scope: Scope, day: date, until: date) -> list[tuple[date, str,
         known = loaded.facts
         past_deals = [deal for deal in known.deals if deal.closed_on is None or deal.closed_on <= day]
         facts = ClientFacts(known.country, past_deals, known.services, known.cancellations)
-        changes += [(each.on, each.track, each.points) for each in entries(facts, rulebook(scope), until) if each.on > day]
+        changes += [
+            (each.on, each.track, each.points) for each in entries(facts, rulebook(scope), until) if each.on > day
+        ]
     return changes
 
 

@@ -108,11 +108,11 @@ class OverTime:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRow:
-    """A client's points to expire: by month as in the calendar's head, and in all."""
+    """A client's points to expire: (month, points) for every month of the calendar's head, and in all."""
 
     client_id: str
     name: str
-    months: tuple[Decimal, ...]
+    cells: tuple[tuple[date, Decimal], ...]
     total: Decimal
 
 
@@ -180,7 +180,7 @@ def expiry_calendar(scope: Scope, day: date, *, first: int = 0, count: int = 25)
             ExpiryRow(
                 row["client__client_id"],
                 row["client__name"],
-                tuple(cells.get((row["client_id"], month.month), ZERO) for month in months),
+                tuple((month.month, cells.get((row["client_id"], month.month), ZERO)) for month in months),
                 row["points"],
             )
             for row in shown

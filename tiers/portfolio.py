@@ -1,6 +1,6 @@
 """Reads what else a tier looks at: people and their certifications, tools in use, and the rules of a day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,12 +13,13 @@ from clients.models import Certification, Client
 from clients.rules import ToolUse, tool_use
 from ledger.models import Lot, PointEntry, Track
 from ledger.queries import posting
+from ledger.series import without
 from partner_portal.lib.months import add_months
 from program.queries import rulebook
 from program.rulebook import CurrencyTable, GrowthMarket, RuleSet, SoldRate
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.rules import TierGap
+from tiers.rules import PortfolioMeasures, TierGap
 
 WARN_DAYS = 60  # before the partner certification lapses
 
@@ -129,3 +130,23 @@ def _ends(row: Certification) -> tuple[date, int]:
 def lapses_soon(until: date | None, day: date) -> bool:
     """Whether a certification lapses within WARN_DAYS of the day."""
     return until is not None and until <= day + timedelta(days=WARN_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class WithPoints:
+    """A day with points added to it: the total, the performance tier, and the gap to the next one (None at the top)."""
+
+    total: Decimal
+    performance: str | None
+    next_tier: TierGap | None
+
+
+def with_points(scope: Scope, day: date, added: Mapping[str, Decimal]) -> WithPoints:
+    """The figures of `day` with these points more, by track: what one more deal would do."""
+    book = rulebook(scope)
+    measures = outlook_measures(scope, day, day)
+    less = {track: -points for track, points in added.items()}
+    more = PortfolioMeasures(without(measures.points, less, day), measures.certification, measures.others)
+    return WithPoints(
+        more.points.figures(day).total, rules.performance(more, book, day), rules.next_tier(more, book, day)
+    )

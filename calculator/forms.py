@@ -1,0 +1,138 @@
+"""What the calculator is asked: an estimate and a conversion, both readable from one address.
+
+Numbers come as people write them; `written` says in which language, so that a shared address means the same to everybody.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.scope import Scope
+from calculator.numbers import NumberError, read_number, write_number
+from program.queries import rulebook
+from program.rulebook import Rulebook
+
+LIMIT = Decimal(10) ** 14  # what an amount in an import file may not reach either
+POINT_PLACES = 4
+MONEY_PLACES = 2
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
+LANGUAGES = ("en", "nl")
+ORIGINS = [("sourced", _("Sourced")), ("assisted", _("Assisted"))]
+MARKETS = [("standard", _("Standard")), ("growth", _("Growth"))]
+DIRECTIONS = [("to-currency", _("Points to currency")), ("to-points", _("Currency to points"))]
+TABS = ("points", "currency")
+
+DEFAULTS = {
+    "amount": "1000", "currency": "", "origin": "sourced", "market": "standard", "manage": "yes", "others": "0",
+    "c_direction": "to-currency", "c_currency": "", "c_origin": "sourced", "c_market": "standard", "c_others": "0",
+    "c_sold": "50", "c_managed": "10",
+}  # fmt: skip
+TYPED = ("amount", "others", "c_sold", "c_managed", "c_others")  # what is emptied stays empty
+
+
+class WrittenNumber(forms.CharField):
+    """A number of 0 or more in the reader's way of writing."""
+
+    def __init__(self, *, places: int, **kwargs: Any) -> None:
+        super().__init__(max_length=200, required=False, **kwargs)
+        self.places = places
+        self.language = "en"
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return read_number(text, self.language, places=self.places, limit=LIMIT)
+        except NumberError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class CalculatorForm(forms.Form):
+    """Both tabs of the calculator. A part with an error has no result and says why; the other one still has."""
+
+    on = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    amount = WrittenNumber(label=_("Sold amount, MRR"), places=MONEY_PLACES)
+    currency = forms.ChoiceField(label=_("Client currency"))
+    origin = forms.ChoiceField(label=_("Origin"), choices=ORIGINS, widget=forms.RadioSelect)
+    market = forms.ChoiceField(label=_("Client market"), choices=MARKETS, widget=forms.RadioSelect)
+    manage = forms.ChoiceField(
+        label=_("Do you manage it too?"), choices=[("yes", _("Yes")), ("no", _("No"))], widget=forms.RadioSelect
+    )
+    others = forms.IntegerField(label=_("Other managing partners"), min_value=0, max_value=999)
+    c_direction = forms.ChoiceField(label=_("Direction"), choices=DIRECTIONS, widget=forms.RadioSelect)
+    c_currency = forms.ChoiceField(label=_("Currency"))
+    c_origin = forms.ChoiceField(label=_("Origin"), choices=ORIGINS, widget=forms.RadioSelect)
+    c_market = forms.ChoiceField(label=_("Client market"), choices=MARKETS, widget=forms.RadioSelect)
+    c_others = forms.IntegerField(label=_("Other managing partners"), min_value=0, max_value=999)
+    c_sold = WrittenNumber(label=_("Sold"), places=POINT_PLACES)
+    c_managed = WrittenNumber(label=_("Managed"), places=POINT_PLACES)
+
+    def __init__(self, data: Any = None, *, scope: Scope) -> None:
+        given = {key: str(data[key]) for key in data} if data else {}
+        self.scope = scope
+        self.reader = scope.locale.partition("-")[0] if scope.locale.partition("-")[0] in LANGUAGES else "en"
+        # Defaults are plain decimals, which every language reads alike as long as they have no mark.
+        self.written = given.get("written") if given.get("written") in LANGUAGES else self.reader
+        self.tab = given["tab"] if given.get("tab") in TABS else TABS[0]
+        book = rulebook(scope)
+        day = _day(given.get("on", ""), scope)
+        known = sorted(book.currency_table(day).amounts)
+        own = scope.partner.payout_currency if scope.partner.payout_currency in known else known[0]
+        typed = {key: value for key, value in given.items() if value or key in TYPED}
+        filled = DEFAULTS | {"currency": own, "c_currency": own} | typed
+        super().__init__(filled | {"on": given.get("on") or scope.today.isoformat()}, auto_id="calc-%s")
+        for name in ("currency", "c_currency"):
+            field: Any = self.fields[name]
+            field.choices = [(code, code) for code in known]
+            field.error_messages["invalid_choice"] = _(
+                "The currency table of the day has no fixed amount for “%(value)s”."
+            )
+        for name in ("amount", "c_sold", "c_managed"):
+            number: Any = self.fields[name]
+            number.language = self.written
+        if self.to_points:
+            self.fields["c_sold"].label = _("Sold amount, MRR")
+            self.fields["c_managed"].label = _("Managed amount, MRR")
+            for name in ("c_sold", "c_managed"):
+                amount: Any = self.fields[name]
+                amount.places = MONEY_PLACES
+        else:
+            self.fields["c_sold"].label = _("Sold points")
+            self.fields["c_managed"].label = _("Managed points")
+
+    @property
+    def to_points(self) -> bool:
+        """Whether the conversion goes from currency to points."""
+        return self.data.get("c_direction") == "to-points"  # type: ignore[union-attr]
+
+    def clean_on(self) -> date:
+        day: date | None = self.cleaned_data["on"]
+        if day is None:
+            return self.scope.today
+        if not EARLIEST <= day < LATEST:
+            raise forms.ValidationError(_("Give a day between 2000 and 2099."))
+        return day
+
+    def good(self, *names: str) -> bool:
+        """Whether all of these fields, and the day, are right."""
+        return not any(name in self.errors for name in ("on", *names))
+
+    def shown(self, name: str) -> str:
+        """A number as its reader writes it; what was typed when it is not one."""
+        if name in self.errors or name not in self.cleaned_data:
+            return str(self.data.get(name, ""))  # type: ignore[union-attr]
+        return write_number(self.cleaned_data[name], self.reader, places=0)
+
+    def rules(self) -> Rulebook:
+        """The rules that are calculated with."""
+        return rulebook(self.scope)
+
+
+def _day(text: str, scope: Scope) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return scope.today
+    return day if EARLIEST <= day < LATEST else scope.today

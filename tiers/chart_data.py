@@ -1,0 +1,47 @@
+"""The figures of the progress chart as plain JSON values for the script that draws it; numbers are decimal texts."""
+
+from datetime import date
+from typing import Any
+
+from ledger.series import PointFigures
+from tiers.over_time import OverTime
+
+TRACKS = ("total", "sourced", "assisted", "managed")
+
+
+def timeline(series: OverTime) -> dict[str, Any]:
+    """Lines of the past at every level, lines ahead at every day on which something changes, thresholds of the total as they
+    were in force, and the reviews."""
+    past = [(level.day, level.points) for level in series.past]
+    ahead: list[tuple[date, PointFigures]] = []
+    if series.end is not None:
+        ahead = [past[-1], *series.drops, (series.end.day, series.end.points)]
+    return {
+        "today": series.day.isoformat() if series.end is not None else None,
+        "until": series.until.isoformat(),
+        "past": _lines(past),
+        "ahead": _lines(ahead),
+        "markers": series.step == "month",
+        "thresholds": [
+            {
+                "tier": each.tier,
+                "value": _number(each.value),
+                "from": each.first.isoformat(),
+                "to": each.last.isoformat(),
+                "open": each.last == series.until,
+            }
+            for each in series.thresholds
+            if each.metric == "total_points"
+        ],
+        "reviews": [{"on": mark.on.isoformat(), "tier": mark.tier, "ahead": mark.ahead} for mark in series.reviews],
+    }
+
+
+def _lines(points: list[tuple[date, PointFigures]]) -> dict[str, list[str]]:
+    return {"days": [day.isoformat() for day, _figures in points]} | {
+        track: [_number(getattr(figures, track)) for _day, figures in points] for track in TRACKS
+    }
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}"

@@ -1,0 +1,17 @@
+"""The tier page, the rows behind its figures, and clients one by one."""
+
+from django.urls import path
+
+from tiers import views
+
+urlpatterns = [
+    path("tiers/", views.tier, name="tier"),
+    path("tiers/breakdown/", views.points_breakdown, name="tier_breakdown"),
+    path("tiers/expiring/", views.expiring, name="tier_expiring"),
+    path("tiers/lots/", views.lots, name="tier_lots"),
+    path("tiers/entries/", views.entries, name="tier_entries"),
+    path("tiers/people/", views.people, name="tier_people"),
+    path("tiers/tools/", views.tools, name="tier_tools"),
+    path("tiers/clients/<path:client_id>/", views.client_panel, name="tier_client"),
+    path("clients/<path:client_id>/", views.client_full, name="client"),
+]

@@ -1,0 +1,235 @@
+"""The tier page and its parts, the rows behind its figures, and one client as panel and as record."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from ledger.queries import history_starts
+from partner_portal.lib.datasets import Selection, select
+from partner_portal.lib.drilldown import Empty, Way, drilldown
+from partner_portal.lib.htmx import page_or_part, wanted_part
+from partner_portal.lib.range_control import range_control
+from tiers import words_of_page
+from tiers.chart_data import timeline
+from tiers.client_record import cancellations_of, client_record, deals_of, renewals_of
+from tiers.forms import DayForm, OverTimeForm
+from tiers.over_time import expiry_calendar, over_time
+from tiers.portfolio import rules_in_force
+from tiers.tier_page import tier_page
+
+CALENDAR_ROWS = 12
+ENTRIES = 25
+
+
+@require_safe
+@requires(Permission.VIEW)
+def tier(request: ScopedRequest) -> HttpResponse:
+    """The tier page; `over-time` and `expiry-calendar` are its parts."""
+    scope = request.scope
+    form = _day(request)
+    part = wanted_part(request)
+    context: dict[str, Any] = {"form": form, "starts": history_starts(scope)}
+    if part not in ("over-time", "expiry-calendar"):
+        page = tier_page(scope, form.day, request.GET.get("target"))
+        context |= {
+            "page": page,
+            "rules": page.rules,
+            "said": words_of_page.said(page),
+            "targets": _targets(request, page.tiers),
+        }
+    if part != "expiry-calendar":
+        context |= _over_time(request)
+    if part != "over-time":
+        first = max(0, _whole(request.GET.get("clients_from")))
+        calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
+        context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
+    return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def points_breakdown(request: ScopedRequest) -> HttpResponse:
+    """Clients and their points: a page of its own, and rows in the dialog where a figure opens them."""
+    selection = select("breakdown", request.scope, request.GET)
+    nobody = Empty(_("No client has such points"), _("Look at all clients, or at another day."))
+    if wanted_part(request):
+        return drilldown(request, selection, back=_back(selection), when_empty=lambda: nobody)
+    return drilldown(
+        request,
+        selection,
+        back=_back(selection),
+        when_empty=lambda: nobody,
+        template="tiers/breakdown.html",
+        form=selection.form,
+        rules=rules_in_force(request.scope, selection.params["on"]),
+        starts=history_starts(request.scope),
+    )
+
+
+@require_safe
+@requires(Permission.VIEW)
+def expiring(request: ScopedRequest) -> HttpResponse:
+    """Lots that expire: in a month, within days, of a client."""
+    return _rows(request, "expiring")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def lots(request: ScopedRequest) -> HttpResponse:
+    """Sold lots of a client, or of all."""
+    return _rows(request, "client-lots")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def entries(request: ScopedRequest) -> HttpResponse:
+    """Ledger entries of a client, or of all, up to the day."""
+    return _rows(request, "client-entries")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def people(request: ScopedRequest) -> HttpResponse:
+    """People with a valid certification."""
+    return _rows(request, "certified-people")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def tools(request: ScopedRequest) -> HttpResponse:
+    """Clients that tool usage is measured by."""
+    return _rows(request, "tool-usage")
+
+
+@require_safe
+@requires(Permission.VIEW)
+def client_panel(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """One client: its points, lots and services, over the page or as a page."""
+    form = _day(request)
+    context = {
+        "record": client_record(request.scope, client_id, form.day),
+        "form": form,
+        "starts": history_starts(request.scope),
+        "full": False,
+    }
+    return page_or_part(request, "clients/client.html", context, parts=("dialog",))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def client_full(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """Everything about one client."""
+    scope = request.scope
+    form = _day(request)
+    record = client_record(scope, client_id, form.day)
+    found = select("client-entries", scope, {"client": client_id, **form.moved})
+    deals = deals_of(scope, record.client)
+    context = {
+        "record": record,
+        "form": form,
+        "full": True,
+        "starts": history_starts(scope),
+        "deals": deals,
+        "registered": sum(deal.registered for deal in deals),
+        "renewals": renewals_of(scope, record.client),
+        "cancellations": cancellations_of(scope, record.client),
+        "entries": found,
+        "latest": _first_rows(found),
+    }
+    return page_or_part(request, "clients/client.html", context)
+
+
+def _day(request: ScopedRequest) -> DayForm:
+    form = DayForm(request.GET, scope=request.scope)
+    form.is_valid()
+    return form
+
+
+def _rows(request: ScopedRequest, key: str) -> HttpResponse:
+    selection = select(key, request.scope, request.GET)
+    return drilldown(request, selection, back=_back(selection))
+
+
+def _back(selection: Selection) -> Way:
+    """The client's page where the rows are one client's, otherwise the tier page of the same day."""
+    on = {name: value for name, value in selection.query.items() if name == "on"}
+    client = str(selection.params.get("client") or "")
+    address = reverse("client", args=[client]) if client else reverse("tier")
+    return Way(client or _("Tier"), f"{address}?{urlencode(on)}" if on else address)
+
+
+def _targets(request: ScopedRequest, names: tuple[str, ...]) -> list[Way]:
+    query = request.GET.copy()
+    found = []
+    for name in names:
+        query["target"] = name.casefold()
+        found.append(Way(name, f"{request.path}?{query.urlencode()}"))
+    return found
+
+
+def _over_time(request: ScopedRequest) -> dict[str, Any]:
+    form = OverTimeForm(request.GET, scope=request.scope)
+    form.is_valid()
+    series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
+    own = dict(form.presets())
+    query = request.GET.copy()
+    return {
+        "series": series,
+        "series_said": words_of_page.series_said(series),
+        "series_form": form,
+        "series_steps": [
+            Way(str(label), f"{request.path}?{_with(query, 'step', value)}")
+            for value, label in form.fields["step"].choices  # type: ignore[attr-defined]
+        ],
+        "timeline": timeline(series),
+        "range": range_control(
+            request.path,
+            request.GET,
+            form.chosen,
+            target="over-time",
+            programme=own,
+            starts=history_starts(request.scope),
+            ends=form.day,
+        ),
+    }
+
+
+def _with(query: Any, name: str, value: str) -> str:
+    changed = query.copy()
+    changed.pop(name, None)
+    if value:
+        changed[name] = value
+    return str(changed.urlencode())
+
+
+def _calendar_pages(request: ScopedRequest, first: int, clients: int) -> dict[str, str | int]:
+    earlier, later = max(0, first - CALENDAR_ROWS), first + CALENDAR_ROWS
+    return {
+        "first": first + 1,
+        "last": min(first + CALENDAR_ROWS, clients),
+        "previous": f"{request.path}?{_with(request.GET, 'clients_from', str(earlier or ''))}" if first else "",
+        "next": f"{request.path}?{_with(request.GET, 'clients_from', str(later))}" if later < clients else "",
+    }
+
+
+def _first_rows(selection: Selection) -> list[dict[str, Any]]:
+    names = ["correction", "recorded"]
+    columns = [*selection.columns, *(selection.dataset.column(name) for name in names)]
+    found = []
+    for row in selection.ordered(columns)[:ENTRIES]:
+        cells = dict(zip((column.name for column in columns), selection.cells(row, columns), strict=True))
+        for column in columns:
+            if column.choices:
+                cells[f"{column.name}_label"] = column.choices.get(cells[column.name], cells[column.name])
+        found.append(cells)
+    return found
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else 0
