@@ -1,9 +1,10 @@
 """Commission statements of the vendor, line by line, as imported (points.md 1)."""
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Partner
+from accounts.models import Partner, User
 from clients.models import Client
 
 
@@ -47,3 +48,33 @@ class StatementLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.statement_id}/{self.line_no}"
+
+
+class QuestionStatus(models.TextChoices):
+    OPEN = "open", _("To be sent")
+    SENT = "sent", _("Sent to the vendor")
+    ANSWERED = "answered", _("Answered")
+    SETTLED = "settled", _("Settled")
+
+
+class LineQuestion(models.Model):
+    """What somebody wants the vendor to explain about a statement line, and how far that has come."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    line = models.OneToOneField(StatementLine, on_delete=models.CASCADE, related_name="question")
+    text = models.CharField(_("question"), max_length=1000)
+    answer = models.CharField(_("answer"), max_length=1000, blank=True)
+    status = models.CharField(_("status"), max_length=8, choices=QuestionStatus, default=QuestionStatus.OPEN)
+    asked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(db_default=Now())
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=QuestionStatus.values), name="question_status_known"),
+            models.CheckConstraint(condition=~models.Q(text=""), name="question_has_text"),
+        ]
+        ordering = ["-asked_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.line_id}: {self.status}"

@@ -173,6 +173,14 @@ class FxRates:
             if line.payout_currency == payout_currency:
                 self._rates.setdefault(line.currency, {})[month_end(line.invoice_month)] = line.fx_rate
 
+    @classmethod
+    def of(cls, rates: Iterable[tuple[str, date, Decimal]], payout_currency: str) -> "FxRates":
+        """From one rate a currency and month: (currency, any day of the month, rate)."""
+        found = cls((), payout_currency)
+        for currency, month, rate in rates:
+            found._rates.setdefault(currency, {})[month_end(month)] = rate
+        return found
+
     def on(self, currency: str, month: date) -> FxRate | None:
         """The rate of the month, otherwise the latest imported one; None when there is none at all."""
         day = month_end(month)

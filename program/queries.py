@@ -32,9 +32,18 @@ def rulebook(scope: Scope | None = None) -> Rulebook:
     """The rules of the programme, read once a scope."""
     if scope is None:
         return current()[0]
-    if "rulebook" not in scope.memo:
-        scope.memo["rulebook"] = current()[0]
-    return scope.memo["rulebook"]  # type: ignore[no-any-return]
+    return _current(scope)[0]
+
+
+def revision(scope: Scope) -> int:
+    """The revision of the programme's rules, read once a scope: part of the key of whatever is kept ready."""
+    return _current(scope)[1]
+
+
+def _current(scope: Scope) -> tuple[Rulebook, int]:
+    if "programme" not in scope.memo:
+        scope.memo["programme"] = current()
+    return scope.memo["programme"]  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=4)

@@ -117,6 +117,21 @@ def money(value: Number | None, currency: str) -> SafeString:
 
 
 @register.filter
+def signed_amount(value: Number) -> SafeString:
+    """A difference to the cent, with its sign and tone, where the currency stands in the head: `+3.57`, `−82.00`."""
+    exact = half_even(Fraction(value), 2)
+    tone = "gain" if exact > 0 else "loss" if exact < 0 else ""
+    return format_html('<span class="nowrap {}">{}</span>', tone, _digits(exact, 2, signed=True))
+
+
+@register.filter
+def quarter(value: str) -> str:
+    """`2026-Q3` as people write it: `Q3 2026`."""
+    year, _dash, number = value.partition("-")
+    return f"{number} {year}"
+
+
+@register.filter
 def dollars(value: Number | None) -> SafeString:
     """Points-dollars, whole: `US$ 7,910`; the exact cents are in the element."""
     if value is None:
@@ -135,6 +150,26 @@ def percent(value: Number | None, places: int = 1) -> SafeString:
     if value is None:
         return no_data()
     return format_html('<span class="nowrap">{} %</span>', _digits(Fraction(value) * 100, places))
+
+
+def decimal_words(value: Number, places: int) -> str:
+    """A number with that many decimals as text, for sentences."""
+    return _digits(value, places)
+
+
+@register.filter
+def rate_short(value: Decimal) -> str:
+    """A commission rate with the decimals it has, at least two: `0.20`."""
+    return _digits(value, max(2, -int(value.normalize().as_tuple().exponent)))
+
+
+@register.filter
+def rate(value: Decimal | None) -> SafeString | str:
+    """An exchange rate with all its decimals, at least four."""
+    if value is None:
+        return no_data()
+    places = max(4, -int(value.normalize().as_tuple().exponent))
+    return _digits(value, places)
 
 
 @register.filter

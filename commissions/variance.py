@@ -1,0 +1,166 @@
+"""Why a quarter's statements differ from what was expected: every difference has one cause, and they add up.
+
+Pure: no Django, no clock. The differences of a client sum to its statement lines minus what was expected of it, to the
+cent. Rules: `docs/points.md` 8 and 12.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from commissions.expected import Amount, Earning
+from commissions.rules import FxRate, StatementLine, commission
+from partner_portal.lib.months import month_end, quarter_of
+from program.rulebook import CommissionTerms
+
+RECOMPUTE, REVERSED, RATE, FX = "recompute", "reversed", "rate", "fx"
+CANCELLED, DOWNGRADED, REVENUE = "cancelled", "downgraded", "revenue"
+MISSING, NOT_EARNING, OTHER_QUARTER, TWICE = "missing", "not_earning", "other_quarter", "twice"
+CAUSES = (
+    RECOMPUTE, REVERSED, RATE, FX, CANCELLED, DOWNGRADED, REVENUE, MISSING, NOT_EARNING, OTHER_QUARTER, TWICE,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference of one deal and month: the statement has `amount` more (less, below zero) than was expected.
+
+    line: None where a line is missing. expected: what the month should have brought, None where nothing was. mrr: what was
+    left of the deal. fx: the rate it was expected at.
+    """
+
+    client: int
+    quarter: str
+    month: date
+    deal_id: str
+    product_line: str
+    currency: str
+    cause: str
+    amount: Decimal
+    line: StatementLine | None = None
+    expected: Decimal | None = None
+    mrr: Fraction | None = None
+    fx: FxRate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMonth:
+    """What one deal was expected to bring in one month."""
+
+    earning: Earning
+    amount: Amount
+
+
+def differences(
+    quarter: str,
+    expected: Iterable[ExpectedMonth],
+    lines: Iterable[tuple[int, StatementLine]],
+    earnings: Mapping[str, Earning],
+    terms: CommissionTerms,
+) -> tuple[Difference, ...]:
+    """All differences of a quarter, by client, deal and month.
+
+    expected: the months of the quarter that have an exchange rate. lines: (client, line) of the quarter's statements.
+    earnings: every deal that earns commission, by deal id, to tell why a line was not expected.
+    """
+    open_months = {(each.earning.deal_id, each.amount.month): each for each in expected}
+    done: set[tuple[str, date]] = set()
+    found: list[Difference] = []
+    for client, line in sorted(lines, key=lambda row: (row[1].statement_id, row[1].line_no)):
+        key = (line.deal_id, line.invoice_month)
+        if line.adjusts:
+            found += _line_alone(client, quarter, line, REVERSED)
+        elif key in open_months:
+            each = open_months.pop(key)
+            done.add(key)
+            found += _matched(client, quarter, line, each, terms)
+        elif key in done:
+            found += _line_alone(client, quarter, line, TWICE)
+        else:
+            found += _line_alone(client, quarter, line, _unexpected(line, quarter, earnings.get(line.deal_id)))
+    for (deal_id, month), each in open_months.items():
+        value = each.amount.commission
+        if value:
+            found.append(
+                Difference(
+                    each.earning.client,
+                    quarter,
+                    month,
+                    deal_id,
+                    each.earning.product_line,
+                    each.earning.currency,
+                    MISSING,
+                    -value,
+                    None,
+                    value,
+                    each.amount.mrr,
+                    each.amount.fx,
+                )
+            )
+    return tuple(sorted(found, key=lambda row: (row.client, row.deal_id, row.month, CAUSES.index(row.cause))))
+
+
+def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> list[Difference]:
+    """A line that nothing was expected for: all of it is a difference, and what does not recompute is said apart."""
+    parts = [(RECOMPUTE, line.difference), (cause, line.recomputed)]
+    return [_of_line(client, quarter, line, each, amount) for each, amount in parts if amount]
+
+
+def _matched(
+    client: int, quarter: str, line: StatementLine, each: ExpectedMonth, terms: CommissionTerms
+) -> list[Difference]:
+    """From the amount on the line back to the expected one, a step at a time: as recomputed, at the agreed rate, at the
+    expected exchange rate, on the expected MRR."""
+    expected = each.amount.commission or Decimal(0)
+    fx = each.amount.fx.rate if each.amount.fx else line.fx_rate
+    at_rate = commission(line.net_revenue, terms.rate, line.fx_rate)
+    at_fx = commission(line.net_revenue, terms.rate, fx)
+    base = DOWNGRADED if each.earning.cut and each.amount.mrr < each.earning.mrr else REVENUE
+    parts = [
+        (RECOMPUTE, line.difference),
+        (RATE, line.recomputed - at_rate),
+        (FX, at_rate - at_fx),
+        (base, at_fx - expected),
+    ]
+    return [
+        _of_line(client, quarter, line, cause, amount, expected, each.amount.mrr, each.amount.fx)
+        for cause, amount in parts
+        if amount
+    ]
+
+
+def _of_line(
+    client: int,
+    quarter: str,
+    line: StatementLine,
+    cause: str,
+    amount: Decimal,
+    expected: Decimal | None = None,
+    mrr: Fraction | None = None,
+    fx: FxRate | None = None,
+) -> Difference:
+    return Difference(
+        client,
+        quarter,
+        line.invoice_month,
+        line.deal_id,
+        line.product_line,
+        line.currency,
+        cause,
+        amount,
+        line,
+        expected,
+        mrr,
+        fx,
+    )
+
+
+def _unexpected(line: StatementLine, quarter: str, found: Earning | None) -> str:
+    """Why a line stands for a month in which its deal earns nothing."""
+    if quarter_of(line.invoice_month) != quarter:
+        return OTHER_QUARTER
+    if found and found.cancelled_on and found.cancelled_on <= month_end(line.invoice_month):
+        return CANCELLED
+    return NOT_EARNING

@@ -1,0 +1,151 @@
+"""Commission pages. All of them need the right to see money."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from commissions import queries, services
+from commissions.forms import FollowUpForm, PaidForm, QuestionForm
+from commissions.page import PRINTED_LINES, ShownVariance, overview_of, statement_lines_of, variance_shown
+from partner_portal.lib.datasets import select
+from partner_portal.lib.drilldown import Way, drilldown
+from partner_portal.lib.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.range_control import range_control
+from partner_portal.lib.sheet_table import ROWS, SheetTable
+
+DATASETS = ("lines", "paid", "statements", "expected", "variance", "questions")
+
+
+def _home() -> Way:
+    return Way(_("Commissions"), reverse("commissions"))
+
+
+@require_safe
+@requires(Permission.VIEW_MONEY)
+def overview(request: ScopedRequest) -> HttpResponse:
+    """Payments past and expected, statements, and where they differ; or the payments alone, for another range."""
+    form = PaidForm(request.GET, scope=request.scope)
+    form.is_valid()
+    control = range_control(request.path, request.GET.dict(), form.chosen, target="payments")
+    context: dict[str, Any] = {
+        "page": overview_of(request.scope, form),
+        "range": control,
+        "problems": form.problems,
+        "refocus": wanted_part(request) == "payments",
+    }
+    return page_or_part(request, "commissions/overview.html", context, parts=("payments",))
+
+
+@require_safe
+@requires(Permission.VIEW_MONEY)
+def rows(request: ScopedRequest, which: str) -> HttpResponse:
+    """The rows behind a figure of commission."""
+    if which not in DATASETS:
+        raise Http404(which)
+    return drilldown(request, select(f"commission-{which}", request.scope, request.GET), back=_home())
+
+
+@require_safe
+@requires(Permission.VIEW_MONEY)
+def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
+    """One statement, line by line, and why it differs from what was expected."""
+    found = _statement(request, statement_id)
+    selection = select("commission-lines", request.scope, request.GET.dict() | {"statement": statement_id})
+    table = SheetTable(request.path, selection, request.GET.get("page", "1"), _home())
+    context = {
+        "statement": found,
+        "drill": table,
+        "lines": statement_lines_of(request.scope, statement_id, table.page.object_list),
+        "may_question": request.scope.may(Permission.QUESTION),
+        "part": wanted_part(request),
+    }
+    if context["part"] != ROWS:
+        context["variance"] = _variance(request, found)
+    return page_or_part(request, "commissions/statement.html", context, parts=(ROWS,))
+
+
+@require_safe
+@requires(Permission.VIEW_MONEY)
+def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
+    """One statement with all its lines on one page, for paper or PDF; a very long one asks to be exported instead."""
+    found = _statement(request, statement_id)
+    if found.lines > PRINTED_LINES:
+        messages.info(
+            request,
+            _("This statement has more than %(count)s lines. Export it as a file instead.") % {"count": PRINTED_LINES},
+        )
+        return HttpResponseRedirect(reverse("commission_statement", args=[statement_id]))
+    selection = select("commission-lines", request.scope, {"statement": statement_id})
+    table = SheetTable(request.path, selection, "1", _home(), size=PRINTED_LINES)
+    context = {
+        "statement": found,
+        "drill": table,
+        "lines": statement_lines_of(request.scope, statement_id, table.page.object_list),
+        "variance": _variance(request, found),
+    }
+    return private(TemplateResponse(request, "commissions/statement_print.html", context))
+
+
+def _statement(request: ScopedRequest, statement_id: str) -> queries.StatementSummary:
+    found = queries.statement(request.scope, statement_id)
+    if found is None:
+        raise Http404(statement_id)
+    return found
+
+
+def _variance(request: ScopedRequest, found: queries.StatementSummary) -> ShownVariance | None:
+    """The quarter client by client; None while it runs, and for a statement in another currency."""
+    if found.currency != request.scope.partner.payout_currency or found.period not in queries.past_quarters(
+        request.scope
+    ):
+        return None
+    return variance_shown(request.scope, found.period)
+
+
+@require_safe
+@requires(Permission.VIEW_MONEY)
+def questions(request: ScopedRequest) -> HttpResponse:
+    """Every questioned line."""
+    return drilldown(request, select("commission-questions", request.scope, request.GET), back=_home())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW_MONEY)
+def question(request: ScopedRequest, statement_id: str, line_no: int) -> HttpResponse:
+    """Question a line, follow the question up, or take it back."""
+    line = queries.line(request.scope, statement_id, line_no)
+    if line is None:
+        raise Http404(statement_id)
+    asked = queries.questions_of(request.scope, [line.pk]).get(line.pk)
+    action = request.POST.get("action", "")
+    ask = QuestionForm(request.POST if action == "ask" else None, initial={"text": asked.text if asked else ""})
+    follow = FollowUpForm(
+        request.POST if action == "follow" else None,
+        initial={"status": asked.status, "answer": asked.answer} if asked else None,
+    )
+    back = HttpResponseRedirect(reverse("commission_statement", args=[statement_id]))
+    if action == "ask" and ask.is_valid():
+        services.ask(scope=request.scope, line=line, text=ask.cleaned_data["text"])
+        messages.success(request, _("Line %(line)s is questioned.") % {"line": line})
+        return back
+    if action == "follow" and asked and follow.is_valid():
+        services.follow_up(scope=request.scope, question=asked, **follow.cleaned_data)
+        messages.success(request, _("The question about line %(line)s is kept.") % {"line": line})
+        return back
+    if action == "withdraw" and asked:
+        services.withdraw(scope=request.scope, question=asked)
+        messages.success(request, _("The question about line %(line)s is taken back.") % {"line": line})
+        return back
+    context = {
+        "line": line, "asked": asked, "ask": ask, "follow": follow, "may_question": request.scope.may(Permission.QUESTION),
+        "statement": queries.statement(request.scope, statement_id),
+    }  # fmt: skip
+    response = TemplateResponse(request, "commissions/question.html", context, status=422 if action else 200)
+    return private(response)

@@ -1,0 +1,44 @@
+"""What a page worked out from facts and entries, kept until either moves.
+
+A partner's generation moves at every commit of facts or entries, so an answer is never out of date and nothing has to be
+thrown away. Never used while writing: inside a transaction that moved the generation the answer may yet be rolled back.
+"""
+
+from collections.abc import Callable, Hashable
+from hashlib import sha256
+from typing import Any, Protocol
+
+from django.core.cache import cache
+
+KEPT_SECONDS = 7 * 24 * 3600
+_MISSING = object()
+
+
+class Scope(Protocol):
+    """What is needed of `accounts.scope.Scope`."""
+
+    @property
+    def partner(self) -> Any: ...  # with `pk` and `generation`
+    @property
+    def today(self) -> Any: ...
+    @property
+    def memo(self) -> dict[str, Any]: ...
+
+
+def remembered[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int) -> T:
+    """`compute()`, or what it gave before for this partner, generation, day and programme `revision`.
+
+    key: names the answer and everything else it depends on; what depends on the reader's rights says so in it. The value
+    must survive pickling and must not depend on the reader's language.
+    """
+    partner = scope.partner
+    parts = (partner.pk, partner.generation, revision, scope.today.isoformat(), *key)
+    name = "portal-" + sha256(repr(parts).encode()).hexdigest()
+    if name in scope.memo:
+        return scope.memo[name]  # type: ignore[no-any-return]
+    found = cache.get(name, _MISSING)
+    if found is _MISSING:
+        found = compute()
+        cache.set(name, found, KEPT_SECONDS)
+    scope.memo[name] = found
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,171 @@
+"""Commission against the demo partner's files: sums worked out here from the CSV, pages, rights, questions."""
+
+import csv
+import json
+from collections import defaultdict
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from commissions import queries
+from partner_portal.lib.datasets import select
+
+ROOT = Path(__file__).resolve().parents[3]
+CENT = Decimal("0.01")
+
+
+@pytest.fixture(scope="module")
+def lines():
+    with (ROOT / "demo/northwind/statement_lines.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def recomputed(line):
+    product = Decimal(line["net_revenue"]) * Decimal(line["rate"]) * Decimal(line["fx_rate"])
+    return product.quantize(CENT, ROUND_HALF_UP)
+
+
+def test_statements_are_those_of_the_expected_figures(scope):
+    expected = json.loads((ROOT / "tests/expected/2026-11-23.json").read_text(encoding="utf-8"))["statements"]
+    found = [
+        {
+            "statement_id": each.statement_id, "period": each.period, "status": each.status, "total": str(each.total),
+            "currency": each.currency, "pay_on": each.pay_on.isoformat(), "variances": each.variances,
+        }  # fmt: skip
+        for each in reversed(queries.statement_summaries(scope))
+    ]
+    assert found == expected
+
+
+def test_lines_that_do_not_recompute_are_named(scope, lines):
+    wrong = {(line["statement_id"], int(line["line_no"])) for line in lines if Decimal(line["commission"]) != recomputed(line)}
+    found = select("commission-lines", scope, {"show": "variance"}).rows.values_list("statement_id", "line_no")
+    assert set(found) == wrong
+    assert len(wrong) == 6
+
+
+def test_what_has_become_of_the_money(scope, lines):
+    sums = defaultdict(Decimal)
+    for line in lines:
+        sums[line["status"]] += Decimal(line["commission"])
+    found = queries.standings(scope)
+    assert {name: stand.amount for name, stand in found.items() if stand.lines} == dict(sums)
+    for name, stand in found.items():
+        assert select("commission-lines", scope, {"standing": name}).figure == stand.amount
+
+
+def test_paid_in_a_range_is_the_sum_of_its_rows(scope, lines):
+    query = {"pay_from": "2026-01-01", "pay_to": "2026-06-30"}
+    rows = select("commission-paid", scope, query)
+    by_hand = sum(
+        Decimal(line["commission"])
+        for line in lines
+        if line["status"] == "paid" and "2026-01-01" <= line["paid_on"] <= "2026-06-30"
+    )
+    assert rows.figure == by_hand > 0
+    assert queries.paid_in(scope, rows.params["period"]).amount == by_hand
+
+
+def test_expected_commission_of_a_deal_worked_by_hand(scope):
+    # D0550, USD 850.00 closed 2026-08: three whole months a quarter, 850 x 0.2 x 3 = 510.00.
+    rows = [row for row in queries.expected_rows(scope) if row["deal_id"] == "D0550"]
+    assert [(row["quarter"], str(row["commission"])) for row in rows] == [
+        ("2026-Q4", "510.00"), ("2027-Q1", "510.00"), ("2027-Q2", "510.00"), ("2027-Q3", "510.00"),
+    ]  # fmt: skip
+
+
+def test_expected_by_quarter_is_the_sum_of_its_rows(scope):
+    ahead = {each.quarter: each.expected for each in queries.quarters(scope) if not each.over}
+    assert len(ahead) == 4
+    for quarter, amount in ahead.items():
+        assert select("commission-expected", scope, {"quarter": quarter}).figure == amount > 0
+    assert queries.outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
+
+
+def test_the_causes_of_every_client_and_quarter_add_up(scope):
+    quarters = queries.past_quarters(scope)
+    assert len(quarters) == 6
+    for quarter in quarters:
+        found = queries.variance_of(scope, quarter)
+        for client in found.clients:
+            assert sum(each.amount for each in client.differences) == client.difference
+        assert select("commission-variance", scope, {"quarter": quarter}).figure == found.difference
+
+
+def test_the_whole_portfolio_and_the_engine_agree(scope):
+    """The short way (deals nothing happened to) and the long way (the engine) give the same lives."""
+    from clients.models import Client
+    from commissions.expected import earning
+    from ledger.engine import deal_lives
+    from ledger.facts_of_clients import load_facts
+    from ledger.records import ClientFacts
+    from program.queries import rulebook
+
+    book = rulebook(scope)
+    until = queries._until(scope, book.commission)
+    found = []
+    for loaded in load_facts(scope, list(Client.objects.filter(partner=scope.partner).values_list("pk", flat=True))):
+        known = loaded.facts
+        deals = [deal for deal in known.deals if deal.closed_on and deal.closed_on <= scope.today]
+        for life in deal_lives(ClientFacts(known.country, deals, (), known.cancellations), book, until):
+            each = earning(loaded.client_pk, life, book.commission, scope.today)
+            if each:
+                found.append(each)
+    short = [each for each in queries.earnings(scope)]
+    assert sorted(found, key=lambda e: (e.client, e.deal_id)) == short
+
+
+PAGES = [
+    "/commissions/", "/commissions/statements/S-2026Q3/", "/commissions/statements/S-2026Q3/print/",
+    "/commissions/questions/", "/commissions/questions/S-2026Q3/209/",
+    *(f"/commissions/rows/{name}/" for name in ("lines", "paid", "statements", "expected", "variance", "questions")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_pages_open_for_those_who_may_see_money_only(web, address):
+    assert web("finance").get(address).status_code == 200
+    assert web("member").get(address).status_code == 403
+    assert web(None).get(address).status_code == 302
+
+
+@pytest.mark.parametrize("address", ["/commissions/statements/S-2026Q3/", "/commissions/questions/S-2026Q3/209/"])
+def test_another_partners_statement_is_not_there(web, address):
+    assert web("outsider").get(address).status_code == 404
+
+
+def test_a_statement_can_be_checked_by_hand_from_its_page(web, lines):
+    html = web().get("/commissions/statements/S-2026Q3/print/").content.decode()
+    own = [line for line in lines if line["statement_id"] == "S-2026Q3"]
+    assert html.count('<tr id="line-') + html.count('<tr class="variance" id="line-') == len(own) == 310
+    assert html.count('class="variance"') == 1
+    assert "recomputes to 57.59" in html  # 5,130.00 x 0.2 x 0.056134 = 57.593..., the line says 57.60
+    assert "S-2026Q2/174" in html
+    assert "10,635.22" in html
+
+
+def test_a_question_is_asked_followed_up_and_taken_back(web, scope):
+    address = reverse("commission_question", args=["S-2026Q3", 209])
+    browser = web("manager")
+    assert browser.post(address, {"action": "ask", "text": ""}).status_code == 422
+    assert browser.post(address, {"action": "ask", "text": "Why 57.60?"}).status_code == 302
+    assert [(str(each.line), each.status) for each in queries.questions(scope)] == [("S-2026Q3/209", "open")]
+    browser.post(address, {"action": "follow", "status": "answered", "answer": "Rounded twice."})
+    assert queries.questions(scope).get().answer == "Rounded twice."
+    assert "Answered" in browser.get("/commissions/statements/S-2026Q3/?q=C014").content.decode()
+    browser.post(address, {"action": "withdraw"})
+    assert not queries.questions(scope).exists()
+
+
+def test_finance_may_read_but_not_question(web, scope):
+    address = reverse("commission_question", args=["S-2026Q3", 209])
+    assert web("finance").post(address, {"action": "ask", "text": "Why?"}).status_code == 403
+    assert not queries.questions(scope).exists()
+
+
+def test_an_unknown_range_is_said_and_falls_back(web):
+    html = web().get("/commissions/?pay_range=yesterday").content.decode()
+    assert "There is no range called “yesterday”." in html
+    assert "34,734.47" in html
