@@ -99,3 +99,8 @@ def clean_file_name(text: str) -> str:
     name = re.sub(r"\.(xlsx|csv|zip)$", "", text.strip(), flags=re.IGNORECASE)
     name = "".join(sign for sign in name if unicodedata.category(sign)[0] != "C")
     return re.sub(r'[/\\:*?"<>|]+', "-", name).strip(" .-")[:150]
+
+
+def whole_number(text: str) -> int:
+    """A primary key from an address or a form; 0, which nothing has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

@@ -54,6 +54,7 @@ class Column:
     money column means points-dollars, in US dollars. total: summed over all rows. compute: a text made from the row and the
     `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
     write it, on a line of its own; files keep both.
+    opens(row, selection): the address of what a value opens in the portal, "" for nothing.
     """
 
     name: str
@@ -228,7 +229,7 @@ class Selection:
             return rows
         if isinstance(rows, QuerySet):
             name = f"{ALIAS}_listed"
-            return rows.alias(**{name: _as_expression(self.dataset.client)}).filter(
+            return rows.alias(**{name: as_expression(self.dataset.client)}).filter(
                 **{f"{name}__in": self.clients.clients}
             )
         keys = set(self.clients.clients)
@@ -286,11 +287,11 @@ class Selection:
             return self._ordered_in_python(columns, key, descending)
         values: dict[str, Any] = {ALIAS + column.name: _expression(column) for column in columns if not column.compute}
         for column in columns:
-            values |= {ALIAS + name: _as_expression(expression) for name, expression in column.needs.items()}
+            values |= {ALIAS + name: as_expression(expression) for name, expression in column.needs.items()}
         values[ALIAS + key.name] = _expression(key)
-        values[ALIAS + "_row"] = _as_expression(self.dataset.row)
+        values[ALIAS + "_row"] = as_expression(self.dataset.row)
         if self.dataset.client:
-            values[ALIAS + "_client"] = _as_expression(self.dataset.client)
+            values[ALIAS + "_client"] = as_expression(self.dataset.client)
         first = F(ALIAS + key.name)
         order = first.desc(nulls_last=True) if descending else first.asc(nulls_last=True)
         return self.rows.order_by().values(**values).order_by(order, F(ALIAS + "_row").asc())
@@ -396,12 +397,13 @@ def _canonical(form: forms.Form) -> dict[str, str]:
     return {name: str(form.data[name]) for name in form.fields if form.data.get(name) and name not in form.errors}
 
 
-def _as_expression(source: Any) -> Any:
+def as_expression(source: Any) -> Any:
+    """A field path or an expression as an expression."""
     return F(source) if isinstance(source, str) else source
 
 
 def _expression(column: Column) -> Any:
-    return _as_expression(column.source)
+    return as_expression(column.source)
 
 
 def _sortable(value: Any) -> Any:

@@ -17,6 +17,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 
 from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection
 from partner_portal.lib.htmx import page_or_part, wanted_part
@@ -75,6 +77,11 @@ class Cell:
     def numeric(self) -> bool:
         """Whether the value stands at the right."""
         return self.column.kind in NUMERIC
+
+    @property
+    def computed(self) -> bool:
+        """Whether the value is a sentence made from the row."""
+        return self.column.compute is not None
 
     @property
     def label(self) -> Any:
@@ -168,6 +175,12 @@ class Drilldown:
     def can_tick(self) -> bool:
         """Whether single rows can be chosen: where an action takes them."""
         return any(action.key == "list" for action in self.actions)
+
+    @property
+    def searched(self) -> str:
+        """The columns shown that a search looks in, in words."""
+        labels = [str(column.label).lower() for column in self.columns if column.name in self.selection.dataset.search]
+        return get_text_list(labels, _("or"))
 
     @cached_property
     def filters(self) -> list[forms.BoundField]:

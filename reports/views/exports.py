@@ -19,7 +19,6 @@ from accounts.roles import Permission
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection, find, select
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.row_actions import actions_for
 from reports.definitions import reopen, suggested_name
 from reports.forms import ExportForm
 from reports.queries import exports as queries
@@ -45,10 +44,18 @@ def pane(request: ScopedRequest, template: str, selection: Selection, **context:
         "selection": selection,
         "rows_address": reverse("dataset_rows", args=[selection.dataset.key]) + (f"?{query}" if query else ""),
         "pane_address": request.get_full_path(),
-        "in_pane": wanted_part(request) == "dialog-side",
-        "actions": actions_for(selection),
+        "in_pane": in_pane(request),
+        "side": wanted_part(request) if in_pane(request) else "page-side",
     }
-    return page_or_part(request, template, context, parts=("dialog-side",))
+    name = f"{template}#pane" if in_pane(request) else template
+    response = TemplateResponse(request, name, context)
+    private(response)
+    return response
+
+
+def in_pane(request: ScopedRequest) -> bool:
+    """Whether the form stands in the side pane of a dialog or of a page with rows."""
+    return wanted_part(request) in {"dialog-side", "page-side"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -95,7 +102,7 @@ def _started(
         messages.error(request, export.reason)
         return redirect("exports")
     services.start_later(export)
-    if wanted_part(request) == "dialog-side":
+    if in_pane(request):
         return pane(request, "reports/export_new.html", selection, **context, started=export)
     return redirect("exports")
 

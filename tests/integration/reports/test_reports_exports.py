@@ -56,7 +56,9 @@ def test_a_workbook_tells_about_itself(web, scope):
     assert about["Rows"] == selection.count
     assert about["Days"] == "24 Nov 2025 to 23 Nov 2026, both days included"
     assert about["Time zone"] == scope.partner.time_zone
-    assert about["To come back"].endswith("/reports/rows/changes-lost-sold/?changes_from=2025-11-24&changes_to=2026-11-23")
+    assert about["To come back"].endswith(
+        "/reports/rows/changes-lost-sold/?changes_from=2025-11-24&changes_to=2026-11-23"
+    )
     assert about["Total of Points"] == pytest.approx(float(-selection.figure))
 
 
@@ -89,12 +91,12 @@ def test_a_file_with_columns_that_its_owner_lost_is_not_handed_out(web, person, 
     assert b"may no longer see" in response.content
 
 
-@pytest.mark.parametrize("format", ["csv", "xlsx", "zip"])
-def test_a_member_without_the_money_right_never_gets_an_amount(web, format):
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "zip"])
+def test_a_member_without_the_money_right_never_gets_an_amount(web, kind):
     client = web("member")
-    data = body(ask(client, columns="all", format=format))
+    data = body(ask(client, columns="all", format=kind))
     assert b"Amount" not in data
-    if format == "xlsx":
+    if kind == "xlsx":
         heads = [cell.value for cell in next(openpyxl.load_workbook(io.BytesIO(data))["Entries"].iter_rows())]
         assert "Amount" not in heads
         assert "Currency" not in heads
@@ -125,10 +127,12 @@ def test_a_full_disk_is_told_in_words_and_nothing_is_offered(web, scope, monkeyp
     from reports.services import exports
 
     real = exports._write
-    monkeypatch.setattr(exports, "_write", lambda selection, export, path, claim: real(selection, export, _full(), claim))
-    for format in ("csv", "xlsx"):
+    monkeypatch.setattr(
+        exports, "_write", lambda selection, export, path, claim: real(selection, export, _full(), claim)
+    )
+    for kind in ("csv", "xlsx"):
         client = web("admin")
-        response = ask(client, format=format, follow=True)
+        response = ask(client, format=kind)
         assert response.status_code == 302
         export = Export.objects.latest("pk")
         assert export.state == State.FAILED
@@ -198,7 +202,9 @@ def test_the_number_of_queries_does_not_grow_with_the_files(web, scope, django_a
     for number in (1, 3):
         while Export.objects.count() < number:
             body(ask(client, name=f"file {Export.objects.count()}"))
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             client.get(reverse("exports"))
         counts.append(len(queries))
     assert counts[0] == counts[1]

@@ -1,0 +1,47 @@
+"""The members of a list, as rows that can be searched, exported and reported like any others."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.roles import Permission
+from accounts.scope import Scope
+from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from reports.forms import OfListForm
+from reports.queries.lists import members
+
+
+def _rows(scope: Scope, params: Mapping[str, Any]) -> Any:
+    return members(scope, params["of"])
+
+
+def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    from reports.queries.lists import client_list
+
+    kept = client_list(scope, str(params["of"]))
+    return [kept.name] if kept else []
+
+
+register(
+    Dataset(
+        key="list-members",
+        title=_("Clients of a list"),
+        unit=(_("client"), _("clients")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client"), expression="client__name"),
+            Column("client_id", _("Client id"), expression="client__client_id"),
+            Column("country", _("Country"), expression="client__country", default=False),
+            Column("added_at", _("Added on"), Kind.DATE, expression="added_at__date"),
+            Column("added_by", _("Added by"), expression="added_by__name"),
+            Column("source", _("From")),
+        ),
+        rows=_rows,
+        form=OfListForm,
+        order=("client",),
+        search=("client", "client_id"),
+        client="client_id",
+        describe=_describe,
+    )
+)

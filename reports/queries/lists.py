@@ -1,0 +1,60 @@
+"""Reads kept lists and their members. A list is everybody's in its partner."""
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.http import Http404
+
+from accounts.roles import Permission
+from accounts.scope import Scope
+from partner_portal.lib.datasets import ClientList
+from reports.definitions import whole_number
+from reports.models import KeptList, ListMember
+
+
+def _kept(scope: Scope) -> QuerySet[KeptList]:
+    return KeptList.objects.filter(partner=scope.partner, deleted_at=None)
+
+
+def lists(scope: Scope) -> QuerySet[KeptList]:
+    """Every list with its owner and its number of `clients`, by name."""
+    return _kept(scope).select_related("owner").annotate(clients=Count("members")).order_by("name", "pk")
+
+
+def list_choices(scope: Scope) -> list[tuple[str, str]]:
+    """(key, name) of every list, by name."""
+    return [(str(pk), name) for pk, name in _kept(scope).order_by("name").values_list("pk", "name")]
+
+
+def client_list(scope: Scope, key: str) -> ClientList | None:
+    """The list as a filter of datasets; None when it is gone, somebody else's, or no key at all."""
+    kept = _kept(scope).filter(pk=whole_number(key)).first()
+    if kept is None:
+        return None
+    clients = ListMember.objects.filter(kept_list=kept).values_list("client_id", flat=True)
+    return ClientList(str(kept.pk), kept.name, clients)
+
+
+def kept_list(scope: Scope, pk: int) -> KeptList:
+    """One list with its owner and number of `clients`. Raises Http404."""
+    found = lists(scope).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def deleted_list(scope: Scope, pk: int) -> KeptList | None:
+    """A list that was deleted and can be restored."""
+    return KeptList.objects.filter(partner=scope.partner, pk=pk, deleted_at__isnull=False).first()
+
+
+def may_change(scope: Scope, kept: KeptList) -> bool:
+    """Whether the scope may rename or delete the list: its owner and admins may."""
+    return scope.may(Permission.KEEP) and (
+        kept.owner_id == getattr(scope.user, "pk", None) or scope.may(Permission.MEMBERS)
+    )
+
+
+def members(scope: Scope, list_id: int) -> QuerySet[Any]:
+    """The members of a list that is not deleted."""
+    return ListMember.objects.filter(partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None)

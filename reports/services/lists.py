@@ -1,0 +1,178 @@
+"""Writes kept lists."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.audit import record
+from accounts.roles import Permission
+from accounts.scope import Scope
+from partner_portal.lib import clock
+from partner_portal.lib.datasets import ALIAS, Selection, as_expression
+from partner_portal.lib.locks import lock
+from reports.definitions import days_in_words, period_of
+from reports.models import KeptList, ListMember
+from reports.queries.lists import may_change
+
+CHANGING = 7103  # lock: one writer of a partner's lists at a time
+
+
+class NameTakenError(Exception):
+    """Another list is called that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of adding clients."""
+
+    kept_list: KeptList
+    added: int
+    already: int
+
+
+def make_list(
+    *, scope: Scope, name: str, selection: Selection, ticked: Collection[str] = (), request_key: UUID | None = None
+) -> Added:
+    """A new list of the clients behind the selection's rows, or behind those ticked. The same form twice makes one list.
+
+    Raises NameTakenError.
+    """
+    scope.require(Permission.KEEP)
+    lock(CHANGING, scope.partner.pk)
+    if request_key:
+        same = KeptList.objects.filter(partner=scope.partner, request_key=request_key).first()
+        if same:
+            return Added(same, same.members.count(), 0)
+    kept = _create(scope, name, source_in_words(selection), request_key)
+    clients = _clients(selection, ticked)
+    added = _add(scope, kept, clients, source_in_words(selection))
+    record(scope, "list.made", kept.name, clients=added)
+    return Added(kept, added, 0)
+
+
+def add_to_list(*, scope: Scope, kept: KeptList, selection: Selection, ticked: Collection[str] = ()) -> Added:
+    """Add the clients behind the selection's rows, or behind those ticked; who is in the list already stays as they are."""
+    scope.require(Permission.KEEP)
+    lock(CHANGING, scope.partner.pk)
+    clients = _clients(selection, ticked)
+    added = _add(scope, kept, clients, source_in_words(selection))
+    record(scope, "list.added", kept.name, clients=added)
+    return Added(kept, added, len(clients) - added)
+
+
+def rename_list(*, scope: Scope, kept: KeptList, name: str) -> None:
+    """Raises NameTakenError, and PermissionDenied for somebody who is neither owner nor admin."""
+    _require_change(scope, kept)
+    try:
+        with transaction.atomic():
+            KeptList.objects.filter(pk=kept.pk).update(name=name)
+    except IntegrityError as error:
+        raise NameTakenError(name) from error
+    record(scope, "list.changed", name, before=kept.name)
+
+
+def copy_list(*, scope: Scope, kept: KeptList) -> KeptList:
+    """A list of one's own with the same members; each keeps its source."""
+    scope.require(Permission.KEEP)
+    lock(CHANGING, scope.partner.pk)
+    copy = _create(scope, _free_name(scope, kept.name), _("Copy of “%(name)s”") % {"name": kept.name}, None)
+    members = ListMember.objects.filter(kept_list=kept).values_list("client_id", "source")
+    ListMember.objects.bulk_create(
+        ListMember(partner=scope.partner, kept_list=copy, client_id=client, added_by=scope.user, source=source)
+        for client, source in members
+    )
+    record(scope, "list.made", copy.name, copied_from=kept.pk)
+    return copy
+
+
+def delete_list(*, scope: Scope, kept: KeptList) -> None:
+    """Take the list away; it can be restored. Reports that are narrowed to it say so when they open."""
+    _require_change(scope, kept)
+    KeptList.objects.filter(pk=kept.pk).update(deleted_at=clock.now())
+    record(scope, "list.deleted", kept.name)
+
+
+def restore_list(*, scope: Scope, kept: KeptList) -> KeptList:
+    """Bring a deleted list back, under another name when its own is taken by now."""
+    _require_change(scope, kept)
+    lock(CHANGING, scope.partner.pk)
+    kept.name = _free_name(scope, kept.name, itself=True)
+    KeptList.objects.filter(pk=kept.pk).update(deleted_at=None, name=kept.name)
+    record(scope, "list.restored", kept.name)
+    return kept
+
+
+def remove_members(*, scope: Scope, kept: KeptList, member_ids: Collection[int]) -> int:
+    """Take clients out of the list; how many went."""
+    _require_change(scope, kept)
+    gone, _by_model = ListMember.objects.filter(kept_list=kept, pk__in=member_ids).delete()
+    record(scope, "list.changed", kept.name, removed=gone)
+    return gone
+
+
+def source_in_words(selection: Selection) -> str:
+    """`Lost sold points, 25 Oct 2026 to 23 Nov 2026, both days included; Track: Sourced`."""
+    head = ", ".join(filter(None, [str(selection.dataset.title), days_in_words(period_of(selection))]))
+    return "; ".join([head, *selection.words])[:300]
+
+
+def _clients(selection: Selection, ticked: Collection[str]) -> set[int]:
+    """Primary keys of the clients behind the rows. Keys of rows that the selection does not hold count for nothing."""
+    dataset, rows = selection.dataset, selection.rows
+    if isinstance(rows, QuerySet):
+        if ticked:
+            name = f"{ALIAS}_ticked"
+            rows = rows.alias(**{name: as_expression(dataset.row)}).filter(**{f"{name}__in": list(ticked)})
+        found = rows.order_by().values_list(as_expression(dataset.client), flat=True).distinct()
+        return {client for client in found if client is not None}
+    return {
+        row[dataset.client]
+        for row in rows
+        if row[dataset.client] is not None and (not ticked or str(row[dataset.row]) in ticked)
+    }
+
+
+def _add(scope: Scope, kept: KeptList, clients: set[int], source: str) -> int:
+    known = set(ListMember.objects.filter(kept_list=kept, client_id__in=clients).values_list("client_id", flat=True))
+    new = sorted(clients - known)
+    ListMember.objects.bulk_create(
+        (
+            ListMember(partner=scope.partner, kept_list=kept, client_id=client, added_by=scope.user, source=source)
+            for client in new
+        ),
+        batch_size=2000,
+    )
+    return len(new)
+
+
+def _create(scope: Scope, name: str, source: str, request_key: UUID | None) -> KeptList:
+    try:
+        with transaction.atomic():
+            return KeptList.objects.create(
+                partner=scope.partner, owner=scope.user, name=name, source=source, request_key=request_key
+            )
+    except IntegrityError as error:
+        raise NameTakenError(name) from error
+
+
+def _free_name(scope: Scope, name: str, *, itself: bool = False) -> str:
+    """The name, or with a number behind it when a list is called so already."""
+    taken = {
+        each.casefold()
+        for each in KeptList.objects.filter(partner=scope.partner, deleted_at=None).values_list("name", flat=True)
+    }
+    number, free = (1, name) if itself else (2, f"{name[:110]} (2)")
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name[:110]} ({number})"
+    return free
+
+
+def _require_change(scope: Scope, kept: KeptList) -> None:
+    if not may_change(scope, kept):
+        raise PermissionDenied("not the owner's")

@@ -1,0 +1,124 @@
+"""Lists: made from rows, added to, used as a filter, changed, deleted and brought back."""
+
+from uuid import uuid4
+
+from django.urls import reverse
+
+from partner_portal.lib.datasets import select
+from reports.models import KeptList, ListMember
+
+LOST = "changes-lost-sold"
+YEAR = "?changes_range=last-12-months"
+
+
+def use(client, query=YEAR, key=LOST, htmx=False, **form):
+    given = {"where": "new", "name": "Win back", "key": str(uuid4())} | form
+    headers = {"HX-Request": "true", "HX-Target": "dialog-side"} if htmx else {}
+    return client.post(reverse("list_use", args=[key]) + query, given, headers=headers)
+
+
+def test_all_matching_clients_go_in_and_twice_is_once(web, scope):
+    client = web("admin")
+    key = str(uuid4())
+    response = client.post(
+        reverse("list_use", args=[LOST]) + YEAR, {"where": "new", "name": "Win back", "key": key},
+        headers={"HX-Request": "true", "HX-Target": "dialog-side"},
+    )  # fmt: skip
+    expected = select(LOST, scope, {"changes_range": "last-12-months"}).totals["clients"]
+    assert expected > 10
+    assert f"{expected} clients added" in response.content.decode()
+    client.post(reverse("list_use", args=[LOST]) + YEAR, {"where": "new", "name": "Win back", "key": key})
+    assert KeptList.objects.count() == 1
+    assert ListMember.objects.count() == expected
+
+
+def test_only_the_ticked_rows(web, scope):
+    rows = select(LOST, scope, {"changes_range": "last-12-months"}).ordered()
+    two = [row["c__row"] for row in rows[:2]]
+    clients = {row["c__client"] for row in rows[:2]}
+    use(web("admin"), row=[*two, 999_999_999])
+    assert set(ListMember.objects.values_list("client_id", flat=True)) == clients
+
+
+def test_adding_says_how_many_were_there(web, scope):
+    client = web("admin")
+    all_clients = set(select(LOST, scope, {"changes_range": "last-12-months"}).rows.values_list("client_id", flat=True))
+    one = next(iter(all_clients))
+    row = (
+        select(LOST, scope, {"changes_range": "last-12-months"})
+        .rows.filter(client_id=one)
+        .values_list("pk", flat=True)[0]
+    )
+    use(client, row=[row])
+    kept = KeptList.objects.get()
+    response = use(client, where="old", kept_list=kept.pk, htmx=True)
+    assert f"{len(all_clients) - 1} clients added, 1 already there" in response.content.decode()
+    member = ListMember.objects.get(client_id=one)
+    assert member.added_by.email == "admin@northwind.example"
+    assert member.source.startswith("Lost sold points, 24 Nov 2025 to 23 Nov 2026")
+
+
+def test_a_list_narrows_every_dataset_about_clients(web, scope):
+    client = web("admin")
+    rows = select(LOST, scope, {"changes_range": "last-12-months"}).ordered()
+    use(client, row=[rows[0]["c__row"]])
+    kept = KeptList.objects.get()
+    narrowed = select(LOST, scope, {"changes_range": "last-12-months", "list": str(kept.pk)})
+    assert {row["c__client"] for row in narrowed.ordered()} == {rows[0]["c__client"]}
+    assert narrowed.words == ["Clients of the list “Win back”"]
+    assert f"list={kept.pk}" in narrowed.address()
+    client.post(reverse("list_delete", args=[kept.pk]))
+    again = select(LOST, scope, {"changes_range": "last-12-months", "list": str(kept.pk)})
+    assert again.problems == ("That list is gone, so all clients are shown.",)
+    assert again.count > narrowed.count
+
+
+def test_a_list_of_another_partner_does_not_exist(web, scope, scope_of):
+    use(web("admin"))
+    kept = KeptList.objects.get()
+    other = web("outsider")
+    assert other.get(reverse("list", args=[kept.pk])).status_code == 404
+    for route in ("list_rename", "list_copy", "list_delete", "list_remove"):
+        assert other.post(reverse(route, args=[kept.pk]), {"name": "x"}).status_code == 404
+    selection = select(LOST, scope_of("outsider"), {"list": str(kept.pk)})
+    assert selection.problems == ("That list is gone, so all clients are shown.",)
+
+
+def test_rename_copy_delete_undo_and_take_out(web, scope):
+    client = web("manager")
+    use(client)
+    kept = KeptList.objects.get()
+    client.post(reverse("list_rename", args=[kept.pk]), {"name": "Calls"})
+    response = client.post(reverse("list_copy", args=[kept.pk]))
+    copy = KeptList.objects.get(name="Calls (2)")
+    assert copy.members.count() == kept.members.count()
+    member = copy.members.first()
+    client.post(reverse("list_remove", args=[copy.pk]), {"row": [member.pk]})
+    assert copy.members.count() == kept.members.count() - 1
+    response = client.post(reverse("list_delete", args=[kept.pk]), follow=True)
+    assert "“Calls” is deleted." in response.content.decode()
+    assert client.get(reverse("list", args=[kept.pk])).status_code == 404
+    client.post(reverse("list_restore", args=[kept.pk]))
+    assert client.get(reverse("list", args=[kept.pk])).status_code == 200
+
+
+def test_only_its_maker_and_admins_change_a_list(web, scope):
+    use(web("manager"))
+    kept = KeptList.objects.get()
+    assert web("member").post(reverse("list_delete", args=[kept.pk])).status_code == 403
+    assert "Delete" not in web("member").get(reverse("lists")).content.decode()
+    assert web("admin").post(reverse("list_delete", args=[kept.pk])).status_code == 302
+
+
+def test_names_differ(web, scope):
+    client = web("admin")
+    use(client)
+    response = use(client, name="win BACK")
+    assert "Another list has this name" in response.content.decode()
+
+
+def test_the_page_of_a_list_shows_who_added_whom_from_where(web, scope):
+    use(web("admin"))
+    page = web("member").get(reverse("list", args=[KeptList.objects.get().pk])).content.decode()
+    assert "Pia Lundquell" in page
+    assert "Lost sold points, 24 Nov 2025" in page
