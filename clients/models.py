@@ -4,6 +4,7 @@ Amounts are monthly (MRR) in the row's own currency. Keys are those of the impor
 """
 
 from django.db import models
+from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
@@ -44,7 +45,8 @@ class Client(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["partner", "client_id"], name="client_key")]
-        indexes = [models.Index(fields=["partner", "name"])]
+        # Of the name only the beginning: an index row cannot hold a thousand letters of every script.
+        indexes = [models.Index("partner", Left("name", 100), name="client_by_name")]
 
     def __str__(self) -> str:
         return self.name
