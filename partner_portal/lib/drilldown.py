@@ -158,8 +158,9 @@ class Drilldown:
 
     @property
     def has_clients(self) -> bool:
-        """Whether rows belong to clients."""
-        return bool(self.selection.dataset.client)
+        """Whether rows belong to clients, without being clients themselves."""
+        dataset = self.selection.dataset
+        return bool(dataset.client) and dataset.client != dataset.row
 
     @property
     def period(self) -> Any:

@@ -1,18 +1,22 @@
 // The one dialog of a page. A link with hx-target="#dialog" loads the inside of its page into it, under that page's own
-// address: a reload, a copied link and a click with Ctrl open it as a page, and Back closes the dialog.
+// address: a reload, a copied link and a click with Ctrl open it as a page. Back goes to what the dialog showed before, and
+// then closes it.
 
 const dialog = document.getElementById("dialog");
 const here = () => location.pathname + location.search;
-const inDialogEntry = () => history.state?.dialog === true;
 
-// A page that was loaded where a dialog stood is a page.
-if (inDialogEntry()) history.replaceState(null, "");
+// An entry of the history that belongs to the dialog knows how deep it is, and over which page it was opened.
+const depth = () => history.state?.dialog ?? 0;
+const entry = (level) => ({ dialog: level, over: pageAddress });
 
 // What the page under the dialog shows. htmx moves it when a panel changes its range or target.
 let pageAddress = here();
 for (const name of ["htmx:pushedIntoHistory", "htmx:replacedInHistory"]) {
   document.addEventListener(name, () => (pageAddress = here()));
 }
+
+// What was loaded where a dialog stood is a page.
+if (depth()) history.replaceState(null, "");
 
 // Clicks that ask for a new tab or window are the browser's.
 const isForBrowser = (event) => event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
@@ -31,19 +35,23 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 // The dialog opens at once and says that it is loading.
 let opener = null;
 let loading = null;
+let returning = false;
 document.addEventListener("htmx:beforeSend", ({ detail }) => {
-  if (detail.target !== dialog) return;
+  if (detail.target !== dialog && !dialog.contains(detail.elt)) return;
   loading = detail.xhr;
   if (dialog.open) return;
   opener = detail.elt;
   dialog.replaceChildren(document.getElementById("dialog-loading").content.cloneNode(true));
   dialog.showModal();
 });
-document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  if (!dialog.open || !dialog.contains(detail.elt)) return;
+
+// What it shows has an entry of its own; other rows of the same figure take the place of those before.
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful || !dialog.open) return;
   const address = detail.pathInfo.responsePath ?? detail.pathInfo.finalRequestPath;
-  if (inDialogEntry()) history.replaceState({ dialog: true }, "", address);
-  else history.pushState({ dialog: true }, "", address);
+  if (detail.target.id === "dialog-rows" || (detail.target === dialog && returning)) history.replaceState(entry(depth()), "", address);
+  else if (detail.target === dialog) history.pushState(entry(depth() + 1), "", address);
+  if (detail.target === dialog) returning = false;
 });
 
 // What could not be loaded is said where the rows would be. portal.js has put the notice on top of the dialog.
@@ -55,13 +63,13 @@ for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, ({ detail }) => detail.target === dialog && queueMicrotask(moveNotice));
 }
 
-// Closing stops what still loads, leaves the dialog's entry in the history, and gives the focus back to the figure.
+// Closing stops what still loads, leaves the dialog's entries of the history, and gives the focus back to the figure.
 dialog.addEventListener("close", () => {
   loading?.abort();
   loading = null;
   dialog.replaceChildren();
   if (document.activeElement === document.body) opener?.focus();
-  if (inDialogEntry()) history.back();
+  if (depth()) history.go(-depth());
 });
 dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
 
@@ -70,9 +78,10 @@ addEventListener(
   "popstate",
   (event) => {
     event.stopImmediatePropagation();
-    if (here() === pageAddress) dialog.close();
-    else if (inDialogEntry()) htmx.ajax("GET", here(), { target: dialog, swap: "innerHTML" });
-    else location.reload();
+    if (!depth() && here() === pageAddress) return dialog.close();
+    if (!depth() || history.state.over !== pageAddress) return location.reload();
+    returning = true;
+    htmx.ajax("GET", here(), { target: dialog, swap: "innerHTML" });
   },
   true,
 );
