@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -28,6 +28,10 @@ class Scope:
     locale: str
     today: date
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def on(self, day: date) -> "Scope":
+        """The same eyes on another day: what asks for today gets `day`."""
+        return self if day == self.today else replace(self, today=day, memo={})
 
     def may(self, permission: Permission | str) -> bool:
         """Whether the right is held."""

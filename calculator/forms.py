@@ -119,11 +119,11 @@ class CalculatorForm(forms.Form):
         """Whether all of these fields, and the day, are right."""
         return not any(name in self.errors for name in ("on", *names))
 
-    def shown(self, name: str) -> str:
-        """A number as its reader writes it; what was typed when it is not one."""
+    def shown(self, name: str, places: int = 0) -> str:
+        """A number as its reader writes it, with at least that many decimals; what was typed when it is not one."""
         if name in self.errors or name not in self.cleaned_data:
             return str(self.data.get(name, ""))  # type: ignore[union-attr]
-        return write_number(self.cleaned_data[name], self.reader, places=0)
+        return write_number(self.cleaned_data[name], self.reader, places=places)
 
     def rules(self) -> Rulebook:
         """The rules that are calculated with."""

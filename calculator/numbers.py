@@ -41,7 +41,8 @@ def read_number(text: str, language: str, *, places: int, limit: Decimal) -> Dec
         raise NumberError(f"Give at most {places} decimals.")
     if len(whole.lstrip("0")) > len(f"{limit:f}"):
         raise NumberError(f"Give a number below {write_number(limit, language, places=0)}.")
-    value = Decimal(f"{whole or '0'}.{(fraction.rstrip('0') or '0')}")
+    fraction = fraction.rstrip("0")
+    value = Decimal(f"{whole or '0'}.{fraction}" if fraction else whole or "0")
     if value >= limit:
         raise NumberError(f"Give a number below {write_number(limit, language, places=0)}.")
     return value

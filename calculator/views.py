@@ -24,7 +24,11 @@ def calculator(request: ScopedRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "calc": form,
         "results": results(form),
-        "numbers": {name: form.shown(name) for name in ("amount", "c_sold", "c_managed")},
+        "numbers": {
+            "amount": form.shown("amount", places=2),
+            "c_sold": form.shown("c_sold"),
+            "c_managed": form.shown("c_managed"),
+        },
         "in_drawer": part == "calculator-drawer" or "drawer" in request.GET,
         "address": f"{request.path}?{urlencode(_inputs(form))}",
     }

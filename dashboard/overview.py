@@ -1,6 +1,7 @@
 """One look at the front page: who looks, at what address, and the figures that several panels share, read once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
@@ -9,14 +10,20 @@ from dashboard.queries import changes_period, review_days
 from ledger.queries import MonthLoss, forecast
 from partner_portal.lib.months import month_end
 from partner_portal.lib.periods import ChosenPeriod
+from tiers.forms import DayForm
 from tiers.queries import Projected, Standing, projection, standing
 
 
 class Overview:
-    """What a panel may ask for. `path` and `query` are the page's address, whichever part of it is being answered."""
+    """What a panel may ask for. `path` and `query` are the page's address, whichever part of it is being answered.
+
+    `day` reads `on` of the address: for a past day, the scope's today is that day, and ranges are fixed so that the rows they
+    lead to are the same.
+    """
 
     def __init__(self, scope: Scope, path: str, query: Mapping[str, str], part: str = "") -> None:
-        self.scope = scope
+        self.day = DayForm(query, scope=scope)
+        self.scope = scope.on(self.day.day)
         self.path = path
         self.query = query
         self.part = part
@@ -35,7 +42,8 @@ class Overview:
     @cached_property
     def changes_period(self) -> ChosenPeriod:
         """The range of the tier point changes."""
-        return changes_period(self.scope, self.query)
+        chosen = changes_period(self.scope, self.query)
+        return replace(chosen, preset="") if self.day.past else chosen
 
     @cached_property
     def months(self) -> Sequence[MonthLoss]:

@@ -22,6 +22,7 @@ from partner_portal.lib.htmx import private, wanted_part
 from partner_portal.lib.periods import ChosenPeriod
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
+from tiers.portfolio import rules_in_force
 
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 
@@ -46,16 +47,17 @@ def overview(request: ScopedRequest) -> HttpResponse:
     look = Overview(request.scope, request.path, request.GET)
     context = {panel.key: panel.context(look) for panel in PANELS}
     first, rest = words.opening(look.standing)
-    return private(
-        TemplateResponse(request, "dashboard/overview.html", context | {"panels": PANELS, "first": first, "rest": rest})
-    )
+    context |= {"panels": PANELS, "first": first, "rest": rest, "day": look.day, "scope": look.scope}
+    if look.day.past:
+        context["rules"] = rules_in_force(look.scope, look.day.day)
+    return private(TemplateResponse(request, "dashboard/overview.html", context))
 
 
 def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     """One panel. Parameters of the others come from the address that the reader is at, which may have moved on since."""
     query = _address_with(request, panel.owns)
     look = Overview(request.scope, request.path, query, part=panel.part)
-    response = TemplateResponse(request, panel.part_template, {panel.key: panel.context(look)})
+    response = TemplateResponse(request, panel.part_template, {panel.key: panel.context(look), "scope": look.scope})
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

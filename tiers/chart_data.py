@@ -3,7 +3,12 @@
 from datetime import date
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+
 from ledger.series import PointFigures
+from partner_portal.templatetags.figures import tier_name, whole
 from tiers.over_time import OverTime
 
 TRACKS = ("total", "sourced", "assisted", "managed")
@@ -22,18 +27,30 @@ def timeline(series: OverTime) -> dict[str, Any]:
         "past": _lines(past),
         "ahead": _lines(ahead),
         "markers": series.step == "month",
+        "names": {
+            "total": _("Total"),
+            "sourced": _("sourced"),
+            "assisted": _("assisted"),
+            "managed": _("managed"),
+            "ahead": _("if nothing else happens"),
+            "today": _("today"),
+        },
         "thresholds": [
             {
                 "tier": each.tier,
                 "value": _number(each.value),
                 "from": each.first.isoformat(),
                 "to": each.last.isoformat(),
+                "label": escape(f"{each.tier} {whole(each.value)}"),
                 "open": each.last == series.until,
             }
             for each in series.thresholds
             if each.metric == "total_points"
         ],
-        "reviews": [{"on": mark.on.isoformat(), "tier": mark.tier, "ahead": mark.ahead} for mark in series.reviews],
+        "reviews": [
+            {"on": mark.on.isoformat(), "label": f"{date_format(mark.on, 'j M y')}<br>{escape(tier_name(mark.tier))}"}
+            for mark in series.reviews
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -94,11 +95,15 @@ def _months(overview: Overview) -> tuple[Month, ...]:
                 moved=ahead.performance != before,
                 lower=_place(ahead, ahead.performance) < _place(ahead, before),
                 performance=ahead.performance,
-                address=f"{reverse('dashboard_expiring')}?month={loss.month:%Y-%m}",
+                address=_address({"month": f"{loss.month:%Y-%m}", **overview.day.moved}),
             )
         )
         before = ahead.performance
     return tuple(found)
+
+
+def _address(query: dict[str, str]) -> str:
+    return f"{reverse('dashboard_expiring')}?{urlencode(query)}"
 
 
 def _review_in(overview: Overview, month: date) -> date | None:

@@ -144,7 +144,76 @@ const lines = (given) => ({
   }),
 });
 
-const KINDS = { bridge, stacked, lines };
+// Timeline: tracks through time, and ahead as dashed steps on a sunken ground; thresholds as they were in force; reviews.
+const LINES = {
+  managed: { color: "track-managed", width: 2, symbol: "diamond" },
+  assisted: { color: "track-assisted", width: 2, symbol: "square" },
+  sourced: { color: "track-sourced", width: 2, symbol: "circle" },
+  total: { color: "ink", width: 2.5 },
+};
+const timeline = (given, width) => {
+  const narrow = width < 40 * 16;
+  const line = (track, { days, ...values }, ahead) => {
+    const { color, width: thick, symbol } = LINES[track];
+    const marks = symbol && given.markers && !ahead && !narrow;
+    return {
+      type: "scatter", x: days, y: values[track].map(Number), mode: marks ? "lines+markers" : "lines",
+      line: { color: token(color), width: thick, dash: ahead ? "dash" : "solid", shape: ahead ? "hv" : "linear" },
+      marker: { symbol, size: 7, color: token(color) },
+      hovertemplate: `%{y:,.0f} ${given.names[track]}${ahead ? `, ${given.names.ahead}` : ""}<extra></extra>`,
+    };
+  };
+  const tracks = Object.keys(LINES);
+  const top = Math.max(...[given.past, given.ahead].flatMap(({ total }) => total.map(Number)), 1) * 1.12;
+  const seen = given.thresholds.filter(({ value }) => Number(value) <= top);
+  const label = (y, text, color) => ({
+    xref: "paper", x: 1, xanchor: narrow ? "right" : "left", xshift: narrow ? 0 : 8, y, yanchor: narrow ? "bottom" : "middle",
+    text, showarrow: false, font: { color: token(color), weight: 600 },
+  });
+  // A label at the right end keeps clear of those already there.
+  const placed = [];
+  const clear = (y) => placed.every((other) => Math.abs(other - y) > top * 0.055) && placed.push(y);
+  const ends = seen.filter(({ open, value }) => open && clear(Number(value)));
+  const now = given.ahead.days.length ? given.ahead : given.past;
+  const last = Number(now.total.at(-1));
+  const total = !narrow && clear(last) ? [label(last, given.names.total, "ink")] : [];
+  const upright = (x, color, dash, thick) => ({
+    type: "line", yref: "paper", y0: 0, y1: 1, x0: x, x1: x, line: { color: token(color), width: thick, dash },
+  });
+  return {
+    data: [
+      ...tracks.map((track) => line(track, given.past, false)),
+      ...(given.ahead.days.length ? tracks.map((track) => line(track, given.ahead, true)) : []),
+    ],
+    layout: layout({
+      height: 336, margin: { l: 40, r: narrow ? 8 : 120, t: 44, b: 32 },
+      shapes: [
+        ...(given.today ? [{
+          type: "rect", layer: "below", x0: given.today, x1: given.until, yref: "paper", y0: 0, y1: 1, fillcolor: token("sunken"), line: { width: 0 },
+        }] : []),
+        ...seen.map(({ value, from, to }) => ({
+          type: "line", x0: from, x1: to, y0: Number(value), y1: Number(value), line: { color: token("ink"), width: 1 },
+        })),
+        ...given.reviews.map(({ on }) => upright(on, "ink-3", "dot", 1)),
+        ...(given.today ? [upright(given.today, "ink", "solid", 1.5)] : []),
+      ],
+      xaxis: { type: "date", range: [given.past.days[0], given.until], hoverformat: "%-d %b %Y", tickformat: "%b %y", nticks: narrow ? 4 : 9 },
+      yaxis: { range: [0, top], rangemode: "normal" },
+      annotations: [
+        ...ends.map(({ tier, value, label: text }) => label(Number(value), text ?? tier, "ink")),
+        ...total,
+        ...(narrow || given.reviews.length > 6 ? [] : given.reviews.map(({ on, label: text }) => ({
+          yref: "paper", y: 1, yanchor: "bottom", x: on, text, showarrow: false,
+        }))),
+        ...(given.today ? [{
+          yref: "paper", y: 1, yanchor: "top", x: given.today, xanchor: "left", xshift: 4, text: given.names.today, showarrow: false, font: { color: token("ink"), weight: 600 },
+        }] : []),
+      ],
+    }),
+  };
+};
+
+const KINDS = { bridge, stacked, lines, timeline };
 
 // Plotly is fetched once, when the first chart comes near the view.
 let plotly = null;
