@@ -72,12 +72,15 @@ ACCOUNT = (
 
 
 def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Link]:
-    """The entries that lead somewhere for this scope; the one that `path` lies under is current."""
+    """The entries that lead somewhere for this scope; the one that `path` lies under is current.
+
+    Only the first of those at the end is marked so: it takes the free space, the others follow it.
+    """
     prefix = get_script_prefix().rstrip("/")
+    shown = [entry for entry in entries if _opens(entry.path, scope)]
+    first_at_end = next((entry for entry in shown if entry.at_end), None)
     return [
-        Link(prefix + entry.path, entry.label, entry.at_end, path.startswith(entry.path))
-        for entry in entries
-        if _opens(entry.path, scope)
+        Link(prefix + entry.path, entry.label, entry is first_at_end, path.startswith(entry.path)) for entry in shown
     ]
 
 

@@ -11,6 +11,10 @@ const announce = (text) => {
 };
 document.addEventListener("portal:announce", ({ detail }) => announce(detail));
 
+// Style sheets leave out [data-without-script], the buttons that only somebody without JavaScript needs. A <noscript>
+// would leave them out as well where the script was blocked or did not arrive.
+root.classList.add("scripted");
+
 // Menus are <details>: they close on Escape and on a click elsewhere.
 const closeMenus = (except) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;

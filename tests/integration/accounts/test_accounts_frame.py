@@ -42,6 +42,7 @@ def test_every_link_of_the_navigation_opens(web):
         text = client.get("/dashboard/team/").content.decode()
         bar = re.search(r'<nav class="topnav".*?</nav>', text, re.DOTALL)
         links = account_links(client) | set(re.findall(r'<a href="([^"]+)"', bar.group(0) if bar else ""))
+        assert text.count('<li class="end">') == 1, "what stands at the end stands together"
         assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 

@@ -195,35 +195,46 @@ def test_two_admins_cannot_end_each_others_role_at_once(committed):
     from accounts.scope import acting_as, member_scope, memberships_of, within
 
     northwind = Partner.objects.get(slug="northwind")
-    people = [User.objects.get(email=f"{name}@northwind.example") for name in ("admin", "manager")]
+    first, second = (User.objects.get(email=f"{name}@northwind.example") for name in ("admin", "manager"))
     with within(northwind):
-        Membership.objects.filter(user=people[1]).update(role="admin")
-    both_ready = threading.Barrier(2)
-    refused = []
+        Membership.objects.filter(user=second).update(role="admin")
 
-    def end(acting, other):
+    def scope_of(user):
+        with acting_as(user):
+            membership = memberships_of(user)[0]
+        membership.user = user
+        return member_scope(membership)
+
+    def end_role_of(other, scope):
+        target = Membership.objects.get(user=other, partner=northwind)
+        services.change_role(scope=scope, membership_id=target.pk, role="member")
+
+    begun, outcome = threading.Event(), []
+
+    def second_ends_first(scope):
         try:
-            with acting_as(acting):
-                mine = memberships_of(acting)[0]
-            mine.user = acting
-            scope = member_scope(mine)
-            both_ready.wait(timeout=10)
-            with within(northwind, acting):
-                target = Membership.objects.get(user=other, partner=northwind)
-                services.change_role(scope=scope, membership_id=target.pk, role="member")
-        except PermissionDenied as error:
-            refused.append(error)
+            begun.wait(timeout=10)
+            with within(northwind, second):
+                end_role_of(first, scope)
+            outcome.append("changed")
+        except PermissionDenied:
+            outcome.append("refused")
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=end, args=pair) for pair in (people, people[::-1])]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    # Both scopes are made while both are admins, as by two clicks at the same moment.
+    thread = threading.Thread(target=second_ends_first, args=[scope_of(second)])
+    thread.start()
+    scope = scope_of(first)
+    with within(northwind, first):
+        end_role_of(second, scope)
+        begun.set()
+        thread.join(timeout=1)
+        assert outcome == [], "the second one waits until the first is done"
+    thread.join(timeout=10)
     with within(northwind):
-        admins = Membership.objects.filter(partner=northwind, role="admin").count()
-    assert (admins, len(refused)) == (1, 1)
+        admins = list(Membership.objects.filter(partner=northwind, role="admin").values_list("user", flat=True))
+    assert (admins, outcome) == ([first.pk], ["refused"])
 
 
 def test_the_page_asks_the_database_as_often_for_one_member_as_for_three(confirmed, partner, person):
