@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
 
 # What is due is decided by rows in the database; beat only knocks.
 BEATS = {
+    "remind-of-renewals": {"task": "renewals.tasks.remind_of_renewals", "schedule": crontab(minute=15)},
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
     "take-up-lost-exports": {"task": "reports.tasks.take_up_lost_exports", "schedule": crontab()},
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},

@@ -14,6 +14,7 @@ urlpatterns = [
     path("imports/", include("imports.urls")),
     path("admin/", admin.site.urls),
     path("commissions/", include("commissions.urls")),
+    path("renewals/", include("renewals.urls")),
     path("", include("reports.urls")),
     path("", include("calculator.urls")),
     path("", include("tiers.urls")),

@@ -1,9 +1,10 @@
 """Renewals that are coming up, as imported (points.md 1)."""
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Partner
+from accounts.models import Partner, User
 from clients.models import Client
 
 
@@ -39,3 +40,50 @@ class Renewal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_line} on {self.renews_on}"
+
+
+class RenewalReminder(models.Model):
+    """A person's wish to be mailed some days before a renewal must be decided. `told`: what they were reminded of."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    days_before = models.PositiveSmallIntegerField(_("days before the deadline"), default=7)
+    told = models.ManyToManyField(Renewal, through="RemindedRenewal", related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "user"], name="one_renewal_reminder"),
+            models.CheckConstraint(condition=models.Q(days_before__lte=180), name="renewal_reminder_days"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.days_before} days"
+
+
+class RemindedRenewal(models.Model):
+    """A renewal that somebody was reminded of, once."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    reminder = models.ForeignKey(RenewalReminder, on_delete=models.CASCADE, related_name="+")
+    renewal = models.ForeignKey(Renewal, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["reminder", "renewal"], name="reminded_once")]
+
+    def __str__(self) -> str:
+        return f"{self.reminder_id}: {self.renewal_id}"
+
+
+class CalendarFeed(models.Model):
+    """A person's private calendar address. Only a digest is kept: who reads the database cannot read the calendar."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["partner", "user"], name="one_calendar_feed")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"

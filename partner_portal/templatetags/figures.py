@@ -185,6 +185,12 @@ def plain_number(value: Decimal) -> str:
     return _digits(value, max(0, -exponent) if isinstance(exponent, int) else 0)
 
 
+@register.filter
+def abs_value(value: int) -> int:
+    """A number of days without its sign."""
+    return abs(value)
+
+
 # Days
 
 

@@ -1,0 +1,113 @@
+"""The rows behind every figure of renewals."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.roles import Permission
+from accounts.scope import Scope
+from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from partner_portal.templatetags.figures import METRICS
+from renewals.forms import DECISIONS, RenewalsForm
+from renewals.models import RenewalStatus
+from renewals.queries import RenewalRow, renewal_rows
+
+MONEY = Permission.VIEW_MONEY
+
+
+def as_row(each: RenewalRow) -> dict[str, Any]:
+    """A renewal as a row of the dataset."""
+    impact = each.impact
+    return {
+        "pk": each.pk, "client_pk": each.client_pk, "client_id": each.client_id, "client": each.client,
+        "product_line": each.product_line, "renews_on": each.renews_on, "days": each.days, "deadline": each.deadline,
+        "deadline_days": each.deadline_days, "status": each.status, "current_mrr": each.current_mrr,
+        "renewal_mrr": each.renewal_mrr, "change": each.change, "currency": each.currency,
+        "current_usd": each.current_usd, "renewal_usd": each.renewal_usd, "change_usd": each.change_usd,
+        "stake": each.stake.points, "stake_sold": each.stake.sold, "stake_managed": each.stake.managed,
+        "review": impact.review if impact else None,
+        "tier_with": (impact.with_tier or str(_("Untiered"))) if impact else None,
+        "tier_without": (impact.without_tier or str(_("Untiered"))) if impact else None,
+        "gap_with": impact.gap_with if impact else None, "gap_without": impact.gap_without if impact else None,
+        "fails": ", ".join(str(METRICS[metric]) for metric in impact.fails) if impact else "",
+        "falls": bool(impact and impact.falls),
+        "last_active_employee": each.last_active_employee, "last_active_on": each.last_active_on,
+        "manager": each.manager, "manager_email": each.manager_email,
+    }  # fmt: skip
+
+
+def _wanted(row: Mapping[str, Any], show: str) -> bool:
+    if show == "overdue":
+        return row["days"] < 0 and row["status"] != RenewalStatus.RENEWED
+    if show in {"undecided", "late"}:
+        return row["status"] == RenewalStatus.PENDING and (row["deadline_days"] < 0) == (show == "late")
+    return show != "tier" or row["falls"]
+
+
+def _rows(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in map(as_row, renewal_rows(scope, params["period"]))
+        if (not params["status"] or row["status"] == params["status"])
+        and (not params["manager"] or not row["manager"])
+        and _wanted(row, params["show"])
+    ]
+
+
+def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = []
+    if params["period"].last >= scope.today:
+        words.append(str(_("Overdue renewals included")))
+    if params["status"]:
+        words.append(str(_("Status: %s")) % dict(RenewalStatus.choices)[params["status"]])
+    if params["show"]:
+        words.append(str(DECISIONS[params["show"]]))
+    if params["manager"]:
+        words.append(str(_("Renewal manager: not assigned")))
+    return words
+
+
+register(
+    Dataset(
+        key="renewals",
+        title=_("Renewals"),
+        unit=(_("renewal"), _("renewals")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client")),
+            Column("client_id", _("Client id"), default=False),
+            Column("product_line", _("Products")),
+            Column("renews_on", _("Renews on"), Kind.DATE),
+            Column("days", _("Days to renew"), Kind.COUNT),
+            Column("deadline", _("Decide by"), Kind.DATE),
+            Column("status", _("Status"), choices=dict(RenewalStatus.choices)),
+            Column("current_mrr", _("MRR now"), Kind.MONEY, permission=MONEY, currency="currency"),
+            Column("renewal_mrr", _("MRR then"), Kind.MONEY, permission=MONEY, currency="currency"),
+            Column("change", _("MRR change"), Kind.MONEY, permission=MONEY, currency="currency", default=False),
+            Column("currency", _("Currency"), permission=MONEY, default=False),
+            Column("current_usd", _("MRR now, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False),
+            Column("renewal_usd", _("MRR then, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False),
+            Column("change_usd", _("MRR change, points-dollars"), Kind.MONEY, permission=MONEY, total=True),
+            Column("stake", _("Points at stake"), Kind.POINTS, total=True),
+            Column("stake_sold", _("Sold points at stake"), Kind.POINTS, total=True, default=False),
+            Column("stake_managed", _("Managed points at stake"), Kind.POINTS, total=True, default=False),
+            Column("review", _("Review"), Kind.DATE, default=False),
+            Column("tier_with", _("Tier with them"), default=False),
+            Column("tier_without", _("Tier without them")),
+            Column("gap_with", _("Missing to the credited tier"), Kind.POINTS, default=False),
+            Column("gap_without", _("Missing without them"), Kind.POINTS, default=False),
+            Column("fails", _("Requirement that fails"), default=False),
+            Column("last_active_employee", _("Last active employee")),
+            Column("last_active_on", _("Last active on"), Kind.DATE, default=False),
+            Column("manager", _("Renewal manager")),
+            Column("manager_email", _("Manager's e-mail"), default=False),
+        ),
+        rows=_rows,
+        form=RenewalsForm,
+        order=("renews_on",),
+        search=("client", "client_id", "product_line", "manager", "last_active_employee"),
+        client="client_pk",
+        describe=_describe,
+    )
+)

@@ -1,0 +1,82 @@
+"""What the renewals page and the dashboard's panel show, put together from the queries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.scope import Scope
+from partner_portal.lib.periods import Period
+from partner_portal.templatetags.figures import day_text
+from renewals.models import RenewalStatus
+from renewals.queries import RenewalRow, Week, by_week
+from tiers.queries import credited_on, history
+
+CHART_WEEKS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A range of renewals in a few numbers. worst: the renewal with the most points at stake."""
+
+    count: int
+    overdue: int
+    late: int
+    stake: Decimal
+    falls: int
+    worst: RenewalRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The chart by week and its table; empty for a range that is too long for it."""
+
+    weeks: Sequence[Week]
+    chart: Mapping[str, Any]
+
+
+def summary(rows: Sequence[RenewalRow]) -> Summary:
+    """The rows in a few numbers."""
+    return Summary(
+        count=len(rows),
+        overdue=sum(row.days < 0 and row.status != RenewalStatus.RENEWED for row in rows),
+        late=sum(row.deadline_days < 0 <= row.days and row.status == RenewalStatus.PENDING for row in rows),
+        stake=sum((row.stake.points for row in rows), Decimal(0)),
+        falls=sum(bool(row.impact and row.impact.falls) for row in rows),
+        worst=max(rows, key=lambda row: row.stake.points, default=None),
+    )
+
+
+def timeline(rows: Sequence[RenewalRow], period: Period) -> Timeline:
+    """Points at stake by week."""
+    weeks = by_week(rows, period) if period.days <= CHART_WEEKS * 7 else []
+    chart = {
+        "names": [_short(week.monday) for week in weeks],
+        "totals": [str(week.decided + week.undecided) for week in weeks],
+        "series": [
+            {"fill": "total", "label": _("at stake, decided"), "values": [str(week.decided) for week in weeks]},
+            {"fill": "expected", "label": _("at stake, not decided"), "values": [str(week.undecided) for week in weeks]},
+        ],
+    }
+    return Timeline(weeks, chart)
+
+
+def _short(day: date) -> str:
+    return day_text(day).rsplit(" ", 1)[0]
+
+
+def credited_tier(scope: Scope) -> str | None:
+    """The tier that gaps are measured to."""
+    return credited_on(history(scope)).tier
+
+
+def mail_subject(row: Mapping[str, Any]) -> str:
+    """The subject of a mail to the renewal manager about a row of the dataset."""
+    return _("Renewal of %(line)s for %(client)s on %(day)s") % {
+        "line": row["product_line"],
+        "client": row["client"],
+        "day": day_text(row["renews_on"]),
+    }

@@ -1,0 +1,31 @@
+"""The clock's part of renewals."""
+
+import logging
+from smtplib import SMTPException
+
+from celery import shared_task
+
+from accounts.models import Partner
+from accounts.scope import system_scope, within
+from renewals import queries, services
+
+log = logging.getLogger(__name__)
+
+
+@shared_task
+def remind_of_renewals() -> int:
+    """Send what is due, person by person, each in a transaction of its own. Returns the number of mails.
+
+    A mail that cannot be handed over is tried again by the next run, and does not keep others from theirs.
+    """
+    sent = 0
+    for partner in list(Partner.objects.order_by("pk")):
+        with within(partner):
+            reminders = list(queries.reminders(system_scope(partner)))
+        for reminder in reminders:
+            try:
+                with within(partner):
+                    sent += bool(services.send_reminder(scope=system_scope(partner), reminder=reminder))
+            except (OSError, SMTPException):
+                log.warning("renewal reminder %s could not be mailed", reminder.pk, exc_info=True)
+    return sent

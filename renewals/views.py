@@ -1,0 +1,123 @@
+"""Renewals pages, and the calendar that is read without signing in."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from accounts.scope import member_scope, within
+from partner_portal.lib import clock
+from partner_portal.lib.datasets import select
+from partner_portal.lib.drilldown import Way, drilldown
+from partner_portal.lib.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.periods import PRESETS
+from partner_portal.lib.range_control import range_control
+from partner_portal.lib.sheet_table import ROWS, SheetTable
+from renewals import page, queries, services
+from renewals.calendar_file import Event, calendar_file
+from renewals.forms import ReminderForm
+from renewals.rules import deadline
+
+DEFAULT_DAYS = 7
+
+
+@require_safe
+@requires(Permission.VIEW)
+def overview(request: ScopedRequest) -> HttpResponse:
+    """Renewals of a range with what they put at stake; the table alone after a sort, a search or a filter."""
+    scope = request.scope
+    selection = select("renewals", scope, request.GET)
+    table = SheetTable(request.path, selection, request.GET.get("page", "1"), Way(_("Dashboard"), reverse("dashboard")))
+    for row in table.page.object_list:
+        row["subject"] = page.mail_subject(row)
+    context = {"drill": table, "credited": page.credited_tier(scope), "part": wanted_part(request)}
+    if context["part"] != ROWS:
+        period = selection.params["period"]
+        rows = queries.renewal_rows(scope, period)
+        context |= {
+            "range": range_control(
+                request.path, request.GET.dict(), selection.form.chosen, target="main", presets=tuple(PRESETS)
+            ),
+            "summary": page.summary(rows),
+            "timeline": page.timeline(rows, period),
+        }
+    return page_or_part(request, "renewals/overview.html", context, parts=(ROWS,))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def rows(request: ScopedRequest) -> HttpResponse:
+    """The same renewals as plain rows."""
+    return drilldown(request, select("renewals", request.scope, request.GET), back=Way(_("Renewals"), reverse("renewals")))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def reminders(request: ScopedRequest) -> HttpResponse:
+    """One's own reminder and calendar address."""
+    scope = request.scope
+    action = request.POST.get("action", "")
+    found = queries.reminder_of(scope)
+    initial = {"active": found is not None, "days_before": found.days_before if found else DEFAULT_DAYS}
+    form = ReminderForm(request.POST if action == "remind" else None, initial=initial, scope=scope)
+    again = HttpResponseRedirect(reverse("renewal_reminders"))
+    address = ""
+    if action == "remind" and form.is_valid():
+        days = form.cleaned_data["days_before"] if form.cleaned_data["active"] else None
+        services.remind_me(scope=scope, days_before=days)
+        messages.success(request, _("You are reminded by mail.") if days is not None else _("You get no reminders."))
+        return again
+    if action == "calendar":
+        token = services.new_calendar(scope=scope)
+        address = f"{settings.SITE_URL}{reverse('renewal_calendar', args=[scope.partner.slug, token])}"
+    if action == "revoke":
+        services.revoke_calendar(scope=scope)
+        messages.success(request, _("The calendar address no longer works."))
+        return again
+    context = {"form": form, "feed": queries.feed_of(scope), "address": address}
+    failed = action == "remind"
+    return private(TemplateResponse(request, "renewals/reminders.html", context, status=422 if failed else 200))
+
+
+@require_safe
+@login_not_required
+def calendar(request: ScopedRequest, partner: str, token: str) -> HttpResponse:
+    """The renewals of the next year for a calendar program, under its owner's rights of now; no amounts of money."""
+    found = queries.partner_of_feed(partner)
+    if found is None:
+        raise Http404(partner)
+    with within(found):
+        membership = queries.feed_by_token(found, token)
+        if membership is None:
+            raise Http404(partner)
+        scope = member_scope(membership)
+        scope.require(Permission.VIEW)
+        with translation.override(scope.locale):
+            body = calendar_file(
+                _("Renewals of %s") % found.name, _events(queries.calendar_renewals(scope), found.slug), clock.now()
+            )
+    response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="renewals.ics"'
+    return private(response)
+
+
+def _events(found: list[queries.Renewal], slug: str) -> list[Event]:
+    events = []
+    for row in found:
+        values = {"client": row.client.name, "line": row.product_line, "status": row.get_status_display()}
+        address = f"{settings.SITE_URL}{reverse('renewals')}"
+        about = _("%(line)s. Status: %(status)s.") % values
+        events.append(
+            Event(f"renewal-{row.pk}@{slug}", row.renews_on, _("Renewal: %(client)s, %(line)s") % values, about, address)
+        )
+        if row.status == "pending":
+            summary = _("Decide: %(client)s, %(line)s") % values
+            events.append(Event(f"decision-{row.pk}@{slug}", deadline(row.renews_on), summary, about, address))
+    return events
