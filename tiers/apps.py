@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TiersConfig(AppConfig):
@@ -6,4 +7,13 @@ class TiersConfig(AppConfig):
     verbose_name = "Tiers"
 
     def ready(self) -> None:
+        from accounts.audit import name_actions
         from tiers import services  # noqa: F401 -- receives ledger_posted
+
+        name_actions(
+            {
+                "tiers.invitation": _("Invitation to a tier recorded"),
+                "tiers.plan_saved": _("Tier plan saved"),
+                "tiers.plan_deleted": _("Tier plan deleted"),
+            }
+        )

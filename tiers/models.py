@@ -1,9 +1,10 @@
 """The credited tier over time, and invitations to tiers that need one (points.md 7)."""
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Partner
+from accounts.models import Partner, User
 
 
 class ChangeKind(models.TextChoices):
@@ -46,3 +47,24 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tier} from {self.on}"
+
+
+class TierPlan(models.Model):
+    """Assumptions about deals, renewals and clients under a name. Nothing of it ever enters the ledger.
+
+    `assumptions` holds what `tiers.plans` writes. A plan that is not shared is its owner's alone.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=120)
+    shared = models.BooleanField(_("shared inside the partner"), default=False)
+    assumptions = models.JSONField(default=dict)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["partner", "owner", "name"], name="one_plan_a_name")]
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name

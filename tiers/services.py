@@ -3,18 +3,22 @@
 from datetime import date
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from accounts.audit import record
 from accounts.roles import Permission
 from accounts.scope import Scope
 from ledger.queries import history_starts
-from ledger.services import ledger_posted
+from partner_portal.lib.events import ledger_posted
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
-from tiers.models import ChangeKind, CreditedTier, Invitation
+from tiers.models import ChangeKind, CreditedTier, Invitation, TierPlan
+from tiers.plan_rules import Assumptions
+from tiers.plans import plan_of, written
 
 KINDS = {rules.RISE: ChangeKind.RISE, rules.REVIEW_FALL: ChangeKind.REVIEW, rules.REVIEW_KEPT: ChangeKind.KEPT}
 
@@ -54,3 +58,42 @@ def record_invitation(*, scope: Scope, tier: str, on: date) -> Invitation:
     record(scope, "tiers.invitation", tier, on=on.isoformat())
     derive_history(scope=scope)
     return invitation
+
+
+class PlanNameTakenError(ValueError):
+    """The person already has a plan of that name."""
+
+
+@transaction.atomic
+def save_plan(*, scope: Scope, name: str, assumed: Assumptions, shared: bool, plan_id: int | None = None) -> TierPlan:
+    """Keep a plan under a name, new or in place of one's own. Nothing of it enters the ledger.
+
+    Raises PermissionDenied without the right to keep things or for somebody else's plan, Http404 for an unknown plan, and
+    PlanNameTakenError.
+    """
+    scope.require(Permission.KEEP)
+    plan = TierPlan(partner=scope.partner, owner=scope.user) if plan_id is None else _own_plan(scope, plan_id)
+    if TierPlan.objects.filter(partner=scope.partner, owner=scope.user, name=name).exclude(pk=plan.pk).exists():
+        raise PlanNameTakenError(name)
+    plan.name, plan.shared, plan.assumptions = name, shared, written(assumed)
+    plan.updated_at = Now()
+    plan.save()
+    record(scope, "tiers.plan_saved", name, shared=shared)
+    return plan
+
+
+@transaction.atomic
+def delete_plan(*, scope: Scope, plan_id: int) -> str:
+    """Remove one's own plan; gives its name. Raises as `save_plan`."""
+    scope.require(Permission.KEEP)
+    plan = _own_plan(scope, plan_id)
+    plan.delete()
+    record(scope, "tiers.plan_deleted", plan.name)
+    return plan.name
+
+
+def _own_plan(scope: Scope, plan_id: int) -> TierPlan:
+    plan = plan_of(scope, plan_id)
+    if plan.owner_id != (scope.user.pk if scope.user else None):
+        raise PermissionDenied("somebody else's plan")
+    return plan

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tiers import views
+from tiers import plan_views, views
 
 urlpatterns = [
     path("tiers/", views.tier, name="tier"),
@@ -12,6 +12,11 @@ urlpatterns = [
     path("tiers/entries/", views.entries, name="tier_entries"),
     path("tiers/people/", views.people, name="tier_people"),
     path("tiers/tools/", views.tools, name="tier_tools"),
+    path("tiers/plans/", plan_views.plan_list, name="tier_plans"),
+    path("tiers/plans/new/", plan_views.plan_new, name="tier_plan_new"),
+    path("tiers/plans/save/", plan_views.plan_save, name="tier_plan_save"),
+    path("tiers/plans/<int:pk>/", plan_views.plan, name="tier_plan"),
+    path("tiers/plans/<int:pk>/delete/", plan_views.plan_delete, name="tier_plan_delete"),
     path("tiers/clients/<path:client_id>/", views.client_panel, name="tier_client"),
     path("clients/<path:client_id>/", views.client_full, name="client"),
 ]

@@ -1,0 +1,137 @@
+"""A tier plan as an address: every assumption is a parameter, so that a plan can be reloaded, shared and saved as it is."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from accounts.scope import Scope
+from partner_portal.lib.months import add_months
+from program.queries import rulebook
+from tiers.plan_rules import Assumptions, ExtraDeal
+
+EXTRA_ROWS = 4
+LINE = "\x1f"  # between a client's id and a product line, which may hold any other sign
+DEFAULT_DAYS = 30
+LIMIT = Decimal(10) ** 12
+
+
+class PlanForm:
+    """Reads assumptions from an address. Always valid, with what was left out in `problems`.
+
+    Parameters: `deal` and `won.<deal id>`; `line` and `lost.<client><LINE><line>`; `client` and `gone.<client id>`;
+    `amount.<n>`, `currency.<n>`, `origin.<n>`, `market.<n>`, `closes.<n>`, `manage.<n>`, `others.<n>` of extra deals.
+    """
+
+    def __init__(self, data: QueryDict, scope: Scope) -> None:
+        self.data = data
+        self.scope = scope
+        self.problems: list[str] = []
+        self.default_day = scope.today + timedelta(days=DEFAULT_DAYS)
+        self.assumptions = Assumptions(
+            {deal: self._day(f"won.{deal}") for deal in data.getlist("deal")},
+            {(client, line): self._day(f"lost.{client}{LINE}{line}") for client, line in self._lines()},
+            {client: self._day(f"gone.{client}") for client in data.getlist("client")},
+            tuple(extra for number in range(1, EXTRA_ROWS + 1) if (extra := self._extra(number)) is not None),
+        )
+
+    @property
+    def search(self) -> str:
+        """What the offered rows are searched for."""
+        return str(self.data.get("q", "")).strip()[:200]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of extra deals as they were typed."""
+        names = ("amount", "currency", "origin", "market", "closes", "manage", "others")
+        return [
+            {"number": number} | {name: self.data.get(f"{name}.{number}", "") for name in names}
+            for number in range(1, EXTRA_ROWS + 1)
+        ]
+
+    @property
+    def currencies(self) -> list[str]:
+        """What amounts may be in."""
+        return sorted(rulebook(self.scope).currency_table(self.scope.today).amounts)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        found = []
+        for value in self.data.getlist("line"):
+            client, mark, line = value.partition(LINE)
+            if mark:
+                found.append((client, line))
+        return found
+
+    def _day(self, name: str) -> date:
+        text = self.data.get(name, "")
+        if not text:
+            return self.default_day
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            day = date.min
+        if not self.scope.today < day <= add_months(self.scope.today, 24):
+            self.problems.append(
+                _("“%(value)s” is not a day of the next two years; %(day)s is used.")
+                % {"value": text[:40], "day": self.default_day.isoformat()}
+            )
+            return self.default_day
+        return day
+
+    def _extra(self, number: int) -> ExtraDeal | None:
+        text = self.data.get(f"amount.{number}", "").strip()
+        if not text:
+            return None
+        try:
+            amount = Decimal(text) if text.replace(".", "", 1).isascii() and len(text) < 20 else Decimal("NaN")
+        except ArithmeticError:
+            amount = Decimal("NaN")
+        currency = self.data.get(f"currency.{number}", "") or self.scope.partner.payout_currency
+        closes = self._day(f"closes.{number}")
+        known = rulebook(self.scope).currency_table(closes).amounts
+        if not amount.is_finite() or not 0 < amount < LIMIT or amount != round(amount, 2) or currency not in known:
+            text = _(
+                "Hypothetical deal %(number)s is left out: its MRR is above 0, with 2 decimals, in a known currency."
+            )
+            self.problems.append(text % {"number": number})
+            return None
+        others = self.data.get(f"others.{number}", "") or "0"
+        return ExtraDeal(
+            amount,
+            currency,
+            "assisted" if self.data.get(f"origin.{number}") == "assisted" else "sourced",
+            self.data.get(f"market.{number}") == "growth",
+            closes,
+            self.data.get(f"manage.{number}") == "yes",
+            int(others) if others.isascii() and others.isdigit() and len(others) < 4 else 0,
+        )
+
+
+def address(assumed: Assumptions) -> str:
+    """The parameters that `PlanForm` reads these assumptions from."""
+    query: list[tuple[str, str]] = []
+    for deal, on in assumed.deals.items():
+        query += [("deal", deal), (f"won.{deal}", on.isoformat())]
+    for (client, line), on in assumed.lost_lines.items():
+        query += [("line", f"{client}{LINE}{line}"), (f"lost.{client}{LINE}{line}", on.isoformat())]
+    for client, on in assumed.lost_clients.items():
+        query += [("client", client), (f"gone.{client}", on.isoformat())]
+    for number, each in enumerate(assumed.extra, 1):
+        query += [(f"{name}.{number}", value) for name, value in _extra_values(each).items() if value]
+    return urlencode(query)
+
+
+def _extra_values(each: ExtraDeal) -> Mapping[str, str]:
+    return {
+        "amount": f"{each.amount:f}",
+        "currency": each.currency,
+        "origin": each.origin,
+        "market": "growth" if each.growth else "standard",
+        "closes": each.closes_on.isoformat(),
+        "manage": "yes" if each.manage else "",
+        "others": str(each.others) if each.others else "",
+    }
