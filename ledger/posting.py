@@ -67,12 +67,15 @@ def values_of(entry: Entry) -> tuple[Any, ...]:
 
 
 def _posted(scope: Scope, client_pks: Collection[int]) -> dict[int, list[Posted]]:
-    rows = PointEntry.objects.filter(
-        partner=scope.partner, client_id__in=client_pks, reverses__isnull=True, reversed_by__isnull=True
-    ).values_list("client_id", "pk", "deal_id", "by_deal_id", *FROM_ENGINE, "share")
+    # Pairs of a reversal and what it reverses are left out here: the database would join the entries with themselves.
+    rows = PointEntry.objects.filter(partner=scope.partner, client_id__in=client_pks).values_list(
+        "pk", "reverses_id", "client_id", "deal_id", "by_deal_id", *FROM_ENGINE, "share"
+    )
+    gone = {which for pk, reverses, *_ in rows if reverses for which in (pk, reverses)}
     found: dict[int, list[Posted]] = {}
-    for client, pk, deal, by_deal_id, *values in rows:
-        found.setdefault(client, []).append(Posted(pk, deal, by_deal_id, tuple(values)))
+    for pk, _reverses, client, deal, by_deal_id, *values in rows:
+        if pk not in gone:
+            found.setdefault(client, []).append(Posted(pk, deal, by_deal_id, tuple(values)))
     return found
 
 
