@@ -15,6 +15,7 @@ BEATS = {
     "remind-of-renewals": {"task": "renewals.tasks.remind_of_renewals", "schedule": crontab(minute=15)},
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
     "take-up-lost-exports": {"task": "reports.tasks.take_up_lost_exports", "schedule": crontab()},
+    "run-due-schedules": {"task": "reports.tasks.run_due_schedules", "schedule": crontab()},
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
 }

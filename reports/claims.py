@@ -4,12 +4,15 @@ The claim is a lock of a second connection. When the worker dies, however it die
 connection, so that another may take the work up at once.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from django.db import connection
 
 EXPORT = 7101  # the first key of the lock; the second is the export's
+RUN = 7105  # the same for a run of a schedule
 
 
 class TakenError(Exception):
@@ -72,6 +75,19 @@ class Claim:
             )
             if not cursor.rowcount:
                 raise WithdrawnError
+
+
+@contextmanager
+def held(kind: int, key: int) -> Iterator[bool]:
+    """Whether nobody else alive works on (kind, key); if so, nobody may until the block ends."""
+    side: Any = connection.copy()
+    try:
+        with side.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, key])
+            mine = bool(cursor.fetchone()[0])
+        yield mine
+    finally:
+        side.close()
 
 
 def is_claimed(export_id: int) -> bool:

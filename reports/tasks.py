@@ -4,7 +4,8 @@ from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
 from accounts.models import Partner
-from reports.services import exports
+from partner_portal.lib import clock
+from reports.services import exports, schedules
 
 
 @shared_task(
@@ -31,3 +32,22 @@ def remove_expired_files() -> int:
     """Every day: files whose time is over go, their rows stay."""
     exports.remove_leftovers()
     return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))
+
+
+@shared_task
+def run_due_schedules() -> int:
+    """Every minute: put down what is due and hand it to workers. Returns how many."""
+    count = 0
+    for partner in Partner.objects.order_by("pk"):
+        for run_id in schedules.take_due(partner=partner, now=clock.now()):
+            run_schedule.delay(partner.pk, run_id)
+            count += 1
+    return count
+
+
+@shared_task(
+    bind=True, autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, retry_backoff_max=120, max_retries=8
+)
+def run_schedule(self: Task, partner_id: int, run_id: int) -> str:
+    """Write one scheduled report and send it."""
+    return schedules.run_schedule(partner_id=partner_id, run_id=run_id)

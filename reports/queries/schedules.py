@@ -1,9 +1,108 @@
-"""Reads schedules and their runs."""
+"""Reads schedules, their runs and the people they may write to."""
 
+from typing import Any
+
+from django.core import signing
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404
+
+from accounts.models import Partner, User
+from accounts.roles import Permission
 from accounts.scope import Scope
-from reports.models import Schedule
+from partner_portal.lib.datasets import Selection
+from reports.models import Recipient, SavedReport, Schedule, ScheduleRun
+
+SALT = "reports.recipient"
+
+
+def _kept(scope: Scope) -> QuerySet[Schedule]:
+    found = Schedule.objects.filter(partner=scope.partner, deleted_at=None)
+    return found if scope.may(Permission.MEMBERS) else found.filter(owner=scope.user)
 
 
 def schedules(scope: Scope) -> list[Schedule]:
-    """The user's schedules; an admin sees those of everybody in the partner."""
-    return []
+    """The user's schedules; an admin sees those of everybody in the partner. `latest` holds the last run, if any."""
+    found = list(
+        _kept(scope)
+        .select_related("report", "owner")
+        .prefetch_related(Prefetch("recipients", Recipient.objects.select_related("user")))
+        .order_by("report__name", "pk")
+    )
+    runs = ScheduleRun.objects.filter(schedule__in=found).order_by("schedule", "-slot").distinct("schedule")
+    latest = {run.schedule_id: run for run in runs}
+    for each in found:
+        each.latest = latest.get(each.pk)  # type: ignore[attr-defined]
+    return found
+
+
+def schedule(scope: Scope, pk: int) -> Schedule:
+    """One of them. Raises Http404."""
+    found = _kept(scope).select_related("report", "owner").filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def runs(found: Schedule) -> list[ScheduleRun]:
+    """Its last 20 runs, latest first."""
+    return list(ScheduleRun.objects.filter(schedule=found).select_related("export").order_by("-slot")[:20])
+
+
+def may_change(scope: Scope, found: Schedule) -> bool:
+    """Its owner and admins may."""
+    own = scope.user is not None and found.owner_id == scope.user.pk
+    return scope.may(Permission.SCHEDULE) and (own or scope.may(Permission.MEMBERS))
+
+
+def members(scope: Scope) -> list[User]:
+    """The people of the partner, by name."""
+    found = User.objects.filter(memberships__partner=scope.partner, is_active=True)
+    return list(found.order_by("name", "email"))
+
+
+def allowed_domains(scope: Scope) -> frozenset[str]:
+    """Mail domains outside of the partner that an admin has allowed."""
+    return frozenset(scope.partner.mail_domains.lower().replace(",", " ").split())
+
+
+def recipient_token(recipient: Recipient) -> str:
+    """What stands in the links of a mail: it names one recipient and cannot be made up."""
+    return signing.dumps([recipient.partner_id, str(recipient.key)], salt=SALT)
+
+
+def partner_of_token(token: str) -> tuple[Partner, Any]:
+    """The partner and the key that a token names. Raises Http404."""
+    try:
+        partner_id, key = signing.loads(token, salt=SALT)
+    except signing.BadSignature as error:
+        raise Http404 from error
+    partner = Partner.objects.filter(pk=partner_id).first()
+    if partner is None:
+        raise Http404
+    return partner, key
+
+
+def recipient_of(partner: Partner, key: Any) -> Recipient:
+    """The recipient with that key. Needs the partner's scope. Raises Http404."""
+    found = Recipient.objects.select_related("schedule__report").filter(partner=partner, key=key).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def recipients(found: Schedule) -> list[Recipient]:
+    """Everybody it was ever set to write to."""
+    return list(found.recipients.select_related("user").order_by("pk"))
+
+
+def draft(
+    scope: Scope, selection: Selection, values: dict[str, Any], name: str, report: SavedReport | None
+) -> Schedule:
+    """A schedule that is not saved, to try out what it would send."""
+    named = report or SavedReport(
+        partner=scope.partner,
+        owner=scope.user,
+        name=name or str(selection.dataset.title),
+        dataset=selection.dataset.key,
+    )
+    return Schedule(partner=scope.partner, owner=scope.user, report=named, **values)

@@ -34,7 +34,7 @@ from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection
 from partner_portal.lib.locks import lock
 from reports.claims import Claim, TakenError, WithdrawnError, is_claimed
-from reports.definitions import column_names, days_in_words, params_of, period_of, reopen
+from reports.definitions import column_names, days_in_words, params_of, period_of, reopen, slug
 from reports.dialects import DIALECTS, dialect_for
 from reports.models import Export, Format, State
 from reports.receipts import readme, receipt
@@ -383,3 +383,10 @@ def remove_leftovers() -> None:
     for folder in place.glob("export-*") if place.exists() else ():
         if folder.stat().st_mtime < day_ago:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def scheduled_name(name: str, selection: Selection, at: datetime) -> str:
+    """The file name of a scheduled report: the report's name, its days and the slot."""
+    period = period_of(selection)
+    days = [period.first.isoformat(), period.last.isoformat()] if period else []
+    return "_".join([slug(name), *days, f"{at:%Y%m%d-%H%M}"])

@@ -121,11 +121,17 @@ def index(request: ScopedRequest) -> HttpResponse:
         "keep_days": settings.EXPORT_KEEP_DAYS,
         "poll": is_open,
         "announcement": _announcement(rows) if part else "",
-        "schedules": schedule_queries.schedules(request.scope) if not part and _may_schedule(request) else [],
+        "schedules": _schedules(request) if not part else [],
         "may_schedule": _may_schedule(request),
     }
     status = STOP_POLLING if part == "export-files" and not is_open else 200
     return page_or_part(request, "reports/exports.html", context, parts=("export-files",), status=status)
+
+
+def _schedules(request: ScopedRequest) -> list[Any]:
+    from reports.views.schedules import with_slots  # they need the pane of this module
+
+    return with_slots(schedule_queries.schedules(request.scope)) if _may_schedule(request) else []
 
 
 def _may_schedule(request: ScopedRequest) -> bool:

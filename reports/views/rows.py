@@ -16,4 +16,4 @@ from reports.views.exports import selection_or_404
 def dataset_rows(request: ScopedRequest, key: str) -> HttpResponse:
     """All rows of a dataset with the filters of the address."""
     selection = selection_or_404(request, key)
-    return drilldown(request, selection, back=Way(_("Exports"), reverse("exports")))
+    return drilldown(request, selection, back=Way(_("Reports"), reverse("reports")))

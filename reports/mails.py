@@ -1,0 +1,184 @@
+"""What schedules write: the report, a request to confirm, and trouble. Text and HTML; each in its reader's language."""
+
+import smtplib
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts.models import Membership, User
+from accounts.roles import Role
+from accounts.scope import member_scope, system_scope
+from partner_portal.lib.datasets import data_as_of, find
+from reports.definitions import days_in_words, period_of, reopen
+from reports.models import Delivery, Export, Recipient, Schedule, ScheduleRun
+from reports.queries.schedules import recipient_token
+from reports.receipts import way_back
+
+ATTACHMENT_BYTES = 10 * 1024 * 1024
+CONTENT_TYPES = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv",
+    "zip": "application/zip",
+}
+
+
+def report_mail(
+    *, schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient
+) -> EmailMultiAlternatives | None:
+    """The mail of one run to one recipient; None for a member who left since.
+
+    A member gets a link that opens under their own rights, and the file only when they may see every column in it. An outside
+    recipient cannot sign in, so the file is all they can get.
+    """
+    partner = schedule.partner
+    if recipient.user is None:
+        return _outside_mail(schedule, run, export, recipient)
+    membership = Membership.objects.filter(partner=partner, user=recipient.user, user__is_active=True).first()
+    if membership is None:
+        return None
+    membership.user, membership.partner = recipient.user, partner
+    scope = member_scope(membership)
+    with translation.override(scope.locale), timezone.override(partner.time_zone):
+        attach, note = False, ""
+        if schedule.delivery == Delivery.ATTACHMENT:
+            dataset = find(export.dataset)
+            permitted = {column.name for column in dataset.permitted(scope)}
+            if not scope.may(dataset.permission) or not scope.may("export") or not set(export.columns) <= permitted:
+                note = _("The file is not attached because it holds columns that your role does not see.")
+            elif (export.size or 0) > ATTACHMENT_BYTES:
+                note = _("The file is larger than 10 MB, so it is not attached.")
+            else:
+                attach = True
+        mail = _mail(
+            schedule, export, recipient.user.email, slot=run.slot, late=run.late, recipient=recipient, note=note
+        )
+    if attach:
+        _attach(mail, export)
+    return mail
+
+
+def _outside_mail(schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient) -> EmailMultiAlternatives:
+    with translation.override(schedule.partner.language), timezone.override(schedule.partner.time_zone):
+        fits = (export.size or 0) <= ATTACHMENT_BYTES
+        note = "" if fits else _("The file is larger than 10 MB, so it is not attached; ask the sender for it.")
+        mail = _mail(
+            schedule, export, recipient.email, slot=run.slot, late=run.late, recipient=recipient, note=note, link=False
+        )
+    if fits:
+        _attach(mail, export)
+    return mail
+
+
+def test_mail(*, schedule: Schedule, export: Export, person: Any) -> EmailMultiAlternatives:
+    """What the schedule would send now, to the one who tries it out."""
+    mail = _mail(
+        schedule, export, person.email, slot=None, late=0, recipient=None, note=_("This is a test. Only you got it.")
+    )
+    if schedule.delivery == Delivery.ATTACHMENT and (export.size or 0) <= ATTACHMENT_BYTES:
+        _attach(mail, export)
+    return mail
+
+
+def _attach(mail: EmailMultiAlternatives, export: Export) -> None:
+    with default_storage.open(export.file.name, "rb") as file:
+        mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format])
+
+
+def _mail(
+    schedule: Schedule, export: Export, address: str, *, slot: datetime | None, late: int, recipient: Recipient | None,
+    note: str, link: bool = True,
+) -> EmailMultiAlternatives:  # fmt: skip
+    scope = system_scope(schedule.partner)
+    selection = reopen(scope, export.dataset, export.params, export.columns).selection
+    days = days_in_words(period_of(selection))
+    leave = f"{settings.SITE_URL}{reverse('schedule_leave', args=[recipient_token(recipient)])}" if recipient else ""
+    context = {
+        "report": schedule.report,
+        "partner": schedule.partner,
+        "owner": schedule.owner,
+        "days": days,
+        "filters": export.filters,
+        "rows": export.rows,
+        "as_of": data_as_of(scope),
+        "slot": slot.astimezone(ZoneInfo(schedule.zone)) if slot else None,
+        "zone": schedule.zone,
+        "late": late,
+        "note": note,
+        "link": way_back(selection) if link else "",
+        "manage": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}" if link and schedule.pk else "",
+        "leave": leave,
+    }
+    subject = f"{schedule.report.name}: {days}" if days else schedule.report.name
+    mail = EmailMultiAlternatives(
+        _one_line(subject), render_to_string("reports/mail/report.txt", context), to=[address]
+    )
+    mail.attach_alternative(render_to_string("reports/mail/report.html", context), "text/html")
+    if leave:
+        mail.extra_headers["List-Unsubscribe"] = f"<{leave}>"
+    return mail
+
+
+def send_confirmation(recipient: Recipient) -> None:
+    """Ask an outside address whether it wants the report. Raises OSError or SMTPException."""
+    schedule = recipient.schedule
+    context = {
+        "report": schedule.report,
+        "partner": schedule.partner,
+        "owner": schedule.owner,
+        "link": f"{settings.SITE_URL}{reverse('schedule_confirm', args=[recipient_token(recipient)])}",
+    }
+    with translation.override(schedule.partner.language):
+        subject = _("%(partner)s wants to send you a report") % {"partner": schedule.partner.name}
+        _both(subject, "confirm", context, recipient.email).send()
+
+
+def people_to_tell(schedule: Schedule) -> list[User]:
+    """The owner, as long as they are a member, and the admins; each once."""
+    found = Membership.objects.filter(partner=schedule.partner, user__is_active=True).select_related("user")
+    return [each.user for each in found.order_by("pk") if each.role == Role.ADMIN or each.user_id == schedule.owner_id]
+
+
+def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool) -> None:
+    """Tell somebody that a schedule failed or paused, and why. Raises OSError or SMTPException."""
+    context = {
+        "report": schedule.report,
+        "reason": reason,
+        "paused": paused,
+        "link": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}",
+    }
+    with translation.override(person.language or schedule.partner.language):
+        subject = _("“%(name)s” is paused") if paused else _("“%(name)s” could not be sent")
+        _both(subject % {"name": schedule.report.name}, "trouble", context, person.email).send()
+
+
+def _both(subject: str, template: str, context: dict[str, Any], address: str) -> EmailMultiAlternatives:
+    mail = EmailMultiAlternatives(
+        _one_line(subject), render_to_string(f"reports/mail/{template}.txt", context), to=[address]
+    )
+    mail.attach_alternative(render_to_string(f"reports/mail/{template}.html", context), "text/html")
+    return mail
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+def failure_in_words(error: Exception) -> str:
+    """Why a run did not succeed, for its owner."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return _("The mail server refused a recipient.")
+    if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError):
+        return _("The mail server did not take the mail.")
+    if isinstance(error, RuntimeError):
+        return str(error)
+    from reports.services.exports import in_words
+
+    return in_words(error)

@@ -1,0 +1,96 @@
+"""When a schedule is due: pure arithmetic on days and wall-clock times. Knows no database and no clock.
+
+A slot is an instant in UTC. A wall-clock time that summer time skips runs at the next minute that exists; one that comes twice
+runs the first time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import DAILY, FR, MO, MONTHLY, TH, TU, WE, WEEKLY, rrule
+
+WORKDAYS = (MO, TU, WE, TH, FR)
+LAST, FIRST_WORKDAY = 0, -1  # days of a month beside 1 to 31
+QUARTERS = (1, 4, 7, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How often (daily, weekdays, weekly, monthly, quarterly), on which day, at which local time, in which zone.
+
+    day: weekly 0 (Monday) to 6; monthly and quarterly (its first month) 1 to 31, LAST or FIRST_WORKDAY. A month without that
+    day has it on its last. Raises ValueError for anything else.
+    """
+
+    frequency: str
+    at: time
+    zone: str
+    day: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {"daily": (0, 0), "weekdays": (0, 0), "weekly": (0, 6), "monthly": (-1, 31), "quarterly": (-1, 31)}
+        if self.frequency not in limits:
+            raise ValueError(f"no such frequency: {self.frequency}")
+        low, high = limits[self.frequency]
+        if self.frequency not in {"daily", "weekdays"} and not low <= self.day <= high:
+            raise ValueError(f"no such day: {self.day}")
+        ZoneInfo(self.zone)
+
+
+def slots(rule: Rule, after: datetime) -> Iterator[datetime]:
+    """The instants after `after` (aware) at which the rule is due, in order, without end."""
+    zone = ZoneInfo(rule.zone)
+    start = after.astimezone(zone).date() - timedelta(days=1)
+    for day in _days(rule, start):
+        slot = instant(day, rule.at, zone)
+        if slot > after:
+            yield slot
+
+
+def next_slots(rule: Rule, after: datetime, count: int = 3) -> list[datetime]:
+    """The next `count` slots."""
+    return list(islice(slots(rule, after), count))
+
+
+def latest_missed(rule: Rule, due: datetime, now: datetime) -> tuple[datetime, int]:
+    """The last slot from `due` up to `now`, and how many before it were missed with it."""
+    latest, missed = due, 0
+    for slot in slots(rule, due):
+        if slot > now:
+            break
+        latest, missed = slot, missed + 1
+    return latest, missed
+
+
+def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """That local time on that day as an instant in UTC; see the module for summer time."""
+    wall = datetime.combine(day, at.replace(second=0, microsecond=0))
+    for minutes in range(24 * 60):
+        moment = (wall + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
+        if moment.astimezone(zone).replace(tzinfo=None) == wall + timedelta(minutes=minutes):
+            return moment
+    raise ValueError(f"{day} has no time {at} or later in {zone.key}")  # a whole day skipped, as in Samoa in 2011
+
+
+def _days(rule: Rule, start: date) -> Iterator[date]:
+    begin = datetime.combine(start, time())
+    if rule.frequency == "daily":
+        found = rrule(DAILY, dtstart=begin)
+    elif rule.frequency == "weekdays":
+        found = rrule(DAILY, dtstart=begin, byweekday=WORKDAYS)
+    elif rule.frequency == "weekly":
+        found = rrule(WEEKLY, dtstart=begin, byweekday=rule.day)
+    else:
+        months = QUARTERS if rule.frequency == "quarterly" else range(1, 13)
+        # From the first of the month: a set position counts from where the month is entered.
+        begin = begin.replace(day=1)
+        if rule.day == FIRST_WORKDAY:
+            found = rrule(MONTHLY, dtstart=begin, bymonth=months, byweekday=WORKDAYS, bysetpos=1)
+        elif rule.day == LAST:
+            found = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=-1)
+        else:
+            found = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=(rule.day, -1), bysetpos=1)
+    return (moment.date() for moment in found)

@@ -1,0 +1,377 @@
+"""Schedules: made, changed, paused, due, run and told about. What is due is decided by rows; beat only knocks."""
+
+import logging
+import smtplib
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import Http404
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts.audit import record
+from accounts.models import Partner
+from accounts.roles import Permission
+from accounts.scope import Scope, system_scope, within
+from partner_portal.lib import clock
+from partner_portal.lib.datasets import Selection
+from reports import mails
+from reports.claims import RUN, held
+from reports.models import Export, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
+from reports.queries import saved as saved_queries
+from reports.queries.schedules import allowed_domains, may_change, members
+from reports.schedule import Rule, latest_missed, next_slots
+from reports.services import exports
+
+BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+FAILURES = 5  # runs in a row that fail before a schedule pauses
+LOST = timedelta(minutes=5)  # a run that no worker took for so long is handed out again
+KEPT_RUNS = 20
+
+log = logging.getLogger(__name__)
+
+
+class RecipientError(Exception):
+    """An address that may not get the report; the message says why."""
+
+
+class _PauseError(Exception):
+    """Why a schedule cannot go on until somebody changes something."""
+
+
+def rule_of(schedule: Schedule) -> Rule:
+    """When it is due."""
+    return Rule(schedule.frequency, schedule.at, schedule.zone, schedule.day)
+
+
+def make_schedule(
+    *, scope: Scope, report: SavedReport, values: Mapping[str, Any], member_ids: Collection[int], addresses: Collection[str],
+    request_key: UUID | None = None,
+) -> Schedule:  # fmt: skip
+    """Send a report by the clock. The same form twice makes one. Raises RecipientError and PermissionDenied."""
+    scope.require(Permission.SCHEDULE)
+    scope.require(Permission.EXPORT)
+    if request_key:
+        same = Schedule.objects.filter(partner=scope.partner, request_key=request_key).first()
+        if same:
+            return same
+    schedule = Schedule(partner=scope.partner, owner=scope.user, report=report, request_key=request_key, **values)
+    schedule.next_slot = next_slots(rule_of(schedule), clock.now(), 1)[0]
+    schedule.save()
+    _set_recipients(scope, schedule, member_ids, addresses)
+    record(scope, "schedule.made", report.name, frequency=schedule.frequency)
+    return schedule
+
+
+def change_schedule(
+    *,
+    scope: Scope,
+    schedule: Schedule,
+    values: Mapping[str, Any],
+    member_ids: Collection[int],
+    addresses: Collection[str],
+) -> None:
+    """Change when and to whom. A paused one stays paused."""
+    _require_change(scope, schedule)
+    for name, value in values.items():
+        setattr(schedule, name, value)
+    schedule.next_slot = None if schedule.paused else next_slots(rule_of(schedule), clock.now(), 1)[0]
+    schedule.save()
+    _set_recipients(scope, schedule, member_ids, addresses)
+    record(scope, "schedule.changed", schedule.report.name)
+
+
+def _set_recipients(scope: Scope, schedule: Schedule, member_ids: Collection[int], addresses: Collection[str]) -> None:
+    known = {user.pk for user in members(scope)}
+    if not set(member_ids) <= known:
+        raise RecipientError(_("Choose people of this partner."))
+    domains = allowed_domains(scope)
+    for address in addresses:
+        if address.rpartition("@")[2].lower() not in domains:
+            raise RecipientError(
+                _("%(address)s is outside of this partner, and an admin has not allowed its domain.")
+                % {"address": address}
+            )
+    if not member_ids and not addresses:
+        raise RecipientError(_("Choose at least one person to send it to."))
+    schedule.recipients.filter(user__isnull=False).exclude(user_id__in=member_ids).delete()
+    schedule.recipients.filter(user__isnull=True).exclude(email__in=addresses).delete()
+    for user_id in member_ids:
+        schedule.recipients.get_or_create(
+            partner=scope.partner, user_id=user_id, defaults={"confirmed_at": clock.now()}
+        )
+    for address in addresses:
+        recipient, is_new = schedule.recipients.get_or_create(partner=scope.partner, email=address.lower())
+        if is_new:
+            transaction.on_commit(lambda recipient=recipient: _ask_to_confirm(recipient))
+
+
+def _ask_to_confirm(recipient: Any) -> None:
+    try:
+        mails.send_confirmation(recipient)
+    except (OSError, smtplib.SMTPException):
+        log.exception("a mail to confirm a scheduled report could not be sent")
+
+
+def pause_schedule(*, scope: Scope, schedule: Schedule, reason: str = "") -> None:
+    """Stop it until somebody resumes it."""
+    _require_change(scope, schedule)
+    _pause(schedule, reason or _("Paused by %(person)s.") % {"person": scope.user})
+    record(scope, "schedule.paused", schedule.report.name)
+
+
+def _pause(schedule: Schedule, reason: str) -> None:
+    Schedule.objects.filter(pk=schedule.pk).update(paused=reason[:300], next_slot=None)
+
+
+def resume_schedule(*, scope: Scope, schedule: Schedule) -> None:
+    """Let it go on from the next slot. An admin who resumes one of somebody who left takes it over."""
+    _require_change(scope, schedule)
+    if schedule.report.deleted_at:
+        raise RecipientError(_("Its report is deleted. Bring the report back first."))
+    owner = (
+        schedule.owner_id
+        if schedule.owner_id in {user.pk for user in members(scope)}
+        else getattr(scope.user, "pk", None)
+    )
+    Schedule.objects.filter(pk=schedule.pk).update(
+        paused="", failures=0, owner_id=owner, next_slot=next_slots(rule_of(schedule), clock.now(), 1)[0]
+    )
+    record(scope, "schedule.resumed", schedule.report.name, taken_over=owner != schedule.owner_id)
+
+
+def delete_schedule(*, scope: Scope, schedule: Schedule) -> None:
+    """End it. Its runs are kept for the record."""
+    _require_change(scope, schedule)
+    Schedule.objects.filter(pk=schedule.pk).update(deleted_at=clock.now(), next_slot=None)
+    record(scope, "schedule.deleted", schedule.report.name)
+
+
+def leave(*, recipient: Any) -> None:
+    """The recipient wants no more of it."""
+    type(recipient).objects.filter(pk=recipient.pk, left_at=None).update(left_at=clock.now())
+
+
+def confirm(*, recipient: Any) -> None:
+    """An outside recipient says yes."""
+    type(recipient).objects.filter(pk=recipient.pk, confirmed_at=None).update(confirmed_at=clock.now())
+
+
+def take_due(*, partner: Partner, now: datetime) -> list[int]:
+    """Put down a run for each schedule that is due, and give the ids of the runs to start, those to try again among them.
+
+    After a downtime only the latest slot runs. A slot that already has its run gets no second one.
+    """
+    found = []
+    with within(partner):
+        due = Schedule.objects.filter(partner=partner, next_slot__lte=now, paused="", deleted_at=None)
+        for schedule in due.select_for_update(skip_locked=True):
+            rule = rule_of(schedule)
+            slot, missed = latest_missed(rule, schedule.next_slot, now)  # type: ignore[arg-type]
+            try:
+                with transaction.atomic():
+                    run = ScheduleRun.objects.create(
+                        partner=partner, schedule=schedule, slot=slot, late=missed, not_before=now
+                    )
+                found.append(run.pk)
+            except IntegrityError:
+                log.info("schedule %s: slot %s already has its run", schedule.pk, slot)
+            Schedule.objects.filter(pk=schedule.pk).update(next_slot=next_slots(rule, max(now, slot), 1)[0])
+        again = ScheduleRun.objects.filter(partner=partner).exclude(pk__in=found)
+        open_runs = again.filter(state=RunState.RETRYING, not_before__lte=now) | again.filter(
+            state=RunState.DUE, not_before__lte=now - LOST
+        )
+        found += list(open_runs.values_list("pk", flat=True))
+    return found
+
+
+def run_schedule(*, partner_id: int, run_id: int) -> str:
+    """One run: write the file under the owner's rights of now, and write to everybody who has not got it yet.
+
+    Returns the run's state, or "taken" when another worker has it.
+    """
+    partner = Partner.objects.get(pk=partner_id)
+    with held(RUN, run_id) as mine:
+        if not mine:
+            return "taken"
+        with within(partner):
+            run = ScheduleRun.objects.select_related("schedule__report", "schedule__owner", "export").get(pk=run_id)
+        if run.state not in {RunState.DUE, RunState.RETRYING}:
+            return str(run.state)
+        schedule = run.schedule
+        schedule.partner = schedule.report.partner = partner
+        language = schedule.owner.language or partner.language
+        with translation.override(language), timezone.override(partner.time_zone):
+            return _attempt(partner, schedule, run)
+
+
+def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
+    try:
+        if schedule.deleted_at or schedule.paused:
+            return _end(partner, run, RunState.MISSED, _("The schedule was stopped in the meantime."))
+        with within(partner, schedule.owner):
+            scope = _owner_scope(partner, schedule)
+            selection = _selection(scope, schedule)
+            if not selection.count and schedule.when_empty == WhenEmpty.SKIP:
+                return _end(partner, run, RunState.SKIPPED, "", rows=0)
+        export = _export(partner, schedule, run, scope)
+        _deliver(partner, schedule, run, export)
+        with within(partner, schedule.owner):
+            record(scope, "schedule.sent", schedule.report.name, rows=export.rows, to=len(run.delivered))
+            Schedule.objects.filter(pk=schedule.pk).update(failures=0)
+        return _end(partner, run, RunState.SENT, "", rows=export.rows)
+    except _PauseError as reason:
+        _end(partner, run, RunState.FAILED, str(reason))
+        _pause_and_tell(partner, schedule, str(reason))
+        return str(RunState.FAILED)
+    except Exception as error:
+        return _failed(partner, schedule, run, error)
+
+
+def _owner_scope(partner: Partner, schedule: Schedule) -> Scope:
+    """The owner's scope of now. Raises _PauseError when it does not suffice any more."""
+    try:
+        scope = exports.owner_scope(partner, schedule.owner)
+    except PermissionDenied as error:
+        raise _PauseError(_("Its owner has left. An admin can take it over.")) from error
+    if not (scope.may(Permission.SCHEDULE) and scope.may(Permission.EXPORT)):
+        raise _PauseError(_("Its owner may no longer send files."))
+    if schedule.report.deleted_at:
+        raise _PauseError(_("Its report was deleted."))
+    return scope
+
+
+def _selection(scope: Scope, schedule: Schedule) -> Any:
+    try:
+        return saved_queries.opened(scope, schedule.report).selection
+    except PermissionDenied as error:
+        raise _PauseError(_("Its owner may no longer see these rows.")) from error
+    except Http404 as error:
+        raise _PauseError(_("This kind of rows no longer exists.")) from error
+
+
+def _export(partner: Partner, schedule: Schedule, run: ScheduleRun, scope: Scope) -> Export:
+    """The run's file; one that an earlier attempt finished is used again. Raises RuntimeError with the reason in words."""
+    if run.export is None or run.export.state not in {State.READY, State.QUEUED, State.RUNNING}:
+        with within(partner, schedule.owner):
+            selection = _selection(scope, schedule)
+            at = run.slot.astimezone(timezone.get_current_timezone())
+            wish = exports.Wish(
+                name=exports.scheduled_name(schedule.report.name, selection, at),
+                format=schedule.format,
+                dialect=schedule.dialect,
+                title=schedule.report.name,
+            )
+            try:
+                run.export = exports.request_export(
+                    scope=scope, selection=selection, wish=wish, report_id=schedule.report_id, by_schedule=True
+                )
+            except exports.RefusedError as refused:
+                raise _PauseError(str(refused)) from refused
+            ScheduleRun.objects.filter(pk=run.pk).update(export=run.export)
+    if run.export.state != State.READY:
+        exports.run_export(partner_id=partner.pk, export_id=run.export.pk)
+    with within(partner):
+        export = Export.objects.get(pk=run.export.pk)
+    if export.state != State.READY:
+        raise RuntimeError(export.reason or _("The file could not be made."))
+    return export
+
+
+def _deliver(partner: Partner, schedule: Schedule, run: ScheduleRun, export: Export) -> None:
+    """A mail to each recipient who has not got it; each one sent is put down at once, so that a retry sends no second."""
+    with within(partner):
+        recipients = list(
+            schedule.recipients.filter(left_at=None, confirmed_at__isnull=False).select_related("user").order_by("pk")
+        )
+    for recipient in recipients:
+        if recipient.pk in run.delivered:
+            continue
+        with within(partner, schedule.owner):
+            mail = mails.report_mail(schedule=schedule, run=run, export=export, recipient=recipient)
+        if mail is not None:
+            mail.send()
+        run.delivered = [*run.delivered, recipient.pk]
+        with within(partner):
+            ScheduleRun.objects.filter(pk=run.pk).update(delivered=run.delivered)
+
+
+def _failed(partner: Partner, schedule: Schedule, run: ScheduleRun, error: Exception) -> str:
+    """Try again later, up to a limit; then say so once, and pause after several in a row."""
+    reason = mails.failure_in_words(error)
+    if run.attempts < len(BACK_OFF):
+        with within(partner):
+            ScheduleRun.objects.filter(pk=run.pk).update(
+                state=RunState.RETRYING, attempts=run.attempts + 1, reason=reason[:300],
+                not_before=clock.now() + BACK_OFF[run.attempts],
+            )  # fmt: skip
+        return str(RunState.RETRYING)
+    _end(partner, run, RunState.FAILED, reason)
+    with within(partner):
+        failures = schedule.failures + 1
+        Schedule.objects.filter(pk=schedule.pk).update(failures=failures)
+    if failures >= FAILURES:
+        words = _("It failed %(count)d times in a row: %(reason)s") % {"count": failures, "reason": reason}
+        _pause_and_tell(partner, schedule, words)
+    else:
+        _tell(partner, schedule, reason, paused=False)
+    return str(RunState.FAILED)
+
+
+def _pause_and_tell(partner: Partner, schedule: Schedule, reason: str) -> None:
+    """Pause, and tell owner and admins once: only who paused it tells."""
+    with within(partner):
+        changed = Schedule.objects.filter(pk=schedule.pk, paused="").update(paused=reason[:300], next_slot=None)
+        if changed:
+            record(system_scope(partner), "schedule.paused", schedule.report.name)
+    if changed:
+        _tell(partner, schedule, reason, paused=True)
+
+
+def _tell(partner: Partner, schedule: Schedule, reason: str, *, paused: bool) -> None:
+    with within(partner):
+        people = mails.people_to_tell(schedule)
+    for person in people:
+        try:
+            mails.send_trouble(schedule, person, reason, paused=paused)
+        except (OSError, smtplib.SMTPException):
+            log.exception("nobody could be told that schedule %s has trouble", schedule.pk)
+
+
+def _end(partner: Partner, run: ScheduleRun, state: str, reason: str, rows: int | None = None) -> str:
+    with within(partner):
+        ScheduleRun.objects.filter(pk=run.pk).update(
+            state=state, reason=reason[:300], rows=rows, finished_at=clock.now(), not_before=None
+        )
+        old = ScheduleRun.objects.filter(schedule_id=run.schedule_id, finished_at__isnull=False).order_by("-slot")
+        ScheduleRun.objects.filter(pk__in=list(old.values_list("pk", flat=True)[KEPT_RUNS:])).delete()
+    return str(state)
+
+
+def send_test(*, scope: Scope, selection: Selection, schedule: Schedule) -> None:
+    """Send what the schedule would send now, to the one who asks alone. `schedule` need not be saved.
+
+    Raises OSError or SMTPException when the mail does not go out, and RefusedError when there is no file.
+    """
+    scope.require(Permission.SCHEDULE)
+    report = schedule.report
+    at = clock.now().astimezone(timezone.get_current_timezone())
+    wish = exports.Wish(
+        name=exports.scheduled_name(report.name, selection, at), format=schedule.format, dialect=schedule.dialect,
+        title=report.name,
+    )  # fmt: skip
+    export = exports.request_export(scope=scope, selection=selection, wish=wish, by_schedule=True)
+    export = exports.start_now(scope=scope, selection=selection, export=export)
+    if export.state != State.READY:
+        raise exports.RefusedError(export.reason)
+    mails.test_mail(schedule=schedule, export=export, person=scope.user).send()
+    record(scope, "schedule.tested", report.name)
+
+
+def _require_change(scope: Scope, schedule: Schedule) -> None:
+    if not may_change(scope, schedule):
+        raise PermissionDenied("not the owner's")

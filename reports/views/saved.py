@@ -1,0 +1,208 @@
+"""Saved reports: the pane that keeps a view, the page of all, each report, and the cards on the dashboard."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from partner_portal.lib.datasets import Selection
+from partner_portal.lib.drilldown import Way, drilldown
+from partner_portal.lib.htmx import page_or_part, private
+from partner_portal.templatetags.figures import period as short_period
+from reports.comparison import compared, grouped
+from reports.definitions import days_in_words, period_of, sorting_in_words, whole_number
+from reports.forms import ReportForm
+from reports.queries import saved as queries
+from reports.services import saved as services
+from reports.views.exports import in_pane, pane, selection_or_404
+
+LOOKING = "look"  # in an address of a report: what follows is looked at instead of what is stored
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.KEEP)
+def new(request: ScopedRequest, key: str) -> HttpResponse:
+    """Keep what is looked at as a report."""
+    selection = selection_or_404(request, key)
+    form = ReportForm(request.POST or None, selection=selection, initial={"name": suggested(selection)})
+    context = _about(selection) | {"form": form}
+    if request.method == "POST" and form.is_valid():
+        saved = services.save_report(
+            scope=request.scope,
+            selection=selection.with_columns(form.chosen_columns()),
+            fixed=form.cleaned_data["days"] == form.FIXED,
+            looks=_looks(request, form),
+            request_key=form.cleaned_data["key"],
+        )
+        if not in_pane(request):
+            messages.success(request, _("“%(name)s” is saved.") % {"name": saved.name})
+            return redirect("report", saved.pk)
+        context["saved"] = saved
+    return pane(request, "reports/report_new.html", selection, **context)
+
+
+def suggested(selection: Selection) -> str:
+    """A name from the rows and their days."""
+    chosen = getattr(selection.form, "chosen", None)
+    if chosen is None:
+        return str(selection.dataset.title)
+    days = str(chosen.label) if chosen.preset else short_period(chosen.period)
+    return f"{selection.dataset.title}, {days[:1].lower() + days[1:]}"
+
+
+def _about(selection: Selection) -> dict[str, Any]:
+    """What the form tells about the view that is kept."""
+    chosen = getattr(selection.form, "chosen", None)
+    return {
+        "chosen": chosen,
+        "moving": bool(chosen and chosen.preset),
+        "sorted_by": sorting_in_words(selection),
+    }
+
+
+def _looks(request: ScopedRequest, form: ReportForm) -> dict[str, Any]:
+    looks = {name: form.cleaned_data[name] for name in ("name", "description", "comparison", "chart", "shared")}
+    if request.POST.get("then") in {"mine", "partner"}:
+        looks["pinned"] = request.POST["then"]
+    return looks
+
+
+@require_safe
+@requires(Permission.VIEW)
+def index(request: ScopedRequest) -> HttpResponse:
+    """The reports that this reader may open."""
+    rows = list(queries.reports(request.scope))
+    context = {
+        "reports": rows,
+        "changeable": {each.pk for each in rows if queries.may_change(request.scope, each)},
+        "deleted": queries.deleted_report(request.scope, whole_number(request.GET.get("deleted", ""))),
+    }
+    return page_or_part(request, "reports/reports.html", context)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def detail(request: ScopedRequest, pk: int) -> HttpResponse:
+    """A report as it opens today, or looked at otherwise; then it offers to save the change."""
+    saved = queries.report(request.scope, pk)
+    looked = request.GET.dict() if LOOKING in request.GET else None
+    opened = queries.opened(request.scope, saved, looked)
+    selection = opened.selection
+    changed = looked is not None and queries.differs(saved, selection)
+    looking = replace(selection, query={**selection.query, LOOKING: "1"})
+    other = compared(selection, saved.comparison)
+    services.note_opened(saved=saved)
+    return drilldown(
+        request,
+        looking,
+        back=Way(_("Reports"), reverse("reports")),
+        template="reports/report.html",
+        saved=saved,
+        notices=opened.notices,
+        changed=changed,
+        changeable=queries.may_change(request.scope, saved),
+        may_keep=request.scope.may(Permission.KEEP),
+        other=other,
+        other_days=days_in_words(period_of(other)) if other else "",
+        chart=grouped(selection, saved.chart),
+        edit_address=_with_query(reverse("report_edit", args=[pk]), selection),
+        copy_address=_with_query(reverse("report_new", args=[saved.dataset]), selection),
+        schedule_address=reverse("schedule_of_report", args=[pk]),
+        may_schedule=request.scope.may(Permission.SCHEDULE),
+    )
+
+
+def _with_query(path: str, selection: Selection) -> str:
+    query = selection.address()
+    return f"{path}?{LOOKING}=1&{query}" if query else f"{path}?{LOOKING}=1"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.KEEP)
+def edit(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Change a report: everything that is stored of it, starting from what is looked at."""
+    saved = queries.report(request.scope, pk)
+    if not queries.may_change(request.scope, saved):
+        messages.info(request, _("Its owner and admins may change it; make a copy of your own."))
+        return redirect("report", pk)
+    looked = request.GET.dict() if LOOKING in request.GET else None
+    selection = queries.opened(request.scope, saved, looked).selection
+    chosen = getattr(selection.form, "chosen", None)
+    initial = {name: getattr(saved, name) for name in ("name", "description", "comparison", "chart", "shared")}
+    initial["days"] = ReportForm.MOVING if chosen and chosen.preset else ReportForm.FIXED
+    form = ReportForm(request.POST or None, selection=selection, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        services.change_report(
+            scope=request.scope,
+            saved=saved,
+            selection=selection.with_columns(form.chosen_columns()),
+            fixed=form.cleaned_data["days"] == form.FIXED,
+            looks=_looks(request, form),
+        )
+        messages.success(request, _("“%(name)s” is saved.") % {"name": form.cleaned_data["name"]})
+        return redirect("report", pk)
+    return pane(request, "reports/report_new.html", selection, **_about(selection), form=form, editing=saved)
+
+
+@require_POST
+@requires(Permission.KEEP)
+def copy(request: ScopedRequest, pk: int) -> HttpResponse:
+    """A private copy."""
+    made = services.copy_report(scope=request.scope, saved=queries.report(request.scope, pk))
+    messages.success(request, _("Copied as “%(name)s”.") % {"name": made.name})
+    return redirect("report", made.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.KEEP)
+def delete(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Delete a report; one that schedules use is asked about first, with their names."""
+    saved = queries.report(request.scope, pk)
+    schedules = services.schedules_of(saved)
+    if request.method != "POST" or (schedules and "sure" not in request.POST):
+        return page_or_part(request, "reports/report_delete.html", {"saved": saved, "schedules": schedules})
+    services.delete_report(scope=request.scope, saved=saved)
+    return redirect(f"{reverse('reports')}?deleted={pk}")
+
+
+@require_POST
+@requires(Permission.KEEP)
+def restore(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Bring a deleted report back."""
+    saved = queries.deleted_report(request.scope, pk)
+    if saved is None:
+        return redirect("reports")
+    services.restore_report(scope=request.scope, saved=saved)
+    messages.success(request, _("“%(name)s” is back.") % {"name": saved.name})
+    return redirect("report", pk)
+
+
+@require_POST
+@requires(Permission.KEEP)
+def pin(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Put it on a dashboard or take it off (`pinned`), or move it there (`move`)."""
+    saved = queries.report(request.scope, pk)
+    if request.POST.get("move") in {"earlier", "later"}:
+        services.move_report(scope=request.scope, saved=saved, earlier=request.POST["move"] == "earlier")
+    else:
+        pinned = request.POST.get("pinned", "")
+        services.pin_report(scope=request.scope, saved=saved, pinned=pinned if pinned in {"mine", "partner"} else "")
+    back = request.POST.get("back")
+    return redirect("/dashboard/" if back == "dashboard" else reverse("report", args=[pk]))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def cards(request: ScopedRequest) -> HttpResponse:
+    """The pinned reports, as the dashboard shows them."""
+    found = queries.cards(request.scope)
+    changeable = {card.report.pk for card in found if queries.may_change(request.scope, card.report)}
+    return private(TemplateResponse(request, "reports/cards.html", {"cards": found, "changeable": changeable}))
