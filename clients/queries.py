@@ -84,7 +84,7 @@ def points_dollars_of(deals: QuerySet[Deal], rules: Rulebook, dated: str) -> Fra
     total = Fraction(0)
     for row in deals.order_by().values("currency").annotate(**sums):
         for index, start in enumerate(starts):
-            amount = row[f"table_{index}"]
+            amount = row[f"table_{index}"]  # type: ignore[literal-required]
             if amount:
                 total += rules.points_dollars(amount, row["currency"], start)
     return total

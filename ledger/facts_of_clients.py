@@ -24,16 +24,18 @@ def load_facts(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
     )
     deals: dict[int, list[DealFact]] = {pk: [] for pk in countries}
     keys: dict[int, dict[str, int]] = {pk: {} for pk in countries}
-    for pk, client, *values in Deal.objects.filter(partner=scope.partner, client_id__in=countries).values_list(
+    for pk, client, deal_id, line, kind, origin, stage, mrr, currency, on in Deal.objects.filter(
+        partner=scope.partner, client_id__in=countries
+    ).values_list(
         "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
     ):
-        deals[client].append(DealFact(*values))
-        keys[client][values[0]] = pk
+        deals[client].append(DealFact(deal_id, line, kind, origin, stage, mrr, currency, on))
+        keys[client][deal_id] = pk
     services: dict[int, list[ServiceFact]] = {pk: [] for pk in countries}
-    for client, *values in Service.objects.filter(partner=scope.partner, client_id__in=countries).values_list(
-        "client_id", "started_on", "ended_on", "mrr", "currency", "managing_partners"
-    ):
-        services[client].append(ServiceFact(*values))
+    for client, start, end, mrr, currency, partners in Service.objects.filter(
+        partner=scope.partner, client_id__in=countries
+    ).values_list("client_id", "started_on", "ended_on", "mrr", "currency", "managing_partners"):
+        services[client].append(ServiceFact(start, end, mrr, currency, partners))
     cancellations: dict[int, list[CancellationFact]] = {pk: [] for pk in countries}
     for client, line, on in Cancellation.objects.filter(partner=scope.partner, client_id__in=countries).values_list(
         "client_id", "product_line", "cancelled_on"

@@ -197,7 +197,7 @@ def forecast(scope: Scope, day: date) -> list[MonthLoss]:
     """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
     rows = (
         open_lots(scope, day)
-        .values(month=TruncMonth("expires_on"))
+        .values(month=TruncMonth("expires_on"))  # type: ignore[misc] -- `left` is annotated by open_lots
         .annotate(points=Sum("left"), clients=Count("client", distinct=True), lots=Count("pk"))
     )
     found = {row["month"]: MonthLoss(**row) for row in rows}

@@ -128,8 +128,10 @@ def _sold_mrr(scope: Scope, rules: Rulebook) -> Metric:
     sold = Deal.objects.filter(
         partner=scope.partner, stage="won", kind__in=SALES, origin__in=("sourced", "assisted")
     ).values_list("mrr", "currency", "closed_on")
-    changes = []
+    changes: list[tuple[date, Fraction]] = []
     for mrr, currency, on in sold:
+        if on is None:
+            continue
         dollars = rules.points_dollars(mrr, currency, on)
         changes += [(on, dollars), (_leaves_window(on), -dollars)]
     return Steps(changes)

@@ -219,7 +219,8 @@ class Selection:
             match = Q()
             for column in columns:
                 match |= Q(**{f"{ALIAS}{column.name}__icontains": self.search})
-            return rows.alias(**{ALIAS + column.name: _expression(column) for column in columns}).filter(match)
+            found: Rows = rows.alias(**{ALIAS + column.name: _expression(column) for column in columns}).filter(match)
+            return found
         needle = self.search.casefold()
         return [row for row in rows if any(needle in str(row.get(column.source, "")).casefold() for column in columns)]
 
@@ -229,9 +230,10 @@ class Selection:
             return rows
         if isinstance(rows, QuerySet):
             name = f"{ALIAS}_listed"
-            return rows.alias(**{name: as_expression(self.dataset.client)}).filter(
+            listed: Rows = rows.alias(**{name: as_expression(self.dataset.client)}).filter(
                 **{f"{name}__in": self.clients.clients}
             )
+            return listed
         keys = set(self.clients.clients)
         return [row for row in rows if row[self.dataset.client] in keys]
 
