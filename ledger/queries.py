@@ -190,14 +190,15 @@ def lots_of_day(scope: Scope, day: date) -> QuerySet[Lot]:
 
 def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
     """Lots of which something remains at the end of the day, with that as `left` (points)."""
-    return lots_of_day(scope, day).filter(expires_on__gt=day, left__gt=0)
+    lots = lots_of_day(scope, day).filter(expires_on__gt=day)
+    return lots.filter(left__gt=0)  # type: ignore[misc]  # annotated by lots_of_day
 
 
 def forecast(scope: Scope, day: date) -> list[MonthLoss]:
     """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
     rows = (
         open_lots(scope, day)
-        .values(month=TruncMonth("expires_on"))  # type: ignore[misc] -- `left` is annotated by open_lots
+        .values(month=TruncMonth("expires_on"))
         .annotate(points=Sum("left"), clients=Count("client", distinct=True), lots=Count("pk"))
     )
     found = {row["month"]: MonthLoss(**row) for row in rows}

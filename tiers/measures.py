@@ -158,7 +158,8 @@ def _managed_mrr(scope: Scope, rules: Rulebook) -> Metric:
 
 def _tool_use_by_day(scope: Scope) -> Callable[[date], list[int]]:
     """Tool usage of the clients that count on a day: managed on it, or with a sale earned in the 12 months before."""
-    known = dict(Client.objects.filter(partner=scope.partner, tool_usage__isnull=False).values_list("pk", "tool_usage"))
+    rows_with_value = Client.objects.filter(partner=scope.partner, tool_usage__isnull=False)
+    known = {pk: usage for pk, usage in rows_with_value.values_list("pk", "tool_usage") if usage is not None}
     spans: dict[int, list[tuple[date, date]]] = {pk: [] for pk in known}
     managed: dict[int, tuple[Decimal, date]] = {}
     rows = PointEntry.objects.filter(partner=scope.partner, client_id__in=known).order_by("client_id", "on", "id")
