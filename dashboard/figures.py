@@ -1,10 +1,14 @@
-"""The figures of a day and a range as plain JSON values, in the form that docs/contract.md fixes."""
+"""The figures of a day and a range as plain JSON values, in the form that docs/contract.md fixes.
+
+Points are strings with 4 decimals, money strings with 2, days ISO dates; "no data" is None. `figures` is all of it; the parts
+are what the JSON API answers with.
+"""
 
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from accounts.scope import Scope
 from clients.queries import shared_selling_of
@@ -17,68 +21,78 @@ from tiers.queries import Standing, history, money_figures, retention, standing
 from tiers.rules import TierGap
 
 
+class Statement(Protocol):
+    """What is told of a statement of commission."""
+
+    @property
+    def statement_id(self) -> str: ...
+    @property
+    def period(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def total(self) -> Decimal: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def pay_on(self) -> date: ...
+    @property
+    def variances(self) -> int: ...
+
+
 def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = False) -> dict[str, Any]:
     """Everything about `day` and `period`. The ledger must be posted through both."""
     now = standing(scope, day)
-    money = money_figures(scope, day)
-    kept = retention(scope, day)
     shared = shared_selling_of(scope, period)
-    moved = changes(scope, period)
     found: dict[str, Any] = {
         "partner": scope.partner.slug,
         "on": day.isoformat(),
-        "rule_set": now.rule_set.start.isoformat() if now.rule_set else None,
+        "rule_set": rule_set_figure(now),
         "points": now.points.as_texts(),
-        "changes": _changes(moved),
-        "causes": {
-            track: {cause: _points(value) for cause, value in sums.items()} for track, sums in moved.causes.items()
-        },
-        "tiers": _tiers(scope, now),
-        "targets": [_target(target) for target in now.targets],
-        "source_dollar_12m": _money(money.source_dollar_12m),
-        "rolling_sourced_mrr_12m": _money(money.rolling_sourced_mrr_12m),
-        "retention": {"csr": _optional(kept.csr), "grr": _optional(kept.grr), "months": kept.months},
+        **changes_figures(changes(scope, period)),
+        "tiers": tier_figures(scope, now),
+        "targets": [target_figures(target) for target in now.targets],
+        **twelve_month_figures(scope, day),
+        "retention": retention_figures(scope, day),
         "shared_selling": {
-            name: {"count": deals.count, "mrr": _money(deals.mrr)}
+            name: {"count": deals.count, "mrr": money_figure(deals.mrr)}
             for name, deals in (("created", shared.created), ("in_flight", shared.in_flight), ("won", shared.won))
         },
-        "forecast": [
-            {"month": f"{cell.month:%Y-%m}", "points": _points(cell.points)}
-            for cell in forecast(scope, day)
-            if cell.points
-        ],
-        "statements": [
-            {
-                "statement_id": each.statement_id,
-                "period": each.period,
-                "status": each.status,
-                "total": _money(each.total),
-                "currency": each.currency,
-                "pay_on": each.pay_on.isoformat(),
-                "variances": each.variances,
-            }
-            for each in statements(scope)
-        ],
+        "forecast": forecast_figures(scope, day),
+        "statements": [statement_figures(each) for each in statements(scope)],
     }
     if with_clients:
         found["clients"] = list(_clients(client_points(scope, day)))
     return found
 
 
-def _changes(moved: Changes) -> dict[str, str]:
+def rule_set_figure(now: Standing) -> str | None:
+    """The day the rule set in force began."""
+    return now.rule_set.start.isoformat() if now.rule_set else None
+
+
+def changes_figures(moved: Changes) -> dict[str, Any]:
+    """`changes`: the bridge of a period. `causes`: its signed sums by track and cause."""
     return {
-        "from": moved.period.first.isoformat(),
-        "to": moved.period.last.isoformat(),
-        "opening": _points(moved.opening.total),
-        "new_sold": _points(moved.new_sold.points),
-        "lost_sold": _points(moved.lost_sold.points),
-        "new_managed": _points(moved.new_managed.points),
-        "lost_managed": _points(moved.lost_managed.points),
-        "closing": _points(moved.closing.total),
+        "changes": {
+            "from": moved.period.first.isoformat(),
+            "to": moved.period.last.isoformat(),
+            "opening": points_figure(moved.opening.total),
+            "new_sold": points_figure(moved.new_sold.points),
+            "lost_sold": points_figure(moved.lost_sold.points),
+            "new_managed": points_figure(moved.new_managed.points),
+            "lost_managed": points_figure(moved.lost_managed.points),
+            "closing": points_figure(moved.closing.total),
+        },
+        "causes": {
+            track: {cause: points_figure(value) for cause, value in sums.items()}
+            for track, sums in moved.causes.items()
+        },
     }
 
 
-def _tiers(scope: Scope, now: Standing) -> dict[str, Any]:
+def tier_figures(scope: Scope, now: Standing) -> dict[str, Any]:
+    """Performance and credited tier, and how the credited one came about."""
     return {
         "performance": now.performance,
         "credited": now.credited,
@@ -92,7 +106,8 @@ def _tiers(scope: Scope, now: Standing) -> dict[str, Any]:
     }
 
 
-def _target(target: TierGap) -> dict[str, Any]:
+def target_figures(target: TierGap) -> dict[str, Any]:
+    """A tier as a target: each requirement with what there is, what it takes and what is missing."""
     return {
         "tier": target.tier,
         "met": target.met,
@@ -100,12 +115,59 @@ def _target(target: TierGap) -> dict[str, Any]:
             {
                 "metric": need.metric,
                 "have": _optional(need.have),
-                "need": _points(need.need),
+                "need": points_figure(need.need),
                 "missing": _optional(need.missing),
             }
             for need in target.requirements
         ],
     }
+
+
+def twelve_month_figures(scope: Scope, day: date) -> dict[str, str]:
+    """The two 12-month figures, in points-dollars: amounts of money, for those who may see them."""
+    money = money_figures(scope, day)
+    return {
+        "source_dollar_12m": money_figure(money.source_dollar_12m),
+        "rolling_sourced_mrr_12m": money_figure(money.rolling_sourced_mrr_12m),
+    }
+
+
+def retention_figures(scope: Scope, day: date) -> dict[str, Any]:
+    """C$R and GRR, and the number of months behind them."""
+    kept = retention(scope, day)
+    return {"csr": _optional(kept.csr), "grr": _optional(kept.grr), "months": kept.months}
+
+
+def forecast_figures(scope: Scope, day: date) -> list[dict[str, str]]:
+    """The months in which points expire if nothing else happens."""
+    return [
+        {"month": f"{cell.month:%Y-%m}", "points": points_figure(cell.points)}
+        for cell in forecast(scope, day)
+        if cell.points
+    ]
+
+
+def statement_figures(each: Statement) -> dict[str, Any]:
+    """A statement of commission."""
+    return {
+        "statement_id": each.statement_id,
+        "period": each.period,
+        "status": each.status,
+        "total": money_figure(each.total),
+        "currency": each.currency,
+        "pay_on": each.pay_on.isoformat(),
+        "variances": each.variances,
+    }
+
+
+def points_figure(value: Decimal) -> str:
+    """Points or a ratio, with 4 decimals."""
+    return f"{half_even(value, 4):f}"
+
+
+def money_figure(value: Decimal | Fraction) -> str:
+    """An amount of money, with 2 decimals."""
+    return f"{half_even(value, 2):f}"
 
 
 def _clients(rows: Iterable[tuple[str, PointTotals]]) -> Iterable[dict[str, str]]:
@@ -114,13 +176,5 @@ def _clients(rows: Iterable[tuple[str, PointTotals]]) -> Iterable[dict[str, str]
         yield {"client_id": client_id, **{name: texts[name] for name in ("sourced", "assisted", "managed", "total")}}
 
 
-def _points(value: Decimal) -> str:
-    return f"{half_even(value, 4):f}"
-
-
 def _optional(value: Decimal | None) -> str | None:
-    return None if value is None else _points(value)
-
-
-def _money(value: Decimal | Fraction) -> str:
-    return f"{half_even(value, 2):f}"
+    return None if value is None else points_figure(value)
