@@ -1,0 +1,181 @@
+"""Saved reports: they reopen as they were, move or stand still as chosen, and never widen anybody's rights."""
+
+from datetime import date
+from uuid import uuid4
+
+from django.urls import reverse
+
+from partner_portal.lib import clock
+from partner_portal.lib.datasets import select
+from reports.models import KeptList, SavedReport
+
+LOST = "changes-lost-sold"
+QUERY = "?changes_range=last-30-days&cause=expired&sort=points&q=a"
+
+
+def save(client, key=LOST, query=QUERY, **form):
+    given = {"name": "Expired", "days": "moving", "column": ["points", "client", "on"], "place-points": "1",
+             "place-client": "2", "place-on": "3", "key": str(uuid4()), "comparison": "", "chart": ""}  # fmt: skip
+    return client.post(reverse("report_new", args=[key]) + query, given | form)
+
+
+def test_it_reopens_as_it_was(web, scope):
+    client = web("admin")
+    save(client)
+    saved = SavedReport.objects.get()
+    assert saved.params == {"changes_range": "last-30-days", "cause": "expired", "sort": "points", "q": "a"}
+    assert saved.columns == ["points", "client", "on"]
+    page = client.get(reverse("report", args=[saved.pk]))
+    shown = page.context["drill"].selection
+    expected = select(LOST, scope, saved.params)
+    assert (shown.figure, shown.count, shown.sort) == (expected.figure, expected.count, "points")
+    assert [column.name for column in shown.columns] == ["points", "client", "on"]
+    assert not page.context["changed"]
+
+
+def test_a_moving_range_moves_and_a_fixed_one_stands_still(web, scope):
+    client = web("admin")
+    save(client, name="moving")
+    save(client, name="fixed", days="fixed")
+    later = date(2026, 12, 23)
+    days = {}
+    with clock.moved_to(later):
+        for saved in SavedReport.objects.all():
+            days[saved.name] = (
+                client.get(reverse("report", args=[saved.pk])).context["drill"].selection.params["period"]
+            )
+    assert (days["moving"].first, days["moving"].last) == (date(2026, 11, 24), later)
+    assert (days["fixed"].first, days["fixed"].last) == (date(2026, 10, 25), date(2026, 11, 23))
+
+
+def test_the_same_form_twice_makes_one(web, scope):
+    client, key = web("admin"), str(uuid4())
+    for _time in range(2):
+        client.post(
+            reverse("report_new", args=[LOST]), {"name": "x", "column": ["client"], "key": key, "days": "moving"}
+        )
+    assert SavedReport.objects.count() == 1
+
+
+def test_a_change_is_noticed_and_can_be_saved(web, scope):
+    client = web("admin")
+    save(client)
+    pk = SavedReport.objects.get().pk
+    address = reverse("report", args=[pk]) + "?look=1&changes_range=last-12-months"
+    page = client.get(address)
+    assert page.context["changed"]
+    assert "Changed, not saved" in page.content.decode()
+    client.post(
+        page.context["edit_address"], {"name": "Expired", "days": "moving", "column": ["client"], "key": str(uuid4())}
+    )
+    saved = SavedReport.objects.get()
+    assert saved.params == {"changes_range": "last-12-months"}
+    assert saved.columns == ["client"]
+
+
+def test_what_no_longer_exists_is_a_notice_and_the_rest_stays(web, scope):
+    client = web("admin")
+    kept = KeptList.objects.create(partner=scope.partner, owner=scope.user, name="L")
+    save(client, query=f"?changes_range=last-12-months&list={kept.pk}")
+    saved = SavedReport.objects.get()
+    SavedReport.objects.update(columns=["client", "gone", "points"], params=saved.params | {"cause": "vanished"})
+    client.post(reverse("list_delete", args=[kept.pk]))
+    page = client.get(reverse("report", args=[saved.pk]))
+    words = page.content.decode()
+    assert "That list is gone, so all clients are shown." in words
+    assert "These columns no longer exist: gone." in words
+    assert "“vanished” is not one of the choices" in words
+    shown = page.context["drill"].selection
+    assert [column.name for column in shown.columns] == ["client", "points"]
+    assert shown.params["period"].first == date(2025, 11, 24)
+
+
+def test_private_ones_are_their_owners_and_shared_ones_keep_rights(web, scope):
+    save(web("manager"), name="private")
+    save(web("manager"), name="shared", shared="on", column=["client", "amount", "points"])
+    private, shared = SavedReport.objects.get(name="private"), SavedReport.objects.get(name="shared")
+    assert web("admin").get(reverse("report", args=[private.pk])).status_code == 404
+    assert web("outsider").get(reverse("report", args=[shared.pk])).status_code == 404
+    page = web("member").get(reverse("report", args=[shared.pk]))
+    assert [column.name for column in page.context["drill"].selection.columns] == ["points", "client"]
+    assert web("member").post(reverse("report_delete", args=[shared.pk]), {"sure": "yes"}).status_code == 403
+    web("member").post(reverse("report_copy", args=[shared.pk]))
+    copy = SavedReport.objects.get(owner__email="member@northwind.example")
+    assert (copy.shared, copy.columns) == (False, shared.columns)
+
+
+def test_an_editor_without_the_money_right_loses_no_column_of_others(web, scope, person):
+    save(web("manager"), shared="on", column=["client", "amount"])
+    saved = SavedReport.objects.get()
+    SavedReport.objects.update(owner=person("member"))
+    web("member").post(
+        reverse("report_edit", args=[saved.pk]),
+        {"name": "mine", "column": ["points"], "key": str(uuid4()), "shared": "on"},
+    )
+    saved.refresh_from_db()
+    assert saved.columns == ["points", "amount"]
+
+
+def test_cards_on_the_dashboard(web, scope):
+    client = web("admin")
+    save(client, name="one", then="mine")
+    save(client, name="all", then="partner")
+    one, everybody = SavedReport.objects.get(name="one"), SavedReport.objects.get(name="all")
+    assert everybody.shared
+    page = client.get(reverse("report_cards")).content.decode()
+    assert page.index(">one<") < page.index(">all<")
+    client.post(reverse("report_pin", args=[everybody.pk]), {"move": "earlier"})
+    page = client.get(reverse("report_cards")).content.decode()
+    assert page.index(">all<") < page.index(">one<")
+    others = web("member").get(reverse("report_cards")).content.decode()
+    assert ">all<" in others
+    assert ">one<" not in others
+    client.post(reverse("report_pin", args=[one.pk]), {"pinned": ""})
+    assert ">one<" not in client.get(reverse("report_cards")).content.decode()
+
+
+def test_comparison_is_the_days_before_and_a_year_before():
+    from partner_portal.lib.periods import Period
+    from reports.comparison import period_before, year_before
+
+    month = Period(date(2026, 11, 1), date(2026, 11, 23))
+    assert period_before(month, "this-month") == Period(date(2026, 10, 1), date(2026, 10, 23))
+    assert period_before(Period(date(2026, 3, 1), date(2026, 3, 31)), "this-month") == Period(
+        date(2026, 2, 1), date(2026, 2, 28)
+    )
+    assert period_before(Period(date(2026, 10, 1), date(2026, 10, 31)), "previous-month").first == date(2026, 9, 1)
+    assert period_before(Period(date(2026, 10, 25), date(2026, 11, 23)), "") == Period(
+        date(2026, 9, 25), date(2026, 10, 24)
+    )
+    assert year_before(Period(date(2024, 2, 29), date(2024, 3, 1))) == Period(date(2023, 2, 28), date(2023, 3, 1))
+
+
+def test_charts_sum_to_the_figure(web, scope):
+    client = web("admin")
+    for chart in ("bar", "line"):
+        save(client, name=chart, chart=chart, query="?changes_range=last-12-months")
+        page = client.get(reverse("report", args=[SavedReport.objects.get(name=chart).pk]))
+        by, rows = page.context["chart"]
+        assert str(by) == {"bar": "Cause", "line": "Lost on"}[chart]
+        assert len(rows) > 1
+        assert sum(value for _label, value in rows) == page.context["drill"].selection.figure
+
+
+def test_deleting_names_the_schedules_and_can_be_undone(web, scope):
+    from datetime import time
+
+    from reports.models import Schedule
+
+    client = web("admin")
+    save(client)
+    saved = SavedReport.objects.get()
+    Schedule.objects.create(
+        partner=scope.partner, owner=scope.user, report=saved, frequency="daily", at=time(7), zone="UTC"
+    )
+    page = client.post(reverse("report_delete", args=[saved.pk]))
+    assert "1 schedule sends this report and will pause" in page.content.decode()
+    assert client.get(reverse("report", args=[saved.pk])).status_code == 200
+    page = client.post(reverse("report_delete", args=[saved.pk]), {"sure": "yes"}, follow=True)
+    assert "“Expired” is deleted." in page.content.decode()
+    client.post(reverse("report_restore", args=[saved.pk]))
+    assert client.get(reverse("report", args=[saved.pk])).status_code == 200
