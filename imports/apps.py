@@ -1,6 +1,19 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ImportsConfig(AppConfig):
     name = "imports"
     verbose_name = "Imports"
+
+    def ready(self) -> None:
+        from accounts.audit import name_actions
+
+        name_actions(
+            {
+                "import.uploaded": _("Files uploaded"),
+                "import.written": _("Import written"),
+                "import.failed": _("Import failed"),
+                "import.discarded": _("Import discarded"),
+            }
+        )

@@ -33,7 +33,7 @@ BATCHES_A_PAGE = 20
 @requires(Permission.IMPORT)
 def imports(request: ScopedRequest) -> HttpResponse:
     """Upload files; what was uploaded before."""
-    form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if request.method == "POST" and form.is_valid():
         try:
             batch = services.upload(scope=request.scope, files=form.cleaned_data["files"])
@@ -49,7 +49,10 @@ def imports(request: ScopedRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "rows": [{"batch": batch, "state": queries.state_of(batch, at_work)} for batch in page],
+        "rows": [
+            {"batch": batch, "state": queries.state_of(batch, at_work), "entries": batch.points.get("entries")}
+            for batch in page
+        ],
         "kinds": kinds(),
     }
     return page_or_part(

@@ -95,8 +95,8 @@ class TestCsv:
         ("content", "message", "row"),
         [
             ("a,b\n1,Zoë\n".encode("latin-1"), "the file is not UTF-8 (line 2)", 1),
-            ("a,b\n".encode() + b"1,2\n" * 800_000 + b"1,\xff\n", "the file is not UTF-8 (line 800002)", 1),
-            ("a,b\n1,Zo".encode() + b"\xc3", "the file is not UTF-8: it ends inside a character", 1),
+            (b"a,b\n" + b"1,2\n" * 800_000 + b"1,\xff\n", "the file is not UTF-8 (line 800002)", 1),
+            (b"a,b\n1,Zo" + b"\xc3", "the file is not UTF-8: it ends inside a character", 1),
             ("a,b\n1,2\n".encode("utf-16"), "the file is UTF-16, not UTF-8", 1),
             (b"PK\x03\x04rest", "the file is a workbook, not CSV", 1),
             (b'a,b\n1,2\n3,"4\n5,6\n', "a quote that opens in this row never closes", 3),
