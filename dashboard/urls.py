@@ -10,5 +10,8 @@ urlpatterns = [
     path("dashboard/", views.overview, name="dashboard"),
     path("dashboard/team/", partner.team, name="dashboard_team"),
     path("dashboard/changes/<slug:which>/", views.changes, name="dashboard_changes"),
+    path("dashboard/shared/<slug:which>/", views.shared, name="dashboard_shared"),
+    path("dashboard/stuck-deals/", views.stuck, name="dashboard_stuck"),
+    path("dashboard/retention/", views.churn, name="dashboard_churn"),
     path("dashboard/expiring/", views.expiring, name="dashboard_expiring"),
 ]

@@ -24,6 +24,7 @@ from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
 from tiers.portfolio import rules_in_force
 
+SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 
 
@@ -119,3 +120,31 @@ def expiring(request: ScopedRequest) -> HttpResponse:
 def _nothing_expires() -> Empty:
     everything = Way(_("Show every lot"), reverse("dashboard_expiring"))
     return Empty(_("Nothing expires then"), _("No sold points that are left today expire in this month."), everything)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def shared(request: ScopedRequest, which: str) -> HttpResponse:
+    """The deals behind one of the counters of shared selling."""
+    if which not in SHARED_COUNTERS:
+        raise Http404(which)
+    selection = select(f"shared-{which}", request.scope, request.GET)
+    ranges = {name: value for name, value in selection.query.items() if name.startswith("shared_")}
+    back = Way(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#shared")
+    return drilldown(request, selection, back=back)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def stuck(request: ScopedRequest) -> HttpResponse:
+    """Open shared deals that are stalled or past their expected close."""
+    back = Way(_("Dashboard"), f"{reverse('dashboard')}#shared")
+    return drilldown(request, select("shared-stuck", request.scope, request.GET), back=back)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def churn(request: ScopedRequest) -> HttpResponse:
+    """The clients behind a month of retention."""
+    back = Way(_("Dashboard"), f"{reverse('dashboard')}#retention")
+    return drilldown(request, select("retention-lost", request.scope, request.GET), back=back)

@@ -9,9 +9,13 @@ from typing import Any
 
 from dashboard.overview import Overview
 from dashboard.panels.changes import changes
+from dashboard.panels.commission import commission
 from dashboard.panels.expiry import expiry
 from dashboard.panels.progress import progress
 from dashboard.panels.progression import progression
+from dashboard.panels.renewals import renewals
+from dashboard.panels.retention import retention
+from dashboard.panels.shared import shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +49,22 @@ PANELS = (
         owns=("changes_range", "changes_from", "changes_to"),
     ),
     Panel("expiry", "dashboard/panels/expiry.html", expiry),
+    Panel("retention", "dashboard/panels/retention.html", retention),
+    Panel(
+        "shared",
+        "dashboard/panels/shared.html",
+        shared,
+        part="shared",
+        part_template="dashboard/panels/shared.html",
+        owns=("shared_range", "shared_from", "shared_to"),
+    ),
+    Panel("commission", "dashboard/panels/commission.html", commission),
+    Panel(
+        "renewals",
+        "dashboard/panels/renewals.html",
+        renewals,
+        part="renewals",
+        part_template="dashboard/panels/renewals.html",
+        owns=("renewals_range", "renewals_from", "renewals_to"),
+    ),
 )

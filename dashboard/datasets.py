@@ -1,0 +1,146 @@
+"""The rows behind the front page's figures of shared selling and retention."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from accounts.roles import Permission
+from accounts.scope import Scope
+from clients.churn import lost_mrr
+from clients.models import Deal, DealKind, Origin, Stage
+from clients.pipeline import points_dollars, shared_dollars, stuck_deals
+from clients.queries import shared_deals
+from dashboard.forms import KINDS, STUCK, ChurnForm, SharedForm, StuckForm
+from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from program.queries import rulebook
+
+MONEY = Permission.VIEW_MONEY
+SHARED = {"created": _("Deals created"), "in-flight": _("Sourced in-flight deals"), "won": _("Closed won deals")}
+
+
+def _deal_columns(*more: Column) -> tuple[Column, ...]:
+    return (
+        Column("client", _("Client"), expression="client__name"),
+        Column("client_id", _("Client id"), expression="client__client_id", default=False),
+        Column("deal_id", _("Deal")),
+        Column("deal", _("Deal name"), expression="name"),
+        Column("product_line", _("Product line"), default=False),
+        Column("kind", _("Kind"), choices=dict(DealKind.choices)),
+        Column("origin", _("Origin"), choices=dict(Origin.choices)),
+        Column("stage", _("Stage"), choices=dict(Stage.choices)),
+        Column("created_on", _("Created on"), Kind.DATE),
+        *more,
+        Column("mrr", _("MRR"), Kind.MONEY, permission=MONEY, currency="currency"),
+        Column("currency", _("Currency"), permission=MONEY, default=False),
+        Column("mrr_usd", _("MRR, points-dollars"), Kind.MONEY, permission=MONEY, total=True),
+    )
+
+
+def _shared(which: str) -> Callable[[Scope, Mapping[str, Any]], QuerySet[Deal]]:
+    name = which.replace("-", "_")
+
+    def rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Deal]:
+        period = params["period"]
+        found = shared_deals(scope, name, period).annotate(mrr_usd=shared_dollars(scope, name, period.last))
+        for choice in ("origin", "stage"):
+            if params[choice]:
+                found = found.filter(**{choice: params[choice]})
+        return found
+
+    return rows
+
+
+def _describe_shared(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = []
+    if params["origin"]:
+        words.append(str(_("Origin: %s")) % dict(Origin.choices)[params["origin"]])
+    if params["stage"]:
+        words.append(str(_("Stage: %s")) % dict(Stage.choices)[params["stage"]])
+    return words
+
+
+for each, title in SHARED.items():
+    register(
+        Dataset(
+            key=f"shared-{each}",
+            title=title,
+            unit=(_("deal"), _("deals")),
+            permission=Permission.VIEW,
+            columns=_deal_columns(Column("closed_on", _("Closed on"), Kind.DATE, default=each == "won")),
+            rows=_shared(each),
+            form=SharedForm,
+            order=("-closed_on",) if each == "won" else ("-created_on",),
+            search=("client", "client_id", "deal_id", "deal"),
+            client="client_id",
+            describe=_describe_shared,
+        )
+    )
+
+
+def _stuck(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Deal]:
+    value = points_dollars(rulebook(scope), "mrr", "currency", on=scope.today)
+    return stuck_deals(scope, params["why"]).annotate(mrr_usd=value)
+
+
+register(
+    Dataset(
+        key="shared-stuck",
+        title=_("Open deals that need a look"),
+        unit=(_("deal"), _("deals")),
+        permission=Permission.VIEW,
+        columns=_deal_columns(
+            Column("days_open", _("Days open"), Kind.COUNT),
+            Column("closed_on", _("Expected close"), Kind.DATE),
+            Column("days_past", _("Days past it"), Kind.COUNT),
+        ),
+        rows=_stuck,
+        form=StuckForm,
+        order=("-days_open",),
+        search=("client", "client_id", "deal_id", "deal"),
+        client="client_id",
+        describe=lambda scope, params: [str(STUCK[params["why"]])] if params["why"] else [],
+    )
+)
+
+
+def _churn(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = lost_mrr(scope, params["month"]) if params["month"] else []
+    return [row for row in rows if not params["kind"] or row["kind"] == params["kind"]]
+
+
+def _describe_churn(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = [date_format(params["month"], "F Y")] if params["month"] else []
+    return words + ([str(KINDS[params["kind"]])] if params["kind"] else [])
+
+
+register(
+    Dataset(
+        key="retention-lost",
+        title=_("Clients that left or pay less"),
+        unit=(_("client"), _("clients")),
+        permission=Permission.VIEW,
+        columns=(
+            Column("client", _("Client")),
+            Column("client_id", _("Client id"), default=False),
+            Column("month", _("Month"), Kind.MONTH, default=False),
+            Column("kind", _("Kind"), choices=KINDS),
+            Column("before", _("MRR before"), Kind.MONEY, permission=MONEY, currency="currency"),
+            Column("currency", _("Currency"), permission=MONEY, default=False),
+            Column("after", _("MRR after"), Kind.MONEY, permission=MONEY, currency="after_currency"),
+            Column("after_currency", _("Currency after"), permission=MONEY, default=False),
+            Column("before_usd", _("MRR before, points-dollars"), Kind.MONEY, permission=MONEY, default=False),
+            Column("churned_usd", _("Churned, points-dollars"), Kind.MONEY, permission=MONEY, total=True),
+            Column("contracted_usd", _("Contracted, points-dollars"), Kind.MONEY, permission=MONEY, total=True),
+            Column("lost_usd", _("Lost, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False),
+        ),
+        rows=_churn,
+        form=ChurnForm,
+        order=("client",),
+        search=("client", "client_id"),
+        client="client_pk",
+        describe=_describe_churn,
+    )
+)

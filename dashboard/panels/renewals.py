@@ -1,0 +1,60 @@
+"""Upcoming renewals: the overdue ones first, then by time to renew, with points at stake and the gap they leave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from dashboard.overview import Overview
+from partner_portal.lib.datasets import select
+from partner_portal.lib.periods import PRESETS
+from partner_portal.lib.range_control import RangeControl, range_control
+from renewals.datasets import as_row
+from renewals.forms import RenewalsForm
+from renewals.page import Summary, mail_subject, summary
+from renewals.queries import renewal_rows
+
+SHOWN = 10
+AHEAD = tuple(key for key, (group, *_rest) in PRESETS.items() if group == "ahead")
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """What the panel shows: the first rows of the range; the others are on their own page."""
+
+    range: RangeControl
+    problems: Sequence[str]
+    refocus: bool
+    rows: Sequence[dict[str, Any]]
+    others: int
+    summary: Summary
+    change_usd: Decimal | None
+    current_usd: Decimal | None
+    address: str
+    credited: str | None
+
+
+def renewals(overview: Overview) -> Upcoming:
+    """The panel's figures."""
+    scope = overview.scope
+    form = RenewalsForm(overview.query, scope=scope)
+    form.is_valid()
+    period = form.chosen.period
+    found = renewal_rows(scope, period)
+    rows = [row | {"subject": mail_subject(row)} for row in map(as_row, found[:SHOWN])]
+    totals = select("renewals", scope, form.chosen.query).totals
+    return Upcoming(
+        range=range_control(overview.path, overview.query, form.chosen, target="renewals", presets=AHEAD),
+        problems=[form.chosen.problem] if form.chosen.problem else [],
+        refocus=overview.part == "renewals",
+        rows=rows,
+        others=len(found) - len(rows),
+        summary=summary(found),
+        change_usd=totals.get("change_usd"),
+        current_usd=totals.get("current_usd"),
+        address=f"{reverse('renewals')}?{urlencode(form.chosen.query)}",
+        credited=overview.standing.credited,
+    )
