@@ -1,0 +1,169 @@
+"""A browser and a portal as people meet them: Chromium against gunicorn, on a copy of the demo data.
+
+Nothing here shares a transaction with the server; what a journey writes stays in the copy.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.db import connections
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "var" / "shots"
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "partner-portal-demo"
+START_SECONDS = 60
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Everything here is a browser test, and one worker runs them all: there is one server."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def live_portal(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running portal with the demo partners, the day that of the tests; all log-ins are the demo's."""
+    from partner_portal.embedded import ensure_running
+
+    server = ensure_running(settings.PORTAL_VAR)
+    connections["default"].close()
+    source = connections["default"].settings_dict["NAME"]
+    name = f"{source}_browser"
+    as_superuser: dict[str, Any] = {"host": server.host, "port": server.port, "user": server.superuser}
+    with psycopg.connect(dbname="postgres", autocommit=True, **as_superuser) as database:
+        database.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{server.owner}"')
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("live-portal")
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"postgresql://{server.user}@:{server.port}/{name}?host={server.host}",
+        "PORTAL_VAR": str(folder),
+        "DJANGO_SETTINGS_MODULE": "tests.browser.live_settings",
+        "SITE_URL": f"http://localhost:{port}",
+    }
+    log = folder / "web.log"
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"127.0.0.1:{port}", "partner_portal.wsgi"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    address = f"http://localhost:{port}"
+    try:
+        _wait_until_ready(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+        with psycopg.connect(dbname="postgres", autocommit=True, **as_superuser) as database:
+            database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health/live", timeout=5) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"The portal did not start:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser(live_portal: str) -> Iterator[Browser]:
+    """Chromium of this machine."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, live_portal: str) -> Callable[[str], Any]:
+    """The cookies of a demo user (the part of the address before the @), signed in once by the form."""
+    known: dict[str, Any] = {}
+
+    def cookies(who: str) -> Any:
+        if who not in known:
+            context = browser.new_context()
+            sign_in(context.new_page(), live_portal, f"{who}@northwind.example")
+            known[who] = context.storage_state()
+            context.close()
+        return known[who]
+
+    return cookies
+
+
+def sign_in(page: Page, address: str, email: str) -> None:
+    """Fill in the sign-in form, as a person does."""
+    page.goto(f"{address}/dashboard/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{address}/dashboard/")
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_portal: str, signed_in: Callable[[str], Any]) -> Iterator[Callable[..., Page]]:
+    """Opens an address as a demo user and gives the page. A test fails when any page broke the content security policy,
+    threw an error, or asked for something that is not there."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_(path: str, who: str | None = "admin", **options: Any) -> Page:
+        options.setdefault("viewport", {"width": 1440, "height": 900})
+        context = browser.new_context(
+            base_url=live_portal, storage_state=signed_in(who) if who else None, reduced_motion="reduce", **options
+        )
+        contexts.append(context)
+        context.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        page = context.new_page()
+        page.complaints = complaints  # type: ignore[attr-defined] -- a test that breaks something on purpose takes them
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def shot() -> Callable[[Page, str], None]:
+    """Keeps what a page looks like under var/shots/."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+    def keep(page: Page, name: str) -> None:
+        page.screenshot(path=SHOTS / f"{name}.png", animations="disabled")
+
+    return keep
+
+
+@pytest.fixture(scope="session")
+def no_findings() -> Callable[[Page], None]:
+    """Asserts that axe finds nothing on the page as it stands."""
+    axe = Axe()
+
+    def check(page: Page) -> None:
+        found = axe.run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+    return check

@@ -1,0 +1,306 @@
+"""Why did my points fall? From the sign-in page to the rows that answer it, with and without JavaScript, mouse and pointer."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import sign_in
+
+PHONE = {"width": 390, "height": 844}
+RANGE = "/dashboard/?changes_range=last-90-days"
+COUNTER = "#changes a.counter >> nth=1"  # lost sold
+
+
+def dialog_is_open(page: Page) -> bool:
+    return bool(page.evaluate("document.getElementById('dialog').open"))
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.id"))
+
+
+def test_from_sign_in_to_the_rows_behind_a_figure_and_back(browser, live_portal, shot):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    sign_in(page, live_portal, "manager@northwind.example")
+    expect(page.get_by_role("heading", name="Programme progress")).to_be_visible()
+    shot(page, "dashboard-1440")
+
+    page.get_by_label("Get to").select_option("platinum")
+    expect(page.locator("#progression")).to_contain_text("Platinum is met on every requirement")
+    expect(page).to_have_url(re.compile(r"\?target=platinum$"))
+
+    page.locator("#changes_choice").click()
+    shot(page, "range-1440")
+    page.locator("#changes").get_by_role("link", name="Last 90 days").click()
+    expect(page.locator("#changes_choice")).to_contain_text("26 Aug – 23 Nov 2026")
+    expect(page).to_have_url(re.compile(r"target=platinum&changes_range=last-90-days$"))
+    expect(page.locator("#changes_choice")).to_be_focused()
+    expect(page.locator("#live")).to_contain_text("Last 90 days")
+
+    counter = page.locator(COUNTER)
+    figure = counter.locator("data").get_attribute("value")
+    counter.click()
+    dialog = page.get_by_role("dialog", name="Lost sold points")
+    expect(dialog.locator("tbody tr").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/dashboard/changes/lost-sold/\?changes_range=last-90-days$"))
+    expect(dialog.locator("tfoot data").first).to_have_attribute("value", f"-{figure}")
+    expect(page.locator("#dialog-heading")).to_be_focused()
+    shot(page, "dialog-1440")
+
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"target=platinum&changes_range=last-90-days$"))
+    expect(counter).to_be_focused()
+
+    page.go_forward()
+    expect(dialog.locator("tbody tr").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", level=1, name="Lost sold points")).to_be_visible()
+    assert not dialog_is_open(page)
+    page.go_back()
+    expect(page.locator("#changes_choice")).to_contain_text("Last 90 days")
+    expect(page.get_by_label("Get to")).to_have_value("platinum")
+    page.go_back()
+    expect(page.locator("#changes_choice")).to_contain_text("Last 30 days")
+    page.close()
+
+
+def test_in_the_dialog_search_filter_and_sort_keep_each_other_and_the_figure_follows(open_page):
+    page = open_page(RANGE)
+    page.locator(COUNTER).click()
+    dialog = page.locator("#dialog")
+    dialog.get_by_role("link", name="Points").click()
+    expect(dialog.locator("th[aria-sort]")).to_contain_text("Points")
+    dialog.get_by_label("Track").select_option("assisted")
+    expect(page.locator("#dialog-figure")).to_contain_text("Track: Assisted")
+    assert {"sort=-points", "track=assisted", "changes_range=last-90-days"} <= set(
+        page.url.partition("?")[2].split("&")
+    )
+    words = page.locator("#dialog-figure b").inner_text()
+    rows = dialog.locator("tbody tr").count()
+    assert f"from {rows} entries" in words
+    assert dialog.locator("tfoot data").first.inner_text() == page.locator("#dialog-figure .num").inner_text()
+
+    dialog.get_by_role("searchbox").press_sequentially("langford")
+    expect(page.locator("#dialog-figure")).to_contain_text("Search: “langford”")
+    expect(dialog.get_by_role("searchbox")).to_be_focused()
+    expect(dialog.locator("tbody tr").first).to_contain_text("Langford")
+    dialog.get_by_role("searchbox").fill("no such client anywhere")
+    expect(dialog).to_contain_text("Nothing matches the search and the filters")
+    page.keyboard.press("Escape")  # empties the search
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=last-90-days$"))
+    expect(page.locator(COUNTER)).to_be_focused()
+
+
+def test_exact_values_are_one_switch_away(open_page):
+    page = open_page("/dashboard/changes/lost-sold/?changes_range=last-90-days")
+    cell = page.locator("tbody data").first
+    shown = "getComputedStyle(document.querySelector('tbody data'), '::after').content"
+    assert page.evaluate(shown) == "none"
+    page.get_by_label("Exact values").check()
+    assert page.evaluate(shown) == f'"{cell.get_attribute("value")}"'
+
+
+@pytest.mark.parametrize("modifier", ["Control", "Shift"])
+def test_a_click_for_a_new_tab_opens_the_page(open_page, modifier):
+    page = open_page(RANGE)
+    with page.context.expect_page() as opened:
+        page.locator(COUNTER).click(modifiers=[modifier])
+    expect(opened.value.get_by_role("heading", level=1, name="Lost sold points")).to_be_visible()
+    assert not dialog_is_open(page)
+
+
+def test_every_month_of_the_forecast_opens_its_lots(open_page):
+    page = open_page("/dashboard/")
+    month = page.locator(".months a").nth(2)
+    points = month.locator("data").get_attribute("value")
+    month.click()
+    dialog = page.get_by_role("dialog", name="Points that expire")
+    expect(dialog.locator("tfoot data").first).to_have_attribute("value", points)
+    page.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+    expect(month).to_be_focused()
+
+
+def test_the_whole_journey_by_keyboard(open_page):
+    page = open_page("/dashboard/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("#changes_choice").focus()
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Last 90 days"
+    page.keyboard.press("Enter")
+    expect(page.locator("#changes_choice")).to_contain_text("Last 90 days")
+    expect(page.locator("#changes_choice")).to_be_focused()
+    while not page.evaluate("document.activeElement.matches('#changes a.counter')"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog-heading")).to_be_focused()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "document.activeElement.closest('#dialog') !== null || document.activeElement === document.body"
+            )
+        )
+    assert reached == {True}, "the focus left the dialog for the page behind it"
+    page.keyboard.press("Escape")
+    expect(page.locator("#dialog")).to_be_hidden()
+    assert focused(page) == "figure-1"
+
+
+def test_without_javascript_everything_is_a_page(open_page, shot):
+    page = open_page("/dashboard/", java_script_enabled=False)
+    expect(page.locator("#progress .hero data")).to_have_attribute("value", "1235.0467")
+    expect(page.locator("#changes .plot")).to_be_hidden()
+    page.get_by_label("Get to").select_option("gold")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#progression")).to_contain_text("Gold is met on every requirement")
+    page.locator("#changes_choice").click()
+    page.locator("#changes").get_by_label("From", exact=True).fill("2026-05-01")
+    page.locator("#changes").get_by_label("To", exact=True).fill("2026-05-31")
+    page.locator("#changes").get_by_role("button", name="Apply dates").click()
+    expect(page.locator("#changes_choice")).to_contain_text("1 – 31 May 2026")
+    assert "target=gold" in page.url
+    shot(page, "dashboard-without-javascript-1440")
+
+    figure = page.locator(COUNTER).locator("data").get_attribute("value")
+    page.locator(COUNTER).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lost sold points")
+    expect(page.locator("tfoot data").first).to_have_attribute("value", f"-{figure}")
+    page.get_by_role("link", name="Points").click()
+    expect(page.locator("th[aria-sort]")).to_contain_text("Points")
+    page.get_by_label("Cause").select_option("expired")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#page-figure")).to_contain_text("Cause: Expired")
+    expect(page.locator("th[aria-sort]")).to_contain_text("Points")
+    page.locator(".page-head").get_by_role("link", name="Dashboard").click()
+    expect(page.locator("#changes_choice")).to_contain_text("1 – 31 May 2026")
+
+
+def test_many_rows_come_in_pages_that_have_addresses(open_page):
+    page = open_page("/dashboard/changes/new-sold/?changes_range=last-12-months")
+    expect(page.locator("caption")).to_contain_text("1 – 25 of 99 entries")
+    page.get_by_role("link", name="Next page").click()
+    expect(page.locator("caption")).to_contain_text("26 – 50 of 99 entries")
+    expect(page).to_have_url(re.compile(r"page=2$"))
+    page.reload()
+    expect(page.locator("caption")).to_contain_text("26 – 50 of 99 entries")
+    page.get_by_label("Track").select_option("assisted")
+    expect(page.locator("caption")).to_contain_text("1 – 25 of")
+    assert "page=" not in page.url
+    page.go_back()
+    expect(page.locator("caption")).to_contain_text("26 – 50 of 99 entries")
+
+
+def test_an_empty_range_leads_to_one_that_has_rows(open_page):
+    page = open_page("/dashboard/changes/lost-managed/?changes_range=last-30-days")
+    expect(page.locator("#page-rows")).to_contain_text("The nearest range of 30 days with any is 24 Sep – 23 Oct 2026")
+    page.get_by_role("link", name="Show 24 Sep").click()
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def test_charts_wait_until_they_are_near_and_follow_theme_and_range(open_page):
+    page = open_page("about:blank", viewport=PHONE)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/dashboard/")
+    page.wait_for_load_state("networkidle")
+    assert not any("plotly" in url for url in asked)
+    page.locator("#bridge-heading").scroll_into_view_if_needed()
+    bars = page.locator("#changes .plot .bars path")
+    expect(bars).to_have_count(6)
+    assert sum("plotly" in url for url in asked) == 1
+    light = bars.first.evaluate("path => path.style.fill")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    expect(bars.first).not_to_have_css("fill", light)
+    page.locator("#changes_choice").click()
+    page.locator("#changes").get_by_role("link", name="Last 12 months").click()
+    expect(page.locator("#changes_choice")).to_contain_text("Last 12 months")
+    expect(bars).to_have_count(6)
+    assert sum("plotly" in url for url in asked) == 1
+
+
+def test_a_session_that_ended_leads_to_the_sign_in_page(open_page):
+    page = open_page(RANGE)
+    page.context.clear_cookies()
+    page.locator(COUNTER).click()
+    page.wait_for_url("**/accounts/login/**")
+    assert "next=/dashboard/" in page.url
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(500, "This part could not be loaded"), (404, "This no longer exists"), (None, "did not answer")],
+)
+def test_what_cannot_be_loaded_is_said_in_the_dialog(open_page, answer, words):
+    page = open_page(RANGE)
+    page.route(
+        "**/dashboard/changes/**",
+        lambda route: route.abort() if answer is None else route.fulfill(status=answer, body="oops"),
+    )
+    page.locator(COUNTER).click()
+    expect(page.locator("#dialog")).to_contain_text(words)
+    page.locator("#dialog").get_by_role("button", name="Close").click()
+    expect(page.locator("#dialog")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=last-90-days$"))
+    expect(page.locator(COUNTER)).to_be_focused()
+    page.complaints.clear()
+
+
+def test_a_panel_that_cannot_be_loaded_leaves_the_page_alone(open_page):
+    page = open_page(RANGE)
+    page.route("**/dashboard/?**", lambda route: route.fulfill(status=500, body="oops"))
+    page.get_by_label("Get to").select_option("gold")
+    expect(page.locator("#progression [role=alert]")).to_contain_text("This part could not be loaded")
+    expect(page.locator("#progress .hero data")).to_be_visible()
+    page.complaints.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_is_out_of_reach(open_page, no_findings, shot, scheme, width):
+    page = open_page(RANGE, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.locator("#bridge-heading").scroll_into_view_if_needed()
+    expect(page.locator("#changes .plot .bars path")).to_have_count(6)
+    page.locator("#changes").get_by_text("Causes as a table").click()
+    no_findings(page)
+    shot(page, f"changes-{width}-{scheme}")
+    page.locator("#changes_choice").click()
+    no_findings(page)
+    page.keyboard.press("Escape")
+    page.locator(COUNTER).click()
+    expect(page.locator("#dialog tbody tr").first).to_be_visible()
+    no_findings(page)
+    shot(page, f"dialog-{width}-{scheme}")
+    for path in (
+        "/dashboard/changes/lost-sold/?changes_range=last-90-days",
+        "/dashboard/changes/lost-managed/?changes_range=last-30-days",
+        "/dashboard/expiring/?month=2027-03",
+        "/dashboard/?target=elite&changes_range=nonsense",
+    ):
+        page.goto(path)
+        no_findings(page)
+
+
+@pytest.mark.parametrize("width", [320, 390, 600, 768, 1024, 1216, 1440])
+def test_no_page_scrolls_sideways(open_page, width):
+    page = open_page(RANGE, viewport={"width": width, "height": 900})
+    for path in (RANGE, "/dashboard/changes/lost-sold/?changes_range=last-90-days", "/dashboard/expiring/"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_print_shows_the_table_of_the_chart(open_page):
+    page = open_page(RANGE)
+    page.emulate_media(media="print")
+    expect(page.locator("#changes .plot")).to_be_hidden()
+    expect(page.get_by_role("table", name="Points by track and cause")).to_be_visible()
