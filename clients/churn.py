@@ -49,11 +49,20 @@ def lost_mrr(scope: Scope, month: date) -> list[dict[str, Any]]:
         lost = as_decimal(was - is_now)
         found.append(
             {
-                "pk": pk, "client_pk": pk, "client_id": client_id, "client": name, "month": month,
-                "kind": CHURNED if gone else CONTRACTED, "before": mrr, "currency": currency, "after": left,
-                "after_currency": after[4] if after else currency, "before_usd": as_decimal(was),
-                "churned_usd": lost if gone else Decimal(0), "contracted_usd": Decimal(0) if gone else lost,
+                "pk": pk,
+                "client_pk": pk,
+                "client_id": client_id,
+                "client": name,
+                "month": month,
+                "kind": CHURNED if gone else CONTRACTED,
+                "before": mrr,
+                "currency": currency,
+                "after": left,
+                "after_currency": after[4] if after else currency,
+                "before_usd": as_decimal(was),
+                "churned_usd": lost if gone else Decimal(0),
+                "contracted_usd": Decimal(0) if gone else lost,
                 "lost_usd": lost,
-            }  # fmt: skip
+            }
         )
     return found

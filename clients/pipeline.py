@@ -6,7 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import (
-    Aggregate, Case, Count, DateField, DecimalField, DurationField, ExpressionWrapper, F, FloatField, Q, QuerySet, Value, When,
+    Aggregate,
+    Case,
+    Count,
+    DateField,
+    DecimalField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Q,
+    QuerySet,
+    Value,
+    When,
 )  # fmt: skip
 from django.db.models.functions import Cast, Extract, TruncMonth
 
@@ -159,11 +171,15 @@ def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
     """Open registered deals that are `stalled`, past their expected close (`past_close`), or either."""
     wanted = {"stalled": _stalled(scope), "past_close": _past_close(scope)}
     found = wanted.get(why, wanted["stalled"] | wanted["past_close"])
-    return open_shared_deals(scope).filter(found).annotate(
-        days_open=_days(Value(scope.today, DateField()), F("created_on")),
-        days_past=Case(
-            When(_past_close(scope), then=_days(Value(scope.today, DateField()), F("closed_on"))), default=None
-        ),
+    return (
+        open_shared_deals(scope)
+        .filter(found)
+        .annotate(
+            days_open=_days(Value(scope.today, DateField()), F("created_on")),
+            days_past=Case(
+                When(_past_close(scope), then=_days(Value(scope.today, DateField()), F("closed_on"))), default=None
+            ),
+        )
     )
 
 

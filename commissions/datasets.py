@@ -167,7 +167,7 @@ def _statements(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]
             "forfeited": each.forfeited,
             "total": each.total,
             "currency": each.currency,
-        }  # fmt: skip
+        }
         for each in statement_summaries(scope, payout_currency=scope.partner.payout_currency)
         if not params["standing"] or each.status == params["standing"]
     ]
@@ -293,7 +293,7 @@ def _differences(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]
                     "payout_currency": payout_currency(scope),
                     "reason": line.reason if line else "",
                     "why": each,
-                }  # fmt: skip
+                }
             )
     return found
 

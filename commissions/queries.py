@@ -7,7 +7,20 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import (
-    Case, CharField, Count, DecimalField, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, Value, When,
+    Case,
+    CharField,
+    Count,
+    DecimalField,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
 )  # fmt: skip
 from django.db.models.functions import Round
 
@@ -247,14 +260,14 @@ def _earnings(scope: Scope) -> list[Earning]:
                 stage="won",
                 closed_on__gte=OuterRef("closed_on"),
                 closed_on__lte=scope.today,
-            )  # fmt: skip
+            )
         )
         | Exists(
             Cancellation.objects.filter(
                 Q(product_line="") | Q(product_line=OuterRef("product_line")),
                 client=OuterRef("client"),
                 cancelled_on__gte=OuterRef("closed_on"),
-            )  # fmt: skip
+            )
         )
     )
     clients = set(changed.order_by().values_list("client_id", flat=True).distinct())
@@ -436,7 +449,7 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
                     "ends_on": each.ends_on,
                     "commission": sum((a.commission for a in amounts), Decimal(0)) if latest.fx else None,
                     "payout_currency": scope.partner.payout_currency,
-                }  # fmt: skip
+                }
             )
     return rows
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from clients.churn import CHURNED, CONTRACTED, latest_month
 from clients.models import Origin, Stage
+from dashboard.portfolio import HEALTH
 from ledger.forms import RangeForm
 from partner_portal.lib.months import month_start
 
@@ -74,3 +75,18 @@ class ChurnForm(_ChoiceForm):
         month = self.cleaned_data["month"]
         found = {"month": f"{month:%Y-%m}"} if self.data.get("month") and month else {}
         return found | ({"kind": self.cleaned_data["kind"]} if self.cleaned_data["kind"] else {})
+
+
+HOLDS = {
+    "managed": _("Managed by us"),
+    "sold": _("With sold points"),
+    "renewing": _("Renews within 90 days"),
+    "none": _("Without points"),
+}
+
+
+class PortfolioForm(_ChoiceForm):
+    """Clients of one health, or with something."""
+
+    health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
+    holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])

@@ -10,6 +10,7 @@ urlpatterns = [
     path("dashboard/", views.overview, name="dashboard"),
     path("dashboard/team/", partner.team, name="dashboard_team"),
     path("dashboard/changes/<slug:which>/", views.changes, name="dashboard_changes"),
+    path("clients/", views.clients, name="clients"),
     path("dashboard/shared/<slug:which>/", views.shared, name="dashboard_shared"),
     path("dashboard/stuck-deals/", views.stuck, name="dashboard_stuck"),
     path("dashboard/retention/", views.churn, name="dashboard_churn"),

@@ -10,16 +10,19 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from clients.churn import latest_month
 from dashboard import words
 from dashboard.overview import Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
+from dashboard.portfolio import HEALTH, REASONS, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import posting
 from partner_portal.lib.datasets import Selection, select
 from partner_portal.lib.drilldown import Empty, Way, drilldown
-from partner_portal.lib.htmx import private, wanted_part
+from partner_portal.lib.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.periods import ChosenPeriod
+from partner_portal.lib.sheet_table import ROWS, SheetTable
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
 from tiers.portfolio import rules_in_force
@@ -148,3 +151,21 @@ def churn(request: ScopedRequest) -> HttpResponse:
     """The clients behind a month of retention."""
     back = Way(_("Dashboard"), f"{reverse('dashboard')}#retention")
     return drilldown(request, select("retention-lost", request.scope, request.GET), back=back)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def clients(request: ScopedRequest) -> HttpResponse:
+    """The portfolio; the table alone after a search, a filter, a sort or a page."""
+    selection = select("clients", request.scope, request.GET)
+    back = Way(_("Dashboard"), reverse("dashboard"))
+    context = {
+        "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back),
+        "part": wanted_part(request),
+        "reasons": REASONS,
+        "healths": HEALTH,
+        "month": latest_month(request.scope),
+    }
+    if context["part"] != ROWS:
+        context["health_counts"] = health_counts(request.scope)
+    return page_or_part(request, "clients/portfolio.html", context, parts=(ROWS,))

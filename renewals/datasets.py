@@ -86,8 +86,12 @@ register(
             Column("renewal_mrr", _("MRR then"), Kind.MONEY, permission=MONEY, currency="currency"),
             Column("change", _("MRR change"), Kind.MONEY, permission=MONEY, currency="currency", default=False),
             Column("currency", _("Currency"), permission=MONEY, default=False),
-            Column("current_usd", _("MRR now, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False),
-            Column("renewal_usd", _("MRR then, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False),
+            Column(
+                "current_usd", _("MRR now, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False
+            ),
+            Column(
+                "renewal_usd", _("MRR then, points-dollars"), Kind.MONEY, permission=MONEY, total=True, default=False
+            ),
             Column("change_usd", _("MRR change, points-dollars"), Kind.MONEY, permission=MONEY, total=True),
             Column("stake", _("Points at stake"), Kind.POINTS, total=True),
             Column("stake_sold", _("Sold points at stake"), Kind.POINTS, total=True, default=False),

@@ -58,7 +58,11 @@ def timeline(rows: Sequence[RenewalRow], period: Period) -> Timeline:
         "totals": [str(week.decided + week.undecided) for week in weeks],
         "series": [
             {"fill": "total", "label": _("at stake, decided"), "values": [str(week.decided) for week in weeks]},
-            {"fill": "expected", "label": _("at stake, not decided"), "values": [str(week.undecided) for week in weeks]},
+            {
+                "fill": "expected",
+                "label": _("at stake, not decided"),
+                "values": [str(week.undecided) for week in weeks],
+            },
         ],
     }
     return Timeline(weeks, chart)

@@ -118,9 +118,7 @@ def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRo
     credited = credited_on(history(scope)).tier
     made = []
     for row in rows:
-        stake = rules.stake(
-            facts[row.client_id], book, row.product_line, lines.get(row.client_id, ()), row.renews_on
-        )
+        stake = rules.stake(facts[row.client_id], book, row.product_line, lines.get(row.client_id, ()), row.renews_on)
         review = reviews[row.renews_on]
         made.append(
             RenewalRow(

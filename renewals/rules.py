@@ -189,4 +189,3 @@ def weeks(first: date, last: date) -> tuple[date, ...]:
     """The Mondays of all weeks from `first` to `last`, both included."""
     start, count = week_of(first), (week_of(last) - week_of(first)).days // 7 + 1
     return tuple(start + timedelta(weeks=step) for step in range(count))
-

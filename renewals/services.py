@@ -68,9 +68,9 @@ def send_reminder(*, scope: Scope, reminder: RenewalReminder) -> int:
             "address": f"{settings.SITE_URL}{reverse('renewals')}",
             "settings_address": f"{settings.SITE_URL}{reverse('renewal_reminders')}",
         }
-        subject = ngettext(
-            "%(count)s renewal to decide soon", "%(count)s renewals to decide soon", len(found)
-        ) % {"count": len(found)}
+        subject = ngettext("%(count)s renewal to decide soon", "%(count)s renewals to decide soon", len(found)) % {
+            "count": len(found)
+        }
         text = render_to_string("renewals/reminder.txt", context)
         EmailMessage(subject=subject, body=text, to=[reminder.user.email]).send()
     return len(found)

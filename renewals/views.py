@@ -55,7 +55,9 @@ def overview(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 def rows(request: ScopedRequest) -> HttpResponse:
     """The same renewals as plain rows."""
-    return drilldown(request, select("renewals", request.scope, request.GET), back=Way(_("Renewals"), reverse("renewals")))
+    return drilldown(
+        request, select("renewals", request.scope, request.GET), back=Way(_("Renewals"), reverse("renewals"))
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,7 +117,9 @@ def _events(found: list[queries.Renewal], slug: str) -> list[Event]:
         address = f"{settings.SITE_URL}{reverse('renewals')}"
         about = _("%(line)s. Status: %(status)s.") % values
         events.append(
-            Event(f"renewal-{row.pk}@{slug}", row.renews_on, _("Renewal: %(client)s, %(line)s") % values, about, address)
+            Event(
+                f"renewal-{row.pk}@{slug}", row.renews_on, _("Renewal: %(client)s, %(line)s") % values, about, address
+            )
         )
         if row.status == "pending":
             summary = _("Decide: %(client)s, %(line)s") % values

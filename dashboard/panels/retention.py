@@ -45,8 +45,16 @@ def retention(overview: Overview) -> RetentionPanel:
             "percent": True,
             "names": [short_month(each.month) for each in found.series],
             "series": [
-                {"look": "first", "label": _("C$R of the month"), "values": [str(each.csr_monthly) for each in found.series]},
-                {"look": "second", "label": _("GRR of the month"), "values": [str(each.grr_monthly) for each in found.series]},
+                {
+                    "look": "first",
+                    "label": _("C$R of the month"),
+                    "values": [str(each.csr_monthly) for each in found.series],
+                },
+                {
+                    "look": "second",
+                    "label": _("GRR of the month"),
+                    "values": [str(each.grr_monthly) for each in found.series],
+                },
             ],
         },
         used=frozenset(asked & {"csr", "grr"}),

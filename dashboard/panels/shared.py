@@ -61,7 +61,13 @@ def shared(overview: Overview) -> Shared:
         problems=[form.chosen.problem] if form.chosen.problem else [],
         refocus=overview.part == "shared",
         figures=[
-            Figure(str(SHARED[key]), deals.count, deals.mrr, f"{reverse('dashboard_shared', args=[key])}?{query}", key == "in-flight")
+            Figure(
+                str(SHARED[key]),
+                deals.count,
+                deals.mrr,
+                f"{reverse('dashboard_shared', args=[key])}?{query}",
+                key == "in-flight",
+            )
             for key, deals in sums.items()
         ],
         months=months,

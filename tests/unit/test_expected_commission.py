@@ -71,7 +71,9 @@ def test_a_currency_without_any_rate_is_named_and_left_out():
     closed=st.dates(D("2023-03-01"), D("2026-11-23")),
     mrr=st.decimals("0.01", "100000", places=2),
     cuts=st.lists(
-        st.tuples(st.integers(0, 1200), st.fractions(0, 1, max_denominator=97)), max_size=4, unique_by=lambda cut: cut[0]
+        st.tuples(st.integers(0, 1200), st.fractions(0, 1, max_denominator=97)),
+        max_size=4,
+        unique_by=lambda cut: cut[0],
     ),
     currency=st.sampled_from(["USD", "EUR"]),
 )

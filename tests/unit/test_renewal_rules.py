@@ -133,10 +133,13 @@ def test_the_next_review_on_or_after_the_renewal(rulebook, stake, day, review):
 def test_a_calendar_file_is_escaped_and_folded():
     from datetime import UTC, datetime
 
-    event = Event("renewal-1@x", D("2026-12-01"), "Müller; Söhne, GmbH" + "ü" * 60, "a\nb\\c", "https://portal.example/renewals/")
+    event = Event(
+        "renewal-1@x", D("2026-12-01"), "Müller; Söhne, GmbH" + "ü" * 60, "a\nb\\c", "https://portal.example/renewals/"
+    )
     body = calendar_file("Renewals", [event], datetime(2026, 11, 23, 6, 10, tzinfo=UTC))
     lines = body.split(b"\r\n")
-    assert lines[-1] == b"" and all(len(line) <= 75 for line in lines)
+    assert lines[-1] == b""
+    assert all(len(line) <= 75 for line in lines)
     assert b"\n" not in body.replace(b"\r\n", b"")
     whole = body.replace(b"\r\n ", b"").decode()
     assert "SUMMARY:Müller\\; Söhne\\, GmbH" + "ü" * 60 + "\r\n" in whole

@@ -31,16 +31,25 @@ def test_statements_are_those_of_the_expected_figures(scope):
     expected = json.loads((ROOT / "tests/expected/2026-11-23.json").read_text(encoding="utf-8"))["statements"]
     found = [
         {
-            "statement_id": each.statement_id, "period": each.period, "status": each.status, "total": str(each.total),
-            "currency": each.currency, "pay_on": each.pay_on.isoformat(), "variances": each.variances,
-        }  # fmt: skip
+            "statement_id": each.statement_id,
+            "period": each.period,
+            "status": each.status,
+            "total": str(each.total),
+            "currency": each.currency,
+            "pay_on": each.pay_on.isoformat(),
+            "variances": each.variances,
+        }
         for each in reversed(queries.statement_summaries(scope))
     ]
     assert found == expected
 
 
 def test_lines_that_do_not_recompute_are_named(scope, lines):
-    wrong = {(line["statement_id"], int(line["line_no"])) for line in lines if Decimal(line["commission"]) != recomputed(line)}
+    wrong = {
+        (line["statement_id"], int(line["line_no"]))
+        for line in lines
+        if Decimal(line["commission"]) != recomputed(line)
+    }
     found = select("commission-lines", scope, {"show": "variance"}).rows.values_list("statement_id", "line_no")
     assert set(found) == wrong
     assert len(wrong) == 6
@@ -113,7 +122,7 @@ def test_the_whole_portfolio_and_the_engine_agree(scope):
             each = earning(loaded.client_pk, life, book.commission, scope.today)
             if each:
                 found.append(each)
-    short = [each for each in queries.earnings(scope)]
+    short = queries.earnings(scope)
     assert sorted(found, key=lambda e: (e.client, e.deal_id)) == short
 
 

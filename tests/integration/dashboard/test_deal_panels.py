@@ -119,7 +119,11 @@ def test_rows_open_as_a_page_and_in_the_dialog(web, address):
 
 
 def test_an_own_range_moves_its_panel_only(web):
-    headers = {"HX-Request": "true", "HX-Target": "shared", "HX-Current-URL": "http://testserver/dashboard/?target=gold"}
+    headers = {
+        "HX-Request": "true",
+        "HX-Target": "shared",
+        "HX-Current-URL": "http://testserver/dashboard/?target=gold",
+    }
     part = web().get("/dashboard/?shared_range=previous-quarter", headers=headers)
     html = part.content.decode()
     assert html.strip().startswith('<section class="sheet" id="shared"')

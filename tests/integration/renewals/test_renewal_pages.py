@@ -31,7 +31,9 @@ def keys(rows):
 
 def test_the_next_90_days_with_the_overdue_ones(scope, file_rows):
     last = TODAY + timedelta(days=89)
-    wanted = [row for row in file_rows if TODAY <= row["on"] <= last or (row["on"] < TODAY and row["status"] != "renewed")]
+    wanted = [
+        row for row in file_rows if TODAY <= row["on"] <= last or (row["on"] < TODAY and row["status"] != "renewed")
+    ]
     selection = select("renewals", scope)
     assert keys(selection.rows) == keys(wanted)
     assert selection.count == 25
@@ -72,7 +74,12 @@ def test_totals_are_sums_of_rows_in_points_dollars(scope, file_rows):
 
 
 def test_every_page_opens_and_a_member_sees_no_amounts(web):
-    for address in ("/renewals/", "/renewals/rows/", "/renewals/reminders/", "/renewals/?renewals_range=last-12-months"):
+    for address in (
+        "/renewals/",
+        "/renewals/rows/",
+        "/renewals/reminders/",
+        "/renewals/?renewals_range=last-12-months",
+    ):
         assert web("admin").get(address).status_code == 200
     html = web("member").get("/renewals/").content.decode()
     assert "MRR" not in html
