@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "imports",
     "reports",
     "dashboard",
+    "api",
     "accounts.admin_site.OperatorsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -200,6 +201,7 @@ EXPORT_KEEP_DAYS = env.number("EXPORT_KEEP_DAYS", 7)
 EXPORT_AT_ONCE = env.number("EXPORT_AT_ONCE", 3)
 EXPORT_AN_HOUR = env.number("EXPORT_AN_HOUR", 60)
 EXPORT_NOTABLE_ROWS = env.number("EXPORT_NOTABLE_ROWS", 50_000)
+API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 120)  # of one token, or of one person who is signed in
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
 IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that is work for a worker
 IMPORT_FILE_DAYS = env.number("IMPORT_FILE_DAYS", 30)  # uploaded files are kept so long, undecided batches wait so long

@@ -1,0 +1,137 @@
+"""Who asks: a token, or somebody who is signed in. Each answer is made in one transaction that sees their partner's rows only."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone, translation
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.access import ScopedRequest
+from accounts.roles import Permission
+from accounts.scope import Scope, within
+from api import queries, services
+from api.limits import seconds_to_wait
+from api.tokens import parse
+from ledger.middleware import post_through_today
+
+logger = logging.getLogger(__name__)
+View = Callable[..., HttpResponse]
+
+
+class _FailedError(Exception):
+    """Takes an answer of 500 out of the transaction, which is rolled back by that."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+def refusal(status: int, detail: str, problems: Sequence[str] = ()) -> HttpResponse:
+    """A refusal as JSON: the sentence, and what exactly is wrong where it is more than one thing."""
+    response = JsonResponse(
+        {"detail": detail, "problems": list(problems)}, status=status, json_dumps_params={"ensure_ascii": False}
+    )
+    if status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="Partner Portal"'
+    if status == 405:
+        response["Allow"] = "GET, HEAD"
+    return response
+
+
+def answers(permission: Permission) -> Callable[[View], View]:
+    """Let a view answer only to a caller who holds `permission`. The view finds the caller's scope in `request.scope`.
+
+    A token in the Authorization header decides alone; without one, the session does. Refused, as JSON: 405 other methods
+    than GET and HEAD, 401 no or no valid token, 403 a right that is missing, 429 too many requests in a minute.
+    """
+
+    def mark(view: View) -> View:
+        @csrf_exempt  # nothing but reading gets past the first line; other methods are told so, in JSON
+        @login_not_required
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method not in ("GET", "HEAD"):
+                response = refusal(405, _("This API only reads: use GET."))
+            else:
+                request.method = "GET"  # the server leaves the body of an answer to HEAD out
+                response = _admitted(request, permission, lambda: view(request, *args, **kwargs))
+            patch_cache_control(response, private=True, no_store=True)
+            patch_vary_headers(response, ["Authorization", "Cookie"])
+            return response
+
+        guarded.required_permission = permission  # type: ignore[attr-defined]
+        guarded.takes_tokens = True  # type: ignore[attr-defined]
+        return guarded
+
+    return mark
+
+
+def _admitted(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    if "Authorization" in request.headers:
+        return _by_token(request, permission, answer)
+    if not request.user.is_authenticated:
+        return refusal(401, _("Send a token: Authorization: Bearer pp_…"))
+    scope: Scope | None = getattr(request, "scope", None)
+    if scope is None:
+        return refusal(403, _("You do not belong to any partner."))
+    return _within_limits(scope, permission, f"user-{request.user.pk}", answer)
+
+
+def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    scheme, _space, text = request.headers["Authorization"].partition(" ")
+    presented = parse(text) if scheme.lower() == "bearer" else None
+    partner = queries.partner_of_token(presented) if presented else None
+    unknown = refusal(401, _("This token is unknown, revoked or has ended, or its owner has no access any more."))
+    if presented is None or partner is None:
+        return unknown
+    try:
+        with within(partner):
+            found = queries.scope_of_token(partner, presented)
+            if found is None:
+                return unknown
+            token, scope = found
+            request.scope = scope  # type: ignore[attr-defined]
+            with translation.override(scope.locale), timezone.override(partner.time_zone):
+                return _kept_whole(
+                    _within_limits(scope, permission, f"token-{token.pk}", lambda: _noted(scope, token, answer))
+                )
+    except _FailedError as failed:
+        return failed.response
+
+
+def _noted(scope: Scope, token: Any, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    services.note_use(scope=scope, token=token)
+    post_through_today(scope)
+    return answer()
+
+
+def _within_limits(
+    scope: Scope, permission: Permission, caller: str, answer: Callable[[], HttpResponse]
+) -> HttpResponse:
+    if not scope.may(permission):
+        return refusal(403, _("The role “%(role)s” may not read this.") % {"role": scope.role})
+    wait = seconds_to_wait(caller)
+    if wait:
+        response = refusal(429, _("Too many requests. Ask again in %(seconds)d seconds.") % {"seconds": wait})
+        response["Retry-After"] = str(wait)
+        return response
+    return answer()
+
+
+def _kept_whole(response: HttpResponse) -> HttpResponse:
+    if response.status_code >= 500:
+        raise _FailedError(response)
+    return response
+
+
+@csrf_exempt
+@login_not_required
+def not_found(request: ScopedRequest, rest: str = "") -> HttpResponse:
+    """Every address below the API that is none, for anybody."""
+    return refusal(404, _("There is nothing at this address."))

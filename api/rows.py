@@ -1,0 +1,276 @@
+"""A dataset as JSON: what it is, what may be asked of it, and a page of its rows. The same selection as pages and files.
+
+Pages forgive a wrong parameter and say so; a program would not notice. Here everything that cannot be used is refused.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from accounts.scope import Scope
+from dashboard.figures import money_figure, points_figure
+from ledger.forms import RangeForm
+from partner_portal.lib.datasets import Column, Dataset, Kind, Selection, select
+from partner_portal.lib.periods import PRESETS
+from partner_portal.lib.rounding import half_even
+
+PAGING = ("page", "page_size")
+DEFAULT_PAGE_SIZE = 100
+MOST_ROWS = 1000  # on a page
+RATE_DECIMALS = 8
+
+
+class UnusableError(Exception):
+    """What was asked cannot be answered as it stands. `problems`: one sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+class NoSuchPageError(Exception):
+    """A page beyond the last."""
+
+
+# What there is
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may be asked of a dataset. choices: value -> what it means; {} takes any value of its kind."""
+
+    name: str
+    meaning: str
+    kind: str
+    choices: Mapping[str, str]
+
+
+def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
+    """The parameters of the dataset's own; paging, sorting, searching and columns are the same everywhere."""
+    form = dataset.form({}, scope=scope)  # type: ignore[call-arg]
+    form.is_valid()
+    found = []
+    if isinstance(form, RangeForm):
+        prefix, usual = form.range_prefix, form.chosen.preset
+        presets = {key: str(label) for key, (_group, label, _resolve) in PRESETS.items()}
+        presets |= {key: label for key, (label, _period) in form.presets().items()}
+        meaning = _("A named range of days; %(usual)s without one") % {"usual": usual}
+        found.append(Parameter(f"{prefix}range", meaning, "text", presets))
+        found.append(Parameter(f"{prefix}from", _("The first day, instead of a named range"), "date", {}))
+        found.append(Parameter(f"{prefix}to", _("The last day, included"), "date", {}))
+    if hasattr(form, "day"):
+        found.append(Parameter("on", _("The day it is seen from; today without one"), "date", {}))
+    found += [_parameter(name, field) for name, field in form.fields.items()]
+    if dataset.client:
+        found.append(Parameter("list", _("The key of a list of clients: only their rows"), "text", {}))
+    return found
+
+
+def _parameter(name: str, field: forms.Field) -> Parameter:
+    given: Any = field.choices if isinstance(field, forms.ChoiceField) else ()
+    choices = {str(value): str(label) for value, label in given if value not in ("", None)}
+    kind = "month" if name == "month" else "count" if isinstance(field, forms.IntegerField) else "text"
+    return Parameter(name, str(field.label or name.replace("_", " ").capitalize()), kind, choices)
+
+
+def description(dataset: Dataset, scope: Scope) -> dict[str, Any]:
+    """What the dataset is, for this reader: only the columns they may see."""
+    return {
+        "key": dataset.key,
+        "title": str(dataset.title),
+        "unit": str(dataset.unit[1]),
+        "figure": dataset.figure or None,
+        "sort": dataset.order[0],
+        "search": [name for name in dataset.search if dataset.column(name) in dataset.permitted(scope)],
+        "columns": [_column(column) for column in dataset.permitted(scope)],
+        "parameters": [
+            {"name": each.name, "meaning": each.meaning, "kind": each.kind, "choices": dict(each.choices)}
+            for each in parameters(dataset, scope)
+        ],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    money = column.kind == Kind.MONEY
+    return {
+        "name": column.name,
+        "label": str(column.label),
+        "kind": column.kind.value,
+        "usual": column.default,
+        "total": column.total,
+        "sorts": column.compute is None,
+        "choices": {str(value): str(label) for value, label in (column.choices or {}).items() if value != ""},
+        "currency": "USD" if money and not column.currency else None,
+        "currency_column": column.currency if money and column.currency else None,
+    }
+
+
+# What is asked
+
+
+def asked(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection:
+    """The selection that the query string names.
+
+    Raises UnusableError for a name or a value that would have been passed over, PermissionDenied for a dataset that is not
+    for this reader.
+    """
+    problems = _impossible(query)
+    if problems:
+        raise UnusableError(*problems)
+    data = {name: str(query[name]) for name in query if name not in (*PAGING, "columns")}
+    selection = select(dataset, scope, data)
+    problems = [*selection.problems, *_passed_over(selection, data)]
+    columns = [name for name in query.get("columns", "").split(",") if name]
+    permitted = {column.name for column in dataset.permitted(scope)}
+    problems += [_("There is no column “%(name)s”.") % {"name": name[:40]} for name in columns if name not in permitted]
+    if len(columns) != len(set(columns)):
+        problems.append(_("A column is named twice."))
+    if problems:
+        raise UnusableError(*problems)
+    return _with_currencies(selection.with_columns(columns) if columns else selection)
+
+
+def refuse_others(query: QueryDict, known: Collection[str]) -> None:
+    """Raises UnusableError for a parameter that an address does not know, or that cannot be."""
+    problems = _impossible(query)
+    problems += [_("There is no parameter “%(name)s”.") % {"name": name[:40]} for name in query if name not in known]
+    if problems:
+        raise UnusableError(*problems)
+
+
+def _impossible(query: QueryDict) -> list[str]:
+    """What no parameter can be: given twice, or with a character that no text here holds."""
+    problems = []
+    for name, values in query.lists():
+        if len(values) > 1:
+            problems.append(_("“%(name)s” is given more than once.") % {"name": name[:40]})
+        if any("\0" in value for value in values):
+            problems.append(_("“%(name)s” has a character that no text holds.") % {"name": name[:40]})
+    return problems
+
+
+def _passed_over(selection: Selection, data: Mapping[str, str]) -> list[str]:
+    """Parameters that had no effect: names that nothing knows, and values that were no use."""
+    own = {each.name for each in parameters(selection.dataset, selection.scope)}
+    problems = []
+    for name, value in data.items():
+        if name == "q":
+            if value.strip() and not selection.dataset.search:
+                problems.append(_("These rows cannot be searched."))
+        elif name != "sort" and name not in own:
+            problems.append(_("There is no parameter “%(name)s”.") % {"name": name[:40]})
+        elif (
+            name not in ("sort", "on", "list")
+            and value.strip()
+            and name not in selection.query
+            and not selection.problems
+        ):
+            problems.append(_("“%(value)s” is of no use as “%(name)s” here.") % {"value": value[:40], "name": name})
+    return problems
+
+
+def _with_currencies(selection: Selection) -> Selection:
+    """An amount of money never goes without its currency."""
+    names = [column.name for column in selection.columns]
+    missing = {column.currency for column in selection.columns if column.currency} - set(names)
+    return selection.with_columns([*names, *sorted(missing)]) if missing else selection
+
+
+# What is answered
+
+
+def answer(selection: Selection, page: int, page_size: int, address: str) -> dict[str, Any]:
+    """A page of the rows, with the totals of all of them. Raises NoSuchPageError. address: of this view, for the links."""
+    count = selection.count
+    pages = max(1, -(-count // page_size))
+    if page > pages:
+        raise NoSuchPageError(_("There are only %(pages)d pages.") % {"pages": pages})
+    start = (page - 1) * page_size
+    rows = selection.ordered()[start : start + page_size]
+    size = {} if page_size == DEFAULT_PAGE_SIZE else {"page_size": str(page_size)}
+
+    def link(number: int) -> str | None:
+        if not 1 <= number <= pages:
+            return None
+        return f"{address}?{_query(selection, page=str(number), **size)}"
+
+    period = selection.params.get("period")
+    return {
+        "dataset": selection.dataset.key,
+        "title": str(selection.dataset.title),
+        "from": period.first.isoformat() if period else None,
+        "to": period.last.isoformat() if period else None,
+        "narrowed_by": selection.words,
+        "sort": selection.sort,
+        "columns": [_column(column) for column in selection.columns],
+        "count": count,
+        "page": page,
+        "pages": pages,
+        "page_size": page_size,
+        "previous": link(page - 1),
+        "next": link(page + 1),
+        "totals": _totals(selection),
+        "rows": [_row(selection, row) for row in rows],
+    }
+
+
+def _query(selection: Selection, **changes: str) -> str:
+    names = [column.name for column in selection.columns]
+    usual = [column.name for column in _with_currencies(_usual(selection)).columns]
+    if names != usual:
+        changes["columns"] = ",".join(names)
+    return selection.address(**changes)
+
+
+def _usual(selection: Selection) -> Selection:
+    shown = [column.name for column in selection.dataset.permitted(selection.scope) if column.default]
+    return selection.with_columns(shown)
+
+
+def _totals(selection: Selection) -> dict[str, Any]:
+    """Sums of every summed column, whether it is among the chosen ones or not, with the one currency of amounts."""
+    dataset, scope = selection.dataset, selection.scope
+    summed = [column for column in dataset.permitted(scope) if column.total]
+    currency = dataset.total_currency(scope)
+    return {
+        "rows": selection.count,
+        "clients": selection.totals["clients"] if dataset.client else None,
+        "sums": {column.name: plain(column, selection.totals[column.name]) for column in summed},
+        "currencies": {
+            column.name: currency if column.currency else "USD" for column in summed if column.kind == Kind.MONEY
+        },
+    }
+
+
+def _row(selection: Selection, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        column.name: plain(column, value) for column, value in zip(selection.columns, selection.cells(row), strict=True)
+    }
+
+
+def _rate(value: Any) -> str:
+    return f"{half_even(value, RATE_DECIMALS).normalize():f}"
+
+
+_PLAIN: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.POINTS: points_figure,
+    Kind.RATIO: points_figure,
+    Kind.MONEY: money_figure,
+    Kind.RATE: _rate,
+    Kind.COUNT: int,
+    Kind.MONTH: lambda value: f"{value:%Y-%m}",
+    Kind.DATE: lambda value: value.isoformat(),
+    Kind.TEXT: str,
+}
+
+
+def plain(column: Column, value: Decimal | Fraction | date | str | int | None) -> str | int | None:
+    """A value as JSON has it: points and ratios with 4 decimals, money with 2, as texts; days and months as ISO has them."""
+    return None if value is None else _PLAIN[column.kind](value)
