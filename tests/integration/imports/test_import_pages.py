@@ -372,7 +372,7 @@ class TestTheWorker:
         page = admin.get(f"/imports/{latest().pk}/")
         assert "The work on this batch was interrupted" in text_of(page)
         assert "every 1s" not in page.content.decode()
-        assert [row["state"].words for row in admin.get("/imports/").context["rows"]][0] == "Interrupted"
+        assert admin.get("/imports/").context["rows"][0]["state"].words == "Interrupted"
         with worker():
             admin.post(f"/imports/{latest().pk}/retry/")
         assert latest().status == "checked"

@@ -1,4 +1,4 @@
-"""Writing a batch: what is new, changed and the same; the ledger and the audit log in the same transaction; any order, any repetition."""
+"""Writing a batch: what is new, changed and the same; ledger and audit log in the same transaction; any order, any repetition."""
 
 from collections.abc import Callable
 from decimal import Decimal
