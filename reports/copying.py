@@ -25,7 +25,8 @@ def copy_csv(
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL datestyle = 'ISO, MDY'")
     raw: Any = connection.connection
-    return _receive(raw.pgconn, ClientCursor(raw).mogrify(statement, params).encode(), out, progress)
+    with connection.wrap_database_errors:
+        return _receive(raw.pgconn, ClientCursor(raw).mogrify(statement, params).encode(), out, progress)
 
 
 def copy_statement(selection: Selection, columns: Sequence[Column], dialect: Dialect) -> tuple[str, list[Any]]:

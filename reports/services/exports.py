@@ -224,9 +224,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
                 return State.READY if _keep(export, path, written, claim.attempt) else State.CANCELLED
     except WithdrawnError:
         return State.CANCELLED
-    except (OperationalError, InterfaceError) as error:
-        if connection.is_usable() and "cancel" in str(error):
-            raise
+    except (OperationalError, InterfaceError):
         connection.close()
         raise
     except Exception as error:

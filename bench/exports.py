@@ -1,0 +1,252 @@
+"""Files at size: CSV beside the bare COPY of the same query, workbooks beside openpyxl's write-only mode, and memory.
+
+    from bench.exports import measure, table
+    print(table(measure(scope, rows=100_000)))
+
+`measure` needs the partner's scope in a transaction (`reports.snapshot.snapshot`). Each contender runs in a process of its own
+when called through `python -m bench.exports SLUG ROWS`, so that its peak memory is its own.
+"""
+
+import gc
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COLUMNS = [
+    "client",
+    "client_id",
+    "on",
+    "cause",
+    "points",
+    "track",
+    "deal_id",
+    "deal",
+    "product_line",
+    "expires_on",
+    "amount",
+    "currency",
+]
+DATASET = "changes-new-sold"
+WHOLE = {"changes_from": "2000-01-01", "changes_to": "2100-01-01"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """seconds: the fastest of the runs. grown: MiB of resident memory beyond what the process had before."""
+
+    name: str
+    rows: int
+    seconds: float
+    grown: float
+    size: int
+
+
+def selection_of(scope: Any, rows: int) -> Any:
+    """The first `rows` entries of the partner, as a selection with 12 columns."""
+    from dataclasses import replace
+
+    from partner_portal.lib.datasets import select
+
+    found = select(DATASET, scope, WHOLE).with_columns(COLUMNS)
+    limit = found.rows.order_by("pk").values_list("pk", flat=True)[rows : rows + 1].first()
+    if limit is not None:
+        dataset, whole = found.dataset, found.dataset.rows
+        found = replace(
+            found, dataset=replace(dataset, rows=lambda scope, params: whole(scope, params).filter(pk__lt=limit))
+        )
+    return found
+
+
+def bare_copy(selection: Any, path: Path) -> int:
+    """The floor: COPY of the same query as libpq hands it over, without guard, labels or dialect, thrown into a file."""
+    from django.db import connection
+    from psycopg import ClientCursor
+
+    from reports.copying import _receive
+    from reports.writers import columns_of
+
+    rows, params = selection.ordered(columns_of(selection)).query.sql_with_params()
+    raw: Any = connection.connection
+    raw = raw if raw is not None else connection.ensure_connection()
+    with path.open("wb") as out:
+        return _receive(
+            raw.pgconn, ClientCursor(raw).mogrify(f"COPY ({rows}) TO STDOUT (FORMAT csv)", params).encode(), out, _quiet
+        )
+
+
+def psql_copy(selection: Any, path: Path) -> int:
+    """The floor of the floor: psql writes the same COPY. Needs psql on the path."""
+    import subprocess
+
+    from django.db import connection
+    from psycopg import ClientCursor
+
+    from reports.writers import columns_of
+
+    rows, params = selection.ordered(columns_of(selection)).query.sql_with_params()
+    raw: Any = connection.connection
+    query = ClientCursor(raw).mogrify(f"COPY ({rows}) TO STDOUT (FORMAT csv)", params)
+    partner = str(selection.scope.partner.pk)
+    script = f"SELECT set_config('portal.partner', '{partner}', false) \\g /dev/null\n{query};\n"
+    info = raw.info
+    with path.open("wb") as out:
+        subprocess.run(
+            ["psql", "-qXAt", "-h", info.host, "-p", str(info.port), "-U", info.user, "-d", info.dbname, "-v", "ON_ERROR_STOP=1"],
+            input=script.encode(), stdout=out, check=True,
+        )  # fmt: skip
+    return selection.count
+
+
+def our_csv(dialect: str) -> Callable[[Any, Path], int]:
+    """Ours, in one dialect."""
+
+    def write(selection: Any, path: Path) -> int:
+        from reports.dialects import DIALECTS
+        from reports.writers import write_csv
+
+        with path.open("wb") as out:
+            return write_csv(selection, out, DIALECTS[dialect]).rows
+
+    return write
+
+
+def our_python_csv(selection: Any, path: Path) -> int:
+    """Ours for rows that need Python."""
+    from reports.dialects import DIALECTS
+    from reports.writers import write_csv_in_python
+
+    with path.open("wb") as out:
+        return write_csv_in_python(selection, out, DIALECTS["point"]).rows
+
+
+def our_xlsx(selection: Any, path: Path) -> int:
+    """Ours: typed cells, formats, receipt."""
+    from reports.writers import write_xlsx
+
+    return write_xlsx(selection, path, lambda written: [("Rows", written.rows)]).rows
+
+
+def openpyxl_write_only(selection: Any, path: Path) -> int:
+    """The usual way to write large workbooks, from the same rows."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Rows")
+    sheet.append([str(column.label) for column in selection.columns])
+    count = 0
+    for row in selection.iterate():
+        sheet.append(row)
+        count += 1
+    book.save(path)
+    return count
+
+
+CONTENDERS: dict[str, Callable[[Any, Path], int]] = {
+    "CSV, psql COPY (floor)": psql_copy,
+    "CSV, bare COPY (libpq)": bare_copy,
+    "CSV, ours, decimal point": our_csv("point"),
+    "CSV, ours, decimal comma": our_csv("comma"),
+    "CSV, ours, in Python": our_python_csv,
+    "XLSX, ours": our_xlsx,
+    "XLSX, openpyxl write-only": openpyxl_write_only,
+}
+
+
+def measure_one(name: str, scope: Any, rows: int, runs: int = 3) -> Result:
+    """One contender, some runs in this process; memory is what its first run added."""
+    from dataclasses import replace
+
+    found = selection_of(scope, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        # What any process that has ever written a file holds: modules, a connection, a warm query.
+        CONTENDERS[name](selection_of(scope, 100), path)
+        gc.collect()
+        Path("/proc/self/clear_refs").write_text("5")
+        before, times, count = _resident(), [], 0
+        for _run in range(runs):
+            start = time.perf_counter()
+            count = CONTENDERS[name](replace(found), path)
+            times.append(time.perf_counter() - start)
+        return Result(name, count, min(times), _peak() - before, path.stat().st_size)
+
+
+def table(results: list[Result]) -> str:
+    """The results with their ratios: CSV to the floor, XLSX to openpyxl."""
+    fastest = {result.name: result.seconds for result in results}
+    lines = ["contender                     rows       seconds   rows/s     ratio   grown MiB  file MiB"]
+    for each in results:
+        base = fastest.get("XLSX, openpyxl write-only" if each.name.startswith("XLSX") else "CSV, psql COPY (floor)")
+        ratio = f"{base / each.seconds:.2f}x" if base else "-"
+        lines.append(
+            f"{each.name:<28}{each.rows:>11,}{each.seconds:>10.2f}{each.rows / each.seconds:>11,.0f}{ratio:>8}{each.grown:>10.1f}{each.size / 2**20:>10.1f}"
+        )
+    return "\n".join(lines)
+
+
+def _quiet(rows: int) -> None:
+    """Nobody waits."""
+
+
+def _status(name: str) -> float:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) / 1024
+
+
+def _resident() -> float:
+    return _status("VmRSS")
+
+
+def _peak() -> float:
+    return _status("VmHWM")
+
+
+def measure(slug: str, rows: int, runs: int = 3, only: str = "") -> list[Result]:
+    """Every contender in a process of its own. psql is left out where there is none."""
+    import json
+    import shutil
+    import subprocess
+
+    found = []
+    for name in CONTENDERS:
+        if only not in name or ("psql" in name and not shutil.which("psql")):
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.exports", slug, str(rows), str(runs), name],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found.append(Result(**json.loads(done.stdout.splitlines()[-1])))
+    return found
+
+
+def main(slug: str, rows: str, runs: str = "3", name: str = "") -> None:
+    """Without a name: the whole table."""
+    if not name:
+        sys.stdout.write(table(measure(slug, int(rows), int(runs))) + "\n")
+        return
+    import json
+    from dataclasses import asdict
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
+    import django
+
+    django.setup()
+    from accounts.models import Partner
+    from accounts.scope import system_scope
+    from reports.snapshot import snapshot
+
+    partner = Partner.objects.get(slug=slug)
+    with snapshot(partner):
+        result = measure_one(name, system_scope(partner), int(rows), int(runs))
+    sys.stdout.write(json.dumps(asdict(result)) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
