@@ -33,8 +33,15 @@ def test_all_clients_and_all_points(scope):
 
 
 def test_mrr_is_that_of_the_last_complete_month(scope):
-    paid = {row["client_id"]: (Decimal(row["mrr"]), row["currency"]) for row in read("mrr_history") if row["month"] == "2026-10"}
-    found = {row["client_id"]: (row["mrr"], row["mrr_currency"]) for row in portfolio(scope).values("client_id", "mrr", "mrr_currency")}
+    paid = {
+        row["client_id"]: (Decimal(row["mrr"]), row["currency"])
+        for row in read("mrr_history")
+        if row["month"] == "2026-10"
+    }
+    found = {
+        row["client_id"]: (row["mrr"], row["mrr_currency"])
+        for row in portfolio(scope).values("client_id", "mrr", "mrr_currency")
+    }
     assert {client: value for client, value in found.items() if value[0] is not None} == paid
 
 
@@ -43,7 +50,9 @@ def test_health_follows_from_the_facts(scope):
     history = {(row["client_id"], row["month"]): Decimal(row["mrr"]) for row in read("mrr_history")}
     clients = {row["client_id"]: row for row in read("clients")}
     renewals = read("renewals")
-    asked = {r["client_id"] for r in renewals if r["status"] == "cancellation_requested" and r["renews_on"] >= str(today)}
+    asked = {
+        r["client_id"] for r in renewals if r["status"] == "cancellation_requested" and r["renews_on"] >= str(today)
+    }
     late = {r["client_id"] for r in renewals if r["status"] != "renewed" and r["renews_on"] < str(today)}
     for row in portfolio(scope).values("client_id", "health", "reason", "points_total", "managed"):
         key, client = row["client_id"], clients[row["client_id"]]
@@ -67,7 +76,11 @@ def test_health_follows_from_the_facts(scope):
             reason = ""
         assert row["reason"] == reason, key
     counted = Counter(portfolio(scope).values_list("health", flat=True))
-    assert {each.key: each.clients for each in health_counts(scope)} == {"risk": 7, "watch": 23, "good": 82, "gone": 28} == counted
+    assert (
+        {each.key: each.clients for each in health_counts(scope)}
+        == {"risk": 7, "watch": 23, "good": 82, "gone": 28}
+        == counted
+    )
     for each in health_counts(scope):
         assert select("clients", scope, {"health": each.key}).count == each.clients
 
