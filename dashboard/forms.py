@@ -90,3 +90,9 @@ class PortfolioForm(_ChoiceForm):
 
     health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
     holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])
+
+
+class PackForm(forms.Form):
+    """What a review pack is called."""
+
+    title = forms.CharField(label=_("Title"), max_length=120)

@@ -2,22 +2,26 @@
 
 from urllib.parse import urlencode, urlsplit
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from clients.churn import latest_month
-from dashboard import words
+from dashboard import packs as packs_of
+from dashboard import services, words
+from dashboard.forms import PackForm
 from dashboard.overview import Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
 from dashboard.portfolio import HEALTH, REASONS, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
-from ledger.queries import posting
+from ledger.queries import freshness, posting
 from partner_portal.lib.datasets import Selection, select
 from partner_portal.lib.drilldown import Empty, Way, drilldown
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
@@ -169,3 +173,47 @@ def clients(request: ScopedRequest) -> HttpResponse:
     if context["part"] != ROWS:
         context["health_counts"] = health_counts(request.scope)
     return page_or_part(request, "clients/portfolio.html", context, parts=(ROWS,))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def pack(request: ScopedRequest) -> HttpResponse:
+    """The figures of the front page, for its ranges and its day, as one page for paper; kept as it is on request."""
+    if posting(request.scope) is None:
+        return HttpResponseRedirect(reverse("dashboard"))
+    look = Overview(request.scope, reverse("dashboard"), request.GET)
+    state = freshness(request.scope)
+    as_of = state.as_of if state else None
+    form = PackForm(request.POST or None, initial={"title": packs_of.suggested_title(request.scope)})
+    body = render_to_string("dashboard/pack_body.html", packs_of.contents(look) | {"as_of": as_of}, request)
+    if request.method == "POST" and form.is_valid():
+        found = services.keep_pack(
+            scope=request.scope, title=form.cleaned_data["title"], on=look.day.day, as_of=as_of, body=body
+        )
+        messages.success(request, _("The pack is kept as it is now."))
+        return HttpResponseRedirect(reverse("dashboard_kept_pack", args=[found.pk]))
+    context = {"body": body, "form": form, "may_keep": request.scope.may(Permission.KEEP)}
+    return private(
+        TemplateResponse(request, "dashboard/pack.html", context, status=422 if request.method == "POST" else 200)
+    )
+
+
+@require_safe
+@requires(Permission.VIEW)
+def packs(request: ScopedRequest) -> HttpResponse:
+    """The packs that were kept."""
+    return private(TemplateResponse(request, "dashboard/packs.html", {"packs": packs_of.kept_packs(request.scope)}))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def kept(request: ScopedRequest, pk: int) -> HttpResponse:
+    """A kept pack, as it was; a POST removes it."""
+    found = packs_of.kept_pack(request.scope, pk)
+    if found is None:
+        raise Http404(str(pk))
+    if request.method == "POST":
+        services.remove_pack(scope=request.scope, pack=found)
+        messages.success(request, _("The pack is removed."))
+        return HttpResponseRedirect(reverse("dashboard_packs"))
+    return private(TemplateResponse(request, "dashboard/pack.html", {"body": found.body, "pack": found}))

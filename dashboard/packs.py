@@ -1,0 +1,140 @@
+"""What a review pack shows: the front page's panels in a form for paper, and bars that the server draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.scope import Scope
+from clients.pipeline import PipelineMonth
+from commissions.page import Bar as Quarter
+from dashboard.models import ReviewPack
+from dashboard.overview import Overview
+from dashboard.panels import PANELS
+from dashboard.portfolio import REASONS, portfolio
+from dashboard.words import opening
+from partner_portal.lib.rounding import half_even
+from partner_portal.templatetags.figures import MONEY, decimal_words, short_month, whole
+from renewals.datasets import as_row
+from renewals.queries import renewal_rows
+
+PACK_RENEWALS = 500
+PACK_CLIENTS = 100
+FULL = Fraction(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a drawn chart: where it stands (per cent of width and height), what stands on it and under it. fill: a
+    class of the style sheet."""
+
+    left: str
+    width: str
+    middle: str
+    top: str
+    height: str
+    label_at: str
+    value: str
+    name: str
+    fill: str
+    hatch: str
+
+
+def bars(values: Sequence[tuple[str, Decimal | None, str, str, str]], least: Decimal = Decimal(0)) -> list[Bar]:
+    """Bars of (name, value, its text, fill, hatch), drawn from `least` up to the highest; None leaves a gap."""
+    count = max(len(values), 1)
+    known = [Fraction(value - least) for _name, value, *_rest in values if value is not None]
+    highest = max(known, default=Fraction(0)) or Fraction(1)
+    step = FULL / count
+    found = []
+    for place, (name, value, text, fill, hatch) in enumerate(values):
+        height = Fraction(0) if value is None else max(Fraction(value - least), Fraction(0)) / highest * 70
+        left = step * place + step / 5
+        found.append(
+            Bar(
+                _per_cent(left), _per_cent(step * 3 / 5), _per_cent(step * place + step / 2), _per_cent(84 - height),
+                _per_cent(height), _per_cent(81 - height), text, name, fill, hatch,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _per_cent(value: Fraction) -> str:
+    return f"{half_even(value, 2)}%"
+
+
+def contents(overview: Overview) -> dict[str, Any]:
+    """Everything on the pack: the contexts of the panels, their charts as bars, all renewals of the range, and the clients
+    that need a look. A constant number of queries."""
+    scope = overview.scope
+    found: dict[str, Any] = {panel.key: panel.context(overview) for panel in PANELS}
+    first, rest = opening(overview.standing)
+    renewals = renewal_rows(scope, found["renewals"].range.chosen.period)
+    at_risk = portfolio(scope).filter(health__in=["risk", "watch"]).order_by("health", "-points_total", "name", "pk")
+    return found | {
+        "scope": scope,
+        "day": overview.day,
+        "reasons": REASONS,
+        "hidden_metrics": MONEY,
+        "first": first,
+        "rest": rest,
+        "all_renewals": [as_row(row) for row in renewals[:PACK_RENEWALS]],
+        "more_renewals": max(0, len(renewals) - PACK_RENEWALS),
+        "at_risk": list(
+            at_risk.values("name", "client_id", "points_total", "health", "reason", "next_renewal")[:PACK_CLIENTS]
+        ),
+        "expiry_bars": bars(
+            [(short_month(m.first), m.points, whole(m.points), "f-loss", "f-hatch") for m in found["expiry"].months]
+        ),
+        "retention_bars": _retention(found["retention"]),
+        "pipeline_bars": _pipeline(found["shared"].months),
+        "commission_bars": _commission(found["commission"].bars) if found["commission"] else [],
+    }
+
+
+def _retention(panel: Any) -> list[Bar]:
+    months = [each.figures for each in panel.months]
+    least = min((month.grr_monthly for month in months), default=Decimal(0)) - Decimal("0.02")
+    return bars(
+        [(short_month(m.month), m.grr_monthly, _percent_text(m.grr_monthly), "f-ink", "") for m in months],
+        max(Decimal(0), least),
+    )
+
+
+def _percent_text(ratio: Decimal) -> str:
+    return f"{decimal_words(ratio * 100, 1)} %"
+
+
+def _pipeline(months: Sequence[PipelineMonth]) -> list[Bar]:
+    return bars([(short_month(m.month), Decimal(m.won), str(m.won), "f-ink", "") for m in months])
+
+
+def _commission(quarters: Sequence[Quarter]) -> list[Bar]:
+    return bars(
+        [
+            (bar.name, bar.expected, whole(bar.expected), "f-missing c-ghost", "")
+            if bar.ahead
+            else (bar.name, bar.paid + bar.scheduled, whole(bar.paid + bar.scheduled), "f-ink", "")
+            for bar in quarters
+        ]
+    )
+
+
+def kept_packs(scope: Scope) -> QuerySet[ReviewPack]:
+    """The packs this scope may open, newest first, without their bodies."""
+    found = ReviewPack.objects.filter(partner=scope.partner).select_related("created_by").defer("body")
+    return found if scope.may_see_money else found.filter(with_money=False)
+
+
+def kept_pack(scope: Scope, pk: int) -> ReviewPack | None:
+    """One of them with its body; None when there is none that this scope may open."""
+    return kept_packs(scope).defer(None).filter(pk=pk).first()
+
+
+def suggested_title(scope: Scope) -> str:
+    """What a pack is called unless its maker names it."""
+    return _("Review of %(partner)s") % {"partner": scope.partner.name}
