@@ -64,3 +64,21 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(port),
         "OPTIONS": options,
     }
+
+
+def file_storage(folder: Path) -> dict[str, object]:
+    """Where uploads and exports are kept: in `folder`, or in an S3-compatible bucket when FILES_S3_BUCKET names one."""
+    bucket = text("FILES_S3_BUCKET")
+    if not bucket:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}}
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": text("FILES_S3_ENDPOINT") or None,
+        "region_name": text("FILES_S3_REGION") or None,
+        "access_key": text("FILES_S3_KEY") or None,
+        "secret_key": text("FILES_S3_SECRET") or None,
+        "default_acl": None,
+        "querystring_auth": True,
+        "file_overwrite": False,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

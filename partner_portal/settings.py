@@ -181,7 +181,7 @@ STATICFILES_FINDERS = [
     "partner_portal.plotly_static.PlotlyFinder",
 ]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": PORTAL_VAR / "files"}},
+    "default": env.file_storage(PORTAL_VAR / "files"),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

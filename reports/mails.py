@@ -140,6 +140,12 @@ def send_confirmation(recipient: Recipient) -> None:
         _both(subject, "confirm", context, recipient.email).send()
 
 
+def send_ready(export: Export) -> None:
+    """Tell its owner that a file is ready. Raises OSError or SMTPException."""
+    context = {"export": export, "link": f"{settings.SITE_URL}{reverse('export', args=[export.pk])}"}
+    _both(_("%(name)s is ready") % {"name": export.file_name}, "ready", context, export.owner.email).send()
+
+
 def people_to_tell(schedule: Schedule) -> list[User]:
     """The owner, as long as they are a member, and the admins; each once."""
     found = Membership.objects.filter(partner=schedule.partner, user__is_active=True).select_related("user")

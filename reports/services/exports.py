@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import shutil
+import smtplib
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from accounts.scope import Scope, member_scope, memberships_of, within
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection
 from partner_portal.lib.locks import lock
+from reports import mails
 from reports.claims import Claim, TakenError, WithdrawnError, is_claimed
 from reports.definitions import column_names, days_in_words, params_of, period_of, reopen, slug
 from reports.dialects import DIALECTS, dialect_for
@@ -221,7 +223,10 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
                     opened = reopen(scope, export.dataset, export.params, export.columns)
                     written = _write(opened.selection, export, path, claim)
             with within(partner, export.owner):
-                return State.READY if _keep(export, path, written, claim.attempt) else State.CANCELLED
+                offered = _keep(export, path, written, claim.attempt)
+        if offered and export.mail_when_ready:
+            _tell_ready(export)
+        return State.READY if offered else State.CANCELLED
     except WithdrawnError:
         return State.CANCELLED
     except (OperationalError, InterfaceError):
@@ -231,6 +236,15 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         with within(partner):
             _fail(export, attempt=claim.attempt, reason=in_words(error))
         return State.FAILED
+
+
+def _tell_ready(export: Export) -> None:
+    """The file is there whether the mail goes out or not."""
+    try:
+        with translation.override(export.owner.language or export.partner.language):
+            mails.send_ready(export)
+    except (OSError, smtplib.SMTPException):
+        log.exception("nobody could be told that an export is ready")
 
 
 def owner_scope(partner: Partner, user: User) -> Scope:
