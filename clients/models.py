@@ -83,6 +83,17 @@ class Deal(models.Model):
         indexes = [
             models.Index(fields=["partner", "closed_on"]),
             models.Index(fields=["partner", "created_on"], condition=models.Q(registered=True), name="deal_registered"),
+            models.Index(
+                fields=["partner", "created_on"],
+                condition=models.Q(registered=True, stage="open"),
+                name="deal_registered_open",
+            ),
+            models.Index(
+                fields=["partner", "origin", "closed_on"],
+                include=["kind", "currency", "mrr"],
+                condition=models.Q(stage="won"),
+                name="deal_won",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -109,6 +120,11 @@ class Service(models.Model):
                 condition=models.Q(ended_on__isnull=True) | models.Q(ended_on__gt=models.F("started_on")),
                 name="service_ends_after_start",
             ),
+        ]
+        # What is known to come: few rows of many.
+        indexes = [
+            models.Index(fields=["partner", "started_on"], name="service_by_start"),
+            models.Index(fields=["partner", "ended_on"], name="service_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -20,9 +20,10 @@ from clients.rules import (
     ToolUse,
     tool_use,
 )
+from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months
 from partner_portal.lib.periods import Period
-from program.queries import rulebook
+from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 
 SALES = ("new", "cross_sell", "upgrade")
@@ -104,7 +105,12 @@ def shared_deals(scope: Scope, which: str, period: Period) -> QuerySet[Deal]:
 
 
 def shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
-    """Number and MRR (points-dollars, exact) of the three kinds of shared deals. Six queries."""
+    """Number and MRR (points-dollars, exact) of the three kinds of shared deals. Six queries, or none."""
+    key = ("shared-selling", period.first, period.last)
+    return remembered(scope, key, lambda: _shared_selling_of(scope, period), revision=revision(scope))
+
+
+def _shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
     rules = rulebook(scope)
     in_flight = shared_deals(scope, "in_flight", period)
     by_currency = in_flight.order_by().values_list("currency").annotate(Sum("mrr"))

@@ -96,6 +96,12 @@ class PointEntry(models.Model):
             ),
             models.Index(fields=["client", "on", "id"], name="entry_by_client"),
             models.Index(fields=["lot"], condition=models.Q(lot__isnull=False), name="entry_by_lot"),
+            models.Index(
+                fields=["partner", "track", "on"],
+                include=["lot", "points"],
+                condition=models.Q(cause__in=("downgraded", "churned")),
+                name="entry_taken_early",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,8 +12,10 @@ from django.db.models.functions import Coalesce, TruncMonth
 from accounts.scope import Scope
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, DailyPoints, Lot, PointEntry, Posting, Track
 from partner_portal.lib import clock
+from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_start
 from partner_portal.lib.periods import Period
+from program.queries import revision
 
 ZERO = Decimal("0.0000")
 SIDES = {"sold": tuple(SOLD_TRACKS), "managed": (Track.MANAGED,)}
@@ -110,11 +112,15 @@ def points_on(scope: Scope, day: date) -> PointTotals:
     return PointTotals(**{track: sums.get(track, ZERO) for track in Track.values})
 
 
-def daily_changes(scope: Scope, through: date) -> list[tuple[date, str, Decimal]]:
-    """Signed changes by day and track up to `through`, included: what a series of the whole history is made of."""
-    return list(
-        _daily(scope).filter(on__lte=through).values_list("on", "track").annotate(points=Sum("points")).order_by("on")
-    )
+def daily_changes(scope: Scope, through: date, after: date | None = None) -> list[tuple[date, str, Decimal]]:
+    """Signed changes by day and track up to `through`, included: what a series of the whole history is made of.
+
+    With `after`, only the days after that one.
+    """
+    days = _daily(scope).filter(on__lte=through)
+    if after is not None:
+        days = days.filter(on__gt=after)
+    return list(days.values_list("on", "track").annotate(points=Sum("points")).order_by("on"))
 
 
 def causes(scope: Scope, period: Period) -> dict[str, dict[str, Decimal]]:
@@ -134,7 +140,12 @@ def causes(scope: Scope, period: Period) -> dict[str, dict[str, Decimal]]:
 
 
 def changes(scope: Scope, period: Period) -> Changes:
-    """The bridge of a period: opening + new - lost = closing, for sold and managed points. Four queries."""
+    """The bridge of a period: opening + new - lost = closing, for sold and managed points. Four queries, or none."""
+    key = ("changes", period.first, period.last)
+    return remembered(scope, key, lambda: _changes(scope, period), revision=revision(scope))
+
+
+def _changes(scope: Scope, period: Period) -> Changes:
     by_cause = causes(scope, period)
     counted = entries_in(scope, period).aggregate(
         **{
@@ -196,6 +207,10 @@ def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
 
 def forecast(scope: Scope, day: date) -> list[MonthLoss]:
     """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
+    return remembered(scope, ("forecast", day), lambda: _forecast(scope, day), revision=revision(scope))
+
+
+def _forecast(scope: Scope, day: date) -> list[MonthLoss]:
     rows = (
         open_lots(scope, day)
         .values(month=TruncMonth("expires_on"))
@@ -220,20 +235,16 @@ def rolling_sourced_loss(scope: Scope, day: date) -> Decimal:
     """What downgrades and cancellations up to `day` took from the sourced sales of the 12 months that end on it.
 
     In units (of `Program.unit_usd` US dollars), to 40 places: the 12-month source dollar minus this is the rolling figure
-    (points.md 6). A lot keeps earned + losses; expiry takes nothing from the figure.
+    (points.md 6). A lot keeps earned + losses; expiry takes nothing from the figure. What is reversed cancels out, with its
+    reversal of the same day and lot.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT coalesce(sum((e.amount::numeric(80, 40) / e.per_unit) * (-l.lost) / e.points), 0)
-            FROM ledger_pointentry e
-            CROSS JOIN LATERAL (
-                SELECT sum(points) AS lost FROM ledger_pointentry
-                WHERE lot_id = e.id AND cause IN ('downgraded', 'churned') AND "on" <= %(day)s
-            ) l
-            WHERE e.partner_id = %(partner)s AND e.track = 'sourced' AND e.cause = 'earned'
-              AND e."on" > %(after)s AND e."on" <= %(day)s AND e.reverses_id IS NULL AND l.lost IS NOT NULL
-              AND NOT EXISTS (SELECT 1 FROM ledger_pointentry r WHERE r.reverses_id = e.id)
+            SELECT coalesce(sum((e.amount::numeric(80, 40) / e.per_unit) * -l.points / e.points), 0)
+            FROM ledger_pointentry l JOIN ledger_pointentry e ON e.id = l.lot_id
+            WHERE l.partner_id = %(partner)s AND l.track = 'sourced' AND l.cause IN ('downgraded', 'churned')
+              AND l."on" > %(after)s AND l."on" <= %(day)s AND e."on" > %(after)s
             """,
             {"partner": scope.partner.pk, "day": day, "after": add_months(day, -12)},
         )

@@ -11,21 +11,22 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate
 
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Least
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, Service
 from clients.queries import SALES, certifications, mrr_history
 from clients.rules import MONEY_MONTHS, Certifications, tool_use
 from ledger.engine import entries
-from ledger.facts_of_clients import load_facts
-from ledger.models import PointEntry
-from ledger.queries import daily_changes, open_lots
-from ledger.records import ClientFacts
+from ledger.facts_of_clients import load_managed
+from ledger.models import PointEntry, Track
+from ledger.queries import daily_changes, open_lots, posting
 from ledger.series import PointSeries
+from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months
 from partner_portal.lib.rounding import as_decimal
-from program.queries import rulebook
+from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 from tiers.rules import PortfolioMeasures
 
@@ -64,33 +65,53 @@ def outlook_measures(scope: Scope, day: date, until: date) -> PortfolioMeasures:
 
 def known_changes(scope: Scope, day: date, until: date) -> list[tuple[date, str, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""
-    moving = _clients_with_known_events(scope, day)
-    lots = (
-        open_lots(scope, day)
-        .filter(expires_on__lte=until)
-        .exclude(client_id__in=moving)
-        .values_list("expires_on", "track")
-        .annotate(points=Sum("left"))
-        .order_by("expires_on", "track")
+    known = remembered(
+        scope,
+        ("known-changes", day),
+        lambda: _known_losses_of_lots(scope, day) + _known_managed(scope, day),
+        revision=revision(scope),
     )
-    changes = [(on, track, -points) for on, track, points in lots]
-    if not moving:
-        return changes
-    for loaded in load_facts(scope, moving):
-        known = loaded.facts
-        past_deals = [deal for deal in known.deals if deal.closed_on is None or deal.closed_on <= day]
-        facts = ClientFacts(known.country, past_deals, known.services, known.cancellations)
-        changes += [
-            (each.on, each.track, each.points) for each in entries(facts, rulebook(scope), until) if each.on > day
-        ]
-    return changes
+    return [change for change in known if change[0] <= until]
 
 
-def _clients_with_known_events(scope: Scope, day: date) -> set[int]:
+def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+    """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before."""
+    cancelled = (
+        Cancellation.objects.filter(
+            Q(product_line="") | Q(product_line=OuterRef("deal__product_line")),
+            client=OuterRef("client"),
+            cancelled_on__gt=day,
+        )
+        .order_by("cancelled_on")
+        .values("cancelled_on")[:1]
+    )
+    lots = open_lots(scope, day).order_by()
+    leaving = set(
+        Cancellation.objects.filter(partner=scope.partner, cancelled_on__gt=day).values_list("client_id", flat=True)
+    )
+    sums = lots.exclude(client_id__in=leaving).values_list("expires_on", "track").annotate(points=Sum("left"))
+    early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(cancelled)))
+    rows = [*sums, *early.values_list("lost_on", "track", "left")]
+    return [(on, track, -points) for on, track, points in rows]
+
+
+def _known_managed(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+    """Services that start or end, and whole clients that leave: of days that are posted from the ledger, of later ones what
+    the engine makes of the services in force after them."""
+    state = posting(scope)
+    through = max(day, state.posted_through) if state else day
+    posted = [change for change in daily_changes(scope, through, after=day) if change[1] == Track.MANAGED]
     own = Q(partner=scope.partner)
-    services = Service.objects.filter(own & (Q(started_on__gt=day) | Q(ended_on__gt=day)))
-    cancellations = Cancellation.objects.filter(own & Q(cancelled_on__gt=day))
-    return {pk for source in (services, cancellations) for pk in source.values_list("client_id", flat=True)}
+    ends = Service.objects.filter(own & (Q(started_on__gt=through) | Q(ended_on__gt=through)))
+    leaves = Cancellation.objects.filter(own & Q(product_line="", cancelled_on__gt=through))
+    moving = {pk for source in (ends, leaves) for pk in source.values_list("client_id", flat=True)}
+    book = rulebook(scope)
+    return posted + [
+        (entry.on, entry.track, entry.points)
+        for loaded in load_managed(scope, moving, after=through)
+        for entry in entries(loaded.facts, book, date.max)
+        if entry.on > through
+    ]
 
 
 def _measures(

@@ -10,7 +10,8 @@ from clients.queries import certifications, mrr_history, sold_in_12_months
 from clients.rules import CertificationFact, Retention
 from ledger.queries import PointTotals, points_on, rolling_sourced_loss
 from ledger.series import PointFigures
-from program.queries import rulebook
+from partner_portal.lib.caching import remembered
+from program.queries import revision, rulebook
 from program.rulebook import RuleSet
 from tiers import rules
 from tiers.measures import outlook_measures
@@ -139,6 +140,10 @@ def retention(scope: Scope, day: date) -> Retention:
 
 def money_figures(scope: Scope, day: date) -> MoneyFigures:
     """12-month source dollar and rolling 12-month sourced MRR (points.md 6)."""
+    return remembered(scope, ("money-figures", day), lambda: _money_figures(scope, day), revision=revision(scope))
+
+
+def _money_figures(scope: Scope, day: date) -> MoneyFigures:
     book = rulebook(scope)
     sold = sold_in_12_months(scope, day, ["sourced"])
     lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)

@@ -1,7 +1,8 @@
 """What a page worked out from facts and entries, kept until either moves.
 
 A partner's generation moves at every commit of facts or entries, so an answer is never out of date and nothing has to be
-thrown away. Never used while writing: inside a transaction that moved the generation the answer may yet be rolled back.
+thrown away. An answer is kept for others only once the transaction that it was worked out in has committed: one that moved
+the generation may yet be rolled back. Never used while writing facts, before the generation has moved.
 """
 
 from collections.abc import Callable, Hashable
@@ -9,6 +10,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from django.core.cache import cache
+from django.db import transaction
 
 KEPT_SECONDS = 7 * 24 * 3600
 _MISSING = object()
@@ -39,6 +41,6 @@ def remembered[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[],
     found = cache.get(name, _MISSING)
     if found is _MISSING:
         found = compute()
-        cache.set(name, found, KEPT_SECONDS)
+        transaction.on_commit(lambda: cache.set(name, found, KEPT_SECONDS), robust=True)
     scope.memo[name] = found
     return found  # type: ignore[no-any-return]
