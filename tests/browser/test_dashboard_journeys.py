@@ -95,6 +95,26 @@ def test_in_the_dialog_search_filter_and_sort_keep_each_other_and_the_figure_fol
     expect(page.locator(COUNTER)).to_be_focused()
 
 
+def test_from_a_row_to_its_client_and_back_by_the_same_dialog(open_page):
+    page = open_page(RANGE)
+    page.locator(COUNTER).click()
+    dialog = page.locator("#dialog")
+    client = dialog.locator("tbody th a").first
+    name = client.inner_text()
+    client.click()
+    expect(page.locator("#dialog-heading")).to_contain_text(name)
+    expect(page).to_have_url(re.compile(r"/tiers/clients/"))
+    page.go_back()
+    expect(page.locator("#dialog-heading")).to_contain_text("Lost sold points")
+    expect(page).to_have_url(re.compile(r"/dashboard/changes/lost-sold/"))
+    page.go_forward()
+    expect(page.locator("#dialog-heading")).to_contain_text(name)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=last-90-days$"))
+    expect(page.locator(COUNTER)).to_be_focused()
+
+
 def test_exact_values_are_one_switch_away(open_page):
     page = open_page("/dashboard/changes/lost-sold/?changes_range=last-90-days")
     cell = page.locator("tbody data").first

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partner_portal.lib.clock import moved_to
+from partner_portal.lib.clock import moved_to, now
 
 EXPECTED = sorted((Path(__file__).resolve().parents[2] / "expected").glob("*.json"))
 HTMX = {"HX-Request": "true"}
@@ -210,3 +210,14 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(web):
             client.get(f"/dashboard/?{period}", headers={**HTMX, "HX-Target": "changes"})
         counts.add(len(queries))
     assert counts == {15}
+
+
+def test_old_data_is_said_to_be_old_and_who_may_import_is_shown_where(web, scope, partner):
+    from imports.models import ImportBatch
+
+    assert "days old" not in web("member").get("/dashboard/").text
+    ImportBatch.objects.filter(partner=partner).update(committed_at=now() - timedelta(days=9))
+    for who, may_import in (("admin", True), ("member", False)):
+        page = text(web(who).get("/dashboard/").text)
+        assert "The data is 9 days old" in page
+        assert ("See the imports" in page) is may_import

@@ -1,0 +1,156 @@
+"""Bringing files in: upload, what is wrong, the choice, what changed; with and without script, in both themes, on a phone."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+PHONE = {"width": 390, "height": 844}
+CLIENTS = """client_id,name,country,currency,segment
+J001,Juniper & Oak,NL,EUR,A
+J002,Lantern Works,Netherlands,EUR,B
+J003,Marigold Press,GB,CHF,C
+"""
+DEALS = """deal_id;client_id;name;product_line;kind;origin;stage;mrr;currency;created_on;closed_on;registered
+J-D1;J001;Start;Sales Hub;new;sourced;won;880.00;EUR;2026-01-05;2026-02-01;yes
+J-D2;J002;Start;Sales Hub;new;sourced;won;880.00;EUR;2026-01-05;23.11.2026;yes
+"""
+
+
+def files(tmp_path: Path, **contents: str) -> list[str]:
+    paths = []
+    for name, text in contents.items():
+        path = tmp_path / f"{name}.csv"
+        path.write_text(text, encoding="utf-8")
+        paths.append(str(path))
+    return paths
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+def test_from_upload_to_what_changed(open_page, tmp_path, shot, javascript):
+    # Other numbers for each run, since the journeys share one portal.
+    clients, deals = (text.replace("J", "J" if javascript else "K") for text in (CLIENTS, DEALS))
+    page = open_page("/imports/", java_script_enabled=javascript)
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=clients, deals=deals))
+    if javascript:
+        expect(page.locator("[data-chosen] li")).to_have_text(["clients.csv", "deals.csv"])
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page).to_have_url(re.compile(r"/imports/\d+/$"))
+    expect(page.get_by_text("4 errors in 3 rows of 2 files")).to_be_visible()
+    expect(page.get_by_text("column “segment” ignored")).to_be_visible()
+    expect(page.get_by_text("separator ; found")).to_be_visible()
+    expect(page.get_by_role("row", name="clients.csv, 4")).to_contain_text("The programme has no fixed amount for CHF")
+    total = page.get_by_role("table", name="Points of the day, before and after").get_by_role("row", name="Total")
+    expect(total).to_contain_text("+50")
+    if javascript:
+        shot(page, "imports-check-1440")
+    page.get_by_role("checkbox", name="Leave out the 3 bad rows").check()
+    page.get_by_role("button", name="Write 2 rows").click()
+    expect(page.get_by_text("These rows were left out; all others are written.")).to_be_visible()
+    expect(page.get_by_role("table", name="What the batch did").get_by_role("row", name="deals.csv")).to_contain_text(
+        "deals"
+    )
+    expect(page.get_by_text("1 ledger entry.")).to_be_visible()
+    if javascript:
+        shot(page, "imports-written-1440")
+    page.get_by_role("link", name="Imports").last.click()
+    expect(page.get_by_text("Written, 3 rows left out").first).to_be_visible()
+
+
+def test_writing_without_the_choice_is_held_back_by_the_browser(open_page, tmp_path):
+    page = open_page("/imports/")
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=CLIENTS.replace("J0", "L0")))
+    page.get_by_role("button", name="Upload and check").click()
+    page.get_by_role("button", name="Write 1 row").click()
+    expect(page.get_by_role("checkbox", name="Leave out the 2 bad rows")).to_be_focused()
+    page.get_by_role("button", name="Discard the batch").click()
+    expect(page.get_by_text(re.compile(r"Batch #\d+ is discarded; nothing was written\."))).to_be_visible()
+
+
+def test_files_are_dropped_anywhere_in_the_zone(open_page):
+    page = open_page("/imports/")
+    transfer = page.evaluate_handle(
+        """() => {
+            const held = new DataTransfer();
+            for (const name of ["clients.csv", "deals.csv"]) held.items.add(new File(["client_id\\n"], name));
+            return held;
+        }"""
+    )
+    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": transfer})
+    expect(page.locator("[data-chosen] li")).to_have_text(["clients.csv", "deals.csv"])
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_text("The column is missing").first).to_be_visible()
+
+
+def test_errors_are_filtered_and_leafed_through(open_page, tmp_path):
+    rows = "".join(f"N{number:03},Name,{'??' if number % 2 else 'NL'},CHF\n" for number in range(60))
+    page = open_page("/imports/")
+    header = "client_id,name,country,currency\n"
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=header + rows))
+    page.get_by_role("button", name="Upload and check").click()
+    errors = page.get_by_role("table", name=re.compile("errors?, by file and row"))
+    expect(errors).to_contain_text("90 errors, by file and row")
+    page.get_by_role("link", name="Next").click()
+    expect(page).to_have_url(re.compile(r"page=2"))
+    expect(errors.get_by_role("row", name="clients.csv, 61 country")).to_be_visible()
+    page.get_by_label("Column", exact=True).select_option("country")
+    expect(errors).to_contain_text("30 errors, by file and row")
+    expect(page).to_have_url(re.compile(r"column=country"))
+    page.reload()
+    expect(errors).to_contain_text("30 errors, by file and row")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="These errors as CSV").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert (len(lines), lines[1]) == (
+        31,
+        'clients.csv,,3,country,??,not the code of a country,"two capital letters of ISO 3166-1, such as NL or GB"',
+    )
+
+
+def test_a_file_whose_name_says_nothing(open_page, tmp_path, no_findings, shot):
+    page = open_page("/imports/")
+    contents = {"export": CLIENTS.replace("J0", "M0"), "other": "a,b\n1,2\n"}
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, **contents))
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_label("export.csv")).to_have_value("clients")
+    no_findings(page)
+    shot(page, "imports-choose-1440")
+    page.get_by_label("other.csv").select_option("Leave it out")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("Not read")).to_be_visible()
+
+
+def test_a_large_batch_waits_for_a_worker_in_sight(open_page, tmp_path, no_findings, shot):
+    rows = "".join(f"O{number:05},A client with a rather long name to fill the file,NL,EUR\n" for number in range(9000))
+    page = open_page("/imports/")
+    header = "client_id,name,country,currency\n"
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=header + rows))
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_text("Waits for a worker")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    no_findings(page)
+    shot(page, "imports-waiting-1440")
+    page.get_by_role("button", name="Discard the batch").click()
+    expect(page.get_by_text("is discarded; nothing was written")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{"width": 1440, "height": 900}, PHONE], ids=["1440", "390"])
+def test_looks_and_axe(open_page, tmp_path, no_findings, shot, theme, size):
+    page = open_page("/imports/", viewport=size, color_scheme=theme)
+    no_findings(page)
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=CLIENTS, deals=DEALS))
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_text("errors in 3 rows")).to_be_visible()
+    no_findings(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=f"var/shots/imports-check-{size['width']}-{theme}.png", full_page=True)
+    page.get_by_role("button", name="Discard the batch").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=f"var/shots/imports-{size['width']}-{theme}.png", full_page=True)
+    page.goto("/imports/columns/")
+    no_findings(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=f"var/shots/imports-columns-{size['width']}-{theme}.png", full_page=True)
