@@ -580,3 +580,55 @@ def questions_of(scope: Scope, lines_shown: Iterable[int]) -> dict[int, LineQues
 def open_questions(scope: Scope) -> int:
     """Questions that are not settled."""
     return questions(scope).exclude(status=QuestionStatus.SETTLED).count()
+
+
+# One client
+
+
+@dataclass(frozen=True, slots=True)
+class ClientQuarter:
+    """A client's quarter: on statements, and expected."""
+
+    quarter: str
+    over: bool
+    total: Decimal
+    expected: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """Statements minus expected."""
+        return self.total - self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCommission:
+    """Commission of one client: by quarter, and the deals that still earn. paid: all lines that were paid."""
+
+    client_id: str
+    name: str
+    paid: Decimal
+    quarters: tuple[ClientQuarter, ...]
+    earning: tuple[Earning, ...]
+
+
+def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
+    """What a client brought and should bring; None when there is no such client."""
+    found = next(((pk, name) for pk, (key, name) in client_names(scope).items() if key == client_id), None)
+    if found is None:
+        return None
+    pk, name = found
+    own = payout_lines(scope).filter(client=pk).order_by()
+    totals = dict(own.values_list("period").annotate(total=Sum("commission")))
+    paid = own.filter(status=LineStatus.PAID).aggregate(paid=Sum("commission", default=Decimal(0)))["paid"]
+    ahead_first, last = next_quarters(scope.today)
+    first = min([quarter_start(period) for period in totals] + [ahead_first])
+    deals = [each for each in earnings(scope) if each.client == pk]
+    expected = forecast(scope).by_quarter(deals, first, last)
+    quarters_ = tuple(
+        ClientQuarter(
+            quarter, quarter_end(quarter_start(quarter)) < scope.today, totals.get(quarter, Decimal(0)), amount
+        )
+        for quarter, amount in expected.items()
+        if amount or quarter in totals
+    )
+    return ClientCommission(client_id, name, paid, quarters_, tuple(each for each in deals if each.months_left))

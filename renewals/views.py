@@ -22,6 +22,7 @@ from partner_portal.lib.range_control import range_control
 from partner_portal.lib.sheet_table import ROWS, SheetTable
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file
+from renewals.datasets import as_row
 from renewals.forms import ReminderForm
 from renewals.rules import deadline
 
@@ -58,6 +59,18 @@ def rows(request: ScopedRequest) -> HttpResponse:
     return drilldown(
         request, select("renewals", request.scope, request.GET), back=Way(_("Renewals"), reverse("renewals"))
     )
+
+
+@require_safe
+@requires(Permission.VIEW)
+def client(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """What one client's renewals put at stake: a section of its record, or a page where there is no script."""
+    rows_shown = [as_row(row) for row in queries.client_renewals(request.scope, client_id)]
+    for row in rows_shown:
+        row["subject"] = page.mail_subject(row)
+    template = "renewals/client.html" if request.htmx else "renewals/client_page.html"
+    context = {"rows": rows_shown, "client": client_id, "credited": page.credited_tier(request.scope)}
+    return private(TemplateResponse(request, template, context))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

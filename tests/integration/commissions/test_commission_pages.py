@@ -178,3 +178,47 @@ def test_an_unknown_range_is_said_and_falls_back(web):
     html = web().get("/commissions/?pay_range=yesterday").content.decode()
     assert "There is no range called “yesterday”." in html
     assert "34,734.47" in html
+
+
+def test_a_clients_record_brings_its_commission_along(web, scope, lines):
+    found = queries.client_commission(scope, "C014")
+    by_hand = sum(
+        Decimal(line["commission"]) for line in lines if line["client_id"] == "C014" and line["status"] == "paid"
+    )
+    assert found.paid == by_hand > 0
+    for quarter in found.quarters:
+        if quarter.over:
+            figure = select("commission-variance", scope, {"quarter": quarter.quarter, "client": "C014"}).figure
+            assert figure == quarter.difference
+    assert 'hx-get="/commissions/clients/C014/"' in web("finance").get("/clients/C014/").content.decode()
+    assert "/commissions/clients/" not in web("member").get("/clients/C014/").content.decode()
+    assert web("finance").get("/commissions/clients/C014/").status_code == 200
+    assert web("member").get("/commissions/clients/C014/").status_code == 403
+    assert web("outsider").get("/commissions/clients/C014/").status_code == 404
+
+
+def test_the_number_of_queries_is_the_same_for_one_statement_and_for_three(scope):
+    from dataclasses import replace
+
+    from django.core.cache import cache
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from commissions.forms import PaidForm
+    from commissions.models import StatementLine
+    from commissions.page import overview_of, variance_shown
+
+    def count(statements):
+        StatementLine.objects.filter(partner=scope.partner).exclude(statement_id__in=statements).delete()
+        cache.clear()
+        fresh = replace(scope, memo={})
+        with CaptureQueriesContext(connection) as made:
+            form = PaidForm({}, scope=fresh)
+            form.is_valid()
+            shown = overview_of(fresh, form)
+            variance_shown(fresh, "2026-Q3")
+        return len(shown.statements), len(made)
+
+    three, one = count(["S-2026Q1", "S-2026Q2", "S-2026Q3"]), count(["S-2026Q3"])
+    assert (three[0], one[0]) == (3, 1)
+    assert three[1] == one[1]

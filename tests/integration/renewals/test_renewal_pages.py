@@ -171,3 +171,12 @@ def test_on_the_day_itself_and_the_day_after(scope_of):
         scope = scope_of("admin")
         days = {row["days"] for row in select("renewals", scope).rows if row["renews_on"] == date(2026, 11, 25)}
         assert days == {0}
+
+
+def test_a_clients_record_says_what_is_at_stake(web):
+    html = web("member").get("/renewals/clients/C034/", headers={"HX-Request": "true"}).content.decode()
+    assert html.strip().startswith('<section class="sheet" id="client-stakes"')
+    assert "39 days overdue" in html
+    assert "MRR" not in html
+    assert 'hx-get="/renewals/clients/C034/"' in web("member").get("/clients/C034/").content.decode()
+    assert "No renewal of this client is to come." in web("outsider").get("/renewals/clients/C034/").content.decode()
