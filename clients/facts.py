@@ -192,11 +192,16 @@ DEALS = register(
             Column("kind", Choice(tuple(DealKind.values)), required=True),
             Column("origin", Choice(tuple(Origin.values)), required=True),
             Column("stage", Choice(tuple(Stage.values)), required=True),
-            Column("mrr", Number(above=0), required=True),
+            Column(
+                "mrr",
+                Number(above=0),
+                required=True,
+                hint=gettext_lazy("for a downgrade the size of the reduction"),
+            ),
             Column("currency", Currency(usable_currencies), required=True),
             Column("created_on", Day(), required=True),
-            Column("closed_on", Day()),
-            Column("registered", Flag(), required=True),
+            Column("closed_on", Day(), hint=gettext_lazy("must be filled when won or lost")),
+            Column("registered", Flag(), required=True, hint=gettext_lazy("yes for a shared deal")),
         ),
         checks=(
             RowCheck(("stage", "closed_on"), _closed_deals_have_a_day),
@@ -219,7 +224,7 @@ SERVICES = register(
             Column("ended_on", Day(last=FOR_EVER)),
             Column("mrr", Number(above=0), required=True),
             Column("currency", Currency(usable_currencies), required=True),
-            Column("managing_partners", Whole(least=1), required=True),
+            Column("managing_partners", Whole(least=1), required=True, hint=gettext_lazy("ourselves included")),
         ),
         checks=(
             RowCheck(("started_on", "ended_on"), _services_end_after_start),
@@ -238,7 +243,7 @@ CANCELLATIONS = register(
         key_columns=("client_id", "product_line", "cancelled_on"),
         columns=(
             Column("client_id", Reference("clients", key=True), required=True, field="client"),
-            Column("product_line", Text(key=True)),
+            Column("product_line", Text(key=True), hint=gettext_lazy("empty for the whole client")),
             Column("cancelled_on", Day(), required=True),
             Column("reason", Text()),
         ),

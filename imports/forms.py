@@ -49,7 +49,7 @@ class _FilesField(forms.FileField):
 
 
 class UploadForm(forms.Form):
-    files = _FilesField(label=gettext_lazy("CSV or Excel files"))  # type: ignore[assignment] -- the bound files, else
+    files = _FilesField(label=gettext_lazy("CSV or Excel files"))  # type: ignore[assignment]
 
 
 class KindsForm(forms.Form):

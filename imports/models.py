@@ -25,6 +25,7 @@ class ImportBatch(models.Model):
     """Files that are written together or not at all. The ledger's entries name it by its number.
 
     rows, bad_rows, errors: of all files; bad_rows were left out when the batch was written with `skip_bad_rows`.
+    changes:   rows that were new or other than before when the batch was written.
     blocked:   a file as a whole is wrong, so that leaving out rows does not help.
     problems_digest: what was wrong when the batch was checked; at writing it must still be just that.
     preview, points: what the ledger said, of a trial and of the writing: points before and after, entries, corrections.
@@ -44,6 +45,7 @@ class ImportBatch(models.Model):
     rows = models.PositiveIntegerField(default=0)
     bad_rows = models.PositiveIntegerField(default=0)
     errors = models.PositiveIntegerField(default=0)
+    changes = models.PositiveIntegerField(default=0)
     problems_digest = models.CharField(max_length=64, blank=True)
     preview = models.JSONField(default=dict)
     points = models.JSONField(default=dict)

@@ -86,6 +86,7 @@ class State:
     tone: str
     at_work: bool = False
     stuck: bool = False
+    discarded: bool = False
 
 
 def batches_at_work() -> set[int]:
@@ -104,14 +105,14 @@ def state_of(batch: ImportBatch, at_work: set[int]) -> State:
             left_out = ngettext("Written, %(rows)s row left out", "Written, %(rows)s rows left out", batch.bad_rows)
             return State(left_out % {"rows": batch.bad_rows}, "warn")
         case BatchStatus.COMMITTED:
-            return State(_("Written"), "ok")
+            return State(_("Written") if batch.changes else _("Written, no change"), "ok")
         case BatchStatus.CHECKED if batch.errors:
             return State(_("Not written: has errors"), "bad")
         case BatchStatus.CHECKED | BatchStatus.CHOOSING:
             return State(_("Waits for you"), "info")
         case BatchStatus.FAILED:
             return State(_("Failed, nothing written"), "bad")
-    return State(_("Discarded"), "")
+    return State(_("Discarded"), "", discarded=True)
 
 
 def _state_of_work(batch: ImportBatch, at_work: set[int]) -> State:

@@ -379,8 +379,9 @@ def _commit(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], out
     batch.points = kept(outcome)
     batch.status = BatchStatus.COMMITTED
     batch.committed_at = Now()
-    batch.save()
     counts = outcome.counts.values()
+    batch.changes = sum(each.new + each.changed for each in counts)
+    batch.save()
     audit.record(
         scope,
         "import.written",

@@ -12,7 +12,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
@@ -68,7 +68,8 @@ def batch(request: ScopedRequest, batch_id: int) -> HttpResponse:
     found = queries.get_batch(request.scope, batch_id)
     state = queries.state_of(found, at_work)
     if wanted_part(request) == "batch-work" and not state.at_work and not state.stuck:
-        return private(HttpResponseClientRefresh())
+        # Whoever discarded it is on the way to another page: a refresh would take them back.
+        return private(HttpResponseStopPolling() if state.discarded else HttpResponseClientRefresh())
     context: dict[str, Any] = {"batch": found, "state": state}
     if state.at_work or state.stuck:
         progress = progress_of(batch_id)

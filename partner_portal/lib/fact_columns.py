@@ -265,7 +265,7 @@ class Reference(ColumnType):
         from partner_portal.lib.facts import kind
 
         target = kind(self.kind)
-        return _("%(key)s of a row of %(kind)s, stored or in this batch") % {
+        return _("the %(key)s of a row of %(kind)s, stored or in this batch") % {
             "key": "/".join(target.key_columns),
             "kind": target.key,
         }

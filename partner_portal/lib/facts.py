@@ -6,7 +6,6 @@ between rows. How files are read, checked, compared and written follows from tha
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,12 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a kind: its header, what it holds, whether it must be filled, and the model field (default: its name)."""
+    """One column of a kind: its header, what it holds, whether it must be filled, the model field (default: its name).
+
+    hint: what else somebody who fills it in wants to know.
+    """
 
     name: str
     type: ColumnType
     required: bool = False
     field: str = ""
+    hint: str | Promise = ""
 
     @property
     def field_name(self) -> str:
@@ -120,8 +123,18 @@ def find_kind(name: str) -> FactKind | None:
 
 
 def kinds() -> tuple[FactKind, ...]:
-    """All kinds in the order in which they are written: what others refer to comes first."""
-    order = TopologicalSorter({
-        key: [each for each in _kinds[key].references.values() if each != key] for key in sorted(_kinds)
-    })  # fmt: skip
-    return tuple(_kinds[key] for key in order.static_order())
+    """All kinds, as they were declared, but for those that others refer to: they come first, since they are written first."""
+    order: dict[str, FactKind] = {}
+
+    def add(key: str, above: tuple[str, ...] = ()) -> None:
+        if key in above:
+            raise ImproperlyConfigured(f"Fact kinds refer to each other in a circle: {' > '.join((*above, key))}.")
+        for target in _kinds[key].references.values():
+            if target != key and target not in order:
+                add(target, (*above, key))
+        order[key] = _kinds[key]
+
+    for key in _kinds:
+        if key not in order:
+            add(key)
+    return tuple(order.values())

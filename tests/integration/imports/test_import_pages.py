@@ -499,7 +499,7 @@ class TestPages:
         from partner_portal.lib.facts import kinds
 
         page = text_of(admin.get("/imports/columns/"))
-        assert "managing_partners yes A whole number of at least 1" in page
+        assert "managing_partners yes a whole number of at least 1; ourselves included" in page
         for kind in kinds():
             template = admin.get(reverse("imports_template", args=[kind.key]))
             assert template.content.decode().strip().split(",") == [column.name for column in kind.columns]
