@@ -16,7 +16,7 @@ LOCKS := requirements.txt requirements-embedded.txt requirements-dev.txt
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | awk -F '\t' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
 .PHONY: setup
 setup: $(READY) ## the environment: .venv exactly as the lock files say
@@ -37,6 +37,15 @@ lint: $(READY) ## style, layers, types, Django's checks, missing migrations
 	$(PYTHON) -m mypy .
 	PORTAL_VAR=var/lint $(PYTHON) manage.py check --fail-level WARNING
 	PORTAL_VAR=var/lint $(PYTHON) manage.py makemigrations --check
+
+# The compiled texts are committed, so only whoever changes a text needs GNU gettext.
+.PHONY: messages
+messages: $(READY) ## texts to translate: extract into locale/, and compile (needs GNU gettext)
+	@command -v msgfmt >/dev/null || { echo "GNU gettext is needed (Debian: sudo apt-get install gettext)." >&2; exit 1; }
+	PORTAL_VAR=var/lint $(PYTHON) manage.py makemessages --all --no-obsolete --add-location file $(MESSAGES_IGNORE)
+	PORTAL_VAR=var/lint $(PYTHON) manage.py compilemessages --verbosity 0 $(MESSAGES_IGNORE)
+
+MESSAGES_IGNORE := $(addprefix -i ,.venv .tools var tests bench)
 
 .PHONY: bench
 bench: $(READY) ## measure speed and memory on generated data
