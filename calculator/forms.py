@@ -105,7 +105,7 @@ class CalculatorForm(forms.Form):
     @property
     def to_points(self) -> bool:
         """Whether the conversion goes from currency to points."""
-        return self.data.get("c_direction") == "to-points"  # type: ignore[union-attr]
+        return self.data.get("c_direction") == "to-points"
 
     def clean_on(self) -> date:
         day: date | None = self.cleaned_data["on"]
@@ -122,7 +122,7 @@ class CalculatorForm(forms.Form):
     def shown(self, name: str, places: int = 0) -> str:
         """A number as its reader writes it, with at least that many decimals; what was typed when it is not one."""
         if name in self.errors or name not in self.cleaned_data:
-            return str(self.data.get(name, ""))  # type: ignore[union-attr]
+            return str(self.data.get(name, ""))
         return write_number(self.cleaned_data[name], self.reader, places=places)
 
     def rules(self) -> Rulebook:

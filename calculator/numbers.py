@@ -54,7 +54,7 @@ def write_number(value: Decimal, language: str, *, places: int) -> str:
     exponent = value.as_tuple().exponent
     own = max(places, -exponent) if isinstance(exponent, int) else places
     text = f"{value:,.{own}f}"
-    return text.translate(str.maketrans({",": thousands, ".": decimal}))
+    return text.translate(str.maketrans(",.", thousands + decimal))
 
 
 def _is_number(text: str, decimal: str, thousands: str) -> bool:

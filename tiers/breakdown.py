@@ -92,8 +92,9 @@ def _from_totals(clients: QuerySet[Client], day: date, asked: Narrowed) -> Query
 def _summed(scope: Scope, day: date, asked: Narrowed, clients: QuerySet[Client]) -> list[Mapping[str, Any]]:
     sums = _sums_of_lots(scope, day, asked) if asked.kind else _sums_of_entries(scope, day, asked)
     ahead = _expiring(scope, day, asked)
-    found = []
-    for pk, client_id, name, country, market in clients.values_list("pk", "client_id", "name", "country", "market"):
+    found: list[Mapping[str, Any]] = []
+    columns: Any = ("pk", "client_id", "name", "country", "market")
+    for pk, client_id, name, country, market in clients.values_list(*columns):
         tracks = sums.get(pk, {})
         total = sum(tracks.values(), ZERO)
         if (asked.show == "none" and total) or (not asked.show and not total):

@@ -44,7 +44,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
             "targets": _targets(request, page.tiers),
         }
     if part != "expiry-calendar":
-        context |= _over_time(request)
+        context |= _over_time(request) | {"refocus": part == "over-time"}
     if part != "over-time":
         first = max(0, _whole(request.GET.get("clients_from")))
         calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
@@ -178,9 +178,11 @@ def _over_time(request: ScopedRequest) -> dict[str, Any]:
     form.is_valid()
     series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
     own = dict(form.presets())
+    rule_set = rules_in_force(request.scope, form.day).rule_set
     query = request.GET.copy()
     return {
         "series": series,
+        "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
         "series_said": words_of_page.series_said(series),
         "series_form": form,
         "series_steps": [

@@ -26,7 +26,9 @@ document.addEventListener("click", (event) => {
   else drawer.showModal();
 });
 drawer.addEventListener("close", () => opener?.focus());
-drawer.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && drawer.open && !drawer.matches(":modal")) drawer.close();
+// Modal, the browser closes it; docked, it closes unless something on top of the page has the key.
+document.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || !drawer.open || drawer.matches(":modal")) return;
+  if (!document.querySelector("dialog:modal, details.menu[open]")) drawer.close();
 });
 drawer.addEventListener("click", ({ target }) => target === drawer && drawer.matches(":modal") && drawer.close());
