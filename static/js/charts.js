@@ -28,7 +28,24 @@ const layout = (over = {}) => ({
   yaxis: { ...axis(), gridcolor: token("line"), tickformat: ",d", rangemode: "tozero", ...over.yaxis },
 });
 
-const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false, showTips: false };
+// Names of days and months in the page's language; without them Plotly writes English ones.
+const named = (field, width, days) =>
+  days.map((day) => new Intl.DateTimeFormat(locale, { [field]: width, timeZone: "UTC" }).format(day).replace(".", ""));
+const weekdays = Array.from({ length: 7 }, (_, i) => new Date(Date.UTC(2023, 0, 1 + i))); // from a Sunday on
+const firsts = Array.from({ length: 12 }, (_, i) => new Date(Date.UTC(2023, i, 1)));
+const locales = {
+  [locale]: {
+    dictionary: {},
+    format: {
+      days: named("weekday", "long", weekdays), shortDays: named("weekday", "short", weekdays),
+      months: named("month", "long", firsts), shortMonths: named("month", "short", firsts),
+    },
+  },
+};
+
+const config = {
+  locale, locales, displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false, showTips: false,
+};
 
 // A direction is a colour and a pattern.
 const hatched = (color) => ({ color, pattern: { shape: "/", bgcolor: color, fgcolor: token("canvas"), fgopacity: 0.6, size: 6, solidity: 0.3 } });
