@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg import ClientCursor, pq
 
 from partner_portal.lib.datasets import ALIAS, Column, Kind, Selection
-from reports.dialects import PLACES, RISKY, Dialect, safe_text
+from reports.dialects import EXACT_PLACES, PLACES, RISKY, Dialect, safe_text
 
 BUFFER = 1 << 18  # bytes gathered before they are written
 STEP = 20_000  # rows between two words about how far it is
@@ -54,8 +54,10 @@ def _value(column: Column, dialect: Dialect, params: list[Any], *, alone: bool) 
     if column.kind == Kind.COUNT:
         return f"{name}::bigint"
     if column.kind in PLACES:
-        number = f"round({name}::numeric, {PLACES[column.kind]})"
-        return number if dialect.decimal == "." else f"translate({number}::text, '.', '{dialect.decimal}')"
+        places, exact = PLACES[column.kind], f"round({name}::numeric, {EXACT_PLACES})"
+        short = f"round({name}::numeric, {places})"
+        number = f"CASE WHEN {exact} = {short} THEN {short} ELSE trim_scale({exact}) END"
+        return number if dialect.decimal == "." else f"translate(({number})::text, '.', '{dialect.decimal}')"
     text = _labelled(column, name, params) if column.choices else _guarded(f"{name}::text", params)
     # COPY quotes an empty text to tell it from an unknown one; other programs do not. A line of nothing needs its quotes.
     return f"coalesce({text}, '')" if alone else f"nullif({text}, '')"

@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.lib.datasets import Selection, data_as_of
+from partner_portal.lib.rounding import half_even
 from reports.definitions import days_in_words, params_of, period_of, sorting_in_words
+from reports.dialects import PLACES
 from reports.writers import Written
 
 
@@ -52,7 +54,10 @@ def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]
         if column.name in written.totals:
             currency = selection.dataset.total_currency(selection.scope) if column.currency else ""
             label = f"{column.label} ({currency})" if currency else str(column.label)
-            yield _("Total of %(column)s") % {"column": label}, written.totals[column.name]
+            yield (
+                _("Total of %(column)s") % {"column": label},
+                half_even(written.totals[column.name], PLACES.get(column.kind, 0)),
+            )
 
 
 def readme(selection: Selection, written: Written, *, title: str, at: datetime) -> str:

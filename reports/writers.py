@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from partner_portal.lib.datasets import Column, Kind, Selection
 from partner_portal.lib.rounding import half_even
 from reports.copying import copy_csv
-from reports.dialects import PLACES, Dialect, safe_text
+from reports.dialects import EXACT_PLACES, PLACES, Dialect, safe_text
 
 BOM = b"\xef\xbb\xbf"
 XLSX_ROWS = 1_048_575  # a sheet has 1,048,576 rows, and one is the header
@@ -39,6 +39,8 @@ CELL_FORMATS = {
     Kind.POINTS: "#,##0.0000", Kind.MONEY: "#,##0.00", Kind.DATE: "yyyy-mm-dd", Kind.MONTH: "yyyy-mm", Kind.COUNT: "#,##0",
     Kind.RATIO: "0.00%", Kind.RATE: "0.0000####",
 }  # fmt: skip
+
+EXACT = Decimal(1).scaleb(-EXACT_PLACES)
 
 Progress = Callable[[int], None]
 
@@ -250,10 +252,11 @@ def _csv_cell(column: Column, dialect: Dialect) -> Callable[[Any], str]:
 
 
 def decimal_text(value: Any, places: int) -> str:
-    """A decimal with that many places."""
-    if not isinstance(value, Decimal):
-        value = Decimal(value) if isinstance(value, int | str) else half_even(value, places)
-    return f"{half_even(value, places):.{places}f}"
+    """A decimal with at least that many places, and more where it has them; rounded as the database rounds."""
+    given = value if isinstance(value, Decimal) else half_even(value, EXACT_PLACES)
+    exact = given.quantize(EXACT, ROUND_HALF_UP)
+    short = given.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return f"{short:f}" if exact == short else f"{exact.normalize():f}"
 
 
 def plain_text(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Files: the pane that asks for one, the page that follows them, the download, and the bell."""
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -19,7 +20,9 @@ from accounts.roles import Permission
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection, find, select
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.rounding import half_even
 from reports.definitions import reopen, suggested_name
+from reports.dialects import PLACES
 from reports.forms import ExportForm
 from reports.queries import exports as queries
 from reports.queries import schedules as schedule_queries
@@ -160,8 +163,12 @@ def _totals(export: Any) -> list[tuple[str, str]]:
         dataset = find(export.dataset)
     except KeyError:
         return []
-    known = {column.name: column.label for column in dataset.columns}
-    return [(known[name], value) for name, value in export.totals.items() if name in known]
+    known = {column.name: column for column in dataset.columns}
+    return [
+        (known[name].label, f"{half_even(Decimal(value), PLACES.get(known[name].kind, 0))}")
+        for name, value in export.totals.items()
+        if name in known
+    ]
 
 
 @require_safe
