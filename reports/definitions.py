@@ -25,7 +25,7 @@ class Opened:
 
 def params_of(selection: Selection, *, fixed: bool = False) -> dict[str, str]:
     """The selection's parameters; `fixed` writes a moving range as the days it stands for now."""
-    params = dict(QueryDict(selection.address()).items())
+    params = {name: str(value) for name, value in QueryDict(selection.address()).items()}
     chosen = getattr(selection.form, "chosen", None)
     if fixed and chosen is not None and chosen.preset:
         params.pop(f"{chosen.prefix}range", None)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.validators import validate_email
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
@@ -138,7 +139,8 @@ class ReportForm(forms.Form):
     def chosen_columns(self) -> list[str]:
         """The ticked columns by the numbers given to them; the order of the list decides between equals."""
         permitted = [column.name for column in self.selection.dataset.permitted(self.selection.scope)]
-        ticked = [name for name in self.data.getlist("column") if name in permitted]
+        given: QueryDict = self.data  # type: ignore[assignment]
+        ticked = [name for name in given.getlist("column") if name in permitted]
 
         def place(name: str) -> int:
             text = self.data.get(f"place-{name}", "")

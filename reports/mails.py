@@ -88,7 +88,7 @@ def test_mail(*, schedule: Schedule, export: Export, person: Any) -> EmailMultiA
 
 
 def _attach(mail: EmailMultiAlternatives, export: Export) -> None:
-    with default_storage.open(export.file.name, "rb") as file:
+    with default_storage.open(str(export.file.name), "rb") as file:
         mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format])
 
 

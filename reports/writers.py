@@ -337,7 +337,7 @@ def _write_empty(
         for place, row in enumerate(rows):
             cells = []
             for value in row:
-                cell = WriteOnlyCell(sheet, value if isinstance(value, int | Decimal) else None)
+                cell = WriteOnlyCell(sheet, float(value) if isinstance(value, int | Decimal) else None)
                 if cell.value is None:
                     cell.value, cell.data_type = str(value), "s"
                 if not place:

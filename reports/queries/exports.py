@@ -54,7 +54,7 @@ def waiting(scope: Scope) -> Waiting:
     rows = Export.objects.filter(
         partner=scope.partner, owner=scope.user, by_schedule=False, state__in=[State.QUEUED, State.RUNNING, State.READY]
     ).values_list("state", "downloads", "finished_at")
-    ready = [at for state, downloads, at in rows if state == State.READY and not downloads]
+    ready = [at for state, downloads, at in rows if state == State.READY and not downloads and at]
     return Waiting(
         sum(1 for state, _downloads, _at in rows if state != State.READY), len(ready), max(ready, default=None)
     )

@@ -384,7 +384,7 @@ def remove_expired(*, partner: Partner) -> int:
         over = list(Export.objects.filter(partner=partner, state=State.READY, expires_at__lte=clock.now()))
         Export.objects.filter(pk__in=[export.pk for export in over]).update(state=State.EXPIRED, file="")
     for export in over:
-        default_storage.delete(export.file.name)
+        default_storage.delete(str(export.file.name))
     return len(over)
 
 

@@ -151,6 +151,8 @@ def _add(scope: Scope, kept: KeptList, clients: set[int], source: str) -> int:
 
 
 def _create(scope: Scope, name: str, source: str, request_key: UUID | None) -> KeptList:
+    if scope.user is None:
+        raise PermissionDenied("nobody makes it")
     try:
         with transaction.atomic():
             return KeptList.objects.create(

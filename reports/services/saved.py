@@ -65,6 +65,8 @@ def change_report(
 def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
     """A private copy of one's own."""
     scope.require(Permission.KEEP)
+    if scope.user is None:
+        raise PermissionDenied("nobody saves")
     copy = SavedReport.objects.create(
         partner=scope.partner,
         owner=scope.user,

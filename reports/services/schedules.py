@@ -4,6 +4,7 @@ import logging
 import smtplib
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -107,7 +108,7 @@ def _set_recipients(scope: Scope, schedule: Schedule, member_ids: Collection[int
     for address in addresses:
         recipient, is_new = schedule.recipients.get_or_create(partner=scope.partner, email=address.lower())
         if is_new:
-            transaction.on_commit(lambda recipient=recipient: _ask_to_confirm(recipient))
+            transaction.on_commit(partial(_ask_to_confirm, recipient))
 
 
 def _ask_to_confirm(recipient: Any) -> None:

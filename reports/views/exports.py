@@ -12,6 +12,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -182,7 +183,7 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
         allowed = True  # the kind of rows is gone; the owner's file is not
     if not allowed:
         raise Http404
-    if export.state != "ready" or not default_storage.exists(export.file.name):
+    if export.state != "ready" or not default_storage.exists(str(export.file.name)):
         return page_or_part(request, "reports/export.html", {"export": export, "gone": True}, status=410)
     if not _columns_still_allowed(request, export):
         return page_or_part(request, "reports/export.html", {"export": export, "forbidden": True}, status=403)
@@ -207,7 +208,8 @@ def _file(request: ScopedRequest, export: Any) -> HttpResponse:
     response["Content-Length"] = export.size
     response["Content-Disposition"] = disposition(export.file_name)
     response["X-Content-Type-Options"] = "nosniff"
-    return private(response)
+    patch_cache_control(response, private=True, no_store=True)
+    return response  # type: ignore[return-value]  # a FileResponse is one, but not to the stubs
 
 
 CONTENT_TYPES = {
