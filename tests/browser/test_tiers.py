@@ -38,14 +38,14 @@ def test_from_a_track_to_a_client_and_back(open_page, shot):
 
 def test_the_range_changes_its_section_alone_and_the_chart_is_drawn(open_page):
     page = open_page("/tiers/")
-    page.locator("#over-time").scroll_into_view_if_needed()
-    expect(page.locator("#over-time .plot .main-svg").first).to_be_visible()
+    page.locator("#over-time .legend").scroll_into_view_if_needed()
+    expect(page.locator("#over-time .plot .main-svg").first).to_be_visible(timeout=20_000)
     page.locator("#time_choice").click()
     page.locator("#over-time").get_by_role("link", name="Whole history").click()
     expect(page.locator("#time_choice")).to_contain_text("Whole history")
     expect(page).to_have_url(re.compile(r"time_range=whole-history$"))
     expect(page.locator("#time_choice")).to_be_focused()
-    expect(page.locator("#over-time .plot .main-svg").first).to_be_visible()
+    expect(page.locator("#over-time .plot .main-svg").first).to_be_visible(timeout=20_000)
 
 
 def test_a_cell_of_the_calendar_opens_its_lots(open_page):
