@@ -6,12 +6,12 @@ from typing import Any
 from ninja import NinjaAPI
 
 from accounts.scope import Scope
-from api.rows import description
+from api.rows import LONGEST_SEARCH, description
 from partner_portal.lib.datasets import all_datasets
 
 ONE_DATASET = "datasets/{key}"
 KINDS: dict[str, dict[str, Any]] = {
-    "text": {"type": "string", "maxLength": 200},
+    "text": {"type": "string"},
     "date": {"type": "string", "format": "date"},
     "month": {"type": "string", "pattern": r"^\d{4}-\d{2}$"},
     "count": {"type": "integer", "minimum": 0},
@@ -63,7 +63,11 @@ def _parameters(described: dict[str, Any]) -> list[dict[str, Any]]:
         ),
     ]
     if described["search"]:
-        found.append(_parameter("q", "Searches in " + ", ".join(described["search"]), KINDS["text"]))
+        found.append(
+            _parameter(
+                "q", "Searches in " + ", ".join(described["search"]), {"type": "string", "maxLength": LONGEST_SEARCH}
+            )
+        )
     for each in described["parameters"]:
         schema: dict[str, Any] = (
             {"type": "string", "enum": list(each["choices"])} if each["choices"] else KINDS[each["kind"]]

@@ -1,6 +1,7 @@
 """A dataset as JSON: what it is, what may be asked of it, and a page of its rows. The same selection as pages and files.
 
 Pages forgive a wrong parameter and say so; a program would not notice. Here everything that cannot be used is refused.
+An empty value is as good as none, since the addresses of pages have some.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -25,6 +26,7 @@ PAGING = ("page", "page_size")
 DEFAULT_PAGE_SIZE = 100
 MOST_ROWS = 1000  # on a page
 RATE_DECIMALS = 8
+LONGEST_SEARCH = 200  # what `select` reads of one
 
 
 class UnusableError(Exception):
@@ -164,6 +166,8 @@ def _passed_over(selection: Selection, data: Mapping[str, str]) -> list[str]:
         if name == "q":
             if value.strip() and not selection.dataset.search:
                 problems.append(_("These rows cannot be searched."))
+            if len(value) > LONGEST_SEARCH:
+                problems.append(_("A search has %(most)d letters at most.") % {"most": LONGEST_SEARCH})
         elif name != "sort" and name not in own:
             problems.append(_("There is no parameter “%(name)s”.") % {"name": name[:40]})
         elif (

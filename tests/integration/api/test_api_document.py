@@ -1,0 +1,106 @@
+"""The document and its page; and the API asked, at random, everything that its own document says may be asked."""
+
+from contextlib import contextmanager
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from partner_portal.lib.datasets import all_datasets
+
+FIXED = ["progress", "changes", "forecast", "statements", "breakdown", "datasets"]
+ADDRESSES = [f"/api/v1/{name}" for name in FIXED] + [f"/api/v1/datasets/{each.key}" for each in all_datasets()]
+
+
+@contextmanager
+def one_connection():
+    """As Django's own test client has it: a request neither opens nor closes the connection that the test works in."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def document(token_of, get):
+    """What an admin's program is told may be asked."""
+    return get(token_of(name="Document"), "openapi.json").json()
+
+
+def test_it_names_every_address(document):
+    assert set(document["paths"]) == set(ADDRESSES)
+    for methods in document["paths"].values():
+        assert list(methods) == ["get"]
+        assert methods["get"]["security"]
+
+
+def test_it_names_no_address_that_its_reader_may_not_read(token_of, get):
+    found = get(token_of("member"), "openapi.json").json()["paths"]
+    assert not [address for address in found if "/datasets/commission" in address]
+    assert not [
+        parameter
+        for methods in found.values()
+        for parameter in methods["get"]["parameters"]
+        if parameter["name"] == "columns" and "amount" in parameter["schema"]["items"]["enum"]
+    ]
+
+
+def test_the_page_lists_what_the_document_does(web, document):
+    page = web("admin").get("/api/v1/")
+    text = page.content.decode()
+    for address in document["paths"]:
+        assert f"<code>{address}</code>" in text
+    assert "<script>" not in text
+    assert "style=" not in text
+
+
+def test_strangers_are_sent_to_sign_in_from_the_page(web):
+    assert web(None).get("/api/v1/")["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_it_keeps_what_its_document_promises(token_of, get, address):
+    """Right and wrong parameters at random: never a fault, nothing wrong accepted, always an answer of the promised shape.
+
+    A parameter of the right shape may still mean nothing (a day that is ahead, a client that is none): that is refused, so
+    the check that expects acceptance is left out.
+    """
+    token = token_of()
+    found = get(token, "openapi.json").json()
+    with one_connection():
+        _fuzz(found, address, token)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["progress", "breakdown", "datasets/changes-lost-sold", "datasets/renewals"])
+def test_it_keeps_what_it_promises_a_member(token_of, get, name):
+    token = token_of("member")
+    found = get(token, "openapi.json").json()
+    with one_connection():
+        _fuzz(found, f"/api/v1/{name}", token)
+
+
+def _fuzz(found, address, token):
+    schema = schemathesis.openapi.from_dict(found)
+    schema.app = get_wsgi_application()
+    operation = schema[address]["GET"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    for mode in schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE:
+
+        @given(case=operation.as_strategy(generation_mode=mode))
+        @settings(
+            max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        def ask(case):
+            assume(all(value not in ("", [], [""]) for value in (case.query or {}).values()))  # as good as none
+            case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
+
+        ask()
