@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ledger.why import working
+from partner_portal.lib.wording import ENGLISH, Wording
 from program.rulebook import Rulebook, managed_points, posted, sold_points
 
 
@@ -37,7 +38,14 @@ class Estimate:
 
 
 def estimate(
-    rulebook: Rulebook, market: Market, *, amount: Decimal, origin: str, manage: bool, others: int = 0
+    rulebook: Rulebook,
+    market: Market,
+    *,
+    amount: Decimal,
+    origin: str,
+    manage: bool,
+    others: int = 0,
+    wording: Wording = ENGLISH,
 ) -> Estimate:
     """The points that a sale of `amount` MRR on that day brings, and those of managing it with `others` more partners.
 
@@ -51,12 +59,12 @@ def estimate(
     factor = rulebook.market_factor(market.growth, market.on)
     rate = rulebook.rate(origin, market.on)
     sold = posted(sold_points_of(rulebook, market, amount, origin))
-    sold_working = working(amount, market.currency, per_unit, rate, origin, factor, sold)
+    sold_working = working(amount, market.currency, per_unit, rate, origin, factor, sold, wording=wording)
     if not manage:
         return Estimate(sold, Decimal(0), sold_working, None)
     managed = posted(managed_points_of(rulebook, market, amount, others))
     managed_working = working(
-        amount, market.currency, per_unit, rulebook.managed_rate, "managed", factor, managed, 1 + others
+        amount, market.currency, per_unit, rulebook.managed_rate, "managed", factor, managed, 1 + others, wording
     )
     return Estimate(sold, managed, sold_working, managed_working)
 

@@ -15,7 +15,8 @@ from calculator.formula import (
     managed_points_of,
     sold_points_of,
 )
-from ledger.why import money, number
+from ledger.why import managing_partners, per_us_100
+from partner_portal.lib.language import of_reader
 from partner_portal.lib.rounding import half_even
 from program.rulebook import posted
 from tiers.portfolio import RulesInForce, WithPoints, rules_in_force, with_points
@@ -73,6 +74,7 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
         origin=cleaned["origin"],
         manage=cleaned["manage"] == "yes",
         others=cleaned["others"],
+        wording=of_reader(),
     )
 
 
@@ -82,11 +84,13 @@ def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Conv
     origin, others = cleaned["c_origin"], cleaned["c_others"]
     rate, factor = book.rate(origin, day), book.market_factor(market.growth, day)
     per_unit = book.per_unit(market.currency, day)
-    shared = f" x {1 + others} managing partners" if others else ""
+    wording = of_reader()
+    number, us_100 = wording.number, wording.gettext("per US$100")
+    shared = f" x {managing_partners(1 + others, wording)}" if others else ""
     if form.to_points:
         sold_points = sold_points_of(book, market, cleaned["c_sold"], origin)
         managed_points = managed_points_of(book, market, cleaned["c_managed"], others)
-        divided = f" / {1 + others} managing partners" if others else ""
+        divided = f" / {managing_partners(1 + others, wording)}" if others else ""
         return (
             _to_points(
                 cleaned["c_sold"], sold_points, market, per_unit, f"{number(rate)} ({origin}) x {number(factor)}"
@@ -103,13 +107,13 @@ def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Conv
         _to_amount(
             cleaned["c_sold"],
             amount_of_sold(book, market, cleaned["c_sold"], origin),
-            f"/ {number(rate)} ({origin}) / {number(factor)} x {number(per_unit)} per US$100",
+            f"/ {number(rate)} ({origin}) / {number(factor)} x {number(per_unit)} {us_100}",
             market,
         ),
         _to_amount(
             cleaned["c_managed"],
             amount_of_managed(book, market, cleaned["c_managed"], others),
-            f"/ {number(book.managed_rate)} (managed) / {number(factor)}{shared} x {number(per_unit)} per US$100",
+            f"/ {number(book.managed_rate)} (managed) / {number(factor)}{shared} x {number(per_unit)} {us_100}",
             market,
         ),
     )
@@ -117,7 +121,8 @@ def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Conv
 
 def _to_points(amount: Decimal, points: Fraction, market: Market, per_unit: Decimal, rest: str) -> Converted:
     value = posted(points)
-    text = f"{money(amount, market.currency)} / {number(per_unit)} per US$100 x {rest} = {number(value)}"
+    wording = of_reader()
+    text = f"{per_us_100(amount, market.currency, per_unit, wording)} x {rest} = {wording.number(value)}"
     return Converted(value, amount, text, value != points)
 
 
@@ -125,4 +130,6 @@ def _to_amount(points: Decimal, amount: Fraction | None, rest: str, market: Mark
     if amount is None:
         return None
     value = half_even(amount, 2)
-    return Converted(points, value, f"{number(points)} {rest} = {money(value, market.currency)}", value != amount)
+    wording = of_reader()
+    text = f"{wording.number(points)} {rest} = {wording.money(value, market.currency)}"
+    return Converted(points, value, text, value != amount)

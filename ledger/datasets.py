@@ -18,6 +18,7 @@ from ledger.queries import DIRECTIONS, SIDES, entries_in, freshness, open_lots
 from ledger.records import Entry
 from ledger.why import why
 from partner_portal.lib.datasets import Column, Dataset, Kind, register, tell_freshness
+from partner_portal.lib.language import of_reader
 from partner_portal.lib.months import month_end
 
 MONEY = Permission.VIEW_MONEY
@@ -40,8 +41,8 @@ def sentence(row: Mapping[str, Any], scope: Scope) -> str:
     """How the points of a row came about; without amounts for those who may not see money."""
     entry = Entry(**{name: row[f"why_{name}"] for name in WHY})
     if row["why_reverses"] is None:
-        return why(entry, with_money=scope.may_see_money)
-    taken_back = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
+        return why(entry, with_money=scope.may_see_money, wording=of_reader())
+    taken_back = why(replace(entry, points=-entry.points), with_money=scope.may_see_money, wording=of_reader())
     return str(_("Correction, takes back: %s")) % taken_back
 
 

@@ -168,6 +168,7 @@ SECURE_CSP = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("nl", "Nederlands")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["partner_portal.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

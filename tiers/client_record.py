@@ -18,6 +18,7 @@ from ledger.queries import ZERO, PointTotals, points_on
 from ledger.records import ClientFacts, ServiceFact
 from ledger.series import without
 from ledger.why import why, working
+from partner_portal.lib.language import of_reader
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
 from tiers import rules
@@ -145,7 +146,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         partner_total=points_on(scope, day).total,
         lots=_lots(loaded.facts, book, day, names, with_money=scope.may_see_money),
         services=_services(loaded.facts, book, day, with_money=scope.may_see_money),
-        uncounted=uncounted(loaded.facts, book, day),
+        uncounted=uncounted(loaded.facts, book, day, of_reader()),
         without=_without(scope, points, day) if points.total else None,
     )
 
@@ -168,12 +169,13 @@ def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:
 def _lots(
     facts: ClientFacts, book: Rulebook, day: date, names: dict[str, str], *, with_money: bool
 ) -> tuple[ShownLot, ...]:
+    wording = of_reader()
     found = [
         ShownLot(
             lot,
             names.get(lot.deal.deal_id, ""),
-            why(lot.earning, with_money=with_money),
-            tuple((loss.on, loss.points, why(loss, with_money=with_money)) for loss in lot.losses),
+            why(lot.earning, with_money=with_money, wording=wording),
+            tuple((loss.on, loss.points, why(loss, with_money=with_money, wording=wording)) for loss in lot.losses),
         )
         for lot in lots(facts, book, day)
     ]
@@ -182,6 +184,7 @@ def _lots(
 
 def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool) -> tuple[ShownService, ...]:
     in_force = managed(facts, book, day).services
+    wording = of_reader()
     found = []
     for service in sorted(facts.services, key=lambda each: each.started_on, reverse=True):
         per_unit = book.per_unit(service.currency, service.started_on)
@@ -190,7 +193,9 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
         unit = book.unit(service.mrr, service.currency, service.started_on)
         points = posted(managed_points(unit, book.managed_rate, factor, partners))
         sentence = (
-            working(service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners)
+            working(
+                service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners, wording
+            )
             if with_money
             else ""
         )

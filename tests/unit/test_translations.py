@@ -6,10 +6,13 @@ The texts are found here without GNU gettext, so that the check runs wherever th
 import ast
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polib
 import pytest
+from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parents[2]
@@ -39,14 +42,15 @@ def texts_of_template(source):
         yield ast.literal_eval(one) if one else (ast.literal_eval(singular), ast.literal_eval(plural))
 
 
+def tracked(*patterns):
+    listed = subprocess.run(["git", "ls-files", "--", *patterns], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
+
+
 def source_texts():
-    listed = subprocess.run(
-        ["git", "ls-files", "--", "*.py", "*.html", "*.txt", ":!tests", ":!bench"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    for name in listed.stdout.splitlines():
+    for name in tracked("*.py", "*.html", "*.txt", ":!tests", ":!bench"):
         path = ROOT / name
-        if (path.suffix != ".py" and "templates" not in path.parts) or not path.exists():
+        if path.suffix != ".py" and "templates" not in path.parts:
             continue
         found = texts_of_module if path.suffix == ".py" else texts_of_template
         for text in found(path.read_text("utf-8")):
@@ -127,3 +131,20 @@ def test_the_compiled_texts_are_the_written_ones(dutch):
     compiled = polib.mofile(str(MESSAGES / "django.mo"))
     assert written(compiled) == written(dutch)
     assert compiled.metadata["Plural-Forms"] == "nplurals=2; plural=(n != 1);"
+
+
+def test_every_form_of_a_day_has_a_small_month_in_dutch():
+    """`23 nov 2026`, as Dutch writes it, whatever the order: no form with `M` is left to Django."""
+    forms = set()
+    for name in tracked("*.py", "*.html", "*.txt", ":!tests", ":!bench"):
+        text = (ROOT / name).read_text("utf-8")
+        forms |= set(re.findall(r"""date:['"]([^'"]*)['"]""", text))
+        forms |= set(re.findall(r"""date_format\([^"']*['"]([^'"]*)['"]""", text))
+    with_month = {form for form in forms if "M" in form}
+    assert "j M Y" in with_month
+    moment = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
+    with translation.override("nl"):
+        assert [form for form in with_month if "mrt" not in date_format(moment, form)] == []
+        assert date_format(moment, "j M Y, H:i") == "9 mrt 2026, 14:05"
+    with translation.override("en"):
+        assert date_format(moment, "j M Y") == "9 Mar 2026"

@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 
 from ledger.engine import CancellationFact, ClientFacts, DealFact, ServiceFact, entries
-from ledger.why import money, number, why
+from ledger.why import why
+from partner_portal.lib.wording import ENGLISH
 
 D = date.fromisoformat
+number, money = ENGLISH.number, ENGLISH.money
 
 
 def deal(deal_id: str, closed_on: str, mrr: str, *, kind: str = "new", origin: str = "sourced", currency: str = "USD"):

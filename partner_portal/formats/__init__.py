@@ -1,0 +1,1 @@
+"""How days are written, by language, where it differs from English (Django's FORMAT_MODULE_PATH)."""
