@@ -183,10 +183,11 @@ def _tool_use_by_day(scope: Scope) -> Callable[[date], list[int]]:
     known = {pk: usage for pk, usage in rows_with_value.values_list("pk", "tool_usage") if usage is not None}
     spans: dict[int, list[tuple[date, date]]] = {pk: [] for pk in known}
     managed: dict[int, tuple[Decimal, date]] = {}
-    rows = PointEntry.objects.filter(partner=scope.partner, client_id__in=known).order_by("client_id", "on", "id")
+    in_force = PointEntry.objects.filter(partner=scope.partner, reverses__isnull=True, reversed_by__isnull=True)
+    rows = in_force.filter(client_id__in=known).order_by("client_id", "on", "id")
     for client, track, cause, on, points in rows.values_list("client_id", "track", "cause", "on", "points"):
         if track != "managed":
-            if cause == "earned" and points > 0:
+            if cause == "earned":
                 spans[client].append((on, _leaves_window(on)))
             continue
         before, since = managed.get(client, (Decimal(0), on))
