@@ -183,8 +183,10 @@ def table(results: list[Result]) -> str:
     for each in results:
         base = fastest.get("XLSX, openpyxl write-only" if each.name.startswith("XLSX") else "CSV, psql COPY (floor)")
         ratio = f"{base / each.seconds:.2f}x" if base else "-"
+        pace = each.rows / each.seconds
         lines.append(
-            f"{each.name:<28}{each.rows:>11,}{each.seconds:>10.2f}{each.rows / each.seconds:>11,.0f}{ratio:>8}{each.grown:>10.1f}{each.size / 2**20:>10.1f}"
+            f"{each.name:<28}{each.rows:>11,}{each.seconds:>10.2f}{pace:>11,.0f}{ratio:>8}{each.grown:>10.1f}"
+            f"{each.size / 2**20:>10.1f}"
         )
     return "\n".join(lines)
 

@@ -1,0 +1,123 @@
+"""`make bench`: generate partners, import them, open the pages, write the files, and say what it took.
+
+    python -m bench [--quick] [--only NAME] [--fresh]
+
+Everything happens under `var/bench`, with an embedded PostgreSQL of its own that waits for the disk at every commit, as any
+installation does. Results are printed as one table and written to `var/bench/results.json`.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from bench import pages
+from bench.generate import IMPORT, LARGE, SMALL, generate
+from bench.measurement import Measurement, table
+from bench.place import DAY, ROOT, FailedError, Place
+
+IMPORT_SECONDS = 60.0
+IMPORT_MEMORY = 1024.0  # MiB
+EXPORT_ROWS = (100_000, 1_000_000)
+CSV_SHARE = 0.5  # of the throughput of the bare COPY
+XLSX_TIMES = 5.0  # openpyxl's write-only mode
+EXPORT_MEMORY = 64.0  # MiB more than before
+
+
+def main() -> int:
+    """Measure, print, keep. The exit code is 1 when a bar is not met."""
+    arguments = _arguments()
+    var = ROOT / "var" / ("bench-quick" if arguments.quick else "bench")
+    if arguments.fresh:
+        Place(var / "pages").clear()
+    found: list[Measurement] = []
+    try:
+        for measurement in _all(var, arguments.only, quick=arguments.quick):
+            found.append(measurement)
+            _say(f"  {measurement.name}, {measurement.what}: {measurement.value:,.2f} {measurement.unit}")
+    except FailedError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"\n{table(found)}\n")
+    var.mkdir(parents=True, exist_ok=True)
+    rows = [asdict(each) | {"met": each.met} for each in found]
+    (var / "results.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return int(any(each.met is False for each in found))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the portal on generated data.")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to try the measurements themselves")
+    parser.add_argument("--only", default="", metavar="NAME", help="one name of the table, such as import or overview")
+    parser.add_argument("--fresh", action="store_true", help="load the partners of the pages anew")
+    return parser.parse_args()
+
+
+def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
+    if only in ("", "import"):
+        yield from _import(var / "import", quick=quick)
+    names = {page.name for page in pages.PAGES}
+    if only not in {"", "export"} | names:
+        return
+    profiles = {
+        "small": replace(SMALL, clients=10) if quick else SMALL,
+        "large": replace(LARGE, clients=100) if quick else LARGE,
+    }
+    place = Place(var / "pages")
+    place.with_partners(profiles, _say)
+    os.environ.update(place.environment)
+    if only != "export":
+        yield from pages.measure(place, *profiles, only, quick=quick)
+    if only in ("", "export"):
+        yield from _export("large", quick=quick)
+
+
+def _import(var: Path, *, quick: bool) -> Iterator[Measurement]:
+    """Every file of a new partner at once, as the first import of a real one is; then the same files again."""
+    profile = replace(IMPORT, clients=500) if quick else IMPORT
+    place = Place(var)
+    place.clear()
+    rows = generate(var / "files", profile, DAY)
+    place.prepare()
+    place.partner("new")
+    cost = place.imported("new", var / "files")
+    what = f"{rows['deals']:,} deals"
+    yield Measurement(
+        "import", f"{what}, posted", cost.seconds, "s", IMPORT_SECONDS, note=f"{sum(rows.values()):,} rows of all kinds"
+    )
+    yield Measurement("import", "peak memory", cost.process, "MiB", IMPORT_MEMORY, note="the process that imports")
+    yield Measurement("import", "peak memory, database", cost.database, "MiB", note="of its connection alone")
+    again = place.imported("new", var / "files")
+    yield Measurement("import", "the same files again", again.seconds, "s", note="changes nothing")
+    place.clear()
+
+
+def _export(slug: str, *, quick: bool) -> Iterator[Measurement]:
+    from bench.exports import measure
+
+    for rows in (1_000,) if quick else EXPORT_ROWS:
+        found = {each.name: each for each in measure(slug, rows)}
+        floor, plain = found["CSV, bare COPY (libpq)"], found["XLSX, openpyxl write-only"]
+        for name, each in found.items():
+            what = f"{name}, {each.rows:,} rows"
+            yield Measurement("export", what, each.seconds, "s", note=f"{each.rows / each.seconds:,.0f} rows/s")
+            if not name.endswith("ours, decimal point") and name != "XLSX, ours":
+                continue
+            if name.startswith("CSV"):
+                yield Measurement(
+                    "export", f"{what}: of the bare COPY", floor.seconds / each.seconds, "x", CSV_SHARE, True
+                )
+            else:
+                yield Measurement("export", f"{what}: of openpyxl", plain.seconds / each.seconds, "x", XLSX_TIMES, True)
+            yield Measurement("export", f"{what}: memory", each.grown, "MiB", EXPORT_MEMORY)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Pages through the whole of Django: server time at both sizes, their ratio, queries, size on the wire.
+
+The two partners are asked in turns, so that whatever else the machine does hits both alike.
+"""
+
+import gzip
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from bench.measurement import Measurement
+from bench.place import Place
+
+CLIENT = "C000005"  # one that both partners have: the same story in a small and in a large portfolio
+RATIO = 2.0  # the overview at 1,000,000 entries against 10,000
+HTML = 60.0  # kB of the overview, compressed
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An address to measure. limit: the bar on its ratio, where it has one."""
+
+    name: str
+    path: str
+    limit: float | None = None
+
+
+PAGES = (
+    Page("overview", "/dashboard/", RATIO),
+    Page("drill-down", "/dashboard/changes/new-sold/?changes_range=last-90-days"),
+    Page("shared-selling", "/dashboard/shared/won/?shared_range=last-90-days"),
+    Page("tier-page", "/tiers/"),
+    Page("breakdown", "/tiers/breakdown/"),
+    Page("client-panel", f"/tiers/clients/{CLIENT}/"),
+    Page("client-record", f"/clients/{CLIENT}/"),
+    Page("clients", "/clients/"),
+    Page("calculator", "/calculator/?amount=1000&currency=USD&origin=sourced&market=standard"),
+    Page("commissions", "/commissions/"),
+    Page("renewals", "/renewals/"),
+)
+
+
+def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> Iterator[Measurement]:
+    """Warm: the median of many rounds. Cold: with the cache emptied before each request, as after an import."""
+    os.environ.update(place.environment)
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    visitors = {slug: _visitor(slug) for slug in (small, large)}
+    entries = {slug: _entries(slug) for slug in visitors}
+    warm, cold = (5, 1) if quick else (21, 3)
+    for page in PAGES:
+        if only and only != page.name:
+            continue
+        yield from _page(page, visitors, entries, warm, cold)
+
+
+def _page(
+    page: Page, visitors: Mapping[str, Any], entries: Mapping[str, int], warm: int, cold: int
+) -> Iterator[Measurement]:
+    from django.core.cache import cache
+
+    first: dict[str, list[float]] = {slug: [] for slug in visitors}
+    for visitor in visitors.values():
+        _timed(visitor, page.path)  # modules, templates, connections
+    for _ in range(cold):
+        for slug, visitor in visitors.items():
+            cache.clear()
+            first[slug].append(_timed(visitor, page.path))
+    again: dict[str, list[float]] = {slug: [] for slug in visitors}
+    for visitor in visitors.values():
+        _timed(visitor, page.path)
+    for _ in range(warm):
+        for slug, visitor in visitors.items():
+            again[slug].append(_timed(visitor, page.path))
+    small, large = visitors
+    queries = {slug: _queries(visitor, page.path) for slug, visitor in visitors.items()}
+    html = visitors[large].get(page.path, headers={"accept-encoding": "gzip"})
+    size = len(gzip.compress(html.content)) / 1000
+    for slug in visitors:
+        yield Measurement(page.name, f"{entries[slug]:,} entries, warm", *_ms(again[slug]))
+    yield Measurement(page.name, "ratio, warm", _ratio(again[large], again[small]), "x", page.limit)
+    yield Measurement(
+        page.name,
+        "ratio, cold",
+        _ratio(first[large], first[small]),
+        "x",
+        note=f"{_ms(first[large])[0]:,.0f} ms against {_ms(first[small])[0]:,.0f} ms",
+    )
+    yield Measurement(
+        page.name,
+        "queries",
+        queries[large],
+        "",
+        note="" if queries[small] == queries[large] else f"{queries[small]} in the small portfolio",
+    )
+    yield Measurement(page.name, "HTML, compressed", size, "kB", HTML if page.name == "overview" else None)
+
+
+def _visitor(slug: str) -> Any:
+    from django.conf import settings
+    from django.test import Client
+
+    from accounts.models import User
+
+    client = Client()
+    client.force_login(User.objects.get(email=f"{slug}@bench.example"), backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client
+
+
+def _entries(slug: str) -> int:
+    from accounts.models import Partner
+    from accounts.scope import within
+    from ledger.models import PointEntry
+
+    partner = Partner.objects.get(slug=slug)
+    with within(partner):
+        return PointEntry.objects.filter(partner=partner).count()
+
+
+def _timed(visitor: Any, path: str) -> float:
+    start = time.perf_counter()
+    response = visitor.get(path)
+    seconds = time.perf_counter() - start
+    if response.status_code != 200:
+        raise RuntimeError(f"{path} answers {response.status_code}")
+    return seconds
+
+
+def _queries(visitor: Any, path: str) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        visitor.get(path)
+    return len(captured)
+
+
+def _ms(times: Sequence[float]) -> tuple[float, str]:
+    return median(times) * 1000, "ms"
+
+
+def _ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    return median(above) / median(below)
