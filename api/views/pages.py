@@ -46,7 +46,7 @@ def tokens(request: ScopedRequest) -> HttpResponse:
         "sees_others": request.scope.may(Permission.MEMBERS),
         "made": made,
         "text": text,
-        "address": f"{settings.SITE_URL}{reverse('api:progress')}",
+        "example": f"{settings.SITE_URL}{reverse('api:progress')}",
     }
     status = 422 if form.errors else 200
     response = TemplateResponse(request, "api/tokens.html", context, status=status)

@@ -55,6 +55,13 @@ def test_the_page_lists_what_the_document_does(web, document):
     text = page.content.decode()
     for address in document["paths"]:
         assert f"<code>{address}</code>" in text
+    for words in (
+        '<td class="state">a day, such as <code>2026-11-23</code>',
+        "a whole number from 1 to 1000",
+        "<code>last-90-days</code>",
+    ):
+        assert words in text
+    assert text.count("Several, with commas:") == text.count("<code>columns</code>")
     assert "<script>" not in text
     assert "style=" not in text
 

@@ -1,6 +1,7 @@
 """Tokens: what they open, when they stop, who may end them, and that nobody finds out about another partner's."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -280,6 +281,9 @@ def test_a_token_is_made_shown_once_and_works(confirmed, get, partner):
     assert page.status_code == 200
     assert "no-store" in page["Cache-Control"]
     text = re.search(r"pp_\d+_\d+_[\w-]{43}", page.content.decode())[0]
+    assert f'curl -H "Authorization: Bearer {text}" http://localhost:8000/api/v1/progress' in unescape(
+        page.content.decode()
+    )
     assert get(text, "statements").status_code == 200
     again = client.get("/accounts/tokens/").content.decode()
     assert "Sales report" in again
