@@ -38,9 +38,8 @@ def imports(request: ScopedRequest) -> HttpResponse:
         try:
             batch = services.upload(scope=request.scope, files=form.cleaned_data["files"])
         except UnreadableFile as error:
-            form.add_error(
-                "files", f"{error.name}: {error.problem.message}. {_('Accepted')}: {error.problem.accepted}."
-            )
+            accepted = _("Accepted: %(what)s.") % {"what": error.problem.accepted}
+            form.add_error("files", f"{error.name}: {error.problem.message}. {accepted}")
         else:
             _work(request.scope, batch.pk)
             return redirect("imports_batch", batch.pk)

@@ -45,7 +45,8 @@ def working(
 
 def per_us_100(amount: Decimal, currency: str, per_unit: Decimal, wording: Wording = ENGLISH) -> str:
     """The amount in units of US$100 by the currency table: `EUR 880.00 / 88 per US$100`."""
-    return f"{wording.money(amount, currency)} / {wording.number(per_unit)} {wording.gettext('per US$100')}"
+    us_100 = wording.gettext("per US$100")
+    return f"{wording.money(amount, currency)} / {wording.number(per_unit)} {us_100}"
 
 
 def managing_partners(count: int, wording: Wording = ENGLISH) -> str:
@@ -64,7 +65,8 @@ def _computation(entry: Entry, points: Decimal, with_money: bool, wording: Wordi
         return text % {"points": wording.number(points)}
     if not with_money:
         rest = _rest(entry.rate, entry.track, entry.factor, entry.partners, points, wording)
-        return f"{wording.gettext('MRR in units of US$100')} x {rest}"
+        unit = wording.gettext("MRR in units of US$100")
+        return f"{unit} x {rest}"
     return working(
         entry.amount, entry.currency, entry.per_unit, entry.rate, entry.track, entry.factor, points, entry.partners,
         wording,

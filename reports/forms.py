@@ -9,6 +9,7 @@ from django import forms
 from django.core.validators import validate_email
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.scope import Scope
 from partner_portal.lib.datasets import Selection
@@ -187,7 +188,7 @@ class ScheduleForm(forms.Form):
     delivery = forms.ChoiceField(label=_("What members get"), choices=Delivery.choices, initial=Delivery.LINK)
     when_empty = forms.ChoiceField(label=_("When there are no rows"), choices=WhenEmpty.choices, initial=WhenEmpty.SKIP)
     people = forms.TypedMultipleChoiceField(
-        label=_("To"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+        label=pgettext_lazy("recipients", "To"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
     )
     outside = forms.CharField(label=_("Outside addresses"), required=False, max_length=1000)
     key = forms.UUIDField(widget=forms.HiddenInput)

@@ -1,73 +1,128 @@
-"""The reasons of tier changes in plain English; `tiers.rules` decides, this page only says it."""
+"""The reasons of tier changes, worded; `tiers.rules` decides, this page only says it.
 
-from collections.abc import Sequence
-from datetime import date
+Pure. Reasons are stored in English; `reworded` says a stored one again in another wording.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
 from partner_portal.lib.rounding import half_even
+from partner_portal.lib.wording import ENGLISH, Wording
+from partner_portal.lib.wording import gettext_noop as _
 
 METRIC_NAMES = {
-    "total_points": "total",
-    "sold_points": "sold",
-    "sourced_points": "sourced",
-    "managed_points": "managed",
-    "csr": "C$R",
-    "grr": "GRR",
-    "certified_people": "certified people",
-    "tool_usage_mean": "mean tool usage",
-    "tool_usage_median": "median tool usage",
-    "sold_mrr_12m": "12-month sold MRR",
-    "managed_mrr": "managed MRR",
+    "total_points": _("total"),
+    "sold_points": _("sold"),
+    "sourced_points": _("sourced"),
+    "managed_points": _("managed"),
+    "csr": _("C$R"),
+    "grr": _("GRR"),
+    "certified_people": _("certified people"),
+    "tool_usage_mean": _("mean tool usage"),
+    "tool_usage_median": _("median tool usage"),
+    "sold_mrr_12m": _("12-month sold MRR"),
+    "managed_mrr": _("managed MRR"),
 }
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+NO_DATA = _("no data")
+_NUMBERS = (
+    _("no"), _("one"), _("two"), _("three"), _("four"), _("five"), _("six"),
+    _("seven"), _("eight"), _("nine"), _("ten"), _("eleven"), _("twelve"),
+)  # fmt: skip
 
 
 def rise(
     met: Sequence[tuple[str, Decimal | None, Decimal]], *, newly_certified: str | None, not_invited: str | None
 ) -> str:
     """Why the tier rose: the requirements (metric, have, need) that were met on the day."""
-    shown = [f"{METRIC_NAMES[metric]} {_value(metric, have)} of {_value(metric, need)}" for metric, have, need in met]
+    shown = [(METRIC_NAMES[metric], _value(metric, have), _value(metric, need)) for metric, have, need in met]
+    return _rise(shown, newly_certified, not_invited, ENGLISH)
+
+
+def held(tier: str, since: date, months: int, wording: Wording = ENGLISH) -> str:
+    """Why a review did not touch a tier that was credited shortly before."""
+    text = wording.gettext("Review. Kept: %(tier)s has been credited since %(since)s, less than %(months)s months.")
+    return text % {"tier": tier, "since": wording.day(since), "months": months}
+
+
+def lapsed(certification: str, wording: Wording = ENGLISH) -> str:
+    """Why a review took every tier away."""
+    text = wording.gettext("Review. No %(certification)s certification was valid on the day.")
+    return text % {"certification": certification}
+
+
+def kept(tier: str, met: Sequence[date], readings: int, wording: Wording = ENGLISH) -> str:
+    """Why a review kept the tier: the readings that met it."""
+    if len(met) == readings:
+        return _all_met(readings, tier, wording)
+    return _met_in(met, wording)
+
+
+def fall(tier: str, best: str | None, window_start: date, readings: int, wording: Wording = ENGLISH) -> str:
+    """Why a review lowered the tier: no reading met it."""
     text = (
-        f"Rise. {_capital(_listed(shown))} {'was' if len(shown) == 1 else 'were'} met on the day." if shown else "Rise."
+        wording.gettext("Review. None of the %(count)s readings since %(since)s met %(tier)s; the best was %(best)s.")
+        if best is not None
+        else wording.gettext("Review. None of the %(count)s readings since %(since)s met %(tier)s; none met any tier.")
     )
+    return text % {"count": _count(readings, wording), "since": wording.day(window_start), "tier": tier, "best": best}
+
+
+def untiered(wording: Wording = ENGLISH) -> str:
+    """Why a review has nothing to say."""
+    return wording.gettext(
+        "Untiered: there is nothing to review. A tier is credited on the day its requirements are met."
+    )
+
+
+def reworded(reason: str, wording: Wording) -> str:
+    """A reason of this page, as stored in English, in another wording; any other text comes back as it is."""
+    if reason == untiered():
+        return untiered(wording)
+    for pattern, say in _SAYINGS:
+        found = pattern.fullmatch(reason)
+        if found:
+            try:
+                return say(found.groupdict(), wording)
+            except (KeyError, ValueError):
+                return reason
+    return reason
+
+
+def _rise(
+    shown: Sequence[tuple[str, str, str]], newly_certified: str | None, not_invited: str | None, wording: Wording
+) -> str:
+    text = wording.gettext("Rise.")
+    if shown:
+        met = [
+            wording.gettext("%(metric)s %(have)s of %(need)s")
+            % {"metric": wording.gettext(metric), "have": _shown(have, wording), "need": _shown(need, wording)}
+            for metric, have, need in shown
+        ]
+        says = wording.ngettext("%(met)s was met on the day.", "%(met)s were met on the day.", len(met))
+        text += " " + says % {"met": _capital(wording.listed(met))}
     if newly_certified is not None:
-        text += f" A {newly_certified} certification became valid."
+        says = wording.gettext("A %(certification)s certification became valid.")
+        text += " " + says % {"certification": newly_certified}
     if not_invited is not None:
-        text += f" {not_invited} is by invitation."
+        text += " " + wording.gettext("%(tier)s is by invitation.") % {"tier": not_invited}
     return text
 
 
-def held(tier: str, since: date, months: int) -> str:
-    """Why a review did not touch a tier that was credited shortly before."""
-    return f"Review. Kept: {tier} has been credited since {_day(since)}, less than {months} months."
+def _all_met(readings: int, tier: str, wording: Wording) -> str:
+    text = wording.gettext("Review. Kept: all %(count)s readings met %(tier)s.")
+    return text % {"count": _count(readings, wording), "tier": tier}
 
 
-def lapsed(certification: str) -> str:
-    """Why a review took every tier away."""
-    return f"Review. No {certification} certification was valid on the day."
-
-
-def kept(tier: str, met: Sequence[date], readings: int) -> str:
-    """Why a review kept the tier: the readings that met it."""
-    if len(met) == readings:
-        return f"Review. Kept: all {_count(readings)} readings met {tier}."
-    return f"Review. Kept, met in {_listed([f'{day:%B}' for day in met])}."
-
-
-def fall(tier: str, best: str | None, window_start: date, readings: int) -> str:
-    """Why a review lowered the tier: no reading met it."""
-    rest = f"the best was {best}" if best is not None else "none met any tier"
-    return f"Review. None of the {_count(readings)} readings since {_day(window_start)} met {tier}; {rest}."
-
-
-def untiered() -> str:
-    """Why a review has nothing to say."""
-    return "Untiered: there is nothing to review. A tier is credited on the day its requirements are met."
+def _met_in(met: Sequence[date], wording: Wording) -> str:
+    months = wording.listed([wording.month(day) for day in met])
+    return wording.gettext("Review. Kept, met in %(months)s.") % {"months": months}
 
 
 def _value(metric: str, value: Decimal | None) -> str:
     if value is None:
-        return "no data"
+        return NO_DATA
     if metric in ("csr", "grr"):
         return f"{half_even(value * 100, 1):f} %"
     if metric.startswith("tool_usage"):
@@ -77,17 +132,83 @@ def _value(metric: str, value: Decimal | None) -> str:
     return f"{half_even(value, 0):,f}"
 
 
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+def _shown(value: str, wording: Wording) -> str:
+    return wording.gettext(value) if value == NO_DATA else wording.digits(value)
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _count(number: int) -> str:
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+def _count(number: int, wording: Wording) -> str:
+    return wording.gettext(_NUMBERS[number]) if number < len(_NUMBERS) else str(number)
 
 
-def _day(value: date) -> str:
-    return f"{value.day} {value:%b %Y}"
+# Stored reasons, read back.
+
+
+def _number(text: str) -> int:
+    return _NUMBERS.index(text) if text in _NUMBERS else int(text)
+
+
+def _day(text: str) -> date:
+    return datetime.strptime(text, "%d %b %Y").date()  # noqa: DTZ007 - a day without a time
+
+
+def _months(text: str) -> list[date]:
+    return [datetime.strptime(f"1 {name} 2000", "%d %B %Y").date() for name in _parts(text)]  # noqa: DTZ007
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(r", | and ", text)
+
+
+def _requirement(text: str) -> tuple[str, str, str]:
+    for name in METRIC_NAMES.values():
+        if text.lower().startswith(f"{name.lower()} "):
+            have, need = text[len(name) + 1 :].split(" of ")
+            return name, have, need
+    raise ValueError(f"“{text}” is no requirement")
+
+
+def _risen(given: dict[str, str], wording: Wording) -> str:
+    shown = [_requirement(part) for part in _parts(given["met"])] if given["met"] else []
+    return _rise(shown, given["certification"], given["tier"], wording)
+
+
+_SAYINGS: tuple[tuple[re.Pattern[str], Callable[[dict[str, str], Wording], str]], ...] = (
+    (
+        re.compile(
+            r"Rise\.(?: (?P<met>.+?) (?:was|were) met on the day\.)?"
+            r"(?: A (?P<certification>.+?) certification became valid\.)?(?: (?P<tier>.+) is by invitation\.)?"
+        ),
+        _risen,
+    ),
+    (
+        re.compile(
+            r"Review\. Kept: (?P<tier>.+) has been credited since (?P<since>.+), less than (?P<months>\d+) months\."
+        ),
+        lambda given, wording: held(given["tier"], _day(given["since"]), int(given["months"]), wording),
+    ),
+    (
+        re.compile(r"Review\. No (?P<certification>.+) certification was valid on the day\."),
+        lambda given, wording: lapsed(given["certification"], wording),
+    ),
+    (
+        re.compile(r"Review\. Kept: all (?P<count>\w+) readings met (?P<tier>.+)\."),
+        lambda given, wording: _all_met(_number(given["count"]), given["tier"], wording),
+    ),
+    (
+        re.compile(r"Review\. Kept, met in (?P<months>.+)\."),
+        lambda given, wording: _met_in(_months(given["months"]), wording),
+    ),
+    (
+        re.compile(
+            r"Review\. None of the (?P<count>\w+) readings since (?P<since>.+?) met (?P<tier>.+); "
+            r"(?:the best was (?P<best>.+)|none met any tier)\."
+        ),
+        lambda given, wording: fall(
+            given["tier"], given["best"], _day(given["since"]), _number(given["count"]), wording
+        ),
+    ),
+)

@@ -7,10 +7,12 @@ from decimal import Decimal
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from partner_portal.lib.language import of_reader
 from partner_portal.templatetags.figures import metric_label, tier_name, whole
 from tiers.over_time import OverTime
 from tiers.rules import RequirementGap, TierGap
 from tiers.tier_page import KeepTier, TierPage
+from tiers.words import reworded
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,9 @@ def _keep(keep: KeepTier | None, page: TierPage) -> str:
         months = _and(date_format(reading.on, "F") for reading in keep.met)
         return _("%(tier)s stays at the next review: met in %(months)s.") % {"tier": keep.tier, "months": months}
     if keep.kept:
-        return outlook.reason
+        return reworded(outlook.reason, of_reader())
     if keep.closest is None or keep.closest.gap is None:
-        return outlook.reason
+        return reworded(outlook.reason, of_reader())
     return _(
         "To keep %(tier)s, one reading must meet it. The closest is %(day)s: %(what)s missing if nothing else happens."
     ) % {

@@ -9,7 +9,8 @@ from datetime import date
 from decimal import Decimal
 
 
-def _same(text: str) -> str:
+def gettext_noop(text: str) -> str:
+    """The text itself; marks it as one to translate."""
     return text
 
 
@@ -32,7 +33,7 @@ class Wording:
     `day` writes `1 Aug 2025`, `month` the name of the month alone.
     """
 
-    gettext: Callable[[str], str] = _same
+    gettext: Callable[[str], str] = gettext_noop
     ngettext: Callable[[str, str, int], str] = _plural
     decimal: str = "."
     thousands: str = ","

@@ -19,9 +19,11 @@ ROOT = Path(__file__).parents[2]
 MESSAGES = ROOT / "locale" / "nl" / "LC_MESSAGES"
 SINGULAR = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 PLURAL = {"ngettext", "ngettext_lazy"}
+IN_CONTEXT = {"pgettext", "pgettext_lazy"}
+CONTEXT = "\x04"  # between a context and its text, as in the compiled file
 # What templatize writes for a tag: gettext('…'), _('…') or ngettext('…', '…', count).
 TEXT = r"""u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-IN_TEMPLATE = re.compile(rf"\b(?:_|gettext)\({TEXT}\)|\bngettext\({TEXT},\s*{TEXT}")
+IN_TEMPLATE = re.compile(rf"\b(?:_|gettext)\({TEXT}\)|\b(n|p)gettext\({TEXT},\s*{TEXT}")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w*\}|</?\w+>")
 
 
@@ -33,13 +35,19 @@ def texts_of_module(source):
         texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
         if name in SINGULAR and texts:
             yield texts[0]
+        elif name in IN_CONTEXT and len(texts) > 1:
+            yield CONTEXT.join(texts[:2])
         elif name in PLURAL and len(texts) > 1:
             yield texts[0], texts[1]
 
 
 def texts_of_template(source):
-    for one, singular, plural in IN_TEMPLATE.findall(templatize(source)):
-        yield ast.literal_eval(one) if one else (ast.literal_eval(singular), ast.literal_eval(plural))
+    for text, kind, *pair in IN_TEMPLATE.findall(templatize(source)):
+        if text:
+            yield ast.literal_eval(text)
+        else:
+            first, second = map(ast.literal_eval, pair)
+            yield (first, second) if kind == "n" else CONTEXT.join((first, second))
 
 
 def tracked(*patterns):
@@ -58,13 +66,16 @@ def source_texts():
 
 
 def written(path):
-    return {
-        (entry.msgid, entry.msgid_plural) if entry.msgid_plural else entry.msgid: (
-            list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
-        )
-        for entry in path
-        if not entry.obsolete
-    }
+    found = {}
+    for entry in path:
+        if entry.obsolete:
+            continue
+        text = entry.msgid if entry.msgctxt is None else CONTEXT.join((entry.msgctxt, entry.msgid))
+        if entry.msgid_plural:
+            found[text, entry.msgid_plural] = list(entry.msgstr_plural.values())
+        else:
+            found[text] = [entry.msgstr]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +84,13 @@ def dutch():
 
 
 def test_the_texts_are_found_in_modules_and_templates():
-    module = "_('one')\ntranslation.gettext('two')\nngettext('%d row', '%d rows', n)\n_(name)\n"
+    module = "_('one')\ntranslation.gettext('two')\nngettext('%d row', '%d rows', n)\n_(name)\npgettext('mail', 'To')\n"
     template = (
         '{% load i18n %}{% translate "it\'s" %}{% blocktranslate count n=n trimmed %}\n{{ n }} row\n'
-        '{% plural %}{{ n }} rows{% endblocktranslate %}{{ _("last") }}'
+        '{% plural %}{{ n }} rows{% endblocktranslate %}{{ _("last") }}{% translate "To" context "mail" %}'
     )
-    assert list(texts_of_module(module)) == ["one", "two", ("%d row", "%d rows")]
-    assert list(texts_of_template(template)) == ["it's", ("%(n)s row", "%(n)s rows"), "last"]
+    assert list(texts_of_module(module)) == ["one", "two", ("%d row", "%d rows"), "mail\x04To"]
+    assert list(texts_of_template(template)) == ["it's", ("%(n)s row", "%(n)s rows"), "last", "mail\x04To"]
 
 
 def test_every_text_of_the_source_is_in_dutch(dutch):
