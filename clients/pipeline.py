@@ -107,7 +107,7 @@ def pipeline(scope: Scope) -> list[PipelineMonth]:
         .values_list(TruncMonth("created_on"))
         .annotate(count=Count("pk"))
     )
-    closed = {
+    closed: dict[date, Any] = {
         row["month"]: row
         for row in registered.filter(closed_on__range=(first, last))
         .exclude(stage="open")
@@ -119,7 +119,7 @@ def pipeline(scope: Scope) -> list[PipelineMonth]:
             days=MedianDays(_days(F("closed_on"), F("created_on")), filter=Q(stage="won")),
         )
     }
-    nothing = {"won": 0, "lost": 0, "days": None}
+    nothing: dict[str, Any] = {"won": 0, "lost": 0, "days": None}
     return [
         PipelineMonth(
             month, created.get(month, 0), row["won"], row["lost"], row["days"], partial=month_end(month) > scope.today

@@ -302,7 +302,9 @@ def why_differs(each: Difference) -> str:
     """What the difference comes from, with the numbers that make it."""
     line = each.line
     if line is None:
-        return now_("Expected %(amount)s, and there is no line for it.") % {"amount": decimal_words(each.expected, 2)}
+        return now_("Expected %(amount)s, and there is no line for it.") % {
+            "amount": decimal_words(each.expected or 0, 2)
+        }
     values: dict[str, Any] = {
         "net": decimal_words(line.net_revenue, 2),
         "currency": line.currency,

@@ -192,7 +192,7 @@ def _causes(client: queries.ClientVariance) -> list[ShownCause]:
     ]
 
 
-def statement_lines_of(scope: Scope, statement_id: str, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """The rows of a page of a statement, each with its question and with where the line it reverses stands."""
     asked = queries.questions_of(scope, [row["row"] for row in rows])
     for row in rows:

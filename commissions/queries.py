@@ -11,11 +11,9 @@ from django.db.models import (
     CharField,
     Count,
     DecimalField,
-    Exists,
     F,
     Max,
     Min,
-    OuterRef,
     Q,
     QuerySet,
     Sum,
@@ -113,7 +111,7 @@ class StatementSummary:
 
 def statement_summaries(scope: Scope, **filters: object) -> list[StatementSummary]:
     """Statements as their lines make them (points.md 12), newest first. One query, whatever their size."""
-    rows = (
+    rows: Any = (
         lines(scope)
         .filter(**filters)
         .order_by()
@@ -250,41 +248,44 @@ def _earnings(scope: Scope) -> list[Earning]:
         partner=scope.partner, stage="won", kind__in=SALES, origin="sourced",
         closed_on__gte=terms.start, closed_on__lte=scope.today,
     )  # fmt: skip
-    # Only clients with a downgrade or a cancellation since need the whole story of their lines.
-    changed = won.filter(
-        Exists(
-            Deal.objects.filter(
-                client=OuterRef("client"),
-                product_line=OuterRef("product_line"),
-                kind="downgrade",
-                stage="won",
-                closed_on__gte=OuterRef("closed_on"),
-                closed_on__lte=scope.today,
-            )
-        )
-        | Exists(
-            Cancellation.objects.filter(
-                Q(product_line="") | Q(product_line=OuterRef("product_line")),
-                client=OuterRef("client"),
-                cancelled_on__gte=OuterRef("closed_on"),
-            )
-        )
-    )
-    clients = set(changed.order_by().values_list("client_id", flat=True).distinct())
-    found: list[tuple[int, DealLife]] = []
-    for client, *values in won.exclude(client_id__in=clients).values_list(
+    rows: Any = won.values_list(
         "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
-    ):
+    )
+    cut_on = _last_cuts(scope)
+    changed: set[int] = set()  # clients of whose lines something was taken since: they need the whole story
+    found: list[tuple[int, DealLife]] = []
+    for client, *values in rows:
         deal = DealFact(*values)
+        lines_cut = (cut_on.get((client, deal.product_line)), cut_on.get((client, "")))
+        if any(day is not None and day >= values[-1] for day in lines_cut):
+            changed.add(client)
         found.append((client, DealLife(deal, values[-1], (), None)))
+    found = [(client, life) for client, life in found if client not in changed]
     until = _until(scope, terms)
-    for loaded in load_facts(scope, clients) if clients else ():
+    for loaded in load_facts(scope, changed) if changed else ():
         known = loaded.facts
         deals = [deal for deal in known.deals if deal.closed_on is not None and deal.closed_on <= scope.today]
         facts = ClientFacts(known.country, deals, (), known.cancellations)
         found += [(loaded.client_pk, life) for life in deal_lives(facts, rulebook(scope), until)]
     all_earnings = (earning(client, life, terms, scope.today) for client, life in found)
     return sorted((each for each in all_earnings if each), key=lambda each: (each.client, each.deal_id))
+
+
+def _last_cuts(scope: Scope) -> dict[tuple[int, str], date]:
+    """The last day on which something was taken from a line, by client and line ("" for all lines): downgrades up to today
+    and cancellations, those ahead included."""
+    found: dict[tuple[int, str], date] = {}
+    downgrades = Deal.objects.filter(
+        partner=scope.partner, kind="downgrade", stage="won", closed_on__lte=scope.today
+    ).values_list("client_id", "product_line", "closed_on")
+    cancellations = Cancellation.objects.filter(partner=scope.partner)
+    for client, line_name, day in [
+        *downgrades,
+        *cancellations.values_list("client_id", "product_line", "cancelled_on"),
+    ]:
+        if day is not None:
+            found[client, line_name] = max(found.get((client, line_name), day), day)
+    return found
 
 
 def _until(scope: Scope, terms: CommissionTerms) -> date:

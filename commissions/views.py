@@ -62,7 +62,7 @@ def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
     context = {
         "statement": found,
         "drill": table,
-        "lines": statement_lines_of(request.scope, statement_id, table.page.object_list),
+        "lines": statement_lines_of(request.scope, list(table.page.object_list)),
         "may_question": request.scope.may(Permission.QUESTION),
         "part": wanted_part(request),
     }
@@ -87,7 +87,7 @@ def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
     context = {
         "statement": found,
         "drill": table,
-        "lines": statement_lines_of(request.scope, statement_id, table.page.object_list),
+        "lines": statement_lines_of(request.scope, list(table.page.object_list)),
         "variance": _variance(request, found),
     }
     return private(TemplateResponse(request, "commissions/statement_print.html", context))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.churn import lost_mrr
-from clients.models import Client, Deal, DealKind, Origin, Stage
+from clients.models import Deal, DealKind, Origin, Stage
 from clients.pipeline import points_dollars, shared_dollars, stuck_deals
 from clients.queries import shared_deals
 from dashboard.forms import HOLDS, KINDS, STUCK, ChurnForm, PortfolioForm, SharedForm, StuckForm
@@ -149,7 +149,7 @@ register(
 )
 
 
-def _portfolio(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Client]:
+def _portfolio(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
     found = portfolio(scope)
     if params["health"]:
         found = found.filter(health=params["health"])

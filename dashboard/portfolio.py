@@ -6,6 +6,7 @@ It draws on facts, ledger and renewals alike, so it stands at the top, beside th
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -57,12 +58,12 @@ HEALTH_OF = {
 }  # fmt: skip
 
 
-def portfolio(scope: Scope) -> QuerySet[Client]:
+def portfolio(scope: Scope) -> QuerySet[Any]:
     """Every client of the partner with what the portfolio page shows, health and its main reason included."""
     today = scope.today
     month = latest_month(scope)
     # Joined, not sub-selected: the amount and its currency stand in many branches of the sum below.
-    found = Client.objects.filter(partner=scope.partner).annotate(last=_month(month), earlier=_month(_back(month)))
+    found: Any = Client.objects.filter(partner=scope.partner).annotate(last=_month(month), earlier=_month(_back(month)))
     found = found.annotate(
         points_total=Coalesce("points__total", ZERO),
         points_sourced=Coalesce("points__sourced", ZERO),
@@ -88,7 +89,7 @@ def portfolio(scope: Scope) -> QuerySet[Client]:
         ),
     )
     reasons = _reasons(scope)
-    return found.annotate(
+    with_health: QuerySet[Any] = found.annotate(
         mrr_usd=points_dollars(rulebook(scope), "last__mrr", "last__currency", on=today),
         reason=Case(
             *(When(condition, then=Value(reason)) for reason, condition in reasons.items()),
@@ -101,6 +102,7 @@ def portfolio(scope: Scope) -> QuerySet[Client]:
             output_field=CharField(),
         ),
     )
+    return with_health
 
 
 def _back(month: date | None) -> date | None:

@@ -39,10 +39,10 @@ def as_row(each: RenewalRow) -> dict[str, Any]:
 
 def _wanted(row: Mapping[str, Any], show: str) -> bool:
     if show == "overdue":
-        return row["days"] < 0 and row["status"] != RenewalStatus.RENEWED
+        return bool(row["days"] < 0 and row["status"] != RenewalStatus.RENEWED)
     if show in {"undecided", "late"}:
-        return row["status"] == RenewalStatus.PENDING and (row["deadline_days"] < 0) == (show == "late")
-    return show != "tier" or row["falls"]
+        return bool(row["status"] == RenewalStatus.PENDING and (row["deadline_days"] < 0) == (show == "late"))
+    return show != "tier" or bool(row["falls"])
 
 
 def _rows(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:

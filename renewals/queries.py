@@ -172,13 +172,16 @@ class Week:
 
 def by_week(rows: Iterable[RenewalRow], period: Period) -> list[Week]:
     """The weeks of the period, those without renewals too; what is overdue stands outside."""
-    rows = [row for row in rows if row.renews_on in period]
-    sums = {monday: [Decimal(0), Decimal(0), 0] for monday in rules.weeks(period.first, period.last)}
+    found = {monday: Week(monday, Decimal(0), Decimal(0), 0) for monday in rules.weeks(period.first, period.last)}
     for row in rows:
-        cell = sums[rules.week_of(row.renews_on)]
-        cell[0 if row.status in DECIDED else 1] += row.stake.points
-        cell[2] += 1
-    return [Week(monday, Decimal(a), Decimal(b), int(count)) for monday, (a, b, count) in sums.items()]
+        if row.renews_on not in period:
+            continue
+        week = found[rules.week_of(row.renews_on)]
+        decided = row.stake.points if row.status in DECIDED else Decimal(0)
+        found[week.monday] = Week(
+            week.monday, week.decided + decided, week.undecided + row.stake.points - decided, week.renewals + 1
+        )
+    return list(found.values())
 
 
 # Reminders and calendars

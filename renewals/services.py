@@ -34,6 +34,8 @@ def new_calendar(*, scope: Scope) -> str:
     """A new private calendar token of the user; an older address stops working. It cannot be read again later."""
     token = token_urlsafe(32)
     CalendarFeed.objects.filter(partner=scope.partner, user=scope.user).delete()
+    if scope.user is None:
+        raise ValueError("the system has no calendar of its own")
     CalendarFeed.objects.create(partner=scope.partner, user=scope.user, digest=queries.digest(token))
     audit.record(scope, "renewals.calendar_created")
     return token

@@ -1,5 +1,8 @@
 """Renewals pages, and the calendar that is read without signing in."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -38,13 +41,17 @@ def overview(request: ScopedRequest) -> HttpResponse:
     table = SheetTable(request.path, selection, request.GET.get("page", "1"), Way(_("Dashboard"), reverse("dashboard")))
     for row in table.page.object_list:
         row["subject"] = page.mail_subject(row)
-    context = {"drill": table, "credited": page.credited_tier(scope), "part": wanted_part(request)}
+    context: dict[str, Any] = {"drill": table, "credited": page.credited_tier(scope), "part": wanted_part(request)}
     if context["part"] != ROWS:
         period = selection.params["period"]
         rows = queries.renewal_rows(scope, period)
         context |= {
             "range": range_control(
-                request.path, request.GET.dict(), selection.form.chosen, target="main", presets=tuple(PRESETS)
+                request.path,
+                request.GET.dict(),
+                selection.form.chosen,  # type: ignore[attr-defined]
+                target="main",
+                presets=tuple(PRESETS),
             ),
             "summary": page.summary(rows),
             "timeline": page.timeline(rows, period),
@@ -123,7 +130,7 @@ def calendar(request: ScopedRequest, partner: str, token: str) -> HttpResponse:
     return private(response)
 
 
-def _events(found: list[queries.Renewal], slug: str) -> list[Event]:
+def _events(found: Sequence[Any], slug: str) -> list[Event]:
     events = []
     for row in found:
         values = {"client": row.client.name, "line": row.product_line, "status": row.get_status_display()}
