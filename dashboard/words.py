@@ -183,7 +183,7 @@ def steps_apart(performance: str | None, credited: str | None, names: Sequence[s
     if apart > 0:
         return _("Above the credited tier, which needs an invitation to follow.")
     return ngettext("One step below the credited tier.", "%(number)s steps below the credited tier.", -apart) % {
-        "number": apnumber(-apart).capitalize()
+        "number": str(apnumber(-apart)).capitalize()
     }
 
 
