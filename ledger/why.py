@@ -91,7 +91,7 @@ def _downgraded(entry: Entry, with_money: bool, wording: Wording) -> str:
         "share": wording.number((entry.share or Decimal(0)) * 100),
         "lost": wording.number(-entry.points),
         "before": wording.number(entry.before),
-        "deal": entry.deal_id,
+        "deal": entry.deal_id or "",
     }
 
 
@@ -144,7 +144,7 @@ def _lot_values(entry: Entry, wording: Wording) -> dict[str, str]:
     return {
         "earned": wording.number(_earned(entry)),
         "left": wording.number(entry.before),
-        "deal": entry.deal_id,
+        "deal": entry.deal_id or "",
         "on": wording.day(entry.on),
     }
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
@@ -62,7 +62,10 @@ def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]
 
 def readme(selection: Selection, written: Written, *, title: str, at: datetime) -> str:
     """The receipt as plain text, one line each."""
-    lines = (f"{what}: {value}" for what, value in receipt(selection, written, title=title, at=at))
+    lines = (
+        f"{what}: {number_format(value) if isinstance(value, Decimal) else value}"
+        for what, value in receipt(selection, written, title=title, at=at)
+    )
     return "\r\n".join([_("About this export"), "", *lines, ""])
 
 

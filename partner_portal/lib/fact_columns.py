@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.countries import COUNTRIES
@@ -60,11 +61,11 @@ class Text(ColumnType):
 
     @property
     def accepted(self) -> str:
-        return _("text of at most %(limit)s characters") % {"limit": f"{TEXT_LIMIT:,}"}
+        return _("text of at most %(limit)s characters") % {"limit": number_format(TEXT_LIMIT, force_grouping=True)}
 
     def read(self, text: str) -> str:
         if len(text) > TEXT_LIMIT:
-            raise CellError(_("longer than %(limit)s characters") % {"limit": f"{TEXT_LIMIT:,}"})
+            raise CellError(_("longer than %(limit)s characters") % {"limit": number_format(TEXT_LIMIT, force_grouping=True)})
         if "\0" in text:
             raise CellError(_("holds a character that text cannot have (code 0)"))
         if self.key and len(text) > _KEY_BYTES // 4 and len(text.encode()) > _KEY_BYTES:
