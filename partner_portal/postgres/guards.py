@@ -1,4 +1,5 @@
-"""What the database itself refuses: rows of another partner, changes of append-only tables, and anything beyond the runtime role's rights.
+"""What the database itself refuses: rows of another partner, changes of append-only tables, and more than the
+runtime role may do.
 
 Installed after every `migrate`, from the models: a table with a `partner` column gets a row-level policy without anybody
 having to remember it, a model marked `append_only` gets triggers, and the runtime role gets rights on what exists.
@@ -52,7 +53,7 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) ->
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{RUNTIME_ROLE}";
             GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{RUNTIME_ROLE}";
             REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM "{RUNTIME_ROLE}";
-            """
+            """  # noqa: S608 -- one constant name
         )
         cursor.execute(_REFUSE)
         existing = set(connections[using].introspection.table_names(cursor))

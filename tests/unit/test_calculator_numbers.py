@@ -62,7 +62,7 @@ def test_what_is_written_is_what_is_read(text, language, value):
     ],
 )
 def test_anything_else_says_what_would_be_right(text, language, says):
-    with pytest.raises(NumberError, match=".*") as error:
+    with pytest.raises(NumberError) as error:
         read(text, language)
     assert says in str(error.value)
 

@@ -14,12 +14,14 @@ def texts(rule, after, count=3):
         f"{slot:%Y-%m-%d %H:%M}" for slot in next_slots(rule, datetime.fromisoformat(after).replace(tzinfo=UTC), count)
     ]
 
+MONDAYS = ["2026-11-23 06:30", "2026-11-30 06:30", "2026-12-07 06:30"]
+
 
 @pytest.mark.parametrize(
     ("rule", "after", "slots"),
     [
-        (Rule("weekly", time(7, 30), AMSTERDAM, 0), "2026-11-23T06:30", ["2026-11-30 06:30", "2026-12-07 06:30", "2026-12-14 06:30"]),
-        (Rule("weekly", time(7, 30), AMSTERDAM, 0), "2026-11-23T06:29", ["2026-11-23 06:30", "2026-11-30 06:30", "2026-12-07 06:30"]),
+        (Rule("weekly", time(7, 30), AMSTERDAM, 0), "2026-11-23T06:30", [*MONDAYS[1:], "2026-12-14 06:30"]),
+        (Rule("weekly", time(7, 30), AMSTERDAM, 0), "2026-11-23T06:29", MONDAYS),
         (Rule("daily", time(0, 0), "UTC"), "2026-12-31T00:00", ["2027-01-01 00:00", "2027-01-02 00:00", "2027-01-03 00:00"]),
         (Rule("weekdays", time(9), "UTC"), "2026-11-26T12:00", ["2026-11-27 09:00", "2026-11-30 09:00", "2026-12-01 09:00"]),
         (Rule("monthly", time(8), AMSTERDAM, 31), "2026-01-31T12:00", ["2026-02-28 07:00", "2026-03-31 06:00", "2026-04-30 06:00"]),

@@ -1,5 +1,6 @@
 """The tracks through time and ahead, against the expected files and the forecast."""
 
+import itertools
 from datetime import date
 from decimal import Decimal
 
@@ -40,7 +41,7 @@ def test_the_projection_falls_by_the_forecast_month_by_month(scope, expected, ex
     wanted = {row["month"]: Decimal(row["points"]) for row in expected[expected_day]["forecast"]}
     sold = [(level.day, level.points.sold) for level in found.levels]
     drops: dict[str, Decimal] = {}
-    for (_before, had), (on, left) in zip(sold, sold[1:], strict=False):
+    for (_before, had), (on, left) in itertools.pairwise(sold):
         if had != left:
             month = f"{on:%Y-%m}"
             drops[month] = drops.get(month, Decimal(0)) + had - left
@@ -76,7 +77,7 @@ def test_thresholds_are_those_in_force(scope):
     gold = [row for row in totals if row[0] == "Gold"]
     assert gold[-1] == ("Gold", Decimal(160), date(2026, 1, 15), date(2027, 11, 23))
     assert gold[0][2] == date(2025, 6, 1)
-    for earlier, later in zip(gold, gold[1:], strict=False):
+    for earlier, later in itertools.pairwise(gold):
         assert (later[2] - earlier[3]).days == 1
 
 

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 PAGES = ["/tiers/", "/tiers/breakdown/", "/tiers/expiring/", "/tiers/lots/", "/tiers/entries/", "/tiers/people/",
-         "/tiers/tools/", "/tiers/clients/C079/", "/clients/C079/", "/tiers/plans/", "/tiers/plans/new/", "/calculator/"]  # fmt: skip
+         "/tiers/tools/", "/tiers/clients/C079/", "/clients/C079/", "/tiers/plans/", "/tiers/plans/new/",
+         "/calculator/"]  # fmt: skip
 
 
 def text_of(response):
