@@ -1,0 +1,23 @@
+"""After an import, a worker works out what the front page asks for first."""
+
+from unittest.mock import patch
+
+from dashboard import tasks
+from partner_portal.lib.events import facts_committed
+
+
+def test_an_import_asks_for_it_once_it_is_committed(scope, django_capture_on_commit_callbacks):
+    with patch.object(tasks.prepare_figures, "delay") as asked:
+        with django_capture_on_commit_callbacks(execute=True):
+            facts_committed.send(None, scope=scope, client_ids=set(), batch_id=None)
+            assert not asked.called
+        asked.assert_called_once_with(scope.partner.pk)
+
+
+def test_what_was_prepared_is_not_worked_out_again(partner, scope_of, django_capture_on_commit_callbacks):
+    from commissions import queries
+
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.prepare_figures(partner.pk)
+    with patch.object(queries, "_outlook", side_effect=AssertionError("worked out again")):
+        assert queries.outlook(scope_of("admin")).amount > 0
