@@ -1,16 +1,34 @@
-"""Writes down what work on a batch found: sizes, counts and problems, in place of those of an earlier check."""
+"""Writes down what is in a batch, and what work on it found, in place of what an earlier check found."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 from psycopg import sql
 
-from imports.models import ImportBatch, ImportProblem, ImportTable
-from imports.work import Outcome
+from accounts import audit
+from accounts.scope import Scope
+from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
+from imports.work import Outcome, Sheet
 
 _KEPT = ("points_before", "points_after", "entries", "corrections", "clients")
 _PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
+
+
+def add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> None:
+    """The tables of a file of the batch."""
+    ImportTable.objects.bulk_create(
+        ImportTable(
+            partner_id=batch.partner_id,
+            batch=batch,
+            file=row,
+            sheet=sheet.name,
+            kind=sheet.kind,
+            left_out=sheet.passed_over,
+        )
+        for sheet in sheets
+    )
 
 
 def kept(outcome: Outcome) -> dict[str, Any]:
@@ -71,3 +89,23 @@ def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: 
             sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM staged_problems").format(table, columns=columns)
         )
         cursor.execute("DROP TABLE staged_problems")
+
+
+def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
+    """The facts are written: note what that did."""
+    keep_counts(tables, outcome)
+    batch.points = kept(outcome)
+    batch.status = BatchStatus.COMMITTED
+    batch.committed_at = Now()
+    counts = outcome.counts.values()
+    batch.changes = sum(each.new + each.changed for each in counts)
+    batch.save()
+    audit.record(
+        scope,
+        "import.written",
+        str(batch),
+        rows=batch.rows,
+        new=sum(each.new for each in counts),
+        changed=sum(each.changed for each in counts),
+        left_out=batch.bad_rows if batch.skip_bad_rows else 0,
+    )

@@ -92,7 +92,13 @@ class State:
 def batches_at_work() -> set[int]:
     """Numbers of batches that a worker holds. Ask before reading a batch: the lock goes after the outcome is written."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s", [WORK_LOCK])
+        cursor.execute(
+            """
+            SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """,
+            [WORK_LOCK],
+        )
         return {row[0] for row in cursor.fetchall()}
 
 

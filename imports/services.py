@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import IO, Any, cast
 
 from django.conf import settings
@@ -18,20 +17,19 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.checks import Source, Step
-from imports.keeping import keep_counts, keep_findings, kept
+from imports.keeping import add_tables, finish, keep_findings, kept
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable
 from imports.queries import tables_to_read
 from imports.reading import read_header
-from imports.stored import Counts
 from imports.tables import UnreadableFile
 from imports.work import (
     CSV,
     Outcome,
-    Sheet,
     check_sources,
     ending_of,
     read_source,
     sheets_of,
+    silent,
     try_checked,
     write_checked,
 )
@@ -47,18 +45,6 @@ _PACKED = 5  # times as much is in a workbook as its size says
 
 class NotNow(Exception):  # noqa: N818 -- it says when, not what went wrong
     """The batch is not in a state for this step; the message says which state it is in."""
-
-
-class NameSaysNothing(Exception):  # noqa: N818
-    """Neither the name of the file at `path` nor that of a sheet in it says what it holds."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self.path = path
-
-
-def silent(phase: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
 
 
 @transaction.atomic
@@ -90,7 +76,7 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
             row.file.save(row.name, uploaded, save=False)
             saved.append(row)
             row.save()
-            _add_tables(batch, row, sheets)
+            add_tables(batch, row, sheets)
     except Exception:
         for row in saved:
             row.file.delete(save=False)
@@ -100,20 +86,6 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
         batch.save(update_fields=["status"])
     audit.record(scope, "import.uploaded", str(batch), files=len(files))
     return batch
-
-
-def _add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> None:
-    ImportTable.objects.bulk_create(
-        ImportTable(
-            partner_id=batch.partner_id,
-            batch=batch,
-            file=row,
-            sheet=sheet.name,
-            kind=sheet.kind,
-            left_out=sheet.passed_over,
-        )
-        for sheet in sheets
-    )
 
 
 def _just_uploaded(scope: Scope, files: list[tuple[str, str]]) -> ImportBatch | None:
@@ -201,83 +173,8 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
         )
         batch.save()
         return batch
-    _commit(scope, batch, tables, outcome)
+    finish(scope, batch, tables, outcome)
     return batch
-
-
-def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, step: Step = silent) -> "PathsResult":
-    """Check files and write them at once, as one batch: how the command imports.
-
-    A batch with errors is kept as failed, with what is wrong, and writes no fact. Raises UnreadableFile for a workbook that
-    cannot be opened, NameSaysNothing.
-    """
-    scope.require(Permission.IMPORT)
-    plans = [(path, _sheets_at(path)) for path in paths]
-    with transaction.atomic():
-        batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.COMMITTING)
-        tables, sources = [], []
-        for place, (path, sheets) in enumerate(plans):
-            step("reading", place, len(plans))
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-                size = path.stat().st_size
-                row = ImportFile.objects.create(
-                    partner=scope.partner, batch=batch, name=path.name[:255], size=size, sha256=content
-                )
-                _add_tables(batch, row, sheets)
-                for table in row.tables.filter(left_out=False).order_by("id"):
-                    tables.append(table)
-                    label = f"{path}[{table.sheet}]" if table.sheet else str(path)
-                    sources.append(read_source(label, kind(table.kind), file, table.sheet))
-        checked = check_sources(scope, sources, step)
-        batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
-        if checked.blocked or (checked.errors and not skip_bad_rows):
-            outcome = Outcome(checked)
-            keep_findings(batch, tables, outcome)
-            batch.status = BatchStatus.FAILED
-            batch.note = _("Nothing was written: there are errors.")
-            batch.save()
-            audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
-        else:
-            outcome = write_checked(scope, checked, batch_id=batch.pk, step=step)
-            keep_findings(batch, tables, outcome)
-            _commit(scope, batch, tables, outcome)
-    return PathsResult(batch, sources, outcome)
-
-
-class PathsResult:
-    """What `import_paths` did: the batch, and every problem with the label of its source."""
-
-    def __init__(self, batch: ImportBatch, sources: Sequence[Source], outcome: Outcome) -> None:
-        self.batch = batch
-        self.sources = sources
-        self.outcome = outcome
-        self.problems = [
-            (source.label, problem)
-            for source, problems in zip(sources, outcome.checked.problems, strict=True)
-            for problem in problems
-        ]
-
-    def counts(self) -> list[tuple[str, Counts]]:
-        """What was done with each source's rows, by its label."""
-        return [(source.label, self.outcome.counts.get(number, Counts())) for number, source in enumerate(self.sources)]
-
-    @property
-    def written(self) -> bool:
-        """Whether the facts were written."""
-        return self.batch.status == BatchStatus.COMMITTED
-
-
-def _sheets_at(path: Path) -> list[Sheet]:
-    try:
-        with path.open("rb") as file:
-            sheets = sheets_of(path.name, file)
-    except UnreadableFile as error:
-        error.name = str(path)
-        raise
-    if any(not sheet.kind and not sheet.passed_over for sheet in sheets):
-        raise NameSaysNothing(path)
-    return sheets
 
 
 @transaction.atomic
@@ -372,25 +269,6 @@ def _plain(file: Any) -> IO[bytes]:
     while isinstance(file, File):
         file = file.file
     return cast("IO[bytes]", file)
-
-
-def _commit(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    keep_counts(tables, outcome)
-    batch.points = kept(outcome)
-    batch.status = BatchStatus.COMMITTED
-    batch.committed_at = Now()
-    counts = outcome.counts.values()
-    batch.changes = sum(each.new + each.changed for each in counts)
-    batch.save()
-    audit.record(
-        scope,
-        "import.written",
-        str(batch),
-        rows=batch.rows,
-        new=sum(each.new for each in counts),
-        changed=sum(each.changed for each in counts),
-        left_out=batch.bad_rows if batch.skip_bad_rows else 0,
-    )
 
 
 def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:

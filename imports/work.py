@@ -38,6 +38,10 @@ class Sheet:
     passed_over: bool = False
 
 
+def silent(phase: str, done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
 def sheets_of(name: str, file: IO[bytes]) -> list[Sheet]:
     """The tables of a file, told from its name and the names of its sheets. Raises UnreadableFile.
 

@@ -1,6 +1,9 @@
 """What one part of the portal tells the parts above it, in the same transaction: facts came in, the ledger was posted.
 
-facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id.
+facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id, and progress, which
+                 a long receiver may call with how many of how many clients are done. It is also sent when an import is only
+                 tried and then undone: a receiver does nothing that a rollback leaves behind. What its answer's `summary`
+                 holds is kept with the batch.
 ledger_posted:   scope.
 """
 

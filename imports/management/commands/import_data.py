@@ -9,7 +9,7 @@ from django.utils import translation
 
 from accounts.models import Partner
 from accounts.scope import system_scope, within
-from imports import services
+from imports import at_once
 from imports.tables import Problem, UnreadableFile
 from imports.work import ENDINGS, ending_of
 from partner_portal.lib import clock
@@ -44,10 +44,10 @@ class Command(BaseCommand):
         told = _Terminal(self.stderr if options["verbosity"] else None)
         with clock.moved_to(on), translation.override("en"), within(partner):
             try:
-                result = services.import_paths(
+                result = at_once.import_paths(
                     scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=told
                 )
-            except services.NameSaysNothing as error:
+            except at_once.NameSaysNothing as error:
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
                 raise CommandError(_line(error.name, error.problem), returncode=1) from error
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         if options["verbosity"]:
             self._report(result)
 
-    def _report(self, result: "services.PathsResult") -> None:
+    def _report(self, result: "at_once.PathsResult") -> None:
         batch = result.batch
         for table, counts in result.counts():
             self.stdout.write(

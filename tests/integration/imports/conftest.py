@@ -119,10 +119,10 @@ def files(tmp_path: Path) -> Callable[..., list[Path]]:
 def bring_in(eastwind: Any, files: Callable[..., list[Path]]) -> Callable[..., Any]:
     """Import kinds with their rows (or named files) for Eastwind, as the command does, and give the result."""
     from accounts.scope import system_scope
-    from imports import services
+    from imports import at_once
 
     def run(contents: Mapping[str, Any], *, skip_bad_rows: bool = False) -> Any:
-        return services.import_paths(scope=system_scope(eastwind), paths=files(contents), skip_bad_rows=skip_bad_rows)
+        return at_once.import_paths(scope=system_scope(eastwind), paths=files(contents), skip_bad_rows=skip_bad_rows)
 
     return run
 

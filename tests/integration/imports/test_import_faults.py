@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.integration.imports.conftest import CLIENTS, DEALS, FACTS
 
@@ -93,7 +94,8 @@ def waiting(superuser: psycopg.Connection, kind: str) -> int:
 
 
 def count(superuser: psycopg.Connection, table: str, partner_id: int) -> int:
-    found = superuser.execute(f"SELECT count(*) FROM {table} WHERE partner_id = %s", [partner_id]).fetchone()
+    query = sql.SQL("SELECT count(*) FROM {} WHERE partner_id = %s").format(sql.Identifier(table))
+    found = superuser.execute(query, [partner_id]).fetchone()
     return int(found[0]) if found else 0
 
 

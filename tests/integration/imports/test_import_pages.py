@@ -82,6 +82,12 @@ def text_of(response: Any) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
+def services_scope(batch: Any) -> Any:
+    from accounts.scope import system_scope
+
+    return system_scope(batch.partner)
+
+
 def messages_of(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
@@ -387,6 +393,44 @@ class TestTheWorker:
         upload({"clients": NEW})
         ImportBatch.objects.filter(pk=latest().pk).update(queued_at=timezone.now() - timedelta(minutes=1))
         assert "No worker has taken it yet" in text_of(admin.get(f"/imports/{latest().pk}/"))
+
+    def test_a_small_batch_waits_for_its_turn_in_the_worker_while_another_import_is_at_work(
+        self, upload: Any, latest: Any, partner: Any, settings: Any
+    ) -> None:
+        import psycopg
+        from django.db import connection
+
+        from partner_portal.embedded import ensure_running
+        from partner_portal.lib.locks import PARTNER_FACTS
+
+        server = ensure_running(settings.PORTAL_VAR)
+        where = {"host": server.host, "port": server.port, "user": server.superuser}
+        with psycopg.connect(dbname=connection.settings_dict["NAME"], **where) as another:
+            another.execute("SELECT pg_advisory_xact_lock(%s, %s)", [PARTNER_FACTS, partner.pk])
+            assert "Waits for a worker" in text_of(upload({"clients": NEW}))
+        assert latest().status == "checking"
+
+    def test_a_batch_discarded_while_it_is_worked_on_writes_nothing(
+        self, admin: Any, upload: Any, latest: Any, worker: Any, monkeypatch: Any, clients_of_northwind: Any
+    ) -> None:
+        from imports import services, work
+        from imports.models import ImportBatch
+
+        with worker():
+            upload({"clients": NEW})
+        real = work.write_checked
+
+        def discarded_meanwhile(*arguments: Any, **named: Any) -> Any:
+            outcome = real(*arguments, **named)
+            ImportBatch.objects.filter(pk=latest().pk).update(status="cancelled")
+            return outcome
+
+        monkeypatch.setattr(services, "write_checked", discarded_meanwhile)
+        services.request_commit(scope=services_scope(latest()), batch_id=latest().pk, skip_bad_rows=False)
+        from imports.tasks import work_on_batch
+
+        work_on_batch(latest().partner_id, latest().pk)
+        assert clients_of_northwind() == set()
 
     def test_work_that_fails_unexpectedly_is_failed_in_words(
         self, admin: Any, upload: Any, latest: Any, worker: Any, monkeypatch: Any

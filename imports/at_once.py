@@ -1,0 +1,102 @@
+"""Checks files and writes them in one go, as one batch: how the command imports."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.roles import Permission
+from accounts.scope import Scope
+from imports.checks import Source, Step
+from imports.keeping import add_tables, finish, keep_findings
+from imports.models import BatchStatus, ImportBatch, ImportFile
+from imports.stored import Counts
+from imports.tables import UnreadableFile
+from imports.work import Outcome, Sheet, check_sources, read_source, sheets_of, silent, write_checked
+from partner_portal.lib.facts import kind
+
+
+class NameSaysNothing(Exception):  # noqa: N818
+    """Neither the name of the file at `path` nor that of a sheet in it says what it holds."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
+def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, step: Step = silent) -> "PathsResult":
+    """Check files and write them at once, as one batch: how the command imports.
+
+    A batch with errors is kept as failed, with what is wrong, and writes no fact. Raises UnreadableFile for a workbook that
+    cannot be opened, NameSaysNothing.
+    """
+    scope.require(Permission.IMPORT)
+    plans = [(path, _sheets_at(path)) for path in paths]
+    with transaction.atomic():
+        batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.COMMITTING)
+        tables, sources = [], []
+        for place, (path, sheets) in enumerate(plans):
+            step("reading", place, len(plans))
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+                size = path.stat().st_size
+                row = ImportFile.objects.create(
+                    partner=scope.partner, batch=batch, name=path.name[:255], size=size, sha256=content
+                )
+                add_tables(batch, row, sheets)
+                for table in row.tables.filter(left_out=False).order_by("id"):
+                    tables.append(table)
+                    label = f"{path}[{table.sheet}]" if table.sheet else str(path)
+                    sources.append(read_source(label, kind(table.kind), file, table.sheet))
+        checked = check_sources(scope, sources, step)
+        batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
+        if checked.blocked or (checked.errors and not skip_bad_rows):
+            outcome = Outcome(checked)
+            keep_findings(batch, tables, outcome)
+            batch.status = BatchStatus.FAILED
+            batch.note = _("Nothing was written: there are errors.")
+            batch.save()
+            audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
+        else:
+            outcome = write_checked(scope, checked, batch_id=batch.pk, step=step)
+            keep_findings(batch, tables, outcome)
+            finish(scope, batch, tables, outcome)
+    return PathsResult(batch, sources, outcome)
+
+
+class PathsResult:
+    """What `import_paths` did: the batch, and every problem with the label of its source."""
+
+    def __init__(self, batch: ImportBatch, sources: Sequence[Source], outcome: Outcome) -> None:
+        self.batch = batch
+        self.sources = sources
+        self.outcome = outcome
+        self.problems = [
+            (source.label, problem)
+            for source, problems in zip(sources, outcome.checked.problems, strict=True)
+            for problem in problems
+        ]
+
+    def counts(self) -> list[tuple[str, Counts]]:
+        """What was done with each source's rows, by its label."""
+        return [(source.label, self.outcome.counts.get(number, Counts())) for number, source in enumerate(self.sources)]
+
+    @property
+    def written(self) -> bool:
+        """Whether the facts were written."""
+        return self.batch.status == BatchStatus.COMMITTED
+
+
+def _sheets_at(path: Path) -> list[Sheet]:
+    try:
+        with path.open("rb") as file:
+            sheets = sheets_of(path.name, file)
+    except UnreadableFile as error:
+        error.name = str(path)
+        raise
+    if any(not sheet.kind and not sheet.passed_over for sheet in sheets):
+        raise NameSaysNothing(path)
+    return sheets
