@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from clients.models import DealKind
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
-from partner_portal.lib.periods import ChosenPeriod, Period, chosen_period
+from partner_portal.lib.periods import ChosenPeriod, Period, chosen_period, day_asked
 from program.periods import programme_periods
 from program.queries import rulebook
 
@@ -21,7 +21,7 @@ def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
     if not text:
         return scope.today
     try:
-        day = date.fromisoformat(text)
+        day = day_asked(text)
     except ValueError:
         problems.append(str(_("“%(value)s” is no day; today is shown.")) % {"value": text[:40]})
         return scope.today

@@ -11,6 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 DAY = timedelta(days=1)
+FIRST_DAY, LAST_DAY = (
+    date(1900, 1, 1),
+    date(2199, 12, 31),
+)  # of what may be asked for: beyond lies the end of the calendar
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,6 +40,14 @@ class Period:
     def day_before(self) -> date:
         """The day whose end opens the period."""
         return self.first - DAY
+
+
+def day_asked(text: str) -> date:
+    """The day that an address asks for as an ISO date. Raises ValueError for none and for one beyond all reckoning."""
+    day = date.fromisoformat(text)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"{day} is beyond all reckoning")
+    return day
 
 
 def _month(day: date, shift: int = 0) -> date:
@@ -135,9 +147,7 @@ def chosen_period(
     first, last, key = (data.get(f"{prefix}{name}", "").strip() for name in ("from", "to", "range"))
     if first or last:
         try:
-            return ChosenPeriod(
-                Period(date.fromisoformat(first), date.fromisoformat(last)), "", _("Custom"), "", prefix
-            )
+            return ChosenPeriod(Period(day_asked(first), day_asked(last)), "", _("Custom"), "", prefix)
         except ValueError:
             return preset(
                 default,
