@@ -1,0 +1,209 @@
+"""Turns a table with somebody else's headers into one with ours, before the ordinary checks run (`docs/points.md` 1).
+
+Pure: no database and no request. A cell that a rule cannot read stays as it was found, so that the ordinary check refuses
+it and the error shows what is in the file; `in_source_terms` then names the column of the file instead of ours.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from imports.tables import Problem, Table, shortened
+from partner_portal.lib.fact_columns import DateCell
+
+READY_MADE = Path(__file__).parent / "mappings"
+DATES = ("", "iso", "epoch_ms", "day_first", "month_first")
+DECIMALS = ("", "point", "comma")
+_SLASHED = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
+_POINT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
+_COMMA = re.compile(r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WrongMapping(ValueError):  # noqa: N818 -- it says what the mapping is
+    """A mapping that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where one of our columns comes from: a column of the file, or a constant for every row.
+
+    source:   names that the column may have, the first that the file has is taken; capitals do not matter.
+    constant: the text for every row; taken when there is no `source`.
+    words:    what a word of the file stands for; capitals do not matter. A word that is not listed stays as it is.
+    dates:    how days are written: `iso` (a day or a moment), `epoch_ms` (milliseconds since 1970), `day_first`
+              (23/11/2026), `month_first` (11/23/2026); "" leaves them alone.
+    decimals: `comma` for 1.234,56, `point` for 1,234.56; "" leaves them alone.
+
+    Raises WrongMapping for an unknown form of dates or decimals, and for a rule with a source and a constant.
+    """
+
+    source: tuple[str, ...] = ()
+    constant: str = ""
+    words: Dictionary[str, str] = field(default_factory=dict)
+    dates: str = ""
+    decimals: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dates not in DATES or self.decimals not in DECIMALS:
+            raise WrongMapping(f"Unknown form: {self.dates or self.decimals!r}.")
+        if self.source and self.constant:
+            raise WrongMapping("A column comes from the file or is a constant, not both.")
+
+    def place_in(self, header: Sequence[str]) -> int | None:
+        """The place of the rule's column in the file; None when no name is there. Exact names go before similar ones.
+
+        Raises WrongMapping when the file has the name twice: which of the two is meant cannot be told.
+        """
+        for same in (str, str.casefold):
+            names = [same(name) for name in header]
+            for wanted in map(same, self.source):
+                if names.count(wanted) > 1:
+                    raise WrongMapping(f"The file has the column {wanted!r} twice.")
+                if wanted in names:
+                    return names.index(wanted)
+        return None
+
+    def read(self, text: str, zone: tzinfo = UTC) -> str:
+        """The text as our files write it; the text itself when the rule does not understand it. `zone`: of moments' days."""
+        if not text or isinstance(text, DateCell):
+            return text
+        words = {word.casefold(): meaning for word, meaning in self.words.items()}
+        if text.casefold() in words:
+            return words[text.casefold()]
+        if self.dates:
+            day = _day(text, self.dates, zone)
+            return day.isoformat() if day else text
+        if self.decimals == "comma" and _COMMA.fullmatch(text):
+            return text.replace(".", "").replace(",", ".")
+        if self.decimals == "point" and _POINT.fullmatch(text):
+            return text.replace(",", "")
+        return text
+
+
+def _day(text: str, form: str, zone: tzinfo) -> date | None:
+    """The day that a text means in one form, never guessed between two; None when it is not of that form."""
+    try:
+        if form == "iso":
+            moment = datetime.fromisoformat(text)
+            return (moment.astimezone(zone) if moment.tzinfo else moment).date()
+        if form == "epoch_ms":
+            # HubSpot keeps a plain day as midnight UTC, a moment with its time: only the latter has a day of the zone.
+            moment = _EPOCH + timedelta(milliseconds=int(text)) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
+            if moment is None:
+                return None
+            return moment.date() if moment.timetz() == _EPOCH.timetz() else moment.astimezone(zone).date()
+        match = _SLASHED.fullmatch(text)
+        if match is None:
+            return None
+        first, second, year = map(int, match.groups())
+        return date(year, second, first) if form == "day_first" else date(year, first, second)
+    except (ValueError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How the files of one sort become files of our `kind`: a rule by our column. `asked`: columns a person has to decide."""
+
+    kind: str
+    name: str
+    columns: Dictionary[str, Rule]
+    asked: tuple[str, ...] = ()
+
+    def missing(self, required: Sequence[str], header: Sequence[str]) -> list[str]:
+        """Those of the required columns that would stay empty with such a file. Raises WrongMapping."""
+        return [name for name in required if not self._filled(name, header)]
+
+    def proposes(self, required: Sequence[str], header: Sequence[str]) -> bool:
+        """Whether a file with this header looks like one of the sort: all that is not asked for is there."""
+        try:
+            return not set(self.missing(required, header)) - set(self.asked)
+        except WrongMapping:
+            return False
+
+    def _filled(self, name: str, header: Sequence[str]) -> bool:
+        rule = self.columns.get(name, Rule())
+        return bool(rule.constant) or rule.place_in(header) is not None
+
+    def as_data(self) -> dict[str, Any]:
+        """The mapping as plain data, for `from_data`."""
+        return {
+            "name": self.name,
+            "asked": list(self.asked),
+            "columns": {
+                name: {key: list(value) if key == "source" else value for key, value in asdict(rule).items() if value}
+                for name, rule in self.columns.items()
+            },
+        }
+
+
+def from_data(kind: str, data: Dictionary[str, Any], known: Sequence[str]) -> Mapping:
+    """A mapping from plain data. `known`: our columns. Raises WrongMapping for a column or a setting that is not known."""
+    columns = data.get("columns", {})
+    unknown = {*columns, *data.get("asked", ())} - set(known)
+    if unknown:
+        raise WrongMapping(f"{kind} has no column {', '.join(sorted(unknown))}.")
+    try:
+        rules = {name: Rule(**(rule | {"source": tuple(rule.get("source", ()))})) for name, rule in columns.items()}
+    except TypeError as error:
+        raise WrongMapping(str(error)) from None
+    return Mapping(kind, data.get("name", ""), rules, tuple(data.get("asked", ())))
+
+
+@cache
+def ready_made() -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Kind and data of every mapping that ships, from `imports/mappings/`."""
+    found = []
+    for path in sorted(READY_MADE.glob("*.toml")):
+        found += list(tomllib.loads(path.read_text(encoding="utf-8")).items())
+    return tuple(found)
+
+
+def fingerprint(header: Sequence[str]) -> str:
+    """The same for headers with the same names, whatever their order and capitals."""
+    names = sorted(name.casefold() for name in header if name)
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()
+
+
+def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
+    """The table with our headers; rows keep their numbers. Raises WrongMapping."""
+    import pandas as pd
+
+    columns: dict[str, pd.Series] = {}
+    ours: dict[str, list[str]] = {}
+    for name, rule in mapping.columns.items():
+        place = rule.place_in(table.header)
+        if place is not None:
+            ours.setdefault(table.header[place], []).append(name)
+            # Most texts occur again and again; each is read once.
+            readings = {text: rule.read(text, zone) for text in table.rows[place].unique()}
+            columns[name] = table.rows[place].map(readings)
+        elif rule.constant:
+            columns[name] = pd.Series(rule.constant, index=table.rows.index, dtype=object)
+    frame = pd.DataFrame(dict(enumerate(columns.values())), index=table.rows.index, dtype=object)
+    problems = [
+        replace(problem, column=name)
+        for problem in table.problems
+        for name in (ours.get(problem.column, []) if problem.column else [""])
+    ]
+    return Table(table.sheet, list(columns), frame, problems, list(table.notices))
+
+
+def in_source_terms(problem: Problem, table: Table, mapping: Mapping) -> Problem:
+    """An error of the mapped table as one of the file: its column and the value that is there. `table`: as it was read."""
+    rule = mapping.columns.get(problem.column)
+    place = rule.place_in(table.header) if rule else None
+    if place is None:
+        return problem
+    value = problem.value
+    if problem.row in table.rows.index:
+        value = shortened(str(table.rows.at[problem.row, place]))
+    return replace(problem, column=table.header[place], value=value)
