@@ -96,9 +96,9 @@ def _day(text: str, form: str, zone: tzinfo) -> date | None:
             return (moment.astimezone(zone) if moment.tzinfo else moment).date()
         if form == "epoch_ms":
             # HubSpot keeps a plain day as midnight UTC, a moment with its time: only the latter has a day of the zone.
-            moment = _EPOCH + timedelta(milliseconds=int(text)) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
-            if moment is None:
+            if not re.fullmatch(r"-?[0-9]{1,15}", text):
                 return None
+            moment = _EPOCH + timedelta(milliseconds=int(text))
             return moment.date() if moment.timetz() == _EPOCH.timetz() else moment.astimezone(zone).date()
         match = _SLASHED.fullmatch(text)
         if match is None:
