@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.conf import settings
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
 from django.db import connections
 
 from accounts.models import Partner, User
@@ -141,7 +141,7 @@ def test_a_worker_makes_the_file_and_the_same_message_twice_is_one_file(northwin
         ready = wait_for(lambda: (found := state(northwind, export)).state == State.READY and found)
         wait_for(lambda: worker.log.read_bytes().count(b"succeeded") == 2)
     assert ready.attempts == 1
-    with default_storage.open(ready.file.name) as file:
+    with storages["default"].open(ready.file.name) as file:
         lines = file.read().split(b"\r\n")
     assert len(lines) == ready.rows + 2
     assert [path.name for path in set(folder.glob("*")) - before] == [Path(ready.file.name).name]
