@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Partner
 from accounts.scope import Scope
+from clients.models import Client
 from ledger.facts_of_clients import load_facts
 from ledger.records import ClientFacts
 from partner_portal.lib.caching import remembered
@@ -92,6 +93,11 @@ def renewal_rows(scope: Scope, period: Period, *, client: str = "") -> list[Rene
         lambda: _rows(scope, renewals(scope, period), client),
         revision=revision(scope),
     )
+
+
+def client_exists(scope: Scope, client: str) -> bool:
+    """Whether the partner has a client of this id."""
+    return Client.objects.filter(partner=scope.partner, client_id=client).exists()
 
 
 def client_renewals(scope: Scope, client: str) -> list[RenewalRow]:

@@ -72,6 +72,8 @@ def rows(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 def client(request: ScopedRequest, client_id: str) -> HttpResponse:
     """What one client's renewals put at stake: a section of its record, or a page where there is no script."""
+    if not queries.client_exists(request.scope, client_id):
+        raise Http404
     rows_shown = [as_row(row) for row in queries.client_renewals(request.scope, client_id)]
     for row in rows_shown:
         row["subject"] = page.mail_subject(row)
