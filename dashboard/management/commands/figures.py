@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DATE")
         parser.add_argument("--clients", action="store_true", help="with the points of every client")
 
-    def handle(self, *, slug: str, on: date | None, first: date | None, last: date | None, clients: bool, **_: Any) -> None:
+    def handle(
+        self, *, slug: str, on: date | None, first: date | None, last: date | None, clients: bool, **_: Any
+    ) -> None:
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
@@ -40,7 +42,8 @@ class Command(BaseCommand):
                 state = posting(scope)
             if state is None or day > state.posted_through:
                 raise CommandError(
-                    f"{day} is ahead: the ledger is posted through {scope.today}, and no day after today can be.", returncode=2
+                    f"{day} is ahead: the ledger is posted through {scope.today}, and no day after today can be.",
+                    returncode=2,
                 )
             found = figures(scope, day, period, with_clients=clients)
         json.dump(found, sys.stdout, indent=2, ensure_ascii=False)
