@@ -20,7 +20,7 @@ from django.utils.functional import cached_property
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection
+from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection, list_choices
 from partner_portal.lib.htmx import page_or_part, wanted_part
 from partner_portal.lib.range_control import RangeControl
 from partner_portal.lib.row_actions import ActionLink, actions_for
@@ -189,10 +189,15 @@ class Drilldown:
         form = self.selection.form
         return [form[name] for name, field in form.fields.items() if isinstance(field, forms.ChoiceField)]
 
+    @cached_property
+    def lists(self) -> list[tuple[str, str]]:
+        """The kept lists of clients that the rows can be narrowed to: (key, name)."""
+        return list_choices(self.selection.scope) if self.selection.dataset.client else []
+
     @property
     def kept(self) -> dict[str, str]:
         """Parameters that the filter form hands on unseen."""
-        shown = {field.name for field in self.filters}
+        shown = {field.name for field in self.filters} | {"list"}
         kept = {name: value for name, value in self.selection.query.items() if name not in shown}
         if self.selection.sort != self.selection.dataset.order[0]:
             kept["sort"] = self.selection.sort

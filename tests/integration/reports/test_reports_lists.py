@@ -122,3 +122,15 @@ def test_the_page_of_a_list_shows_who_added_whom_from_where(web, scope):
     page = web("member").get(reverse("list", args=[KeptList.objects.get().pk])).content.decode()
     assert "Pia Lundquell" in page
     assert "Lost sold points, 24 Nov 2025" in page
+
+
+def test_the_toolbar_of_rows_about_clients_offers_the_lists(web, scope):
+    client = web("admin")
+    use(client)
+    kept = KeptList.objects.get()
+    for name in ("clients", "tier_breakdown", "renewals"):
+        page = client.get(reverse(name), {"list": str(kept.pk)}).content.decode()
+        assert f'<option value="{kept.pk}" selected>Win back</option>' in page, name
+    page = client.get(reverse("dataset_rows", args=["commission-lines"]), {"list": str(kept.pk)}).content.decode()
+    assert page.count('name="list"') == 1  # the choice, and not a second, hidden one
+    assert "Win back" not in client.get(reverse("dataset_rows", args=["certified-people"])).content.decode()
