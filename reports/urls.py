@@ -24,6 +24,7 @@ urlpatterns = [
     path("reports/cards/", saved.cards, name="report_cards"),
     path("reports/new/<slug:key>/", saved.new, name="report_new"),
     path("reports/<int:pk>/", saved.detail, name="report"),
+    path("reports/<int:pk>/opened/", saved.opened, name="report_opened"),
     path("reports/<int:pk>/edit/", saved.edit, name="report_edit"),
     path("reports/<int:pk>/copy/", saved.copy, name="report_copy"),
     path("reports/<int:pk>/delete/", saved.delete, name="report_delete"),

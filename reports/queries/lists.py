@@ -7,9 +7,11 @@ from django.http import Http404
 
 from accounts.roles import Permission
 from accounts.scope import Scope
+from partner_portal.lib import clock
 from partner_portal.lib.datasets import ClientList
 from reports.definitions import whole_number
 from reports.models import KeptList, ListMember
+from reports.queries.saved import RESTORABLE
 
 
 def _kept(scope: Scope) -> QuerySet[KeptList]:
@@ -44,8 +46,9 @@ def kept_list(scope: Scope, pk: int) -> KeptList:
 
 
 def deleted_list(scope: Scope, pk: int) -> KeptList | None:
-    """A list that was deleted and can be restored."""
-    return KeptList.objects.filter(partner=scope.partner, pk=pk, deleted_at__isnull=False).first()
+    """A list that was deleted within RESTORABLE and can be restored."""
+    since = clock.now() - RESTORABLE
+    return KeptList.objects.filter(partner=scope.partner, pk=pk, deleted_at__gt=since).first()
 
 
 def may_change(scope: Scope, kept: KeptList) -> bool:

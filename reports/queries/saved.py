@@ -1,6 +1,7 @@
 """Reads saved reports: one's own and those shared in the partner."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -10,9 +11,12 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
+from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection
 from reports.definitions import Opened, column_names, params_of, reopen
 from reports.models import Pinned, SavedReport
+
+RESTORABLE = timedelta(days=30)  # as the pages say
 
 
 def _kept(scope: Scope) -> QuerySet[SavedReport]:
@@ -39,8 +43,9 @@ def report(scope: Scope, pk: int) -> SavedReport:
 
 
 def deleted_report(scope: Scope, pk: int) -> SavedReport | None:
-    """A deleted report that its owner, or an admin, may bring back."""
-    found = SavedReport.objects.filter(partner=scope.partner, pk=pk, deleted_at__isnull=False).first()
+    """A report deleted within RESTORABLE, which its owner, or an admin, may bring back."""
+    since = clock.now() - RESTORABLE
+    found = SavedReport.objects.filter(partner=scope.partner, pk=pk, deleted_at__gt=since).first()
     return found if found and may_change(scope, found) else None
 
 

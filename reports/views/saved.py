@@ -99,7 +99,6 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
     changed = looked is not None and queries.differs(saved, selection)
     looking = replace(selection, query={**selection.query, LOOKING: "1"})
     other = compared(selection, saved.comparison)
-    services.note_opened(saved=saved)
     return drilldown(
         request,
         looking,
@@ -118,6 +117,14 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
         schedule_address=reverse("schedule_of_report", args=[pk]),
         may_schedule=request.scope.may(Permission.SCHEDULE),
     )
+
+
+@require_POST
+@requires(Permission.VIEW)
+def opened(request: ScopedRequest, pk: int) -> HttpResponse:
+    """The page of a report tells that somebody looks at it; reading the page itself writes nothing."""
+    services.note_opened(saved=queries.report(request.scope, pk))
+    return HttpResponse(status=204)
 
 
 def _with_query(path: str, selection: Selection) -> str:

@@ -1,6 +1,6 @@
 """Saved reports: they reopen as they were, move or stand still as chosen, and never widen anybody's rights."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 from django.urls import reverse
@@ -179,3 +179,32 @@ def test_deleting_names_the_schedules_and_can_be_undone(web, scope):
     assert "“Expired” is deleted." in page.content.decode()
     client.post(reverse("report_restore", args=[saved.pk]))
     assert client.get(reverse("report", args=[saved.pk])).status_code == 200
+
+
+def test_reading_writes_nothing_and_the_page_tells_that_it_was_opened(web, scope):
+    client = web("admin")
+    save(client)
+    saved = SavedReport.objects.get()
+    address = reverse("report_opened", args=[saved.pk])
+    assert f'hx-post="{address}"' in client.get(reverse("report", args=[saved.pk])).content.decode()
+    assert SavedReport.objects.get().opened_at is None
+    assert client.get(address).status_code == 405
+    assert client.post(address).status_code == 204
+    assert SavedReport.objects.get().opened_at is not None
+
+
+def test_what_was_deleted_comes_back_for_30_days(web, scope):
+    client = web("admin")
+    save(client)
+    saved = SavedReport.objects.get()
+    for days, back in ((31, False), (29, True)):
+        SavedReport.objects.update(deleted_at=clock.now() - timedelta(days=days))
+        client.post(reverse("report_restore", args=[saved.pk]))
+        assert (SavedReport.objects.get().deleted_at is None) == back
+
+
+def test_schedules_of_money_begin_with_sending_what_is_empty(web):
+    client = web("admin")
+    for key, chosen in (("commission-lines", "send"), (LOST, "skip")):
+        page = client.get(reverse("schedule_new", args=[key]))
+        assert page.context["form"]["when_empty"].value() == chosen

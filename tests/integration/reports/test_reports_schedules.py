@@ -246,6 +246,22 @@ def test_after_downtime_the_latest_slot_runs_and_says_so(northwind, smtp):
     assert "when 3 earlier ones were due" in smtp.mails[0][1].get_body(("plain",)).get_content()
 
 
+def test_a_clock_that_is_put_back_sends_nothing_twice(northwind, smtp):
+    smtp.start()
+    make(northwind)
+    assert run_due(northwind, NOW + timedelta(weeks=3)) == ["sent"]  # put ahead: the latest slot, once
+    for now in (NOW, NOW + timedelta(weeks=1), NOW + timedelta(weeks=3)):  # put back, and on again
+        assert run_due(northwind, now) == []
+    with within(northwind):
+        # Saved anew while the clock stands before a slot that has gone out already.
+        Schedule.objects.update(next_slot=datetime(2026, 12, 14, 6, 30, tzinfo=UTC))
+    assert run_due(northwind, NOW + timedelta(weeks=3)) == []
+    assert len(runs(northwind)) == 1
+    assert len(smtp.mails) == 2  # manager and member, once each
+    with within(northwind):
+        assert Schedule.objects.get().next_slot == datetime(2026, 12, 21, 6, 30, tzinfo=UTC)
+
+
 def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
     smtp.start()
     with pytest.raises(services.RecipientError):
