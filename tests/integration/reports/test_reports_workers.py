@@ -231,3 +231,20 @@ def test_three_dead_workers_are_a_visible_failure(northwind):
         State.FAILED,
         "Its worker stopped three times. Nothing was kept; run it again.",
     )
+
+
+@pytest.mark.parametrize("rows_format", ["csv", "xlsx"])
+def test_a_full_disk_fails_in_words_and_keeps_nothing(northwind, monkeypatch, tmp_path, rows_format):
+    """The file that is written to is a device that is always full."""
+
+    @contextmanager
+    def full():
+        (tmp_path / f"export.{rows_format}").symlink_to("/dev/full")
+        yield tmp_path
+
+    monkeypatch.setattr(services, "_work_folder", full)
+    export = queue(northwind, rows_format=rows_format)
+    assert services.run_export(partner_id=northwind.pk, export_id=export.pk) == State.FAILED
+    found = state(northwind, export)
+    assert (found.state, found.file.name) == (State.FAILED, "")
+    assert found.reason.startswith("The disk of the portal is full. Nothing was kept")
