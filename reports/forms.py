@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.datasets import Selection
 from reports.definitions import clean_file_name
@@ -170,6 +171,11 @@ MONTH_DAYS = [
     (LAST, _("Last day")),
     *((day, str(day)) for day in range(1, 32)),
 ]
+
+
+def when_empty(selection: Selection) -> str:
+    """What a new schedule of these rows does without rows: that there is no money to report is news, so it is sent."""
+    return WhenEmpty.SEND if selection.dataset.permission == Permission.VIEW_MONEY else WhenEmpty.SKIP
 
 
 class ScheduleForm(forms.Form):

@@ -17,8 +17,7 @@ from accounts.roles import Permission
 from accounts.scope import within
 from partner_portal.lib import clock
 from partner_portal.lib.htmx import page_or_part
-from reports.forms import ScheduleForm
-from reports.models import WhenEmpty
+from reports.forms import ScheduleForm, when_empty
 from reports.queries import saved as report_queries
 from reports.queries import schedules as queries
 from reports.schedule import next_slots
@@ -57,9 +56,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
 def _form(request: ScopedRequest, selection: Any, *, report: Any, schedule: Any) -> HttpResponse:
     scope = request.scope
     people, domains = queries.members(scope), queries.allowed_domains(scope)
-    initial = _initial(schedule) if schedule else {"name": suggested(selection)}
-    if schedule is None and selection.dataset.permission == Permission.VIEW_MONEY:
-        initial["when_empty"] = WhenEmpty.SEND  # that there is no money to report is news
+    initial = _initial(schedule) if schedule else {"name": suggested(selection), "when_empty": when_empty(selection)}
     form = ScheduleForm(request.POST or None, scope=scope, people=people, domains=domains, initial=initial)
     context: dict[str, Any] = {"form": form, "report": report, "schedule": schedule}
     only_looking = request.POST.get("then") == "look"
