@@ -12,8 +12,6 @@ from django.db.models import Q, QuerySet
 from accounts.models import Membership, Partner
 from accounts.scope import Scope
 from clients.models import Client
-from ledger.facts_of_clients import load_facts
-from ledger.records import ClientFacts
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months
 from partner_portal.lib.periods import Period
@@ -21,6 +19,7 @@ from partner_portal.lib.rounding import as_decimal
 from program.queries import revision, rulebook
 from renewals import rules
 from renewals.models import CalendarFeed, Renewal, RenewalReminder, RenewalStatus
+from renewals.stakes import stakes
 from tiers.measures import outlook_measures
 from tiers.queries import credited_on, history
 
@@ -112,19 +111,14 @@ def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRo
     if not rows:
         return []
     book = rulebook(scope)
-    clients = {row.client_id for row in rows}
-    lines: dict[int, set[str]] = {}
-    known_lines = Renewal.objects.filter(partner=scope.partner, client__in=clients, renews_on__gte=scope.today)
-    for pk, line in known_lines.values_list("client_id", "product_line"):
-        lines.setdefault(pk, set()).add(line)
-    facts = {loaded.client_pk: _known(loaded.facts, scope.today) for loaded in load_facts(scope, clients)}
+    at_stake = stakes(scope, rows)
     reviews = {row.renews_on: rules.review_on_or_after(book, row.renews_on) for row in rows}
     last = max((day for day in reviews.values() if day), default=scope.today)
     measures = rules.OnceADay(outlook_measures(scope, scope.today, max(last, scope.today)))
     credited = credited_on(history(scope)).tier
     made = []
     for row in rows:
-        stake = rules.stake(facts[row.client_id], book, row.product_line, lines.get(row.client_id, ()), row.renews_on)
+        stake = at_stake[row.pk]
         review = reviews[row.renews_on]
         made.append(
             RenewalRow(
@@ -154,12 +148,6 @@ def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRo
             )
         )
     return made
-
-
-def _known(facts: ClientFacts, today: date) -> ClientFacts:
-    """Without deals that are dated ahead: if nothing else happens, they do not either (points.md 10)."""
-    deals = [deal for deal in facts.deals if deal.closed_on is not None and deal.closed_on <= today]
-    return ClientFacts(facts.country, deals, facts.services, facts.cancellations)
 
 
 def _dollars(value: Fraction) -> Decimal:
@@ -216,9 +204,7 @@ def to_remind(scope: Scope, reminder: RenewalReminder) -> list[Renewal]:
 
 def stakes_of(scope: Scope, found: Sequence[Renewal]) -> Mapping[int, Decimal]:
     """Points at stake of these renewals, by primary key."""
-    pks = [row.pk for row in found]
-    rows = _rows(scope, Renewal.objects.filter(partner=scope.partner, pk__in=pks), "")
-    return {row.pk: row.stake.points for row in rows}
+    return {pk: stake.points for pk, stake in stakes(scope, found).items()}
 
 
 def feed_of(scope: Scope) -> CalendarFeed | None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from ledger.engine import lines_in_force, lots, managed
-from ledger.records import SOLD_TRACKS, ClientFacts
+from ledger.records import SOLD_TRACKS, CancellationFact, ClientFacts
 from program.rulebook import Rulebook
 from tiers.rules import Measures, TierGap, gap, performance
 
@@ -66,7 +66,7 @@ class Stake:
 
 
 def stake(facts: ClientFacts, rulebook: Rulebook, line: str, other_lines: Iterable[str], renews_on: date) -> Stake:
-    """What the renewal of `line` puts at stake at the end of `renews_on`.
+    """What the renewal of `line` puts at stake at the end of `renews_on`. `renewals.stakes` reads the same for many at once.
 
     facts: as known, without deals that have not closed yet. other_lines: further lines that the client is known to have,
     such as those of its other renewals; one that was cancelled by then does not count.
@@ -76,14 +76,16 @@ def stake(facts: ClientFacts, rulebook: Rulebook, line: str, other_lines: Iterab
         for lot in lots(facts, rulebook, renews_on)
         if lot.deal.product_line == line and lot.remaining
     )
-    others = lines_in_force(facts, renews_on) | {each for each in other_lines if not _cancelled(facts, each, renews_on)}
+    others = lines_in_force(facts, renews_on) | {
+        each for each in other_lines if not cancelled(facts.cancellations, each, renews_on)
+    }
     managed_points = _ZERO if others - {line} else managed(facts, rulebook, renews_on).points
     return Stake(found, managed_points)
 
 
-def _cancelled(facts: ClientFacts, line: str, day: date) -> bool:
+def cancelled(cancellations: Iterable[CancellationFact], line: str, day: date) -> bool:
     """Whether the line, or all of the client, was cancelled by the day; a sale since is in `lines_in_force`."""
-    return any(row.product_line in ("", line) and row.cancelled_on <= day for row in facts.cancellations)
+    return any(row.product_line in ("", line) and row.cancelled_on <= day for row in cancellations)
 
 
 class WithoutPoints:

@@ -1,0 +1,103 @@
+"""What many renewals put at stake, read from the ledger in a few queries: `rules.stake` for a whole portfolio at once."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+from accounts.scope import Scope
+from clients.models import Deal
+from clients.queries import SALES
+from ledger.engine import lines_in_force, managed
+from ledger.facts_of_clients import load_managed
+from ledger.models import Lot, PointEntry
+from ledger.records import CancellationFact, ClientFacts, DealFact
+from program.queries import rulebook
+from renewals import rules
+from renewals.models import Renewal
+from renewals.rules import Stake, StakeLot
+
+type Line = tuple[int, str]  # client, product line
+
+
+def stakes(scope: Scope, found: Sequence[Renewal]) -> dict[int, Stake]:
+    """The stake of each of these renewals, by primary key. Seven queries, whatever their number."""
+    if not found:
+        return {}
+    clients = {row.client_id for row in found}
+    first = min(min(row.renews_on for row in found), scope.today)
+    facts = {loaded.client_pk: loaded.facts for loaded in load_managed(scope, clients, after=first)}
+    sold = _sold(scope, found, facts, first)
+    points = _managed(scope, found, facts)
+    return {row.pk: Stake(sold[row.pk], points[row.pk]) for row in found}
+
+
+def _sold(
+    scope: Scope, found: Sequence[Renewal], facts: dict[int, ClientFacts], first: date
+) -> dict[int, tuple[StakeLot, ...]]:
+    """What is left of the lots of each line on the renewal day: what the ledger says of today, and known cancellations."""
+    lots = Lot.objects.filter(
+        partner=scope.partner, client_id__in=facts, earned_on__lte=scope.today, expires_on__gt=first
+    )
+    taken: dict[int, list[tuple[date, Decimal]]] = {}
+    losses = PointEntry.objects.filter(partner=scope.partner, lot__in=lots.values("pk"), on__lte=scope.today)
+    for lot, on, points in losses.values_list("lot_id", "on", "points"):
+        taken.setdefault(lot, []).append((on, points))
+    of_line: dict[Line, list[tuple[date, date, str, str, int, Decimal]]] = {}
+    columns = ("client_id", "deal__product_line", "earned_on", "expires_on", "deal__deal_id", "track", "pk", "earned")
+    for client, line, *lot in lots.values_list(*columns):
+        of_line.setdefault((client, line), []).append(tuple(lot))
+    return {
+        row.pk: tuple(
+            StakeLot(track, left, expires_on)
+            for earned_on, expires_on, _deal, track, pk, earned in sorted(
+                of_line.get((row.client_id, row.product_line), ())
+            )
+            if earned_on <= row.renews_on < expires_on
+            and not _leaves(facts[row.client_id].cancellations, row.product_line, scope.today, row.renews_on)
+            and (left := earned + sum(points for on, points in taken.get(pk, ()) if on <= row.renews_on))
+        )
+        for row in found
+    }
+
+
+def _leaves(cancellations: Iterable[CancellationFact], line: str, after: date, until: date) -> bool:
+    return any(each.product_line in ("", line) and after < each.cancelled_on <= until for each in cancellations)
+
+
+def _managed(scope: Scope, found: Sequence[Renewal], facts: dict[int, ClientFacts]) -> dict[int, Decimal]:
+    """Managed points on the renewal day, of renewals of the only line that the client has then."""
+    book = rulebook(scope)
+    other_lines: dict[int, set[str]] = {}
+    ahead = Renewal.objects.filter(partner=scope.partner, client_id__in=facts, renews_on__gte=scope.today)
+    for client, line in ahead.values_list("client_id", "product_line"):
+        other_lines.setdefault(client, set()).add(line)
+    in_force: dict[tuple[int, date], Decimal] = {}
+    for row in found:
+        cancellations = facts[row.client_id].cancellations
+        others = other_lines.get(row.client_id, set()) - {row.product_line}
+        if all(rules.cancelled(cancellations, line, row.renews_on) for line in others):
+            key = (row.client_id, row.renews_on)
+            if key not in in_force:
+                in_force[key] = managed(facts[row.client_id], book, row.renews_on).points
+    lines = _lines(scope, {client for (client, _day), points in in_force.items() if points}, facts)
+    nothing = Decimal(0)
+    points = {}
+    for row in found:
+        on = in_force.get((row.client_id, row.renews_on), nothing)
+        alone = on and not lines_in_force(lines[row.client_id], row.renews_on) - {row.product_line}
+        points[row.pk] = on if alone else nothing
+    return points
+
+
+def _lines(scope: Scope, clients: set[int], facts: dict[int, ClientFacts]) -> dict[int, ClientFacts]:
+    """The won sales of these clients up to today, once a line and day, with their cancellations."""
+    deals: dict[int, list[DealFact]] = {client: [] for client in clients}
+    some = clients or {0}  # nobody: the question is asked all the same, so that the number of queries stays what it is
+    sales = Deal.objects.filter(
+        partner=scope.partner, client_id__in=some, stage="won", kind__in=SALES, closed_on__lte=scope.today
+    )
+    days = sales.order_by("client_id", "product_line", "closed_on").distinct("client_id", "product_line", "closed_on")
+    columns = ("client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on")
+    for client, *values in days.values_list(*columns):
+        deals[client].append(DealFact(*values))
+    return {client: ClientFacts("", found, (), facts[client].cancellations) for client, found in deals.items()}
