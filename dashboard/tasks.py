@@ -1,4 +1,4 @@
-"""Works out ahead of time what the front page and its neighbours ask for first after an import."""
+"""Works out ahead of time what the front page asks for first after an import, or on a new day."""
 
 from functools import partial
 from typing import Any
@@ -9,30 +9,25 @@ from django.dispatch import receiver
 
 from accounts.models import Partner
 from accounts.scope import Scope, system_scope, within
-from commissions.queries import outlook, quarters
-from ledger.queries import forecast
-from partner_portal.lib.events import facts_committed
-from partner_portal.lib.periods import PRESETS
-from renewals.queries import renewal_rows
-from tiers.queries import money_figures, standing
+from dashboard.overview import Overview
+from dashboard.panels import PANELS
+from ledger.queries import posting
+from partner_portal.lib.events import ledger_posted
 
 
-@receiver(facts_committed)
-def facts_came_in(sender: Any, scope: Scope, **_: Any) -> None:
-    """Receiver: once the import is committed, a worker prepares the figures. Without one, the first reader waits instead."""
+@receiver(ledger_posted)
+def ledger_was_posted(sender: Any, scope: Scope, **_: Any) -> None:
+    """Receiver: once an import or a new day is committed, a worker prepares the figures. Without one, the first reader waits
+    instead."""
     transaction.on_commit(partial(prepare_figures.delay, scope.partner.pk), robust=True)
 
 
 @shared_task
 def prepare_figures(partner_id: int) -> None:
-    """Fill the partner's cache of today's figures; what is already there costs nothing."""
+    """Ask for every panel of today's front page, so that its figures are remembered; what already is costs nothing."""
     partner = Partner.objects.get(pk=partner_id)
     with within(partner):
-        scope = system_scope(partner)
-        standing(scope)
-        money_figures(scope, scope.today)
-        forecast(scope, scope.today)
-        quarters(scope)
-        outlook(scope)
-        _group, _label, ahead = PRESETS["next-90-days"]
-        renewal_rows(scope, ahead(scope.today))
+        look = Overview(system_scope(partner), "/dashboard/", {})
+        if posting(look.scope) is not None:
+            for panel in PANELS:
+                panel.context(look)

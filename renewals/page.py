@@ -9,10 +9,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from partner_portal.lib.caching import remembered
 from partner_portal.lib.periods import Period
 from partner_portal.templatetags.figures import day_text
+from program.queries import revision
 from renewals.models import RenewalStatus
-from renewals.queries import RenewalRow, Week, by_week
+from renewals.queries import RenewalRow, Week, by_week, renewal_rows
 from tiers.queries import credited_on, history
 
 CHART_WEEKS = 60
@@ -48,6 +50,34 @@ def summary(rows: Sequence[RenewalRow]) -> Summary:
         falls=sum(bool(row.impact and row.impact.falls) for row in rows),
         worst=max(rows, key=lambda row: row.stake.points, default=None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The first renewals of a range and all of them in a few numbers. change_usd, current_usd: sums in points-dollars."""
+
+    rows: tuple[RenewalRow, ...]
+    others: int
+    summary: Summary
+    change_usd: Decimal
+    current_usd: Decimal
+
+
+def glance(scope: Scope, period: Period, shown: int) -> Glance:
+    """What a panel shows of a range; kept apart from the rows, which may be thousands."""
+
+    def look() -> Glance:
+        rows = renewal_rows(scope, period)
+        return Glance(
+            tuple(rows[:shown]),
+            max(0, len(rows) - shown),
+            summary(rows),
+            sum((row.change_usd for row in rows), Decimal(0)),
+            sum((row.current_usd for row in rows), Decimal(0)),
+        )
+
+    key = ("renewals-glance", period.first, period.last, shown)
+    return remembered(scope, key, look, revision=revision(scope))
 
 
 def timeline(rows: Sequence[RenewalRow], period: Period) -> Timeline:

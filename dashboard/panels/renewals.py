@@ -9,13 +9,11 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard.overview import Overview
-from partner_portal.lib.datasets import select
 from partner_portal.lib.periods import PRESETS
 from partner_portal.lib.range_control import RangeControl, range_control
 from renewals.datasets import as_row
 from renewals.forms import RenewalsForm
-from renewals.page import Summary, mail_subject, summary
-from renewals.queries import renewal_rows
+from renewals.page import Summary, glance, mail_subject
 
 SHOWN = 10
 AHEAD = tuple(key for key, (group, *_rest) in PRESETS.items() if group == "ahead")
@@ -43,18 +41,17 @@ def renewals(overview: Overview) -> Upcoming:
     form = RenewalsForm(overview.query, scope=scope)
     form.is_valid()
     period = form.chosen.period
-    found = renewal_rows(scope, period)
-    rows = [row | {"subject": mail_subject(row)} for row in map(as_row, found[:SHOWN])]
-    totals = select("renewals", scope, form.chosen.query).totals
+    found = glance(scope, period, SHOWN)
+    rows = [row | {"subject": mail_subject(row)} for row in map(as_row, found.rows)]
     return Upcoming(
         range=range_control(overview.path, overview.query, form.chosen, target="renewals", presets=AHEAD),
         problems=[form.chosen.problem] if form.chosen.problem else [],
         refocus=overview.part == "renewals",
         rows=rows,
-        others=len(found) - len(rows),
-        summary=summary(found),
-        change_usd=totals.get("change_usd"),
-        current_usd=totals.get("current_usd"),
+        others=found.others,
+        summary=found.summary,
+        change_usd=found.change_usd if scope.may_see_money else None,
+        current_usd=found.current_usd if scope.may_see_money else None,
         address=f"{reverse('renewals')}?{urlencode(form.chosen.query)}",
         credited=overview.standing.credited,
     )
