@@ -45,6 +45,10 @@ class Earning:
     months_left: int
     stretches: tuple[Stretch, ...]
 
+    def within(self, first: date, last: date) -> bool:
+        """Whether it earns in any month from `first` to `last` (their first days), both included."""
+        return any(stretch.first <= last and stretch.last >= first for stretch in self.stretches)
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:
@@ -95,6 +99,15 @@ def _stretches(life: DealLife, terms: CommissionTerms) -> Iterator[Stretch]:
         yield Stretch(first, add_months(end, -1), Fraction(life.deal.mrr) * left)
 
 
+def _half_up(part: int, whole: int) -> int:
+    """part / whole to a whole number. Both are above zero, so half goes up, and nothing is rounded before."""
+    return (2 * part + whole) // (2 * whole)
+
+
+def _months(first: date, later: date) -> int:
+    return (later.year - first.year) * 12 + later.month - first.month
+
+
 class Forecast:
     """Expected commission of a portfolio, at the imported exchange rates."""
 
@@ -102,6 +115,7 @@ class Forecast:
         self._terms = terms
         self._fx = fx
         self._factors: dict[tuple[str, date], tuple[FxRate, int, int] | None] = {}
+        self._rows: dict[tuple[str, tuple[date, ...]], list[tuple[int, int] | None]] = {}
 
     def amounts(self, found: Earning, first: date, last: date) -> Iterator[Amount]:
         """What the earning brings in each month from `first` to `last`, both included."""
@@ -116,28 +130,47 @@ class Forecast:
                     yield Amount(month, stretch.mrr, None, None)
                     continue
                 fx, over, under = factor
-                part, whole = numerator * over, denominator * under
-                # Half up: both are whole numbers above zero, so nothing is rounded before.
-                cents = (2 * part + whole) // (2 * whole)
+                cents = _half_up(numerator * over, denominator * under)
                 yield Amount(month, stretch.mrr, fx, Decimal(cents).scaleb(-CENT_PLACES))
 
     def by_quarter(self, earnings: Iterable[Earning], first: date, last: date) -> dict[str, Decimal]:
-        """Sums by quarter, in order; amounts without an exchange rate are left out."""
-        sums = {quarter_of(month): Decimal(0) for month in months_between(first, last)}
+        """Sums by quarter, in order; amounts without an exchange rate are left out.
+
+        The same as summing `amounts`, without an object a month: the months of a stretch that share a rate share an amount.
+        """
+        months = months_between(first, last)
+        sums = [0] * len(months)
         for each in earnings:
-            for amount in self.amounts(each, first, last):
-                if amount.commission is not None:
-                    sums[quarter_of(amount.month)] += amount.commission
-        return sums
+            factors = self._factors_of(each.currency, months)
+            for stretch in each.stretches:
+                start, end = _months(months[0], stretch.first), _months(months[0], stretch.last)
+                numerator, denominator = stretch.mrr.as_integer_ratio()
+                known, cents = None, 0
+                for index in range(max(start, 0), min(end + 1, len(months))):
+                    factor = factors[index]
+                    if factor is None:
+                        continue
+                    if factor != known:
+                        known, cents = factor, _half_up(numerator * factor[0], denominator * factor[1])
+                    sums[index] += cents
+        found = {quarter_of(month): Decimal(0) for month in months}
+        for month, total in zip(months, sums, strict=True):
+            found[quarter_of(month)] += Decimal(total).scaleb(-CENT_PLACES)
+        return found
+
+    def _factors_of(self, currency: str, months: tuple[date, ...]) -> list[tuple[int, int] | None]:
+        """Cents a unit of MRR brings in each month, as a fraction; None without a rate."""
+        key = (currency, months)
+        if key not in self._rows:
+            found = [self._factor(currency, month) for month in months]
+            self._rows[key] = [factor and factor[1:] for factor in found]
+        return self._rows[key]
 
     def without_rate(self, earnings: Iterable[Earning], first: date, last: date) -> frozenset[str]:
         """Currencies in which something is expected from `first` to `last`, but no exchange rate was ever imported."""
         start, end = month_start(first), month_start(last)
         return frozenset(
-            each.currency
-            for each in earnings
-            if self._fx.on(each.currency, end) is None
-            and any(stretch.first <= end and stretch.last >= start for stretch in each.stretches)
+            each.currency for each in earnings if self._fx.on(each.currency, end) is None and each.within(start, end)
         )
 
     def _factor(self, currency: str, month: date) -> tuple[FxRate, int, int] | None:

@@ -252,19 +252,25 @@ def _earnings(scope: Scope) -> list[Earning]:
         "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
     )
     cut_on = _last_cuts(scope)
-    changed: set[int] = set()  # clients of whose lines something was taken since: they need the whole story
-    found: list[tuple[int, DealLife]] = []
+    cut: set[tuple[int, str]] = set()  # lines from which something was taken since: they need their whole story
+    lives: list[tuple[int, DealLife]] = []
     for client, *values in rows:
         deal = DealFact(*values)
         lines_cut = (cut_on.get((client, deal.product_line)), cut_on.get((client, "")))
         if any(day is not None and day >= values[-1] for day in lines_cut):
-            changed.add(client)
-        found.append((client, DealLife(deal, values[-1], (), None)))
-    found = [(client, life) for client, life in found if client not in changed]
+            cut.add((client, deal.product_line))
+        lives.append((client, DealLife(deal, values[-1], (), None)))
+    found = [(client, life) for client, life in lives if (client, life.deal.product_line) not in cut]
     until = _until(scope, terms)
-    for loaded in load_facts(scope, changed) if changed else ():
+    for loaded in load_facts(scope, {client for client, _line in cut}) if cut else ():
         known = loaded.facts
-        deals = [deal for deal in known.deals if deal.closed_on is not None and deal.closed_on <= scope.today]
+        deals = [
+            deal
+            for deal in known.deals
+            if deal.closed_on is not None
+            and deal.closed_on <= scope.today
+            and (loaded.client_pk, deal.product_line) in cut
+        ]
         facts = ClientFacts(known.country, deals, (), known.cancellations)
         found += [(loaded.client_pk, life) for life in deal_lives(facts, rulebook(scope), until)]
     all_earnings = (earning(client, life, terms, scope.today) for client, life in found)
@@ -400,7 +406,7 @@ def outlook(scope: Scope) -> Outlook:
 
 def _outlook(scope: Scope, first: date, last: date) -> Outlook:
     sums = forecast(scope)
-    found = [each for each in earnings(scope) if any(sums.amounts(each, first, last))]
+    found = [each for each in earnings(scope) if each.within(first, last)]
     fx = fx_rates(scope)
     currencies = sorted({each.currency for each in found} - {scope.partner.payout_currency})
     rates = {currency: rate for currency in currencies if (rate := fx.on(currency, last))}

@@ -11,6 +11,8 @@ def add_months(day: date, months: int) -> date:
     """
     index = day.year * 12 + day.month - 1 + months
     year, month = index // 12, index % 12 + 1
+    if day.day <= 28:  # every month has it; this is asked millions of times
+        return date(year, month, day.day)
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
@@ -26,9 +28,9 @@ def month_end(day: date) -> date:
 
 def months_between(first: date, last: date) -> tuple[date, ...]:
     """The first days of all months from the month of `first` to the month of `last`, both included."""
-    count = (last.year - first.year) * 12 + last.month - first.month + 1
-    start = month_start(first)
-    return tuple(add_months(start, step) for step in range(count))
+    start = first.year * 12 + first.month - 1
+    end = last.year * 12 + last.month
+    return tuple(date(index // 12, index % 12 + 1, 1) for index in range(start, end))
 
 
 def quarter_of(day: date) -> str:

@@ -13,6 +13,7 @@ from commissions.expected import Forecast, earning
 from commissions.rules import FxRates, StatementLine, expected
 from commissions.variance import ExpectedMonth, differences
 from ledger.records import DealFact, DealLife
+from partner_portal.lib.months import quarter_of
 from program.rulebook import CommissionTerms
 
 D = date.fromisoformat
@@ -84,8 +85,17 @@ def test_stretches_say_month_by_month_what_the_rule_for_one_month_says(closed, m
     first, last = D("2023-01-01"), D("2029-12-01")
     slow = [(row.month, row.mrr, row.commission) for row in expected([one], TERMS, FX, first, last)]
     found = earning(7, one, TERMS, TODAY)
-    fast = [(a.month, a.mrr, a.commission) for a in Forecast(TERMS, FX).amounts(found, first, last)] if found else []
+    forecast = Forecast(TERMS, FX)
+    fast = [(a.month, a.mrr, a.commission) for a in forecast.amounts(found, first, last)] if found else []
     assert fast == slow
+    for start, end in ((first, last), (D("2026-07-01"), D("2026-09-01")), (D("2025-04-01"), D("2027-03-01"))):
+        within = [(month, commission) for month, _mrr, commission in slow if start <= month <= end]
+        sums = forecast.by_quarter([found] if found else [], start, end)
+        assert sums == {
+            quarter: sum((commission for month, commission in within if quarter_of(month) == quarter), Decimal(0))
+            for quarter in sums
+        }
+        assert bool(within) == (found is not None and found.within(start, end))
 
 
 class TestVariance:
