@@ -30,7 +30,7 @@ from commissions.expected import Earning, Forecast, earning
 from commissions.models import LineQuestion, LineStatus, QuestionStatus, StatementLine
 from commissions.variance import Difference, ExpectedMonth, differences
 from ledger.engine import deal_lives
-from ledger.facts_of_clients import load_facts
+from ledger.facts_of_clients import load_sold
 from ledger.records import ClientFacts, DealFact, DealLife
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_start, quarter_end, quarter_of
@@ -262,7 +262,7 @@ def _earnings(scope: Scope) -> list[Earning]:
         lives.append((client, DealLife(deal, values[-1], (), None)))
     found = [(client, life) for client, life in lives if (client, life.deal.product_line) not in cut]
     until = _until(scope, terms)
-    for loaded in load_facts(scope, {client for client, _line in cut}) if cut else ():
+    for loaded in load_sold(scope, {client for client, _line in cut}) if cut else ():
         known = loaded.facts
         deals = [
             deal

@@ -25,6 +25,11 @@ def load_facts(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
     return _load(scope, client_pks, Deal.objects.all(), Service.objects.all())
 
 
+def load_sold(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
+    """The same without services. Three queries."""
+    return _load(scope, client_pks, Deal.objects.all(), Service.objects.none())
+
+
 def load_managed(scope: Scope, client_pks: Collection[int], *, after: date) -> list[LoadedFacts]:
     """The same without deals, and of the services only those that reach past the day: all that the managed track of later
     days depends on. Three queries."""
