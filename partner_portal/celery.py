@@ -31,7 +31,7 @@ def configuration() -> dict[str, Any]:
     from django.conf import settings
 
     return {
-        **_broker(settings.REDIS_URL, settings.PORTAL_VAR),
+        **_broker(settings.REDIS_URL, settings.BROKER_FOLDER),
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_ignore_result": True,  # what a task did is in its row
@@ -53,8 +53,8 @@ def configuration() -> dict[str, Any]:
     }
 
 
-def _broker(redis_url: str, var: Any) -> dict[str, Any]:
-    """Redis where there is one, else folders under PORTAL_VAR."""
+def _broker(redis_url: str, folder: Any) -> dict[str, Any]:
+    """Redis where there is one, else files in a folder."""
     if redis_url:
         return {
             "broker_url": redis_url,
@@ -62,7 +62,7 @@ def _broker(redis_url: str, var: Any) -> dict[str, Any]:
         }
     return {
         "broker_url": f"{file_broker.SCHEME}://localhost",
-        "broker_transport_options": {"folder": str(var / "broker"), "polling_interval": 0.2},
+        "broker_transport_options": {"folder": str(folder), "polling_interval": 0.2},
         "worker_enable_remote_control": False,  # one machine, nobody to talk to: no file for every heartbeat
     }
 

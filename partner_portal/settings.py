@@ -102,6 +102,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+BROKER_FOLDER = Path(env.text("BROKER_FOLDER") or PORTAL_VAR / "broker")  # tasks as files, without Redis
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL

@@ -16,6 +16,7 @@ from django.db import connection, connections
 from django.test import Client as WebClient
 from django.test.utils import setup_databases, teardown_databases
 
+from partner_portal.celery import app as celery_app
 from partner_portal.postgres.role import as_owner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,11 +26,14 @@ PASSWORD = "partner-portal-demo"
 @pytest.fixture(scope="session", autouse=True)
 def plain_settings() -> None:
     """Fast passwords, mails in memory, no manifest of static files, no end of requests; everything else as in production."""
+    celery_app.conf.broker_url = "memory://"  # what a test sends from its own process goes nowhere
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # Room enough that no counter of a rate limit is thrown out for a figure.
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": memory, "OPTIONS": {"MAX_ENTRIES": 100_000}}}
     settings.API_REQUESTS_A_MINUTE = 1_000_000  # requests are counted across tests
 
 

@@ -8,7 +8,7 @@ and its rows cannot differ.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -258,10 +258,11 @@ class Selection:
                 wanted["clients"] = Count(self.dataset.client, distinct=True)
             found = self.rows.aggregate(**wanted)
         else:
-            found = {
-                f"sum_{c.name}": sum((row[c.source] for row in self.rows if row[c.source] is not None), Decimal(0))
-                for c in summed
-            }
+            with localcontext(prec=80):  # as exact as the database sums
+                found = {
+                    f"sum_{c.name}": sum((row[c.source] for row in self.rows if row[c.source] is not None), Decimal(0))
+                    for c in summed
+                }
             found["rows"] = len(self.rows)
             if self.dataset.client:
                 found["clients"] = len({row[self.dataset.client] for row in self.rows})

@@ -63,7 +63,7 @@ def state(partner, export):
 def broker(request, tmp_path):
     """A Redis of this test alone, or the folder of the file broker."""
     if request.param == "files":
-        yield {"REDIS_URL": ""}
+        yield {"REDIS_URL": "", "BROKER_FOLDER": str(tmp_path / "broker")}
         return
     server = shutil.which("redis-server")
     assert server, "make test installs redis-server"
@@ -93,6 +93,7 @@ def environment(broker):
         "DATABASE_URL": f"postgresql://{address.user}@/{name}?host={address.host}&port={address.port}",
         "PORTAL_VAR": str(settings.PORTAL_VAR),
         "REDIS_URL": broker["REDIS_URL"],
+        "BROKER_FOLDER": broker.get("BROKER_FOLDER", ""),
     }
 
 
