@@ -65,7 +65,9 @@ class Text(ColumnType):
 
     def read(self, text: str) -> str:
         if len(text) > TEXT_LIMIT:
-            raise CellError(_("longer than %(limit)s characters") % {"limit": number_format(TEXT_LIMIT, force_grouping=True)})
+            raise CellError(
+                _("longer than %(limit)s characters") % {"limit": number_format(TEXT_LIMIT, force_grouping=True)}
+            )
         if "\0" in text:
             raise CellError(_("holds a character that text cannot have (code 0)"))
         if self.key and len(text) > _KEY_BYTES // 4 and len(text.encode()) > _KEY_BYTES:

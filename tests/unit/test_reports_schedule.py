@@ -14,6 +14,7 @@ def texts(rule, after, count=3):
         f"{slot:%Y-%m-%d %H:%M}" for slot in next_slots(rule, datetime.fromisoformat(after).replace(tzinfo=UTC), count)
     ]
 
+
 MONDAYS = ["2026-11-23 06:30", "2026-11-30 06:30", "2026-12-07 06:30"]
 
 
