@@ -24,8 +24,9 @@ from django.db.models.functions import Cast, Extract, TruncMonth
 
 from accounts.scope import Scope
 from clients.models import Deal
+from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_end, month_start, months_between
-from program.queries import rulebook
+from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 
 EXACT = DecimalField(max_digits=80, decimal_places=40)
@@ -98,7 +99,11 @@ class PipelineMonth:
 
 
 def pipeline(scope: Scope) -> list[PipelineMonth]:
-    """The last twelve months and this one, in order. Two queries."""
+    """The last twelve months and this one, in order. Two queries, or none."""
+    return remembered(scope, ("pipeline",), lambda: _pipeline(scope), revision=revision(scope))
+
+
+def _pipeline(scope: Scope) -> list[PipelineMonth]:
     first, last = add_months(month_start(scope.today), -TREND_MONTHS), scope.today
     registered = Deal.objects.filter(partner=scope.partner, registered=True)
     created = dict(
@@ -142,16 +147,17 @@ class Stuck:
 
 def stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
     """Days open from which a deal is stalled: twice the median of the deals won in the last 12 months, at least 30."""
-    if "stalled-after" not in scope.memo:
-        won = Deal.objects.filter(
-            partner=scope.partner, registered=True, stage="won",
-            closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today,
-        ).aggregate(count=Count("pk"), days=MedianDays(_days(F("closed_on"), F("created_on"))))  # fmt: skip
-        found = (STALLED_WITHOUT_HISTORY, None)
-        if won["count"] >= ENOUGH_WON:
-            found = (max(STALLED_AT_LEAST, int(2 * won["days"])), won["days"])
-        scope.memo["stalled-after"] = found
-    return scope.memo["stalled-after"]  # type: ignore[no-any-return]
+    return remembered(scope, ("stalled-after",), lambda: _stalled_after(scope), revision=revision(scope))
+
+
+def _stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
+    won = Deal.objects.filter(
+        partner=scope.partner, registered=True, stage="won",
+        closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today,
+    ).aggregate(count=Count("pk"), days=MedianDays(_days(F("closed_on"), F("created_on"))))  # fmt: skip
+    if won["count"] < ENOUGH_WON:
+        return STALLED_WITHOUT_HISTORY, None
+    return max(STALLED_AT_LEAST, int(2 * won["days"])), won["days"]
 
 
 def _stalled(scope: Scope) -> Q:
@@ -184,7 +190,11 @@ def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
 
 
 def stuck(scope: Scope) -> Stuck:
-    """How many are stuck. Two queries."""
+    """How many are stuck. Two queries, or none."""
+    return remembered(scope, ("stuck-deals",), lambda: _stuck(scope), revision=revision(scope))
+
+
+def _stuck(scope: Scope) -> Stuck:
     after, median = stalled_after(scope)
     found = open_shared_deals(scope).aggregate(
         stalled=Count("pk", filter=_stalled(scope)), past_close=Count("pk", filter=_past_close(scope))

@@ -110,7 +110,12 @@ class StatementSummary:
 
 
 def statement_summaries(scope: Scope, **filters: object) -> list[StatementSummary]:
-    """Statements as their lines make them (points.md 12), newest first. One query, whatever their size."""
+    """Statements as their lines make them (points.md 12), newest first. One query, whatever their size, or none."""
+    key = ("statement-summaries", *sorted(filters.items()))
+    return remembered(scope, key, lambda: _statement_summaries(scope, filters), revision=revision(scope))
+
+
+def _statement_summaries(scope: Scope, filters: Mapping[str, object]) -> list[StatementSummary]:
     rows: Any = (
         lines(scope)
         .filter(**filters)
@@ -167,6 +172,11 @@ def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
 
 def other_payout_currencies(scope: Scope) -> list[str]:
     """Payout currencies of lines that are in none of the sums, in order."""
+    key = ("other-payout-currencies",)
+    return remembered(scope, key, lambda: _other_payout_currencies(scope), revision=revision(scope))
+
+
+def _other_payout_currencies(scope: Scope) -> list[str]:
     others = lines(scope).exclude(payout_currency=scope.partner.payout_currency)
     return list(others.order_by("payout_currency").values_list("payout_currency", flat=True).distinct())
 
@@ -201,7 +211,12 @@ def paid_lines(scope: Scope, period: Period) -> QuerySet[StatementLine]:
 
 
 def paid_in(scope: Scope, period: Period) -> Paid:
-    """What was paid in the period. One query."""
+    """What was paid in the period. One query, or none."""
+    key = ("commission-paid", period.first, period.last)
+    return remembered(scope, key, lambda: _paid_in(scope, period), revision=revision(scope))
+
+
+def _paid_in(scope: Scope, period: Period) -> Paid:
     found = paid_lines(scope, period).aggregate(
         amount=Sum("commission", default=Decimal(0)), payments=Count("paid_on", distinct=True), last_on=Max("paid_on")
     )
@@ -209,7 +224,11 @@ def paid_in(scope: Scope, period: Period) -> Paid:
 
 
 def standings(scope: Scope) -> dict[str, Standing]:
-    """Sums by what has become of the money (points.md 10), for every standing. One query."""
+    """Sums by what has become of the money (points.md 10), for every standing. One query, or none."""
+    return remembered(scope, ("commission-standings",), lambda: _standings(scope), revision=revision(scope))
+
+
+def _standings(scope: Scope) -> dict[str, Standing]:
     rows = (
         payout_lines(scope)
         .order_by()
@@ -337,7 +356,11 @@ class Quarter:
 
 
 def quarters(scope: Scope) -> list[Quarter]:
-    """Every quarter from the first statement's to the third after this one, in order."""
+    """Every quarter from the first statement's to the third after this one, in order. Two queries, or none."""
+    return remembered(scope, ("statement-quarters",), lambda: _quarters(scope), revision=revision(scope))
+
+
+def _quarters(scope: Scope) -> list[Quarter]:
     terms = rulebook(scope).commission
     rows = (
         payout_lines(scope)

@@ -113,8 +113,7 @@ def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRo
     book = rulebook(scope)
     at_stake = stakes(scope, rows)
     reviews = {row.renews_on: rules.review_on_or_after(book, row.renews_on) for row in rows}
-    last = max((day for day in reviews.values() if day), default=scope.today)
-    measures = rules.OnceADay(outlook_measures(scope, scope.today, max(last, scope.today)))
+    measures = rules.OnceADay(outlook_measures(scope, scope.today))
     credited = credited_on(history(scope)).tier
     made = []
     for row in rows:

@@ -218,7 +218,7 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
 
 def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:
     book = rulebook(scope)
-    measures = outlook_measures(scope, day, day)
+    measures = outlook_measures(scope, day)
     taken = {"sourced": points.sourced, "assisted": points.assisted, "managed": points.managed}
     less = PortfolioMeasures(without(measures.points, taken, day), measures.certification, measures.others)
     held = credited_on(history(scope, day)).tier or rules.performance(measures, book, day)

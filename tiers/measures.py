@@ -53,25 +53,26 @@ def history_measures(scope: Scope, through: date) -> PortfolioMeasures:
     return _measures(scope, rules, PointSeries(daily_changes(scope, through)), certified)
 
 
-def outlook_measures(scope: Scope, day: date, until: date) -> PortfolioMeasures:
-    """Measures that reach to `until` if nothing but what is known on `day` happens; metrics that cannot be known ahead
-    stay as they are on `day`."""
-    rules = rulebook(scope)
-    changes = daily_changes(scope, day) + known_changes(scope, day, until)
-    # Only certifications that lapse are known to come, not those that somebody might earn.
-    certified = certifications(scope).earned_by(day)
-    return _measures(scope, rules, PointSeries(changes), certified, hold=day)
+def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
+    """Measures that reach past `day` if nothing but what is known on it happens; metrics that cannot be known ahead stay as
+    they are on `day`. Read once a scope."""
+    name = f"outlook {scope.partner.generation} {day}"
+    if name not in scope.memo:
+        changes = daily_changes(scope, day) + known_changes(scope, day)
+        # Only certifications that lapse are known to come, not those that somebody might earn.
+        certified = certifications(scope).earned_by(day)
+        scope.memo[name] = _measures(scope, rulebook(scope), PointSeries(changes), certified, hold=day)
+    return scope.memo[name]  # type: ignore[no-any-return]
 
 
-def known_changes(scope: Scope, day: date, until: date) -> list[tuple[date, str, Decimal]]:
+def known_changes(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""
-    known = remembered(
+    return remembered(
         scope,
         ("known-changes", day),
         lambda: _known_losses_of_lots(scope, day) + _known_managed(scope, day),
         revision=revision(scope),
     )
-    return [change for change in known if change[0] <= until]
 
 
 def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:

@@ -133,7 +133,7 @@ def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
     book = rulebook(scope)
     period = Period(min(period.first, day), min(period.last, day))
     until = add_months(day, MONTHS_AHEAD) if period.last == day else period.last
-    measures = outlook_measures(scope, day, max(until, day))
+    measures = outlook_measures(scope, day)
     rows = history(scope, day)
     invitations = [
         rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)

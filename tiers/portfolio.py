@@ -99,7 +99,7 @@ def announced(scope: Scope, day: date) -> list[Announced]:
     later = [rule_set for rule_set in book.rule_sets if rule_set.start > day]
     if not later:
         return []
-    measures = outlook_measures(scope, day, day)
+    measures = outlook_measures(scope, day)
     found = []
     for rule_set in later:
         targets = tuple(rules.gap(tier, measures, day) for tier in rule_set.tiers)
@@ -144,7 +144,7 @@ class WithPoints:
 def with_points(scope: Scope, day: date, added: Mapping[str, Decimal]) -> WithPoints:
     """The figures of `day` with these points more, by track: what one more deal would do."""
     book = rulebook(scope)
-    measures = outlook_measures(scope, day, day)
+    measures = outlook_measures(scope, day)
     less = {track: -points for track, points in added.items()}
     more = PortfolioMeasures(without(measures.points, less, day), measures.certification, measures.others)
     return WithPoints(

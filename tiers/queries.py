@@ -98,7 +98,7 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
     day = day or scope.today
     book = rulebook(scope)
     review = book.next_review(day)
-    measures = outlook_measures(scope, day, review.on if review else day)
+    measures = outlook_measures(scope, day)
     credited = credited_on(history(scope, day))
     invitations = [
         rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)
@@ -121,7 +121,7 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
 def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:
     """Each of `days`, all of them `day` or later, as it comes if nothing else happens (points.md 10)."""
     book = rulebook(scope)
-    measures = outlook_measures(scope, day, max(days))
+    measures = outlook_measures(scope, day)
     return [
         Projected(
             on,
