@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.core.signals import setting_changed
 from django.db import connection, connections
 from django.test import Client as WebClient
 from django.test.utils import setup_databases, teardown_databases
@@ -34,6 +35,7 @@ def plain_settings() -> None:
     # Room enough that no counter of a rate limit is thrown out for a figure.
     memory = "django.core.cache.backends.locmem.LocMemCache"
     settings.CACHES = {"default": {"BACKEND": memory, "OPTIONS": {"MAX_ENTRIES": 100_000}}}
+    setting_changed.send(sender=type(settings), setting="CACHES", value=settings.CACHES, enter=True)
     settings.API_REQUESTS_A_MINUTE = 1_000_000  # requests are counted across tests
 
 
