@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from accounts.scope import Scope
 from clients.models import Certification, Client
@@ -14,8 +14,9 @@ from clients.rules import ToolUse, tool_use
 from ledger.models import Lot, PointEntry, Track
 from ledger.queries import posting
 from ledger.series import without
+from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months
-from program.queries import rulebook
+from program.queries import revision, rulebook
 from program.rulebook import CurrencyTable, GrowthMarket, RuleSet, SoldRate
 from tiers import rules
 from tiers.measures import outlook_measures
@@ -80,7 +81,11 @@ def tool_use_clients(scope: Scope, day: date) -> QuerySet[Client]:
 
 
 def tool_usage(scope: Scope, day: date) -> ToolUsage:
-    """Mean and median tool usage on the day, by the values known today."""
+    """Mean and median tool usage on the day, by the values known today. One query, or none."""
+    return remembered(scope, ("tool-usage", day), lambda: _tool_usage(scope, day), revision=revision(scope))
+
+
+def _tool_usage(scope: Scope, day: date) -> ToolUsage:
     values = list(_counting(scope, day).values_list("tool_usage", flat=True))
     return ToolUsage(tool_use(values), sum(value is None for value in values))
 
@@ -110,7 +115,7 @@ def announced(scope: Scope, day: date) -> list[Announced]:
 
 def _counting(scope: Scope, day: date) -> QuerySet[Client]:
     """Managed on the day, or with a sold lot earned in the 12 months that end on it."""
-    sold = Lot.objects.filter(client=OuterRef("pk"), earned_on__gt=add_months(day, -12), earned_on__lte=day)
+    sold = Lot.objects.filter(partner=scope.partner, earned_on__gt=add_months(day, -12), earned_on__lte=day)
     clients = Client.objects.filter(partner=scope.partner)
     state = posting(scope)
     if state is None or day >= state.posted_through:
@@ -120,7 +125,7 @@ def _counting(scope: Scope, day: date) -> QuerySet[Client]:
         clients = clients.annotate(
             managed_points=Subquery(entries.values("client").annotate(sum=Sum("points")).values("sum"))
         )
-    return clients.filter(Q(managed_points__gt=0) | Exists(sold))
+    return clients.filter(Q(managed_points__gt=0) | Q(pk__in=sold.values("client")))
 
 
 def _ends(row: Certification) -> tuple[date, int]:
