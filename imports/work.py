@@ -20,6 +20,7 @@ from imports.models import ImportBatch
 from imports.reading import read_csv, read_sheet, sheet_names
 from imports.stored import Counts
 from imports.tables import Table, UnreadableFile
+from partner_portal.lib import statistics
 from partner_portal.lib.events import facts_committed
 from partner_portal.lib.facts import FactKind, find_kind
 from partner_portal.lib.locks import PARTNER_FACTS, lock
@@ -119,8 +120,11 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
         outcome.counts |= written.counts
         client_ids |= written.client_ids
         before += len(each.values)
-    if any(counts.new or counts.changed for counts in outcome.counts.values()):
+    moved = sum(counts.new + counts.changed for counts in outcome.counts.values())
+    if moved:
         Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+    if moved >= statistics.MANY_ROWS:
+        transaction.on_commit(statistics.look_again, robust=True)
     step("posting", 0, 0)
     answers = facts_committed.send(
         ImportBatch, scope=scope, client_ids=client_ids, batch_id=batch_id, progress=_onward(step, "posting", 0, 0)

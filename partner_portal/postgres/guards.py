@@ -55,6 +55,8 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) ->
             REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM "{RUNTIME_ROLE}";
             """  # noqa: S608 -- one constant name
         )
+        if connections[using].pg_version >= 170000:  # type: ignore[attr-defined] # before, only the owner looks after tables
+            cursor.execute(f'GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO "{RUNTIME_ROLE}"')
         cursor.execute(_REFUSE)
         existing = set(connections[using].introspection.table_names(cursor))
         for model in tenant_models():

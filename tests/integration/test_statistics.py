@@ -1,0 +1,45 @@
+"""After a large import the planner is told, by the role that pages run as."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.db import connection
+
+from imports import work
+from partner_portal.lib import statistics
+from partner_portal.postgres.role import RUNTIME_ROLE
+
+
+def test_the_runtime_role_may_have_every_table_looked_at(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() == (RUNTIME_ROLE,)
+        notices: list[Any] = []
+        connection.connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+        statistics.look_again()
+        ours = set(connection.introspection.table_names(cursor))
+        # Tables of the system belong to the superuser; of ours none may be passed over.
+        assert [text for text in notices if any(f'"{table}"' in text for table in ours)] == []
+
+
+@pytest.mark.parametrize(("rows", "told"), [(statistics.MANY_ROWS - 1, False), (statistics.MANY_ROWS, True)])
+def test_only_a_large_import_has_them_looked_at(
+    scope: Any, django_capture_on_commit_callbacks: Any, rows: int, told: bool
+) -> None:
+    from imports.stored import Counts, Written
+
+    class Kind:
+        values = [()] * rows
+
+    class Checked:
+        kinds = [Kind()]
+
+    written = Written({0: Counts(new=rows)}, set())
+    with (
+        patch.object(work.stored, "write", return_value=written),
+        patch.object(statistics, "look_again") as look_again,
+        django_capture_on_commit_callbacks(execute=True),
+    ):
+        work.write_checked(scope, Checked(), batch_id=None, step=lambda *_: None)  # type: ignore[arg-type]
+    assert look_again.called is told
