@@ -1,0 +1,148 @@
+"""Every page asks the database as often for one row as for many. The numbers are written down, so that one more is noticed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client as WebClient
+from django.test.utils import CaptureQueriesContext
+
+# One client's story, so told that every page and drill-down has a row of it. {n} is the client's number.
+FILES = {
+    "clients": """client_id,name,country,currency,tool_usage
+C{n},Client {n},US,USD,5
+""",
+    "deals": """deal_id,client_id,name,product_line,kind,origin,stage,mrr,currency,created_on,closed_on,registered
+A{n},C{n},Expires,Sales Hub,new,sourced,won,1000,USD,2025-10-20,2025-11-10,yes
+B{n},C{n},New,Marketing Hub,cross_sell,sourced,won,500,USD,2026-10-28,2026-11-01,yes
+D{n},C{n},Less,Marketing Hub,downgrade,none,won,100,USD,2026-11-05,2026-11-05,no
+E{n},C{n},Stuck,Service Hub,cross_sell,sourced,open,300,USD,2026-03-01,2026-09-01,yes
+F{n},C{n},Fresh,Content Hub,cross_sell,assisted,open,300,USD,2026-11-20,,yes
+""",
+    "services": """client_id,started_on,ended_on,mrr,currency,managing_partners
+C{n},2026-10-30,2026-11-12,1000,USD,1
+C{n},2026-11-12,2027-02-01,400,USD,1
+""",
+    "cancellations": """client_id,product_line,cancelled_on,reason
+C{n},Sales Hub,2026-11-15,not used
+""",
+    "mrr_history": "client_id,month,mrr,currency\n"
+    + "".join(f"C{{n}},{month},900,USD\n" for month in ("2025-11", "2025-12", *(f"2026-{m:02}" for m in range(1, 10))))
+    + "C{n},2026-10,600,USD\n",
+    "certifications": """person,certification,earned_on,expires_on
+Person {n},Solutions Partner,2026-01-01,2027-01-01
+""",
+    "renewals": """client_id,product_line,renews_on,current_mrr,renewal_mrr,currency,status
+C{n},Marketing Hub,2026-12-20,400,400,USD,pending
+""",
+    "statement_lines": """statement_id,period,line_no,client_id,deal_id,product_line,invoice_month,net_revenue,currency,fx_rate,\
+rate,commission,payout_currency,status,pay_on,paid_on
+S{n},2026-Q3,1,C{n},A{n},Sales Hub,2026-07,1000,USD,1,0.2,190.00,USD,paid,2026-11-14,2026-11-14
+S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026-12-14,
+""",
+}
+
+PAGES = {
+    "/dashboard/": 78,
+    "/dashboard/?on=2026-11-13": 79,
+    "/dashboard/team/": 12,
+    "/dashboard/pack/": 81,
+    "/dashboard/changes/new-sold/": 16,
+    "/dashboard/changes/lost-sold/": 16,
+    "/dashboard/changes/new-managed/": 16,
+    "/dashboard/changes/lost-managed/": 16,
+    "/dashboard/expiring/": 15,
+    "/dashboard/shared/created/": 15,
+    "/dashboard/shared/in-flight/": 15,
+    "/dashboard/shared/won/": 15,
+    "/dashboard/stuck-deals/": 16,
+    "/dashboard/retention/?month=2026-10": 15,
+    "/tiers/": 44,
+    "/tiers/?on=2026-11-13": 45,
+    "/tiers/breakdown/": 18,
+    "/tiers/breakdown/?kind=cross_sell": 21,
+    "/tiers/expiring/": 15,
+    "/tiers/lots/": 15,
+    "/tiers/entries/": 14,
+    "/tiers/people/": 13,
+    "/tiers/tools/": 15,
+    "/tiers/plans/new/": 30,
+    "/tiers/clients/C1/": 35,
+    "/clients/C1/": 40,
+    "/clients/": 19,
+    "/calculator/?amount=1000&currency=USD": 25,
+    "/renewals/": 36,
+    "/renewals/rows/": 35,
+    "/renewals/clients/C1/": 36,
+    "/commissions/": 26,
+    "/commissions/clients/C1/": 22,
+    "/commissions/statements/S1/": 28,
+    "/commissions/statements/S1/print/": 27,
+    "/commissions/questions/": 13,
+    "/imports/": 14,
+}
+
+
+@pytest.fixture
+def admin_of(db: None, tmp_path: Path) -> Callable[[str, int], WebClient]:
+    """The admin of a new partner with so many such clients, each imported on its own."""
+
+    def create(slug: str, clients: int) -> WebClient:
+        from accounts.models import User
+
+        call_command("create_partner", slug, name=slug, currency="USD", verbosity=0)
+        call_command("create_member", f"admin@{slug}.example", partner=slug, role="admin", verbosity=0)
+        for n in range(1, clients + 1):
+            folder = tmp_path / slug / str(n)
+            folder.mkdir(parents=True)
+            for kind, text in FILES.items():
+                (folder / f"{kind}.csv").write_text(text.replace("{n}", str(n)))
+            call_command("import_data", slug, *sorted(folder.iterdir()), verbosity=0)
+        web = WebClient()
+        web.force_login(User.objects.get(email=f"admin@{slug}.example"), backend=settings.AUTHENTICATION_BACKENDS[0])
+        web.get("/dashboard/team/")  # what a session asks only once
+        return web
+
+    return create
+
+
+def asked(web: WebClient, path: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert web.get(path).status_code == 200, path
+    return len(queries)
+
+
+def test_one_row_and_many_rows_take_the_same_number_of_queries(admin_of: Callable[[str, int], WebClient]) -> None:
+    one, four = admin_of("one", 1), admin_of("four", 4)
+    counted = {path: (asked(one, path), asked(four, path)) for path in PAGES}
+    wrong = {path: found for path, found in counted.items() if found != (PAGES[path], PAGES[path])}
+    assert wrong == {}, f"(for one, for four): {wrong}"
+
+
+def test_the_stories_are_on_the_pages(admin_of: Callable[[str, int], WebClient]) -> None:
+    """Otherwise the numbers above would be those of empty pages."""
+    four: Any = admin_of("four", 4)
+    for path in (
+        "/dashboard/changes/new-sold/",
+        "/dashboard/changes/lost-sold/",
+        "/dashboard/changes/new-managed/",
+        "/dashboard/changes/lost-managed/",
+        "/dashboard/expiring/",
+        "/dashboard/shared/created/",
+        "/dashboard/shared/in-flight/",
+        "/dashboard/shared/won/",
+        "/dashboard/stuck-deals/",
+        "/dashboard/retention/?month=2026-10",
+        "/tiers/breakdown/",
+        "/tiers/lots/",
+        "/tiers/entries/",
+        "/tiers/tools/",
+        "/clients/",
+        "/renewals/",
+    ):
+        html = four.get(path).content.decode()
+        assert all(f"Client {n}" in html for n in range(1, 5)), path
