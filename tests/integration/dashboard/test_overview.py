@@ -133,15 +133,12 @@ def test_without_the_certification_no_tier_is_met_and_the_page_says_so(web, scop
 
 
 def test_sample_thresholds_are_marked_and_real_ones_are_not(web):
-    from program.models import RuleSet
+    from program.models import Program, RuleSet
+    from program.services import rules_changed
 
     assert "Sample thresholds" in text(part(web("admin").get("/dashboard/").text, "progress"))
     RuleSet.objects.update(sample=False)
-    from program.models import Program
-
-    program = Program.objects.get()
-    program.revision += 1
-    program.save()
+    rules_changed(program=Program.objects.get())
     assert "Sample thresholds" not in web("admin").get("/dashboard/").text
 
 

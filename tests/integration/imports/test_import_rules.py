@@ -264,11 +264,12 @@ def test_clients_of_another_partner_are_unknown(bring_in: Callable[..., Any], ot
 
 def test_a_currency_is_judged_by_the_table_of_the_day(bring_in: Callable[..., Any]) -> None:
     from program.models import CurrencyAmount, CurrencyTable, Program
+    from program.services import rules_changed
 
     table = CurrencyTable.objects.create(program=Program.objects.get(), start=date(2026, 3, 1))
     for currency in ("USD", "EUR", "CHF"):
         CurrencyAmount.objects.create(table=table, currency=currency, amount=Decimal(90))
-    Program.objects.update(revision=10_000)
+    rules_changed(program=Program.objects.get())
     swiss = [
         DEALS[0] | {"deal_id": "D1", "currency": "CHF", "closed_on": "2026-02-28", "registered": "no"},
         DEALS[0] | {"deal_id": "D2", "currency": "CHF", "closed_on": "2026-03-01", "registered": "no"},

@@ -125,6 +125,26 @@ def test_moving_the_clock_back_unposts_nothing(workshop):
     assert workshop.points("2026-03-01").total == 50
 
 
+def test_rules_that_were_rolled_back_are_not_taken_for_the_next_ones(workshop):
+    from django.db import transaction
+
+    from program.models import Program, SoldRate
+    from program.queries import current
+    from program.services import rules_changed
+
+    def sourced(rate):
+        SoldRate.objects.filter(start=date(2024, 2, 27)).update(sourced=rate)
+        rules_changed(program=Program.objects.get())
+        return current()[0].sold_rates[-1].sourced
+
+    try:
+        with transaction.atomic():
+            assert sourced(7) == 7
+            raise LookupError
+    except LookupError:
+        assert sourced(6) == 6
+
+
 def test_changed_rules_are_posted_again_by_the_next_catch_up(workshop):
     from program.models import Program, SoldRate
     from program.services import rules_changed

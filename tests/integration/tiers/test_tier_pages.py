@@ -98,12 +98,13 @@ def test_the_chosen_target_marks_its_thresholds(web):
 
 def test_a_later_rule_set_is_announced(web, scope):
     from program.models import Program, Requirement, RuleSet, Tier
+    from program.services import rules_changed
 
     program = Program.objects.get()
     later = RuleSet.objects.create(program=program, start=date(2027, 2, 1), name="Next year", sample=True)
     tier = Tier.objects.create(rule_set=later, position=0, name="Gold")
     Requirement.objects.create(tier=tier, position=0, metric="total_points", value=1300)
-    Program.objects.update(revision=program.revision + 1000)
+    rules_changed(program=program)
     response = web().get("/tiers/")
     assert "“Next year” is in force from 1 Feb 2027" in text_of(response)
     (announced,) = response.context["page"].announced
