@@ -11,7 +11,8 @@ from django.db import connection
 from psycopg import ClientCursor, pq
 
 from partner_portal.lib.datasets import ALIAS, Column, Kind, Selection
-from reports.dialects import EXACT_PLACES, PLACES, RISKY, Dialect, safe_text
+from partner_portal.lib.formula_guard import RISKY, guarded
+from reports.dialects import EXACT_PLACES, PLACES, Dialect
 
 BUFFER = 1 << 18  # bytes gathered before they are written
 STEP = 20_000  # rows between two words about how far it is
@@ -72,7 +73,7 @@ def _labelled(column: Column, name: str, params: list[Any]) -> str:
     whens = []
     for value, label in (column.choices or {}).items():
         whens.append("WHEN %s THEN %s")
-        params += [str(value), safe_text(str(label))]
+        params += [str(value), guarded(str(label))]
     return f"CASE {name}::text {' '.join(whens)} ELSE {_guarded(f'{name}::text', params)} END"
 
 

@@ -1,4 +1,4 @@
-"""How values are written in a CSV: dialects, decimals, and text that no spreadsheet takes for a formula."""
+"""How values are written in a CSV: dialects and decimals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy
 
 from partner_portal.lib.datasets import Kind
 
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 PLACES = {Kind.POINTS: 4, Kind.MONEY: 2, Kind.RATIO: 4, Kind.RATE: 8}  # at least so many decimals
 EXACT_PLACES = 8  # and at most so many, where a value has them: rounded cells would not sum to the figure
 COMMA_LANGUAGES = frozenset({"nl", "de", "fr", "es", "it", "pt", "da", "sv", "nb"})
@@ -35,8 +34,3 @@ DIALECTS = {
 def dialect_for(locale: str) -> Dialect:
     """The dialect that spreadsheets of that language expect."""
     return DIALECTS["comma" if locale.partition("-")[0] in COMMA_LANGUAGES else "point"]
-
-
-def safe_text(text: str) -> str:
-    """The text as a CSV may hold it: one that a spreadsheet would take for a formula gets an apostrophe in front."""
-    return f"'{text}" if text.startswith(RISKY) else text

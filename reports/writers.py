@@ -17,9 +17,10 @@ from django.db.models import Max, Min, QuerySet
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.datasets import Column, Kind, Selection
+from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.rounding import half_even
 from reports.copying import copy_csv
-from reports.dialects import EXACT_PLACES, PLACES, Dialect, safe_text
+from reports.dialects import EXACT_PLACES, PLACES, Dialect
 
 BOM = b"\xef\xbb\xbf"
 XLSX_ROWS = 1_048_575  # a sheet has 1,048,576 rows, and one is the header
@@ -247,8 +248,8 @@ def _csv_cell(column: Column, dialect: Dialect) -> Callable[[Any], str]:
     if kind in PLACES:
         places, comma = PLACES[kind], dialect.decimal
         return lambda value: "" if value is None else decimal_text(value, places).replace(".", comma)
-    labels = {key: safe_text(str(label)) for key, label in (column.choices or {}).items()}
-    return lambda value: "" if value is None else labels[value] if value in labels else safe_text(plain_text(value))
+    labels = {key: guarded(str(label)) for key, label in (column.choices or {}).items()}
+    return lambda value: "" if value is None else labels[value] if value in labels else guarded(plain_text(value))
 
 
 def decimal_text(value: Any, places: int) -> str:

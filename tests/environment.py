@@ -9,6 +9,7 @@ TODAY = "2026-11-23"
 for name in ("DATABASE_URL", "REDIS_URL", "PORTAL_DATABASE_ROLE", "SITE_URL", "ALLOWED_HOSTS", "EMAIL_HOST"):
     os.environ.pop(name, None)
 os.environ["PORTAL_VAR"] = str(VAR)
-(VAR / "static").mkdir(parents=True, exist_ok=True)  # nothing is collected for tests; a missing folder would be a warning a request
+# Nothing is collected for tests, but a folder that is missing would be a warning a request.
+(VAR / "static").mkdir(parents=True, exist_ok=True)
 os.environ["PORTAL_TODAY"] = TODAY
 os.environ["PORTAL_EMBEDDED_DURABLE"] = "no"  # what a test writes need not outlive a power cut

@@ -13,13 +13,15 @@ from django.db.models import QuerySet
 
 from accounts.roles import Permission
 from partner_portal.lib.datasets import Kind, all_datasets, select
-from reports.dialects import DIALECTS, RISKY
+from reports.dialects import DIALECTS
 from reports.writers import columns_of, write_csv, write_csv_in_python, write_xlsx
 
 DATASETS = [dataset.key for dataset in all_datasets()]
 YEAR = {f"{prefix}range": "last-12-months" for prefix in ("changes_", "shared_", "pay_", "renewals_", "")}
 NUMBERS = {Kind.POINTS, Kind.MONEY, Kind.RATIO, Kind.RATE}
 
+# OWASP's list for CSV injection, and the full-width forms of its signs.
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NASTY = [
     '=HYPERLINK("http://evil.example";"x")', "+31 20 555 0100", "-Dash BV", "@agency", "\ttab", "\rreturn", "＝wide", "＋wide",
     'He said "no"; then, left', "two\nlines", "semi;colon, comma", "x" * 1000, "שלום עולם", "مرحبا", "Zoë 😀 Ålesund", "'quoted",
