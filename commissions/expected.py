@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, months_left, term_end
+from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
 from ledger.engine import DealLife
 from partner_portal.lib.months import add_months, month_start, months_between, quarter_of
 from program.rulebook import CommissionTerms
@@ -29,9 +29,8 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """A deal that earns commission. client: the client's primary key; ends_on: the first day after its term;
-    months_left: months of the term still to earn on the day it is seen from; cut: a downgrade or a cancellation of the
-    line took something."""
+    """A deal that earns commission. client: the client's primary key; ends_on: the first day after its term; cut: a
+    downgrade or a cancellation of the line took something; gone_on: the day from which nothing is left, if there is one."""
 
     client: int
     deal_id: str
@@ -42,12 +41,19 @@ class Earning:
     ends_on: date
     cancelled_on: date | None
     cut: bool
-    months_left: int
+    gone_on: date | None
     stretches: tuple[Stretch, ...]
 
     def within(self, first: date, last: date) -> bool:
         """Whether it earns in any month from `first` to `last` (their first days), both included."""
         return any(stretch.first <= last and stretch.last >= first for stretch in self.stretches)
+
+    def months_left(self, today: date) -> int:
+        """Months of the term still to earn, the current one included; 0 when the deal earns nothing on the day."""
+        if today < self.closed_on or (self.gone_on is not None and self.gone_on <= today):
+            return 0
+        first = max(month_start(today), month_start(self.closed_on))
+        return max(0, _months(first, month_start(self.ends_on)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Amount:
     commission: Decimal | None
 
 
-def earning(client: int, life: DealLife, terms: CommissionTerms, today: date) -> Earning | None:
+def earning(client: int, life: DealLife, terms: CommissionTerms) -> Earning | None:
     """The deal as an earning; None when it earns no commission at all."""
     if not earns(life, terms):
         return None
@@ -78,7 +84,7 @@ def earning(client: int, life: DealLife, terms: CommissionTerms, today: date) ->
         term_end(life.closed_on, terms),
         life.cancelled_on,
         bool(life.cuts),
-        months_left(life, terms, today),
+        next((day for day, part in life.cuts if not part), None),
         tuple(_stretches(life, terms)),
     )
 
@@ -165,13 +171,6 @@ class Forecast:
             found = [self._factor(currency, month) for month in months]
             self._rows[key] = [factor and factor[1:] for factor in found]
         return self._rows[key]
-
-    def without_rate(self, earnings: Iterable[Earning], first: date, last: date) -> frozenset[str]:
-        """Currencies in which something is expected from `first` to `last`, but no exchange rate was ever imported."""
-        start, end = month_start(first), month_start(last)
-        return frozenset(
-            each.currency for each in earnings if self._fx.on(each.currency, end) is None and each.within(start, end)
-        )
 
     def _factor(self, currency: str, month: date) -> tuple[FxRate, int, int] | None:
         key = (currency, month)

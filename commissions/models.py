@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
-from clients.models import Client
+from clients.models import Client, Deal
 
 
 class LineStatus(models.TextChoices):
@@ -48,6 +48,30 @@ class StatementLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.statement_id}/{self.line_no}"
+
+
+class DealEarning(models.Model):
+    """When a deal earns commission, as known on the day that the ledger is posted through (points.md 8). Derived from the
+    facts and kept by `commissions.services`; what does not change with the day stands here, amounts do not.
+
+    first_month, last_month: the first days of the months it earns in, null when in none. gone_on: from when nothing is left.
+    stretches: null while nothing was taken from the deal; otherwise its months as (first, last, MRR), the MRR exact, "250/3".
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    deal = models.OneToOneField(Deal, on_delete=models.CASCADE, related_name="+")
+    first_month = models.DateField(null=True)
+    last_month = models.DateField(null=True)
+    cancelled_on = models.DateField(null=True)
+    gone_on = models.DateField(null=True)
+    stretches = models.JSONField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["partner", "last_month", "first_month"], name="earning_by_month")]
+
+    def __str__(self) -> str:
+        return f"{self.deal_id}: {self.first_month} to {self.last_month}"
 
 
 class QuestionStatus(models.TextChoices):

@@ -23,23 +23,18 @@ from django.db.models import (
 from django.db.models.functions import Round
 
 from accounts.scope import Scope
-from clients.models import Cancellation, Client, Deal
-from clients.queries import SALES
+from clients.models import Client
 from commissions import rules
-from commissions.expected import Earning, Forecast, earning
+from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
+from commissions.expected import Earning, Forecast
 from commissions.models import LineQuestion, LineStatus, QuestionStatus, StatementLine
 from commissions.variance import Difference, ExpectedMonth, differences
-from ledger.engine import deal_lives
-from ledger.facts_of_clients import load_sold
-from ledger.records import ClientFacts, DealFact, DealLife
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_start, quarter_end, quarter_of
 from partner_portal.lib.periods import Period
 from partner_portal.lib.rounding import half_up
 from program.queries import revision, rulebook
-from program.rulebook import CommissionTerms
 
-AHEAD_MONTHS = 12  # four quarters
 FIELDS = (
     "statement_id", "period", "line_no", "client__client_id", "deal_id", "product_line", "invoice_month",
     "net_revenue", "currency", "fx_rate", "rate", "commission", "payout_currency", "status", "pay_on", "paid_on",
@@ -256,67 +251,6 @@ def fx_rates(scope: Scope) -> rules.FxRates:
 # Expected commission
 
 
-def earnings(scope: Scope) -> list[Earning]:
-    """Every deal that earns commission, as known today: closed by today, known cancellations ahead included."""
-    return remembered(scope, ("commission-earnings",), lambda: _earnings(scope), revision=revision(scope))
-
-
-def _earnings(scope: Scope) -> list[Earning]:
-    terms = rulebook(scope).commission
-    won = Deal.objects.filter(
-        partner=scope.partner, stage="won", kind__in=SALES, origin="sourced",
-        closed_on__gte=terms.start, closed_on__lte=scope.today,
-    )  # fmt: skip
-    rows: Any = won.values_list(
-        "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
-    )
-    cut_on = _last_cuts(scope)
-    cut: set[tuple[int, str]] = set()  # lines from which something was taken since: they need their whole story
-    lives: list[tuple[int, DealLife]] = []
-    for client, *values in rows:
-        deal = DealFact(*values)
-        lines_cut = (cut_on.get((client, deal.product_line)), cut_on.get((client, "")))
-        if any(day is not None and day >= values[-1] for day in lines_cut):
-            cut.add((client, deal.product_line))
-        lives.append((client, DealLife(deal, values[-1], (), None)))
-    found = [(client, life) for client, life in lives if (client, life.deal.product_line) not in cut]
-    until = _until(scope, terms)
-    for loaded in load_sold(scope, {client for client, _line in cut}) if cut else ():
-        known = loaded.facts
-        deals = [
-            deal
-            for deal in known.deals
-            if deal.closed_on is not None
-            and deal.closed_on <= scope.today
-            and (loaded.client_pk, deal.product_line) in cut
-        ]
-        facts = ClientFacts(known.country, deals, (), known.cancellations)
-        found += [(loaded.client_pk, life) for life in deal_lives(facts, rulebook(scope), until)]
-    all_earnings = (earning(client, life, terms, scope.today) for client, life in found)
-    return sorted((each for each in all_earnings if each), key=lambda each: (each.client, each.deal_id))
-
-
-def _last_cuts(scope: Scope) -> dict[tuple[int, str], date]:
-    """The last day on which something was taken from a line, by client and line ("" for all lines): downgrades up to today
-    and cancellations, those ahead included."""
-    found: dict[tuple[int, str], date] = {}
-    downgrades = Deal.objects.filter(
-        partner=scope.partner, kind="downgrade", stage="won", closed_on__lte=scope.today
-    ).values_list("client_id", "product_line", "closed_on")
-    cancellations = Cancellation.objects.filter(partner=scope.partner)
-    for client, line_name, day in [
-        *downgrades,
-        *cancellations.values_list("client_id", "product_line", "cancelled_on"),
-    ]:
-        if day is not None:
-            found[client, line_name] = max(found.get((client, line_name), day), day)
-    return found
-
-
-def _until(scope: Scope, terms: CommissionTerms) -> date:
-    return add_months(scope.today, max(terms.months, AHEAD_MONTHS) + 3)
-
-
 def forecast(scope: Scope) -> Forecast:
     """The arithmetic with the programme's terms and the imported rates."""
     if "commission-forecast" not in scope.memo:
@@ -405,7 +339,7 @@ def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Deci
     return remembered(
         scope,
         ("commission-quarters", first, last),
-        lambda: forecast(scope).by_quarter(earnings(scope), first, last),
+        lambda: forecast(scope).by_quarter(earnings(scope, (first, last)), first, last),
         revision=revision(scope),
     )
 
@@ -428,17 +362,15 @@ def outlook(scope: Scope) -> Outlook:
 
 
 def _outlook(scope: Scope, first: date, last: date) -> Outlook:
-    sums = forecast(scope)
-    found = [each for each in earnings(scope) if each.within(first, last)]
     fx = fx_rates(scope)
-    currencies = sorted({each.currency for each in found} - {scope.partner.payout_currency})
-    rates = {currency: rate for currency in currencies if (rate := fx.on(currency, last))}
+    deals, clients, currencies = numbers_within(scope, first, last)
+    rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
     return Outlook(
-        sum(expected_by_quarter(scope, first, last).values(), Decimal(0)),
-        len(found),
-        len({each.client for each in found}),
-        rates,
-        tuple(sorted(sums.without_rate(found, first, last))),
+        sum((each.expected for each in quarters(scope) if quarter_start(each.quarter) >= first), Decimal(0)),
+        deals,
+        clients,
+        {currency: rate for currency, rate in rates.items() if rate},
+        tuple(currency for currency, rate in rates.items() if rate is None),
     )
 
 
@@ -452,7 +384,7 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
     sums = forecast(scope)
     names = client_names(scope)
     rows = []
-    for each in earnings(scope):
+    for each in earnings(scope, (first, last)):
         found: dict[str, list[Any]] = {}
         for amount in sums.amounts(each, first, last):
             found.setdefault(quarter_of(amount.month), []).append(amount)
@@ -475,7 +407,7 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
                     "fx_rate": latest.fx.rate if latest.fx else None,
                     "fx_on": latest.fx.on if latest.fx else None,
                     "rate": terms.rate,
-                    "months_left": each.months_left,
+                    "months_left": each.months_left(scope.today),
                     "ends_on": each.ends_on,
                     "commission": sum((a.commission for a in amounts), Decimal(0)) if latest.fx else None,
                     "payout_currency": scope.partner.payout_currency,
@@ -510,18 +442,20 @@ def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:
 
 def _differences(scope: Scope, quarter: str) -> tuple[Difference, ...]:
     first = quarter_start(quarter)
-    sums, found = forecast(scope), earnings(scope)
+    last = month_start(quarter_end(first))
+    rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
+    lines = [(client, rules.StatementLine(*values)) for client, *values in rows]
+    sums, found = forecast(scope), earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
     expected = (
         ExpectedMonth(each, amount)
         for each in found
-        for amount in sums.amounts(each, first, month_start(quarter_end(first)))
+        for amount in sums.amounts(each, first, last)
         if amount.commission is not None
     )
-    rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
     return differences(
         quarter,
         expected,
-        ((client, rules.StatementLine(*values)) for client, *values in rows),
+        lines,
         {each.deal_id: each for each in found},
         rulebook(scope).commission,
     )
@@ -587,7 +521,7 @@ def variance_of(scope: Scope, quarter: str) -> Variance:
 
 def _expected_by_client(scope: Scope, first: date, last: date) -> dict[int, Decimal]:
     sums: dict[int, Decimal] = {}
-    for each in earnings(scope):
+    for each in earnings(scope, (first, last)):
         for amount in forecast(scope).amounts(each, first, last):
             if amount.commission is not None:
                 sums[each.client] = sums.get(each.client, Decimal(0)) + amount.commission
@@ -632,13 +566,16 @@ class ClientQuarter:
 
 @dataclass(frozen=True, slots=True)
 class ClientCommission:
-    """Commission of one client: by quarter, and the deals that still earn. paid: all lines that were paid."""
+    """Commission of one client: by quarter, and the deals that still earn, each with the months left of its term.
+
+    paid: all lines that were paid.
+    """
 
     client_id: str
     name: str
     paid: Decimal
     quarters: tuple[ClientQuarter, ...]
-    earning: tuple[Earning, ...]
+    earning: tuple[tuple[Earning, int], ...]
 
 
 def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
@@ -652,7 +589,7 @@ def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
     paid = own.filter(status=LineStatus.PAID).aggregate(paid=Sum("commission", default=Decimal(0)))["paid"]
     ahead_first, last = next_quarters(scope.today)
     first = min([quarter_start(period) for period in totals] + [ahead_first])
-    deals = [each for each in earnings(scope) if each.client == pk]
+    deals = earnings(scope, client=pk)
     expected = forecast(scope).by_quarter(deals, first, last)
     quarters_ = tuple(
         ClientQuarter(
@@ -661,4 +598,5 @@ def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
         for quarter, amount in expected.items()
         if amount or quarter in totals
     )
-    return ClientCommission(client_id, name, paid, quarters_, tuple(each for each in deals if each.months_left))
+    left = ((each, each.months_left(scope.today)) for each in deals)
+    return ClientCommission(client_id, name, paid, quarters_, tuple(found for found in left if found[1]))

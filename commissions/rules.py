@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ledger.engine import DealLife
-from partner_portal.lib.months import add_months, month_end, month_start, months_between, quarter_end, quarter_of
+from partner_portal.lib.months import add_months, month_end, months_between, quarter_end, quarter_of
 from partner_portal.lib.rounding import half_up
 from program.rulebook import CommissionTerms
 
@@ -236,15 +236,6 @@ def in_force(life: DealLife, terms: CommissionTerms, month: date) -> Fraction:
     if not earns(life, terms) or not life.closed_on <= last_day < term_end(life.closed_on, terms):
         return Fraction(0)
     return life.share(last_day)
-
-
-def months_left(life: DealLife, terms: CommissionTerms, today: date) -> int:
-    """Months of the term still to earn, the current one included; 0 when the deal earns nothing on the day."""
-    if not earns(life, terms) or not life.share(today):
-        return 0
-    last = add_months(month_start(term_end(life.closed_on, terms)), -1)
-    first = max(month_start(today), month_start(life.closed_on))
-    return len(months_between(first, last)) if first <= last else 0
 
 
 def expected(

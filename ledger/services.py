@@ -105,7 +105,7 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
     if writer.entries or advanced:
         Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
         scope.partner.refresh_from_db(fields=["generation"])  # what was remembered of the ledger before holds no more
-    ledger_posted.send(post, scope=scope)
+    ledger_posted.send(post, scope=scope, client_ids=pks)
     return PostingResult(writer.entries, writer.corrections, len(writer.clients), before, points_on(scope, scope.today))
 
 

@@ -4,7 +4,7 @@ facts_committed: scope, client_ids (a set of primary keys whose facts changed; N
                  a long receiver may call with how many of how many clients are done. It is also sent when an import is only
                  tried and then undone: a receiver does nothing that a rollback leaves behind. What its answer's `summary`
                  holds is kept with the batch.
-ledger_posted:   scope.
+ledger_posted:   scope, client_ids (the primary keys of the clients whose facts were looked at).
 """
 
 from django.dispatch import Signal

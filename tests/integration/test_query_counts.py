@@ -47,10 +47,10 @@ S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026
 }
 
 PAGES = {
-    "/dashboard/": 78,
-    "/dashboard/?on=2026-11-13": 79,
+    "/dashboard/": 76,
+    "/dashboard/?on=2026-11-13": 78,
     "/dashboard/team/": 12,
-    "/dashboard/pack/": 81,
+    "/dashboard/pack/": 79,
     "/dashboard/changes/new-sold/": 16,
     "/dashboard/changes/lost-sold/": 16,
     "/dashboard/changes/new-managed/": 16,
@@ -78,10 +78,10 @@ PAGES = {
     "/renewals/": 36,
     "/renewals/rows/": 35,
     "/renewals/clients/C1/": 36,
-    "/commissions/": 26,
-    "/commissions/clients/C1/": 22,
-    "/commissions/statements/S1/": 28,
-    "/commissions/statements/S1/print/": 27,
+    "/commissions/": 24,
+    "/commissions/clients/C1/": 18,
+    "/commissions/statements/S1/": 25,
+    "/commissions/statements/S1/print/": 24,
     "/commissions/questions/": 13,
     "/imports/": 14,
 }

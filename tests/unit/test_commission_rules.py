@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from commissions.expected import earning
 from commissions.rules import (
     FxRates,
     Payments,
@@ -13,7 +14,6 @@ from commissions.rules import (
     by_quarter,
     commission,
     expected,
-    months_left,
     pay_day,
     payments,
     statement_status,
@@ -217,13 +217,6 @@ class TestExpected:
     def test_months_left(self, rulebook):
         facts = ClientFacts("US", [self.deal("2024-02-10")], cancellations=[CancellationFact("", D("2027-01-05"))])
         (life,) = deal_lives(facts, rulebook, D("2030-01-01"))
-        terms = rulebook.commission
-        assert [
-            months_left(life, terms, D(day)) for day in ("2024-02-10", "2026-11-23", "2027-01-04", "2027-01-05")
-        ] == [
-            36,
-            3,
-            1,
-            0,
-        ]
-        assert months_left(life, terms, D("2024-02-09")) == 0
+        found = earning(7, life, rulebook.commission)
+        days = ("2024-02-09", "2024-02-10", "2026-11-23", "2027-01-04", "2027-01-05")
+        assert [found.months_left(D(day)) for day in days] == [0, 36, 3, 1, 0]

@@ -1,0 +1,195 @@
+"""Reads the deals that earn commission: worked out from their facts, or as `commissions.services.keep_earnings` kept them.
+
+Working them out means walking every line that something was taken from; for a portfolio of a hundred thousand deals that is
+seconds. So they are kept when the ledger is posted, of the clients that it is posted for, and pages read what was kept.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from accounts.scope import Scope
+from clients.models import Cancellation, Deal
+from clients.queries import SALES
+from commissions.expected import Earning, Stretch, earning
+from commissions.models import DealEarning
+from commissions.rules import term_end
+from ledger.engine import deal_lives
+from ledger.facts_of_clients import load_sold
+from ledger.queries import posting
+from ledger.records import ClientFacts, DealFact, DealLife
+from partner_portal.lib.caching import remembered
+from partner_portal.lib.months import add_months
+from program.queries import revision, rulebook
+from program.rulebook import CommissionTerms
+
+AHEAD_MONTHS = 12  # four quarters
+EVER = (date.min, date.max)
+_COLUMNS = (
+    "client_id", "deal__deal_id", "deal__product_line", "deal__currency", "deal__mrr", "deal__closed_on", "cancelled_on",
+    "gone_on", "first_month", "last_month", "stretches",
+)  # fmt: skip
+
+
+def earnings(
+    scope: Scope,
+    months: tuple[date, date] = EVER,
+    *,
+    deal_ids: Collection[str] = (),
+    client: int | None = None,
+) -> list[Earning]:
+    """The deals that earn commission, as known today: closed by today, known cancellations ahead included.
+
+    months: only those that earn in a month from the first to the last (their first days), and those named by `deal_ids`.
+    client: of one client, by its primary key. By client and deal id. Two queries, five more of a past day.
+    """
+    kept = _kept(scope)
+    if client is not None:
+        kept = kept.filter(client=client)
+    if months != EVER:
+        kept = kept.filter(_within(*months) | Q(deal__deal_id__in=deal_ids))
+    terms = rulebook(scope).commission
+    rows = kept.order_by("client_id", "deal__deal_id").values_list(*_COLUMNS)
+    found = [_as_earning(terms, *row) for row in rows.iterator()]
+    others = [
+        each
+        for each in _cut_later(scope)
+        if client in (None, each.client) and (months == EVER or each.within(*months) or each.deal_id in deal_ids)
+    ]
+    return sorted(found + others, key=lambda each: (each.client, each.deal_id)) if others else found
+
+
+def numbers_within(scope: Scope, first: date, last: date) -> tuple[int, int, list[str]]:
+    """Of the deals that earn in these months: how many, of how many clients, and their currencies. Three queries."""
+    kept = _kept(scope).filter(_within(first, last))
+    sums = kept.aggregate(deals=Count("pk"), clients=Count("client", distinct=True))
+    currencies = set(kept.values_list("deal__currency", flat=True).distinct())
+    others = [each for each in _cut_later(scope) if each.within(first, last)]
+    clients = {each.client for each in others}
+    return (
+        sums["deals"] + len(others),
+        sums["clients"] + len(clients),
+        sorted(currencies | {each.currency for each in others}),
+    )
+
+
+def _within(first: date, last: date) -> Q:
+    return Q(first_month__lte=last, last_month__gte=first)
+
+
+def _kept(scope: Scope) -> QuerySet[DealEarning]:
+    """What was kept and holds on the day: on a past one, not of clients from whose deals something was taken since."""
+    kept = DealEarning.objects.filter(partner=scope.partner)
+    later = _clients_cut_later(scope)
+    return kept.exclude(client__in=later).filter(deal__closed_on__lte=scope.today) if later is not None else kept
+
+
+def _cut_later(scope: Scope) -> list[Earning]:
+    """Of a past day, the earnings of those clients."""
+    later = _clients_cut_later(scope)
+    if not later:
+        return []
+    return remembered(
+        scope,
+        ("commission-earnings", "cut later"),
+        lambda: [each for _deal, each in worked_out(scope, later)],
+        revision=revision(scope),
+    )
+
+
+def _clients_cut_later(scope: Scope) -> set[int] | None:
+    """Clients with a downgrade between today and the day that earnings are kept of; None when that is today."""
+    if "cut-later" not in scope.memo:
+        state = posting(scope)
+        scope.memo["cut-later"] = None
+        if state is not None and scope.today < state.posted_through:
+            since = (scope.today + timedelta(days=1), state.posted_through)
+            cuts = Deal.objects.filter(partner=scope.partner, stage="won", kind="downgrade", closed_on__range=since)
+            scope.memo["cut-later"] = set(cuts.values_list("client_id", flat=True))
+    return scope.memo["cut-later"]  # type: ignore[no-any-return]
+
+
+def _as_earning(
+    terms: CommissionTerms,
+    client: int,
+    deal_id: str,
+    line: str,
+    currency: str,
+    mrr: Any,
+    closed_on: date,
+    cancelled_on: date | None,
+    gone_on: date | None,
+    first: date | None,
+    last: date | None,
+    cut: list[tuple[str, str, str]] | None,
+) -> Earning:
+    stretches: tuple[Stretch, ...] = ()
+    if cut is not None:
+        stretches = tuple(Stretch(date.fromisoformat(a), date.fromisoformat(b), Fraction(left)) for a, b, left in cut)
+    elif first is not None and last is not None:
+        stretches = (Stretch(first, last, Fraction(mrr)),)
+    ends_on = term_end(closed_on, terms)
+    return Earning(
+        client, deal_id, line, currency, mrr, closed_on, ends_on, cancelled_on, cut is not None, gone_on, stretches
+    )
+
+
+def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[int, Earning]]:
+    """The deals of these clients (None: all) that earn commission, from the facts; each with the deal's primary key.
+
+    Four queries, and two where nothing was taken from any line.
+    """
+    terms = rulebook(scope).commission
+    won = Deal.objects.filter(
+        partner=scope.partner, stage="won", kind__in=SALES, origin="sourced",
+        closed_on__gte=terms.start, closed_on__lte=scope.today,
+    )  # fmt: skip
+    if clients is not None:
+        won = won.filter(client__in=clients)
+    rows: Any = won.values_list(
+        "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
+    )
+    cut_on = _last_cuts(scope, clients)
+    cut: set[tuple[int, str]] = set()  # lines from which something was taken since: they need their whole story
+    lives: list[tuple[int, int, DealLife]] = []
+    for pk, client, *values in rows:
+        deal = DealFact(*values)
+        days = (cut_on.get((client, deal.product_line)), cut_on.get((client, "")))
+        if any(day is not None and day >= values[-1] for day in days):
+            cut.add((client, deal.product_line))
+        lives.append((pk, client, DealLife(deal, values[-1], (), None)))
+    for pk, client, life in lives:
+        if (client, life.deal.product_line) not in cut and (found := earning(client, life, terms)):
+            yield pk, found
+    until = add_months(scope.today, max(terms.months, AHEAD_MONTHS) + 3)
+    for loaded in load_sold(scope, {client for client, _line in cut}) if cut else ():
+        known = loaded.facts
+        deals = [
+            deal
+            for deal in known.deals
+            if deal.closed_on is not None
+            and deal.closed_on <= scope.today
+            and (loaded.client_pk, deal.product_line) in cut
+        ]
+        facts = ClientFacts(known.country, deals, (), known.cancellations)
+        for life in deal_lives(facts, rulebook(scope), until):
+            if found := earning(loaded.client_pk, life, terms):
+                yield loaded.deals[life.deal.deal_id], found
+
+
+def _last_cuts(scope: Scope, clients: Collection[int] | None) -> dict[tuple[int, str], date]:
+    """The last day on which something was taken from a line, by client and line ("" for all lines): downgrades up to today
+    and cancellations, those ahead included."""
+    own = Q(partner=scope.partner) if clients is None else Q(partner=scope.partner, client__in=clients)
+    downgrades = Deal.objects.filter(own, kind="downgrade", stage="won", closed_on__lte=scope.today)
+    found: dict[tuple[int, str], date] = {}
+    for client, line, day in [
+        *downgrades.values_list("client_id", "product_line", "closed_on"),
+        *Cancellation.objects.filter(own).values_list("client_id", "product_line", "cancelled_on"),
+    ]:
+        if day is not None:
+            found[client, line] = max(found.get((client, line), day), day)
+    return found
