@@ -8,7 +8,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "PORTAL_OWNER_PASSWORD", "PORTAL_APP_PASSWORD", "EMAIL_PASSWORD"}
+SECRETS = {
+    "SECRET_KEY", "POSTGRES_PASSWORD", "PORTAL_OWNER_PASSWORD", "PORTAL_APP_PASSWORD", "EMAIL_PASSWORD", "FILES_S3_SECRET",
+}  # fmt: skip
+# What an image has a fixed value for, or what is for trying things out only.
+NOT_IN_COMPOSE = {
+    "STATIC_ROOT", "PORTAL_VAR", "DATABASE_CONN_MAX_AGE", "BROKER_FOLDER", "PORTAL_DATABASE_ROLE", "PORTAL_EMBEDDED_DURABLE",
+    "PORTAL_DEBUG", "PORTAL_TODAY",
+}  # fmt: skip
 OURS = {"migrate", "web", "worker", "beat"}
 NAME = re.compile(r"\$\{(\w+)")
 
@@ -100,8 +107,19 @@ def test_every_variable_is_in_the_example(compose: dict, documented: set[str]) -
     code = "".join((ROOT / path).read_text() for path in ("partner_portal/settings.py", "gunicorn.conf.py"))
     read = set(re.findall(r"env\.(?:text|flag|number|words)\(\s*\"(\w+)\"", code))
     read |= set(re.findall(r"environ\.get\(\"(\w+)\"", code))
-    assert "SITE_URL" in read
+    read |= set(re.findall(r"\btext\(\"(\w+)\"", (ROOT / "partner_portal/env.py").read_text()))
+    assert {"SITE_URL", "FILES_S3_BUCKET"} <= read
     assert read <= documented
+
+
+def test_every_setting_reaches_the_containers(compose: dict, documented: set[str]) -> None:
+    used = set(NAME.findall((ROOT / "docker-compose.yml").read_text())) | set(environment(compose, "web"))
+    assert documented - used == NOT_IN_COMPOSE
+
+
+def test_a_setting_stands_once_in_the_example() -> None:
+    names = re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert len(names) == len(set(names))
 
 
 def test_one_major_version_of_postgresql_everywhere(compose: dict) -> None:
