@@ -125,7 +125,7 @@ class MappingForm(forms.Form):
             constant: forms.Field = (
                 forms.ChoiceField(label=label, choices=[("", _("Choose")), *((value, value) for value in values)])
                 if values
-                else forms.CharField(label=label, max_length=1000)
+                else forms.CharField(label=label, max_length=1000, widget=_typed())
             )
             self._field(f"constant-{name}", constant, rule.constant)
         if place is None:
@@ -142,7 +142,7 @@ class MappingForm(forms.Form):
             label = _("%(word)s means") % {"word": shortened(word)}
             if isinstance(kind, Country):
                 meaning = known.get(folded) or (word.upper() if word.upper() in COUNTRIES else "")
-                self._field(key, forms.CharField(label=label, max_length=2), meaning)
+                self._field(key, forms.CharField(label=label, max_length=2, widget=_typed()), meaning)
             else:
                 meaning = known.get(folded) or next((v for v in _values(kind) if v == folded), "")
                 if isinstance(kind, Flag):
@@ -248,3 +248,8 @@ def _values(kind: ColumnType) -> tuple[str, ...]:
 
 def _has_words(kind: ColumnType) -> bool:
     return isinstance(kind, Choice | Flag | Country)
+
+
+def _typed() -> forms.TextInput:
+    """A text that stays as it is typed while an answer to an earlier change comes in."""
+    return forms.TextInput(attrs={"hx-preserve": "true"})
