@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
-from imports.mapping import Mapping, WrongMapping, in_source_terms, mapped
+from imports.mapping import Mapping, in_source_terms, mapped
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.fact_columns import CellError
 from partner_portal.lib.facts import FactKind
@@ -82,22 +82,18 @@ class Preview:
     """The first rows as they would be checked. header: our columns, with the file's ("" for a constant).
 
     problems: of single cells, in the file's terms; what rows have to do with each other and with what is stored is not
-    looked at. refused: why there is no preview.
+    looked at.
     """
 
     header: list[tuple[str, str]]
     rows: list[tuple[int, list[Cell]]]
     problems: list[Problem]
-    refused: str = ""
 
 
 def preview(kind: FactKind, mapping: Mapping, sample: Sample, zone: "tzinfo") -> Preview:
-    """How the sample looks through the mapping."""
+    """How the sample looks through the mapping, a form's own. Raises WrongMapping for one that does not fit the header."""
     source = sample.table
-    try:
-        result = mapped(source, mapping, zone)
-    except WrongMapping as reason:
-        return Preview([], [], [], str(reason))
+    result = mapped(source, mapping, zone)
     wrong = {(problem.row, problem.column): problem for problem in result.problems}
     for place, name in enumerate(result.header):
         column = kind.column(name)

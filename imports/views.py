@@ -20,6 +20,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from imports import queries, services, tasks
 from imports.forms import CommitForm, KindsForm, ProblemFilter, UploadForm
+from imports.mapping import WrongMapping
 from imports.mapping_form import MappingForm
 from imports.progress import progress_of
 from imports.sample import preview
@@ -162,7 +163,7 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
     if do == "save" and form.is_valid():
         try:
             services.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=form.mapping)
-        except services.NotNow as reason:
+        except (services.NotNow, WrongMapping) as reason:  # decided by somebody else meanwhile
             messages.warning(request, str(reason))
             return redirect("imports_batch", batch_id)
         return _said(scope, batch_id)

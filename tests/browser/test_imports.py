@@ -259,7 +259,7 @@ def test_looks_of_a_mapping(open_page, tmp_path, no_findings, theme, size):
     expect(page.get_by_text("Say once where ours are")).to_be_visible()
     no_findings(page)
     page.screenshot(path=f"var/shots/{name}-asked.png", full_page=True)
-    page.get_by_role("link", name="Say its columns of deals.csv").click()
+    page.get_by_role("link", name="Map its columns of deals.csv").click()
     page.get_by_label(re.compile("^kind ")).focus()
     page.get_by_label(re.compile("^kind ")).select_option("Deal Type")
     expect(page.get_by_label("New Business means")).to_be_visible()
