@@ -15,5 +15,7 @@ class ImportsConfig(AppConfig):
                 "import.written": _("Import written"),
                 "import.failed": _("Import failed"),
                 "import.discarded": _("Import discarded"),
+                "import.mapping_remembered": _("Column mapping remembered"),
+                "import.mapping_forgotten": _("Column mapping forgotten"),
             }
         )

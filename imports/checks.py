@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from imports.mapping import Mapping, in_source_terms
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.fact_columns import CellError
 from partner_portal.lib.facts import Column, FactKind, kinds
@@ -25,12 +26,17 @@ type Step = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Source:
-    """One table that goes into the batch: where it came from, what it holds, and the table, unless it cannot be read."""
+    """One table that goes into the batch: where it came from, what it holds, and the table, unless it cannot be read.
+
+    mapping, found: of a file with other headers, the mapping that made `table` out of it, and the table as it was read.
+    """
 
     label: str
     kind: FactKind
     table: Table
     unreadable: Problem | None = None
+    mapping: Mapping | None = None
+    found: Table | None = None
 
 
 @dataclass(slots=True)
@@ -106,6 +112,9 @@ def check(sources: Sequence[Source], *, scope: Any, stored_keys: StoredKeys, ste
         order = {name: place for place, name in enumerate(sources[number].table.header)}
         found.sort(key=lambda problem: (problem.row, order.get(problem.column, -1)))
         outcome.bad_rows[number] |= {problem.row for problem in found if problem.row > 1}
+        source = sources[number]
+        if source.mapping and source.found:
+            problems[number] = [in_source_terms(problem, source.found, source.mapping) for problem in found]
     return outcome
 
 

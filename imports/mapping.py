@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imports.tables import Problem, Table, shortened
-from partner_portal.lib.fact_columns import DateCell
+from partner_portal.lib.fact_columns import DateCell, NumberCell
 
 READY_MADE = Path(__file__).parent / "mappings"
 DATES = ("", "iso", "epoch_ms", "day_first", "month_first")
@@ -81,6 +82,8 @@ class Rule:
         if self.dates:
             day = _day(text, self.dates, zone)
             return day.isoformat() if day else text
+        if isinstance(text, NumberCell):
+            return text
         if self.decimals == "comma" and _COMMA.fullmatch(text):
             return text.replace(".", "").replace(",", ".")
         if self.decimals == "point" and _POINT.fullmatch(text):
@@ -158,6 +161,22 @@ def from_data(kind: str, data: Dictionary[str, Any], known: Sequence[str]) -> Ma
     return Mapping(kind, data.get("name", ""), rules, tuple(data.get("asked", ())))
 
 
+def proposed(kind: str, known: Sequence[str], header: Sequence[str]) -> Mapping:
+    """What can be said of a file without asking: our columns by the names of the kind's ready-made mappings, then by ours.
+
+    Capitals, and blanks in place of our underscores, do not matter. A column that nothing is known of has no rule.
+    """
+    shipped = [from_data(kind, data, known) for key, data in ready_made() if key == kind]
+    rules: dict[str, Rule] = {}
+    for name in known:
+        same_name = Rule((name, name.replace("_", " ")))
+        for rule in [*(mapping.columns[name] for mapping in shipped if name in mapping.columns), same_name]:
+            with suppress(WrongMapping):
+                if rule.place_in(header) is not None:
+                    rules.setdefault(name, rule)
+    return Mapping(kind, "", rules)
+
+
 @cache
 def ready_made() -> tuple[tuple[str, dict[str, Any]], ...]:
     """Kind and data of every mapping that ships, from `imports/mappings/`."""
@@ -183,9 +202,15 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
         place = rule.place_in(table.header)
         if place is not None:
             ours.setdefault(table.header[place], []).append(name)
-            # Most texts occur again and again; each is read once.
-            readings = {text: rule.read(text, zone) for text in table.rows[place].unique()}
-            columns[name] = table.rows[place].map(readings)
+            # Most texts occur again and again; each is read once. A number cell is told from a text that looks the same.
+            readings: dict[tuple[type, str], str] = {}
+            cells = []
+            for text in table.rows[place]:
+                key = (type(text), text)
+                if key not in readings:
+                    readings[key] = rule.read(text, zone)
+                cells.append(readings[key])
+            columns[name] = pd.Series(cells, index=table.rows.index, dtype=object)
         elif rule.constant:
             columns[name] = pd.Series(rule.constant, index=table.rows.index, dtype=object)
     frame = pd.DataFrame(dict(enumerate(columns.values())), index=table.rows.index, dtype=object)

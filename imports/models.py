@@ -84,6 +84,8 @@ class ImportTable(models.Model):
     """The rows of one kind in one file: a CSV file, or a sheet of a workbook.
 
     kind: key of the fact kind, "" until somebody says. left_out: somebody said that it is not to be read.
+    mapping: how its columns become ours, as `imports.mapping` writes it down, with the zone of its moments; null for a file
+    with our own. unmapped: its columns are not ours, and somebody has to say what they are.
     new, changed, same: null until they are known.
     """
 
@@ -93,6 +95,8 @@ class ImportTable(models.Model):
     sheet = models.CharField(max_length=255, blank=True)
     kind = models.CharField(max_length=40, blank=True)
     left_out = models.BooleanField(default=False)
+    mapping = models.JSONField(null=True)
+    unmapped = models.BooleanField(default=False)
     rows = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(null=True)
     changed = models.PositiveIntegerField(null=True)
@@ -130,3 +134,26 @@ class ImportProblem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.row}: {self.column}: {self.message}"
+
+
+class RememberedMapping(models.Model):
+    """How files of one kind with one header become ours, as somebody of the partner said last.
+
+    name: of the file it was said of. fingerprint: of the header (`imports.mapping`). data: as `imports.mapping` writes it.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=40)
+    fingerprint = models.CharField(max_length=64)
+    name = models.CharField(max_length=600)
+    data = models.JSONField()
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    saved_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "kind", "fingerprint"], name="one_mapping_a_header"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import IO
+from typing import IO, Any
 
 from django.db import connection
 from django.db.models import Max, Q, QuerySet
@@ -15,8 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.scope import Scope
-from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable
+from imports.mapping import Mapping, fingerprint, from_data, proposed, ready_made
+from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.clock import now
+from partner_portal.lib.facts import FactKind
+from partner_portal.lib.facts import kind as kind_of
 from partner_portal.lib.formula_guard import guarded
 
 WORK_LOCK = 7002  # held by the worker that is at a batch
@@ -64,6 +67,86 @@ def tables_to_read(scope: Scope, batch_id: int) -> list[ImportTable]:
 def tables_to_choose(scope: Scope, batch_id: int) -> list[ImportTable]:
     """The tables of a batch of which nobody said yet what they hold."""
     return [table for table in tables_of(scope, batch_id) if not table.kind and not table.left_out]
+
+
+def get_table(scope: Scope, batch_id: int, table_id: int) -> ImportTable:
+    """One table of a batch. Raises Http404."""
+    found = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id, pk=table_id)
+    table = found.select_related("file", "batch__user").first()
+    if table is None:
+        raise Http404
+    return table
+
+
+# How columns become ours
+
+
+def can_be_mapped(table: ImportTable) -> bool:
+    """Whether it can still be said how the table's columns become ours."""
+    if not table.kind or table.left_out:
+        return False
+    return table.batch.status in (BatchStatus.CHOOSING, BatchStatus.CHECKED)
+
+
+def required(kind: FactKind) -> list[str]:
+    """The columns of the kind that must be filled."""
+    return [column.name for column in kind.columns if column.required]
+
+
+def mapping_of(table: ImportTable) -> Mapping:
+    """The mapping that the table has."""
+    return _from_data(table.kind, table.mapping or {})
+
+
+def _from_data(key: str, data: dict[str, Any]) -> Mapping:
+    return from_data(key, data, [column.name for column in kind_of(key).columns])
+
+
+def remembered(scope: Scope) -> QuerySet[RememberedMapping]:
+    """The partner's mappings by kind, in each the newest first."""
+    return RememberedMapping.objects.filter(partner=scope.partner).select_related("user").order_by("kind", "-saved_at")
+
+
+def get_remembered(scope: Scope, mapping_id: int) -> RememberedMapping:
+    """One remembered mapping. Raises Http404."""
+    row = remembered(scope).filter(pk=mapping_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def rules_of(row: RememberedMapping) -> Mapping:
+    """What a remembered mapping says."""
+    return _from_data(row.kind, row.data)
+
+
+def known_mappings(scope: Scope, kind: FactKind) -> list[Mapping]:
+    """Mappings that may fit a file of the kind: remembered ones, newest first, then those that ship."""
+    own = [rules_of(row) for row in remembered(scope).filter(kind=kind.key)]
+    return own + [_from_data(key, data) for key, data in ready_made() if key == kind.key]
+
+
+def proposal(scope: Scope, table: ImportTable, header: Sequence[str]) -> tuple[Mapping, str]:
+    """How the table's columns probably become ours, and where that was said: "table" for the table itself, "same" for a
+    file with this header, "similar" for another that has the columns too, "shipped", or "" when only names agree."""
+    kind = kind_of(table.kind)
+    if table.mapping:
+        return mapping_of(table), "table"
+    rows = list(remembered(scope).filter(kind=kind.key))
+    needed = required(kind)
+    same = fingerprint(header)
+    for origin, fitting in (
+        ("same", (row for row in rows if row.fingerprint == same)),
+        ("similar", (row for row in rows if rules_of(row).proposes(needed, header))),
+    ):
+        row = next(fitting, None)
+        if row:
+            return rules_of(row), origin
+    found = proposed(kind.key, [column.name for column in kind.columns], header)
+    for key, data in ready_made():
+        if key == kind.key and _from_data(key, data).proposes(needed, header):
+            return found, "shipped"
+    return found, ""
 
 
 def totals(tables: Sequence[ImportTable]) -> dict[str, int | None]:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from imports.tables import Problem, Table, UnreadableFile, shortened
-from partner_portal.lib.fact_columns import DateCell
+from partner_portal.lib.fact_columns import DateCell, NumberCell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def _table(sheet: str, header: list[str], rows: Iterator[tuple[int, list[str]]])
         numbers += [number for number, _row in chunk]
         for column, cells in zip(columns, zip(*(row for _number, row in chunk), strict=True), strict=True):
             column += [
-                cell if type(cell) is DateCell else known.setdefault(trimmed := cell.strip(), trimmed) for cell in cells
+                known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell for cell in cells
             ]
         if len(known) > 500_000:
             known.clear()
@@ -310,7 +310,7 @@ def _as_text(value: Any) -> str:
 
 def _number(value: float) -> str:
     digits = format(Decimal(format(value, ".15g")), "f")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return NumberCell(digits.rstrip("0").rstrip(".") if "." in digits else digits)
 
 
 def _moment(value: datetime) -> str:

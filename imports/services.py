@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import IO, Any, cast
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -18,10 +20,13 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.checks import Source, Step
 from imports.keeping import add_tables, finish, keep_findings, kept
-from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable
-from imports.queries import tables_to_read
+from imports.mapping import Mapping as ColumnMapping
+from imports.mapping import WrongMapping, fingerprint, mapped
+from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable, RememberedMapping
+from imports.queries import get_remembered, known_mappings, mapping_of, required, tables_to_read
 from imports.reading import read_header
-from imports.tables import UnreadableFile
+from imports.sample import Sample, kept_sample
+from imports.tables import Table, UnreadableFile
 from imports.work import (
     CSV,
     Outcome,
@@ -38,6 +43,7 @@ from partner_portal.lib.facts import kind, kinds
 from partner_portal.lib.locks import PARTNER_FACTS, lock_if_free
 
 MOST_ATTEMPTS = 3
+OPEN_FOR_MAPPING = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
 UNDECIDED = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED)
 _NERVOUS = timedelta(minutes=1)
 _PACKED = 5  # times as much is in a workbook as its size says
@@ -109,23 +115,92 @@ def _digest(uploaded: UploadedFile) -> str:
 def choose_kinds(*, scope: Scope, batch_id: int, kinds: Mapping[int, str]) -> ImportBatch:
     """Say what tables hold: a kind's key by table, "" to leave the table out. Raises NotNow."""
     batch = _locked(scope, batch_id, BatchStatus.CHOOSING)
-    for table in batch.tables.filter(kind="", left_out=False):
+    for table in batch.tables.select_related("file").filter(kind="", left_out=False):
         table.kind = kinds.get(table.pk, "")
         table.left_out = not table.kind
-        table.save(update_fields=["kind", "left_out"])
-    batch.status = BatchStatus.CHECKING
-    batch.save(update_fields=["status"])
+        table.unmapped = bool(table.kind and set(required(kind(table.kind))) - set(header_of(table)))
+        table.save(update_fields=["kind", "left_out", "unmapped"])
+    _go_on(batch)
     return batch
+
+
+@transaction.atomic
+def map_table(*, scope: Scope, batch_id: int, table_id: int, mapping: ColumnMapping) -> ImportBatch:
+    """Say how the columns of a table become ours; remembered for the partner's next file with this header.
+
+    A batch that was checked is checked again. Raises NotNow, WrongMapping for one that does not fit the file.
+    """
+    batch = _locked(scope, batch_id, *OPEN_FOR_MAPPING)
+    table = batch.tables.select_related("file").get(pk=table_id)
+    header = header_of(table)
+    if mapping.kind != table.kind or mapping.missing(required(kind(table.kind)), header):
+        raise WrongMapping(_("Columns that must be filled have no source."))
+    table.mapping = mapping.as_data() | {"zone": scope.partner.time_zone}
+    table.unmapped = table.left_out = False
+    table.save(update_fields=["mapping", "unmapped", "left_out"])
+    row, _created = RememberedMapping.objects.update_or_create(
+        partner=scope.partner,
+        kind=table.kind,
+        fingerprint=fingerprint(header),
+        defaults={"name": table.label, "data": mapping.as_data(), "user": scope.user, "saved_at": Now()},
+    )
+    audit.record(scope, "import.mapping_remembered", str(row), batch=str(batch))
+    _go_on(batch)
+    return batch
+
+
+@transaction.atomic
+def leave_out(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
+    """Leave a table whose columns are not ours out of the batch. Raises NotNow."""
+    batch = _locked(scope, batch_id, *OPEN_FOR_MAPPING)
+    batch.tables.filter(pk=table_id).update(left_out=True, unmapped=False, rows=0, errors=0, bad_rows=0)
+    _go_on(batch)
+    return batch
+
+
+@transaction.atomic
+def ask_kind_again(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
+    """Take back what was said about what a table holds. Raises NotNow."""
+    batch = _locked(scope, batch_id, *OPEN_FOR_MAPPING)
+    batch.tables.filter(pk=table_id).update(kind="", mapping=None, unmapped=False)
+    _go_on(batch)
+    return batch
+
+
+@transaction.atomic
+def forget_mapping(*, scope: Scope, mapping_id: int) -> None:
+    """Propose a remembered mapping no more. Batches keep theirs. Raises Http404."""
+    scope.require(Permission.IMPORT)
+    row = get_remembered(scope, mapping_id)
+    row.delete()
+    audit.record(scope, "import.mapping_forgotten", str(row))
+
+
+def _go_on(batch: ImportBatch) -> None:
+    """The next step of a batch of which something was said: ask what is still open, or check."""
+    batch.refresh_from_db()
+    open_ = batch.tables.filter(left_out=False).filter(Q(kind="") | Q(unmapped=True)).exists()
+    batch.status = BatchStatus.CHOOSING if open_ else BatchStatus.CHECKING
+    batch.queued_at, batch.started_at, batch.attempts, batch.note = Now(), None, 0, ""
+    batch.save()
 
 
 @transaction.atomic
 def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
     """Read and check the batch's files and try what writing them would do. Nothing of it stays but the answer.
 
+    When the columns of a file are somebody else's, the batch waits for somebody to say what they are instead.
     The batch is not locked meanwhile, so that it can be discarded. Raises NotNow when it was, or is not to be checked.
     """
     tables = tables_to_read(scope, batch_id)
-    checked = check_sources(scope, _sources(tables, step), step)
+    sources = _sources(tables, step)
+    strangers = _strangers(scope, tables, sources)
+    if strangers:
+        batch = _locked(scope, batch_id, BatchStatus.CHECKING)
+        batch.tables.filter(pk__in=strangers).update(unmapped=True)
+        _go_on(batch)
+        return batch
+    checked = check_sources(scope, sources, step)
     outcome = try_checked(scope, checked, batch_id=batch_id, step=step)
     batch = _locked(scope, batch_id, BatchStatus.CHECKING)
     keep_findings(batch, tables, outcome)
@@ -260,8 +335,27 @@ def _sources(tables: Sequence[ImportTable], step: Step) -> list[Source]:
     for place, table in enumerate(tables):
         step("reading", place, len(tables))
         with table.file.file.open("rb") as file:
-            sources.append(read_source(table.label, kind(table.kind), _plain(file), table.sheet))
+            source = read_source(table.label, kind(table.kind), _plain(file), table.sheet)
+        if table.mapping and not source.unreadable:
+            source.mapping, source.found = mapping_of(table), source.table
+            source.table = mapped(source.table, source.mapping, ZoneInfo(table.mapping["zone"]))
+        sources.append(source)
     return sources
+
+
+def _strangers(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[Source]) -> list[int]:
+    """Tables that are named like a kind but have somebody else's columns: none of those that must be filled is there by
+    our name, or a mapping that is known fits. Where only some are missing, the check says which."""
+    found = []
+    for table, source in zip(tables, sources, strict=True):
+        needed, header = required(source.kind), source.table.header
+        if table.mapping or source.unreadable or not set(needed) - set(header):
+            continue
+        if not set(needed) & set(header) or any(
+            mapping.proposes(needed, header) for mapping in known_mappings(scope, source.kind)
+        ):
+            found.append(table.pk)
+    return found
 
 
 def _plain(file: Any) -> IO[bytes]:
@@ -291,17 +385,39 @@ def work_now(*, scope: Scope, batch_id: int) -> ImportBatch:
     return ImportBatch.objects.get(partner=scope.partner, pk=batch_id)
 
 
-def guesses(tables: Sequence[ImportTable]) -> dict[int, str]:
-    """What tables probably hold, by table: the kind that needs the most columns among those whose columns are all there."""
+def header_of(table: ImportTable) -> list[str]:
+    """The header of a table's file; empty when it cannot be read."""
+    with table.file.file.open("rb") as file, suppress(UnreadableFile):
+        return read_header(_plain(file), table.sheet)
+    return []
+
+
+def look_at(table: ImportTable) -> Sample:
+    """The table's first rows and its words. Raises UnreadableFile."""
+
+    def read() -> Table:
+        with table.file.file.open("rb") as file:
+            source = read_source(table.label, kind(table.kind), _plain(file), table.sheet)
+        if source.unreadable:
+            raise UnreadableFile(source.unreadable.message, source.unreadable.accepted, source.unreadable.row)
+        return source.table
+
+    return kept_sample(str(table.pk), read)
+
+
+def guesses(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
+    """What tables probably hold, by table: the kind that needs the most columns among those whose columns are all there.
+
+    With other columns, the kind of a mapping that fits: one that was remembered, newest first, before one that ships.
+    """
     found = {}
+    known = [mapping for each in kinds() for mapping in known_mappings(scope, each)] if tables else []
     for table in tables:
-        with table.file.file.open("rb") as file, suppress(UnreadableFile):
-            header = set(read_header(_plain(file), table.sheet))
-            fitting = [
-                (len(needed), each.key)
-                for each in kinds()
-                if (needed := {column.name for column in each.columns if column.required}) <= header
-            ]
-            if fitting:
-                found[table.pk] = max(fitting)[1]
+        header = header_of(table)
+        fitting = [(len(needed), each.key) for each in kinds() if (needed := set(required(each))) <= set(header)]
+        fitting_mappings = (each.kind for each in known if each.proposes(required(kind(each.kind)), header))
+        if fitting:
+            found[table.pk] = max(fitting)[1]
+        elif header and (key := next(fitting_mappings, "")):
+            found[table.pk] = key
     return found

@@ -4,6 +4,7 @@ import csv
 import tempfile
 from functools import partial
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -19,10 +20,13 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from imports import queries, services, tasks
 from imports.forms import CommitForm, KindsForm, ProblemFilter, UploadForm
+from imports.mapping import WrongMapping
+from imports.mapping_form import MappingForm
 from imports.progress import progress_of
+from imports.sample import preview
 from imports.tables import UnreadableFile
 from imports.work import phase_in_words
-from partner_portal.lib.facts import find_kind, kinds
+from partner_portal.lib.facts import find_kind, kind, kinds
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
 
 PAGE_SIZE = 50
@@ -97,7 +101,8 @@ def _batch_page(request: ScopedRequest, context: dict[str, Any], **more: Any) ->
         "page": Paginator(problems, PAGE_SIZE).get_page(request.GET.get("page")),
         "good_rows": found.rows - found.bad_rows,
         "commit_form": CommitForm(bad_rows=found.bad_rows),
-        "kinds_form": KindsForm(undecided, guesses=services.guesses(undecided)) if undecided else None,
+        "kinds_form": KindsForm(undecided, guesses=services.guesses(request.scope, undecided)) if undecided else None,
+        "unmapped": [table for table in tables if table.unmapped and not table.left_out],
     } | more
     return page_or_part(request, "imports/batch.html", context, parts=("errors",), status=status)
 
@@ -117,7 +122,80 @@ def choose_kinds(request: ScopedRequest, batch_id: int) -> HttpResponse:
         messages.warning(request, str(reason))
     else:
         _work(request.scope, batch_id)
+    return _next_question(request.scope, batch_id)
+
+
+def _next_question(scope: Scope, batch_id: int) -> HttpResponse:
+    """On to the next table whose columns have to be said, or to the batch."""
+    tables = queries.tables_of(scope, batch_id)
+    open_ = [table for table in tables if table.unmapped and not table.left_out]
+    if open_ and all(table.kind or table.left_out for table in tables):
+        return redirect("imports_mapping", batch_id, open_[0].pk)
     return redirect("imports_batch", batch_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.IMPORT)
+def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpResponse:
+    """Say where our columns are in a file with other ones, and see its first rows through that. Later: what was said."""
+    scope = request.scope
+    table = queries.get_table(scope, batch_id, table_id)
+    context: dict[str, Any] = {"table": table, "batch": table.batch}
+    if not queries.can_be_mapped(table):
+        if not table.mapping:
+            return redirect("imports_batch", batch_id)
+        context |= {"kind": find_kind(table.kind), "rules": queries.mapping_of(table).columns}
+        return page_or_part(request, "imports/mapped.html", context)
+    do = request.POST.get("do", "look")
+    step = {"leave_out": services.leave_out, "other_kind": services.ask_kind_again}.get(do)
+    try:
+        if step:
+            step(scope=scope, batch_id=batch_id, table_id=table_id)
+            return _said(scope, batch_id)
+        sample = services.look_at(table)
+    except UnreadableFile as error:
+        return page_or_part(request, "imports/mapping.html", context | {"unreadable": error.problem})
+    except services.NotNow as reason:
+        messages.warning(request, str(reason))
+        return redirect("imports_batch", batch_id)
+    base, origin = queries.proposal(scope, table, sample.header)
+    form = MappingForm(kind(table.kind), sample, base, request.POST if request.method == "POST" else None)
+    if do == "save" and form.is_valid():
+        try:
+            services.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=form.mapping)
+        except (services.NotNow, WrongMapping) as reason:  # decided by somebody else meanwhile
+            messages.warning(request, str(reason))
+            return redirect("imports_batch", batch_id)
+        return _said(scope, batch_id)
+    context |= {
+        "kind": form.kind,
+        "form": form,
+        "origin": origin,
+        "open": form.open,
+        "preview": preview(form.kind, form.mapping, sample, ZoneInfo(scope.partner.time_zone)),
+        "refused": do == "save",
+    }
+    if do != "save":
+        form.errors.clear()  # what is not said yet is no mistake; it is named beside the preview
+    context["lines"] = list(form.lines())
+    return page_or_part(
+        request, "imports/mapping.html", context, parts=("mapping",), status=422 if do == "save" else 200
+    )
+
+
+def _said(scope: Scope, batch_id: int) -> HttpResponse:
+    """Something was said of a table: check the batch when that was the last of it, and go on."""
+    _work(scope, batch_id)
+    return _next_question(scope, batch_id)
+
+
+@require_POST
+@requires(Permission.IMPORT)
+def forget_mapping(request: ScopedRequest, mapping_id: int) -> HttpResponse:
+    """Propose a remembered mapping no more."""
+    services.forget_mapping(scope=request.scope, mapping_id=mapping_id)
+    messages.success(request, _("The mapping is forgotten. Batches that used it keep it."))
+    return redirect("imports_columns")
 
 
 @require_POST
@@ -182,20 +260,24 @@ def errors_file(request: ScopedRequest, batch_id: int) -> HttpResponse:
 @require_safe
 @requires(Permission.IMPORT)
 def columns(request: ScopedRequest) -> HttpResponse:
-    """What every kind of file has to look like."""
-    return page_or_part(request, "imports/columns.html", {"kinds": kinds()})
+    """What every kind of file has to look like, and which files with other columns are known."""
+    mappings = [
+        {"row": row, "kind": find_kind(row.kind), "rules": queries.rules_of(row).columns}
+        for row in queries.remembered(request.scope)
+    ]
+    return page_or_part(request, "imports/columns.html", {"kinds": kinds(), "mappings": mappings})
 
 
 @require_safe
 @requires(Permission.IMPORT)
 def template_file(request: ScopedRequest, key: str) -> HttpResponse:
     """An empty file of a kind: the header."""
-    kind = find_kind(key)
-    if kind is None:
+    wanted = find_kind(key)
+    if wanted is None:
         raise Http404
     response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{kind.key}.csv"'
-    csv.writer(response).writerow([column.name for column in kind.columns])
+    response["Content-Disposition"] = f'attachment; filename="{wanted.key}.csv"'
+    csv.writer(response).writerow([column.name for column in wanted.columns])
     return private(response)
 
 

@@ -36,6 +36,12 @@ class DateCell(str):
     __slots__ = ()
 
 
+class NumberCell(str):
+    """The text of a real number cell of a workbook: its point is a decimal point, however the file's texts are written."""
+
+    __slots__ = ()
+
+
 class ColumnType:
     """What the cells of a column hold."""
 

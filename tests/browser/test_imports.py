@@ -154,3 +154,129 @@ def test_looks_and_axe(open_page, tmp_path, no_findings, shot, theme, size):
     no_findings(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.screenshot(path=f"var/shots/imports-columns-{size['width']}-{theme}.png", full_page=True)
+
+
+HUBSPOT_DEALS = (
+    "Record ID,Deal Name,Deal Stage,Create Date,Close Date,hs_deal_registration_mrr,"
+    """hs_deal_registration_mrr_currency_code,Partner client,Deal Type
+P-D1,Start,Closed Won,2026-01-05 09:12,2026-02-01 10:00,880.00,EUR,P001,New Business
+P-D2,Idea,Legal review,2026-01-05 09:12,,100.00,EUR,P001,New Business
+"""
+)
+
+
+def hubspot_files(tmp_path: Path, letter: str) -> list[str]:
+    """Our own file of clients, and HubSpot's of deals, in which clients and deals start with this letter."""
+    clients = f"client_id,name,country,currency\n{letter}001,Juniper & Oak,NL,EUR\n"
+    deals = HUBSPOT_DEALS.replace("P-", f"{letter}-").replace("P001", f"{letter}001")
+    return files(tmp_path, clients=clients, **{f"all-deals-{letter}": deals})
+
+
+def forget_mappings(page) -> None:
+    """What other journeys said is proposed no more."""
+    forget = page.get_by_role("button", name=re.compile("Forget"))
+    for _mapping in range(forget.count()):
+        forget.first.click()
+        expect(page.get_by_text("The mapping is forgotten.")).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+@pytest.mark.parametrize("size", [{"width": 1440, "height": 900}, PHONE], ids=["1440", "390"])
+def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javascript, size):
+    letter = {(True, 1440): "Q", (True, 390): "R", (False, 1440): "S", (False, 390): "T"}[javascript, size["width"]]
+    page = open_page("/imports/columns/", viewport=size, java_script_enabled=javascript)
+    forget_mappings(page)
+    page.goto("/imports/")
+    page.get_by_label("CSV or Excel files").set_input_files(hubspot_files(tmp_path, letter))
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_label(f"all-deals-{letter}.csv")).to_have_value("deals")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("heading", name="Map the columns")).to_be_visible()
+    expect(page.get_by_text("Still to say: client_id, product_line, kind, origin, registered")).to_be_visible()
+
+    def chosen(column: str, option: str, then: str) -> None:
+        """Choose where a column comes from; what is asked next appears by itself, or after another look."""
+        page.get_by_label(re.compile(f"^{column} ")).select_option(option)
+        if not javascript:
+            page.get_by_role("button", name="Look again").click()
+        expect(page.get_by_label(then).first).to_be_visible()
+
+    page.get_by_label(re.compile("^client_id ")).select_option("Partner client")
+    chosen("kind", "Deal Type", "New Business means")
+    page.get_by_label("New Business means").select_option("new")
+    page.get_by_label("Legal review means").select_option("open")
+    for column, value in (("product_line", "Sales Hub"), ("origin", "sourced"), ("registered", "yes")):
+        line = page.get_by_role("listitem").filter(has=page.get_by_label(re.compile(f"^{column} ")))
+        line.get_by_label(re.compile(f"^{column} ")).select_option("The same for every row")
+        if not javascript:
+            page.get_by_role("button", name="Look again").click()
+        field = line.get_by_label("Value for every row")
+        expect(field).to_be_visible()
+        if column == "product_line":
+            field.fill(value)
+            field.press("Tab")
+        else:
+            field.select_option(value)
+    if not javascript:
+        page.get_by_role("button", name="Look again").click()
+    preview = page.get_by_role("table", name="The first 2 rows through this mapping")
+    expect(preview.get_by_role("row").nth(1)).to_contain_text("sourced")
+    expect(page.get_by_text("Every cell of these rows is accepted.")).to_be_visible()
+    expect(page.get_by_text("Still to say")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # A change while an answer is under way takes its place; htmx notes that as an error.
+    page.complaints[:] = [
+        each for each in page.complaints if not each.startswith(("htmx:afterRequest", "htmx:sendAbort"))
+    ]
+    if javascript:
+        no_findings(page)
+    page.get_by_role("button", name="Remember and check").click()
+    expect(page.get_by_text("Every row is good")).to_be_visible()
+    if javascript:
+        no_findings(page)
+    page.get_by_role("button", name="Write 3 rows").click()
+    expect(page.get_by_text("1 ledger entry.")).to_be_visible()
+    page.get_by_role("link", name=re.compile("How it was mapped")).click()
+    expect(page.get_by_role("row", name=re.compile("^origin the same for every row: sourced"))).to_be_visible()
+    page.goto("/imports/columns/")
+    page.get_by_text("Where its columns go").click()
+    expect(page.get_by_role("row", name=re.compile("^kind Deal Type New Business = new"))).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if javascript:
+        no_findings(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{"width": 1440, "height": 900}, PHONE], ids=["1440", "390"])
+def test_looks_of_a_mapping(open_page, tmp_path, no_findings, theme, size):
+    page = open_page("/imports/columns/", viewport=size, color_scheme=theme)
+    forget_mappings(page)
+    page.goto("/imports/")
+    name = f"imports-mapping-{size['width']}-{theme}"
+    bad = HUBSPOT_DEALS.replace("P-", f"{theme}-").replace("880.00", "lots")
+    page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, deals=bad))
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_text("Say once where ours are")).to_be_visible()
+    no_findings(page)
+    page.screenshot(path=f"var/shots/{name}-asked.png", full_page=True)
+    page.get_by_role("link", name="Map its columns of deals.csv").click()
+    page.get_by_label(re.compile("^kind ")).focus()
+    page.get_by_label(re.compile("^kind ")).select_option("Deal Type")
+    expect(page.get_by_label("New Business means")).to_be_visible()
+    expect(page.get_by_label(re.compile("^kind "))).to_be_focused()
+    page.get_by_label(re.compile("^registered ")).select_option("The same for every row")
+    expect(page.get_by_label("Value for every row")).to_be_visible()
+    expect(page.get_by_role("table", name="What is not accepted in these rows")).to_contain_text("Legal review")
+    no_findings(page)
+    page.screenshot(path=f"var/shots/{name}.png", full_page=True)
+    page.complaints[:] = [
+        each for each in page.complaints if not each.startswith(("htmx:afterRequest", "htmx:sendAbort"))
+    ]
+    page.get_by_role("button", name="Remember and check").click()
+    expect(page.get_by_text("It cannot be used like this yet")).to_be_visible()
+    no_findings(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=f"var/shots/{name}-refused.png", full_page=True)
+    page.complaints.clear()  # the browser's note of the answer 422
+    page.get_by_role("button", name="Leave this file out").click()
+    expect(page.get_by_text("Not read")).to_be_visible()

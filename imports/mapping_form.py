@@ -1,0 +1,255 @@
+"""What a person says about a file with other headers: where each of our columns comes from, and how its cells are written."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from imports.mapping import Mapping as ColumnMapping
+from imports.mapping import Rule
+from imports.sample import WORDS, Sample
+from imports.tables import shortened
+from partner_portal.lib.countries import COUNTRIES
+from partner_portal.lib.fact_columns import CellError, Choice, ColumnType, Country, Day, Flag, Number
+from partner_portal.lib.facts import Column, FactKind
+
+CONSTANT = "="
+_DATES = [
+    ("iso", gettext_lazy("2026-11-23, also with a time")),
+    ("day_first", gettext_lazy("23/11/2026, the day first")),
+    ("month_first", gettext_lazy("11/23/2026, the month first")),
+    ("epoch_ms", gettext_lazy("Milliseconds since 1970, as an API gives them")),
+]
+_DECIMALS = [("", "1234.56"), ("point", "1,234.56"), ("comma", "1.234,56")]
+_PLAIN_WORDS = {"true": "yes", "false": "no"}  # how programs write a flag
+
+
+@dataclass(slots=True)
+class Line:
+    """The fields of one of our columns. `words`: of the file, each with the field for its meaning; more: there are others."""
+
+    column: Column
+    source: forms.BoundField
+    constant: forms.BoundField | None = None
+    dates: forms.BoundField | None = None
+    decimals: forms.BoundField | None = None
+    words: list[tuple[str, forms.BoundField]] = field(default_factory=list)
+    more: bool = False
+    says: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether anything said of the column cannot be used."""
+        said = (self.source, self.constant, *(meaning for _word, meaning in self.words))
+        return any(each.errors for each in said if each)
+
+
+class MappingForm(forms.Form):
+    """A line a column of the kind. What is not in `data` is taken from `base`, so that half an answer can be gone on from.
+
+    `mapping` is what is said so far; it can be used when the form is valid.
+    """
+
+    def __init__(
+        self, kind: FactKind, sample: Sample, base: ColumnMapping, data: Mapping[str, Any] | None = None
+    ) -> None:
+        self.kind, self.sample, self.base = kind, sample, base
+        self.said: dict[str, Any] = dict(data.items()) if data else {}
+        self.rules: dict[str, Rule] = {}
+        super().__init__(self.said)
+        self._sources = [
+            (str(place), self._in_words(name))
+            for place, name in enumerate(sample.header)
+            if name and sample.header.index(name) == place
+        ]
+        for column in kind.columns:
+            self._add(column)
+
+    @property
+    def mapping(self) -> ColumnMapping:
+        """The rules of the columns that are settled."""
+        self.is_valid()
+        return ColumnMapping(self.kind.key, "", self.rules)
+
+    @property
+    def open(self) -> list[str]:
+        """Columns that must be filled and are not settled."""
+        self.is_valid()
+        return [column.name for column in self.kind.columns if column.required and column.name not in self.rules]
+
+    def lines(self) -> Iterator[Line]:
+        """The fields by column."""
+        for column in self.kind.columns:
+            name = column.name
+            line = Line(column, self[f"from-{name}"])
+            for part in ("constant", "dates", "decimals"):
+                if f"{part}-{name}" in self.fields:
+                    setattr(line, part, self[f"{part}-{name}"])
+            place = self._place(name)
+            if place is not None:
+                line.says = self.sample.header[place]
+                line.words = [
+                    (word, self[key]) for word, key in self._words(name, column.type, place) if key in self.fields
+                ]
+                line.more = _has_words(column.type) and len(self.sample.words[place]) > WORDS
+            yield line
+
+    def clean(self) -> dict[str, Any]:
+        for column in self.kind.columns:
+            rule = self._rule(column)
+            if rule:
+                self.rules[column.name] = rule
+        return self.cleaned_data
+
+    def _in_words(self, name: str) -> str:
+        times = self.sample.header.count(name)
+        if times == 1:
+            return shortened(name)
+        return _("%(name)s (%(times)s columns)") % {"name": shortened(name), "times": times}
+
+    def _add(self, column: Column) -> None:
+        name, kind = column.name, column.type
+        rule = self.base.columns.get(name, Rule())
+        nothing = _("Choose") if column.required else _("Leave it empty")
+        choices = [("", nothing), (CONSTANT, _("The same for every row")), *self._sources]
+        self._field(f"from-{name}", forms.ChoiceField(label=name, choices=choices), self._source_of(rule))
+        place = self._place(name)
+        if self.said[f"from-{name}"] == CONSTANT:
+            label = _("Value for every row")
+            values = _values(kind)
+            constant: forms.Field = (
+                forms.ChoiceField(label=label, choices=[("", _("Choose")), *((value, value) for value in values)])
+                if values
+                else forms.CharField(label=label, max_length=1000, widget=_typed())
+            )
+            self._field(f"constant-{name}", constant, rule.constant)
+        if place is None:
+            return
+        if isinstance(kind, Day):
+            dates = forms.ChoiceField(label=_("How days are written"), choices=_DATES)
+            self._field(f"dates-{name}", dates, rule.dates or "iso")
+        if isinstance(kind, Number):
+            decimals = forms.ChoiceField(label=_("How numbers are written"), choices=_DECIMALS)
+            self._field(f"decimals-{name}", decimals, rule.decimals)
+        known = {word.casefold(): meaning for word, meaning in rule.words.items()}
+        for word, key in self._words(name, kind, place):
+            folded = word.casefold()
+            label = _("%(word)s means") % {"word": shortened(word)}
+            if isinstance(kind, Country):
+                meaning = known.get(folded) or (word.upper() if word.upper() in COUNTRIES else "")
+                self._field(key, forms.CharField(label=label, max_length=2, widget=_typed()), meaning)
+            else:
+                meaning = known.get(folded) or next((v for v in _values(kind) if v == folded), "")
+                if isinstance(kind, Flag):
+                    meaning = meaning or _PLAIN_WORDS.get(folded, "")
+                options = [("", _("not said: an error")), *((value, value) for value in _values(kind))]
+                self._field(key, forms.ChoiceField(label=label, choices=options), meaning)
+
+    def _field(self, key: str, made: forms.Field, proposed: str) -> None:
+        made.required = False
+        self.fields[key] = made
+        self.said.setdefault(key, proposed)
+
+    def _source_of(self, rule: Rule) -> str:
+        """The choice that a rule makes in this file; one whose column is there twice chooses that, and is refused."""
+        if rule.constant:
+            return CONSTANT
+        for same in (str, str.casefold):
+            names = [same(name) for name in self.sample.header]
+            for wanted in map(same, rule.source):
+                if wanted in names:
+                    return str(self.sample.header.index(self.sample.header[names.index(wanted)]))
+        return ""
+
+    def _place(self, name: str) -> int | None:
+        """The place of the file's column that is chosen; None for none."""
+        chosen = self.said.get(f"from-{name}", "")
+        return int(chosen) if chosen in dict(self._sources) else None
+
+    def _words(self, name: str, kind: ColumnType, place: int) -> list[tuple[str, str]]:
+        """The words of the file that can be given a meaning, with their fields' names."""
+        if not _has_words(kind):
+            return []
+        return [
+            (word, f"word-{name}-{hashlib.sha256(word.casefold().encode()).hexdigest()[:16]}")
+            for word in self.sample.words[place][:WORDS]
+            if not (isinstance(kind, Country) and word in COUNTRIES)
+        ]
+
+    def _rule(self, column: Column) -> Rule | None:
+        name = column.name
+        chosen = self.cleaned_data.get(f"from-{name}", "")
+        if chosen == CONSTANT:
+            return self._constant(column)
+        if not chosen:
+            if column.required and f"from-{name}" not in self.errors:
+                self.add_error(f"from-{name}", _("Choose a column of the file, or the same value for every row."))
+            return None
+        place = int(chosen)
+        source = self.sample.header[place]
+        times = self.sample.header.count(source)
+        if times > 1:
+            message = _("The file has the column “%(name)s” %(times)s times. Give each a name of its own in the file.")
+            self.add_error(f"from-{name}", message % {"name": shortened(source), "times": times})
+            return None
+        return Rule(
+            (source,),
+            words=self._meanings(column, place),
+            dates=self.cleaned_data.get(f"dates-{name}", ""),
+            decimals=self.cleaned_data.get(f"decimals-{name}", ""),
+        )
+
+    def _constant(self, column: Column) -> Rule | None:
+        key = f"constant-{column.name}"
+        text = self.cleaned_data.get(key, "")
+        if key in self.errors:
+            return None
+        if not text:
+            self.add_error(key, _("Say the value."))
+            return None
+        try:
+            column.type.read(text)
+        except CellError as error:
+            message = _("%(wrong)s. Accepted: %(what)s.")
+            self.add_error(key, message % {"wrong": capfirst(str(error)), "what": column.type.accepted})
+            return None
+        return Rule(constant=text)
+
+    def _meanings(self, column: Column, place: int) -> dict[str, str]:
+        """What words mean: those of this file as said, and others of the same column as they were said before."""
+        words = {}
+        base = self.base.columns.get(column.name, Rule())
+        if self.sample.header[place].casefold() in {name.casefold() for name in base.source}:
+            here = {word.casefold() for word, _key in self._words(column.name, column.type, place)}
+            words = {word: meaning for word, meaning in base.words.items() if word.casefold() not in here}
+        for word, key in self._words(column.name, column.type, place):
+            meaning = self.cleaned_data.get(key, "")
+            if isinstance(column.type, Country) and meaning:
+                meaning = meaning.upper()
+                if meaning not in COUNTRIES:
+                    self.add_error(key, _("Not the code of a country, such as NL or GB."))
+                    continue
+            if meaning and meaning != word:
+                words[word] = meaning
+        return words
+
+
+def _values(kind: ColumnType) -> tuple[str, ...]:
+    """The words that a column accepts, when they can be counted."""
+    if isinstance(kind, Choice):
+        return kind.values
+    return ("yes", "no") if isinstance(kind, Flag) else ()
+
+
+def _has_words(kind: ColumnType) -> bool:
+    return isinstance(kind, Choice | Flag | Country)
+
+
+def _typed() -> forms.TextInput:
+    """A text that stays as it is typed while an answer to an earlier change comes in."""
+    return forms.TextInput(attrs={"hx-preserve": "true"})

@@ -1,0 +1,122 @@
+"""The beginning of a table and the words in it: what the page that maps columns shows. Files never change, so it is cached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.cache import cache
+from django.utils.translation import gettext as _
+
+from imports.mapping import Mapping, in_source_terms, mapped
+from imports.tables import Problem, Table, shortened
+from partner_portal.lib.fact_columns import CellError
+from partner_portal.lib.facts import FactKind
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+ROWS = 8  # that the preview shows
+WORDS = 30  # different ones of a column that can be given a meaning on the page
+_SECONDS_KEPT = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The header, the first rows with their numbers and what reading found in them, and each column's different words.
+
+    words: by the column's place, in the order of the file, capitals aside, at most WORDS and one more.
+    """
+
+    header: list[str]
+    numbers: list[int]
+    rows: list[list[str]]
+    problems: list[Problem]
+    words: dict[int, list[str]]
+
+    @property
+    def table(self) -> Table:
+        """The first rows as a table."""
+        import pandas as pd
+
+        columns = {place: [row[place] for row in self.rows] for place in range(len(self.header))}
+        return Table("", self.header, pd.DataFrame(columns, index=self.numbers, dtype=object), list(self.problems))
+
+
+def sample_of(table: Table) -> Sample:
+    """The sample of a table that was read."""
+    first = table.rows.iloc[:ROWS]
+    numbers = [int(number) for number in first.index]
+    words = {}
+    for place in range(len(table.header)):
+        different: dict[str, str] = {}
+        for word in table.rows[place].unique():
+            if word:
+                different.setdefault(str(word).casefold(), str(word))
+            if len(different) > WORDS:
+                break
+        words[place] = list(different.values())
+    problems = [problem for problem in table.problems if problem.row in set(numbers)]
+    return Sample(table.header, numbers, [list(row) for row in first.itertuples(index=False)], problems, words)
+
+
+def kept_sample(key: str, read: Callable[[], Table]) -> Sample:
+    """The sample of the table that `read()` gives, read once an hour at most."""
+    name = f"import-sample:{key}"
+    found: Sample | None = cache.get(name)
+    if found is None:
+        found = sample_of(read())
+        cache.set(name, found, _SECONDS_KEPT)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of the preview, and whether it is refused."""
+
+    text: str
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first rows as they would be checked. header: our columns, with the file's ("" for a constant).
+
+    problems: of single cells, in the file's terms; what rows have to do with each other and with what is stored is not
+    looked at.
+    """
+
+    header: list[tuple[str, str]]
+    rows: list[tuple[int, list[Cell]]]
+    problems: list[Problem]
+
+
+def preview(kind: FactKind, mapping: Mapping, sample: Sample, zone: "tzinfo") -> Preview:
+    """How the sample looks through the mapping, a form's own. Raises WrongMapping for one that does not fit the header."""
+    source = sample.table
+    result = mapped(source, mapping, zone)
+    wrong = {(problem.row, problem.column): problem for problem in result.problems}
+    for place, name in enumerate(result.header):
+        column = kind.column(name)
+        read = column.type.reader()
+        for number, text in zip(sample.numbers, result.rows[place], strict=True):
+            message = ""
+            if text:
+                try:
+                    read(text)
+                except CellError as error:
+                    message = str(error)
+            elif column.required:
+                message = _("empty")
+            if message:
+                problem = Problem(number, name, shortened(str(text)), message, column.type.accepted)
+                wrong.setdefault((number, name), problem)
+    header = []
+    for name in result.header:
+        at = mapping.columns[name].place_in(sample.header)
+        header.append((name, "" if at is None else sample.header[at]))
+    rows = []
+    for number in sample.numbers:
+        texts = ((name, shortened(str(result.rows.at[number, place]))) for place, name in enumerate(result.header))
+        rows.append((number, [Cell(text, (number, name) in wrong) for name, text in texts]))
+    in_order = sorted(wrong.values(), key=lambda problem: problem.row)
+    return Preview(header, rows, [in_source_terms(problem, source, mapping) for problem in in_order])
