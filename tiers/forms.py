@@ -11,7 +11,7 @@ from clients.models import DealKind
 from ledger.forms import RangeForm, seen_on
 from ledger.models import SOLD_TRACKS, Cause, Track
 from ledger.queries import history_starts
-from partner_portal.lib.periods import Period
+from partner_portal.lib.periods import PROGRAMME, Period
 from tiers.breakdown import Narrowed, countries
 
 STATES = {
@@ -124,5 +124,5 @@ class OverTimeForm(RangeForm):
         starts = history_starts(self.scope)
         own = dict(super().presets())
         if starts is not None and starts <= self.day:
-            own["whole-history"] = (str(_("Whole history")), Period(starts, self.day))
+            own["whole-history"] = (str(PROGRAMME["whole-history"]), Period(starts, self.day))
         return own

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from ledger.queries import history_starts
 from partner_portal.lib.datasets import Selection, select
@@ -29,6 +30,7 @@ ENTRIES = 25
 
 @require_safe
 @requires(Permission.VIEW)
+@remembers_ranges("time_")
 def tier(request: ScopedRequest) -> HttpResponse:
     """The tier page; `over-time` and `expiry-calendar` are its parts."""
     scope = request.scope
