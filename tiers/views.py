@@ -184,6 +184,7 @@ def _over_time(request: ScopedRequest) -> dict[str, Any]:
     query = request.GET.copy()
     return {
         "series": series,
+        "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
         "series_said": words_of_page.series_said(series),
         "series_form": form,

@@ -67,20 +67,25 @@ def compared(data: Mapping[str, str], chosen: ChosenPeriod, *, starts: date | No
     if asked not in BASES:
         problem = _("“%(value)s” is nothing to compare with; no comparison is shown.") % {"value": asked[:40]}
         asked = NONE
-    base = {NONE: lambda _chosen: None, PREVIOUS: range_before, YEAR: year_earlier}[asked](chosen)
+    base = None
+    if asked == PREVIOUS:
+        base = period_before(chosen.period, chosen.preset)
+    elif asked == YEAR:
+        base = year_before(chosen.period)
     return Comparison(asked, base, base is not None and starts is not None and starts <= base.first, problem)
 
 
-def range_before(chosen: ChosenPeriod) -> Period:
-    """The same number of days directly before. A calendar preset goes by the unit before it: whole, or the same elapsed part."""
-    period = chosen.period
-    months = UNIT_MONTHS.get(chosen.preset)
+def period_before(period: Period, preset: str) -> Period:
+    """The unit before for calendar presets (one so far against as many days of the one before), else as many days."""
+    months = UNIT_MONTHS.get(preset)
     if months is None:
         return Period(period.first - period.days * DAY, period.day_before)
-    last = period.day_before if chosen.preset.startswith("previous-") else add_months(period.last, -months)
-    return Period(add_months(period.first, -months), last)
+    first = add_months(period.first, -months)
+    if preset.startswith("this-"):
+        return Period(first, min(first + (period.days - 1) * DAY, period.day_before))
+    return Period(first, period.day_before)
 
 
-def year_earlier(chosen: ChosenPeriod) -> Period:
-    """The same dates a year earlier; 29 February becomes the 28th."""
-    return Period(add_months(chosen.period.first, -12), add_months(chosen.period.last, -12))
+def year_before(period: Period) -> Period:
+    """The same days a year earlier; 29 February becomes 28 February."""
+    return Period(add_months(period.first, -12), add_months(period.last, -12))

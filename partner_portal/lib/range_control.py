@@ -26,21 +26,28 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class RangeControl:
     """groups: (heading, presets). bases: what to compare with, for a panel that compares. kept: the parameters that a change
-    of range leaves alone. prefix: of the names that a change sets. target: the id of the element that htmx replaces, "" to
-    load the page. base: shows the range that is compared with, "" for none. together: the switch that gives all
-    sections one range, None where there is nothing to share. starts and ends: the days between which there is data."""
+    of range leaves alone. named: whether the address names the range shown. prefix: of the names that a change sets. target:
+    the id of the element that htmx replaces, "" to load the page. base: shows the range that is compared with, "" for none.
+    together: the switch that gives all sections one range, None where there is nothing to share. starts and ends: the days
+    between which there is data."""
 
     path: str
     chosen: ChosenPeriod
     groups: tuple[tuple[str, tuple[Choice, ...]], ...]
     bases: tuple[Choice, ...]
     kept: tuple[tuple[str, str], ...]
+    named: bool
     prefix: str
     target: str
     base: str
     together: Choice | None
     starts: date | None
     ends: date | None
+
+    @property
+    def unnamed(self) -> str:
+        """The parameters of the range shown, when the address names none: what ranges.js puts there before it changes."""
+        return "" if self.named else urlencode(self.chosen.query)
 
     @property
     def id(self) -> str:
@@ -99,6 +106,7 @@ def range_control(
         groups,
         bases,
         kept,
+        shared or _names_range(query, chosen.prefix),
         prefix,
         "" if shared else target,
         _base(comparison, prefix, lambda values: leading(values, own)),

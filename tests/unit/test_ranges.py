@@ -35,7 +35,7 @@ def base(query, today=TODAY):
         ("this-quarter", TODAY, ("2026-07-01", "2026-08-23")),
         ("previous-quarter", TODAY, ("2026-04-01", "2026-06-30")),
         ("this-year", TODAY, ("2025-01-01", "2025-11-23")),
-        ("this-year", date(2024, 2, 29), ("2023-01-01", "2023-02-28")),
+        ("this-year", date(2024, 2, 29), ("2023-01-01", "2023-03-01")),
         ("previous-year", TODAY, ("2024-01-01", "2024-12-31")),
     ],
 )

@@ -13,7 +13,6 @@ from partner_portal.lib.clock import moved_to
 from partner_portal.lib.periods import Period
 from tests.integration.dashboard.test_overview import part, text, values
 
-HERE = {"Sec-Fetch-Site": "same-origin"}
 OCTOBER = "changes_from=2026-10-01&changes_to=2026-10-31"
 
 
@@ -27,6 +26,17 @@ def panel_request(which, query, address):
         "path": f"/dashboard/?{query}",
         "headers": {"HX-Request": "true", "HX-Target": which, "HX-Current-URL": f"http://testserver{address}"},
     }
+
+
+def here(address):
+    """The headers of a click on the page at `address`."""
+    return {"Sec-Fetch-Site": "same-origin", "Referer": f"http://testserver{address}"}
+
+
+NAMED = "/dashboard/?changes_range=last-30-days&shared_range=this-quarter&renewals_range=next-90-days"
+
+
+CHANGES_NAMED = "/dashboard/?changes_range=last-30-days"
 
 
 def parameters(address):
@@ -120,7 +130,7 @@ def test_two_sections_share_a_range_by_names_without_prefix(web):
 
 def test_a_choice_made_on_a_page_of_the_portal_comes_back_in_the_address(web):
     client = web("manager")
-    client.get(**panel_request("changes", "changes_range=previous-month&changes_cmp=year", "/dashboard/"))
+    client.get(**panel_request("changes", "changes_range=previous-month&changes_cmp=year", CHANGES_NAMED))
     answer = client.get("/dashboard/?target=diamond")
     assert answer.status_code == 302
     assert parameters(answer.url) == {"target": "diamond", "changes_range": "previous-month", "changes_cmp": "year"}
@@ -130,8 +140,12 @@ def test_a_choice_made_on_a_page_of_the_portal_comes_back_in_the_address(web):
 
 def test_the_address_comes_before_what_was_chosen_last(web):
     client = web("manager")
-    client.get(**panel_request("changes", "changes_range=previous-month", "/dashboard/"))
-    client.get(**panel_request("shared", "shared_range=this-year", "/dashboard/?changes_range=previous-month"))
+    client.get(**panel_request("changes", "changes_range=previous-month", CHANGES_NAMED))
+    client.get(
+        **panel_request(
+            "shared", "shared_range=this-year", "/dashboard/?changes_range=previous-month&shared_range=this-quarter"
+        )
+    )
     asked = client.get("/dashboard/?changes_range=last-7-days")
     assert parameters(asked.url) == {"changes_range": "last-7-days", "shared_range": "this-year"}
 
@@ -143,7 +157,7 @@ def test_an_address_that_came_from_elsewhere_is_shown_and_not_kept(web, person):
         client.get("/dashboard/?changes_range=this-year", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
     )
     assert Membership.objects.get(user=person("manager")).ranges == {}
-    client.get("/dashboard/?changes_range=this-year", headers=HERE)
+    client.get("/dashboard/?changes_range=this-year", headers=here(NAMED))
     assert parameters(client.get("/dashboard/").url) == {"changes_range": "this-year"}
 
 
@@ -151,39 +165,50 @@ def test_an_address_that_came_from_elsewhere_is_shown_and_not_kept(web, person):
     "query", ["changes_range=bogus", "changes_from=2026-10-31&changes_to=2026-10-01", "changes_cmp=x"]
 )
 def test_what_cannot_be_shown_is_not_kept(web, person, query):
-    web("manager").get(f"/dashboard/?{query}", headers=HERE)
+    web("manager").get(f"/dashboard/?{query}", headers=here(NAMED))
     assert Membership.objects.get(user=person("manager")).ranges == {}
 
 
 def test_the_switch_is_remembered_and_so_is_its_end(web):
     client = web("manager")
-    client.get("/dashboard/?changes_range=this-month&shared_range=this-year", headers=HERE)
-    client.get("/dashboard/?range=this-year&cmp=prev", headers=HERE)
+    client.get("/dashboard/?changes_range=this-month&shared_range=this-year", headers=here(NAMED))
+    client.get("/dashboard/?range=this-year&cmp=prev", headers=here(NAMED))
     assert parameters(client.get("/dashboard/").url) == {"range": "this-year", "cmp": "prev"}
     apart = "changes_range=this-year&changes_cmp=prev&shared_range=this-year&shared_cmp=prev"
-    assert client.get(f"/dashboard/?{apart}", headers=HERE).status_code == 200
+    assert client.get(f"/dashboard/?{apart}", headers=here(NAMED)).status_code == 200
     assert parameters(client.get("/dashboard/").url) == parameters(f"?{apart}")
 
 
 def test_comparing_with_nothing_ends_the_remembered_comparison(web):
     client = web("manager")
-    client.get(**panel_request("changes", "changes_cmp=prev", "/dashboard/"))
+    client.get(**panel_request("changes", "changes_cmp=prev", CHANGES_NAMED))
     assert client.get("/dashboard/").status_code == 302
     client.get(**panel_request("changes", "changes_cmp=none", "/dashboard/?changes_cmp=prev"))
     assert client.get("/dashboard/").status_code == 200
 
 
+def test_what_a_panel_still_says_of_another_is_not_a_choice(web):
+    client = web("manager")
+    client.get(**panel_request("changes", "changes_cmp=prev", CHANGES_NAMED))
+    client.get(**panel_request("changes", "changes_range=this-year&changes_cmp=none", "/dashboard/?changes_cmp=prev"))
+    # The link of the other panel is from before that; the reader's address is not.
+    stale = "changes_cmp=prev&shared_range=this-year"
+    here_now = "/dashboard/?changes_range=this-year&changes_cmp=none&shared_range=this-quarter"
+    client.get(**panel_request("shared", stale, here_now))
+    assert parameters(client.get("/dashboard/").url) == {"changes_range": "this-year", "shared_range": "this-year"}
+
+
 def test_a_past_day_keeps_its_own_ranges(web, person):
     client = web("manager")
-    client.get("/dashboard/?changes_range=this-year", headers=HERE)
+    client.get("/dashboard/?changes_range=this-year", headers=here(NAMED))
     assert client.get("/dashboard/?on=2026-05-01").status_code == 200
-    client.get("/dashboard/?on=2026-05-01&changes_range=this-month", headers=HERE)
+    client.get("/dashboard/?on=2026-05-01&changes_range=this-month", headers=here(NAMED))
     assert Membership.objects.get(user=person("manager")).ranges == {"changes_": {"changes_range": "this-year"}}
 
 
 def test_renewals_are_remembered_by_their_page_and_the_front_page_alike(web):
     client = web("manager")
-    client.get("/renewals/?renewals_range=next-180-days", headers=HERE)
+    client.get("/renewals/?renewals_range=next-180-days", headers=here("/renewals/?renewals_range=next-90-days"))
     assert parameters(client.get("/dashboard/").url) == {"renewals_range": "next-180-days"}
     assert parameters(client.get("/renewals/?status=pending").url) == {
         "status": "pending", "renewals_range": "next-180-days",
@@ -196,13 +221,14 @@ def test_renewals_are_remembered_by_their_page_and_the_front_page_alike(web):
 )
 def test_other_pages_remember_theirs(web, page, query):
     client = web("admin")
-    client.get(page, query, headers=HERE)
+    (name,) = query
+    client.get(page, query, headers=here(f"{page}?{name}=last-30-days"))
     assert parameters(client.get(page).url) == query
 
 
 def test_a_remembered_programme_range_that_has_no_days_now_says_so(web):
     client = web("manager")
-    client.get("/dashboard/?changes_range=review-window", headers=HERE)
+    client.get("/dashboard/?changes_range=review-window", headers=here(NAMED))
     with moved_to(date(2026, 1, 20)):  # between the windows
         answer = client.get("/dashboard/", follow=True)
     assert answer.status_code == 200
