@@ -12,8 +12,9 @@ from ledger.forms import RangeForm, choices_of, seen_on
 from ledger.models import SOLD_TRACKS, Cause, Track
 from ledger.queries import history_starts
 from partner_portal.lib.forgiving_form import ForgivingForm
-from partner_portal.lib.periods import PROGRAMME, Period
+from partner_portal.lib.periods import FIRST_DAY, PROGRAMME, Period
 from tiers.breakdown import Narrowed, countries
+from tiers.queries import invitable
 
 STATES = {
     "active": _("Active"),
@@ -96,6 +97,27 @@ class EntriesForm(DayForm):
     client = forms.CharField(required=False, max_length=1000)
     track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("All tracks"), Track))
     cause = forms.ChoiceField(label=_("Cause"), required=False, choices=choices_of(_("All causes"), Cause))
+
+
+class InvitationForm(forms.Form):
+    """An invitation of the vendor to a tier: which, and since when."""
+
+    tier = forms.ChoiceField(label=_("Tier"))
+    on = forms.DateField(label=_("Invited on"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+    def __init__(self, data: Any = None, *, scope: Scope) -> None:
+        super().__init__(data, initial={"on": scope.today}, auto_id="invitation-%s")
+        self.scope = scope
+        tiers: Any = self.fields["tier"]
+        tiers.choices = [(name, name) for name in invitable(scope)]
+
+    def clean_on(self) -> date:
+        on: date = self.cleaned_data["on"]
+        if on > self.scope.today:
+            raise forms.ValidationError(_("Give a day that is not after today."))
+        if on < FIRST_DAY:
+            raise forms.ValidationError(_("Give a day of this programme."))
+        return on
 
 
 class OverTimeForm(RangeForm):

@@ -110,10 +110,6 @@ def _address(query: dict[str, str]) -> str:
     return f"{reverse('dashboard_expiring')}?{urlencode(query)}"
 
 
-def _review_in(overview: Overview, month: date) -> date | None:
-    return next((day for day in overview.review_days if day.replace(day=1) == month), None)
-
-
 def _place(ahead: Projected, tier: str | None) -> int:
     names = [gap.tier for gap in ahead.targets]
     return names.index(tier) if tier in names else -1
