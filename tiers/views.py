@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -12,10 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from ledger.queries import history_starts
+from ledger.queries import history_starts, posting
 from partner_portal.lib.datasets import Selection, select
 from partner_portal.lib.drilldown import Empty, Way, drilldown
-from partner_portal.lib.htmx import page_or_part, wanted_part
+from partner_portal.lib.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.range_control import range_control
 from tiers import services, words_of_page
 from tiers.chart_data import timeline
@@ -36,6 +37,8 @@ ENTRIES = 25
 def tier(request: ScopedRequest) -> HttpResponse:
     """The tier page; `over-time` and `expiry-calendar` are its parts."""
     scope = request.scope
+    if posting(scope) is None:
+        return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
     context: dict[str, Any] = {"form": form, "starts": history_starts(scope)}
