@@ -78,6 +78,7 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
+    ranges = models.JSONField(default=dict, db_default={})  # what `accounts.last_ranges` keeps
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

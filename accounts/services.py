@@ -129,6 +129,12 @@ def change_preferences(*, scope: Scope, **changes: str) -> None:
     audit.record(scope, "profile.changed", user.email, fields=changed)
 
 
+def keep_ranges(*, scope: Scope, ranges: dict[str, dict[str, str]]) -> None:
+    """Keep the ranges that the scope's user chose last in this partner. Not audited: it is where somebody looked, not what
+    they did."""
+    Membership.objects.filter(user=scope.user, partner=scope.partner).update(ranges=ranges)
+
+
 @transaction.atomic
 def record_opening(*, scope: Scope, partner: Partner) -> None:
     """Note in another partner's log that its member turned to it. Only ever that person's own membership."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from django.db.models import Q, QuerySet, Sum
 
 from accounts.scope import Scope
-from clients.models import Certification, Client, Deal, RetentionMonth
+from clients.models import Certification, Deal, RetentionMonth
 from clients.rules import (
     MONEY_MONTHS,
     CertificationFact,
@@ -17,8 +17,6 @@ from clients.rules import (
     MonthSums,
     MrrHistory,
     SharedSelling,
-    ToolUse,
-    tool_use,
 )
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months
@@ -49,13 +47,6 @@ def certifications(scope: Scope) -> Certifications:
     rows = Certification.objects.filter(partner=scope.partner)
     return Certifications(
         CertificationFact(*row) for row in rows.values_list("person", "certification", "earned_on", "expires_on")
-    )
-
-
-def tool_use_of(scope: Scope, clients: QuerySet[Client]) -> ToolUse:
-    """Mean and median tool usage over these clients, those with a value."""
-    return tool_use(
-        clients.filter(partner=scope.partner, tool_usage__isnull=False).values_list("tool_usage", flat=True)
     )
 
 

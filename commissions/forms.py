@@ -10,6 +10,7 @@ from commissions.models import LineStatus, QuestionStatus
 from commissions.queries import next_quarters, past_quarters
 from commissions.variance import CAUSES
 from ledger.forms import RangeForm
+from partner_portal.lib.forgiving_form import ForgivingForm
 from partner_portal.lib.months import months_between, quarter_of
 
 CAUSE_LABELS = {
@@ -36,30 +37,6 @@ STANDING_LABELS = {
 SHOWN = {"variance": _("Lines that do not recompute"), "reversal": _("Reversals"), "questioned": _("Questioned lines")}
 
 
-class ChoiceForm(forms.Form):
-    """A form of choices that is valid for any data: an unknown value is left out, with a sentence in `problems`."""
-
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.scope = scope
-        self.problems: list[str] = []
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name in list(self.errors):
-            self.problems.append(
-                str(_("“%(value)s” is not one of the choices; all are shown."))
-                % {"value": str(self.data.get(name))[:40]}
-            )
-        self._errors = forms.utils.ErrorDict()
-        return {name: cleaned.get(name) or "" for name in self.fields}
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The parameters that name the same choice again."""
-        return {name: str(self.cleaned_data[name]) for name in self.fields if self.cleaned_data.get(name)}
-
-
 class PaidForm(RangeForm):
     """A range of payments."""
 
@@ -67,7 +44,7 @@ class PaidForm(RangeForm):
     default_range = "last-12-months"
 
 
-class LinesForm(ChoiceForm):
+class LinesForm(ForgivingForm):
     """Lines of one statement, or of all, that stand somewhere or need a look."""
 
     statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
@@ -77,7 +54,7 @@ class LinesForm(ChoiceForm):
     show = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All lines")), *SHOWN.items()])
 
 
-class ExpectedForm(ChoiceForm):
+class ExpectedForm(ForgivingForm):
     """One of the next four quarters, or all; one client, by its id, or all."""
 
     quarter = forms.ChoiceField(label=_("Quarter"), required=False)
@@ -93,7 +70,7 @@ class ExpectedForm(ChoiceForm):
         ]
 
 
-class VarianceForm(ChoiceForm):
+class VarianceForm(ForgivingForm):
     """A past quarter (the latest one unless another is named), a cause, a client by its id."""
 
     quarter = forms.ChoiceField(label=_("Quarter"), required=False)
@@ -111,7 +88,7 @@ class VarianceForm(ChoiceForm):
         ]
 
 
-class QuestionsForm(ChoiceForm):
+class QuestionsForm(ForgivingForm):
     """Questions that stand somewhere."""
 
     status = forms.ChoiceField(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from commissions import queries, services
 from commissions.forms import FollowUpForm, PaidForm, QuestionForm
@@ -29,6 +30,7 @@ def _home() -> Way:
 
 @require_safe
 @requires(Permission.VIEW_MONEY)
+@remembers_ranges("pay_")
 def overview(request: ScopedRequest) -> HttpResponse:
     """Payments past and expected, statements, and where they differ; or the payments alone, for another range."""
     form = PaidForm(request.GET, scope=request.scope)

@@ -1,16 +1,15 @@
 """What somebody may ask of the front page's own rows: shared deals, stuck ones, a month of retention."""
 
 from datetime import date
-from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.scope import Scope
 from clients.churn import CHURNED, CONTRACTED, latest_month
 from clients.models import Origin, Stage
 from dashboard.portfolio import HEALTH
 from ledger.forms import RangeForm
+from partner_portal.lib.forgiving_form import ForgivingForm
 from partner_portal.lib.months import month_start
 
 KINDS = {CHURNED: _("Churned"), CONTRACTED: _("Pays less")}
@@ -27,35 +26,13 @@ class SharedForm(RangeForm):
     stage = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", _("Every stage")), *Stage.choices])
 
 
-class _ChoiceForm(forms.Form):
-    """Choices that are valid for any data: an unknown value is left out, with a sentence in `problems`."""
-
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.scope = scope
-        self.problems: list[str] = []
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name in list(self.errors):
-            value = str(self.data.get(name))[:40]
-            self.problems.append(str(_("“%(value)s” is not one of the choices; all are shown.")) % {"value": value})
-        self._errors = forms.utils.ErrorDict()
-        return {name: cleaned.get(name) or "" for name in self.fields}
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The parameters that name the same choice again."""
-        return {name: str(self.cleaned_data[name]) for name in self.fields if self.cleaned_data.get(name)}
-
-
-class StuckForm(_ChoiceForm):
+class StuckForm(ForgivingForm):
     """Why a deal is stuck."""
 
     why = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All of them")), *STUCK.items()])
 
 
-class ChurnForm(_ChoiceForm):
+class ChurnForm(ForgivingForm):
     """A month `YYYY-MM` (the last complete one unless another is named), and how a client paid less."""
 
     month = forms.CharField(required=False, max_length=7)
@@ -85,7 +62,7 @@ HOLDS = {
 }
 
 
-class PortfolioForm(_ChoiceForm):
+class PortfolioForm(ForgivingForm):
     """Clients of one health, or with something."""
 
     health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])

@@ -6,12 +6,14 @@ from datetime import date
 from functools import cached_property
 
 from accounts.scope import Scope
-from dashboard.queries import changes_period, review_days
-from ledger.queries import MonthLoss, forecast
+from dashboard.queries import review_days
+from ledger.queries import MonthLoss, forecast, history_starts
 from partner_portal.lib.months import month_end
-from partner_portal.lib.periods import ChosenPeriod
+from partner_portal.lib.periods import ChosenPeriod, of_section
 from tiers.forms import DayForm
 from tiers.queries import Projected, Standing, projection, standing
+
+TOGETHER = ("changes_", "shared_")  # the sections that can share one range; renewals look ahead
 
 
 class Overview:
@@ -39,11 +41,18 @@ class Overview:
         rule_set = self.standing.rule_set
         return tuple(tier.name for tier in rule_set.tiers) if rule_set else ()
 
-    @cached_property
-    def changes_period(self) -> ChosenPeriod:
-        """The range of the tier point changes."""
-        chosen = changes_period(self.scope, self.query)
+    def section(self, prefix: str) -> Mapping[str, str]:
+        """The address as a section reads it: what it names for all sections is the section's own."""
+        return of_section(self.query, prefix)
+
+    def fixed(self, chosen: ChosenPeriod) -> ChosenPeriod:
+        """A range as links should name it: on a past day by its days, since a preset would move with the clock."""
         return replace(chosen, preset="") if self.day.past else chosen
+
+    @cached_property
+    def starts(self) -> date | None:
+        """The first day with an entry."""
+        return history_starts(self.scope)
 
     @cached_property
     def months(self) -> Sequence[MonthLoss]:

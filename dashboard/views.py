@@ -11,17 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from clients.churn import latest_month
 from dashboard import packs as packs_of
 from dashboard import services, words
 from dashboard.forms import PackForm
-from dashboard.overview import Overview
+from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
 from dashboard.portfolio import HEALTH, REASONS, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
-from ledger.queries import freshness, posting
+from ledger.queries import freshness, history_starts, posting
 from partner_portal.lib.datasets import Selection, select
 from partner_portal.lib.drilldown import Empty, Way, drilldown
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
@@ -44,6 +45,7 @@ def home(request: ScopedRequest) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@remembers_ranges("renewals_", together=TOGETHER)
 def overview(request: ScopedRequest) -> HttpResponse:
     """The front page, or the panel that htmx wants replaced."""
     wanted = wanted_part(request)
@@ -94,7 +96,13 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
         selection,
         back=back,
         when_empty=lambda: _no_changes(request, selection, which),
-        ranges=changes_range(request.scope, request.path, QueryDict(selection.address()), chosen),
+        ranges=changes_range(
+            request.scope,
+            request.path,
+            QueryDict(selection.address()),
+            chosen,
+            starts=history_starts(request.scope),
+        ),
     )
 
 

@@ -80,6 +80,15 @@ class PathsResult:
             for problem in problems
         ]
 
+    @property
+    def notices(self) -> list[tuple[str, str]]:
+        """What was passed over without being an error, by the label of its source: columns that nobody reads."""
+        return [
+            (source.label, notice)
+            for source, notices in zip(self.sources, self.outcome.checked.notices, strict=True)
+            for notice in notices
+        ]
+
     def counts(self) -> list[tuple[str, Counts]]:
         """What was done with each source's rows, by its label."""
         return [(source.label, self.outcome.counts.get(number, Counts())) for number, source in enumerate(self.sources)]

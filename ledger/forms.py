@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from clients.models import DealKind
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
+from partner_portal.lib.forgiving_form import ForgivingForm
 from partner_portal.lib.periods import ChosenPeriod, Period, chosen_period, day_asked
 from program.periods import programme_periods
 from program.queries import rulebook
@@ -31,20 +32,17 @@ def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
     return day
 
 
-class RangeForm(forms.Form):
-    """Reads `<prefix>range` or `<prefix>from` and `<prefix>to`; always valid, with what fell back in `problems`.
+class RangeForm(ForgivingForm):
+    """Reads `<prefix>range` or `<prefix>from` and `<prefix>to`; a wrong one falls back to the default.
 
-    `on` moves the day that presets are resolved from. Cleaned data has `period` (a `Period`) and, for other fields, their
-    value or "".
+    `on` moves the day that presets are resolved from. Cleaned data has `period` (a `Period`) beside the fields.
     """
 
     range_prefix = "changes_"
     default_range = "last-30-days"
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.scope = scope
-        self.problems: list[str] = []
+        super().__init__(data, scope=scope, **kwargs)
         self.day = seen_on(self.data, scope, self.problems)
         self.chosen: ChosenPeriod = chosen_period(
             self.data,
@@ -61,30 +59,23 @@ class RangeForm(forms.Form):
         return programme_periods(rulebook(self.scope), self.day)
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name in list(self.errors):
-            self.problems.append(
-                str(_("“%(value)s” is not one of the choices; all are shown."))
-                % {"value": str(self.data.get(name))[:40]}
-            )
-        self._errors = forms.utils.ErrorDict()
-        return {name: cleaned.get(name) or "" for name in self.fields} | {"period": self.chosen.period}
+        return super().clean() | {"period": self.chosen.period}
 
     @property
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
-        chosen = {name: str(self.cleaned_data[name]) for name in self.fields if self.cleaned_data.get(name)}
         on = {"on": self.day.isoformat()} if self.day != self.scope.today else {}
-        return self.chosen.query | chosen | on
+        return self.chosen.query | super().query | on
 
 
-def _choices(empty: Any, values: Any) -> list[tuple[str, Any]]:
+def choices_of(empty: Any, values: Any) -> list[tuple[str, Any]]:
+    """The choices of members of an enumeration, after one that chooses nothing and is called `empty`."""
     return [("", empty), *((value.value, value.label) for value in values)]
 
 
 class SoldGainForm(RangeForm):
     track = forms.ChoiceField(
-        label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
+        label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
     )
 
 
@@ -92,26 +83,28 @@ class SoldLossForm(SoldGainForm):
     cause = forms.ChoiceField(
         label=_("Cause"),
         required=False,
-        choices=_choices(_("All causes"), (Cause.EXPIRED, Cause.DOWNGRADED, Cause.CHURNED)),
+        choices=choices_of(_("All causes"), (Cause.EXPIRED, Cause.DOWNGRADED, Cause.CHURNED)),
     )
 
 
 class ManagedGainForm(RangeForm):
-    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=_choices(_("All causes"), map(Cause, GAINS)))
+    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=choices_of(_("All causes"), map(Cause, GAINS)))
 
 
 class ManagedLossForm(RangeForm):
     cause = forms.ChoiceField(
         label=_("Cause"),
         required=False,
-        choices=_choices(_("All causes"), [Cause(c) for c in LOSSES if c in {"churned", "reduced", "ended"}]),
+        choices=choices_of(_("All causes"), [Cause(c) for c in LOSSES if c in {"churned", "reduced", "ended"}]),
     )
 
 
-class ExpiringForm(forms.Form):
+class ExpiringForm(ForgivingForm):
     """What will expire: in a month `YYYY-MM`, or `within` that many days, of a `client` (its id); without them everything
     that is left. `on` moves the day it is seen from. Always valid, with what fell back in `problems`.
     """
+
+    left_out = _("“%(value)s” is no month, number of days or track; it is ignored.")
 
     month = forms.CharField(required=False, max_length=7)
     within = forms.IntegerField(required=False, min_value=1, max_value=366)
@@ -119,16 +112,14 @@ class ExpiringForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Deal type"),
         required=False,
-        choices=_choices(_("All deals"), (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)),
+        choices=choices_of(_("All deals"), (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)),
     )
     track = forms.ChoiceField(
-        label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
+        label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
     )
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.scope = scope
-        self.problems: list[str] = []
+        super().__init__(data, scope=scope, **kwargs)
         self.day = seen_on(self.data, scope, self.problems)
 
     def clean_month(self) -> date | None:
@@ -141,21 +132,8 @@ class ExpiringForm(forms.Form):
             raise forms.ValidationError("month") from error
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name in list(self.errors):
-            self.problems.append(
-                str(_("“%(value)s” is no month, number of days or track; it is ignored."))
-                % {"value": str(self.data.get(name))[:40]}
-            )
-        self._errors = forms.utils.ErrorDict()
-        return {
-            "month": cleaned.get("month"),
-            "within": cleaned.get("within"),
-            "client": cleaned.get("client") or "",
-            "kind": cleaned.get("kind") or "",
-            "track": cleaned.get("track") or "",
-            "on": self.day,
-        }
+        cleaned = super().clean()
+        return cleaned | {"month": cleaned["month"] or None, "within": cleaned["within"] or None, "on": self.day}
 
     @property
     def query(self) -> dict[str, str]:

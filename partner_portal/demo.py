@@ -193,6 +193,8 @@ def _check_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            if port == 0:
+                raise OverflowError("a free port is not looked for")
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
             raise DemoError(

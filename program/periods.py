@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from datetime import date
 
-from django.utils.translation import gettext as _
-
 from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import DAY, Period
+from partner_portal.lib.periods import DAY, PROGRAMME, Period
 from program.rulebook import Rulebook
 
 
@@ -15,8 +13,8 @@ def programme_periods(rulebook: Rulebook, today: date) -> Mapping[str, tuple[str
     found: dict[str, tuple[str, Period]] = {}
     review = rulebook.next_review(today - DAY)
     if review is not None and review.window_start <= today:
-        found["review-window"] = (_("This review window"), Period(review.window_start, today))
+        found["review-window"] = (str(PROGRAMME["review-window"]), Period(review.window_start, today))
     past = rulebook.reviews_between(add_months(today, -12), today - DAY)
     if past:
-        found["since-last-review"] = (_("Since the last review"), Period(past[-1].on + DAY, today))
+        found["since-last-review"] = (str(PROGRAMME["since-last-review"]), Period(past[-1].on + DAY, today))
     return found

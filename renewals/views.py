@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from accounts.scope import member_scope, within
 from partner_portal.lib import clock
@@ -34,6 +35,7 @@ DEFAULT_DAYS = 7
 
 @require_safe
 @requires(Permission.VIEW)
+@remembers_ranges("renewals_")
 def overview(request: ScopedRequest) -> HttpResponse:
     """Renewals of a range with what they put at stake; the table alone after a sort, a search or a filter."""
     scope = request.scope

@@ -1,46 +1,14 @@
-"""The period that a period is compared with, and the same rows in it. Both days of a period are included."""
+"""The rows of a report in the range that theirs is compared with, and their sums by what a chart shows."""
 
 from dataclasses import replace
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
 
+from partner_portal.lib.comparison import period_before, year_before
 from partner_portal.lib.datasets import Column, Kind, Selection, select
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import Period
 from reports.definitions import column_names, params_of
-
-DAY = timedelta(days=1)
-MONTHS = {
-    "this-month": 1,
-    "previous-month": 1,
-    "this-quarter": 3,
-    "previous-quarter": 3,
-    "this-year": 12,
-    "previous-year": 12,
-}
-
-
-def period_before(period: Period, preset: str) -> Period:
-    """The unit before for calendar presets (a month so far against as many days of the one before), else the same length."""
-    months = MONTHS.get(preset)
-    if months is None:
-        return Period(period.first - period.days * DAY, period.first - DAY)
-    first = add_months(period.first, -months)
-    if preset.startswith("this-"):
-        return Period(first, min(first + (period.days - 1) * DAY, period.first - DAY))
-    return Period(first, period.first - DAY)
-
-
-def year_before(period: Period) -> Period:
-    """The same days a year earlier; 29 February becomes 28 February."""
-    return Period(_year_back(period.first), _year_back(period.last))
-
-
-def _year_back(day: date) -> date:
-    return day.replace(year=day.year - 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
 
 
 def compared(selection: Selection, comparison: str) -> Selection | None:

@@ -13,6 +13,7 @@ class TiersConfig(AppConfig):
         name_actions(
             {
                 "tiers.invitation": _("Invitation to a tier recorded"),
+                "tiers.invitation_removed": _("Invitation to a tier removed"),
                 "tiers.plan_saved": _("Tier plan saved"),
                 "tiers.plan_deleted": _("Tier plan deleted"),
             }

@@ -8,11 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from clients.models import DealKind
-from ledger.forms import RangeForm, seen_on
+from ledger.forms import RangeForm, choices_of, seen_on
 from ledger.models import SOLD_TRACKS, Cause, Track
 from ledger.queries import history_starts
-from partner_portal.lib.periods import Period
+from partner_portal.lib.forgiving_form import ForgivingForm
+from partner_portal.lib.periods import FIRST_DAY, PROGRAMME, Period
 from tiers.breakdown import Narrowed, countries
+from tiers.queries import invitable
 
 STATES = {
     "active": _("Active"),
@@ -24,18 +26,13 @@ MARKETS = {"standard": _("Standard"), "growth": _("Growth")}
 SALES = (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)
 
 
-def _choices(empty: Any, values: Any) -> list[tuple[str, Any]]:
-    return [("", empty), *((value.value, value.label) for value in values)]
+class DayForm(ForgivingForm):
+    """`on=YYYY-MM-DD`: the day that is looked at, as its facts are known today. Cleaned data has `on` beside the fields."""
 
-
-class DayForm(forms.Form):
-    """`on=YYYY-MM-DD`: the day that is looked at, as its facts are known today. Always valid, with what fell back in
-    `problems`; cleaned data has every field's value or "", and `on`."""
+    scope: Scope
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.scope = scope
-        self.problems: list[str] = []
+        super().__init__(data, scope=scope, **kwargs)
         self.day: date = seen_on(self.data, scope, self.problems)
 
     @property
@@ -44,20 +41,12 @@ class DayForm(forms.Form):
         return self.day != self.scope.today
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        for name in list(self.errors):
-            self.problems.append(
-                str(_("“%(value)s” is not one of the choices; all are shown."))
-                % {"value": str(self.data.get(name))[:40]}
-            )
-        self._errors = forms.utils.ErrorDict()
-        return {name: cleaned.get(name) or "" for name in self.fields} | {"on": self.day}
+        return super().clean() | {"on": self.day}
 
     @property
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
-        chosen = {name: str(self.cleaned_data[name]) for name in self.fields if self.cleaned_data.get(name)}
-        return chosen | self.moved
+        return super().query | self.moved
 
     @property
     def moved(self) -> dict[str, str]:
@@ -68,8 +57,8 @@ class DayForm(forms.Form):
 class BreakdownForm(DayForm):
     """Which points of which clients."""
 
-    track = forms.ChoiceField(label=_("Points"), required=False, choices=_choices(_("All points"), Track))
-    kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=_choices(_("All deals"), SALES))
+    track = forms.ChoiceField(label=_("Points"), required=False, choices=choices_of(_("All points"), Track))
+    kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=choices_of(_("All deals"), SALES))
     market = forms.ChoiceField(
         label=_("Market type"), required=False, choices=[("", _("All markets")), *MARKETS.items()]
     )
@@ -95,10 +84,10 @@ class LotsForm(DayForm):
     """The sold lots of one client, or of all."""
 
     client = forms.CharField(required=False, max_length=1000)
-    kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=_choices(_("All deals"), SALES))
+    kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=choices_of(_("All deals"), SALES))
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("All states")), *STATES.items()])
     track = forms.ChoiceField(
-        label=_("Track"), required=False, choices=_choices(_("Both tracks"), map(Track, SOLD_TRACKS))
+        label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
     )
 
 
@@ -106,8 +95,29 @@ class EntriesForm(DayForm):
     """The ledger entries of one client, or of all, up to the day."""
 
     client = forms.CharField(required=False, max_length=1000)
-    track = forms.ChoiceField(label=_("Track"), required=False, choices=_choices(_("All tracks"), Track))
-    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=_choices(_("All causes"), Cause))
+    track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("All tracks"), Track))
+    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=choices_of(_("All causes"), Cause))
+
+
+class InvitationForm(forms.Form):
+    """An invitation of the vendor to a tier: which, and since when."""
+
+    tier = forms.ChoiceField(label=_("Tier"))
+    on = forms.DateField(label=_("Invited on"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+    def __init__(self, data: Any = None, *, scope: Scope) -> None:
+        super().__init__(data, initial={"on": scope.today}, auto_id="invitation-%s")
+        self.scope = scope
+        tiers: Any = self.fields["tier"]
+        tiers.choices = [(name, name) for name in invitable(scope)]
+
+    def clean_on(self) -> date:
+        on: date = self.cleaned_data["on"]
+        if on > self.scope.today:
+            raise forms.ValidationError(_("Give a day that is not after today."))
+        if on < FIRST_DAY:
+            raise forms.ValidationError(_("Give a day of this programme."))
+        return on
 
 
 class OverTimeForm(RangeForm):
@@ -124,5 +134,5 @@ class OverTimeForm(RangeForm):
         starts = history_starts(self.scope)
         own = dict(super().presets())
         if starts is not None and starts <= self.day:
-            own["whole-history"] = (str(_("Whole history")), Period(starts, self.day))
+            own["whole-history"] = (str(PROGRAMME["whole-history"]), Period(starts, self.day))
         return own

@@ -20,8 +20,8 @@ from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import ChangeKind, CreditedTier, Invitation
-from tiers.queries import credited_on, history
+from tiers.models import ChangeKind, CreditedTier
+from tiers.queries import credited_on, history, invitations
 from tiers.rules import Change, PortfolioMeasures
 
 MONTHS_AHEAD = 12
@@ -136,10 +136,7 @@ def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
     until = add_months(day, MONTHS_AHEAD) if period.last == day else period.last
     measures = outlook_measures(scope, day)
     rows = history(scope, day)
-    invitations = [
-        rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)
-    ]
-    walk = rules.CreditedTier(measures, book, invitations)
+    walk = rules.CreditedTier(measures, book, invitations(scope, day))
     coming = walk.after(credited_on(rows), day + DAY, until) if until > day else ()
     changes = _changes(rows, coming)
     levels = tuple(_levels(measures, book, changes, _days(period, until, step), day))

@@ -19,9 +19,9 @@ from program.queries import rulebook
 from program.rulebook import Rulebook, posted, sold_points
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import Invitation, TierPlan
+from tiers.models import TierPlan
 from tiers.plan_rules import Assumptions, ExtraDeal, changes_of
-from tiers.queries import credited_on, history
+from tiers.queries import credited_on, history, invitations
 from tiers.rules import PortfolioMeasures, TierGap
 
 OFFERED = 40  # rows of a kind to choose from; a search finds the others
@@ -96,16 +96,14 @@ def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> Pl
     base = outlook_measures(scope, day)
     touched = _touched(scope, assumed)
     credited = credited_on(history(scope, day))
-    invitations = [
-        rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)
-    ]
+    invited = invitations(scope, day)
     names = [tier.name for rule_set in book.rule_sets[-1:] for tier in rule_set.tiers]
     wanted = next((name for name in names if target and name.casefold() == target.casefold()), None)
     wanted = wanted or credited.tier or (names[0] if names else None)
     variants = []
     for key, part in zip(VARIANTS, (None, assumed.losses, assumed, assumed.gains), strict=True):
         measures = base if part is None else _with(base, changes_of(touched, part, book, day, until))
-        walk = rules.CreditedTier(measures, book, invitations)
+        walk = rules.CreditedTier(measures, book, invited)
         coming = walk.after(credited, day + DAY, until) if reviews else ()
         found = []
         for review in reviews:

@@ -93,6 +93,22 @@ def credited_on(rows: Sequence[CreditedTier]) -> Credited:
     return Credited(changed[-1].after or None, changed[-1].on) if changed else Credited(None, None)
 
 
+def invitations(scope: Scope, day: date | None = None) -> list[rules.Invitation]:
+    """The tiers that the vendor invited the partner to, up to `day`, or all of them; by tier."""
+    found = Invitation.objects.filter(partner=scope.partner).order_by("tier")
+    if day is not None:
+        found = found.filter(on__lte=day)
+    return [rules.Invitation(row.tier, row.on) for row in found]
+
+
+def invitable(scope: Scope) -> list[str]:
+    """The tiers that the rules in force or announced give by invitation only, lowest first."""
+    book, today = rulebook(scope), scope.today
+    in_force = book.rule_set(today)
+    rule_sets = [each for each in book.rule_sets if each is in_force or each.start > today]
+    return list(dict.fromkeys(tier.name for each in rule_sets for tier in each.tiers if tier.by_invitation))
+
+
 def standing(scope: Scope, day: date | None = None) -> Standing:
     """Everything about tiers on `day` (default: today), as the facts are known today. A constant number of queries."""
     day = day or scope.today
@@ -100,9 +116,6 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
     review = book.next_review(day)
     measures = outlook_measures(scope, day)
     credited = credited_on(history(scope, day))
-    invitations = [
-        rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner, on__lte=day)
-    ]
     return Standing(
         day=day,
         rule_set=book.rule_set(day),
@@ -113,7 +126,7 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
         next_review=review.on if review else None,
         targets=rules.targets(measures, book, day),
         next_tier=rules.next_tier(measures, book, day),
-        outlook=rules.outlook(measures, book, credited, day, invitations),
+        outlook=rules.outlook(measures, book, credited, day, invitations(scope, day)),
         certified=_certified(scope, day),
     )
 

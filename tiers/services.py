@@ -5,10 +5,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.dispatch import receiver
+from django.http import Http404
 
 from accounts.audit import record
+from accounts.models import Partner
 from accounts.roles import Permission
 from accounts.scope import Scope
 from ledger.queries import history_starts
@@ -19,6 +22,7 @@ from tiers.measures import history_measures
 from tiers.models import ChangeKind, CreditedTier, Invitation, TierPlan
 from tiers.plan_rules import Assumptions
 from tiers.plans import plan_of, written
+from tiers.queries import invitations
 
 KINDS = {rules.RISE: ChangeKind.RISE, rules.REVIEW_FALL: ChangeKind.REVIEW, rules.REVIEW_KEPT: ChangeKind.KEPT}
 
@@ -33,8 +37,8 @@ def ledger_was_posted(sender: Any, scope: Scope, **_: Any) -> None:
 def derive_history(*, scope: Scope) -> None:
     """Work out every rise and review up to today; rows are rewritten only where they differ (points.md 7, 12)."""
     measures = history_measures(scope, scope.today)
-    invitations = [rules.Invitation(row.tier, row.on) for row in Invitation.objects.filter(partner=scope.partner)]
-    found = rules.CreditedTier(measures, rulebook(scope), invitations).history(history_starts(scope), scope.today)
+    walk = rules.CreditedTier(measures, rulebook(scope), invitations(scope))
+    found = walk.history(history_starts(scope), scope.today)
     places: dict[date, int] = {}
     wanted = []
     for row in found:
@@ -56,8 +60,27 @@ def record_invitation(*, scope: Scope, tier: str, on: date) -> Invitation:
     scope.require(Permission.SETTINGS)
     invitation, _created = Invitation.objects.update_or_create(partner=scope.partner, tier=tier, defaults={"on": on})
     record(scope, "tiers.invitation", tier, on=on.isoformat())
-    derive_history(scope=scope)
+    _invitations_changed(scope)
     return invitation
+
+
+@transaction.atomic
+def remove_invitation(*, scope: Scope, tier: str) -> None:
+    """Take back an invitation that was recorded by mistake: the history is as if it had never been. Raises Http404, and
+    PermissionDenied without the settings right."""
+    scope.require(Permission.SETTINGS)
+    deleted, _by_model = Invitation.objects.filter(partner=scope.partner, tier=tier).delete()
+    if not deleted:
+        raise Http404("no such invitation")
+    record(scope, "tiers.invitation_removed", tier)
+    _invitations_changed(scope)
+
+
+def _invitations_changed(scope: Scope) -> None:
+    """Figures that were remembered hold no more, and the history is worked out again."""
+    Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+    scope.partner.refresh_from_db(fields=["generation"])
+    derive_history(scope=scope)
 
 
 class PlanNameTakenError(ValueError):

@@ -53,11 +53,6 @@ class TierPage:
     history: tuple[CreditedTier, ...]
 
     @property
-    def sample(self) -> bool:
-        """Whether the thresholds are examples."""
-        return self.rules.rule_set is not None and self.rules.rule_set.sample
-
-    @property
     def certificate_lapses_soon(self) -> bool:
         """Whether nobody will hold the partner certification before long."""
         return lapses_soon(self.standing.certified.until, self.standing.day)

@@ -12,6 +12,7 @@ urlpatterns = [
     path("tiers/entries/", views.entries, name="tier_entries"),
     path("tiers/people/", views.people, name="tier_people"),
     path("tiers/tools/", views.tools, name="tier_tools"),
+    path("tiers/invitations/", views.invitation, name="tier_invitation"),
     path("tiers/plans/", plan_views.plan_list, name="tier_plans"),
     path("tiers/plans/new/", plan_views.plan_new, name="tier_plan_new"),
     path("tiers/plans/save/", plan_views.plan_save, name="tier_plan_save"),

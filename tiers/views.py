@@ -3,24 +3,28 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from ledger.queries import history_starts
+from ledger.queries import history_starts, posting
 from partner_portal.lib.datasets import Selection, select
 from partner_portal.lib.drilldown import Empty, Way, drilldown
-from partner_portal.lib.htmx import page_or_part, wanted_part
+from partner_portal.lib.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.range_control import range_control
-from tiers import words_of_page
+from tiers import services, words_of_page
 from tiers.chart_data import timeline
 from tiers.client_record import cancellations_of, client_record, deals_of, renewals_of
-from tiers.forms import DayForm, OverTimeForm
+from tiers.forms import DayForm, InvitationForm, OverTimeForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.portfolio import rules_in_force
+from tiers.queries import invitations
 from tiers.tier_page import tier_page
 
 CALENDAR_ROWS = 12
@@ -29,9 +33,12 @@ ENTRIES = 25
 
 @require_safe
 @requires(Permission.VIEW)
+@remembers_ranges("time_")
 def tier(request: ScopedRequest) -> HttpResponse:
     """The tier page; `over-time` and `expiry-calendar` are its parts."""
     scope = request.scope
+    if posting(scope) is None:
+        return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
     context: dict[str, Any] = {"form": form, "starts": history_starts(scope)}
@@ -42,7 +49,10 @@ def tier(request: ScopedRequest) -> HttpResponse:
             "rules": page.rules,
             "said": words_of_page.said(page),
             "targets": _targets(request, page.tiers),
+            "invitations": invitations(scope, form.day),
         }
+        if scope.may(Permission.SETTINGS) and not form.past:
+            context["inviting"] = InvitationForm(scope=scope)
     if part != "expiry-calendar":
         context |= _over_time(request) | {"refocus": part == "over-time"}
     if part != "over-time":
@@ -50,6 +60,25 @@ def tier(request: ScopedRequest) -> HttpResponse:
         calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
         context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+
+
+@require_POST
+@requires(Permission.SETTINGS)
+def invitation(request: ScopedRequest) -> HttpResponse:
+    """Record an invitation to a tier, or with `remove` take one back."""
+    scope = request.scope
+    if "remove" in request.POST:
+        services.remove_invitation(scope=scope, tier=request.POST["remove"])
+        messages.success(request, _("The invitation is removed."))
+    else:
+        form = InvitationForm(request.POST, scope=scope)
+        if form.is_valid():
+            services.record_invitation(scope=scope, **form.cleaned_data)
+            messages.success(request, _("The invitation to %(tier)s is recorded.") % form.cleaned_data)
+        else:
+            for problems in form.errors.values():
+                messages.error(request, " ".join(map(str, problems)))
+    return HttpResponseRedirect(f"{reverse('tier')}#history")
 
 
 @require_safe
@@ -182,6 +211,7 @@ def _over_time(request: ScopedRequest) -> dict[str, Any]:
     query = request.GET.copy()
     return {
         "series": series,
+        "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
         "series_said": words_of_page.series_said(series),
         "series_form": form,

@@ -63,10 +63,12 @@ def series_said(series: OverTime) -> str:
 
 def _performance(page: TierPage) -> str:
     next_tier = page.standing.next_tier
+    if page.standing.rule_set is None:
+        return _("No rule set is in force on this day")
     if not page.standing.certified.held:
         return _("Nobody holds a valid %s certification") % page.standing.certified.name
     if next_tier is None:
-        return _("The highest tier there is") if page.tiers else _("No rule set is in force on this day")
+        return _("The highest tier there is")
     return _missing_words(next_tier)
 
 

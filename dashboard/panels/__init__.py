@@ -46,7 +46,7 @@ PANELS = (
         changes,
         part="changes",
         part_template="dashboard/panels/changes.html",
-        owns=("changes_range", "changes_from", "changes_to"),
+        owns=("changes_range", "changes_from", "changes_to", "changes_cmp"),
     ),
     Panel("expiry", "dashboard/panels/expiry.html", expiry),
     Panel("retention", "dashboard/panels/retention.html", retention),
@@ -56,7 +56,7 @@ PANELS = (
         shared,
         part="shared",
         part_template="dashboard/panels/shared.html",
-        owns=("shared_range", "shared_from", "shared_to"),
+        owns=("shared_range", "shared_from", "shared_to", "shared_cmp"),
     ),
     Panel("commission", "dashboard/panels/commission.html", commission),
     Panel(

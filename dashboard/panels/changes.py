@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -11,10 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from dashboard import words
-from dashboard.overview import Overview
+from dashboard.overview import TOGETHER, Overview
+from dashboard.queries import CHANGES_PREFIX, changes_period
 from ledger.datasets import CAUSES, TRACKS
-from ledger.queries import DIRECTIONS, SIDES, Changes, Counter, history_starts
+from ledger.queries import DIRECTIONS, SIDES, Changes, Counter
 from ledger.queries import changes as changes_of
+from partner_portal.lib.comparison import Comparison, Difference, compared
 from partner_portal.lib.periods import ChosenPeriod
 from partner_portal.lib.range_control import RangeControl, range_control
 from partner_portal.templatetags.figures import signed_whole, whole
@@ -32,6 +35,7 @@ class Figure:
     counter: Counter
     gain: bool
     address: str
+    moved: Difference | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class ChangesPanel:
     """What the panel shows. steps: the bridge for the chart. beyond: what to say about days without data."""
 
     range: RangeControl
+    comparison: Comparison
     changes: Changes
     figures: tuple[Figure, ...]
     verb: str
@@ -73,9 +78,13 @@ class ChangesPanel:
 
 def changes(overview: Overview) -> ChangesPanel:
     """The panel's figures."""
-    scope, chosen = overview.scope, overview.changes_period
+    scope = overview.scope
+    query = overview.section(CHANGES_PREFIX)
+    asked = changes_period(scope, query)
+    comparison = compared(query, asked, starts=overview.starts)
+    chosen = overview.fixed(asked)
     found = changes_of(scope, chosen.period)
-    starts = history_starts(scope)
+    before = changes_of(scope, comparison.base) if comparison.base is not None and comparison.known else None
     verb, net, span = words.net_change(found)
     difference = found.closing.total - found.opening.total
     causes = tuple(cause for cause in CAUSES if any(cause in by_cause for by_cause in found.causes.values()))
@@ -84,14 +93,31 @@ def changes(overview: Overview) -> ChangesPanel:
     beyond = ""
     if chosen.period.last > scope.today:
         beyond = _("The range ends after today; days to come hold nothing yet.")
-    elif starts is not None and chosen.period.last < starts:
+    elif overview.starts is not None and chosen.period.last < overview.starts:
         beyond = _("The range ends before the first data.")
     return ChangesPanel(
-        range=changes_range(scope, overview.path, overview.query, chosen, target="changes"),
+        range=changes_range(
+            scope,
+            overview.path,
+            overview.query,
+            chosen,
+            target="changes",
+            comparison=comparison,
+            sections=TOGETHER,
+            starts=overview.starts,
+        ),
+        comparison=comparison,
         changes=found,
         figures=tuple(
             Figure(
-                label, getattr(found, f"{direction}_{side}"), direction == "new", address(direction, side, chosen.query)
+                label,
+                getattr(found, f"{direction}_{side}"),
+                direction == "new",
+                address(direction, side, chosen.query),
+                comparison.difference(
+                    getattr(found, f"{direction}_{side}").points,
+                    getattr(before, f"{direction}_{side}").points if before else None,
+                ),
             )
             for label, direction, side in (
                 (_("New sold"), "new", "sold"),
@@ -114,18 +140,11 @@ def changes(overview: Overview) -> ChangesPanel:
 
 
 def changes_range(
-    scope: Scope, path: str, query: Mapping[str, str], chosen: ChosenPeriod, target: str = ""
+    scope: Scope, path: str, query: Mapping[str, str], chosen: ChosenPeriod, *, starts: date | None, **panel: Any
 ) -> RangeControl:
-    """The range control of the changes, on the dashboard and on a drill-down's page."""
-    return range_control(
-        path,
-        query,
-        chosen,
-        target=target,
-        programme=programme_periods(rulebook(scope), scope.today),
-        starts=history_starts(scope),
-        ends=scope.today,
-    )
+    """The range control of the changes, on a drill-down's page and, with what the panel adds, on the dashboard."""
+    programme = programme_periods(rulebook(scope), scope.today)
+    return range_control(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
 
 
 def address(direction: str, side: str, query: Mapping[str, str], **filters: str) -> str:

@@ -11,6 +11,7 @@ from dashboard import words
 from dashboard.overview import Overview
 from dashboard.queries import Expiring, expiring_until
 from ledger.queries import PointTotals
+from program.rulebook import RuleSet
 from tiers.queries import Projected
 from tiers.rules import RequirementGap
 
@@ -37,8 +38,10 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What the panel shows. on_review, first_fall: what the review day would find, and when performance would fall first."""
+    """What the panel shows. rule_set: the one in force, for its thresholds. on_review, first_fall: what the review day would
+    find, and when performance would fall first."""
 
+    rule_set: RuleSet | None
     points: PointTotals
     months: tuple[Month, ...]
     review: date | None
@@ -53,6 +56,7 @@ def expiry(overview: Overview) -> Expiry:
     months = _months(overview)
     fall = next((month for month in months if month.moved and month.lower), None)
     return Expiry(
+        rule_set=standing.rule_set,
         points=standing.points,
         months=months,
         review=standing.next_review,
@@ -104,10 +108,6 @@ def _months(overview: Overview) -> tuple[Month, ...]:
 
 def _address(query: dict[str, str]) -> str:
     return f"{reverse('dashboard_expiring')}?{urlencode(query)}"
-
-
-def _review_in(overview: Overview, month: date) -> date | None:
-    return next((day for day in overview.review_days if day.replace(day=1) == month), None)
 
 
 def _place(ahead: Projected, tier: str | None) -> int:

@@ -1,7 +1,7 @@
 """Shared selling: deals created, in flight and won in a range of its own, the months compared, and what is stuck."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 from urllib.parse import urlencode
@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.scope import Scope
 from clients.pipeline import PipelineMonth, Stuck, pipeline, stuck
 from clients.queries import shared_selling_of
+from clients.rules import DealSum
 from dashboard.datasets import SHARED
 from dashboard.forms import SharedForm
-from dashboard.overview import Overview
-from ledger.queries import history_starts
+from dashboard.overview import TOGETHER, Overview
+from partner_portal.lib.comparison import Comparison, Difference, compared
+from partner_portal.lib.periods import Period
 from partner_portal.lib.range_control import RangeControl, range_control
 from partner_portal.templatetags.figures import short_month
 
@@ -28,6 +31,7 @@ class Figure:
     mrr: Fraction
     address: str
     in_flight: bool
+    moved: Difference | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Shared:
     """What the panel shows."""
 
     range: RangeControl
+    comparison: Comparison
     problems: Sequence[str]
     refocus: bool
     figures: Sequence[Figure]
@@ -47,18 +52,28 @@ class Shared:
 def shared(overview: Overview) -> Shared:
     """The panel's figures."""
     scope = overview.scope
-    form = SharedForm(overview.query, scope=scope)
+    form = SharedForm(overview.section(SharedForm.range_prefix), scope=scope)
     form.is_valid()
-    chosen = replace(form.chosen, preset="") if overview.day.past else form.chosen
-    found = shared_selling_of(scope, chosen.period)
+    chosen = overview.fixed(form.chosen)
+    comparison = compared(form.data, form.chosen, starts=overview.starts)
+    sums = _sums(scope, chosen.period)
+    before = _sums(scope, comparison.base) if comparison.base is not None and comparison.known else {}
     query = urlencode(chosen.query)
-    sums = {"created": found.created, "in-flight": found.in_flight, "won": found.won}
     months = pipeline(scope)
     return Shared(
         range=range_control(
-            overview.path, overview.query, form.chosen, target="shared", starts=history_starts(scope), ends=scope.today
+            overview.path,
+            overview.query,
+            form.chosen,
+            target="shared",
+            programme=form.presets(),
+            comparison=comparison,
+            sections=TOGETHER,
+            starts=overview.starts,
+            ends=scope.today,
         ),
-        problems=[form.chosen.problem] if form.chosen.problem else [],
+        comparison=comparison,
+        problems=[problem for problem in (form.chosen.problem, comparison.problem) if problem],
         refocus=overview.part == "shared",
         figures=[
             Figure(
@@ -67,6 +82,7 @@ def shared(overview: Overview) -> Shared:
                 deals.mrr,
                 f"{reverse('dashboard_shared', args=[key])}?{query}",
                 key == "in-flight",
+                comparison.difference(deals.count, before[key].count if before else None),
             )
             for key, deals in sums.items()
         ],
@@ -81,3 +97,9 @@ def shared(overview: Overview) -> Shared:
         stuck=stuck(scope),
         stuck_address=reverse("dashboard_stuck"),
     )
+
+
+def _sums(scope: Scope, period: Period) -> Mapping[str, DealSum]:
+    """The deals behind the three counters, by the key of their dataset."""
+    found = shared_selling_of(scope, period)
+    return {"created": found.created, "in-flight": found.in_flight, "won": found.won}

@@ -43,8 +43,11 @@ class Period:
 
 
 def day_asked(text: str) -> date:
-    """The day that an address asks for as an ISO date. Raises ValueError for none and for one beyond all reckoning."""
+    """The day that an address or a command asks for as `YYYY-MM-DD`. Raises ValueError for none and for one beyond all
+    reckoning."""
     day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(f"{text} is not YYYY-MM-DD")  # fromisoformat takes other spellings too
     if not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(f"{day} is beyond all reckoning")
     return day
@@ -95,6 +98,13 @@ GROUPS = {
     "programme": gettext_lazy("Programme"),
     "ahead": gettext_lazy("Ahead"),
 }
+# Those that the programme's rules give their days, while they have any.
+PROGRAMME = {
+    "review-window": gettext_lazy("This review window"),
+    "since-last-review": gettext_lazy("Since the last review"),
+    "whole-history": gettext_lazy("Whole history"),
+}
+NAMES = ("range", "from", "to")  # what an address calls a range, after the prefix of its section
 LOOKING_BACK = tuple(key for key, (group, *_rest) in PRESETS.items() if group in {"rolling", "calendar"})
 
 
@@ -119,6 +129,18 @@ class ChosenPeriod:
             f"{self.prefix}from": self.period.first.isoformat(),
             f"{self.prefix}to": self.period.last.isoformat(),
         }
+
+
+def of_section(data: Mapping[str, str], prefix: str) -> Mapping[str, str]:
+    """`data` with the range and the comparison of all sections, where it names any, as those of the section `prefix`.
+
+    What the section names itself comes first. Names without a prefix belong to all sections.
+    """
+    found = dict(data.items())
+    for names in (NAMES, ("cmp",)):
+        if not any(found.get(f"{prefix}{name}") for name in names):
+            found |= {f"{prefix}{name}": found[name] for name in names if found.get(name)}
+    return found
 
 
 def chosen_period(
@@ -154,6 +176,22 @@ def chosen_period(
                 _("“%(first)s to %(last)s” is not a range of days; give two days, the earlier one first.")
                 % {"first": first[:40] or "…", "last": last[:40] or "…"},
             )
-    if key and key != "custom" and key not in PRESETS and key not in own:
+    if key in PRESETS or key in own:
+        return preset(key)
+    if key in PROGRAMME:
+        return preset(default, _("“%(label)s” has no days now.") % {"label": PROGRAMME[key]})
+    if key and key != "custom":
         return preset(default, _("There is no range called “%(key)s”.") % {"key": key[:40]})
-    return preset(key if key in PRESETS or key in own else default)
+    return preset(default)
+
+
+def named_range(data: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The parameters that name a range of the section `prefix` in `data`; empty when it names none, or one that cannot be."""
+    first, last, key = (data.get(f"{prefix}{name}", "").strip() for name in ("from", "to", "range"))
+    if first or last:
+        try:
+            Period(day_asked(first), day_asked(last))
+        except ValueError:
+            return {}
+        return {f"{prefix}from": first, f"{prefix}to": last}
+    return {f"{prefix}range": key} if key in PRESETS or key in PROGRAMME else {}

@@ -324,3 +324,40 @@ def test_print_shows_the_table_of_the_chart(open_page):
     page.emulate_media(media="print")
     expect(page.locator("#changes .plot")).to_be_hidden()
     expect(page.get_by_role("table", name="Points by track and cause")).to_be_visible()
+
+
+def test_ranges_are_compared_shared_and_remembered_and_back_undoes_each_choice(open_page):
+    page = open_page("/dashboard/", who="finance")
+    changes, shared = page.locator("#changes"), page.locator("#shared")
+    page.locator("#changes_choice").click()
+    changes.get_by_role("link", name="Previous month").click()
+    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=previous-month$"))
+    page.locator("#changes_choice").click()
+    changes.get_by_role("link", name="The same dates a year earlier").click()
+    expect(changes).to_contain_text("Compared with 1 – 31 Oct 2025")
+    expect(changes.locator(".counter .moved")).to_have_count(4)
+    expect(page.locator("#changes_choice")).to_be_focused()
+
+    page.goto("/dashboard/")
+    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_cmp=year&changes_range=previous-month$"))
+    page.locator("#changes_choice").click()
+    changes.get_by_role("link", name="Same for all sections").click()
+    for section in (changes, shared):
+        expect(section.locator("summary.btn")).to_contain_text("1 – 31 Oct 2026")
+        expect(section).to_contain_text("Compared with 1 – 31 Oct 2025")
+    page.locator("#shared_choice").click()
+    shared.get_by_role("link", name="Last 7 days").click()
+    expect(page.locator("#changes_choice")).to_contain_text("Last 7 days")
+
+    another = page.context.new_page()
+    another.goto("/dashboard/")
+    expect(another.locator("#shared_choice")).to_contain_text("Last 7 days")
+    another.locator("#shared_choice").click()
+    switch = another.locator("#shared").get_by_role("link", name="Same for all sections")
+    expect(switch).to_have_attribute("aria-current", "true")
+
+    page.go_back()
+    expect(page.locator("#changes_choice")).to_contain_text("Previous month")
+    page.go_back()
+    expect(page.locator("#shared_choice")).to_contain_text("This quarter so far")
+    expect(changes).to_contain_text("Compared with 1 – 31 Oct 2025")

@@ -177,6 +177,15 @@ def test_a_port_in_use(var: Path) -> None:
     assert processes_of(var) == []
 
 
+@pytest.mark.parametrize("port", [0, 99999])
+def test_a_port_that_cannot_be(var: Path, port: int) -> None:
+    done = run_demo(var, port)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Port {port} cannot be used (")
+    assert done.stderr.count("\n") == 1
+    assert processes_of(var) == []
+
+
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [

@@ -38,9 +38,15 @@ def test_defaults_are_today_and_the_30_days_that_end_on_it(partner, capsys):
         (["northwind", "--on", "2026-11-01", "--to", "2026-11-02"], "ends on 2026-11-02"),
         (["northwind", "--from", "2026-11-20", "--to", "2026-11-02"], "reversed"),
         (["nobody"], "no partner"),
+        (["northwind", "--on", "2026-02-30"], "“2026-02-30” is not a day from 1900-01-01 to 2199-12-31 as YYYY-MM-DD"),
+        (["northwind", "--on", "0001-01-01"], "is not a day"),
+        (["northwind", "--from", "20261101"], "is not a day"),
+        (["northwind", "--to", "9999-12-31"], "is not a day"),
     ],
 )
 def test_wrong_usage_exits_with_2(partner, arguments, told):
-    with pytest.raises(CommandError, match=told) as error:
+    with pytest.raises(CommandError) as error:
         call_command("figures", *arguments)
-    assert error.value.returncode == 2
+    assert told in str(error.value)
+    if "is not a day" not in told:  # call_command says this itself, without a code
+        assert error.value.returncode == 2

@@ -48,6 +48,7 @@ S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026
 
 PAGES = {
     "/dashboard/": 76,
+    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 86,
     "/dashboard/?on=2026-11-13": 78,
     "/dashboard/team/": 12,
     "/dashboard/pack/": 79,
@@ -61,8 +62,8 @@ PAGES = {
     "/dashboard/shared/won/": 15,
     "/dashboard/stuck-deals/": 16,
     "/dashboard/retention/?month=2026-10": 15,
-    "/tiers/": 44,
-    "/tiers/?on=2026-11-13": 45,
+    "/tiers/": 46,
+    "/tiers/?on=2026-11-13": 47,
     "/tiers/breakdown/": 18,
     "/tiers/breakdown/?kind=cross_sell": 21,
     "/tiers/expiring/": 15,

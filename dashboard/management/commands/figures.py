@@ -13,6 +13,7 @@ from accounts.scope import system_scope, within
 from dashboard.figures import figures
 from ledger.queries import posting
 from ledger.services import catch_up
+from partner_portal.lib import arguments
 from partner_portal.lib.periods import Period
 
 
@@ -21,9 +22,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
-        parser.add_argument("--on", type=date.fromisoformat, metavar="DATE")
-        parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DATE")
-        parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DATE")
+        parser.add_argument("--on", type=arguments.day, metavar="DATE")
+        parser.add_argument("--from", dest="first", type=arguments.day, metavar="DATE")
+        parser.add_argument("--to", dest="last", type=arguments.day, metavar="DATE")
         parser.add_argument("--clients", action="store_true", help="with the points of every client")
 
     def handle(

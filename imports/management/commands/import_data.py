@@ -12,7 +12,7 @@ from accounts.scope import system_scope, within
 from imports import at_once
 from imports.tables import Problem, UnreadableFile
 from imports.work import ENDINGS, ending_of
-from partner_portal.lib import clock
+from partner_portal.lib import arguments, clock
 from partner_portal.lib.facts import kinds
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             metavar="FILE",
             help=f"CSV, or XLSX with sheets, named after what is in it: {names}",
         )
-        parser.add_argument("--on", type=date.fromisoformat, metavar="DATE", help="today for this run")
+        parser.add_argument("--on", type=arguments.day, metavar="DATE", help="today for this run")
         parser.add_argument(
             "--skip-bad-rows", action="store_true", help="write the good rows and leave the bad ones out"
         )
@@ -50,7 +50,8 @@ class Command(BaseCommand):
             except at_once.NameSaysNothing as error:
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
-                raise CommandError(_line(error.name, error.problem), returncode=1) from error
+                self.stderr.write(_line(error.name, error.problem))
+                raise CommandError("Nothing was written: 1 error.", returncode=1) from error
         told.done()
         for label, problem in result.problems:
             self.stderr.write(_line(label, problem))
@@ -61,6 +62,8 @@ class Command(BaseCommand):
 
     def _report(self, result: "at_once.PathsResult") -> None:
         batch = result.batch
+        for table, notice in result.notices:
+            self.stdout.write(f"{table}: {notice}")
         for table, counts in result.counts():
             self.stdout.write(
                 f"{table}: {_count(counts.new, 'new row')}, {counts.changed} changed, {counts.same} unchanged"

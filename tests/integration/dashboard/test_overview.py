@@ -102,6 +102,7 @@ def test_a_partner_without_data_is_told_what_to_do_next(web, person, db):
     admin = web("nobody").get("/dashboard/").text
     assert "No data has been imported" in admin
     assert 'href="/imports/"' in admin
+    assert "No data has been imported" in web("nobody").get("/tiers/").text
     member = web("outsider")
     session = member.session
     session["partner"] = fresh.pk

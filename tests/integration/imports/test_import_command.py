@@ -94,7 +94,18 @@ def test_wrong_usage(run: Any, contents: Any, options: tuple[str, ...], slug: st
 def test_a_damaged_workbook(run: Any) -> None:
     code, _out, err = run({"clients.xlsx": b"hello"})
     assert code == 1
-    assert "clients.xlsx:1: *: the file is not a workbook, or a damaged one" in err
+    line, last = err.splitlines()
+    assert line.endswith(
+        "clients.xlsx:1: *: the file is not a workbook, or a damaged one; accepted: a workbook saved as .xlsx, or CSV"
+    )
+    assert not line.startswith("CommandError")
+    assert last == "Nothing was written: 1 error."
+
+
+def test_a_column_that_nobody_reads_is_named(run: Any) -> None:
+    code, out, _err = run({"clients": "client_id,name,country,currency,shoe_size\nC1,One,US,USD,44\n"})
+    assert code == 0
+    assert "clients.csv: column “shoe_size” ignored\n" in out
 
 
 def test_the_demo_partner_again_in_another_order_changes_nothing(partner: Any, scope: Any, tmp_path: Path) -> None:

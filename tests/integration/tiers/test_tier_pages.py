@@ -176,3 +176,27 @@ def test_a_record_without_an_address_of_the_web_has_no_link(web, scope):
 
     Client.objects.filter(partner=scope.partner, client_id="C079").update(crm_url="javascript:alert(1)")
     assert "javascript:" not in web().get("/clients/C079/").content.decode()
+
+
+def test_before_the_first_rule_set_there_is_no_performance_tier_and_no_data_is_not_untiered(web):
+    page = text_of(web("admin").get("/tiers/?on=2021-12-01"))
+    held = page[page.index("Performance tier") : page.index("Next review")]
+    assert "no data" in held
+    assert "No rule set is in force on this day" in held
+    assert "Untiered" not in held
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/dashboard/", {}),
+        ("/tiers/", {}),
+        ("/tiers/", {"HX-Request": "true", "HX-Target": "over-time"}),
+        ("/tiers/plans/new/", {}),
+        ("/calculator/?amount=100&currency=USD", {}),
+    ],
+)
+def test_sample_thresholds_are_marked_wherever_they_show(web, path, headers):
+    page = web("admin").get(path, headers=headers).text
+    assert 'class="tag sample"' in page
+    assert "The vendor does not publish thresholds in points." in page
