@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -165,10 +166,11 @@ def confirm(*, recipient: Any) -> None:
 def take_due(*, partner: Partner, now: datetime) -> list[int]:
     """Put down a run for each schedule that is due, and give the ids of the runs to start, those to try again among them.
 
-    After a downtime only the latest slot runs. A slot that already has its run gets no second one.
+    After a downtime only the latest slot runs. A slot that already has its run gets no second one, however the clock jumped.
     """
     found = []
     with within(partner):
+        _bring_back(partner, now)
         due = Schedule.objects.filter(partner=partner, next_slot__lte=now, paused="", deleted_at=None)
         for schedule in due.select_for_update(skip_locked=True):
             rule = rule_of(schedule)
@@ -183,11 +185,22 @@ def take_due(*, partner: Partner, now: datetime) -> list[int]:
                 log.info("schedule %s: slot %s already has its run", schedule.pk, slot)
             Schedule.objects.filter(pk=schedule.pk).update(next_slot=next_slots(rule, max(now, slot), 1)[0])
         again = ScheduleRun.objects.filter(partner=partner).exclude(pk__in=found)
-        open_runs = again.filter(state=RunState.RETRYING, not_before__lte=now) | again.filter(
-            state=RunState.DUE, not_before__lte=now - LOST
+        put_back = Q(not_before__gt=now + BACK_OFF[-1])  # by a clock that has been put back since
+        open_runs = again.filter(Q(not_before__lte=now) | put_back, state=RunState.RETRYING) | again.filter(
+            Q(not_before__lte=now - LOST) | put_back, state=RunState.DUE
         )
         found += list(open_runs.values_list("pk", flat=True))
     return found
+
+
+def _bring_back(partner: Partner, now: datetime) -> None:
+    """A clock that ran ahead and was put back left slots too far in the future: each schedule is due at its next slot again."""
+    # No rule comes more often than daily, so that what is due within 23 hours is due next.
+    far = Schedule.objects.filter(partner=partner, next_slot__gt=now + timedelta(hours=23), paused="", deleted_at=None)
+    for schedule in far.select_for_update(skip_locked=True):
+        [slot] = next_slots(rule_of(schedule), now, 1)
+        if slot < schedule.next_slot:  # type: ignore[operator]
+            Schedule.objects.filter(pk=schedule.pk).update(next_slot=slot)
 
 
 def run_schedule(*, partner_id: int, run_id: int) -> str:

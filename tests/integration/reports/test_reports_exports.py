@@ -115,6 +115,23 @@ def test_limits_say_how_long_to_wait(web, scope, settings):
     assert "2 files of yours are still being made" in ask(client, name="four").content.decode()
 
 
+def test_a_clock_that_was_put_back_neither_serves_old_files_nor_keeps_waiting(web, scope, settings):
+    from reports.services.exports import take_up_lost
+
+    client = web("admin")
+    settings.EXPORT_AN_HOUR = 2
+    body(ask(client))
+    body(ask(client, name="two"))
+    Export.objects.update(created_at=clock.now() + timedelta(days=3))  # made while the clock was three days ahead
+    body(ask(client))
+    assert Export.objects.filter(name="my file", state=State.READY).count() == 2
+    lost = Export.objects.latest("pk")
+    Export.objects.filter(pk=lost.pk).update(
+        state=State.QUEUED, file="", size=None, queued_at=clock.now() + timedelta(days=3)
+    )
+    assert take_up_lost(partner=scope.partner) == [lost.pk]
+
+
 def test_too_many_rows_for_excel_are_refused_with_csv_offered(web, scope, monkeypatch):
     monkeypatch.setattr("reports.services.exports.XLSX_ROWS", 10)
     response = ask(web("admin"))
