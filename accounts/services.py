@@ -14,6 +14,7 @@ from accounts import audit, invitations, queries
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, system_scope, within
+from partner_portal.lib.events import member_left
 
 
 @transaction.atomic
@@ -88,13 +89,17 @@ def change_role(*, scope: Scope, membership_id: int, role: str) -> Membership:
 
 
 @transaction.atomic
-def remove_member(*, scope: Scope, membership_id: int) -> User:
-    """End a membership; what the person did stays in the log. Raises as `change_role` does."""
+def remove_member(*, scope: Scope, membership_id: int) -> tuple[User, list[str]]:
+    """End a membership; what the person did stays in the log. Raises as `change_role` does.
+
+    Returns the person, and sentences about what became of what they left behind.
+    """
     member = _member_for_change(scope, membership_id, stays_admin=False)
     user = member.user
     audit.record(scope, "member.removed", user.email, role=member.role)
     member.delete()
-    return user
+    answers = member_left.send(sender=Membership, scope=scope, user=user)
+    return user, [words for _receiver, words in answers if words]
 
 
 def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -> Membership:

@@ -4,8 +4,9 @@ from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
 from accounts.models import Partner
+from accounts.scope import system_scope, within
 from partner_portal.lib import clock
-from reports.services import exports, schedules
+from reports.services import exports, handover, schedules
 
 
 @shared_task(
@@ -32,6 +33,17 @@ def remove_expired_files() -> int:
     """Every day: files whose time is over go, their rows stay."""
     exports.remove_leftovers()
     return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))
+
+
+@shared_task
+def hand_over_what_is_left() -> int:
+    """Every hour: what people left behind whose account was closed, rather than their membership ended on the page of members."""
+    count = 0
+    for partner in Partner.objects.order_by("pk"):
+        with within(partner):
+            handed = handover.hand_over(scope=system_scope(partner))
+        count += handed.reports + handed.schedules
+    return count
 
 
 @shared_task

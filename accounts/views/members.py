@@ -89,15 +89,13 @@ def remove_member(request: ScopedRequest, pk: int) -> HttpResponse:
     """Ask once, then end the membership."""
     if request.method == "POST":
         try:
-            user = services.remove_member(scope=request.scope, membership_id=pk)
+            user, left_behind = services.remove_member(scope=request.scope, membership_id=pk)
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            messages.success(
-                request,
-                _("%(person)s no longer belongs to %(partner)s.")
-                % {"person": user, "partner": request.scope.partner.name},
-            )
+            words = _("%(person)s no longer belongs to %(partner)s.")
+            done = words % {"person": user, "partner": request.scope.partner.name}
+            messages.success(request, " ".join([done, *left_behind]))
         return redirect("accounts_members")
     member = queries.member(request.scope, pk)
     return TemplateResponse(request, "accounts/member_remove.html", {"member": member})

@@ -319,7 +319,7 @@ def test_states_are_what_the_page_shows(northwind, smtp):
     client = WebClient()
     client.force_login(schedule.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
     page = client.get(f"/schedules/{schedule.pk}/").content.decode()
-    for words in ("Every week", "07:30", "Europe/Amsterdam", "Sent", "Pia Lundquell"):
+    for words in ("Every Monday", "07:30", "Europe/Amsterdam", "Sent", "Pia Lundquell"):
         assert words in page
     client.post(f"/schedules/{schedule.pk}/state/", {"do": "pause"})
     assert "Paused by Pia Lundquell." in client.get("/schedules/").content.decode()
