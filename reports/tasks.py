@@ -1,5 +1,7 @@
 """What workers do for reports, and what the clock knocks for. Tasks take ids and call one service."""
 
+from smtplib import SMTPException
+
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
@@ -15,6 +17,12 @@ from reports.services import exports, handover, schedules
 def run_export(self: Task, partner_id: int, export_id: int) -> str:
     """Write one file. Delivered twice, the second finds it taken or done."""
     return exports.run_export(partner_id=partner_id, export_id=export_id)
+
+
+@shared_task(autoretry_for=(OSError, SMTPException), retry_backoff=30, retry_backoff_max=3600, max_retries=8)
+def tell_of_large_export(partner_id: int, export_id: int) -> int:
+    """One mail to the admins."""
+    return exports.tell_of_large(partner_id=partner_id, export_id=export_id)
 
 
 @shared_task

@@ -120,7 +120,27 @@ def request_export(
     record(scope, "export.asked", export.file_name, **details)
     if rows > settings.EXPORT_NOTABLE_ROWS:
         record(scope, "export.large", export.file_name, **details)
+        _tell_later(export)
     return export
+
+
+def _tell_later(export: Export) -> None:
+    from reports.tasks import tell_of_large_export as task
+
+    partner_id, export_id = export.partner_id, export.pk
+    transaction.on_commit(lambda: task.delay(partner_id, export_id))
+
+
+def tell_of_large(*, partner_id: int, export_id: int) -> int:
+    """Write to the other admins that somebody asked for a large export; how many. Raises OSError or SMTPException."""
+    partner = Partner.objects.get(pk=partner_id)
+    with within(partner):
+        export = Export.objects.select_related("owner").get(pk=export_id)
+        people = mails.other_admins(partner, export.owner)
+    if people:
+        export.partner = partner
+        mails.send_large(export, people)
+    return len(people)
 
 
 def too_many_rows(rows: int) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import openpyxl
 import pytest
+from django.core import mail
 from django.urls import reverse
 
 from partner_portal.lib import clock
@@ -113,6 +114,33 @@ def test_limits_say_how_long_to_wait(web, scope, settings):
     Export.objects.update(state=State.QUEUED, created_at=clock.now() - timedelta(hours=2))
     settings.EXPORT_AT_ONCE = 2
     assert "2 files of yours are still being made" in ask(client, name="four").content.decode()
+
+
+def test_other_admins_are_told_of_a_large_export_once(
+    web, scope, person, settings, monkeypatch, django_capture_on_commit_callbacks
+):
+    from accounts.models import AuditEvent, Membership
+    from reports import tasks
+    from reports.services.exports import tell_of_large
+
+    settings.EXPORT_NOTABLE_ROWS = 94
+    Membership.objects.filter(user=person("finance")).update(role="admin")
+    handed = []
+    monkeypatch.setattr(tasks.tell_of_large_export, "delay", lambda *ids: handed.append(ids))
+    with django_capture_on_commit_callbacks(execute=True):
+        body(ask(web("admin"), format="csv"))
+    export = Export.objects.get()
+    assert handed == [(scope.partner.pk, export.pk)]
+    assert tell_of_large(partner_id=scope.partner.pk, export_id=export.pk) == 1
+    [told] = mail.outbox
+    assert (told.to, told.subject) == (["finance@northwind.example"], "Large export: 95 rows")
+    assert "Pia Lundquell asked for my file.csv: 95 rows." in told.body
+    assert "/audit/?action=export.large" in told.body
+    assert AuditEvent.objects.filter(action="export.large").count() == 1
+    settings.EXPORT_NOTABLE_ROWS = 95
+    with django_capture_on_commit_callbacks(execute=True):
+        body(ask(web("admin"), name="not large", format="csv"))
+    assert len(handed) == 1
 
 
 def test_a_clock_that_was_put_back_neither_serves_old_files_nor_keeps_waiting(web, scope, settings):
