@@ -2,7 +2,9 @@
 
 import csv
 import io
+import zipfile
 from datetime import timedelta
+from urllib.parse import quote
 
 import openpyxl
 import pytest
@@ -70,6 +72,40 @@ def test_asking_twice_within_a_minute_is_one_file(web, scope):
     Export.objects.update(created_at=clock.now() - timedelta(minutes=2))
     body(ask(client))
     assert Export.objects.count() == 2
+
+
+ODD_NAMES = [
+    '=HYPERLINK("http://evil.example";"x")', "+31 20", "-dash", "@agency", "a\tb", "two\nlines",
+    "a\r\nSet-Cookie: x=1", 'He said "no"; then',
+    "שלום עולם", "\u202eright to left", "Zoë 😀 Ålesund", "../../etc/passwd", "CON", "semi;colon, comma", "%00%2f", "x" * 150,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "zip"])
+def test_a_file_of_any_name_opens(web, scope, name, kind):
+    response = ask(web("admin"), name=name, format=kind)
+    data = body(response)
+    head = response["Content-Disposition"]
+    assert "\r" not in head + "".join(response.headers)
+    assert "\n" not in head
+    export = Export.objects.get()
+    assert set(export.file_name).isdisjoint('/\\\r\n\t"<>|:*?')
+    assert quote(export.file_name, safe="") in head or f'filename="{export.file_name}"' in head
+    if kind == "xlsx":
+        assert openpyxl.load_workbook(io.BytesIO(data))["About this export"]["B2"].value
+    elif kind == "zip":
+        assert zipfile.ZipFile(io.BytesIO(data)).testzip() is None
+    else:
+        assert len(list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))) == export.rows + 1
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "", "   ", "\x00", "/", "..."])
+def test_a_name_that_is_none_is_told_in_words(web, scope, name):
+    response = ask(web("admin"), name=name)
+    assert response.status_code == 200
+    assert response.context["form"]["name"].errors
+    assert not Export.objects.exists()
 
 
 def test_only_its_owner_gets_a_file(web, scope):

@@ -1,5 +1,6 @@
 """Lists: made from rows, added to, used as a filter, changed, deleted and brought back."""
 
+from html import escape
 from html.parser import HTMLParser
 from uuid import uuid4
 
@@ -104,6 +105,20 @@ def test_ticks_work_without_script(web, scope):
     # Without a tick all rows are meant, and the button says so.
     form = Form(rows, "Use the ticked rows in a list")
     assert "Add all" in client.post(form.action, form.fields).content.decode()
+
+
+def test_names_of_any_kind_are_texts(web, scope):
+    client = web("admin")
+    names = ["=1+1", "<script>alert(1)</script>", "שלום", "Zoë 😀", "\u202eright to left", 'He said "no"']
+    for name in names:
+        use(client, name=name, row=["1"])
+    assert list(KeptList.objects.order_by("pk").values_list("name", flat=True)) == names
+    page = client.get(reverse("lists")).content.decode()
+    assert all(escape(name) in page for name in names)
+    answer = use(client, name="x" * 10_000, htmx=True)
+    assert answer.context["form"]["name"].errors
+    assert use(client, name="a\x00b", htmx=True).context["form"]["name"].errors
+    assert KeptList.objects.count() == len(names)
 
 
 def test_adding_says_how_many_were_there(web, scope):

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import select
+from reports.comparison import grouped
 from reports.models import KeptList, SavedReport
 
 LOST = "changes-lost-sold"
@@ -148,6 +149,36 @@ def test_comparison_is_the_days_before_and_a_year_before():
         date(2026, 9, 25), date(2026, 10, 24)
     )
     assert year_before(Period(date(2024, 2, 29), date(2024, 3, 1))) == Period(date(2023, 2, 28), date(2023, 3, 1))
+
+
+def test_chart_and_comparison_follow_a_filter_that_is_changed(web, scope):
+    """All the figures of the page are of the same rows, whichever part of it is fetched."""
+    client = web("admin")
+    save(client, chart="bar", comparison="prev", query="?changes_range=last-12-months&cause=expired")
+    address = reverse("report", args=[SavedReport.objects.get().pk])
+    by, rows = client.get(address).context["chart"]
+    assert (str(by), len(rows)) == ("Track", 2)  # all of one cause would be one bar
+    part = client.get(
+        address + "?changes_range=last-12-months&look=1", headers={"HX-Request": "true", "HX-Target": "page-rows"}
+    )
+    text = part.content.decode()
+    everything = select(LOST, scope, {"changes_range": "last-12-months"})
+    by, rows = part.context["chart"]
+    assert (str(by), sum(value for _label, value in rows)) == ("Cause", everything.figure)
+    assert 'id="report-chart" hx-swap-oob="true"' in text
+    before = select(LOST, scope, {"changes_from": "2024-11-24", "changes_to": "2025-11-23"})
+    assert f"from {before.count} rows." in text
+    assert 'id="report-comparison" hx-swap-oob="true"' in text
+
+
+def test_more_bars_than_fit_are_one_bar(scope):
+    everything = select(LOST, scope, {"changes_from": "2022-01-01", "changes_to": "2026-11-23"})
+    _by, rows = grouped(everything, "line", most=4)
+    assert [label for label, _value in rows] == ["before", "2026-09", "2026-10", "2026-11"]
+    assert sum(value for _label, value in rows) == everything.figure
+    _by, rows = grouped(everything, "bar", most=2)
+    assert [label for label, _value in rows][1:] == ["others"]
+    assert sum(value for _label, value in rows) == everything.figure
 
 
 def test_charts_sum_to_the_figure(web, scope):
