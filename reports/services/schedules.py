@@ -128,7 +128,19 @@ def _pause(schedule: Schedule, reason: str) -> None:
 def pause_left(*, scope: Scope, schedule: Schedule) -> None:
     """Pause a schedule whose owner has gone, and tell the admins, once it is committed, that they can take it over."""
     with translation.override(scope.partner.language):
-        reason = _("Its owner has left. An admin can take it over.")
+        _pause_and_tell_later(scope, schedule, _("Its owner has left. An admin can take it over."))
+
+
+def pause_without_report(*, scope: Scope, report: SavedReport) -> int:
+    """Pause the schedules of a report that is deleted, and tell their owners and the admins; how many."""
+    found = list(Schedule.objects.filter(report=report, paused="", deleted_at=None).select_related("report"))
+    for schedule in found:
+        with translation.override(scope.partner.language):
+            _pause_and_tell_later(scope, schedule, _("Its report was deleted."))
+    return len(found)
+
+
+def _pause_and_tell_later(scope: Scope, schedule: Schedule, reason: str) -> None:
     if Schedule.objects.filter(pk=schedule.pk, paused="").update(paused=reason, next_slot=None):
         record(scope, "schedule.paused", schedule.report.name)
         transaction.on_commit(partial(_tell, scope.partner, schedule, reason, paused=True))

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from uuid import uuid4
 
+from django.core import mail
 from django.urls import reverse
 
 from partner_portal.lib import clock
@@ -192,7 +193,7 @@ def test_charts_sum_to_the_figure(web, scope):
         assert sum(value for _label, value in rows) == page.context["drill"].selection.figure
 
 
-def test_deleting_names_the_schedules_and_can_be_undone(web, scope):
+def test_deleting_names_the_schedules_and_can_be_undone(web, scope, django_capture_on_commit_callbacks):
     from datetime import time
 
     from reports.models import Schedule
@@ -201,15 +202,25 @@ def test_deleting_names_the_schedules_and_can_be_undone(web, scope):
     save(client)
     saved = SavedReport.objects.get()
     Schedule.objects.create(
-        partner=scope.partner, owner=scope.user, report=saved, frequency="daily", at=time(7), zone="UTC"
-    )
+        partner=scope.partner, owner=scope.user, report=saved, frequency="daily", at=time(7), zone="UTC",
+        next_slot=clock.now(),
+    )  # fmt: skip
     page = client.post(reverse("report_delete", args=[saved.pk]))
     assert "1 schedule sends this report and will pause" in page.content.decode()
     assert client.get(reverse("report", args=[saved.pk])).status_code == 200
-    page = client.post(reverse("report_delete", args=[saved.pk]), {"sure": "yes"}, follow=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        page = client.post(reverse("report_delete", args=[saved.pk]), {"sure": "yes"}, follow=True)
     assert "“Expired” is deleted." in page.content.decode()
+    schedule = Schedule.objects.get()
+    assert (schedule.paused, schedule.next_slot) == ("Its report was deleted.", None)
+    assert [(told.to, told.subject) for told in mail.outbox] == [(["admin@northwind.example"], "“Expired” is paused")]
+    client.post(reverse("schedule_state", args=[schedule.pk]), {"do": "resume"})
+    assert "Bring the report back first." in client.get(reverse("schedule", args=[schedule.pk])).content.decode()
     client.post(reverse("report_restore", args=[saved.pk]))
     assert client.get(reverse("report", args=[saved.pk])).status_code == 200
+    client.post(reverse("schedule_state", args=[schedule.pk]), {"do": "resume"})
+    schedule.refresh_from_db()
+    assert schedule.next_slot > clock.now()
 
 
 def test_reading_writes_nothing_and_the_page_tells_that_it_was_opened(web, scope):
