@@ -1,11 +1,9 @@
 """The period that a period is compared with, and the same rows in it. Both days of a period are included."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.datasets import Column, Kind, Selection, select
@@ -65,18 +63,7 @@ def grouped(selection: Selection, chart: str, most: int = 24) -> tuple[Any, list
     column = _dimension(selection, chart)
     if not chart or column is None:
         return None
-    figure = selection.dataset.figure
-    plain = replace(selection, sort=column.name)
-    wanted = [column] + ([selection.dataset.column(figure)] if figure else [])
-    sums: dict[Any, Decimal] = {}
-    rows = plain.ordered(wanted)
-    source = rows.iterator(chunk_size=2000) if isinstance(rows, QuerySet) else rows
-    for row in source:
-        key = row[f"c_{column.name}"]
-        if column.kind in {Kind.DATE, Kind.MONTH} and key is not None:
-            key = key.replace(day=1)
-        sums[key] = sums.get(key, Decimal(0)) + ((row[f"c_{figure}"] or Decimal(0)) if figure else 1)
-    labels = [(_label(column, key), value * selection.dataset.sign) for key, value in sums.items()]
+    labels = [(_label(column, key), value) for key, value in selection.figures_by(column)]
     if len(labels) > most:  # the rest is one bar, so that the bars still sum to the figure
         if chart == "line":
             labels = [(_("before"), _sum(labels[: 1 - most])), *labels[1 - most :]]

@@ -3,11 +3,12 @@
 from datetime import date, timedelta
 from uuid import uuid4
 
+import pytest
 from django.core import mail
 from django.urls import reverse
 
 from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
+from partner_portal.lib.datasets import all_datasets, select
 from reports.comparison import grouped
 from reports.models import KeptList, SavedReport
 
@@ -180,6 +181,24 @@ def test_more_bars_than_fit_are_one_bar(scope):
     _by, rows = grouped(everything, "bar", most=2)
     assert [label for label, _value in rows][1:] == ["others"]
     assert sum(value for _label, value in rows) == everything.figure
+
+
+@pytest.mark.parametrize("key", [dataset.key for dataset in all_datasets()])
+def test_every_kind_of_rows_by_every_column_sums_to_its_figure(scope, key):
+    year = {f"{prefix}range": "last-12-months" for prefix in ("changes_", "shared_", "pay_", "renewals_", "")}
+    selection = select(key, scope, year)
+    for column in selection.dataset.permitted(scope):
+        if not column.compute and (column.choices or column.kind in {"date", "month"}):
+            by = selection.figures_by(column)
+            assert sum(value for _key, value in by) == selection.figure, column.name
+            assert len({value for value, _sum in by}) == len(by)
+
+
+def test_a_chart_is_one_query_however_many_rows(scope, django_assert_num_queries):
+    for days in ("last-30-days", "last-12-months"):
+        selection = select(LOST, scope, {"changes_range": days})
+        with django_assert_num_queries(1):
+            assert grouped(selection, "line")
 
 
 def test_charts_sum_to_the_figure(web, scope):
