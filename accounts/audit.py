@@ -69,6 +69,8 @@ name_actions(
         "member.removed": _("Member removed"),
         "profile.changed": _("Own profile changed"),
         "settings.changed": _("Partner settings changed"),
+        "audit.exported": _("Audit log downloaded"),
+        "audit.forgotten": _("Old events of the audit log deleted"),
         "contact.added": _("Contact added"),
         "contact.changed": _("Contact changed"),
         "contact.removed": _("Contact removed"),

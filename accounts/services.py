@@ -3,17 +3,24 @@
 What the rules forbid raises ValidationError with a sentence for the reader; a right that is missing raises PermissionDenied.
 """
 
-from typing import Any
+import csv
+from datetime import datetime
+from typing import IO, Any
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit, invitations, queries
-from accounts.models import Membership, Partner, TeamContact, User
+from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, system_scope, within
+from partner_portal.lib.events import member_left
+from partner_portal.lib.formula_guard import guarded
+from partner_portal.lib.language import COMMA_LANGUAGES
+from partner_portal.postgres.guards import append_only_lifted
 
 
 @transaction.atomic
@@ -88,13 +95,17 @@ def change_role(*, scope: Scope, membership_id: int, role: str) -> Membership:
 
 
 @transaction.atomic
-def remove_member(*, scope: Scope, membership_id: int) -> User:
-    """End a membership; what the person did stays in the log. Raises as `change_role` does."""
+def remove_member(*, scope: Scope, membership_id: int) -> tuple[User, list[str]]:
+    """End a membership; what the person did stays in the log. Raises as `change_role` does.
+
+    Returns the person, and sentences about what became of what they left behind.
+    """
     member = _member_for_change(scope, membership_id, stays_admin=False)
     user = member.user
     audit.record(scope, "member.removed", user.email, role=member.role)
     member.delete()
-    return user
+    answers = member_left.send(sender=Membership, scope=scope, user=user)
+    return user, [words for _receiver, words in answers if words]
 
 
 def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -> Membership:
@@ -111,6 +122,35 @@ def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -
     if not stays_admin and not admins.keys() - {member.pk}:
         raise ValidationError(_("A partner keeps at least one admin."))
     return member
+
+
+@transaction.atomic
+def export_audit(*, scope: Scope, events: QuerySet[AuditEvent], out: IO[str]) -> int:
+    """Write events as a CSV that spreadsheets of the reader's language open, and note that; returns how many rows."""
+    scope.require(Permission.AUDIT)
+    out.write("\ufeff")
+    comma = scope.locale.partition("-")[0] in COMMA_LANGUAGES
+    file = csv.writer(out, delimiter=";" if comma else ",")
+    file.writerow([_("When"), _("Who"), _("E-mail"), _("What"), _("Action"), _("About"), _("Details")])
+    zone, count = ZoneInfo(scope.partner.time_zone), 0
+    for event in events.iterator(chunk_size=2000):
+        [row] = queries.audit_rows([event])
+        email = event.user.email if event.user else ""
+        texts = (row.who, email, row.action, event.action, row.subject, row.details)
+        file.writerow([row.at.astimezone(zone).isoformat(sep=" ", timespec="seconds"), *map(guarded, texts)])
+        count += 1
+    audit.record(scope, "audit.exported", rows=count)
+    return count
+
+
+def forget_audit(*, partner: Partner, before: datetime) -> int:
+    """Delete a partner's events from before an instant; returns how many. Only the tables' owner may, and a note stays."""
+    with within(partner):
+        with append_only_lifted(AuditEvent):
+            gone, _by_model = AuditEvent.objects.filter(partner=partner, at__lt=before).delete()
+        if gone:
+            audit.record(system_scope(partner), "audit.forgotten", rows=gone, before=f"{before:%Y-%m-%d}")
+    return gone
 
 
 @transaction.atomic

@@ -15,4 +15,5 @@ urlpatterns = [
     path("members/<int:pk>/invite/", members.invite_again, name="accounts_member_invite"),
     path("members/<int:pk>/remove/", members.remove_member, name="accounts_member_remove"),
     path("audit/", members.audit_log, name="accounts_audit"),
+    path("audit/file/", members.audit_file, name="accounts_audit_file"),
 ]

@@ -16,6 +16,7 @@ BEATS = {
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
     "take-up-lost-exports": {"task": "reports.tasks.take_up_lost_exports", "schedule": crontab()},
     "run-due-schedules": {"task": "reports.tasks.run_due_schedules", "schedule": crontab()},
+    "hand-over-what-is-left": {"task": "reports.tasks.hand_over_what_is_left", "schedule": crontab(minute=45)},
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
 }

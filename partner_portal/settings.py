@@ -203,6 +203,7 @@ EXPORT_KEEP_DAYS = env.number("EXPORT_KEEP_DAYS", 7)
 EXPORT_AT_ONCE = env.number("EXPORT_AT_ONCE", 3)
 EXPORT_AN_HOUR = env.number("EXPORT_AN_HOUR", 60)
 EXPORT_NOTABLE_ROWS = env.number("EXPORT_NOTABLE_ROWS", 50_000)
+AUDIT_KEEP_DAYS = env.number("AUDIT_KEEP_DAYS", 0)  # `forget_audit` deletes older events; 0 keeps them for ever
 API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 120)  # of one token, or of one person who is signed in
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
 IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that is work for a worker

@@ -8,9 +8,10 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from reports.offers import offer
+        from reports.offers import listen, offer
 
         offer()
+        listen()
         name_actions(
             {
                 "export.asked": _("Export asked for"),
@@ -26,6 +27,7 @@ class ReportsConfig(AppConfig):
                 "report.changed": _("Report changed"),
                 "report.deleted": _("Report deleted"),
                 "report.restored": _("Report restored"),
+                "report.handed_over": _("Report passed to an admin"),
                 "schedule.made": _("Schedule made"),
                 "schedule.changed": _("Schedule changed"),
                 "schedule.paused": _("Schedule paused"),

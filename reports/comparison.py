@@ -1,10 +1,9 @@
 """The rows of a report in the range that theirs is compared with, and their sums by what a chart shows."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from partner_portal.lib.comparison import period_before, year_before
 from partner_portal.lib.datasets import Column, Kind, Selection, select
@@ -25,32 +24,35 @@ def compared(selection: Selection, comparison: str) -> Selection | None:
 
 
 def grouped(selection: Selection, chart: str, most: int = 24) -> tuple[Any, list[tuple[str, Decimal]]] | None:
-    """(what it is grouped by, [(label, figure)]) for a chart: a line by month, bars by the first column of choices.
+    """(what it is grouped by, [(label, figure)]) for a chart: a line by month, bars by the first choice that no filter holds.
 
     None when there is nothing to group by. The figures sum to the selection's figure.
     """
     column = _dimension(selection, chart)
     if not chart or column is None:
         return None
-    figure = selection.dataset.figure
-    plain = replace(selection, sort=column.name)
-    wanted = [column] + ([selection.dataset.column(figure)] if figure else [])
-    sums: dict[Any, Decimal] = {}
-    rows = plain.ordered(wanted)
-    source = rows.iterator(chunk_size=2000) if isinstance(rows, QuerySet) else rows
-    for row in source:
-        key = row[f"c_{column.name}"]
-        if column.kind in {Kind.DATE, Kind.MONTH} and key is not None:
-            key = key.replace(day=1)
-        sums[key] = sums.get(key, Decimal(0)) + ((row[f"c_{figure}"] or Decimal(0)) if figure else 1)
-    labels = [(_label(column, key), value * selection.dataset.sign) for key, value in sums.items()]
-    return (column.label, labels[-most:]) if chart == "line" else (column.label, labels[:most])
+    labels = [(_label(column, key), value) for key, value in selection.figures_by(column)]
+    if len(labels) > most:  # the rest is one bar, so that the bars still sum to the figure
+        if chart == "line":
+            labels = [(_("before"), _sum(labels[: 1 - most])), *labels[1 - most :]]
+        else:
+            labels = [*labels[: most - 1], (_("others"), _sum(labels[most - 1 :]))]
+    return column.label, labels
+
+
+def _sum(labels: list[tuple[str, Decimal]]) -> Decimal:
+    return sum((value for _label, value in labels), Decimal(0))
 
 
 def _dimension(selection: Selection, chart: str) -> Column | None:
     permitted = selection.dataset.permitted(selection.scope)
     dates = [column for column in permitted if column.kind in {Kind.DATE, Kind.MONTH} and not column.compute]
-    choices = [column for column in permitted if column.choices and not column.compute]
+    # What a filter holds at one value would be one bar.
+    choices = [
+        column
+        for column in permitted
+        if column.choices and not column.compute and not selection.params.get(column.name)
+    ]
     return next(iter(dates if chart == "line" else choices or dates), None)
 
 

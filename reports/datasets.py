@@ -42,6 +42,7 @@ register(
         order=("client",),
         search=("client", "client_id"),
         client="client_id",
+        row="client_id",
         describe=_describe,
     )
 )

@@ -17,6 +17,7 @@ from partner_portal.lib.datasets import Selection
 from reports.definitions import clean_file_name
 from reports.dialects import DIALECTS, dialect_for
 from reports.models import Chart, Comparison, Delivery, Format, Frequency, WhenEmpty
+from reports.queries.schedules import review_days
 from reports.schedule import FIRST_WORKDAY, LAST, Rule, next_slots
 
 SHOWN, ALL = "shown", "all"
@@ -208,6 +209,11 @@ class ScheduleForm(forms.Form):
             "people": [scope.user.pk] if scope.user else [],
         }  # fmt: skip
         super().__init__(data, auto_id="schedule-%s", initial=start | initial)
+        self.reviews = review_days(scope)
+        if not self.reviews:
+            self.fields["frequency"].choices = [  # type: ignore[attr-defined]
+                choice for choice in Frequency.choices if choice[0] != Frequency.REVIEWS
+            ]
         zones = sorted({zone, "UTC", str(initial.get("zone", zone))})
         self.fields["zone"].choices = [(each, each) for each in zones]  # type: ignore[attr-defined]
         own = scope.user.pk if scope.user else None
@@ -246,11 +252,11 @@ class ScheduleForm(forms.Form):
             if not self.is_valid():
                 return []
             given = self.cleaned_data
-            rule = Rule(given["frequency"], given["at"], given["zone"], given["day"])
+            rule = Rule(given["frequency"], given["at"], given["zone"], given["day"], self.reviews)
         else:
             start = {name: self.get_initial_for_field(self.fields[name], name) for name in self.fields}
             day = start["weekday"] if start["frequency"] == Frequency.WEEKLY else start["month_day"]
             at = start["at"] if isinstance(start["at"], time) else time.fromisoformat(start["at"])
             by_day = start["frequency"] in {Frequency.WEEKLY, Frequency.MONTHLY, Frequency.QUARTERLY}
-            rule = Rule(start["frequency"], at, start["zone"], day if by_day else 0)
+            rule = Rule(start["frequency"], at, start["zone"], day if by_day else 0, self.reviews)
         return [slot.astimezone(ZoneInfo(rule.zone)) for slot in next_slots(rule, now)]

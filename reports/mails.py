@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from accounts.models import Membership, User
+from accounts.models import Membership, Partner, User
 from accounts.roles import Role
 from accounts.scope import member_scope, system_scope
 from partner_portal.lib.datasets import data_as_of, find
+from partner_portal.templatetags.figures import whole
 from reports.definitions import days_in_words, period_of, reopen
 from reports.models import Delivery, Export, Recipient, Schedule, ScheduleRun
 from reports.queries.schedules import recipient_token
@@ -144,6 +145,23 @@ def send_ready(export: Export) -> None:
     """Tell its owner that a file is ready. Raises OSError or SMTPException."""
     context = {"export": export, "link": f"{settings.SITE_URL}{reverse('export', args=[export.pk])}"}
     _both(_("%(name)s is ready") % {"name": export.file_name}, "ready", context, export.owner.email).send()
+
+
+def other_admins(partner: Partner, user: User) -> list[User]:
+    """The admins of a partner but for one person."""
+    found = Membership.objects.filter(partner=partner, role=Role.ADMIN, user__is_active=True).exclude(user=user)
+    return [membership.user for membership in found.select_related("user").order_by("pk")]
+
+
+def send_large(export: Export, people: list[User]) -> None:
+    """Tell admins, in one mail, that somebody asked for a large export. Raises OSError or SMTPException."""
+    partner = export.partner
+    context = {"export": export, "link": f"{settings.SITE_URL}{reverse('accounts_audit')}?action=export.large"}
+    with translation.override(partner.language), timezone.override(partner.time_zone):
+        subject = _("Large export: %(rows)s rows") % {"rows": whole(export.rows)}
+        mail = _both(subject, "large", context, people[0].email)
+        mail.to = [person.email for person in people]
+        mail.send()
 
 
 def people_to_tell(schedule: Schedule) -> list[User]:

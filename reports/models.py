@@ -7,9 +7,12 @@ import uuid
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
+from reports.schedule import FIRST_WORKDAY, LAST
 
 
 class KeptList(models.Model):
@@ -196,6 +199,7 @@ class Frequency(models.TextChoices):
     WEEKLY = "weekly", _("Every week")
     MONTHLY = "monthly", _("Every month")
     QUARTERLY = "quarterly", _("Every quarter")
+    REVIEWS = "reviews", _("The day after each review")
 
 
 class Delivery(models.TextChoices):
@@ -212,6 +216,7 @@ class Schedule(models.Model):
     """A saved report that goes out by the clock, under its owner's rights at that moment.
 
     `day` is the weekday (0 Monday) of a weekly one, or which day of the month: 1 to 31, 0 the last, -1 the first working day.
+    The reviews are those of the programme.
     `next_slot` is the next instant it is due, null while paused. `told` says that owner and admins know why it is paused.
     """
 
@@ -244,6 +249,19 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.report_id} {self.frequency} {self.at}"
+
+    @property
+    def often(self) -> str:
+        """How often, and on which day, in words."""
+        if self.frequency == Frequency.WEEKLY:
+            return gettext("Every %(weekday)s") % {"weekday": WEEKDAYS[self.day]}
+        special = {LAST: gettext("on the last day"), FIRST_WORKDAY: gettext("on the first working day")}
+        day = special.get(self.day) or gettext("on day %(day)d") % {"day": self.day}
+        if self.frequency == Frequency.MONTHLY:
+            return gettext("Every month, %(day)s") % {"day": day}
+        if self.frequency == Frequency.QUARTERLY:
+            return gettext("Every quarter, in its first month, %(day)s") % {"day": day}
+        return str(Frequency(self.frequency).label)
 
 
 class Recipient(models.Model):

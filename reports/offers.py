@@ -1,10 +1,14 @@
-"""What reports offer to the pages, through the hooks of `partner_portal.lib`."""
+"""What reports offer to the pages, and what they hear from them, through the hooks of `partner_portal.lib`."""
+
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.datasets import ClientList, keep_lists
+from partner_portal.lib.events import member_left
 from partner_portal.lib.row_actions import RowAction, register_action
 
 
@@ -29,3 +33,35 @@ def offer() -> None:
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
     register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))
+
+
+def listen() -> None:
+    """Called once, when the app is ready."""
+    member_left.connect(_hand_over, dispatch_uid="reports.hand_over")
+
+
+def _hand_over(scope: Scope, **_given: Any) -> str:
+    """What became of the reports and schedules of somebody who left, in words."""
+    from reports.services.handover import hand_over
+
+    handed = hand_over(scope=scope)
+    words = []
+    if handed.reports:
+        words.append(
+            ngettext(
+                "%(count)d of their reports is used by others and has passed to an admin.",
+                "%(count)d of their reports are used by others and have passed to an admin.",
+                handed.reports,
+            )
+            % {"count": handed.reports}
+        )
+    if handed.schedules:
+        words.append(
+            ngettext(
+                "%(count)d of their schedules is paused until an admin takes it over.",
+                "%(count)d of their schedules are paused until an admin takes them over.",
+                handed.schedules,
+            )
+            % {"count": handed.schedules}
+        )
+    return " ".join(words)

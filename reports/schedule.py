@@ -7,7 +7,7 @@ runs the first time.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from itertools import count, islice
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import DAILY, FR, MO, MONTHLY, TH, TU, WE, WEEKLY, rrule
@@ -19,24 +19,28 @@ QUARTERS = (1, 4, 7, 10)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How often (daily, weekdays, weekly, monthly, quarterly), on which day, at which local time, in which zone.
+    """How often (daily, weekdays, weekly, monthly, quarterly, reviews), on which day, at which local time, in which zone.
 
     day: weekly 0 (Monday) to 6; monthly and quarterly (its first month) 1 to 31, LAST or FIRST_WORKDAY. A month without that
-    day has it on its last. Raises ValueError for anything else.
+    day has it on its last. reviews: the (month, day) of each of the programme's reviews; one that goes by reviews is due
+    the day after each, when the review is decided. Raises ValueError for anything else.
     """
 
     frequency: str
     at: time
     zone: str
     day: int = 0
+    reviews: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        limits = {"daily": (0, 0), "weekdays": (0, 0), "weekly": (0, 6), "monthly": (-1, 31), "quarterly": (-1, 31)}
-        if self.frequency not in limits:
+        limits = {"weekly": (0, 6), "monthly": (-1, 31), "quarterly": (-1, 31)}
+        if self.frequency not in {"daily", "weekdays", "reviews", *limits}:
             raise ValueError(f"no such frequency: {self.frequency}")
-        low, high = limits[self.frequency]
-        if self.frequency not in {"daily", "weekdays"} and not low <= self.day <= high:
+        low, high = limits.get(self.frequency, (self.day, self.day))
+        if not low <= self.day <= high:
             raise ValueError(f"no such day: {self.day}")
+        if self.frequency == "reviews" and not self.reviews:
+            raise ValueError("a programme without reviews")
         ZoneInfo(self.zone)
 
 
@@ -50,9 +54,9 @@ def slots(rule: Rule, after: datetime) -> Iterator[datetime]:
             yield slot
 
 
-def next_slots(rule: Rule, after: datetime, count: int = 3) -> list[datetime]:
-    """The next `count` slots."""
-    return list(islice(slots(rule, after), count))
+def next_slots(rule: Rule, after: datetime, number: int = 3) -> list[datetime]:
+    """The next `number` slots."""
+    return list(islice(slots(rule, after), number))
 
 
 def latest_missed(rule: Rule, due: datetime, now: datetime) -> tuple[datetime, int]:
@@ -83,6 +87,8 @@ def _days(rule: Rule, start: date) -> Iterator[date]:
         found = rrule(DAILY, dtstart=begin, byweekday=WORKDAYS)
     elif rule.frequency == "weekly":
         found = rrule(WEEKLY, dtstart=begin, byweekday=rule.day)
+    elif rule.frequency == "reviews":
+        return _days_after_reviews(rule.reviews, start)
     else:
         months = QUARTERS if rule.frequency == "quarterly" else range(1, 13)
         # From the first of the month: a set position counts from where the month is entered.
@@ -94,3 +100,9 @@ def _days(rule: Rule, start: date) -> Iterator[date]:
         else:
             found = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=(rule.day, -1), bysetpos=1)
     return (moment.date() for moment in found)
+
+
+def _days_after_reviews(reviews: tuple[tuple[int, int], ...], start: date) -> Iterator[date]:
+    for year in count(start.year - 1):
+        days = sorted(date(year, month, day) + timedelta(days=1) for month, day in reviews)
+        yield from (day for day in days if day >= start)

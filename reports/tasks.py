@@ -1,11 +1,14 @@
 """What workers do for reports, and what the clock knocks for. Tasks take ids and call one service."""
 
+from smtplib import SMTPException
+
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
 from accounts.models import Partner
+from accounts.scope import system_scope, within
 from partner_portal.lib import clock
-from reports.services import exports, schedules
+from reports.services import exports, handover, schedules
 
 
 @shared_task(
@@ -14,6 +17,12 @@ from reports.services import exports, schedules
 def run_export(self: Task, partner_id: int, export_id: int) -> str:
     """Write one file. Delivered twice, the second finds it taken or done."""
     return exports.run_export(partner_id=partner_id, export_id=export_id)
+
+
+@shared_task(autoretry_for=(OSError, SMTPException), retry_backoff=30, retry_backoff_max=3600, max_retries=8)
+def tell_of_large_export(partner_id: int, export_id: int) -> int:
+    """One mail to the admins."""
+    return exports.tell_of_large(partner_id=partner_id, export_id=export_id)
 
 
 @shared_task
@@ -32,6 +41,17 @@ def remove_expired_files() -> int:
     """Every day: files whose time is over go, their rows stay."""
     exports.remove_leftovers()
     return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))
+
+
+@shared_task
+def hand_over_what_is_left() -> int:
+    """Every hour: what people left behind whose account was closed, rather than their membership ended on the page of members."""
+    count = 0
+    for partner in Partner.objects.order_by("pk"):
+        with within(partner):
+            handed = handover.hand_over(scope=system_scope(partner))
+        count += handed.reports + handed.schedules
+    return count
 
 
 @shared_task

@@ -172,10 +172,15 @@ class Drilldown:
         """What the reader may do with these rows."""
         return actions_for(self.selection)
 
+    @cached_property
+    def tick_address(self) -> str:
+        """The form of the action that takes single rows; "" where none does."""
+        return next((action.address for action in self.actions if action.key == "list"), "")
+
     @property
     def can_tick(self) -> bool:
-        """Whether single rows can be chosen: where an action takes them."""
-        return any(action.key == "list" for action in self.actions)
+        """Whether single rows can be chosen."""
+        return bool(self.tick_address)
 
     @property
     def searched(self) -> str:

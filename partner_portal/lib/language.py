@@ -1,4 +1,4 @@
-"""The language of the reader, for the sentences of the pure modules."""
+"""The language of the reader, for the sentences of the pure modules and for files."""
 
 from datetime import date
 
@@ -6,6 +6,10 @@ from django.utils.formats import date_format, get_format
 from django.utils.translation import gettext, ngettext
 
 from partner_portal.lib.wording import Wording
+
+COMMA_LANGUAGES = frozenset(
+    {"nl", "de", "fr", "es", "it", "pt", "da", "sv", "nb"}
+)  # their spreadsheets split at semicolons
 
 
 def of_reader() -> Wording:

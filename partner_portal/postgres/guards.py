@@ -5,10 +5,12 @@ Installed after every `migrate`, from the models: a table with a `partner` colum
 having to remember it, a model marked `append_only` gets triggers, and the runtime role gets rights on what exists.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.db import connections, models
+from django.db import connection, connections, models
 
 from partner_portal.postgres.role import RUNTIME_ROLE
 
@@ -65,6 +67,15 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) ->
         for model in append_only_models():
             if model._meta.db_table in existing:
                 cursor.execute(_append_only(model._meta.db_table))
+
+
+@contextmanager
+def append_only_lifted(model: type[models.Model]) -> Iterator[None]:
+    """In the current transaction, let the owner of the table delete from it. Raises ProgrammingError for anybody else."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER TABLE "{model._meta.db_table}" DISABLE TRIGGER refuse_change')
+        yield
+        cursor.execute(f'ALTER TABLE "{model._meta.db_table}" ENABLE TRIGGER refuse_change')
 
 
 def _policy(model: type[models.Model]) -> str:

@@ -10,7 +10,9 @@ from accounts.models import Partner, User
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.datasets import Selection
-from reports.models import Recipient, SavedReport, Schedule, ScheduleRun
+from program.queries import rulebook
+from reports.models import Frequency, Recipient, SavedReport, Schedule, ScheduleRun
+from reports.schedule import Rule
 
 SALT = "reports.recipient"
 
@@ -54,10 +56,26 @@ def may_change(scope: Scope, found: Schedule) -> bool:
     return scope.may(Permission.SCHEDULE) and (own or scope.may(Permission.MEMBERS))
 
 
+def review_days(scope: Scope) -> tuple[tuple[int, int], ...]:
+    """Month and day of each review of the programme; read once a scope."""
+    return tuple((review.month, review.day) for review in rulebook(scope).reviews)
+
+
+def rule_of(scope: Scope, found: Schedule) -> Rule:
+    """When it is due."""
+    reviews = review_days(scope) if found.frequency == Frequency.REVIEWS else ()
+    return Rule(found.frequency, found.at, found.zone, found.day, reviews)
+
+
 def members(scope: Scope) -> list[User]:
     """The people of the partner, by name."""
     found = User.objects.filter(memberships__partner=scope.partner, is_active=True)
     return list(found.order_by("name", "email"))
+
+
+def owner_left(scope: Scope, found: Schedule) -> bool:
+    """Whether its owner belongs to the partner no more, or may not sign in: who resumes it takes it over."""
+    return found.owner_id not in {user.pk for user in members(scope)}
 
 
 def allowed_domains(scope: Scope) -> frozenset[str]:

@@ -107,10 +107,10 @@ def restore_list(*, scope: Scope, kept: KeptList) -> KeptList:
     return kept
 
 
-def remove_members(*, scope: Scope, kept: KeptList, member_ids: Collection[int]) -> int:
+def remove_members(*, scope: Scope, kept: KeptList, client_ids: Collection[int]) -> int:
     """Take clients out of the list; how many went."""
     _require_change(scope, kept)
-    gone, _by_model = ListMember.objects.filter(kept_list=kept, pk__in=member_ids).delete()
+    gone, _by_model = ListMember.objects.filter(kept_list=kept, client_id__in=client_ids).delete()
     record(scope, "list.changed", kept.name, removed=gone)
     return gone
 

@@ -17,6 +17,7 @@ from partner_portal.lib.locks import lock
 from reports.definitions import column_names, params_of
 from reports.models import Pinned, SavedReport, Schedule
 from reports.queries.saved import may_change
+from reports.services.schedules import pause_without_report
 
 SAVING = 7104  # lock: one writer of a user's reports at a time
 LOOKS = ("name", "description", "comparison", "chart", "shared", "pinned")
@@ -84,8 +85,9 @@ def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
 
 
 def delete_report(*, scope: Scope, saved: SavedReport) -> None:
-    """Take a report away; it can be restored for 30 days. Schedules that use it pause."""
+    """Take a report away; it can be restored for 30 days. Schedules that use it pause, and their owners are told."""
     _require_change(scope, saved)
+    pause_without_report(scope=scope, report=saved)
     SavedReport.objects.filter(pk=saved.pk).update(deleted_at=clock.now(), pinned=Pinned.NO)
     record(scope, "report.deleted", saved.name)
 

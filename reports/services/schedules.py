@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -24,8 +25,8 @@ from reports import mails
 from reports.claims import RUN, held
 from reports.models import Export, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
 from reports.queries import saved as saved_queries
-from reports.queries.schedules import allowed_domains, may_change, members
-from reports.schedule import Rule, latest_missed, next_slots
+from reports.queries.schedules import allowed_domains, may_change, members, owner_left, rule_of
+from reports.schedule import latest_missed, next_slots
 from reports.services import exports
 
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
@@ -44,11 +45,6 @@ class _PauseError(Exception):
     """Why a schedule cannot go on until somebody changes something."""
 
 
-def rule_of(schedule: Schedule) -> Rule:
-    """When it is due."""
-    return Rule(schedule.frequency, schedule.at, schedule.zone, schedule.day)
-
-
 def make_schedule(
     *, scope: Scope, report: SavedReport, values: Mapping[str, Any], member_ids: Collection[int], addresses: Collection[str],
     request_key: UUID | None = None,
@@ -61,7 +57,7 @@ def make_schedule(
         if same:
             return same
     schedule = Schedule(partner=scope.partner, owner=scope.user, report=report, request_key=request_key, **values)
-    schedule.next_slot = next_slots(rule_of(schedule), clock.now(), 1)[0]
+    schedule.next_slot = next_slots(rule_of(scope, schedule), clock.now(), 1)[0]
     schedule.save()
     _set_recipients(scope, schedule, member_ids, addresses)
     record(scope, "schedule.made", report.name, frequency=schedule.frequency)
@@ -80,7 +76,7 @@ def change_schedule(
     _require_change(scope, schedule)
     for name, value in values.items():
         setattr(schedule, name, value)
-    schedule.next_slot = None if schedule.paused else next_slots(rule_of(schedule), clock.now(), 1)[0]
+    schedule.next_slot = None if schedule.paused else next_slots(rule_of(scope, schedule), clock.now(), 1)[0]
     schedule.save()
     _set_recipients(scope, schedule, member_ids, addresses)
     record(scope, "schedule.changed", schedule.report.name)
@@ -129,18 +125,35 @@ def _pause(schedule: Schedule, reason: str) -> None:
     Schedule.objects.filter(pk=schedule.pk).update(paused=reason[:300], next_slot=None)
 
 
+def pause_left(*, scope: Scope, schedule: Schedule) -> None:
+    """Pause a schedule whose owner has gone, and tell the admins, once it is committed, that they can take it over."""
+    with translation.override(scope.partner.language):
+        _pause_and_tell_later(scope, schedule, _("Its owner has left. An admin can take it over."))
+
+
+def pause_without_report(*, scope: Scope, report: SavedReport) -> int:
+    """Pause the schedules of a report that is deleted, and tell their owners and the admins; how many."""
+    found = list(Schedule.objects.filter(report=report, paused="", deleted_at=None).select_related("report"))
+    for schedule in found:
+        with translation.override(scope.partner.language):
+            _pause_and_tell_later(scope, schedule, _("Its report was deleted."))
+    return len(found)
+
+
+def _pause_and_tell_later(scope: Scope, schedule: Schedule, reason: str) -> None:
+    if Schedule.objects.filter(pk=schedule.pk, paused="").update(paused=reason, next_slot=None):
+        record(scope, "schedule.paused", schedule.report.name)
+        transaction.on_commit(partial(_tell, scope.partner, schedule, reason, paused=True))
+
+
 def resume_schedule(*, scope: Scope, schedule: Schedule) -> None:
     """Let it go on from the next slot. An admin who resumes one of somebody who left takes it over."""
     _require_change(scope, schedule)
     if schedule.report.deleted_at:
         raise RecipientError(_("Its report is deleted. Bring the report back first."))
-    owner = (
-        schedule.owner_id
-        if schedule.owner_id in {user.pk for user in members(scope)}
-        else getattr(scope.user, "pk", None)
-    )
+    owner = getattr(scope.user, "pk", None) if owner_left(scope, schedule) else schedule.owner_id
     Schedule.objects.filter(pk=schedule.pk).update(
-        paused="", failures=0, owner_id=owner, next_slot=next_slots(rule_of(schedule), clock.now(), 1)[0]
+        paused="", failures=0, owner_id=owner, next_slot=next_slots(rule_of(scope, schedule), clock.now(), 1)[0]
     )
     record(scope, "schedule.resumed", schedule.report.name, taken_over=owner != schedule.owner_id)
 
@@ -165,13 +178,15 @@ def confirm(*, recipient: Any) -> None:
 def take_due(*, partner: Partner, now: datetime) -> list[int]:
     """Put down a run for each schedule that is due, and give the ids of the runs to start, those to try again among them.
 
-    After a downtime only the latest slot runs. A slot that already has its run gets no second one.
+    After a downtime only the latest slot runs. A slot that already has its run gets no second one, however the clock jumped.
     """
     found = []
     with within(partner):
+        scope = system_scope(partner)
+        _bring_back(scope, now)
         due = Schedule.objects.filter(partner=partner, next_slot__lte=now, paused="", deleted_at=None)
         for schedule in due.select_for_update(skip_locked=True):
-            rule = rule_of(schedule)
+            rule = rule_of(scope, schedule)
             slot, missed = latest_missed(rule, schedule.next_slot, now)  # type: ignore[arg-type]
             try:
                 with transaction.atomic():
@@ -183,11 +198,23 @@ def take_due(*, partner: Partner, now: datetime) -> list[int]:
                 log.info("schedule %s: slot %s already has its run", schedule.pk, slot)
             Schedule.objects.filter(pk=schedule.pk).update(next_slot=next_slots(rule, max(now, slot), 1)[0])
         again = ScheduleRun.objects.filter(partner=partner).exclude(pk__in=found)
-        open_runs = again.filter(state=RunState.RETRYING, not_before__lte=now) | again.filter(
-            state=RunState.DUE, not_before__lte=now - LOST
+        put_back = Q(not_before__gt=now + BACK_OFF[-1])  # by a clock that has been put back since
+        open_runs = again.filter(Q(not_before__lte=now) | put_back, state=RunState.RETRYING) | again.filter(
+            Q(not_before__lte=now - LOST) | put_back, state=RunState.DUE
         )
         found += list(open_runs.values_list("pk", flat=True))
     return found
+
+
+def _bring_back(scope: Scope, now: datetime) -> None:
+    """A clock that ran ahead and was put back left slots too far in the future: each schedule is due at its next slot again."""
+    # No rule comes more often than daily, so that what is due within 23 hours is due next.
+    open_ones = Schedule.objects.filter(partner=scope.partner, paused="", deleted_at=None)
+    far = open_ones.filter(next_slot__gt=now + timedelta(hours=23))
+    for schedule in far.select_for_update(skip_locked=True):
+        [slot] = next_slots(rule_of(scope, schedule), now, 1)
+        if slot < schedule.next_slot:  # type: ignore[operator]
+            Schedule.objects.filter(pk=schedule.pk).update(next_slot=slot)
 
 
 def run_schedule(*, partner_id: int, run_id: int) -> str:

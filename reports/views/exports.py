@@ -135,7 +135,7 @@ def index(request: ScopedRequest) -> HttpResponse:
 def _schedules(request: ScopedRequest) -> list[Any]:
     from reports.views.schedules import with_slots  # they need the pane of this module
 
-    return with_slots(schedule_queries.schedules(request.scope)) if _may_schedule(request) else []
+    return with_slots(request.scope, schedule_queries.schedules(request.scope)) if _may_schedule(request) else []
 
 
 def _may_schedule(request: ScopedRequest) -> bool:

@@ -29,9 +29,12 @@ def use(request: ScopedRequest, key: str) -> HttpResponse:
     """Put the clients behind the rows into a list: all of them, or those of the ticked rows."""
     selection = selection_or_404(request, key)
     choices = queries.list_choices(request.scope)
-    form = UseInListForm(request.POST or None, lists=choices, name=_suggested(selection))
+    choosing = (
+        request.POST.get("then") == "choose"
+    )  # rows were ticked on a page without script; nothing is filled in yet
+    form = UseInListForm(None if choosing else request.POST or None, lists=choices, name=_suggested(selection))
     context: dict[str, Any] = {"form": form, "lists": choices, "ticked": request.POST.getlist("row")}
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         try:
             added = _used(request, selection, form)
         except services.NameTakenError:
@@ -161,7 +164,7 @@ def remove(request: ScopedRequest, pk: int) -> HttpResponse:
     """Take the ticked members out."""
     kept = queries.kept_list(request.scope, pk)
     ids = [whole_number(key) for key in request.POST.getlist("row")]
-    gone = services.remove_members(scope=request.scope, kept=kept, member_ids=ids)
+    gone = services.remove_members(scope=request.scope, kept=kept, client_ids=ids)
     words = ngettext("%(count)d client taken out.", "%(count)d clients taken out.", gone)
     messages.success(request, words % {"count": gone})
     return redirect("list", pk)

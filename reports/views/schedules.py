@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from accounts.scope import within
+from accounts.scope import Scope, within
 from partner_portal.lib import clock
 from partner_portal.lib.htmx import page_or_part
 from reports.forms import ScheduleForm, when_empty
@@ -94,7 +94,7 @@ def _done(
     if not in_pane(request):
         messages.success(request, _("The schedule is started."))
         return redirect("schedule", made.pk)
-    context |= {"made": made, "slots": _local(made, 3)}
+    context |= {"made": made, "slots": _local(scope, made)}
     return None
 
 
@@ -129,24 +129,28 @@ def _initial(schedule: Any) -> dict[str, Any]:
     )
 
 
-def _local(schedule: Any, count: int) -> list[Any]:
+def _local(scope: Scope, schedule: Any) -> list[Any]:
     if schedule.paused:
         return []
     zone = ZoneInfo(schedule.zone)
-    return [slot.astimezone(zone) for slot in next_slots(services.rule_of(schedule), clock.now(), count)]
+    return [slot.astimezone(zone) for slot in next_slots(queries.rule_of(scope, schedule), clock.now())]
 
 
 @require_safe
 @requires(Permission.SCHEDULE)
 def index(request: ScopedRequest) -> HttpResponse:
     """The user's schedules; for an admin those of everybody."""
-    return page_or_part(request, "reports/schedules.html", {"schedules": with_slots(queries.schedules(request.scope))})
+    return page_or_part(
+        request, "reports/schedules.html", {"schedules": with_slots(request.scope, queries.schedules(request.scope))}
+    )
 
 
-def with_slots(found: list[Any]) -> list[Any]:
-    """The schedules with their next three local slots as `slots`."""
+def with_slots(scope: Scope, found: list[Any]) -> list[Any]:
+    """The schedules with their next three local slots as `slots`, and whether their owner has gone as `owner_left`."""
+    people = {person.pk for person in queries.members(scope)}
     for schedule in found:
-        schedule.slots = _local(schedule, 3)
+        schedule.owner_left = schedule.owner_id not in people
+        schedule.slots = _local(scope, schedule)
     return found
 
 
@@ -157,10 +161,11 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
     schedule = queries.schedule(request.scope, pk)
     context = {
         "schedule": schedule,
-        "slots": _local(schedule, 3),
+        "slots": _local(request.scope, schedule),
         "runs": queries.runs(schedule),
         "recipients": queries.recipients(schedule),
         "changeable": queries.may_change(request.scope, schedule),
+        "owner_left": queries.owner_left(request.scope, schedule),
     }
     return page_or_part(request, "reports/schedule.html", context)
 

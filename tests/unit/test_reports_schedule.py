@@ -4,6 +4,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
+from reports.models import Schedule
 from reports.schedule import Rule, latest_missed, next_slots
 
 AMSTERDAM = "Europe/Amsterdam"
@@ -16,6 +17,9 @@ def texts(rule, after, count=3):
 
 
 MONDAYS = ["2026-11-23 06:30", "2026-11-30 06:30", "2026-12-07 06:30"]
+
+AFTER_REVIEWS = Rule("reviews", time(7, 30), AMSTERDAM, reviews=((7, 15), (1, 15)))
+AFTER_NEW_YEARS_EVE = Rule("reviews", time(9), "UTC", reviews=((12, 31),))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,9 @@ MONDAYS = ["2026-11-23 06:30", "2026-11-30 06:30", "2026-12-07 06:30"]
         (Rule("monthly", time(8), "UTC", -1), "2026-11-23T00:00", ["2026-12-01 08:00", "2027-01-01 08:00", "2027-02-01 08:00"]),
         (Rule("monthly", time(8), "UTC", -1), "2026-07-15T00:00", ["2026-08-03 08:00", "2026-09-01 08:00", "2026-10-01 08:00"]),
         (Rule("quarterly", time(7), "UTC", 15), "2026-11-23T00:00", ["2027-01-15 07:00", "2027-04-15 07:00", "2027-07-15 07:00"]),
+        (AFTER_REVIEWS, "2026-11-23T00:00", ["2027-01-16 06:30", "2027-07-16 05:30", "2028-01-16 06:30"]),
+        (AFTER_REVIEWS, "2027-01-16T06:30", ["2027-07-16 05:30", "2028-01-16 06:30", "2028-07-16 05:30"]),
+        (AFTER_NEW_YEARS_EVE, "2026-12-31T10:00", ["2027-01-01 09:00", "2028-01-01 09:00", "2029-01-01 09:00"]),
     ],
 )  # fmt: skip
 def test_slots(rule, after, slots):
@@ -65,3 +72,23 @@ def test_after_downtime_only_the_latest_slot_counts():
 def test_what_is_no_rule_is_refused(frequency, day):
     with pytest.raises(ValueError, match="no such"):
         Rule(frequency, time(8), "UTC", day)
+
+
+def test_by_reviews_needs_a_programme_that_has_some():
+    with pytest.raises(ValueError, match="without reviews"):
+        Rule("reviews", time(8), "UTC")
+
+
+@pytest.mark.parametrize(
+    ("frequency", "day", "words"),
+    [
+        ("daily", 0, "Every day"),
+        ("weekly", 4, "Every Friday"),
+        ("monthly", 0, "Every month, on the last day"),
+        ("monthly", 31, "Every month, on day 31"),
+        ("quarterly", -1, "Every quarter, in its first month, on the first working day"),
+        ("reviews", 0, "The day after each review"),
+    ],
+)
+def test_how_often_in_words(frequency, day, words):
+    assert Schedule(frequency=frequency, day=day).often == words

@@ -1,11 +1,17 @@
 """The audit log: what an admin finds in it, and nobody else."""
 
-from datetime import UTC, datetime
+import csv
+import io
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
-from django.db import connection
+from django.core.management import call_command
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+
+from partner_portal.lib import clock
+from partner_portal.postgres.role import as_owner
 
 
 @pytest.fixture
@@ -127,3 +133,75 @@ def test_the_page_asks_the_database_as_often_for_one_event_as_for_four(web, even
     web_client = web("admin")
     queries("")
     assert queries("action=settings.changed") == queries("") <= 17
+
+
+def downloaded(client, query=""):
+    answer = client.get(f"/accounts/audit/file/?{query}")
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "private, no-store")
+    assert answer["Content-Disposition"] == 'attachment; filename="audit-log_2026-11-23.csv"'
+    return b"".join(answer.streaming_content).decode("utf-8")
+
+
+def test_the_file_holds_what_the_filter_shows_and_is_noted(web, events, partner, person):
+    from accounts.models import AuditEvent
+    from accounts.scope import within
+
+    with within(partner):
+        AuditEvent.objects.create(
+            partner=partner, user=person("manager"), at=datetime(2026, 3, 2, 12, tzinfo=UTC), action="contact.moved",
+            subject="=1+1", details={"place": 2},
+        )  # fmt: skip
+    client = web("admin")
+    text = downloaded(client, f"action=contact.moved&person={person('manager').pk}")
+    assert text.startswith("\ufeffWhen,Who,E-mail,What,Action,About,Details\r\n")
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))[1:]
+    who = [str(person("manager")), "manager@northwind.example", "Contact moved", "contact.moved"]
+    assert rows == [
+        ["2026-03-02 23:59:59+01:00", *who, "still the second", "place: 1"],
+        ["2026-03-02 13:00:00+01:00", *who, "'=1+1", "place: 2"],
+    ]
+    with within(partner):
+        [noted] = AuditEvent.objects.filter(action="audit.exported")
+    assert (noted.user, noted.details) == (person("admin"), {"rows": 2})
+    assert "file/?action=contact.moved" in client.get("/accounts/audit/?action=contact.moved").content.decode()
+
+
+def test_the_file_splits_at_semicolons_for_dutch_readers(web, events, person):
+    admin = person("admin")
+    admin.language = "nl"
+    admin.save()
+    assert downloaded(web("admin")).count(";") > 20
+
+
+@pytest.mark.parametrize("role", ["manager", "finance", "member"])
+def test_only_admins_take_it_out(web, events, role):
+    assert web(role).get("/accounts/audit/file/").status_code == 403
+
+
+def test_old_events_are_deleted_by_the_owner_alone_and_that_is_noted(committed):
+    from accounts.models import AuditEvent, Partner
+    from accounts.scope import within
+
+    partner = Partner.objects.get(slug="northwind")
+
+    def subjects():
+        with within(partner):
+            return list(AuditEvent.objects.filter(subject__startswith="day ").values_list("subject", flat=True))
+
+    with within(partner):
+        for days in (99, 101):
+            at = clock.now() - timedelta(days=days)
+            AuditEvent.objects.create(partner=partner, at=at, action="settings.changed", subject=f"day {days}")
+    call_command("forget_audit", verbosity=0)  # no limit is set
+    assert subjects() == ["day 99", "day 101"]
+    call_command("forget_audit", days=100, verbosity=0)
+    assert subjects() == ["day 99"]
+    with within(partner):
+        noted = AuditEvent.objects.get(action="audit.forgotten")
+        assert noted.details["rows"] == 1
+        with pytest.raises(ProgrammingError), transaction.atomic():
+            AuditEvent.objects.filter(pk=noted.pk).delete()  # the pages' role still may not
+    connection.close()
+    with as_owner(), within(partner), pytest.raises(IntegrityError), transaction.atomic():
+        AuditEvent.objects.filter(pk=noted.pk).delete()  # and the owner only by that command
+    connection.close()

@@ -2,10 +2,13 @@
 
 import csv
 import io
+import zipfile
 from datetime import timedelta
+from urllib.parse import quote
 
 import openpyxl
 import pytest
+from django.core import mail
 from django.urls import reverse
 
 from partner_portal.lib import clock
@@ -71,6 +74,40 @@ def test_asking_twice_within_a_minute_is_one_file(web, scope):
     assert Export.objects.count() == 2
 
 
+ODD_NAMES = [
+    '=HYPERLINK("http://evil.example";"x")', "+31 20", "-dash", "@agency", "a\tb", "two\nlines",
+    "a\r\nSet-Cookie: x=1", 'He said "no"; then',
+    "שלום עולם", "\u202eright to left", "Zoë 😀 Ålesund", "../../etc/passwd", "CON", "semi;colon, comma", "%00%2f", "x" * 150,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "zip"])
+def test_a_file_of_any_name_opens(web, scope, name, kind):
+    response = ask(web("admin"), name=name, format=kind)
+    data = body(response)
+    head = response["Content-Disposition"]
+    assert "\r" not in head + "".join(response.headers)
+    assert "\n" not in head
+    export = Export.objects.get()
+    assert set(export.file_name).isdisjoint('/\\\r\n\t"<>|:*?')
+    assert quote(export.file_name, safe="") in head or f'filename="{export.file_name}"' in head
+    if kind == "xlsx":
+        assert openpyxl.load_workbook(io.BytesIO(data))["About this export"]["B2"].value
+    elif kind == "zip":
+        assert zipfile.ZipFile(io.BytesIO(data)).testzip() is None
+    else:
+        assert len(list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))) == export.rows + 1
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "", "   ", "\x00", "/", "..."])
+def test_a_name_that_is_none_is_told_in_words(web, scope, name):
+    response = ask(web("admin"), name=name)
+    assert response.status_code == 200
+    assert response.context["form"]["name"].errors
+    assert not Export.objects.exists()
+
+
 def test_only_its_owner_gets_a_file(web, scope):
     body(ask(web("manager")))
     export = Export.objects.get()
@@ -113,6 +150,50 @@ def test_limits_say_how_long_to_wait(web, scope, settings):
     Export.objects.update(state=State.QUEUED, created_at=clock.now() - timedelta(hours=2))
     settings.EXPORT_AT_ONCE = 2
     assert "2 files of yours are still being made" in ask(client, name="four").content.decode()
+
+
+def test_other_admins_are_told_of_a_large_export_once(
+    web, scope, person, settings, monkeypatch, django_capture_on_commit_callbacks
+):
+    from accounts.models import AuditEvent, Membership
+    from reports import tasks
+    from reports.services.exports import tell_of_large
+
+    settings.EXPORT_NOTABLE_ROWS = 94
+    Membership.objects.filter(user=person("finance")).update(role="admin")
+    handed = []
+    monkeypatch.setattr(tasks.tell_of_large_export, "delay", lambda *ids: handed.append(ids))
+    with django_capture_on_commit_callbacks(execute=True):
+        body(ask(web("admin"), format="csv"))
+    export = Export.objects.get()
+    assert handed == [(scope.partner.pk, export.pk)]
+    assert tell_of_large(partner_id=scope.partner.pk, export_id=export.pk) == 1
+    [told] = mail.outbox
+    assert (told.to, told.subject) == (["finance@northwind.example"], "Large export: 95 rows")
+    assert "Pia Lundquell asked for my file.csv: 95 rows." in told.body
+    assert "/audit/?action=export.large" in told.body
+    assert AuditEvent.objects.filter(action="export.large").count() == 1
+    settings.EXPORT_NOTABLE_ROWS = 95
+    with django_capture_on_commit_callbacks(execute=True):
+        body(ask(web("admin"), name="not large", format="csv"))
+    assert len(handed) == 1
+
+
+def test_a_clock_that_was_put_back_neither_serves_old_files_nor_keeps_waiting(web, scope, settings):
+    from reports.services.exports import take_up_lost
+
+    client = web("admin")
+    settings.EXPORT_AN_HOUR = 2
+    body(ask(client))
+    body(ask(client, name="two"))
+    Export.objects.update(created_at=clock.now() + timedelta(days=3))  # made while the clock was three days ahead
+    body(ask(client))
+    assert Export.objects.filter(name="my file", state=State.READY).count() == 2
+    lost = Export.objects.latest("pk")
+    Export.objects.filter(pk=lost.pk).update(
+        state=State.QUEUED, file="", size=None, queued_at=clock.now() + timedelta(days=3)
+    )
+    assert take_up_lost(partner=scope.partner) == [lost.pk]
 
 
 def test_too_many_rows_for_excel_are_refused_with_csv_offered(web, scope, monkeypatch):

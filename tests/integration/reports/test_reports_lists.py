@@ -1,5 +1,7 @@
 """Lists: made from rows, added to, used as a filter, changed, deleted and brought back."""
 
+from html import escape
+from html.parser import HTMLParser
 from uuid import uuid4
 
 from django.urls import reverse
@@ -38,6 +40,85 @@ def test_only_the_ticked_rows(web, scope):
     clients = {row["c__client"] for row in rows[:2]}
     use(web("admin"), row=[*two, 999_999_999])
     assert set(ListMember.objects.values_list("client_id", flat=True)) == clients
+
+
+class Form(HTMLParser):
+    """The form that a button of a page without script sends: where to, its hidden fields, and the boxes that are its own."""
+
+    def __init__(self, page, button):
+        super().__init__()
+        self.forms, self.boxes, self.inside, self.button, self.sent_by = {}, [], None, button, None
+        self._open = None
+        self.feed(page)
+        self.close()
+        attributes = self.sent_by
+        form = self.forms[attributes["form"]]
+        self.action = attributes.get("formaction", form["action"])
+        self.fields = form["fields"] | ({attributes["name"]: attributes["value"]} if "name" in attributes else {})
+        self.rows = [box["value"] for box in self.boxes if box["form"] == attributes["form"]]
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "form":
+            self.inside = given.get("id") or id(given)
+            self.forms[self.inside] = {"action": given.get("action"), "fields": {}}
+        elif tag == "input" and given.get("type") == "hidden" and self.inside:
+            self.forms[self.inside]["fields"][given["name"]] = given["value"]
+        elif tag == "input" and given.get("name") == "row":
+            self.boxes.append(given)
+        elif tag == "button" and "form" in given:
+            self._open = given
+
+    def handle_endtag(self, tag):
+        if tag == "form":
+            self.inside = None
+        elif tag == "button":
+            self._open = None
+
+    def handle_data(self, data):
+        if self._open is not None and data.strip() == self.button:
+            self.sent_by = self._open
+
+
+def test_ticks_work_without_script(web, scope):
+    """The boxes of the page belong to a plain form; its button asks what to do with them, and says how many there are."""
+    client = web("admin")
+    client.handler.enforce_csrf_checks = True
+    rows = client.get(reverse("dataset_rows", args=[LOST]) + YEAR).content.decode()
+    form = Form(rows, "Use the ticked rows in a list")
+    assert form.action == reverse("list_use", args=[LOST]) + YEAR
+    assert len(form.rows) == 25
+    page = client.post(form.action, form.fields | {"row": form.rows[:5]}).content.decode()
+    assert "Add the clients of the ticked rows (5)" in page
+    assert "This field is required" not in page
+    sent = {"where": "new", "name": "Five", "key": str(uuid4()), "row": form.rows[:5]}
+    sent["csrfmiddlewaretoken"] = form.fields["csrfmiddlewaretoken"]
+    client.post(form.action, sent)
+    kept = KeptList.objects.get()
+    found = select(LOST, scope, {"changes_range": "last-12-months"}).rows.filter(pk__in=form.rows[:5])
+    assert set(kept.members.values_list("client_id", flat=True)) == set(found.values_list("client_id", flat=True))
+    # The same boxes take members out of a list.
+    form = Form(client.get(reverse("list", args=[kept.pk])).content.decode(), "Take the ticked clients out")
+    before = kept.members.count()
+    client.post(form.action, form.fields | {"row": form.rows[:1]})
+    assert kept.members.count() == before - 1
+    # Without a tick all rows are meant, and the button says so.
+    form = Form(rows, "Use the ticked rows in a list")
+    assert "Add all" in client.post(form.action, form.fields).content.decode()
+
+
+def test_names_of_any_kind_are_texts(web, scope):
+    client = web("admin")
+    names = ["=1+1", "<script>alert(1)</script>", "שלום", "Zoë 😀", "\u202eright to left", 'He said "no"']
+    for name in names:
+        use(client, name=name, row=["1"])
+    assert list(KeptList.objects.order_by("pk").values_list("name", flat=True)) == names
+    page = client.get(reverse("lists")).content.decode()
+    assert all(escape(name) in page for name in names)
+    answer = use(client, name="x" * 10_000, htmx=True)
+    assert answer.context["form"]["name"].errors
+    assert use(client, name="a\x00b", htmx=True).context["form"]["name"].errors
+    assert KeptList.objects.count() == len(names)
 
 
 def test_adding_says_how_many_were_there(web, scope):
@@ -93,7 +174,7 @@ def test_rename_copy_delete_undo_and_take_out(web, scope):
     copy = KeptList.objects.get(name="Calls (2)")
     assert copy.members.count() == kept.members.count()
     member = copy.members.first()
-    client.post(reverse("list_remove", args=[copy.pk]), {"row": [member.pk]})
+    client.post(reverse("list_remove", args=[copy.pk]), {"row": [member.client_id]})
     assert copy.members.count() == kept.members.count() - 1
     response = client.post(reverse("list_delete", args=[kept.pk]), follow=True)
     assert "“Calls” is deleted." in response.content.decode()

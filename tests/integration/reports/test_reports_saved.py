@@ -3,10 +3,13 @@
 from datetime import date, timedelta
 from uuid import uuid4
 
+import pytest
+from django.core import mail
 from django.urls import reverse
 
 from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
+from partner_portal.lib.datasets import all_datasets, select
+from reports.comparison import grouped
 from reports.models import KeptList, SavedReport
 
 LOST = "changes-lost-sold"
@@ -150,6 +153,54 @@ def test_comparison_is_the_days_before_and_a_year_before():
     assert year_before(Period(date(2024, 2, 29), date(2024, 3, 1))) == Period(date(2023, 2, 28), date(2023, 3, 1))
 
 
+def test_chart_and_comparison_follow_a_filter_that_is_changed(web, scope):
+    """All the figures of the page are of the same rows, whichever part of it is fetched."""
+    client = web("admin")
+    save(client, chart="bar", comparison="prev", query="?changes_range=last-12-months&cause=expired")
+    address = reverse("report", args=[SavedReport.objects.get().pk])
+    by, rows = client.get(address).context["chart"]
+    assert (str(by), len(rows)) == ("Track", 2)  # all of one cause would be one bar
+    part = client.get(
+        address + "?changes_range=last-12-months&look=1", headers={"HX-Request": "true", "HX-Target": "page-rows"}
+    )
+    text = part.content.decode()
+    everything = select(LOST, scope, {"changes_range": "last-12-months"})
+    by, rows = part.context["chart"]
+    assert (str(by), sum(value for _label, value in rows)) == ("Cause", everything.figure)
+    assert 'id="report-chart" hx-swap-oob="true"' in text
+    before = select(LOST, scope, {"changes_from": "2024-11-24", "changes_to": "2025-11-23"})
+    assert f"from {before.count} rows." in text
+    assert 'id="report-comparison" hx-swap-oob="true"' in text
+
+
+def test_more_bars_than_fit_are_one_bar(scope):
+    everything = select(LOST, scope, {"changes_from": "2022-01-01", "changes_to": "2026-11-23"})
+    _by, rows = grouped(everything, "line", most=4)
+    assert [label for label, _value in rows] == ["before", "2026-09", "2026-10", "2026-11"]
+    assert sum(value for _label, value in rows) == everything.figure
+    _by, rows = grouped(everything, "bar", most=2)
+    assert [label for label, _value in rows][1:] == ["others"]
+    assert sum(value for _label, value in rows) == everything.figure
+
+
+@pytest.mark.parametrize("key", [dataset.key for dataset in all_datasets()])
+def test_every_kind_of_rows_by_every_column_sums_to_its_figure(scope, key):
+    year = {f"{prefix}range": "last-12-months" for prefix in ("changes_", "shared_", "pay_", "renewals_", "")}
+    selection = select(key, scope, year)
+    for column in selection.dataset.permitted(scope):
+        if not column.compute and (column.choices or column.kind in {"date", "month"}):
+            by = selection.figures_by(column)
+            assert sum(value for _key, value in by) == selection.figure, column.name
+            assert len({value for value, _sum in by}) == len(by)
+
+
+def test_a_chart_is_one_query_however_many_rows(scope, django_assert_num_queries):
+    for days in ("last-30-days", "last-12-months"):
+        selection = select(LOST, scope, {"changes_range": days})
+        with django_assert_num_queries(1):
+            assert grouped(selection, "line")
+
+
 def test_charts_sum_to_the_figure(web, scope):
     client = web("admin")
     for chart in ("bar", "line"):
@@ -161,7 +212,7 @@ def test_charts_sum_to_the_figure(web, scope):
         assert sum(value for _label, value in rows) == page.context["drill"].selection.figure
 
 
-def test_deleting_names_the_schedules_and_can_be_undone(web, scope):
+def test_deleting_names_the_schedules_and_can_be_undone(web, scope, django_capture_on_commit_callbacks):
     from datetime import time
 
     from reports.models import Schedule
@@ -170,15 +221,25 @@ def test_deleting_names_the_schedules_and_can_be_undone(web, scope):
     save(client)
     saved = SavedReport.objects.get()
     Schedule.objects.create(
-        partner=scope.partner, owner=scope.user, report=saved, frequency="daily", at=time(7), zone="UTC"
-    )
+        partner=scope.partner, owner=scope.user, report=saved, frequency="daily", at=time(7), zone="UTC",
+        next_slot=clock.now(),
+    )  # fmt: skip
     page = client.post(reverse("report_delete", args=[saved.pk]))
     assert "1 schedule sends this report and will pause" in page.content.decode()
     assert client.get(reverse("report", args=[saved.pk])).status_code == 200
-    page = client.post(reverse("report_delete", args=[saved.pk]), {"sure": "yes"}, follow=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        page = client.post(reverse("report_delete", args=[saved.pk]), {"sure": "yes"}, follow=True)
     assert "“Expired” is deleted." in page.content.decode()
+    schedule = Schedule.objects.get()
+    assert (schedule.paused, schedule.next_slot) == ("Its report was deleted.", None)
+    assert [(told.to, told.subject) for told in mail.outbox] == [(["admin@northwind.example"], "“Expired” is paused")]
+    client.post(reverse("schedule_state", args=[schedule.pk]), {"do": "resume"})
+    assert "Bring the report back first." in client.get(reverse("schedule", args=[schedule.pk])).content.decode()
     client.post(reverse("report_restore", args=[saved.pk]))
     assert client.get(reverse("report", args=[saved.pk])).status_code == 200
+    client.post(reverse("schedule_state", args=[schedule.pk]), {"do": "resume"})
+    schedule.refresh_from_db()
+    assert schedule.next_slot > clock.now()
 
 
 def test_reading_writes_nothing_and_the_page_tells_that_it_was_opened(web, scope):

@@ -1,0 +1,54 @@
+"""What somebody leaves behind when they no longer belong to a partner, or may no longer sign in.
+
+Reports that others use pass to an admin; schedules wait until an admin takes them over. Nothing is deleted.
+"""
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.audit import record
+from accounts.models import Membership, User
+from accounts.roles import Role
+from accounts.scope import Scope
+from reports.models import Pinned, SavedReport, Schedule
+from reports.services.schedules import pause_left
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """How many reports passed to an admin, and how many schedules were paused."""
+
+    reports: int
+    schedules: int
+
+
+def hand_over(*, scope: Scope) -> HandedOver:
+    """Pass on what people left behind in the scope's partner. Doing it again changes nothing.
+
+    Shared reports, and private ones that a schedule sends, go to the scope's user if an admin, else to the partner's first
+    admin; other private reports stay their maker's. Schedules pause; owner, if still a member, and admins are told once.
+    """
+    active = Membership.objects.filter(partner=scope.partner, user__is_active=True)
+    gone = ~Exists(active.filter(user=OuterRef("owner")))
+    left = list(
+        Schedule.objects.filter(gone, partner=scope.partner, paused="", deleted_at=None).select_related("report")
+    )
+    for schedule in left:
+        pause_left(scope=scope, schedule=schedule)
+    heir = _heir(scope, active.filter(role=Role.ADMIN))
+    if heir is None:
+        return HandedOver(0, len(left))
+    sent = Exists(Schedule.objects.filter(report=OuterRef("pk"), deleted_at=None))
+    reports = list(SavedReport.objects.filter(gone, Q(shared=True) | sent, partner=scope.partner, deleted_at=None))
+    for saved in reports:
+        # A card on the dashboard of who left is nobody else's wish; one on everybody's stays.
+        pinned = Pinned.NO if saved.pinned == Pinned.MINE else saved.pinned
+        SavedReport.objects.filter(pk=saved.pk).update(owner=heir, pinned=pinned)
+        record(scope, "report.handed_over", saved.name, to=heir.email)
+    return HandedOver(len(reports), len(left))
+
+
+def _heir(scope: Scope, admins: QuerySet[Membership]) -> User | None:
+    found = [membership.user for membership in admins.select_related("user").order_by("pk")]
+    return scope.user if scope.user in found else next(iter(found), None)

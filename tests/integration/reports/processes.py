@@ -1,0 +1,122 @@
+"""Worker processes, brokers and database servers of their own, for tests of what happens when one of them goes away."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import connections
+
+
+def wait_for(condition, seconds=40.0):
+    """The first true answer of `condition`; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never happened")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Redis:
+    """A Redis that keeps its tasks on disk, as in production, and can be killed and started again."""
+
+    def __init__(self, folder):
+        program = shutil.which("redis-server")
+        assert program, "make test installs redis-server"
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command += ["--appendonly", "yes"]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        wait_for(lambda: answers(self.port))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def environment(broker, var=None, database=None):
+    """Where a process outside of this one finds a database, files and a broker; by default those of the tests."""
+    from partner_portal.embedded import ensure_running
+
+    var = Path(var or settings.PORTAL_VAR)
+    address = ensure_running(var)
+    name = database or connections["default"].settings_dict["NAME"]
+    return os.environ | {
+        "DATABASE_URL": f"postgresql://{address.user}@/{name}?host={address.host}&port={address.port}",
+        "PORTAL_VAR": str(var),
+        "REDIS_URL": broker.get("REDIS_URL", ""),
+        "BROKER_FOLDER": broker.get("BROKER_FOLDER", ""),
+        "DJANGO_SETTINGS_MODULE": "partner_portal.settings",
+    }
+
+
+class Worker:
+    """A real worker process."""
+
+    def __init__(self, environment):
+        self._environment = environment
+
+    def __enter__(self):
+        self.log = Path(self._environment["PORTAL_VAR"]) / f"worker-{uuid4().hex}.log"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "partner_portal", "worker", "-c", "1", "-l", "INFO", "--without-gossip"],
+            env=self._environment, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        wait_for(lambda: b" ready." in self.log.read_bytes())
+        return self
+
+    def said(self):
+        return self.log.read_bytes()
+
+    def kill(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def __exit__(self, *_error):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def send(environment, *exports):
+    """What `start_later` does, from a process that knows the broker; `exports` are (partner, export) ids."""
+    _call(environment, "; ".join(f"run_export.delay({partner}, {export})" for partner, export in exports))
+
+
+def knock(environment):
+    """What the clock does every minute for exports."""
+    _call(environment, "take_up_lost_exports.delay()")
+
+
+def _call(environment, calls):
+    code = f"import django; django.setup(); import partner_portal.celery; from reports.tasks import *; {calls}"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
