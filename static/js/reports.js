@@ -32,7 +32,7 @@ document.addEventListener("click", ({ target }) => {
 
 // Focus goes into a pane that has opened.
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  if (detail.elt.matches("[data-side]")) detail.elt.querySelector("h3")?.focus();
+  if (detail.elt.matches("[data-side]")) detail.elt.querySelector("[tabindex='-1']")?.focus();
 });
 
 // Another form on the page that takes the ticked rows.
