@@ -25,11 +25,16 @@ HOME = "/dashboard/"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page of the portal. `at_end` sets it apart at the end of the bar."""
+    """A page of the portal. `at_end` sets it apart at the end of the bar. under: other paths that belong to it."""
 
     path: str
     label: str | Promise
     at_end: bool = False
+    under: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether `path` lies under this page."""
+        return path.startswith((self.path, *self.under))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ MAIN = (
     Entry("/renewals/", _("Renewals")),
     Entry("/lists/", _("Lists")),
     Entry("/reports/", _("Reports")),
-    Entry("/exports/", _("Exports")),
+    Entry("/exports/", _("Exports"), under=("/schedules/",)),
     Entry("/imports/", _("Imports"), at_end=True),
     Entry("/calculator/", _("Calculator"), at_end=True),
 )
@@ -79,9 +84,7 @@ def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Li
     prefix = get_script_prefix().rstrip("/")
     shown = [entry for entry in entries if _opens(entry.path, scope)]
     first_at_end = next((entry for entry in shown if entry.at_end), None)
-    return [
-        Link(prefix + entry.path, entry.label, entry is first_at_end, path.startswith(entry.path)) for entry in shown
-    ]
+    return [Link(prefix + entry.path, entry.label, entry is first_at_end, entry.holds(path)) for entry in shown]
 
 
 def freshness(scope: Scope) -> Freshness:
@@ -125,7 +128,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _label_of(path: str) -> str | Promise:
-    return next((entry.label for entry in (*MAIN, *ACCOUNT) if path.startswith(entry.path)), "")
+    return next((entry.label for entry in (*MAIN, *ACCOUNT) if entry.holds(path)), "")
 
 
 def _programme() -> str:

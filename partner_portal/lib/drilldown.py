@@ -158,9 +158,9 @@ class Drilldown:
 
     @property
     def has_clients(self) -> bool:
-        """Whether rows belong to clients, without being clients themselves."""
+        """Whether rows belong to clients, without each being one of them."""
         dataset = self.selection.dataset
-        return bool(dataset.client) and dataset.client != dataset.row
+        return bool(dataset.client) and dataset.client != dataset.row and dataset.unit[1] != _("clients")
 
     @property
     def period(self) -> Any:

@@ -21,7 +21,7 @@ from accounts.roles import Permission
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection, find, select
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.rounding import half_even
+from partner_portal.templatetags.figures import decimals
 from reports.definitions import reopen, suggested_name
 from reports.dialects import PLACES
 from reports.forms import ExportForm
@@ -166,7 +166,7 @@ def _totals(export: Any) -> list[tuple[str, str]]:
         return []
     known = {column.name: column for column in dataset.columns}
     return [
-        (known[name].label, f"{half_even(Decimal(value), PLACES.get(known[name].kind, 0))}")
+        (known[name].label, decimals(Decimal(value), PLACES.get(known[name].kind, 0)))
         for name, value in export.totals.items()
         if name in known
     ]

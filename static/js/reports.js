@@ -19,7 +19,7 @@ document.addEventListener("change", ({ target }) => {
 });
 document.addEventListener("htmx:afterSettle", label);
 
-// A pane closes without leaving its page, and the place for the next one stays.
+// A pane closes without leaving its page, and the place for the next one stays. The focus goes back to what opened it.
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-close-side]");
   if (!button) return;
@@ -28,11 +28,13 @@ document.addEventListener("click", ({ target }) => {
   place.id = side.id;
   place.hidden = true;
   side.replaceWith(place);
+  const actions = [...document.querySelectorAll(`a[hx-target="#${place.id}"]`)];
+  (actions.find((link) => link.getAttribute("href") === side.getAttribute("action")) ?? actions[0])?.focus();
 });
 
 // Focus goes into a pane that has opened.
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  if (detail.elt.matches("[data-side]")) detail.elt.querySelector("h3")?.focus();
+  if (detail.elt.matches("[data-side]")) detail.elt.querySelector("[tabindex='-1']")?.focus();
 });
 
 // Another form on the page that takes the ticked rows.

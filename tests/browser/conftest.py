@@ -158,12 +158,39 @@ def shot() -> Callable[[Page, str], None]:
 
 
 @pytest.fixture(scope="session")
-def no_findings() -> Callable[[Page], None]:
-    """Asserts that axe finds nothing on the page as it stands."""
+def no_findings() -> Callable[..., None]:
+    """Asserts that axe finds nothing on the page as it stands; `options` are axe's."""
     axe = Axe()
 
-    def check(page: Page) -> None:
-        found = axe.run(page)
+    def check(page: Page, options: dict[str, Any] | None = None) -> None:
+        found = axe.run(page, options=options)
         assert found.violations_count == 0, found.generate_report()
 
     return check
+
+
+@pytest.fixture
+def looks_right(no_findings: Callable[..., None], shot: Callable[[Page, str], None]) -> Callable[[Page, str], None]:
+    """Asserts of a page as it stands that axe finds nothing, on a desk and on a phone, and that nothing scrolls sideways
+    at 390 and at 320 pixels, which is what a zoom of 400 % leaves of a desk. Keeps three pictures.
+
+    The other theme has other colours and nothing else, and a phone the same colours: each is asked what can differ.
+    """
+    contrast = "color-contrast"
+
+    def look(page: Page, name: str) -> None:
+        no_findings(page)
+        shot(page, f"{name}-1440")
+        page.emulate_media(color_scheme="dark")
+        no_findings(page, {"runOnly": [contrast]})
+        shot(page, f"{name}-1440-dark")
+        page.emulate_media(color_scheme="light")
+        for width in (390, 320):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= width, f"{name} at {width}"
+            if width == 390:
+                no_findings(page, {"rules": {contrast: {"enabled": False}}})
+                shot(page, f"{name}-390")
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+    return look
