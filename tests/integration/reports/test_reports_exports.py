@@ -243,6 +243,27 @@ def test_the_page_names_every_state_and_what_can_be_done(web, scope, person):
     assert 'hx-trigger="every 2s"' in page
 
 
+def test_one_cancels_ones_own_and_runs_again_what_failed(web, scope, person):
+    client = web("admin")
+    body(ask(client))
+    export = Export.objects.get()
+    assert client.post(reverse("export_cancel", args=[export.pk]), follow=True).status_code == 200
+    export.refresh_from_db()
+    assert export.state == State.READY  # it had ended already
+    Export.objects.update(state=State.QUEUED, file="", size=None)
+    assert web("manager").post(reverse("export_cancel", args=[export.pk])).status_code == 404
+    client.post(reverse("export_cancel", args=[export.pk]))
+    export.refresh_from_db()
+    assert export.state == State.CANCELLED
+    Export.objects.update(state=State.FAILED, reason="because", created_at=clock.now() - timedelta(minutes=5))
+    assert ">Try again<span" in client.get(reverse("exports")).content.decode()
+    client.post(reverse("export_again", args=[export.pk]))
+    again = Export.objects.exclude(pk=export.pk).get()
+    assert (again.state, again.dataset, again.params, again.columns) == (
+        State.READY, export.dataset, export.params, export.columns,
+    )  # fmt: skip
+
+
 def test_polling_ends_with_the_last_file(web, scope):
     client = web("admin")
     body(ask(client))

@@ -281,6 +281,19 @@ def test_a_run_that_waits_for_a_time_that_a_wrong_clock_gave_is_tried_again(nort
     assert len(smtp.mails) == 2
 
 
+def test_the_last_twenty_runs_are_kept(northwind, smtp):
+    smtp.start()
+    schedule = make(northwind)
+    with within(northwind):
+        for week in range(1, 25):
+            at = NOW - timedelta(weeks=week)
+            ScheduleRun.objects.create(partner=northwind, schedule=schedule, slot=at, state="sent", finished_at=at)
+    assert run_due(northwind) == ["sent"]
+    kept = sorted(run.slot for run in runs(northwind))
+    assert len(kept) == 20
+    assert (kept[0], kept[-1]) == (NOW - timedelta(weeks=19), datetime(2026, 11, 23, 6, 30, tzinfo=UTC))
+
+
 def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
     smtp.start()
     with pytest.raises(services.RecipientError):
