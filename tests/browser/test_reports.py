@@ -331,4 +331,4 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, looks_right, 
     dialog = dialog_of(page, "last-30-days")
     for action in ACTIONS:
         pane_of(dialog, action)
-        looks_right(page, f"pane-{action.lower().replace(' ', '-')}")
+        looks_right(page, f"pane-{action.lower().replace(' ', '-')}", "#dialog")
