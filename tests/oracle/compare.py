@@ -13,7 +13,6 @@ from typing import Any
 from django.apps import apps
 from django.core.management import call_command
 from django.db import transaction
-
 from generator import Made, Stage, make, sample_days, stages
 from reference import Reference, read_programme
 
@@ -39,6 +38,7 @@ def compare(seed: int, *, days: int = 8, staged: bool = False) -> tuple[int, lis
         for number, step in enumerate(steps):
             last = number == len(steps) - 1
             where = f"seed {seed}{f', import {number + 1} of {len(steps)}' if staged else ''}"
+            told = io.StringIO()
             try:
                 _import(slug, step)
                 for difference in _differences(slug, made, step, days if last else 2):
@@ -46,10 +46,9 @@ def compare(seed: int, *, days: int = 8, staged: bool = False) -> tuple[int, lis
                     if difference is not None:
                         found.append(f"{where}: {difference}")
                 with _moved_to(step.today):
-                    call_command("verify_ledger", slug, stdout=(told := io.StringIO()))
-            except Exception as error:  # noqa: BLE001 - told with the seed, whatever it is
-                said = "" if "told" not in locals() else told.getvalue()
-                found.append(f"{where}: {type(error).__name__}: {error} {said}")
+                    call_command("verify_ledger", slug, stdout=told)
+            except Exception as error:
+                found.append(f"{where}: {type(error).__name__}: {error} {told.getvalue()}")
                 break
         raise _Undo
     return compared, found

@@ -137,13 +137,17 @@ class Reference:
 
     def rule_set(self, day: date) -> Any:
         return next(
-            (item for item in sorted(self.programme["rule_set"], key=lambda i: i["from"], reverse=True) if item["from"] <= day),
+            (
+                item
+                for item in sorted(self.programme["rule_set"], key=lambda i: i["from"], reverse=True)
+                if item["from"] <= day
+            ),
             None,
         )
 
     # (3) sold lots
 
-    def _walk_sold(self, client_id: str, until: date) -> tuple[list[Entry], list[Lot]]:
+    def _walk_sold(self, client_id: str, until: date) -> tuple[list[Entry], list[Lot]]:  # noqa: C901 - the rules of a day
         """Every day of the client on which something happens, in the order of section 3."""
         country = self.clients[client_id]["country"]
         deals = [
@@ -181,7 +185,9 @@ class Reference:
                             for lot in line.lots:
                                 lose(lot, lot.left, day, "churned")
                             line.sold_on, line.size, line.lots = None, Fraction(0), []
-            todays = sorted((row for row in deals if row["closed_on"] == day.isoformat()), key=lambda row: row["deal_id"])
+            todays = sorted(
+                (row for row in deals if row["closed_on"] == day.isoformat()), key=lambda row: row["deal_id"]
+            )
             for row in todays:
                 line = lines[row["product_line"]]
                 if row["kind"] == "downgrade" and line.sold_on is not None:
@@ -378,16 +384,19 @@ class Reference:
         return bool(self._valid_people(day, self.programme["partner_certification"]))
 
     def _tool_usage(self, day: date) -> list[int]:
+        """Of the clients that count. Silent: whoever's points round to 0.0000 has no lot and is not managed."""
         sold = {
-            row["client_id"] for row in self._sales_of_12_months(day) if row["origin"] in SOLD
+            entry.client
+            for entry in self.entries_until(day)
+            if entry.track in SOLD and entry.cause == "earned" and entry.on > plus_months(day, -12)
         }
         return sorted(
             int(row["tool_usage"])
             for client_id, row in self.clients.items()
-            if row["tool_usage"] and (client_id in sold or self.services_in_force(client_id, day))
+            if row["tool_usage"] and (client_id in sold or self.managed_state(client_id, day) > 0)
         )
 
-    def metric(self, name: str, day: date) -> Fraction | None:  # noqa: C901 - one line a metric
+    def metric(self, name: str, day: date) -> Fraction | None:
         if name.endswith("_points"):
             return self.points(day)[name.removesuffix("_points")]
         if name == "csr":
@@ -478,18 +487,20 @@ class Reference:
             return credited
         if not self.certified(day):
             return None
-        met = [self.performance(reading) for reading in readings]
-        best = max(met, key=lambda name: self._place(name, day))
-        return credited if self._place(best, day) >= self._place(credited, day) else best
+        met = [(self.performance(reading), reading) for reading in readings]
+        if any(self._place(name, day) >= self._place(credited, day) for name, _reading in met):
+            return credited
+        # Silent: a fall to a by-invitation tier. Like a rise, it leads to the highest other tier below.
+        return max((self._creditable(name, reading) for name, reading in met), key=lambda name: self._place(name, day))
+
+    def _creditable(self, name: str | None, day: date) -> str | None:
+        """The tier, or the highest below it that needs no invitation. No invitation is ever recorded here."""
+        reach = self.rule_set(day)["tier"][: self._place(name, day) + 1]
+        return next((tier["name"] for tier in reversed(reach) if not tier.get("by_invitation")), None)
 
     def _risen(self, credited: str | None, day: date) -> str | None:
-        performance = self.performance(day)
-        reach = [
-            tier["name"]
-            for tier in self.rule_set(day)["tier"][: self._place(performance, day) + 1]
-            if not tier.get("by_invitation")
-        ]
-        return reach[-1] if reach and self._place(reach[-1], day) > self._place(credited, day) else credited
+        reached = self._creditable(self.performance(day), day)
+        return reached if self._place(reached, day) > self._place(credited, day) else credited
 
     def next_review(self, day: date) -> date:
         day += timedelta(days=1)
@@ -547,7 +558,7 @@ class Reference:
             states = {row["status"] for row in lines}
             status = next((name for name in ADVANCE if name in states), None)
             if status is None:
-                # Silent: which of withheld and forfeited a mixture shows. Filled in by the caller's allowance.
+                # Silent: which of the two a statement of withheld and forfeited lines shows; none is made up here.
                 status = "/".join(sorted(states))
             variances = 0
             for row in lines:
