@@ -103,8 +103,8 @@ class _Maker:
     def made(self) -> Made:
         tables: Tables = {"clients": self._clients()}
         tables["services"] = [row for client in tables["clients"] for row in self._services(client)]
-        tables["cancellations"] = self._cancellations(tables["clients"])
         tables["deals"] = self._deals(tables["clients"])
+        tables["cancellations"] = self._cancellations(tables["clients"], tables["deals"])
         tables["mrr_history"] = self._mrr_history(tables["clients"])
         tables["certifications"] = self._certifications()
         tables["statement_lines"] = self._statement_lines(tables["deals"])
@@ -157,11 +157,17 @@ class _Maker:
     def _currency(self, client: Row) -> str:
         return client["currency"] if self.random.random() < 0.8 else self.random.choice(CURRENCIES)
 
-    def _cancellations(self, clients: list[Row]) -> list[Row]:
-        keys = {
-            (self.random.choice(clients)["client_id"], self.random.choice(("", "", *LINES)), self.day())
-            for _ in range(self.random.randint(0, 9))
-        }
+    def _cancellations(self, clients: list[Row], deals: list[Row]) -> list[Row]:
+        keys = set()
+        for _ in range(self.random.randint(0, 9)):
+            client_id, line, day = self.random.choice(clients)["client_id"], self.random.choice(LINES), self.day()
+            deal = self.random.choice(deals)
+            if deal["closed_on"] and self.random.random() < 0.7:  # while the lot of a sale may still be active
+                sold = date.fromisoformat(deal["closed_on"])
+                soon = [each for each in self.days if sold <= each <= plus_months(sold, 12)]
+                client_id, line = deal["client_id"], deal["product_line"]
+                day = self.random.choice([*soon, sold + timedelta(days=self.random.randint(0, 366))])
+            keys.add((client_id, self.random.choice(("", line)), day))
         return [
             {"client_id": client_id, "product_line": line, "cancelled_on": day.isoformat(), "reason": ""}
             for client_id, line, day in sorted(keys)
@@ -207,8 +213,8 @@ class _Maker:
         return rows
 
     def _mrr_history(self, clients: list[Row]) -> list[Row]:
-        end = self.random.choice([*self.days, self.today, self.today])
-        length = self.random.choice((0, 5, 13, 13, 14, 26, 40))
+        end = self.random.choice([self.random.choice(self.days), self.today, self.today])
+        length = self.random.choice((0, 5, 13, 14, 15, 26, 26, 40, 40))
         months = [plus_months(end.replace(day=1), -back) for back in range(length)]
         if len(months) > 14 and self.random.random() < 0.5:
             months.remove(self.random.choice(months[1:-1]))
