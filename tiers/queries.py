@@ -160,7 +160,9 @@ def _money_figures(scope: Scope, day: date) -> MoneyFigures:
     book = rulebook(scope)
     sold = sold_in_12_months(scope, day, ["sourced"])
     lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)
-    return MoneyFigures(sold, sold - lost, book.currency_table(day).start)
+    # The loss is a quotient cut off at 40 places: at 30 the difference is what it would be exactly, so that one that lies
+    # exactly half-way between two cents (125.875) is still seen as that.
+    return MoneyFigures(sold, round(sold - lost, 30), book.currency_table(day).start)
 
 
 def _certified(scope: Scope, day: date) -> Certified:

@@ -1,0 +1,27 @@
+"""The product and the reference print the same figures, for made-up partners, to the last digit.
+
+A few by default. Thousands: `ORACLE_PARTNERS=2000 ORACLE_FIRST=1000 ORACLE_DAYS=10 .venv/bin/python -m pytest tests/oracle
+-n 2 -q` (README.md of this folder); `ORACLE_REPORT=FILE` collects the days compared and every difference, a line each.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from compare import compare
+
+FIRST = int(os.environ.get("ORACLE_FIRST", "1"))
+COUNT = int(os.environ.get("ORACLE_PARTNERS", "8"))
+DAYS = int(os.environ.get("ORACLE_DAYS", "6"))
+REPORT = os.environ.get("ORACLE_REPORT")
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
+def test_figures_equal_the_reference(db, seed):
+    """Every second partner comes in by several imports, with mistakes that later ones correct."""
+    days, differences = compare(seed, days=DAYS, staged=seed % 2 == 0)
+    if REPORT:
+        with Path(REPORT).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in [f"seed {seed}: {days} days", *differences]))
+    assert not differences, "\n".join(differences[:12])
+    assert days >= DAYS // 2
