@@ -19,26 +19,28 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "var" / "shots"
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "partner-portal-demo"
 START_SECONDS = 60
+expect.set_options(timeout=15_000)  # what takes a blink of a quiet machine takes seconds of a busy one
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Everything here is a browser test, and one worker runs them all: there is one server."""
+    """Everything here is a browser test. A file's journeys run one after the other, on a portal of their own."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-@pytest.fixture(scope="session")
-def live_portal(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running portal with the demo partners, the day that of the tests; all log-ins are the demo's."""
+@pytest.fixture(scope="module")
+def live_database(django_db_setup: None) -> Iterator[dict[str, Any]]:
+    """How the superuser connects to the running portal's database, a copy of the tests'."""
     from partner_portal.embedded import ensure_running
 
     server = ensure_running(settings.PORTAL_VAR)
@@ -48,13 +50,24 @@ def live_portal(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory)
     as_superuser: dict[str, Any] = {"host": server.host, "port": server.port, "user": server.superuser}
     with psycopg.connect(dbname="postgres", autocommit=True, **as_superuser) as database:
         database.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{server.owner}"')
+    yield {"dbname": name, **as_superuser}
+    with psycopg.connect(dbname="postgres", autocommit=True, **as_superuser) as database:
+        database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="module")
+def live_portal(live_database: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running portal with the demo partners, the day that of the tests; all log-ins are the demo's."""
+    from partner_portal.embedded import ensure_running
+
+    server = ensure_running(settings.PORTAL_VAR)
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("live-portal")
     environment = {
         **os.environ,
-        "DATABASE_URL": f"postgresql://{server.user}@:{server.port}/{name}?host={server.host}",
+        "DATABASE_URL": f"postgresql://{server.user}@:{server.port}/{live_database['dbname']}?host={server.host}",
         "PORTAL_VAR": str(folder),
         "DJANGO_SETTINGS_MODULE": "tests.browser.live_settings",
         "SITE_URL": f"http://localhost:{port}",
@@ -70,8 +83,6 @@ def live_portal(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory)
     finally:
         process.terminate()
         process.wait(20)
-        with psycopg.connect(dbname="postgres", autocommit=True, **as_superuser) as database:
-            database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -112,18 +123,22 @@ def signed_in(browser: Browser, live_portal: str) -> Callable[[str], Any]:
 
 
 def sign_in(page: Page, address: str, email: str) -> None:
-    """Fill in the sign-in form, as a person does."""
+    """Fill in the sign-in form, as a person does. The range chosen last may be in the address that follows."""
     page.goto(f"{address}/dashboard/")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{address}/dashboard/")
+    page.wait_for_url(f"{address}/dashboard/**")
 
 
 @pytest.fixture
-def open_page(browser: Browser, live_portal: str, signed_in: Callable[[str], Any]) -> Iterator[Callable[..., Page]]:
+def open_page(
+    browser: Browser, live_portal: str, live_database: dict[str, Any], signed_in: Callable[[str], Any]
+) -> Iterator[Callable[..., Page]]:
     """Opens an address as a demo user and gives the page. A test fails when any page broke the content security policy,
-    threw an error, or asked for something that is not there."""
+    threw an error, or asked for something that is not there. Ranges that people chose before are forgotten."""
+    with psycopg.connect(**live_database) as database:
+        database.execute("UPDATE accounts_membership SET ranges = '{}'")
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 

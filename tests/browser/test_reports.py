@@ -163,7 +163,7 @@ def test_a_report_is_saved_by_keyboard_changed_and_shown_on_the_dashboard(open_p
 
     page.goto("/dashboard/")
     card = page.locator("section", has=page.get_by_role("heading", name="Kept reports")).locator(
-        ".columns > *", has_text="What we lose"
+        ".report-cards > *", has_text="What we lose"
     )
     expect(card.locator(".num")).to_have_text(f"{abs(looked):.0f}")
     card.get_by_role("button", name="Take What we lose off the dashboard").click()
@@ -227,7 +227,7 @@ def test_a_schedule_tells_its_next_runs_sends_a_test_and_pauses(open_page):
     dialog.get_by_role("link", name="Open the schedule").click()
 
     expect(page.locator(".lede time")).to_have_text(monthly)
-    expect(page.locator("dl.facts").first).to_contain_text("Every month: day 15, 07:30")
+    expect(page.locator("dl.facts").first).to_contain_text("Every month, on day 15, 07:30")
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".page-head .notice")).to_contain_text("Paused")
     page.goto("/schedules/")
