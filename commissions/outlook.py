@@ -37,12 +37,14 @@ def next_quarters(today: date) -> tuple[date, date]:
 class Quarter:
     """A quarter: what its statements come to, by standing, and what was or is expected. Money in payout currency.
 
-    pay_on: the pay day of its statements, or of the programme where there is none. over: its last day has passed.
+    pay_on: the pay day of its statements, or of the programme where there is none. over: its last day has passed. missing:
+    there is no statement although something was expected and the pay day has passed.
     """
 
     quarter: str
     pay_on: date
     over: bool
+    missing: bool
     expected: Decimal
     statements: int
     sums: Mapping[str, Decimal]
@@ -51,6 +53,11 @@ class Quarter:
     def total(self) -> Decimal:
         """All lines of its statements."""
         return sum(self.sums.values(), Decimal(0))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its statements can be held against what was expected: it is over, and they are there or should be."""
+        return self.over and bool(self.statements or self.missing)
 
     @property
     def difference(self) -> Decimal:
@@ -82,17 +89,14 @@ def _quarters(scope: Scope) -> list[Quarter]:
     ahead_first, last = next_quarters(scope.today)
     first = min([quarter_start(period) for period in sums] + [ahead_first])
     expected = expected_by_quarter(scope, first, last)
-    return [
-        Quarter(
-            quarter,
-            pay.get(quarter) or rules.pay_day(quarter_start(quarter), terms),
-            quarter_end(quarter_start(quarter)) < scope.today,
-            amount,
-            ids.get(quarter, 0),
-            sums.get(quarter, {}),
-        )
-        for quarter, amount in expected.items()
-    ]
+    found = []
+    for quarter, amount in expected.items():
+        start, statements = quarter_start(quarter), ids.get(quarter, 0)
+        pay_on = pay.get(quarter) or rules.pay_day(start, terms)
+        missing = bool(amount) and not statements and pay_on < scope.today
+        over = quarter_end(start) < scope.today
+        found.append(Quarter(quarter, pay_on, over, missing, amount, statements, sums.get(quarter, {})))
+    return found
 
 
 def quarter_start(quarter: str) -> date:

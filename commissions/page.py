@@ -38,7 +38,7 @@ class Bar:
 
     @property
     def paid(self) -> Decimal:
-        """Paid, and what is held: all that has been decided."""
+        """Paid; what is withheld or forfeited is not in it."""
         return self.quarter.sums.get("paid", Decimal(0))
 
     @property
@@ -121,7 +121,7 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         bars=shown,
         chart=chart(shown),
         statements=statements,
-        past=[each for each in reversed(every) if each.over and each.statements],
+        past=[each for each in reversed(every) if each.comparable],
         due=due[0] if due else None,
         next_expected=next((bar for bar in shown if bar.ahead), None),
         unsettled=open_questions(scope),

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions import rules
 from commissions.earnings import earnings
-from commissions.outlook import client_names, forecast, quarter_start
+from commissions.outlook import client_names, forecast, quarter_start, quarters
 from commissions.queries import FIELDS, payout_lines
 from commissions.variance import Difference, ExpectedMonth, differences
 from partner_portal.lib.caching import remembered
@@ -18,9 +18,8 @@ from program.queries import revision, rulebook
 
 
 def past_quarters(scope: Scope) -> list[str]:
-    """Quarters that are over and have a statement, newest first."""
-    rows = payout_lines(scope).order_by("-period").values_list("period", flat=True).distinct()
-    return [period for period in rows if quarter_end(quarter_start(period)) < scope.today]
+    """Quarters that are over and have a statement, or should have one by now, newest first."""
+    return [each.quarter for each in reversed(quarters(scope)) if each.comparable]
 
 
 def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:

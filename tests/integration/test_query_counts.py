@@ -47,11 +47,11 @@ S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026
 }
 
 PAGES = {
-    "/dashboard/": 76,
-    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 86,
-    "/dashboard/?on=2026-11-13": 78,
+    "/dashboard/": 74,
+    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 84,
+    "/dashboard/?on=2026-11-13": 76,
     "/dashboard/team/": 12,
-    "/dashboard/pack/": 79,
+    "/dashboard/pack/": 77,
     "/dashboard/changes/new-sold/": 16,
     "/dashboard/changes/lost-sold/": 16,
     "/dashboard/changes/new-managed/": 16,
@@ -81,8 +81,8 @@ PAGES = {
     "/renewals/clients/C1/": 36,
     "/commissions/": 24,
     "/commissions/clients/C1/": 18,
-    "/commissions/statements/S1/": 25,
-    "/commissions/statements/S1/print/": 24,
+    "/commissions/statements/S1/": 26,
+    "/commissions/statements/S1/print/": 25,
     "/commissions/questions/": 13,
     "/imports/": 14,
 }

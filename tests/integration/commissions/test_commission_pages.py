@@ -109,6 +109,21 @@ def test_the_causes_of_every_client_and_quarter_add_up(scope):
         assert select("commission-variance", scope, {"quarter": quarter}).figure == found.difference
 
 
+def test_a_quarter_without_a_statement_is_a_difference_once_its_pay_day_has_passed(scope, web):
+    from commissions.models import StatementLine
+
+    StatementLine.objects.filter(partner=scope.partner, period="2026-Q3").delete()
+    paid_on_14_november = outlook.quarters(replace(scope, memo={}))[-5]
+    assert (paid_on_14_november.quarter, paid_on_14_november.missing) == ("2026-Q3", True)
+    before = replace(scope, today=date(2026, 11, 14), memo={})  # the pay day itself is not past
+    assert not any(each.missing for each in outlook.quarters(before))
+    assert "2026-Q3" not in past_quarters(before)
+    found = select("commission-variance", replace(scope, memo={}), {"quarter": "2026-Q3"})
+    assert {row["cause"] for row in found.rows} == {"missing"}
+    assert found.figure == -paid_on_14_november.expected < 0
+    assert "no statement" in web().get("/commissions/").content.decode()
+
+
 @pytest.mark.parametrize("day", ["2026-11-23", "2026-08-31", "2025-03-04", "2023-05-01"])
 def test_what_is_kept_and_the_engine_agree(scope, day):
     """What was kept of today, the short way (deals nothing happened to) and the long way (the engine) give the same."""
