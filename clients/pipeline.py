@@ -19,13 +19,16 @@ from django.db.models import (
     QuerySet,
     Value,
     When,
+    Window,
 )  # fmt: skip
 from django.db.models.functions import Cast, Extract, TruncMonth
+from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from clients.models import Deal
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_end, month_start, months_between
+from partner_portal.templatetags.figures import day_text
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 
@@ -34,6 +37,7 @@ TREND_MONTHS = 12
 STALLED_AT_LEAST = 30  # days: younger deals are never called stalled
 STALLED_WITHOUT_HISTORY = 90  # days, while too few deals were ever won to compare with
 ENOUGH_WON = 5
+NAMED = 5  # stuck deals of a panel; the others are a link away
 
 
 class MedianDays(Aggregate):
@@ -72,6 +76,16 @@ def shared_dollars(scope: Scope, which: str, last: date) -> Case:
     if which == "in_flight":
         return points_dollars(rules, "mrr", "currency", on=last)
     return points_dollars(rules, "mrr", "currency", field="created_on" if which == "created" else "closed_on")
+
+
+def valued_by(scope: Scope, first: date, last: date) -> str:
+    """Which currency table makes amounts of the days from `first` to `last` points-dollars, in words."""
+    rules = rulebook(scope)
+    table = rules.currency_table(last)
+    values = {"start": day_text(table.start)}
+    if table is rules.currency_table(first):
+        return _("Points-dollars by the currency table of %(start)s") % values
+    return _("Points-dollars by the currency table in force on each day, the last of %(start)s") % values
 
 
 def _days(later: Any, earlier: Any) -> Any:
@@ -135,12 +149,27 @@ def _pipeline(scope: Scope) -> list[PipelineMonth]:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckDeal:
+    """An open registered deal that needs a look. days_past: days since its expected close, None when that is ahead or unknown."""
+
+    deal_id: str
+    name: str
+    client_id: str
+    client: str
+    days_open: int
+    days_past: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
-    """Open registered deals that need a look. stalled_after: days open from which one is called stalled, and median: the
-    median days to close it is twice of (None: too few deals won to compare with)."""
+    """Open registered deals that need a look. first: the first few by name, longest past their expected close first, then the
+    longest open. stalled_after: days open from which one is called stalled, and median: the median days to close it is twice
+    of (None: too few deals won to compare with)."""
 
     stalled: int
     past_close: int
+    count: int
+    first: tuple[StuckDeal, ...]
     stalled_after: int
     median: Decimal | None
 
@@ -190,13 +219,39 @@ def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
 
 
 def stuck(scope: Scope) -> Stuck:
-    """How many are stuck. Two queries, or none."""
+    """How many are stuck, and the first few. Two queries, or none."""
     return remembered(scope, ("stuck-deals",), lambda: _stuck(scope), revision=revision(scope))
 
 
 def _stuck(scope: Scope) -> Stuck:
     after, median = stalled_after(scope)
-    found = open_shared_deals(scope).aggregate(
-        stalled=Count("pk", filter=_stalled(scope)), past_close=Count("pk", filter=_past_close(scope))
-    )
-    return Stuck(found["stalled"], found["past_close"], after, median)
+    rows: Any = (
+        stuck_deals(scope)
+        .annotate(
+            all_stalled=Window(Count("pk", filter=_stalled(scope))),
+            all_past=Window(Count("pk", filter=_past_close(scope))),
+            all_stuck=Window(Count("pk")),
+        )
+        .order_by(F("days_past").desc(nulls_last=True), F("days_open").desc(), "deal_id")
+        .values(
+            "deal_id",
+            "name",
+            "client__client_id",
+            "client__name",
+            "days_open",
+            "days_past",
+            "all_stalled",
+            "all_past",
+            "all_stuck",
+        )
+    )[:NAMED]
+    found = list(rows)
+    first = tuple(
+        StuckDeal(
+            row["deal_id"], row["name"], row["client__client_id"], row["client__name"],
+            int(row["days_open"]), None if row["days_past"] is None else int(row["days_past"]),
+        )
+        for row in found
+    )  # fmt: skip
+    stalled, past, count = (found[0][name] if found else 0 for name in ("all_stalled", "all_past", "all_stuck"))
+    return Stuck(stalled, past, count, first, after, median)

@@ -23,20 +23,18 @@ from commissions.forms import (
     quarter_text,
 )
 from commissions.models import LineQuestion, QuestionStatus, StatementLine
+from commissions.outlook import client_names, expected_rows
+from commissions.quarter_variance import differences_of, past_quarters
 from commissions.queries import (
     OFF_BY,
     RECOMPUTED,
-    client_names,
-    differences_of,
-    expected_rows,
     lines,
     paid_lines,
-    past_quarters,
     payout_lines,
-    questions,
     standing_of,
     statement_summaries,
 )
+from commissions.questions import questions
 from commissions.variance import Difference
 from partner_portal.lib.datasets import Column, Dataset, Kind, register
 from partner_portal.lib.rounding import half_even

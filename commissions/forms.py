@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from commissions.models import LineStatus, QuestionStatus
-from commissions.queries import next_quarters, past_quarters
+from commissions.outlook import next_quarters
+from commissions.quarter_variance import past_quarters
 from commissions.variance import CAUSES
 from ledger.forms import RangeForm
 from partner_portal.lib.forgiving_form import ForgivingForm

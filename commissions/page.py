@@ -12,6 +12,9 @@ from accounts.scope import Scope
 from commissions import queries
 from commissions.datasets import why_differs
 from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
+from commissions.outlook import Outlook, Quarter, outlook, quarters
+from commissions.quarter_variance import ClientVariance, variance_of
+from commissions.questions import open_questions, questions_of
 from partner_portal.lib.periods import Period
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
@@ -25,7 +28,7 @@ SHOWN_CLIENTS = 50  # of a variance; the others are a link away
 class Bar:
     """One quarter of the chart and its table: what statements say by standing, or what is expected."""
 
-    quarter: queries.Quarter
+    quarter: Quarter
     ahead: bool  # not over: what is expected stands for it
 
     @property
@@ -35,7 +38,7 @@ class Bar:
 
     @property
     def paid(self) -> Decimal:
-        """Paid, and what is held: all that has been decided."""
+        """Paid; what is withheld or forfeited is not in it."""
         return self.quarter.sums.get("paid", Decimal(0))
 
     @property
@@ -54,7 +57,7 @@ class Bar:
         return self.quarter.expected if self.ahead else Decimal(0)
 
 
-def bars(quarters: Sequence[queries.Quarter]) -> list[Bar]:
+def bars(quarters: Sequence[Quarter]) -> list[Bar]:
     """The last four quarters that are over, and the four that come."""
     past = [each for each in quarters if each.over][-CHART_PAST:]
     return [Bar(each, False) for each in past] + [Bar(each, True) for each in quarters if not each.over]
@@ -83,11 +86,11 @@ class CommissionPage:
     paid: queries.Paid
     paid_query: Mapping[str, str]
     standings: Mapping[str, queries.Standing]
-    outlook: queries.Outlook
+    outlook: Outlook
     bars: Sequence[Bar]
     chart: Mapping[str, Any]
     statements: Sequence[queries.StatementSummary]
-    past: Sequence[queries.Quarter]
+    past: Sequence[Quarter]
     due: queries.StatementSummary | None
     next_expected: Bar | None
     unsettled: int
@@ -104,8 +107,8 @@ class CommissionPage:
 
 def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
     """Everything the page shows. A constant number of queries."""
-    quarters = queries.quarters(scope)
-    shown = bars(quarters)
+    every = quarters(scope)
+    shown = bars(every)
     statements = queries.statement_summaries(scope)
     own = [each for each in statements if each.currency == scope.partner.payout_currency]
     due = sorted((each for each in own if each.status == "issued"), key=lambda each: each.pay_on)
@@ -114,14 +117,14 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         paid=queries.paid_in(scope, form.chosen.period),
         paid_query=form.chosen.query,
         standings=queries.standings(scope),
-        outlook=queries.outlook(scope),
+        outlook=outlook(scope),
         bars=shown,
         chart=chart(shown),
         statements=statements,
-        past=[each for each in reversed(quarters) if each.over and each.statements],
+        past=[each for each in reversed(every) if each.comparable],
         due=due[0] if due else None,
         next_expected=next((bar for bar in shown if bar.ahead), None),
-        unsettled=queries.open_questions(scope),
+        unsettled=open_questions(scope),
         others=queries.other_payout_currencies(scope),
         terms=rulebook(scope).commission,
         currency=scope.partner.payout_currency,
@@ -166,7 +169,7 @@ class ShownVariance:
 
 def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> ShownVariance:
     """Expected against statements with the causes of each client in words; beyond `limit` clients only their sum."""
-    found = queries.variance_of(scope, quarter)
+    found = variance_of(scope, quarter)
     others = found.clients[limit:]
     clients = [
         ShownClient(each.client_id, each.name, each.expected, each.total, each.difference, _causes(each))
@@ -178,7 +181,7 @@ def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> Sh
     )
 
 
-def _causes(client: queries.ClientVariance) -> list[ShownCause]:
+def _causes(client: ClientVariance) -> list[ShownCause]:
     grouped: dict[str, list[Any]] = {}
     for each in client.differences:
         grouped.setdefault(each.cause, []).append(each)
@@ -194,7 +197,7 @@ def _causes(client: queries.ClientVariance) -> list[ShownCause]:
 
 def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """The rows of a page of a statement, each with its question and with where the line it reverses stands."""
-    asked = queries.questions_of(scope, [row["row"] for row in rows])
+    asked = questions_of(scope, [row["row"] for row in rows])
     for row in rows:
         row["question"] = asked.get(row["row"])
         other, _slash, number = row["adjusts"].rpartition("/")

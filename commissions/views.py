@@ -13,8 +13,11 @@ from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from commissions import queries, services
+from commissions.client_commission import client_commission
 from commissions.forms import FollowUpForm, PaidForm, QuestionForm
 from commissions.page import PRINTED_LINES, ShownVariance, overview_of, statement_lines_of, variance_shown
+from commissions.quarter_variance import past_quarters
+from commissions.questions import questions_of
 from partner_portal.lib.datasets import select
 from partner_portal.lib.drilldown import Way, drilldown
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
@@ -104,9 +107,7 @@ def _statement(request: ScopedRequest, statement_id: str) -> queries.StatementSu
 
 def _variance(request: ScopedRequest, found: queries.StatementSummary) -> ShownVariance | None:
     """The quarter client by client; None while it runs, and for a statement in another currency."""
-    if found.currency != request.scope.partner.payout_currency or found.period not in queries.past_quarters(
-        request.scope
-    ):
+    if found.currency != request.scope.partner.payout_currency or found.period not in past_quarters(request.scope):
         return None
     return variance_shown(request.scope, found.period)
 
@@ -125,7 +126,7 @@ def question(request: ScopedRequest, statement_id: str, line_no: int) -> HttpRes
     line = queries.line(request.scope, statement_id, line_no)
     if line is None:
         raise Http404(statement_id)
-    asked = queries.questions_of(request.scope, [line.pk]).get(line.pk)
+    asked = questions_of(request.scope, [line.pk]).get(line.pk)
     action = request.POST.get("action", "")
     ask = QuestionForm(request.POST if action == "ask" else None, initial={"text": asked.text if asked else ""})
     follow = FollowUpForm(
@@ -157,7 +158,7 @@ def question(request: ScopedRequest, statement_id: str, line_no: int) -> HttpRes
 @requires(Permission.VIEW_MONEY)
 def client(request: ScopedRequest, client_id: str) -> HttpResponse:
     """Commission of one client: a section of its record, or a page where there is no script."""
-    found = queries.client_commission(request.scope, client_id)
+    found = client_commission(request.scope, client_id)
     if found is None:
         raise Http404(client_id)
     template = "commissions/client.html" if request.htmx else "commissions/client_page.html"

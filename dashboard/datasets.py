@@ -12,11 +12,12 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.churn import lost_mrr
 from clients.models import Deal, DealKind, Origin, Stage
-from clients.pipeline import points_dollars, shared_dollars, stuck_deals
+from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued_by
 from clients.queries import shared_deals
 from dashboard.forms import HOLDS, KINDS, STUCK, ChurnForm, PortfolioForm, SharedForm, StuckForm
 from dashboard.portfolio import HEALTH, REASONS, portfolio
 from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.months import month_end
 from program.queries import rulebook
 from renewals.models import RenewalStatus
 
@@ -79,6 +80,7 @@ for each, title in SHARED.items():
             search=("client", "client_id", "deal_id", "deal"),
             client="client_id",
             describe=_describe_shared,
+            valued=lambda scope, params: valued_by(scope, params["period"].first, params["period"].last),
         )
     )
 
@@ -105,6 +107,7 @@ register(
         search=("client", "client_id", "deal_id", "deal"),
         client="client_id",
         describe=lambda scope, params: [str(STUCK[params["why"]])] if params["why"] else [],
+        valued=lambda scope, params: valued_by(scope, scope.today, scope.today),
     )
 )
 
@@ -145,6 +148,9 @@ register(
         search=("client", "client_id"),
         client="client_pk",
         describe=_describe_churn,
+        valued=lambda scope, params: (
+            valued_by(scope, month_end(params["month"]), month_end(params["month"])) if params["month"] else ""
+        ),
     )
 )
 
@@ -201,5 +207,6 @@ register(
         search=("client", "client_id", "domain"),
         client="pk",
         describe=_describe_portfolio,
+        valued=lambda scope, params: valued_by(scope, scope.today, scope.today),
     )
 )

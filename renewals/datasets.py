@@ -1,12 +1,14 @@
 """The rows behind every figure of renewals."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
+from clients.pipeline import valued_by
 from partner_portal.lib.datasets import Column, Dataset, Kind, register
 from partner_portal.templatetags.figures import METRICS
 from renewals.forms import DECISIONS, RenewalsForm
@@ -113,5 +115,6 @@ register(
         search=("client", "client_id", "product_line", "manager", "last_active_employee"),
         client="client_pk",
         describe=_describe,
+        valued=lambda scope, params: valued_by(scope, date.min, params["period"].last),  # overdue ones are of any day
     )
 )

@@ -22,7 +22,8 @@ CHART_WEEKS = 60
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A range of renewals in a few numbers. worst: the renewal with the most points at stake."""
+    """A range of renewals in a few numbers. late: pending although the decision deadline has passed, the overdue ones too.
+    worst: the renewal with the most points at stake."""
 
     count: int
     overdue: int
@@ -45,7 +46,7 @@ def summary(rows: Sequence[RenewalRow]) -> Summary:
     return Summary(
         count=len(rows),
         overdue=sum(row.days < 0 and row.status != RenewalStatus.RENEWED for row in rows),
-        late=sum(row.deadline_days < 0 <= row.days and row.status == RenewalStatus.PENDING for row in rows),
+        late=sum(row.deadline_days < 0 and row.status == RenewalStatus.PENDING for row in rows),
         stake=sum((row.stake.points for row in rows), Decimal(0)),
         falls=sum(bool(row.impact and row.impact.falls) for row in rows),
         worst=max(rows, key=lambda row: row.stake.points, default=None),
@@ -54,13 +55,14 @@ def summary(rows: Sequence[RenewalRow]) -> Summary:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The first renewals of a range and all of them in a few numbers. change_usd, current_usd: sums in points-dollars."""
+    """The first renewals of a range and all of them in a few numbers. *_usd: sums in points-dollars."""
 
     rows: tuple[RenewalRow, ...]
     others: int
     summary: Summary
     change_usd: Decimal
     current_usd: Decimal
+    renewal_usd: Decimal
 
 
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
@@ -74,6 +76,7 @@ def glance(scope: Scope, period: Period, shown: int) -> Glance:
             summary(rows),
             sum((row.change_usd for row in rows), Decimal(0)),
             sum((row.current_usd for row in rows), Decimal(0)),
+            sum((row.renewal_usd for row in rows), Decimal(0)),
         )
 
     key = ("renewals-glance", period.first, period.last, shown)

@@ -40,7 +40,7 @@ def renewals(scope: Scope, period: Period) -> QuerySet[Renewal]:
     return Renewal.objects.filter(found, partner=scope.partner)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, as in `rules`: the cache keeps thousands
 class RenewalRow:
     """A renewal with what hangs on it. Money in `currency`, *_usd in points-dollars by the table of the renewal day."""
 

@@ -76,11 +76,12 @@ def client(request: ScopedRequest, client_id: str) -> HttpResponse:
     """What one client's renewals put at stake: a section of its record, or a page where there is no script."""
     if not queries.client_exists(request.scope, client_id):
         raise Http404
-    rows_shown = [as_row(row) for row in queries.client_renewals(request.scope, client_id)]
-    for row in rows_shown:
-        row["subject"] = page.mail_subject(row)
     template = "renewals/client.html" if request.htmx else "renewals/client_page.html"
-    context = {"rows": rows_shown, "client": client_id, "credited": page.credited_tier(request.scope)}
+    context = {
+        "rows": [as_row(row) for row in queries.client_renewals(request.scope, client_id)],
+        "client": client_id,
+        "credited": page.credited_tier(request.scope),
+    }
     return private(TemplateResponse(request, template, context))
 
 

@@ -34,6 +34,8 @@ def receipt(selection: Selection, written: Written, *, title: str, at: datetime)
     yield _("Partner"), scope.partner.name
     yield _("Days"), days_in_words(period_of(selection)) or _("No range of days")
     yield _("Filters"), "; ".join(selection.words) or _("None")
+    if selection.valued:
+        yield _("Amounts"), selection.valued
     yield _("Sorted by"), sorting_in_words(selection)
     yield _("Time zone"), scope.partner.time_zone
     as_of = data_as_of(scope)

@@ -31,6 +31,7 @@ class Upcoming:
     summary: Summary
     change_usd: Decimal | None
     current_usd: Decimal | None
+    renewal_usd: Decimal | None
     address: str
     credited: str | None
 
@@ -52,6 +53,7 @@ def renewals(overview: Overview) -> Upcoming:
         summary=found.summary,
         change_usd=found.change_usd if scope.may_see_money else None,
         current_usd=found.current_usd if scope.may_see_money else None,
+        renewal_usd=found.renewal_usd if scope.may_see_money else None,
         address=f"{reverse('renewals')}?{urlencode(form.chosen.query)}",
         credited=overview.standing.credited,
     )

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from clients.pipeline import PipelineMonth, Stuck, pipeline, stuck
+from clients.pipeline import PipelineMonth, Stuck, pipeline, stuck, valued_by
 from clients.queries import shared_selling_of
 from clients.rules import DealSum
 from dashboard.datasets import SHARED
@@ -43,8 +43,11 @@ class Shared:
     problems: Sequence[str]
     refocus: bool
     figures: Sequence[Figure]
+    valued: str
     months: Sequence[PipelineMonth]
     chart: Mapping[str, Any]
+    rate_chart: Mapping[str, Any]
+    days_chart: Mapping[str, Any]
     stuck: Stuck
     stuck_address: str
 
@@ -86,17 +89,36 @@ def shared(overview: Overview) -> Shared:
             )
             for key, deals in sums.items()
         ],
+        valued=valued_by(scope, chosen.period.first, chosen.period.last),
         months=months,
-        chart={
-            "names": [short_month(each.month) for each in months],
-            "series": [
-                {"look": "second", "label": _("created"), "values": [str(each.created) for each in months]},
-                {"look": "first", "label": _("won"), "values": [str(each.won) for each in months]},
-            ],
-        },
+        chart=_chart(
+            months,
+            ("second", _("created"), [each.created for each in months]),
+            ("first", _("won"), [each.won for each in months]),
+        ),
+        rate_chart=_chart(
+            months, ("first", _("won of those closed"), [each.win_rate for each in months]), percent=True
+        ),
+        days_chart=_chart(months, ("first", _("days to close"), [each.days_to_close for each in months])),
         stuck=stuck(scope),
         stuck_address=reverse("dashboard_stuck"),
     )
+
+
+def _chart(
+    months: Sequence[PipelineMonth], *series: tuple[str, str, Sequence[Any]], percent: bool = False
+) -> Mapping[str, Any]:
+    """A chart of lines by month: (look, label, values) as decimal texts, None where a month has no data."""
+    return {
+        "names": [short_month(each.month) for each in months],
+        "percent": percent,
+        "partial": next((place for place, each in enumerate(months) if each.partial), None),
+        "so_far": _("so far"),
+        "series": [
+            {"look": look, "label": label, "values": [None if value is None else str(value) for value in values]}
+            for look, label, values in series
+        ],
+    }
 
 
 def _sums(scope: Scope, period: Period) -> Mapping[str, DealSum]:

@@ -139,6 +139,7 @@ class Dataset:
     order: default sort, "-name" for descending. client: expression of the client's primary key, for links and lists.
     row: expression of the row's key, for ticking. `sign` -1 shows a sum of losses as the positive figure it is called.
     describe(scope, params): the filters in words, for headings and receipts.
+    valued(scope, params): by which currency table amounts became points-dollars, in words; a dataset that sums them says so.
     total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
     """
 
@@ -156,6 +157,7 @@ class Dataset:
     row: Any = "pk"
     sign: int = 1
     describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
+    valued: Callable[[Any, Mapping[str, Any]], str] = lambda scope, params: ""
     total_currency: Callable[[Any], str] = lambda scope: ""
 
     def column(self, name: str) -> Column:
@@ -247,6 +249,13 @@ class Selection:
         if self.search:
             words.append(_("Search: “%(text)s”") % {"text": self.search})
         return words
+
+    @property
+    def valued(self) -> str:
+        """By which currency table amounts became points-dollars, in words; "" where this scope sees none."""
+        permitted = self.dataset.permitted(self.scope)
+        shown = any(column.kind == Kind.MONEY and not column.currency for column in permitted)
+        return self.dataset.valued(self.scope, self.params) if shown else ""
 
     @cached_property
     def totals(self) -> Mapping[str, Any]:

@@ -141,25 +141,43 @@ const stacked = (given, width) => {
   };
 };
 
-// Lines: values by month, gaps where there is no data. series: [{ look, values, label }]; percent: whether they are ratios.
+// Lines: values by month, gaps where there is no data. series: [{ look, values, label }]; percent: whether they are ratios;
+// partial: the index of a month that is not over, whose marks are open and on dotted lines, so_far: what it is called.
 const LOOKS = {
   first: { color: "ink", symbol: "circle", dash: "solid" },
   second: { color: "track-sourced", symbol: "diamond", dash: "dash" },
   third: { color: "track-managed", symbol: "square", dash: "dot" },
 };
-const lines = (given) => ({
-  data: given.series.map(({ look, values, label }) => ({
-    type: "scatter", mode: "lines+markers", x: given.names.map((_, i) => i),
-    y: values.map((value) => (value === null ? null : Number(value))), connectgaps: false,
-    line: { color: token(LOOKS[look].color), width: 2, dash: LOOKS[look].dash },
-    marker: { symbol: LOOKS[look].symbol, size: 7, color: token(LOOKS[look].color) },
-    hovertemplate: `%{y:${given.percent ? ".1%" : ",.0f"}} ${label}<extra></extra>`,
-  })),
-  layout: layout({
-    xaxis: { tickvals: given.names.map((_, i) => i), ticktext: given.names },
-    yaxis: { tickformat: given.percent ? ".0%" : ",d", rangemode: given.percent ? "normal" : "tozero" },
-  }),
-});
+const lines = (given) => {
+  const at = given.partial ?? given.names.length;
+  const format = given.percent ? ".1%" : ",.0f";
+  const drawn = ({ look, values, label }) => {
+    const { color, symbol, dash } = LOOKS[look];
+    const points = values.map((value) => (value === null ? null : Number(value)));
+    const trace = (from, to, over) => ({
+      type: "scatter", connectgaps: false, x: points.map((_, i) => i).slice(from, to), y: points.slice(from, to),
+      line: { color: token(color), width: 2, dash }, marker: { symbol, size: 7, color: token(color) },
+      hovertemplate: `%{y:${format}} ${label}<extra></extra>`, ...over,
+    });
+    return [
+      trace(0, at, { mode: "lines+markers" }),
+      ...(points[at] === undefined ? [] : [
+        trace(Math.max(at - 1, 0), at + 1, { mode: "lines", line: { color: token(color), width: 2, dash: "dot" }, hovertemplate: null, hoverinfo: "skip" }),
+        trace(at, at + 1, {
+          mode: "markers", marker: { symbol: `${symbol}-open`, size: 8, color: token(color), line: { width: 2 } },
+          hovertemplate: `%{y:${format}} ${label}, ${given.so_far}<extra></extra>`,
+        }),
+      ]),
+    ];
+  };
+  return {
+    data: given.series.flatMap(drawn),
+    layout: layout({
+      xaxis: { tickvals: given.names.map((_, i) => i), ticktext: given.names },
+      yaxis: { tickformat: given.percent ? ".0%" : ",d", rangemode: given.percent ? "normal" : "tozero" },
+    }),
+  };
+};
 
 // Timeline: tracks through time, and ahead as dashed steps on a sunken ground; thresholds as they were in force; reviews.
 const LINES = {

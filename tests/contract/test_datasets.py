@@ -54,6 +54,18 @@ def test_the_figure_is_the_sum_of_its_rows(scope_of, key, role):
 
 
 @pytest.mark.parametrize("key", DATASETS)
+def test_sums_over_currencies_name_the_table_they_were_made_by(scope_of, key):
+    scope = scope_of("finance")
+    if not permitted(key, scope):
+        return
+    months = {"month": "2026-10"}  # a month of retention has to be named
+    summed = [column for column in DATASETS[key].permitted(scope) if column.kind == Kind.MONEY and not column.currency]
+    assert ("15 Jul 2025" in select(key, scope, months).valued) == bool(summed)
+    if scope_of("member").may(DATASETS[key].permission):
+        assert select(key, scope_of("member"), months).valued == ""
+
+
+@pytest.mark.parametrize("key", DATASETS)
 def test_no_amounts_without_the_money_right(scope_of, key):
     scope = scope_of("member")
     if not permitted(key, scope):

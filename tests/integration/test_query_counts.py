@@ -81,8 +81,8 @@ PAGES = {
     "/renewals/clients/C1/": 36,
     "/commissions/": 24,
     "/commissions/clients/C1/": 18,
-    "/commissions/statements/S1/": 25,
-    "/commissions/statements/S1/print/": 24,
+    "/commissions/statements/S1/": 26,
+    "/commissions/statements/S1/print/": 25,
     "/commissions/questions/": 13,
     "/imports/": 14,
 }

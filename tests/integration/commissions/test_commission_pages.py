@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from commissions import queries
+from commissions import outlook, queries
+from commissions.client_commission import client_commission
+from commissions.quarter_variance import past_quarters, variance_of
+from commissions.questions import questions
 from partner_portal.lib.datasets import select
 from partner_portal.lib.months import add_months
 
@@ -82,28 +85,43 @@ def test_paid_in_a_range_is_the_sum_of_its_rows(scope, lines):
 
 def test_expected_commission_of_a_deal_worked_by_hand(scope):
     # D0550, USD 850.00 closed 2026-08: three whole months a quarter, 850 x 0.2 x 3 = 510.00.
-    rows = [row for row in queries.expected_rows(scope) if row["deal_id"] == "D0550"]
+    rows = [row for row in outlook.expected_rows(scope) if row["deal_id"] == "D0550"]
     assert [(row["quarter"], str(row["commission"])) for row in rows] == [
         ("2026-Q4", "510.00"), ("2027-Q1", "510.00"), ("2027-Q2", "510.00"), ("2027-Q3", "510.00"),
     ]  # fmt: skip
 
 
 def test_expected_by_quarter_is_the_sum_of_its_rows(scope):
-    ahead = {each.quarter: each.expected for each in queries.quarters(scope) if not each.over}
+    ahead = {each.quarter: each.expected for each in outlook.quarters(scope) if not each.over}
     assert len(ahead) == 4
     for quarter, amount in ahead.items():
         assert select("commission-expected", scope, {"quarter": quarter}).figure == amount > 0
-    assert queries.outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
+    assert outlook.outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
 
 
 def test_the_causes_of_every_client_and_quarter_add_up(scope):
-    quarters = queries.past_quarters(scope)
+    quarters = past_quarters(scope)
     assert len(quarters) == 6
     for quarter in quarters:
-        found = queries.variance_of(scope, quarter)
+        found = variance_of(scope, quarter)
         for client in found.clients:
             assert sum(each.amount for each in client.differences) == client.difference
         assert select("commission-variance", scope, {"quarter": quarter}).figure == found.difference
+
+
+def test_a_quarter_without_a_statement_is_a_difference_once_its_pay_day_has_passed(scope, web):
+    from commissions.models import StatementLine
+
+    StatementLine.objects.filter(partner=scope.partner, period="2026-Q3").delete()
+    paid_on_14_november = outlook.quarters(replace(scope, memo={}))[-5]
+    assert (paid_on_14_november.quarter, paid_on_14_november.missing) == ("2026-Q3", True)
+    before = replace(scope, today=date(2026, 11, 14), memo={})  # the pay day itself is not past
+    assert not any(each.missing for each in outlook.quarters(before))
+    assert "2026-Q3" not in past_quarters(before)
+    found = select("commission-variance", replace(scope, memo={}), {"quarter": "2026-Q3"})
+    assert {row["cause"] for row in found.rows} == {"missing"}
+    assert found.figure == -paid_on_14_november.expected < 0
+    assert "no statement" in web().get("/commissions/").content.decode()
 
 
 @pytest.mark.parametrize("day", ["2026-11-23", "2026-08-31", "2025-03-04", "2023-05-01"])
@@ -172,18 +190,18 @@ def test_a_question_is_asked_followed_up_and_taken_back(web, scope):
     browser = web("manager")
     assert browser.post(address, {"action": "ask", "text": ""}).status_code == 422
     assert browser.post(address, {"action": "ask", "text": "Why 57.60?"}).status_code == 302
-    assert [(str(each.line), each.status) for each in queries.questions(scope)] == [("S-2026Q3/209", "open")]
+    assert [(str(each.line), each.status) for each in questions(scope)] == [("S-2026Q3/209", "open")]
     browser.post(address, {"action": "follow", "status": "answered", "answer": "Rounded twice."})
-    assert queries.questions(scope).get().answer == "Rounded twice."
+    assert questions(scope).get().answer == "Rounded twice."
     assert "Answered" in browser.get("/commissions/statements/S-2026Q3/?q=C014").content.decode()
     browser.post(address, {"action": "withdraw"})
-    assert not queries.questions(scope).exists()
+    assert not questions(scope).exists()
 
 
 def test_finance_may_read_but_not_question(web, scope):
     address = reverse("commission_question", args=["S-2026Q3", 209])
     assert web("finance").post(address, {"action": "ask", "text": "Why?"}).status_code == 403
-    assert not queries.questions(scope).exists()
+    assert not questions(scope).exists()
 
 
 def test_an_unknown_range_is_said_and_falls_back(web):
@@ -193,7 +211,7 @@ def test_an_unknown_range_is_said_and_falls_back(web):
 
 
 def test_a_clients_record_brings_its_commission_along(web, scope, lines):
-    found = queries.client_commission(scope, "C014")
+    found = client_commission(scope, "C014")
     by_hand = sum(
         Decimal(line["commission"]) for line in lines if line["client_id"] == "C014" and line["status"] == "paid"
     )

@@ -15,9 +15,9 @@ def test_an_import_asks_for_it_once_it_is_committed(scope, django_capture_on_com
 
 
 def test_what_was_prepared_is_not_worked_out_again(partner, scope_of, django_capture_on_commit_callbacks):
-    from commissions import queries
+    from commissions import outlook
 
     with django_capture_on_commit_callbacks(execute=True):
         tasks.prepare_figures(partner.pk)
-    with patch.object(queries, "_outlook", side_effect=AssertionError("worked out again")):
-        assert queries.outlook(scope_of("admin")).amount > 0
+    with patch.object(outlook, "_outlook", side_effect=AssertionError("worked out again")):
+        assert outlook.outlook(scope_of("admin")).amount > 0

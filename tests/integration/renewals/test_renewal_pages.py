@@ -1,6 +1,8 @@
 """Renewals against the demo partner's file: which are shown, what they add up to, rights, reminders, the calendar."""
 
 import csv
+import re
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -12,7 +14,7 @@ from django.urls import reverse
 from partner_portal.lib.clock import moved_to
 from partner_portal.lib.datasets import select
 from partner_portal.lib.periods import Period
-from renewals import queries, services
+from renewals import datasets, page, queries, services
 from renewals.tasks import remind_of_renewals
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,6 +90,49 @@ def test_every_page_opens_and_a_member_sees_no_amounts(web):
     assert "MRR change" in web("finance").get("/renewals/").content.decode()
 
 
+def row_of(html, client_id):
+    """The row of a client as text, tags taken out."""
+    row = html.split(f'href="/clients/{client_id}/"')[1].split("</tr>")[0]
+    return " ".join(re.sub("<[^>]+>", " ", "<a" + row).split())
+
+
+def test_an_overdue_renewal_says_when_it_had_to_be_decided_and_what_it_is_worth(web):
+    # C034 renews on 15 October 2026, EUR 770.00 now and EUR 731.50 then: to be decided by 31 August.
+    row = row_of(web("finance").get("/renewals/").content.decode(), "C034")
+    assert "39 days overdue 15 Oct 2026 31 Aug 2026 passed −38.50 now EUR 770.00 then EUR 731.50 Pending" in row
+    assert "31 Aug 2026 passed Pending" in row_of(web("member").get("/renewals/").content.decode(), "C034")
+
+
+def test_a_confirmed_renewal_keeps_its_deadline_and_is_decided(web, file_rows):
+    row = row_of(web("member").get("/renewals/").content.decode(), "C049")
+    assert {(each["status"], each["renews_on"]) for each in file_rows if each["client_id"] == "C049"} >= {
+        ("confirmed", "2026-12-21")
+    }
+    assert "6 Nov 2026 decided Confirmed" in row
+
+
+def test_passed_deadlines_are_counted_as_their_filter_shows_them(scope):
+    late = select("renewals", scope, {"show": "late"})
+    assert page.summary(queries.renewal_rows(scope, late.params["period"])).late == late.count > 4
+
+
+@pytest.mark.parametrize("address", ["/renewals/", "/renewals/clients/C034/"])
+def test_a_renewal_that_would_cost_the_tier_says_so(web, monkeypatch, address):
+    def falling(*args, **kwargs):
+        return [
+            replace(row, impact=replace(row.impact, with_tier="Platinum", without_tier="Gold"))
+            for row in renewal_rows(*args, **kwargs)
+            if row.client_id == "C034"
+        ]
+
+    renewal_rows = queries.renewal_rows
+    monkeypatch.setattr(queries, "renewal_rows", falling)
+    monkeypatch.setattr(datasets, "renewal_rows", falling)
+    html = web("member").get(address).content.decode()
+    assert "Platinum → Gold" in html
+    assert "stays Gold" not in html
+
+
 def test_an_unassigned_manager_is_said_and_a_known_one_can_be_mailed(web):
     html = web().get("/renewals/").content.decode()
     assert "Not assigned" in html
@@ -101,8 +146,6 @@ def test_strangers_are_sent_to_sign_in(web, address):
 
 
 def test_queries_do_not_grow_with_the_renewals(scope, django_assert_max_num_queries):
-    from dataclasses import replace
-
     def count(days):
         fresh = replace(scope, memo={})
         from django.db import connection

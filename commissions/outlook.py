@@ -1,0 +1,197 @@
+"""Reads what deals are expected to earn: by quarter beside the statements, over the next four quarters, and deal by deal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Min, Sum
+
+from accounts.scope import Scope
+from clients.models import Client
+from commissions import rules
+from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
+from commissions.expected import Forecast
+from commissions.queries import fx_rates, payout_lines, standing_of
+from partner_portal.lib.caching import remembered
+from partner_portal.lib.months import add_months, month_start, quarter_end, quarter_of
+from partner_portal.lib.rounding import half_up
+from program.queries import revision, rulebook
+
+
+def forecast(scope: Scope) -> Forecast:
+    """The arithmetic with the programme's terms and the imported rates."""
+    if "commission-forecast" not in scope.memo:
+        scope.memo["commission-forecast"] = Forecast(rulebook(scope).commission, fx_rates(scope))
+    return scope.memo["commission-forecast"]  # type: ignore[no-any-return]
+
+
+def next_quarters(today: date) -> tuple[date, date]:
+    """First and last month (their first days) of this quarter and the three after it."""
+    first = add_months(month_start(quarter_end(today)), -2)
+    return first, add_months(first, AHEAD_MONTHS - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarter:
+    """A quarter: what its statements come to, by standing, and what was or is expected. Money in payout currency.
+
+    pay_on: the pay day of its statements, or of the programme where there is none. over: its last day has passed. missing:
+    there is no statement although something was expected and the pay day has passed.
+    """
+
+    quarter: str
+    pay_on: date
+    over: bool
+    missing: bool
+    expected: Decimal
+    statements: int
+    sums: Mapping[str, Decimal]
+
+    @property
+    def total(self) -> Decimal:
+        """All lines of its statements."""
+        return sum(self.sums.values(), Decimal(0))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its statements can be held against what was expected: it is over, and they are there or should be."""
+        return self.over and bool(self.statements or self.missing)
+
+    @property
+    def difference(self) -> Decimal:
+        """Statements minus expected."""
+        return self.total - self.expected
+
+
+def quarters(scope: Scope) -> list[Quarter]:
+    """Every quarter from the first statement's to the third after this one, in order. Two queries, or none."""
+    return remembered(scope, ("statement-quarters",), lambda: _quarters(scope), revision=revision(scope))
+
+
+def _quarters(scope: Scope) -> list[Quarter]:
+    terms = rulebook(scope).commission
+    rows = (
+        payout_lines(scope)
+        .order_by()
+        .values("period", standing=standing_of(scope.today))
+        .annotate(amount=Sum("commission"), pay=Min("pay_on"), ids=Count("statement_id", distinct=True))
+    )
+    sums: dict[str, dict[str, Decimal]] = {}
+    pay: dict[str, date] = {}
+    ids: dict[str, int] = {}
+    for row in rows:
+        period = row["period"]
+        sums.setdefault(period, {})[row["standing"]] = row["amount"]
+        pay[period] = min(pay.get(period, row["pay"]), row["pay"])
+        ids[period] = max(ids.get(period, 0), row["ids"])
+    ahead_first, last = next_quarters(scope.today)
+    first = min([quarter_start(period) for period in sums] + [ahead_first])
+    expected = expected_by_quarter(scope, first, last)
+    found = []
+    for quarter, amount in expected.items():
+        start, statements = quarter_start(quarter), ids.get(quarter, 0)
+        pay_on = pay.get(quarter) or rules.pay_day(start, terms)
+        missing = bool(amount) and not statements and pay_on < scope.today
+        over = quarter_end(start) < scope.today
+        found.append(Quarter(quarter, pay_on, over, missing, amount, statements, sums.get(quarter, {})))
+    return found
+
+
+def quarter_start(quarter: str) -> date:
+    """The first day of `2026-Q3`. Raises ValueError for anything else."""
+    year, _, number = quarter.partition("-Q")
+    if number not in {"1", "2", "3", "4"}:
+        raise ValueError(f"{quarter} is not a quarter")
+    return date(int(year), int(number) * 3 - 2, 1)
+
+
+def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
+    """Expected commission of the quarters from `first` to `last`, in order."""
+    return remembered(
+        scope,
+        ("commission-quarters", first, last),
+        lambda: forecast(scope).by_quarter(earnings(scope, (first, last)), first, last),
+        revision=revision(scope),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the next four quarters, this one included, are expected to bring from the deals in force today."""
+
+    amount: Decimal
+    deals: int
+    clients: int
+    rates: Mapping[str, rules.FxRate]  # by currency, the payout currency left out
+    without_rate: tuple[str, ...]  # currencies that are left out for want of a rate
+
+
+def outlook(scope: Scope) -> Outlook:
+    """Expected commission of the next four quarters."""
+    first, last = next_quarters(scope.today)
+    return remembered(scope, ("commission-outlook",), lambda: _outlook(scope, first, last), revision=revision(scope))
+
+
+def _outlook(scope: Scope, first: date, last: date) -> Outlook:
+    fx = fx_rates(scope)
+    deals, clients, currencies = numbers_within(scope, first, last)
+    rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
+    return Outlook(
+        sum((each.expected for each in quarters(scope) if quarter_start(each.quarter) >= first), Decimal(0)),
+        deals,
+        clients,
+        {currency: rate for currency, rate in rates.items() if rate},
+        tuple(currency for currency, rate in rates.items() if rate is None),
+    )
+
+
+def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
+    """One row a deal and quarter of what the next four quarters (or one of them) should bring."""
+    first, last = next_quarters(scope.today)
+    if quarter:
+        first = max(first, quarter_start(quarter))
+        last = min(last, month_start(quarter_end(first)))
+    terms = rulebook(scope).commission
+    sums = forecast(scope)
+    names = client_names(scope)
+    rows = []
+    for each in earnings(scope, (first, last)):
+        found: dict[str, list[Any]] = {}
+        for amount in sums.amounts(each, first, last):
+            found.setdefault(quarter_of(amount.month), []).append(amount)
+        for name, amounts in found.items():
+            latest = amounts[-1]
+            client_id, client = names[each.client]
+            rows.append(
+                {
+                    "pk": f"{each.deal_id} {name}",
+                    "client_pk": each.client,
+                    "client_id": client_id,
+                    "client": client,
+                    "deal_id": each.deal_id,
+                    "product_line": each.product_line,
+                    "quarter": name,
+                    "pay_on": rules.pay_day(latest.month, terms),
+                    "months": len(amounts),
+                    "mrr": half_up(latest.mrr, rules.CENT_PLACES),
+                    "currency": each.currency,
+                    "fx_rate": latest.fx.rate if latest.fx else None,
+                    "fx_on": latest.fx.on if latest.fx else None,
+                    "rate": terms.rate,
+                    "months_left": each.months_left(scope.today),
+                    "ends_on": each.ends_on,
+                    "commission": sum((a.commission for a in amounts), Decimal(0)) if latest.fx else None,
+                    "payout_currency": scope.partner.payout_currency,
+                }
+            )
+    return rows
+
+
+def client_names(scope: Scope) -> dict[int, tuple[str, str]]:
+    """Client id and name by primary key, read once a scope."""
+    if "client-names" not in scope.memo:
+        rows = Client.objects.filter(partner=scope.partner).values_list("pk", "client_id", "name")
+        scope.memo["client-names"] = {pk: (client_id, name) for pk, client_id, name in rows}
+    return scope.memo["client-names"]  # type: ignore[no-any-return]

@@ -1,0 +1,117 @@
+"""Reads where the statements of a past quarter differ from what was expected, client by client. The causes: `variance`."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from accounts.scope import Scope
+from commissions import rules
+from commissions.earnings import earnings
+from commissions.outlook import client_names, forecast, quarter_start, quarters
+from commissions.queries import FIELDS, payout_lines
+from commissions.variance import Difference, ExpectedMonth, differences
+from partner_portal.lib.caching import remembered
+from partner_portal.lib.months import month_start, quarter_end
+from program.queries import revision, rulebook
+
+
+def past_quarters(scope: Scope) -> list[str]:
+    """Quarters that are over and have a statement, or should have one by now, newest first."""
+    return [each.quarter for each in reversed(quarters(scope)) if each.comparable]
+
+
+def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:
+    """Where the statements of a past quarter differ from what was expected, and why."""
+    return remembered(
+        scope, ("commission-differences", quarter), lambda: _differences(scope, quarter), revision=revision(scope)
+    )
+
+
+def _differences(scope: Scope, quarter: str) -> tuple[Difference, ...]:
+    first = quarter_start(quarter)
+    last = month_start(quarter_end(first))
+    rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
+    lines = [(client, rules.StatementLine(*values)) for client, *values in rows]
+    sums, found = forecast(scope), earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
+    expected = (
+        ExpectedMonth(each, amount)
+        for each in found
+        for amount in sums.amounts(each, first, last)
+        if amount.commission is not None
+    )
+    return differences(
+        quarter,
+        expected,
+        lines,
+        {each.deal_id: each for each in found},
+        rulebook(scope).commission,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClientVariance:
+    """A client's quarter: expected, on statements, and the differences that explain it."""
+
+    client: int
+    client_id: str
+    name: str
+    expected: Decimal
+    total: Decimal
+    differences: tuple[Difference, ...]
+
+    @property
+    def difference(self) -> Decimal:
+        """Statements minus expected."""
+        return self.total - self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Variance:
+    """A past quarter, client by client: those that differ, and how many agree."""
+
+    quarter: str
+    expected: Decimal
+    total: Decimal
+    clients: tuple[ClientVariance, ...]
+    agreeing: int
+
+    @property
+    def difference(self) -> Decimal:
+        """Statements minus expected."""
+        return self.total - self.expected
+
+
+def variance_of(scope: Scope, quarter: str) -> Variance:
+    """Expected against the statements of a past quarter, the largest differences first."""
+    first = quarter_start(quarter)
+    last = month_start(quarter_end(first))
+    expected = remembered(
+        scope,
+        ("commission-by-client", quarter),
+        lambda: _expected_by_client(scope, first, last),
+        revision=revision(scope),
+    )
+    rows = payout_lines(scope).filter(period=quarter).order_by().values_list("client_id")
+    totals = dict(rows.annotate(total=Sum("commission")))
+    why: dict[int, list[Difference]] = {}
+    for each in differences_of(scope, quarter):
+        why.setdefault(each.client, []).append(each)
+    names = client_names(scope)
+    zero = Decimal(0)
+    found = [ClientVariance(pk, *names[pk], expected.get(pk, zero), totals.get(pk, zero), tuple(why[pk])) for pk in why]
+    found.sort(key=lambda each: (-abs(each.difference), each.name, each.client_id))
+    everyone = expected.keys() | totals.keys()
+    return Variance(
+        quarter, sum(expected.values(), zero), sum(totals.values(), zero), tuple(found), len(everyone - why.keys())
+    )
+
+
+def _expected_by_client(scope: Scope, first: date, last: date) -> dict[int, Decimal]:
+    sums: dict[int, Decimal] = {}
+    for each in earnings(scope, (first, last)):
+        for amount in forecast(scope).amounts(each, first, last):
+            if amount.commission is not None:
+                sums[each.client] = sums.get(each.client, Decimal(0)) + amount.commission
+    return sums
