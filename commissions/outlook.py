@@ -107,6 +107,11 @@ def quarter_start(quarter: str) -> date:
     return date(int(year), int(number) * 3 - 2, 1)
 
 
+def points_table(scope: Scope, quarter: str) -> date:
+    """From when the currency table is in force that points of the quarter's last day go by; commission never does."""
+    return rulebook(scope).currency_table(quarter_end(quarter_start(quarter))).start
+
+
 def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
     """Expected commission of the quarters from `first` to `last`, in order."""
     return remembered(
@@ -178,7 +183,8 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
                     "mrr": half_up(latest.mrr, rules.CENT_PLACES),
                     "currency": each.currency,
                     "fx_rate": latest.fx.rate if latest.fx else None,
-                    "fx_on": latest.fx.on if latest.fx else None,
+                    # The payout currency is paid as it is: no rate of any day.
+                    "fx_on": latest.fx.on if latest.fx and each.currency != scope.partner.payout_currency else None,
                     "rate": terms.rate,
                     "months_left": each.months_left(scope.today),
                     "ends_on": each.ends_on,

@@ -15,6 +15,7 @@ from accounts.roles import Permission
 from commissions import queries, services
 from commissions.client_commission import client_commission
 from commissions.forms import FollowUpForm, PaidForm, QuestionForm
+from commissions.outlook import points_table
 from commissions.page import PRINTED_LINES, ShownVariance, overview_of, statement_lines_of, variance_shown
 from commissions.quarter_variance import past_quarters
 from commissions.questions import questions_of
@@ -69,6 +70,7 @@ def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
         "drill": table,
         "lines": statement_lines_of(request.scope, list(table.page.object_list)),
         "may_question": request.scope.may(Permission.QUESTION),
+        "points_table": points_table(request.scope, found.period),
         "part": wanted_part(request),
     }
     if context["part"] != ROWS:

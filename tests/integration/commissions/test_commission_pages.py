@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from commissions import outlook, queries
+from commissions import outlook, queries, services
 from commissions.client_commission import client_commission
 from commissions.quarter_variance import past_quarters, variance_of
 from commissions.questions import questions
@@ -196,6 +196,38 @@ def test_a_question_is_asked_followed_up_and_taken_back(web, scope):
     assert "Answered" in browser.get("/commissions/statements/S-2026Q3/?q=C014").content.decode()
     browser.post(address, {"action": "withdraw"})
     assert not questions(scope).exists()
+
+
+def test_one_file_for_the_vendor_has_questioned_and_missing_lines(scope, web):
+    line = queries.line(scope, "S-2026Q3", 209)
+    services.ask(scope=scope, line=line, text="Why 57.60?")
+    services.follow_up(scope=scope, question=questions(scope).get(), status="sent", answer="")
+    everything = select("commission-variance", scope)
+    chosen = select("commission-variance", scope, {"show": "vendor"})
+    assert {row["pk"] for row in chosen.rows} == {
+        row["pk"] for row in everything.rows if row["line"] == "S-2026Q3/209" or row["cause"] == "missing"
+    }
+    asked = select("commission-variance", scope, {"show": "questioned"})
+    # One difference for the cent and one for the net revenue, both of line 209.
+    assert [(row["line"], row["question"], row["question_status"]) for row in asked.rows] == [
+        ("S-2026Q3/209", "Why 57.60?", "sent")
+    ] * 2
+    assert {"question", "question_status"} <= {column.name for column in chosen.columns}
+    html = web("finance").get("/commissions/rows/variance/?show=questioned").content.decode()
+    assert "Sent to the vendor" in html
+    assert "Why 57.60?" in html
+    assert "?show=vendor" in web("finance").get("/commissions/").content.decode()
+
+
+def test_a_rate_of_the_payout_currency_has_no_day(scope):
+    days = {row["currency"]: row["fx_on"] for row in outlook.expected_rows(scope, "2026-Q4")}
+    assert days["USD"] is None
+    assert {str(day) for currency, day in days.items() if currency != "USD"} == {"2026-10-31"}
+
+
+def test_the_table_of_points_stands_beside_the_rates_of_a_statement(web):
+    html = web().get("/commissions/statements/S-2026Q3/").content.decode()
+    assert "fixed currency table of 15" in html.replace("\xa0", " ").replace('<time datetime="2025-07-15">', "")
 
 
 def test_finance_may_read_but_not_question(web, scope):
