@@ -99,6 +99,32 @@ def test_expected_by_quarter_is_the_sum_of_its_rows(scope):
     assert outlook.outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
 
 
+def test_expected_by_client_adds_up_whatever_is_shown(scope):
+    ahead = {each.quarter: each.expected for each in outlook.quarters(scope) if not each.over}
+    everyone, few = outlook.ahead_by_client(scope, 1000), outlook.ahead_by_client(scope, 3)
+    assert dict(zip(everyone.quarters, everyone.amounts, strict=True)) == ahead
+    assert (everyone.others, len(few.clients), few.others) == (0, 3, len(everyone.clients) - 3)
+    assert everyone.clients[:3] == few.clients
+    assert [each.total for each in everyone.clients] == sorted((c.total for c in everyone.clients), reverse=True)
+    shown = [sum(column) for column in zip(*(each.amounts for each in few.clients), few.others_amounts, strict=True)]
+    assert shown == list(few.amounts) == list(ahead.values())
+    for each in few.clients:
+        rows = select("commission-expected", scope, {"client": each.client_id})
+        assert rows.figure == each.total > 0
+        assert len({row["deal_id"] for row in rows.rows}) == each.deals
+
+
+def test_every_expected_quarter_and_client_opens_its_deals(web, scope):
+    html = web("finance").get("/commissions/").content.decode()
+    found = outlook.ahead_by_client(scope, 1000)
+    for quarter in found.quarters:
+        assert (
+            html.count(f'href="/commissions/rows/expected/?quarter={quarter}"') == 2
+        )  # the chart's table, and the head
+    assert f'href="/commissions/rows/expected/?client={found.clients[0].client_id}"' in html
+    assert "Q4 2026" in web("finance").get("/commissions/rows/expected/").content.decode()
+
+
 def test_the_causes_of_every_client_and_quarter_add_up(scope):
     quarters = past_quarters(scope)
     assert len(quarters) == 6
