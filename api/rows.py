@@ -212,6 +212,7 @@ def answer(selection: Selection, page: int, page_size: int, address: str) -> dic
         "from": period.first.isoformat() if period else None,
         "to": period.last.isoformat() if period else None,
         "narrowed_by": selection.words,
+        "valued_by": selection.valued,
         "sort": selection.sort,
         "columns": [_column(column) for column in selection.columns],
         "count": count,

@@ -191,6 +191,9 @@ class Rows(Schema):
     first: Day | None = Field(alias="from")
     last: Day | None = Field(alias="to")
     narrowed_by: list[str] = Field(description="Everything that leaves rows out, in words")
+    valued_by: str = Field(
+        description="By which currency table amounts of several currencies became points-dollars; empty where none did"
+    )
     sort: str
     columns: list[Column]
     count: int

@@ -13,6 +13,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from commissions.forms import (
     CAUSE_LABELS,
+    DIFFERENCES,
     SHOWN,
     STANDING_LABELS,
     ExpectedForm,
@@ -218,6 +219,8 @@ def _describe_quarter(scope: Scope, params: Mapping[str, Any]) -> list[str]:
         words.append(now_("Client: %s") % params["client"])
     if params.get("cause"):
         words.append(str(CAUSE_LABELS[params["cause"]]))
+    if params.get("show"):
+        words.append(str(DIFFERENCES[params["show"]]))
     return words
 
 
@@ -231,15 +234,15 @@ register(
             Column("client", _("Client"), permission=MONEY),
             Column("client_id", _("Client id"), permission=MONEY, default=False),
             Column("deal_id", _("Deal"), permission=MONEY),
-            Column("product_line", _("Product line"), permission=MONEY),
+            Column("product_line", _("Product line"), permission=MONEY, under="deal_id"),
             Column("quarter", _("Quarter"), permission=MONEY),
-            Column("pay_on", _("Pay date"), Kind.DATE, permission=MONEY),
+            Column("pay_on", _("Pay date"), Kind.DATE, permission=MONEY, under="quarter"),
             Column("months", _("Months"), Kind.COUNT, permission=MONEY),
             Column("mrr", _("MRR left"), Kind.MONEY, permission=MONEY, currency="currency"),
             Column("currency", _("Currency"), permission=MONEY, default=False),
             Column("rate", _("× Rate"), Kind.RATIO, permission=MONEY),
             Column("fx_rate", _("× Exchange rate"), Kind.RATE, permission=MONEY),
-            Column("fx_on", _("Rate of"), Kind.DATE, permission=MONEY),
+            Column("fx_on", _("Rate of"), Kind.DATE, permission=MONEY, under="fx_rate"),
             Column("months_left", _("Months of term left"), Kind.COUNT, permission=MONEY),
             Column("ends_on", _("Term ends"), Kind.DATE, permission=MONEY, default=False),
             Column(
@@ -263,7 +266,7 @@ register(
 
 
 def _differences(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    names = client_names(scope)
+    names, asked = client_names(scope), {str(each.line): each for each in questions(scope)}
     found = []
     for quarter in [params["quarter"]] if params["quarter"] else past_quarters(scope):
         for each in differences_of(scope, quarter):
@@ -273,6 +276,9 @@ def _differences(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]
             if params["client"] and client_id != params["client"]:
                 continue
             line = each.line
+            question = asked.get(line.name) if line else None
+            if params["show"] and question is None and (params["show"] == "questioned" or line is not None):
+                continue
             found.append(
                 {
                     "pk": f"{each.quarter} {each.deal_id} {each.month} {each.cause} {line.name if line else ''}",
@@ -291,6 +297,9 @@ def _differences(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]
                     "payout_currency": payout_currency(scope),
                     "reason": line.reason if line else "",
                     "why": each,
+                    "question": question.text if question else None,
+                    "question_status": question.status if question else None,
+                    "answer": question.answer if question else None,
                 }
             )
     return found
@@ -363,6 +372,15 @@ register(
                 compute=lambda row, scope: why_differs(row["why_of"]),
                 needs={"why_of": "why"},
             ),
+            Column("question", _("Question"), permission=MONEY, under="why"),
+            Column(
+                "question_status",
+                _("Status of the question"),
+                choices=dict(QuestionStatus.choices),
+                permission=MONEY,
+                under="line",
+            ),
+            Column("answer", _("Answer"), permission=MONEY, default=False),
         ),
         rows=_differences,
         form=VarianceForm,

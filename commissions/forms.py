@@ -38,6 +38,12 @@ STANDING_LABELS = {
 SHOWN = {"variance": _("Lines that do not recompute"), "reversal": _("Reversals"), "questioned": _("Questioned lines")}
 
 
+DIFFERENCES = {
+    "questioned": _("On questioned lines"),
+    "vendor": _("On questioned lines, and missing lines"),
+}
+
+
 class PaidForm(RangeForm):
     """A range of payments."""
 
@@ -72,11 +78,14 @@ class ExpectedForm(ForgivingForm):
 
 
 class VarianceForm(ForgivingForm):
-    """A past quarter (the latest one unless another is named), a cause, a client by its id."""
+    """A past quarter or all, a cause, what the vendor is to explain, a client by its id."""
 
     quarter = forms.ChoiceField(label=_("Quarter"), required=False)
     cause = forms.ChoiceField(
         label=_("Cause"), required=False, choices=[("", _("All causes")), *((c, CAUSE_LABELS[c]) for c in CAUSES)]
+    )
+    show = forms.ChoiceField(
+        label=_("Show"), required=False, choices=[("", _("All differences")), *DIFFERENCES.items()]
     )
     client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 

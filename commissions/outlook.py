@@ -1,6 +1,6 @@
 """Reads what deals are expected to earn: by quarter beside the statements, over the next four quarters, and deal by deal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
 from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
-from commissions.expected import Forecast
+from commissions.expected import Earning, Forecast
 from commissions.queries import fx_rates, payout_lines, standing_of
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_start, quarter_end, quarter_of
@@ -107,6 +107,11 @@ def quarter_start(quarter: str) -> date:
     return date(int(year), int(number) * 3 - 2, 1)
 
 
+def points_table(scope: Scope, quarter: str) -> date:
+    """From when the currency table is in force that points of the quarter's last day go by; commission never does."""
+    return rulebook(scope).currency_table(quarter_end(quarter_start(quarter))).start
+
+
 def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
     """Expected commission of the quarters from `first` to `last`, in order."""
     return remembered(
@@ -147,6 +152,64 @@ def _outlook(scope: Scope, first: date, last: date) -> Outlook:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ClientAhead:
+    """What one client's deals should bring in each of the next four quarters, in order, and how many deals earn then."""
+
+    client_id: str
+    name: str
+    deals: int
+    amounts: tuple[Decimal, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """Over the four quarters."""
+        return sum(self.amounts, Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The next four quarters by client, those that bring most first. others: how many clients more, and others_amounts what
+    they bring; amounts: of all clients. They add up to the outlook's."""
+
+    quarters: tuple[str, ...]
+    clients: tuple[ClientAhead, ...]
+    others: int
+    others_amounts: tuple[Decimal, ...]
+    amounts: tuple[Decimal, ...]
+
+
+def ahead_by_client(scope: Scope, limit: int) -> Ahead:
+    """Expected commission of the next four quarters by client; beyond `limit` clients only their sums."""
+    key = ("commission-by-client-ahead", limit)
+    return remembered(scope, key, lambda: _ahead_by_client(scope, limit), revision=revision(scope))
+
+
+def _ahead_by_client(scope: Scope, limit: int) -> Ahead:
+    first, last = next_quarters(scope.today)
+    sums = forecast(scope)
+    deals: dict[int, list[Earning]] = {}
+    for each in earnings(scope, (first, last)):
+        deals.setdefault(each.client, []).append(each)
+    amounts = {pk: tuple(sums.by_quarter(found, first, last).values()) for pk, found in deals.items()}
+    order = sorted(amounts, key=lambda pk: (-sum(amounts[pk]), pk))
+    rows = Client.objects.filter(partner=scope.partner, pk__in=order[:limit]).values_list("pk", "client_id", "name")
+    names = {pk: (client_id, name) for pk, client_id, name in rows}
+    quarters = tuple(sums.by_quarter((), first, last))
+    return Ahead(
+        quarters,
+        tuple(ClientAhead(*names[pk], len(deals[pk]), amounts[pk]) for pk in order[:limit]),
+        len(order[limit:]),
+        _added(quarters, [amounts[pk] for pk in order[limit:]]),
+        _added(quarters, amounts.values()),
+    )
+
+
+def _added(quarters: Sequence[str], rows: Iterable[Sequence[Decimal]]) -> tuple[Decimal, ...]:
+    """The sums by quarter of many rows of amounts."""
+    return tuple(sum(column, Decimal(0)) for column in zip(*rows, strict=True)) or (Decimal(0),) * len(quarters)
+
+
 def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
     """One row a deal and quarter of what the next four quarters (or one of them) should bring."""
     first, last = next_quarters(scope.today)
@@ -178,7 +241,8 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
                     "mrr": half_up(latest.mrr, rules.CENT_PLACES),
                     "currency": each.currency,
                     "fx_rate": latest.fx.rate if latest.fx else None,
-                    "fx_on": latest.fx.on if latest.fx else None,
+                    # The payout currency is paid as it is: no rate of any day.
+                    "fx_on": latest.fx.on if latest.fx and each.currency != scope.partner.payout_currency else None,
                     "rate": terms.rate,
                     "months_left": each.months_left(scope.today),
                     "ends_on": each.ends_on,

@@ -22,6 +22,7 @@ from program.rulebook import CommissionTerms
 PRINTED_LINES = 5_000
 CHART_PAST = 4
 SHOWN_CLIENTS = 50  # of a variance; the others are a link away
+AHEAD_CLIENTS = 20  # of the outlook; the others are a link away
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,15 @@ from accounts.roles import Permission
 from commissions import queries, services
 from commissions.client_commission import client_commission
 from commissions.forms import FollowUpForm, PaidForm, QuestionForm
-from commissions.page import PRINTED_LINES, ShownVariance, overview_of, statement_lines_of, variance_shown
+from commissions.outlook import ahead_by_client, points_table
+from commissions.page import (
+    AHEAD_CLIENTS,
+    PRINTED_LINES,
+    ShownVariance,
+    overview_of,
+    statement_lines_of,
+    variance_shown,
+)
 from commissions.quarter_variance import past_quarters
 from commissions.questions import questions_of
 from partner_portal.lib.datasets import select
@@ -41,6 +49,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     control = range_control(request.path, request.GET.dict(), form.chosen, target="payments")
     context: dict[str, Any] = {
         "page": overview_of(request.scope, form),
+        "ahead": ahead_by_client(request.scope, AHEAD_CLIENTS),
         "range": control,
         "problems": form.problems,
         "refocus": wanted_part(request) == "payments",
@@ -69,6 +78,7 @@ def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
         "drill": table,
         "lines": statement_lines_of(request.scope, list(table.page.object_list)),
         "may_question": request.scope.may(Permission.QUESTION),
+        "points_table": points_table(request.scope, found.period),
         "part": wanted_part(request),
     }
     if context["part"] != ROWS:
@@ -94,6 +104,7 @@ def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
         "drill": table,
         "lines": statement_lines_of(request.scope, list(table.page.object_list)),
         "variance": _variance(request, found),
+        "points_table": points_table(request.scope, found.period),
     }
     return private(TemplateResponse(request, "commissions/statement_print.html", context))
 

@@ -157,6 +157,11 @@ class Drilldown:
         return self.selection.dataset.unit[0 if self.selection.count == 1 else 1]
 
     @property
+    def has_points(self) -> bool:
+        """Whether a column shown holds points."""
+        return any(column.kind == Kind.POINTS for column in self.selection.columns)
+
+    @property
     def has_clients(self) -> bool:
         """Whether rows belong to clients, without each being one of them."""
         dataset = self.selection.dataset
@@ -311,7 +316,7 @@ class Drilldown:
         subs = {
             column.under: Cell(column, values[column.name])
             for column in selection.columns
-            if column not in self.columns
+            if column not in self.columns and values[column.name] not in (None, "")
         }
         cells = tuple(
             Cell(

@@ -79,7 +79,7 @@ PAGES = {
     "/renewals/": 36,
     "/renewals/rows/": 35,
     "/renewals/clients/C1/": 36,
-    "/commissions/": 24,
+    "/commissions/": 26,
     "/commissions/clients/C1/": 18,
     "/commissions/statements/S1/": 26,
     "/commissions/statements/S1/print/": 25,

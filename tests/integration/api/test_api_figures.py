@@ -222,6 +222,13 @@ def test_filters_search_sort_and_columns_are_those_of_the_pages(token_of, get, s
     points = [Decimal(row["points"]) for row in found["rows"]]
     assert points == sorted(points, reverse=True)
     assert "Search: “co”" in found["narrowed_by"]
+    assert found["valued_by"] == ""  # points only
+
+
+def test_sums_over_currencies_name_their_table(token_of, get):
+    found = get(token_of(), "datasets/clients").json()
+    assert Decimal(found["totals"]["sums"]["mrr_usd"]) > 0
+    assert found["valued_by"] == "Points-dollars by the currency table of 15 Jul 2025"
 
 
 @pytest.mark.parametrize("path", ["breakdown", *(f"datasets/{key}" for key in DATASETS)])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from commissions import outlook, queries
+from commissions import outlook, queries, services
 from commissions.client_commission import client_commission
 from commissions.quarter_variance import past_quarters, variance_of
 from commissions.questions import questions
@@ -97,6 +97,32 @@ def test_expected_by_quarter_is_the_sum_of_its_rows(scope):
     for quarter, amount in ahead.items():
         assert select("commission-expected", scope, {"quarter": quarter}).figure == amount > 0
     assert outlook.outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
+
+
+def test_expected_by_client_adds_up_whatever_is_shown(scope):
+    ahead = {each.quarter: each.expected for each in outlook.quarters(scope) if not each.over}
+    everyone, few = outlook.ahead_by_client(scope, 1000), outlook.ahead_by_client(scope, 3)
+    assert dict(zip(everyone.quarters, everyone.amounts, strict=True)) == ahead
+    assert (everyone.others, len(few.clients), few.others) == (0, 3, len(everyone.clients) - 3)
+    assert everyone.clients[:3] == few.clients
+    assert [each.total for each in everyone.clients] == sorted((c.total for c in everyone.clients), reverse=True)
+    shown = [sum(column) for column in zip(*(each.amounts for each in few.clients), few.others_amounts, strict=True)]
+    assert shown == list(few.amounts) == list(ahead.values())
+    for each in few.clients:
+        rows = select("commission-expected", scope, {"client": each.client_id})
+        assert rows.figure == each.total > 0
+        assert len({row["deal_id"] for row in rows.rows}) == each.deals
+
+
+def test_every_expected_quarter_and_client_opens_its_deals(web, scope):
+    html = web("finance").get("/commissions/").content.decode()
+    found = outlook.ahead_by_client(scope, 1000)
+    for quarter in found.quarters:
+        assert (
+            html.count(f'href="/commissions/rows/expected/?quarter={quarter}"') == 2
+        )  # the chart's table, and the head
+    assert f'href="/commissions/rows/expected/?client={found.clients[0].client_id}"' in html
+    assert "Q4 2026" in web("finance").get("/commissions/rows/expected/").content.decode()
 
 
 def test_the_causes_of_every_client_and_quarter_add_up(scope):
@@ -196,6 +222,38 @@ def test_a_question_is_asked_followed_up_and_taken_back(web, scope):
     assert "Answered" in browser.get("/commissions/statements/S-2026Q3/?q=C014").content.decode()
     browser.post(address, {"action": "withdraw"})
     assert not questions(scope).exists()
+
+
+def test_one_file_for_the_vendor_has_questioned_and_missing_lines(scope, web):
+    line = queries.line(scope, "S-2026Q3", 209)
+    services.ask(scope=scope, line=line, text="Why 57.60?")
+    services.follow_up(scope=scope, question=questions(scope).get(), status="sent", answer="")
+    everything = select("commission-variance", scope)
+    chosen = select("commission-variance", scope, {"show": "vendor"})
+    assert {row["pk"] for row in chosen.rows} == {
+        row["pk"] for row in everything.rows if row["line"] == "S-2026Q3/209" or row["cause"] == "missing"
+    }
+    asked = select("commission-variance", scope, {"show": "questioned"})
+    # One difference for the cent and one for the net revenue, both of line 209.
+    assert [(row["line"], row["question"], row["question_status"]) for row in asked.rows] == [
+        ("S-2026Q3/209", "Why 57.60?", "sent")
+    ] * 2
+    assert {"question", "question_status"} <= {column.name for column in chosen.columns}
+    html = web("finance").get("/commissions/rows/variance/?show=questioned").content.decode()
+    assert "Sent to the vendor" in html
+    assert "Why 57.60?" in html
+    assert "?show=vendor" in web("finance").get("/commissions/").content.decode()
+
+
+def test_a_rate_of_the_payout_currency_has_no_day(scope):
+    days = {row["currency"]: row["fx_on"] for row in outlook.expected_rows(scope, "2026-Q4")}
+    assert days["USD"] is None
+    assert {str(day) for currency, day in days.items() if currency != "USD"} == {"2026-10-31"}
+
+
+def test_the_table_of_points_stands_beside_the_rates_of_a_statement(web):
+    html = web().get("/commissions/statements/S-2026Q3/").content.decode()
+    assert "fixed currency table of 15" in html.replace("\xa0", " ").replace('<time datetime="2025-07-15">', "")
 
 
 def test_finance_may_read_but_not_question(web, scope):

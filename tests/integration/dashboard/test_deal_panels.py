@@ -2,13 +2,16 @@
 
 import csv
 import json
-from datetime import date
+import re
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from clients.models import Deal
 from clients.pipeline import pipeline, stalled_after, stuck
 from partner_portal.lib.datasets import select
 from partner_portal.lib.periods import Period
@@ -73,6 +76,42 @@ def test_stuck_deals_are_named(scope, deals):
     for why, ids in (("stalled", stalled), ("past_close", past), ("", stalled | past)):
         rows = select("shared-stuck", scope, {"why": why}).rows
         assert set(rows.values_list("deal_id", flat=True)) == ids
+
+
+def test_the_first_stuck_deals_are_named_on_the_front_page_those_past_their_close_first(scope, web):
+    late = Deal.objects.get(partner=scope.partner, deal_id="D0639")  # C034, open and registered
+    Deal.objects.filter(pk=late.pk).update(closed_on=scope.today - timedelta(days=1))
+    found = stuck(replace(scope, memo={}))
+    stalled = Deal.objects.filter(partner=scope.partner, registered=True, stage="open").exclude(pk=late.pk)
+    oldest = list(stalled.order_by("created_on", "deal_id").values_list("deal_id", flat=True)[:4])
+    assert [each.deal_id for each in found.first] == ["D0639", *oldest]
+    assert (found.first[0].days_past, found.first[1].days_past) == (1, None)
+    assert found.count == select("shared-stuck", scope, {}).count > len(found.first)
+    html = web("member").get("/dashboard/").content.decode()
+    panel = " ".join(re.sub("<[^>]+>", " ", html.split('id="shared"')[1].split("</section>")[0]).split())
+    days = (scope.today - late.created_on).days
+    assert f"Marketing Hub Professional (D0639): 1 day past its expected close, open for {days} days" in panel
+    assert f"All {found.count} deals that need a look" in panel
+    assert "US$" not in panel
+
+
+def test_the_charts_of_the_pipeline_have_the_numbers_of_its_table(web):
+    html = web("member").get("/dashboard/").content.decode()
+    drawn = {
+        name: json.loads(html.split(f'id="{name}" type="application/json">')[1].split("</script>")[0])
+        for name in ("pipeline-figures", "win-rate-figures", "days-to-close-figures")
+    }
+    months = web("member").get("/dashboard/").context["shared"].months
+
+    def texts(values):
+        return [None if value is None else str(value) for value in values]
+
+    assert [series["values"] for series in drawn["pipeline-figures"]["series"]] == [
+        texts(each.created for each in months), texts(each.won for each in months),
+    ]  # fmt: skip
+    assert drawn["win-rate-figures"]["series"][0]["values"] == texts(each.win_rate for each in months)
+    assert drawn["days-to-close-figures"]["series"][0]["values"] == texts(each.days_to_close for each in months)
+    assert {figures["partial"] for figures in drawn.values()} == {12}  # November 2026 is not over
 
 
 def test_the_clients_behind_every_month_add_up_to_its_retention(scope):
