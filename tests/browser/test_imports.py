@@ -251,7 +251,7 @@ def test_looks_of_a_mapping(open_page, tmp_path, no_findings, theme, size):
     forget_mappings(page)
     page.goto("/imports/")
     name = f"imports-mapping-{size['width']}-{theme}"
-    bad = HUBSPOT_DEALS.replace("P-", f"{theme}-").replace("880.00", "lots")
+    bad = HUBSPOT_DEALS.replace("P-", f"{theme}{size['width']}-").replace("880.00", "lots")
     page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, deals=bad))
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_text("Say once where ours are")).to_be_visible()

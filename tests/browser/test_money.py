@@ -217,7 +217,8 @@ def test_paper_has_every_row_and_every_head(open_page, path, pages):
     for head in page.locator("table.data thead").all():
         expect(head).to_have_css("display", "table-header-group")
     for chart in page.locator("figure.chart:has([data-chart])").all():
-        expect(chart.locator("[data-chart]")).to_be_hidden()
+        for drawn in chart.locator("[data-chart]").all():
+            expect(drawn).to_be_hidden()
         expect(chart.locator("table tbody tr").first).to_be_visible()
     for place in (".topbar", ".topnav", ".toolbar", ".dialog-actions"):
         for each in page.locator(place).all():
