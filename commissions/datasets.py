@@ -236,7 +236,7 @@ register(
             Column("deal_id", _("Deal"), permission=MONEY),
             Column("product_line", _("Product line"), permission=MONEY, under="deal_id"),
             Column("quarter", _("Quarter"), permission=MONEY),
-            Column("pay_on", _("Pay date"), Kind.DATE, permission=MONEY, under="quarter"),
+            Column("pay_on", _("Pay date"), Kind.DATE, permission=MONEY, under="commission"),
             Column("months", _("Months"), Kind.COUNT, permission=MONEY),
             Column("mrr", _("MRR left"), Kind.MONEY, permission=MONEY, currency="currency"),
             Column("currency", _("Currency"), permission=MONEY, default=False),
