@@ -1,5 +1,6 @@
 """Files made by real workers over a real Redis and over the file broker: killed, doubled, lost, and finished once."""
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +24,26 @@ LOST = "changes-lost-sold"
 
 @pytest.fixture
 def northwind(committed):
+    """The demo partner. Its exports have numbers that no other process's database gives: all share one folder of files."""
+    with as_superuser() as database:
+        database.execute(
+            "SELECT setval(pg_get_serial_sequence('reports_export', 'id'), greatest(%s, nextval('reports_export_id_seq')))",
+            [os.getpid() * 10_000],
+        )
     return Partner.objects.get(slug="northwind")
+
+
+def as_superuser():
+    from partner_portal.embedded import ensure_running
+
+    address = ensure_running(settings.PORTAL_VAR)
+    name = connections["default"].settings_dict["NAME"]
+    return psycopg.connect(host=address.host, port=address.port, user=address.superuser, dbname=name)
+
+
+def files_of(partner, *exports):
+    folder = Path(settings.PORTAL_VAR) / "files" / "exports" / str(partner.pk)
+    return {path.name for export in exports for path in folder.glob(f"{export.pk}-*")}
 
 
 def queue(partner, name="file", rows_format="csv"):
@@ -65,8 +85,6 @@ def send(broker, partner, *exports):
 
 
 def test_a_worker_makes_the_file_and_the_same_message_twice_is_one_file(northwind, broker):
-    folder = Path(settings.PORTAL_VAR) / "files" / "exports" / str(northwind.pk)
-    before = set(folder.glob("*"))
     export = queue(northwind)
     send(broker, northwind, export, export)
     with worker_of(broker) as worker:
@@ -76,17 +94,13 @@ def test_a_worker_makes_the_file_and_the_same_message_twice_is_one_file(northwin
     with storages["default"].open(ready.file.name) as file:
         lines = file.read().split(b"\r\n")
     assert len(lines) == ready.rows + 2
-    assert [path.name for path in set(folder.glob("*")) - before] == [Path(ready.file.name).name]
+    assert files_of(northwind, export) == {Path(ready.file.name).name}
 
 
 @contextmanager
 def rows_held():
     """While inside, whoever reads the ledger's entries waits. Gives the superuser's connection."""
-    from partner_portal.embedded import ensure_running
-
-    address = ensure_running(settings.PORTAL_VAR)
-    name = connections["default"].settings_dict["NAME"]
-    with psycopg.connect(host=address.host, port=address.port, user=address.superuser, dbname=name) as owner:
+    with as_superuser() as owner:
         owner.execute("LOCK TABLE ledger_pointentry IN ACCESS EXCLUSIVE MODE")
         yield owner
         owner.rollback()
@@ -98,8 +112,6 @@ def test_redis_killed_and_started_again_loses_nothing(northwind, broker):
 
     The one in the making is given up with the connection, and taken up again at the next knock of the clock.
     """
-    folder = Path(settings.PORTAL_VAR) / "files" / "exports" / str(northwind.pk)
-    before = set(folder.glob("*"))
     first, *waiting = (queue(northwind, name) for name in ("one", "two", "three"))
     send(broker, northwind, first, *waiting)
     with worker_of(broker):
@@ -114,7 +126,7 @@ def test_redis_killed_and_started_again_loses_nothing(northwind, broker):
             wait_for(lambda export=export: (found := state(northwind, export)).state == State.READY and found, 60)
             for export in (first, *waiting)
         ]
-    assert {path.name for path in set(folder.glob("*")) - before} == {Path(each.file.name).name for each in ready}
+    assert files_of(northwind, *ready) == {Path(each.file.name).name for each in ready}
     assert all(each.done == each.rows > 0 for each in ready)
 
 
