@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
@@ -93,12 +92,3 @@ def cards(scope: Scope) -> list[Card]:
         except (Http404, PermissionDenied):
             found.append(Card(saved, None, _("You may not see these rows.")))
     return found
-
-
-def group_columns(selection: Selection) -> list[tuple[str, Any]]:
-    """Columns that a chart can group by: choices, months and days."""
-    return [
-        (column.name, column.label)
-        for column in selection.dataset.permitted(selection.scope)
-        if column.choices or column.kind in {"month", "date"}
-    ]
