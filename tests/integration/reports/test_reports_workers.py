@@ -113,9 +113,9 @@ def test_redis_killed_and_started_again_loses_nothing(northwind, broker):
     The one in the making is given up with the connection, and taken up again at the next knock of the clock.
     """
     first, *waiting = (queue(northwind, name) for name in ("one", "two", "three"))
-    send(broker, northwind, first, *waiting)
     with worker_of(broker):
         with rows_held():
+            send(broker, northwind, first, *waiting)
             wait_for(lambda: state(northwind, first).state == State.RUNNING)
             broker["redis"].kill()
             assert [state(northwind, export).state for export in waiting] == [State.QUEUED, State.QUEUED]
