@@ -70,7 +70,7 @@ $(READY): requirements-dev.txt .python-version $(shell test -x $(PYTHON) || echo
 		$(UV) venv --quiet --python "$${found:-$(PYTHON_VERSION)}" .venv 2>/dev/null || { \
 			echo "Python $(PYTHON_VERSION) was not found and could not be fetched: install it (your system's packages, or pyenv install $(PYTHON_VERSION)) and try again." >&2; \
 			exit 1; }; }
-	$(UV) pip sync --quiet --require-hashes --python $(PYTHON) requirements-dev.txt
+	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(PYTHON) requirements-dev.txt
 	@touch $@
 
 .PHONY: missing-interpreter
