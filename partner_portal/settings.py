@@ -190,6 +190,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # pages name no other; half the files to compress
 WHITENOISE_USE_FINDERS = DEBUG
 
 # Uploads are checked by the import itself; these only bound what one request may hold in memory.

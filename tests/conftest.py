@@ -60,18 +60,11 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any, reque
 
 
 def _drop_what_killed_runs_left() -> None:
-    import psycopg
-
-    from partner_portal.embedded import ensure_running
-
-    address = ensure_running(settings.PORTAL_VAR)
-    with psycopg.connect(
-        host=address.host, port=address.port, user=address.superuser, dbname="postgres", autocommit=True
-    ) as server:
-        names = server.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_portal_%'").fetchall()
-        for (name,) in names:
-            if not Path(f"/proc/{name.split('_')[2]}").exists():
-                server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    with _superuser(_server()) as database:
+        names = database.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_portal_%'").fetchall()
+    for (name,) in names:
+        if not Path(f"/proc/{name.split('_')[2]}").exists():
+            _drop_database(name)
 
 
 @pytest.fixture
@@ -138,31 +131,58 @@ def web(person: Callable[[str], Any]) -> Callable[..., WebClient]:
     return sign_in
 
 
+@pytest.fixture(scope="session")
+def demo_database(django_db_blocker: Any, django_db_setup: None) -> Iterator[Callable[[], None]]:
+    """A copy of the database as the session began with it. Calling it puts the tests' database back to that."""
+    name = connections["default"].settings_dict["NAME"]
+    kept = f"{name}_kept"
+    with django_db_blocker.unblock():
+        connection.close()
+        _copy_database(name, kept)
+
+        def put_back() -> None:
+            connection.close()
+            _copy_database(kept, name)
+
+        yield put_back
+        _drop_database(kept)
+
+
 @pytest.fixture
-def committed(django_db_blocker: Any, django_db_setup: None) -> Iterator[None]:
-    """For tests that must commit. Afterwards the database is as it was: made anew from what the session began with."""
+def committed(django_db_blocker: Any, demo_database: Callable[[], None]) -> Iterator[None]:
+    """For tests that must commit. Afterwards the database is as it was."""
     with django_db_blocker.unblock():
         yield
-        connection.close()
-        _restore()
+        demo_database()
 
 
-def _restore() -> None:
-    """Empty every table but those the migrations filled, then load the demo partners again. Only the superuser may."""
-    import psycopg
+def _copy_database(source: str, target: str) -> None:
+    """Only the superuser may. Whoever is still connected to the target is cut off."""
+    from psycopg import sql
 
+    server = _server()
+    _drop_database(target)
+    words = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+    with _superuser(server) as database:
+        database.execute(words.format(*map(sql.Identifier, (target, source, server.owner))))
+
+
+def _drop_database(name: str) -> None:
+    from psycopg import sql
+
+    with _superuser(_server()) as database:
+        database.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _server() -> Any:
     from partner_portal.embedded import ensure_running
 
-    address = ensure_running(settings.PORTAL_VAR)
-    name = connections["default"].settings_dict["NAME"]
-    keep = ("django_migrations", "django_content_type", "auth_permission")
-    with psycopg.connect(host=address.host, port=address.port, user=address.superuser, dbname=name) as owner:
-        tables = [
-            row[0]
-            for row in owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            if row[0] not in keep and not row[0].startswith("program_")
-        ]
-        owner.execute("SET session_replication_role = replica")
-        owner.execute("TRUNCATE " + ", ".join(f'"{table}"' for table in tables) + " CASCADE")
-    call_command("load_demo", verbosity=0)
-    connection.close()
+    return ensure_running(settings.PORTAL_VAR)
+
+
+def _superuser(server: Any) -> Any:
+    import psycopg
+
+    return psycopg.connect(
+        host=server.host, port=server.port, user=server.superuser, dbname="postgres", autocommit=True
+    )

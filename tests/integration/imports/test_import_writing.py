@@ -232,7 +232,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(PIECES), max_size=6).map(lambda order: [*order, *PIECES]),
     st.randoms(use_true_random=False),

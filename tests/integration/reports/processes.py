@@ -100,11 +100,7 @@ class Worker:
 
     def __exit__(self, *_error):
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            self.kill()
 
 
 def send(environment, *exports):

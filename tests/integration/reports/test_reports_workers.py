@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -20,16 +21,15 @@ from tests.integration.reports.processes import Redis, Worker, environment, wait
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 LOST = "changes-lost-sold"
+NORTHWINDS = count(1)
 
 
 @pytest.fixture
 def northwind(committed):
-    """The demo partner. Its exports have numbers that no other process's database gives: all share one folder of files."""
+    """The demo partner. Its exports have numbers that no other test gives: all share one folder of files."""
     with as_superuser() as database:
-        database.execute(
-            "SELECT setval(pg_get_serial_sequence('reports_export', 'id'), greatest(%s, nextval('reports_export_id_seq')))",
-            [os.getpid() * 10_000],
-        )
+        number = os.getpid() * 10_000 + 100 * next(NORTHWINDS)
+        database.execute("SELECT setval(pg_get_serial_sequence('reports_export', 'id'), %s)", [number])
     return Partner.objects.get(slug="northwind")
 
 
