@@ -37,7 +37,7 @@ RANGE = {"changes_from": "2026-11-01", "changes_to": "2026-11-20"}
 A_DAY = {"changes_from": "2026-11-02", "changes_to": "2026-11-03"}  # enough to be stopped in the middle
 LARGE = services.Wish("large", "xlsx", title="T", columns=("client", "client_id", "on", "cause", "points", "market"))
 PEOPLE = 10
-IDLE_SECONDS = 5
+IDLE_SECONDS = 3
 PAGES = (
     "/dashboard/", "/tiers/", "/tiers/breakdown/", "/clients/", "/renewals/", "/commissions/", "/exports/", "/reports/",
     "/lists/",
