@@ -47,19 +47,18 @@ class Result:
 
 
 def selection_of(scope: Any, rows: int) -> Any:
-    """The first `rows` entries of the partner, as a selection with 12 columns."""
+    """The first `rows` entries of the partner, of every track and cause, as a selection with 12 columns."""
     from dataclasses import replace
 
+    from ledger.queries import entries_in
     from partner_portal.lib.datasets import select
 
     found = select(DATASET, scope, WHOLE).with_columns(COLUMNS)
-    limit = found.rows.order_by("pk").values_list("pk", flat=True)[rows : rows + 1].first()
+    entries = entries_in(scope, found.params["period"])
+    limit = entries.order_by("pk").values_list("pk", flat=True)[rows : rows + 1].first()
     if limit is not None:
-        dataset, whole = found.dataset, found.dataset.rows
-        found = replace(
-            found, dataset=replace(dataset, rows=lambda scope, params: whole(scope, params).filter(pk__lt=limit))
-        )
-    return found
+        entries = entries.filter(pk__lt=limit)
+    return replace(found, dataset=replace(found.dataset, rows=lambda scope, params: entries.all()))
 
 
 def bare_copy(selection: Any, path: Path) -> int:
