@@ -27,7 +27,7 @@ def as_row(each: RenewalRow) -> dict[str, Any]:
         "deadline_days": each.deadline_days, "status": each.status, "current_mrr": each.current_mrr,
         "renewal_mrr": each.renewal_mrr, "change": each.change, "currency": each.currency,
         "current_usd": each.current_usd, "renewal_usd": each.renewal_usd, "change_usd": each.change_usd,
-        "stake": each.stake.points, "stake_sold": each.stake.sold, "stake_managed": each.stake.managed,
+        "stake": each.stake, "stake_sold": each.stake_sold, "stake_managed": each.stake_managed,
         "review": impact.review if impact else None,
         "tier_with": (impact.with_tier or str(_("Untiered"))) if impact else None,
         "tier_without": (impact.without_tier or str(_("Untiered"))) if impact else None,

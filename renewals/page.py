@@ -47,9 +47,9 @@ def summary(rows: Sequence[RenewalRow]) -> Summary:
         count=len(rows),
         overdue=sum(row.days < 0 and row.status != RenewalStatus.RENEWED for row in rows),
         late=sum(row.deadline_days < 0 and row.status == RenewalStatus.PENDING for row in rows),
-        stake=sum((row.stake.points for row in rows), Decimal(0)),
+        stake=sum((row.stake for row in rows), Decimal(0)),
         falls=sum(bool(row.impact and row.impact.falls) for row in rows),
-        worst=max(rows, key=lambda row: row.stake.points, default=None),
+        worst=max(rows, key=lambda row: row.stake, default=None),
     )
 
 
@@ -83,9 +83,20 @@ def glance(scope: Scope, period: Period, shown: int) -> Glance:
     return remembered(scope, key, look, revision=revision(scope))
 
 
-def timeline(rows: Sequence[RenewalRow], period: Period) -> Timeline:
+def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
+    """What the page says above its table; kept apart from the rows for the same reason."""
+
+    def look() -> tuple[Summary, Sequence[Week]]:
+        rows = renewal_rows(scope, period)
+        return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
+
+    key = ("renewals-head", period.first, period.last)
+    found, weeks = remembered(scope, key, look, revision=revision(scope))
+    return found, timeline(weeks)
+
+
+def timeline(weeks: Sequence[Week]) -> Timeline:
     """Points at stake by week."""
-    weeks = by_week(rows, period) if period.days <= CHART_WEEKS * 7 else []
     chart = {
         "names": [_short(week.monday) for week in weeks],
         "totals": [str(week.decided + week.undecided) for week in weeks],

@@ -40,9 +40,12 @@ def renewals(scope: Scope, period: Period) -> QuerySet[Renewal]:
     return Renewal.objects.filter(found, partner=scope.partner)
 
 
-@dataclass(frozen=True)  # without slots, as in `rules`: the cache keeps thousands
+@dataclass(frozen=True)  # without slots, as `rules.Impact`: the cache keeps thousands
 class RenewalRow:
-    """A renewal with what hangs on it. Money in `currency`, *_usd in points-dollars by the table of the renewal day."""
+    """A renewal with what hangs on it. Money in `currency`, *_usd in points-dollars by the table of the renewal day.
+
+    stake: points that go when it is not renewed, of its sold lots and of the managed state.
+    """
 
     pk: int
     client_pk: int
@@ -62,7 +65,9 @@ class RenewalRow:
     last_active_on: date | None
     manager: str
     manager_email: str
-    stake: rules.Stake
+    stake: Decimal
+    stake_sold: Decimal
+    stake_managed: Decimal
     impact: rules.Impact | None
 
     @property
@@ -139,7 +144,9 @@ def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRo
                 last_active_on=row.client.last_active_on,
                 manager=row.renewal_manager,
                 manager_email=row.renewal_manager_email,
-                stake=stake,
+                stake=stake.points,
+                stake_sold=stake.sold,
+                stake_managed=stake.managed,
                 # What a past review would have said is history, not outlook.
                 impact=rules.impact(stake, measures, book, credited, review)
                 if review is not None and review >= scope.today
@@ -170,9 +177,9 @@ def by_week(rows: Iterable[RenewalRow], period: Period) -> list[Week]:
         if row.renews_on not in period:
             continue
         week = found[rules.week_of(row.renews_on)]
-        decided = row.stake.points if row.status in DECIDED else Decimal(0)
+        decided = row.stake if row.status in DECIDED else Decimal(0)
         found[week.monday] = Week(
-            week.monday, week.decided + decided, week.undecided + row.stake.points - decided, week.renewals + 1
+            week.monday, week.decided + decided, week.undecided + row.stake - decided, week.renewals + 1
         )
     return list(found.values())
 

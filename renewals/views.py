@@ -46,7 +46,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     context: dict[str, Any] = {"drill": table, "credited": page.credited_tier(scope), "part": wanted_part(request)}
     if context["part"] != ROWS:
         period = selection.params["period"]
-        rows = queries.renewal_rows(scope, period)
+        summary, timeline = page.head(scope, period)
         context |= {
             "range": range_control(
                 request.path,
@@ -55,8 +55,8 @@ def overview(request: ScopedRequest) -> HttpResponse:
                 target="main",
                 presets=tuple(PRESETS),
             ),
-            "summary": page.summary(rows),
-            "timeline": page.timeline(rows, period),
+            "summary": summary,
+            "timeline": timeline,
         }
     return page_or_part(request, "renewals/overview.html", context, parts=(ROWS,))
 

@@ -330,7 +330,9 @@ class Selection:
         order = first.desc(nulls_last=True) if descending else first.asc(nulls_last=True)
         return self.rows.order_by().values(**values).order_by(order, F(ALIAS + "_row").asc())
 
-    def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> list[dict[str, Any]]:
+    def _ordered_in_python(
+        self, columns: Iterable[Column], key: Column, descending: bool
+    ) -> Sequence[Mapping[str, Any]]:
         known = [row for row in self.rows if row[key.source] is not None]
         unknown = [row for row in self.rows if row[key.source] is None]
         known.sort(key=lambda row: _sortable(row[key.source]), reverse=descending)
@@ -340,7 +342,7 @@ class Selection:
         )
         for column in columns:
             names |= dict(column.needs)
-        return [{ALIAS + name: row[source] for name, source in names.items()} for row in known + unknown]
+        return _Renamed(known + unknown, {ALIAS + name: source for name, source in names.items()})
 
     def cells(self, row: Mapping[str, Any], columns: Iterable[Column] | None = None) -> list[Any]:
         """A row's values in the order of the columns; computed ones are computed here."""
@@ -438,6 +440,23 @@ def as_expression(source: Any) -> Any:
 
 def _expression(column: Column) -> Any:
     return as_expression(column.source)
+
+
+class _Renamed(Sequence[Mapping[str, Any]]):
+    """Rows with their values under other names, made when they are looked at: a page shows 25 of thousands."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+        self._rows = rows
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _Renamed(self._rows[index], self._names)
+        row = self._rows[index]
+        return {name: row[source] for name, source in self._names.items()}
 
 
 def _sortable(value: Any) -> Any:
