@@ -193,7 +193,7 @@ def test_a_port_that_cannot_be(var: Path, port: int) -> None:
         ("postgresql://portal_app@127.0.0.1:{port}/portal", 3, "The database cannot be used (connection failed"),
     ],
 )
-@pytest.mark.parametrize("command", ["demo", "migrate", "figures northwind"])
+@pytest.mark.parametrize("command", ["demo", "figures northwind"])
 def test_a_wrong_database_url_is_one_line(var: Path, url: str, code: int, words: str, command: str) -> None:
     address = url.format(port=free_port())
     arguments = f"{command} --port {free_port()}" if command == "demo" else command

@@ -194,6 +194,9 @@ def test_a_stale_process_id_that_now_belongs_to_another_process(var: Path) -> No
         other.wait()
 
 
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)  # of the test runner's threads
 def test_a_child_that_forked_off_and_ends_leaves_the_server_to_its_parent(var: Path) -> None:
     ensure_running(var)
     pid = os.fork()

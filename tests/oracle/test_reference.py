@@ -11,7 +11,7 @@ import pytest
 from compare import compare
 
 FIRST = int(os.environ.get("ORACLE_FIRST", "1"))
-COUNT = int(os.environ.get("ORACLE_PARTNERS", "8"))
+COUNT = int(os.environ.get("ORACLE_PARTNERS", "6"))
 DAYS = int(os.environ.get("ORACLE_DAYS", "6"))
 REPORT = os.environ.get("ORACLE_REPORT")
 

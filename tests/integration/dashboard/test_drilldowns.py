@@ -44,8 +44,9 @@ def every_row(client, address: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("who", ["admin", "finance", "member"])
-@pytest.mark.parametrize("range_", RANGES)
+@pytest.mark.parametrize(
+    ("who", "range_"), [*(("admin", each) for each in RANGES), ("finance", RANGES[1]), ("member", RANGES[1])]
+)
 def test_number_is_rows(web, who, range_):
     client = web(who)
     panel = client.get(f"/dashboard/?{range_}", headers={**HTMX, "HX-Target": "changes"}).text
