@@ -359,7 +359,7 @@ class Reference:
         return sum((self._dollars(row, date.fromisoformat(row["closed_on"])) for row in rows), Fraction(0))
 
     def rolling(self, day: date) -> Fraction:
-        fraction = {lot.deal["deal_id"]: lot.kept / lot.earned if lot.earned else 0 for lot in self.lots_on(day)}
+        fraction = {lot.deal["deal_id"]: lot.kept / lot.earned if lot.earned else 1 for lot in self.lots_on(day)}
         return sum(
             (
                 self._dollars(row, date.fromisoformat(row["closed_on"])) * fraction[row["deal_id"]]
