@@ -4,13 +4,28 @@ Rows are entered ahead of their date and never edited into the past without ever
 each change moves `Program.revision`.
 """
 
+from decimal import Decimal
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from partner_portal.lib.countries import COUNTRIES
+from partner_portal.lib.currencies import CODES
+from program.rulebook import in_every_year
+
 MONTH = [MinValueValidator(1), MaxValueValidator(12)]
 DAY = [MinValueValidator(1), MaxValueValidator(31)]
+NOT_NEGATIVE = [MinValueValidator(Decimal(0))]
+ABOVE_ZERO = [MinValueValidator(Decimal("0.0001"))]
+
+
+def _refuse_a_day_that_some_years_lack(row: models.Model, month: str, day: str) -> None:
+    values = getattr(row, month), getattr(row, day)
+    if all(values) and not in_every_year(*values):
+        raise ValidationError({day: _("Not every year has this day.")})
 
 
 class Metric(models.TextChoices):
@@ -35,12 +50,14 @@ class Program(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     partner_certification = models.CharField(max_length=120)
-    unit_usd = models.DecimalField(max_digits=12, decimal_places=2)
-    sold_life_months = models.PositiveSmallIntegerField()
+    unit_usd = models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
+    sold_life_months = models.PositiveSmallIntegerField(validators=[MinValueValidator(1)])
     hold_months = models.PositiveSmallIntegerField()
-    managed_rate = models.DecimalField(max_digits=8, decimal_places=4)
-    commission_rate = models.DecimalField(max_digits=8, decimal_places=6)
-    commission_months = models.PositiveSmallIntegerField()
+    managed_rate = models.DecimalField(max_digits=8, decimal_places=4, validators=NOT_NEGATIVE)
+    year_month = models.PositiveSmallIntegerField(_("month in which its year begins"), default=1, validators=MONTH)
+    year_day = models.PositiveSmallIntegerField(_("day on which its year begins"), default=1, validators=DAY)
+    commission_rate = models.DecimalField(max_digits=8, decimal_places=6, validators=NOT_NEGATIVE)
+    commission_months = models.PositiveSmallIntegerField(validators=[MinValueValidator(1)])
     commission_from = models.DateField()
     commission_pay_days_after_quarter = models.PositiveSmallIntegerField()
     revision = models.PositiveBigIntegerField(default=1, editable=False)
@@ -48,14 +65,18 @@ class Program(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Raises ValidationError for a year that begins on a day that not every year has."""
+        _refuse_a_day_that_some_years_lack(self, "year_month", "year_day")
+
 
 class SoldRate(models.Model):
     """Points a unit of MRR, for product lines first sold from `start` on."""
 
     program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="sold_rates")
     start = models.DateField(_("in force from"))
-    sourced = models.DecimalField(max_digits=8, decimal_places=4)
-    assisted = models.DecimalField(max_digits=8, decimal_places=4)
+    sourced = models.DecimalField(max_digits=8, decimal_places=4, validators=NOT_NEGATIVE)
+    assisted = models.DecimalField(max_digits=8, decimal_places=4, validators=NOT_NEGATIVE)
 
     class Meta:
         ordering = ["start"]
@@ -84,7 +105,7 @@ class CurrencyAmount(models.Model):
 
     table = models.ForeignKey(CurrencyTable, on_delete=models.CASCADE, related_name="amounts")
     currency = models.CharField(max_length=3)
-    amount = models.DecimalField(max_digits=14, decimal_places=4, validators=[MinValueValidator(0.0001)])
+    amount = models.DecimalField(max_digits=14, decimal_places=4, validators=ABOVE_ZERO)
 
     class Meta:
         ordering = ["currency"]
@@ -96,13 +117,19 @@ class CurrencyAmount(models.Model):
     def __str__(self) -> str:
         return f"{self.currency} {self.amount}"
 
+    def clean(self) -> None:
+        """Raises ValidationError for what is no currency."""
+        self.currency = self.currency.upper()
+        if self.currency not in CODES:
+            raise ValidationError({"currency": _("Not a currency code in use (ISO 4217).")})
+
 
 class GrowthMarket(models.Model):
     """The countries whose points count `factor` times from `start` on."""
 
     program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="growth_markets")
     start = models.DateField(_("in force from"))
-    factor = models.DecimalField(max_digits=6, decimal_places=4)
+    factor = models.DecimalField(max_digits=6, decimal_places=4, validators=ABOVE_ZERO)
     countries = ArrayField(models.CharField(max_length=2))
 
     class Meta:
@@ -111,6 +138,14 @@ class GrowthMarket(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.countries)} growth markets from {self.start}"
+
+    def clean(self) -> None:
+        """Raises ValidationError that names what is no country."""
+        self.countries = sorted({country.upper() for country in self.countries or ()})
+        if unknown := ", ".join(sorted(set(self.countries) - COUNTRIES)):
+            raise ValidationError(
+                {"countries": _("Not country codes (ISO 3166-1 alpha-2): %(codes)s") % {"codes": unknown}}
+            )
 
 
 class Review(models.Model):
@@ -127,6 +162,11 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"Review of {self.day}/{self.month}"
+
+    def clean(self) -> None:
+        """Raises ValidationError for a review or a window on a day that not every year has."""
+        _refuse_a_day_that_some_years_lack(self, "month", "day")
+        _refuse_a_day_that_some_years_lack(self, "window_month", "window_day")
 
 
 class RuleSet(models.Model):
@@ -171,7 +211,7 @@ class Requirement(models.Model):
     tier = models.ForeignKey(Tier, on_delete=models.CASCADE, related_name="requirements")
     position = models.PositiveSmallIntegerField(default=0)
     metric = models.CharField(max_length=20, choices=Metric)
-    value = models.DecimalField(max_digits=18, decimal_places=4)
+    value = models.DecimalField(max_digits=18, decimal_places=4, validators=NOT_NEGATIVE)
 
     class Meta:
         ordering = ["position"]

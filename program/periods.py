@@ -1,4 +1,4 @@
-"""Ranges of days that only the programme can name: its review windows."""
+"""Ranges of days that only the programme can name: its year and its review windows."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,7 +10,8 @@ from program.rulebook import Rulebook
 
 def programme_periods(rulebook: Rulebook, today: date) -> Mapping[str, tuple[str, Period]]:
     """Presets for `chosen_period`: key -> (label, period). Those that do not exist on the day are left out."""
-    found: dict[str, tuple[str, Period]] = {}
+    year = Period(rulebook.programme_year(today), today)
+    found = {"this-programme-year": (str(PROGRAMME["this-programme-year"]), year)}
     review = rulebook.next_review(today - DAY)
     if review is not None and review.window_start <= today:
         found["review-window"] = (str(PROGRAMME["review-window"]), Period(review.window_start, today))

@@ -94,4 +94,5 @@ def _rulebook(program_id: int, revision: int) -> Rulebook:
             )
             for row in RuleSet.objects.filter(program=program).prefetch_related("tiers__requirements")
         ),
+        year_start=(program.year_month, program.year_day),
     )

@@ -199,6 +199,7 @@ class Rulebook:
     growth_markets: tuple[GrowthMarket, ...]
     reviews: tuple[Review, ...]
     rule_sets: tuple[RuleSet, ...]
+    year_start: tuple[int, int] = (1, 1)  # month and day on which a programme year begins
 
     def __post_init__(self) -> None:
         if not self.currency_tables:
@@ -296,6 +297,20 @@ class Rulebook:
         coming = self.reviews_between(date.fromordinal(after.toordinal() + 1), add_months(after, 12))
         return coming[0] if coming else None
 
+    def programme_year(self, day: date) -> date:
+        """The first day of the programme year that the day lies in."""
+        start = date(day.year, *self.year_start)
+        return start if start <= day else date(day.year - 1, *self.year_start)
+
+
+def in_every_year(month: int, day: int) -> bool:
+    """Whether each year has the day: not 31 April, and not 29 February either."""
+    try:
+        date(2023, month, day)  # a year without 29 February
+    except ValueError:
+        return False
+    return True
+
 
 # Reading the programme file
 
@@ -350,10 +365,8 @@ def _review(row: "_Table") -> Review:
     window = row.table("window_start")
     numbers = (row.whole("month"), row.whole("day"), window.whole("month"), window.whole("day"))
     for month, day in (numbers[:2], numbers[2:]):
-        try:
-            date(2023, month, day)  # a year without 29 February: a review day must exist in every year
-        except ValueError:
-            raise ValueError(f"{row.place}: month {month}, day {day} is not a day of every year.") from None
+        if not in_every_year(month, day):
+            raise ValueError(f"{row.place}: month {month}, day {day} is not a day of every year.")
     return Review(*numbers)
 
 

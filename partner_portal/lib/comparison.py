@@ -29,6 +29,7 @@ UNIT_MONTHS = {
     "previous-quarter": 3,
     "this-year": 12,
     "previous-year": 12,
+    "this-programme-year": 12,
 }
 
 

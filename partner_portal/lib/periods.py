@@ -100,6 +100,7 @@ GROUPS = {
 }
 # Those that the programme's rules give their days, while they have any.
 PROGRAMME = {
+    "this-programme-year": gettext_lazy("This programme year so far"),
     "review-window": gettext_lazy("This review window"),
     "since-last-review": gettext_lazy("Since the last review"),
     "whole-history": gettext_lazy("Whole history"),

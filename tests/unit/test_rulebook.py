@@ -51,6 +51,20 @@ def test_the_currency_table_of_the_day(rulebook, currency, on, per_unit):
     assert rulebook.per_unit(currency, D(on)) == Decimal(per_unit)
 
 
+@pytest.mark.parametrize(
+    ("start", "day", "first"),
+    [
+        ((1, 1), "2026-11-23", "2026-01-01"),
+        ((3, 1), "2026-11-23", "2026-03-01"),
+        ((3, 1), "2024-02-29", "2023-03-01"),
+        ((11, 23), "2026-11-23", "2026-11-23"),
+        ((11, 24), "2026-11-23", "2025-11-24"),
+    ],
+)
+def test_a_programme_year_begins_on_the_day_the_programme_says(rulebook, start, day, first):
+    assert replace(rulebook, year_start=start).programme_year(D(day)) == D(first)
+
+
 def test_units_are_exact(rulebook):
     assert rulebook.unit(Decimal(100), "EUR", D("2025-07-14")) == Fraction(4, 3)
     assert rulebook.points_dollars(Decimal("0.01"), "JPY", D("2024-01-01")) == Fraction(1, 12000)

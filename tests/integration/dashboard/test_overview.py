@@ -64,7 +64,14 @@ def test_the_figures_are_those_of_the_contract_on_every_day(web, file):
 
 def test_the_bridge_adds_up_over_any_range(web):
     client = web("member")
-    for range_ in ("last-7-days", "previous-quarter", "previous-year", "review-window", "since-last-review"):
+    for range_ in (
+        "last-7-days",
+        "previous-quarter",
+        "previous-year",
+        "review-window",
+        "since-last-review",
+        "this-programme-year",
+    ):
         opening, new_sold, lost_sold, new_managed, lost_managed, closing = (
             Decimal(value)
             for value in values(part(client.get(f"/dashboard/?changes_range={range_}").text, "changes"))[:6]

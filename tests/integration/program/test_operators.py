@@ -1,0 +1,187 @@
+"""What operators may enter under /admin/, and that no slip of theirs takes the rules from under every partner's pages."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client as WebClient
+
+from partner_portal.lib.clock import moved_to
+from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate, Tier
+from program.queries import current
+
+PASSWORD = "a long password of an operator"
+
+
+@pytest.fixture
+def operator(db: None) -> WebClient:
+    from accounts.models import User
+
+    client = WebClient()
+    client.force_login(
+        User.objects.create_superuser("operator@portal.example", PASSWORD),
+        backend="allauth.account.auth_backends.AuthenticationBackend",
+    )
+    return client
+
+
+def as_shown(page: Any) -> dict[str, str]:
+    """What a browser would send of the form as it stands."""
+    forms = [page.context["adminform"].form]
+    for inline in page.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    sent = {}
+    for field in (field for form in forms for field in form):
+        value = field.value()
+        if value is not None and value is not False:
+            sent[field.html_name] = "on" if value is True else str(value)
+    return sent
+
+
+def entered(operator: WebClient, address: str, **changes: str) -> Any:
+    """The answer to the form at `address`, sent with these changes."""
+    page = operator.get(address)
+    assert page.status_code == 200, address
+    return operator.post(address, as_shown(page) | changes, follow=True)
+
+
+def said(page: Any) -> str:
+    """Every error and message of the page, in one text."""
+    found = [str(message) for message in page.context["messages"]]
+    if "adminform" in page.context:
+        found.append(str(page.context["adminform"].form.errors))
+        for inline in page.context["inline_admin_formsets"]:
+            found += [str(inline.formset.non_form_errors()), str(inline.formset.errors)]
+    return " ".join(found)
+
+
+def change(row: Any) -> str:
+    return f"/admin/program/{row._meta.model_name}/{row.pk}/change/"
+
+
+def program() -> Program:
+    return Program.objects.get()
+
+
+def test_a_rule_set_is_entered_ahead_of_its_date_and_holds_from_then_on(operator: WebClient, web: Callable[..., Any]):
+    before = current()[0]
+    page = entered(
+        operator,
+        "/admin/program/ruleset/add/",
+        program=str(program().pk), start="2027-01-01", name="Made-up rules",
+        **{"tiers-0-position": "0", "tiers-0-name": "Copper", "tiers-TOTAL_FORMS": "1"},
+    )  # fmt: skip
+    assert "Copper asks for no figure yet, so every certified partner meets it from 2027-01-01 on." in said(page)
+    tier = Tier.objects.get(name="Copper")
+    page = entered(
+        operator,
+        change(tier),
+        **{"requirements-0-metric": "total_points", "requirements-0-value": "700", "requirements-TOTAL_FORMS": "1"},
+    )
+    assert "asks for no figure" not in said(page)
+    after = current()[0]
+    assert after.rule_set(date(2026, 12, 31)) == before.rule_set(date(2026, 12, 31))
+    (copper,) = after.rule_set(date(2027, 1, 1)).tiers
+    assert [(need.metric, need.value) for need in copper.requirements] == [("total_points", Decimal(700))]
+    with moved_to(date(2027, 1, 1)):
+        assert "Made-up rules" in web("admin").get("/dashboard/").text
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "words"),
+    [
+        (Program, {"reviews-0-month": "4", "reviews-0-day": "31"}, "Not every year has this day."),
+        (Program, {"reviews-0-window_month": "2", "reviews-0-window_day": "29"}, "Not every year has this day."),
+        (Program, {"year_month": "2", "year_day": "30"}, "Not every year has this day."),
+        (Program, {"unit_usd": "0"}, "greater than or equal to 0.01"),
+        (Program, {"sold_life_months": "0"}, "greater than or equal to 1"),
+        (SoldRate, {"sourced": "-1"}, "greater than or equal to 0"),
+        (GrowthMarket, {"factor": "0"}, "greater than or equal to 0.0001"),
+        (GrowthMarket, {"countries": "BR,xx,QQ"}, "Not country codes (ISO 3166-1 alpha-2): QQ, XX"),
+        (CurrencyTable, {"amounts-0-currency": "EURO"}, "at most 3 characters"),
+        (CurrencyTable, {"amounts-0-currency": "QQQ"}, "Not a currency code in use (ISO 4217)."),
+        (CurrencyTable, {"amounts-0-amount": "0"}, "greater than or equal to 0.0001"),
+        (CurrencyTable, {"amounts-0-DELETE": "on"}, "AUD: missing here, but in the table of 1900-01-01"),
+    ],
+)  # fmt: skip
+def test_what_no_figure_can_be_worked_out_with_is_refused_where_it_was_typed(
+    operator: WebClient, model: Any, changes: dict[str, str], words: str
+):
+    revision = program().revision
+    page = entered(operator, change(model.objects.last()), **changes)
+    assert words in said(page)
+    assert program().revision == revision
+
+
+def new_table(operator: WebClient, start: str, amounts: dict[str, str]) -> Any:
+    rows = {"amounts-TOTAL_FORMS": str(len(amounts))}
+    for number, (currency, amount) in enumerate(amounts.items()):
+        rows |= {f"amounts-{number}-currency": currency, f"amounts-{number}-amount": amount}
+    return entered(operator, "/admin/program/currencytable/add/", program=str(program().pk), start=start, **rows)
+
+
+def test_a_currency_table_has_every_currency_of_the_one_before_it(operator: WebClient, web: Callable[..., Any]):
+    known = {row.currency: str(row.amount) for row in CurrencyTable.objects.last().amounts.all()}
+    assert "A currency table needs amounts." in said(new_table(operator, "2026-12-01", {}))
+    few = {code: amount for code, amount in known.items() if code not in {"ZAR", "JPY"}}
+    assert "JPY, ZAR: missing here, but in the table of 2025-07-15" in said(new_table(operator, "2026-12-01", few))
+    assert "was added successfully" in said(new_table(operator, "2026-12-01", known | {"chf": "81"}))
+    assert current()[0].per_unit("CHF", date(2026, 12, 1)) == 81
+    early = said(new_table(operator, "2026-01-01", known | {"SEK": "1000"}))
+    assert "SEK: missing in the table of 2026-12-01, which comes after. Add the amounts there first." in early
+    assert web("admin").get("/dashboard/").status_code == 200
+
+    latest = CurrencyTable.objects.last()
+    numbers = [row.currency for row in latest.amounts.all()]
+    gone = said(entered(operator, change(latest), **{f"amounts-{numbers.index('CHF')}-DELETE": "on"}))
+    assert "CHF: facts may be in this currency already" in gone
+
+
+def test_the_last_rates_and_the_last_amount_of_a_currency_cannot_be_deleted(operator: WebClient):
+    first, last = SoldRate.objects.all()
+    assert "was deleted successfully" in said(delete(operator, last))
+    assert "the programme’s only rates" in said(delete(operator, first))
+    assert SoldRate.objects.get() == first
+
+    old, new = CurrencyTable.objects.all()
+    new.amounts.create(currency="CHF", amount=81)
+    assert "The table of 1900-01-01 would hold instead, and has no amount for CHF." in said(delete(operator, new))
+    assert "was deleted successfully" in said(delete(operator, old))  # the later one has all of its currencies
+    assert "only currency table" in said(delete(operator, new))
+    assert CurrencyTable.objects.get() == new
+
+
+def delete(operator: WebClient, row: Any) -> Any:
+    return operator.post(f"/admin/program/{row._meta.model_name}/{row.pk}/delete/", {"post": "yes"}, follow=True)
+
+
+def test_the_programme_itself_stays_and_is_the_only_one(operator: WebClient):
+    assert delete(operator, program()).status_code == 403
+    assert operator.get("/admin/program/program/add/").status_code == 403
+    assert Program.objects.count() == 1
+
+
+def test_a_programme_year_of_its_own_is_a_range_and_compares_with_the_one_before(
+    operator: WebClient, web: Callable[..., Any]
+):
+    address = "/dashboard/?changes_range=this-programme-year&changes_cmp=prev"
+    assert "1 Jan – 23 Nov 2026" in web("admin").get(address).text
+    entered(operator, change(program()), year_month="3", year_day="1")
+    page = web("admin").get(address).text
+    assert "This programme year so far" in page
+    assert "1 Mar – 23 Nov 2026" in page
+    assert "1 Mar – 23 Nov 2025" in page
+
+
+def test_pages_work_while_a_rule_set_is_being_entered_and_without_any(web: Callable[..., Any], operator: WebClient):
+    RuleSet.objects.create(program=program(), start=date(2026, 11, 1), name="No tiers yet")
+    entered(operator, change(program()))
+    for address in ("/dashboard/", "/tiers/", "/calculator/", "/renewals/", "/dashboard/pack/"):
+        assert web("admin").get(address).status_code == 200, address
+    RuleSet.objects.all().delete()
+    Review.objects.all().delete()
+    entered(operator, change(program()))
+    for address in ("/dashboard/", "/tiers/", "/calculator/", "/renewals/", "/dashboard/pack/"):
+        assert web("admin").get(address).status_code == 200, address
