@@ -5,15 +5,23 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.base import ModelBase
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 
 class OperatorsSite(AdminSite):
-    """Programme rules and the like, behind the portal's sign-in with its rate limits and second factor."""
+    """Programme rules, behind the portal's sign-in with its rate limits and second factor."""
 
     site_header = site_title = "Partner Portal"
     index_title = "Operators"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Only rules. Other packages would put here who signs in and with which secrets: with these an operator could sign
+        in as somebody else, and see what operators do not see."""
+        models: Any = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
+        rules = [model for model in models if model._meta.app_label == "program"]
+        super().register(rules, admin_class, **options)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         guarded = super().admin_view(view, cacheable)

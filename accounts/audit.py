@@ -60,6 +60,7 @@ name_actions(
         "second_factor.added": _("Second factor added"),
         "second_factor.removed": _("Second factor removed"),
         "second_factor.renewed": _("Recovery codes renewed"),
+        "second_factor.lifted": _("Second factor removed by an operator"),
         "partner.created": _("Partner created"),
         "partner.opened": _("Switched to this partner"),
         "member.invited": _("Member invited"),

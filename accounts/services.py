@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -57,6 +59,20 @@ def add_member(
         )
     audit.record(scope, "member.invited" if scope.user else "member.added", user.email, role=str(role))
     return user, is_new
+
+
+@transaction.atomic
+def lift_second_factor(*, user: User) -> bool:
+    """For somebody who has lost both device and recovery codes: the password is enough again. False for no factor.
+
+    Their sessions end: the device may be in other hands.
+    """
+    gone, _kinds = Authenticator.objects.filter(user=user).delete()
+    for session in UserSession.objects.filter(user=user):
+        session.end()
+    if gone:
+        audit.record_for_person(user, "second_factor.lifted")
+    return bool(gone)
 
 
 @transaction.atomic

@@ -116,3 +116,27 @@ def test_a_refusal_ends_with_1_and_one_line_on_the_command_line(db):
     )
     assert run.returncode == 1
     assert len(run.stderr.strip().splitlines()) == 1
+
+
+def test_a_lost_second_factor_is_lifted_and_the_lost_device_signed_out(web, person, log, monkeypatch):
+    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    admin, phone, password = person("admin"), web(None), "partner-portal-demo"
+    phone.post("/accounts/login/", {"login": "admin@northwind.example", "password": password})
+    TOTP.activate(admin, generate_totp_secret())
+    RecoveryCodes.activate(admin)
+    assert phone.get("/dashboard/team/").status_code == 200
+    told = io.StringIO()
+    call_command("lift_second_factor", "Admin@northwind.example", stdout=told)
+    assert told.getvalue() == (
+        "admin@northwind.example signs in with the password alone, and is signed out everywhere.\n"
+    )
+    assert log("second_factor.lifted") == [("second_factor.lifted", "admin@northwind.example")]
+    assert phone.get("/dashboard/team/").status_code == 302
+    again = web(None).post("/accounts/login/", {"login": "admin@northwind.example", "password": password})
+    assert again["Location"] == "/"  # not to the page that asks for a code
+    with pytest.raises(CommandError, match=r"admin@northwind\.example has no second factor\."):
+        call_command("lift_second_factor", "admin@northwind.example")
+    with pytest.raises(CommandError, match=r"Nobody has the address no@body\.example\."):
+        call_command("lift_second_factor", "no@body.example")

@@ -157,6 +157,14 @@ def delete(operator: WebClient, row: Any) -> Any:
     return operator.post(f"/admin/program/{row._meta.model_name}/{row.pk}/delete/", {"post": "yes"}, follow=True)
 
 
+@pytest.mark.parametrize(
+    "kept_elsewhere", ["account/emailaddress", "auth/group", "mfa/authenticator", "usersessions/usersession"]
+)
+def test_who_signs_in_and_with_what_is_no_business_of_operators(operator: WebClient, kept_elsewhere: str):
+    assert operator.get(f"/admin/{kept_elsewhere}/").status_code == 404
+    assert operator.get("/admin/").text.count("/add/") == 5  # all but the programme itself
+
+
 def test_the_programme_itself_stays_and_is_the_only_one(operator: WebClient):
     assert delete(operator, program()).status_code == 403
     assert operator.get("/admin/program/program/add/").status_code == 403
