@@ -148,14 +148,16 @@ const LOOKS = {
   second: { color: "track-sourced", symbol: "diamond", dash: "dash" },
   third: { color: "track-managed", symbol: "square", dash: "dot" },
 };
-const lines = (given) => {
+const MONTH_ROOM = 56; // pixels for the name of a month and air around it
+const lines = (given, width) => {
+  const every = Math.max(1, Math.ceil((given.names.length * MONTH_ROOM) / width));
   const at = given.partial ?? given.names.length;
   const format = given.percent ? ".1%" : ",.0f";
   const drawn = ({ look, values, label }) => {
     const { color, symbol, dash } = LOOKS[look];
     const points = values.map((value) => (value === null ? null : Number(value)));
     const trace = (from, to, over) => ({
-      type: "scatter", connectgaps: false, x: points.map((_, i) => i).slice(from, to), y: points.slice(from, to),
+      type: "scatter", connectgaps: false, x: given.names.slice(from, to), y: points.slice(from, to),
       line: { color: token(color), width: 2, dash }, marker: { symbol, size: 7, color: token(color) },
       hovertemplate: `%{y:${format}} ${label}<extra></extra>`, ...over,
     });
@@ -173,7 +175,10 @@ const lines = (given) => {
   return {
     data: given.series.flatMap(drawn),
     layout: layout({
-      xaxis: { tickvals: given.names.map((_, i) => i), ticktext: given.names },
+      xaxis: {
+        type: "category", categoryarray: given.names, tickangle: 0,
+        tickvals: given.names.filter((_, i) => (given.names.length - 1 - i) % every === 0),
+      },
       yaxis: { tickformat: given.percent ? ".0%" : ",d", rangemode: given.percent ? "normal" : "tozero" },
     }),
   };
