@@ -86,7 +86,8 @@ def _difference(loaded: LoadedFacts, posted: list[Posted], wanted: tuple[Entry, 
     track, cause, on = (FROM_ENGINE.index(name) for name in ("track", "cause", "on"))
 
     def key(row: Posted) -> Key:
-        deal_id = deal_ids.get(row.deal, "?") if row.deal else ""
+        # One that has gone to another client keeps a name of its own, which no deal id can be: two of them are two.
+        deal_id = deal_ids.get(row.deal, f"\0{row.deal}") if row.deal else ""
         return (row.values[track], row.values[on], row.values[cause], deal_id, row.by_deal_id)
 
     present = {key(row): row for row in posted}

@@ -102,8 +102,8 @@ def freshness(scope: Scope) -> Freshness | None:
 
 
 def history_starts(scope: Scope) -> date | None:
-    """The first day with an entry; None for an empty ledger."""
-    return _daily(scope).aggregate(first=Min("on"))["first"]  # type: ignore[no-any-return]
+    """The first day with points gained; None for an empty ledger. What is reversed was never there."""
+    return _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]  # type: ignore[no-any-return]
 
 
 def points_on(scope: Scope, day: date) -> PointTotals:

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from ledger.models import ClientPoints, DailyPoints, Lot, PointEntry, Posting
+from ledger.queries import history_starts
 
 
 def test_a_sale_is_posted_with_its_working(workshop):
@@ -77,6 +78,36 @@ def test_a_deal_that_is_no_longer_won_leaves_nothing(workshop):
     assert workshop.points().total == 0
     assert not Lot.objects.filter(partner=workshop.partner).exists()
     assert workshop.wrong() == []
+
+
+def test_deals_of_one_day_that_move_to_another_client_together_leave_nothing_behind(workshop):
+    for deal, line in (("D1", "Sales Hub"), ("D2", "Service Hub"), ("D3", "Content Hub")):
+        workshop.deal(deal, "2025-10-01", product_line=line)
+    workshop.deal("D4", "2025-10-01", client="C2")
+    workshop.post()
+    before = workshop.points("2025-10-01")
+    for deal, line in (("D1", "Sales Hub"), ("D2", "Service Hub")):
+        workshop.deal(deal, "2025-10-01", client="C3", product_line=line)
+    result = workshop.post()
+    assert (result.entries, result.corrections) == (8, 4)  # earned and expired of both: taken back, and posted again
+    assert workshop.wrong() == []
+    assert workshop.points("2025-10-01") == before
+    lots = PointEntry.objects.filter(partner=workshop.partner, cause="earned", reverses=None, reversed_by=None)
+    assert sorted(lots.values_list("deal__deal_id", "client__client_id")) == [
+        ("D1", "C3"), ("D2", "C3"), ("D3", "C1"), ("D4", "C2")
+    ]  # fmt: skip
+
+
+def test_the_history_starts_where_the_first_entry_in_force_does(workshop):
+    workshop.deal("D1", "2025-01-15")
+    workshop.post()
+    assert history_starts(workshop.scope) == date(2025, 1, 15)
+    workshop.deal("D1", "2026-03-01")
+    workshop.post()
+    assert history_starts(workshop.scope) == date(2026, 3, 1)
+    workshop.deal("D1", None)
+    workshop.post()
+    assert history_starts(workshop.scope) is None
 
 
 def test_what_is_dated_ahead_counts_when_its_day_comes(workshop):
