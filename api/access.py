@@ -18,7 +18,7 @@ from accounts.scope import Scope, within
 from api import queries, services
 from api.limits import seconds_to_wait
 from api.tokens import parse
-from ledger.middleware import post_through_today
+from ledger.services import catch_up_for_a_reader
 
 logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
@@ -48,7 +48,8 @@ def answers(permission: Permission) -> Callable[[View], View]:
     """Let a view answer only to a caller who holds `permission`. The view finds the caller's scope in `request.scope`.
 
     A token in the Authorization header decides alone; without one, the session does. Refused, as JSON: 405 other methods
-    than GET and HEAD, 401 no or no valid token, 403 a right that is missing, 429 too many requests in a minute.
+    than GET and HEAD, 401 no or no valid token, 403 a right that is missing, 429 too many requests in a minute, 503 rules
+    that have just changed.
     """
 
     def mark(view: View) -> View:
@@ -80,7 +81,8 @@ def _admitted(request: HttpRequest, permission: Permission, answer: Callable[[],
     scope: Scope | None = getattr(request, "scope", None)
     if scope is None:
         return refusal(403, _("You do not belong to any partner."))
-    return _within_limits(scope, permission, f"user-{request.user.pk}", answer)
+    behind = request.points_of_former_rules  # type: ignore[attr-defined]
+    return _within_limits(scope, permission, f"user-{request.user.pk}", lambda: _in_time() if behind else answer())
 
 
 def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
@@ -107,8 +109,14 @@ def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[],
 
 def _noted(scope: Scope, token: Any, answer: Callable[[], HttpResponse]) -> HttpResponse:
     services.note_use(scope=scope, token=token)
-    post_through_today(scope)
-    return answer()
+    return answer() if catch_up_for_a_reader(scope=scope) else _in_time()
+
+
+def _in_time() -> HttpResponse:
+    """Programs get no points of former rules: nobody there would read a remark."""
+    response = refusal(503, _("The programme's rules have changed; all points are being worked out again."))
+    response["Retry-After"] = "10"
+    return response
 
 
 def _within_limits(

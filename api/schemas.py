@@ -213,4 +213,5 @@ REFUSALS: dict[Any, Any] = {
     405: Refusal,
     422: Refusal,
     429: Refusal,
+    503: Refusal,
 }

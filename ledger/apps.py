@@ -6,4 +6,4 @@ class LedgerConfig(AppConfig):
     verbose_name = "Points ledger"
 
     def ready(self) -> None:
-        from ledger import services  # noqa: F401 -- receives facts_committed
+        from ledger import services, tasks  # noqa: F401 -- receive facts_committed, figures_wanted, rules_changed

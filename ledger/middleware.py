@@ -1,23 +1,14 @@
-"""Makes sure that a page never shows yesterday's ledger as today's."""
+"""Makes sure that a page never shows yesterday's ledger, or that of former rules, as today's."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.scope import Scope
-from ledger.queries import posting
-from ledger.services import catch_up
+from ledger.services import catch_up_for_a_reader
 
 
-def post_through_today(scope: Scope) -> None:
-    """Catch the ledger up when the day has turned since it was last posted. One query where nothing is due."""
-    state = posting(scope)
-    if state is not None and state.posted_through < scope.today:
-        catch_up(scope=scope)
-
-
-class PostedThroughToday:
-    """Catches the ledger up before the view runs."""
+class CaughtUp:
+    """Catches the ledger up before the view runs, and notes on the request when that could not be waited for."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -25,5 +16,5 @@ class PostedThroughToday:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         scope = getattr(request, "scope", None)
         if scope is not None:
-            post_through_today(scope)
+            request.points_of_former_rules = not catch_up_for_a_reader(scope=scope)  # type: ignore[attr-defined]
         return self.get_response(request)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
@@ -15,7 +16,7 @@ from partner_portal.lib import clock
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_start
 from partner_portal.lib.periods import Period
-from program.queries import revision
+from program.queries import revision, revision_in_force
 
 ZERO = Decimal("0.0000")
 SIDES = {"sold": tuple(SOLD_TRACKS), "managed": (Track.MANAGED,)}
@@ -87,9 +88,26 @@ class Freshness:
     stale: bool
 
 
+class Behind(NamedTuple):
+    """Why the ledger is to be posted: the day has turned, the programme's rules have changed."""
+
+    day: bool
+    rules: bool
+
+
 def posting(scope: Scope) -> Posting | None:
     """How far the ledger is posted; None before the first import."""
     return Posting.objects.filter(partner=scope.partner).first()
+
+
+def behind(scope: Scope) -> Behind | None:
+    """What happened since the ledger was last posted; None when nothing did, or it never was. One query."""
+    states = Posting.objects.filter(partner=scope.partner).annotate(in_force=Subquery(revision_in_force()))
+    state = states.first()
+    if state is None:
+        return None
+    found = Behind(state.posted_through < scope.today, state.revision != state.in_force)
+    return found if any(found) else None
 
 
 def freshness(scope: Scope) -> Freshness | None:

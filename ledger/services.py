@@ -18,9 +18,9 @@ from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, Service
 from ledger.models import Lot, Posting
 from ledger.posting import FROM_ENGINE, Difference, differences, values_of
-from ledger.queries import PointTotals, points_on
-from partner_portal.lib.events import facts_committed, ledger_posted
-from partner_portal.lib.locks import PARTNER_FACTS, lock
+from ledger.queries import PointTotals, behind, points_on
+from partner_portal.lib.events import facts_committed, figures_wanted, ledger_posted
+from partner_portal.lib.locks import PARTNER_FACTS, lock, lock_if_free
 from program.queries import current
 from program.rulebook import Rulebook
 
@@ -101,7 +101,7 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
         partner=scope.partner,
         defaults={"posted_through": through, "revision": revision, "posted_at": Now()},
     )
-    advanced = posting is None or through > posting.posted_through
+    advanced = posting is None or (through, revision) != (posting.posted_through, posting.revision)
     if writer.entries or advanced:
         Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
         scope.partner.refresh_from_db(fields=["generation"])  # what was remembered of the ledger before holds no more
@@ -110,8 +110,30 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
 
 
 def catch_up(*, scope: Scope) -> PostingResult:
-    """Post what fell due since the last run: expiries, and facts dated ahead whose day has come."""
+    """Post what fell due since the last run: expiries, facts dated ahead whose day has come, and what other rules make
+    of the past."""
     return post(scope=scope, client_ids=())
+
+
+@receiver(figures_wanted)
+def catch_up_if_behind(*, scope: Scope, **_: Any) -> None:
+    """Catch up before a file or a mail is made. One query where nothing is due. A ledger that was never posted stays so."""
+    if behind(scope):
+        catch_up(scope=scope)
+
+
+def catch_up_for_a_reader(*, scope: Scope) -> bool:
+    """Catch up before a page is shown, so that nobody is shown yesterday's points as today's. One query where nothing is due.
+
+    Returns False when the points still are those of former rules: somebody else is posting. All that a partner ever did is
+    posted again under new rules, which is long enough to keep every process of the server waiting.
+    """
+    found = behind(scope)
+    if found and not found.day and not lock_if_free(PARTNER_FACTS, scope.partner.pk):
+        return False
+    if found:
+        catch_up(scope=scope)
+    return True
 
 
 @receiver(facts_committed)

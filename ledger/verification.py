@@ -7,7 +7,7 @@ from django.db import connection
 from accounts.scope import Scope
 from clients.models import Client
 from ledger.posting import differences
-from ledger.queries import posting
+from ledger.queries import behind, posting
 from ledger.records import Entry
 from program.queries import rulebook
 
@@ -71,6 +71,10 @@ def discrepancies(scope: Scope) -> Iterator[str]:
             cursor.execute(query, {"partner": scope.partner.pk})
             for where, stored, due in cursor.fetchall():
                 yield f"{what}, {where}: stored {stored or 'nothing'}, should be {due or 'nothing'}"
+    lag = behind(scope)
+    if lag and lag.rules:
+        yield "The programme's rules changed since the ledger was posted; the next page or hourly run posts it again."
+        return
     for found in differences(scope, clients, rulebook(scope), state.posted_through):
         for pk in found.reverse:
             yield f"entry {pk} of client {found.loaded.client_pk} does not follow from the facts"

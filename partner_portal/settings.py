@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.ScopeMiddleware",
-    "ledger.middleware.PostedThroughToday",
+    "ledger.middleware.CaughtUp",
 ]
 
 ROOT_URLCONF = "partner_portal.urls"

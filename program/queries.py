@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+from django.db.models import QuerySet
+
 from accounts.scope import Scope
 from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate
 from program.rulebook import (
@@ -22,7 +24,7 @@ def current() -> tuple[Rulebook, int]:
 
     Raises Program.DoesNotExist when no programme is loaded.
     """
-    program = Program.objects.order_by("pk").only("pk", "revision").first()
+    program = _in_force().only("pk", "revision").first()
     if program is None:
         raise Program.DoesNotExist("No programme is loaded; run `manage.py migrate`.")
     return _rulebook(program.pk, program.revision), program.revision
@@ -38,6 +40,15 @@ def rulebook(scope: Scope | None = None) -> Rulebook:
 def revision(scope: Scope) -> int:
     """The revision of the programme's rules, read once a scope: part of the key of whatever is kept ready."""
     return _current(scope)[1]
+
+
+def revision_in_force() -> QuerySet[Program, int]:
+    """The revision of the programme's rules as one value inside another query."""
+    return _in_force().values_list("revision", flat=True)[:1]
+
+
+def _in_force() -> QuerySet[Program]:
+    return Program.objects.order_by("pk")
 
 
 def _current(scope: Scope) -> tuple[Rulebook, int]:

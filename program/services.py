@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models import BigIntegerField, Func, Value
 
+from partner_portal.lib import events
 from program.models import Program
 
 
@@ -14,3 +15,4 @@ def rules_changed(*, program: Program) -> None:
     """
     following = Func(Value("program_revision"), function="nextval", output_field=BigIntegerField())
     Program.objects.filter(pk=program.pk).update(revision=following)
+    events.rules_changed.send(Program)

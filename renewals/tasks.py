@@ -7,6 +7,7 @@ from celery import shared_task
 
 from accounts.models import Partner
 from accounts.scope import system_scope, within
+from ledger.services import catch_up_if_behind
 from renewals import queries, services
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def remind_of_renewals() -> int:
     sent = 0
     for partner in list(Partner.objects.order_by("pk")):
         with within(partner):
+            catch_up_if_behind(scope=system_scope(partner))
             reminders = list(queries.reminders(system_scope(partner)))
         for reminder in reminders:
             try:

@@ -1,4 +1,4 @@
-"""One unchanging view of a partner's data for as long as a file is being written."""
+"""What a file is written from: data that is up to date, and one unchanging view of it for as long as it is being written."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,14 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 from accounts.models import Partner, User
-from accounts.scope import within
+from accounts.scope import system_scope, within
+from partner_portal.lib.events import figures_wanted
+
+
+def bring_up_to_date(partner: Partner) -> None:
+    """Have everything that is kept of the past worked out through today, before rows are read for a file that is due."""
+    with within(partner):
+        figures_wanted.send(Partner, scope=system_scope(partner))
 
 
 @contextmanager

@@ -40,7 +40,7 @@ from reports.definitions import column_names, days_in_words, params_of, period_o
 from reports.dialects import DIALECTS, dialect_for
 from reports.models import Export, Format, State
 from reports.receipts import readme, receipt
-from reports.snapshot import snapshot
+from reports.snapshot import bring_up_to_date, snapshot
 from reports.writers import XLSX_ROWS, TooManyRowsError, Written, write_csv, write_csv_in_python, write_xlsx
 
 ASKING = 7102  # lock: one user asks for one file at a time
@@ -234,6 +234,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
             _fail(export, attempt=claim.attempt, reason=_("It was started three times and never came to its end."))
             return State.FAILED
     try:
+        bring_up_to_date(partner)
         with _work_folder() as folder:
             path = folder / f"export.{export.format}"
             with snapshot(partner, export.owner):

@@ -28,6 +28,7 @@ from reports.queries import saved as saved_queries
 from reports.queries.schedules import allowed_domains, may_change, members, owner_left, rule_of
 from reports.schedule import latest_missed, next_slots
 from reports.services import exports
+from reports.snapshot import bring_up_to_date
 
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 FAILURES = 5  # runs in a row that fail before a schedule pauses
@@ -241,6 +242,7 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
     try:
         if schedule.deleted_at or schedule.paused:
             return _end(partner, run, RunState.MISSED, _("The schedule was stopped in the meantime."))
+        bring_up_to_date(partner)
         with within(partner, schedule.owner):
             scope = _owner_scope(partner, schedule)
             selection = _selection(scope, schedule)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import Partner
 from accounts.scope import system_scope, within
 from dashboard.figures import figures
-from ledger.queries import posting
+from ledger.queries import behind, posting
 from ledger.services import catch_up
 from partner_portal.lib import arguments
 from partner_portal.lib.periods import Period
@@ -37,10 +37,9 @@ class Command(BaseCommand):
             scope = system_scope(partner)
             day = on or scope.today
             period = _period(first, last, day)
-            state = posting(scope)
-            if state is None or state.posted_through < min(day, scope.today):
+            if posting(scope) is None or behind(scope):
                 catch_up(scope=scope)
-                state = posting(scope)
+            state = posting(scope)
             if state is None or day > state.posted_through:
                 raise CommandError(
                     f"{day} is ahead: the ledger is posted through {scope.today}, and no day after today can be.",

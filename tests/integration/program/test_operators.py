@@ -1,18 +1,26 @@
 """What operators may enter under /admin/, and that no slip of theirs takes the rules from under every partner's pages."""
 
-from collections.abc import Callable
+import io
+import json
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 from django.test import Client as WebClient
 
+from ledger.models import Posting
 from partner_portal.lib.clock import moved_to
+from partner_portal.lib.locks import PARTNER_FACTS
 from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate, Tier
 from program.queries import current
+from program.services import rules_changed
 
 PASSWORD = "a long password of an operator"
+REMARK = "this page shows what they were under the former rules"
 
 
 @pytest.fixture
@@ -163,6 +171,58 @@ def delete(operator: WebClient, row: Any) -> Any:
 def test_who_signs_in_and_with_what_is_no_business_of_operators(operator: WebClient, kept_elsewhere: str):
     assert operator.get(f"/admin/{kept_elsewhere}/").status_code == 404
     assert operator.get("/admin/").text.count("/add/") == 5  # all but the programme itself
+
+
+@pytest.mark.parametrize("reader", ["page", "program", "command"])
+def test_whoever_reads_next_sees_what_changed_rates_make_of_the_past(
+    operator: WebClient, web: Callable[..., Any], partner: Any, capsys: Any, reader: str
+):
+    """Rates twice as high make the demo partner's 624.8015 sourced points twice as many, but for roundings of entries."""
+    for rate in SoldRate.objects.order_by("pk"):
+        entered(operator, change(rate), sourced=str(2 * rate.sourced))
+    if reader == "page":
+        assert "1,249.6" in web("manager").get("/tiers/").text
+    if reader == "program":
+        assert twice(web("manager").get("/api/v1/progress").json())
+    if reader == "command":
+        call_command("figures", "northwind", "--on", "2026-11-23")
+        assert twice(json.loads(capsys.readouterr().out))
+    call_command("verify_ledger", "northwind", stdout=io.StringIO())
+
+
+def twice(figures: Any) -> bool:
+    return abs(Decimal(figures["points"]["sourced"]) - 2 * Decimal("624.8015")) < Decimal("0.01")
+
+
+@pytest.fixture
+def posted_by_somebody_else(partner: Any) -> Iterator[None]:
+    """Another process holds the lock under which this partner's ledger is posted."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [PARTNER_FACTS, partner.pk])
+            yield
+    finally:
+        other.close()
+
+
+def test_no_page_waits_for_who_is_posting_everything_again_but_says_so(
+    web: Callable[..., Any], posted_by_somebody_else: None
+):
+    assert REMARK not in web("manager").get("/dashboard/").text
+    rules_changed(program=program())
+    page = web("manager").get("/dashboard/?on=2026-11-23")
+    assert REMARK in page.text
+    assert '<a href="/dashboard/?on=2026-11-23">Look again</a>' in page.text
+    answer = web("manager").get("/api/v1/progress")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert answer.json()["detail"].startswith("The programme's rules have changed")
+
+
+def test_the_remark_goes_once_it_is_done(web: Callable[..., Any], partner: Any):
+    rules_changed(program=program())
+    assert REMARK not in web("manager").get("/dashboard/").text
+    assert Posting.objects.get(partner=partner).revision == program().revision
 
 
 def test_the_programme_itself_stays_and_is_the_only_one(operator: WebClient):

@@ -15,6 +15,7 @@ from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, within
+from ledger.models import PointEntry, Posting
 from partner_portal.lib.datasets import select
 from reports.models import Export, RunState, Schedule, ScheduleRun
 from reports.services import saved as report_services
@@ -147,6 +148,21 @@ def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     assert mail["List-Unsubscribe"]
     with within(northwind):
         assert Schedule.objects.get().next_slot == datetime(2026, 11, 30, 6, 30, tzinfo=UTC)
+
+
+def test_what_fell_due_since_the_last_posting_is_in_the_file(northwind, smtp, settings):
+    """Two weeks without anybody on a page, and the worker that posts by the clock comes later than the slot."""
+    smtp.start()
+    make(northwind)
+    later = NOW + timedelta(weeks=2)
+    settings.PORTAL_TODAY = "2026-12-07"
+    with time_machine.travel(later, tick=True):
+        assert run_due(northwind, later) == ["sent"]
+    with within(northwind):
+        assert str(Posting.objects.get().posted_through) == "2026-12-07"
+        lost = PointEntry.objects.exclude(track="managed").filter(points__lt=0, on__range=("2026-11-08", "2026-12-07"))
+        assert lost.filter(on__gt="2026-11-23").exists()
+        assert runs(northwind)[0].rows == lost.count()
 
 
 def test_an_attachment_only_for_those_who_may_see_its_columns(northwind, smtp):
