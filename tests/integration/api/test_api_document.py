@@ -103,7 +103,7 @@ def _fuzz(found, address, token):
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(
-            max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+            max_examples=4, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         def ask(case):

@@ -1,4 +1,4 @@
-"""A file of 300,000 rows on a database server of its own: while that server restarts, and beside ten people who browse."""
+"""A file of 200,000 rows on a database server of its own: while that server restarts, and beside ten people who browse."""
 
 import csv
 import http.client
@@ -31,7 +31,7 @@ from reports.services import exports as services
 from tests.integration.reports.processes import Worker, answers, environment, free_port, send, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
-ROWS = 300_000
+ROWS = 200_000
 DATASET = "changes-new-managed"
 RANGE = {"changes_from": "2026-11-01", "changes_to": "2026-11-20"}
 A_DAY = {"changes_from": "2026-11-02", "changes_to": "2026-11-03"}  # enough to be stopped in the middle
@@ -47,7 +47,7 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def own(django_db_setup, django_db_blocker, tmp_path_factory):
-    """A server of this module alone with a copy of the demo data and 300,000 entries more; this process uses it meanwhile."""
+    """A server of this module alone with a copy of the demo data and 200,000 entries more; this process uses it meanwhile."""
     from partner_portal.embedded import ensure_running, release
 
     var = Path(settings.PORTAL_VAR).parent / f"large-{os.getpid()}"  # near, since a socket's path must be short
