@@ -71,21 +71,22 @@ def _managed(scope: Scope, found: Sequence[Renewal], facts: dict[int, ClientFact
     ahead = Renewal.objects.filter(partner=scope.partner, client_id__in=facts, renews_on__gte=scope.today)
     for client, line in ahead.values_list("client_id", "product_line"):
         other_lines.setdefault(client, set()).add(line)
-    in_force: dict[tuple[int, date], Decimal] = {}
+    points = dict.fromkeys((row.pk for row in found), Decimal(0))
+    alone = []
     for row in found:
         cancellations = facts[row.client_id].cancellations
         others = other_lines.get(row.client_id, set()) - {row.product_line}
         if all(rules.cancelled(cancellations, line, row.renews_on) for line in others):
-            key = (row.client_id, row.renews_on)
-            if key not in in_force:
-                in_force[key] = managed(facts[row.client_id], book, row.renews_on).points
-    lines = _lines(scope, {client for (client, _day), points in in_force.items() if points}, facts)
-    nothing = Decimal(0)
-    points = {}
-    for row in found:
-        on = in_force.get((row.client_id, row.renews_on), nothing)
-        alone = on and not lines_in_force(lines[row.client_id], row.renews_on) - {row.product_line}
-        points[row.pk] = on if alone else nothing
+            alone.append(row)
+    in_force = {
+        (client, day): managed(facts[client], book, day).points
+        for client, day in {(row.client_id, row.renews_on) for row in alone}
+    }
+    lines = _lines(scope, {client for (client, _day), on in in_force.items() if on}, facts)
+    for row in alone:
+        on = in_force[row.client_id, row.renews_on]
+        if on and not lines_in_force(lines[row.client_id], row.renews_on) - {row.product_line}:
+            points[row.pk] = on
     return points
 
 

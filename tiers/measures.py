@@ -129,7 +129,7 @@ def _measures(
         others["tool_usage_mean"] = _held(lambda on: tool_use(usage(on)).mean, hold)
         others["tool_usage_median"] = _held(lambda on: tool_use(usage(on)).median, hold)
     if "sold_mrr_12m" in asked:
-        others["sold_mrr_12m"] = _sold_mrr(scope, rules)
+        others["sold_mrr_12m"] = _sold_mrr(scope, rules, hold)
     if "managed_mrr" in asked:
         others["managed_mrr"] = _managed_mrr(scope, rules)
     name = rules.partner_certification
@@ -146,12 +146,13 @@ def _leaves_window(day: date) -> date:
     return later if add_months(later, -MONEY_MONTHS) >= day else later + DAY
 
 
-def _sold_mrr(scope: Scope, rules: Rulebook) -> Metric:
-    sold = Deal.objects.filter(
-        partner=scope.partner, stage="won", kind__in=SALES, origin__in=("sourced", "assisted")
-    ).values_list("mrr", "currency", "closed_on")
+def _sold_mrr(scope: Scope, rules: Rulebook, through: date | None) -> Metric:
+    """Of sales up to `through` (None: all): that a sale will be closed is never known ahead, whatever its date says."""
+    sold = Deal.objects.filter(partner=scope.partner, stage="won", kind__in=SALES, origin__in=("sourced", "assisted"))
+    if through is not None:
+        sold = sold.filter(closed_on__lte=through)
     changes: list[tuple[date, Fraction]] = []
-    for mrr, currency, on in sold:
+    for mrr, currency, on in sold.values_list("mrr", "currency", "closed_on"):
         if on is None:
             continue
         dollars = rules.points_dollars(mrr, currency, on)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from clients.models import Cancellation, Client, Service
 from ledger.facts_of_clients import load_facts
 from ledger.records import ClientFacts
 from program.queries import rulebook
@@ -52,6 +53,28 @@ def test_renewals_of_the_past_count_what_was_left_on_their_day(scope: Any) -> No
     wanted = by_rule(scope, found)
     assert stakes(scope, found) == wanted
     assert any(lot.expires_on <= TODAY for stake in wanted.values() for lot in stake.lots)
+
+
+def test_a_line_that_is_gone_has_no_part_in_the_managed_points_of_the_one_that_is_left(scope: Any) -> None:
+    """Both renew on one day: the only line left takes the managed points along, the one that was cancelled nothing."""
+    client = Client.objects.create(
+        partner=scope.partner, client_id="TWO", name="Two lines", country="US", currency="USD"
+    )
+    Service.objects.create(
+        partner=scope.partner, client=client, started_on=date(2026, 1, 1), mrr=1000, currency="USD", managing_partners=1
+    )
+    Cancellation.objects.create(
+        partner=scope.partner, client=client, product_line="Service Hub", cancelled_on=date(2026, 2, 1)
+    )
+    left, gone = (
+        Renewal.objects.create(
+            partner=scope.partner, client=client, product_line=line, renews_on=date(2026, 12, 20),
+            current_mrr=100, renewal_mrr=100, currency="USD", status="pending",
+        )
+        for line in ("Marketing Hub", "Service Hub")
+    )  # fmt: skip
+    found = stakes(scope, [left, gone])
+    assert (found[left.pk].points, found[gone.pk].points) == (10, 0)
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_renewals(scope_of: Callable[[str], Any]) -> None:
