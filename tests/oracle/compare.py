@@ -20,7 +20,7 @@ from reference import Reference, read_programme
 PROGRAMME = Path(__file__).resolve().parents[2] / "program" / "data" / "programme.toml"
 
 
-class _Undo(Exception):  # noqa: N818
+class Undo(Exception):  # noqa: N818
     pass
 
 
@@ -34,8 +34,8 @@ def compare(seed: int, *, days: int = 8, staged: bool = False) -> tuple[int, lis
     later = made.today + timedelta(days=(1, 30, 200, 400)[seed // 2 % 4])
     steps.append(Stage(later, {}, made.tables))  # nothing comes in, but days go by: `figures` catches up
     compared, found = 0, []
-    with contextlib.suppress(_Undo), transaction.atomic():
-        _programme(made.programme)
+    with contextlib.suppress(Undo), transaction.atomic():
+        use_programme(made.programme)
         slug = f"made-{seed}"
         call_command("create_partner", slug, name=slug, currency="USD", stdout=io.StringIO())
         for number, step in enumerate(steps):
@@ -44,27 +44,28 @@ def compare(seed: int, *, days: int = 8, staged: bool = False) -> tuple[int, lis
             told = io.StringIO()
             try:
                 if step.files:
-                    _import(slug, step)
+                    bring_in(slug, step)
                 for difference in _differences(slug, made, step, days if last else 2):
                     compared += difference is None
                     if difference is not None:
                         found.append(f"{where}: {difference}")
-                with _moved_to(step.today):
+                with moved_to(step.today):
                     call_command("verify_ledger", slug, stdout=told)
             except Exception as error:
                 found.append(f"{where}: {type(error).__name__}: {error} {told.getvalue()}")
                 break
-        raise _Undo
+        raise Undo
     return compared, found
 
 
-def _moved_to(day: date) -> Any:
+def moved_to(day: date) -> Any:
+    """The clock on that day, until the end of the block."""
     from partner_portal.lib import clock
 
     return clock.moved_to(day)
 
 
-def _programme(wanted: dict[str, Any]) -> None:
+def use_programme(wanted: dict[str, Any]) -> None:
     """Make these the rules, until the transaction is rolled back."""
     from program.loading import store
     from program.rulebook import parse_rulebook
@@ -81,7 +82,8 @@ def _programme(wanted: dict[str, Any]) -> None:
     rules_changed(program=old)
 
 
-def _import(slug: str, step: Stage) -> None:
+def bring_in(slug: str, step: Stage) -> None:
+    """Import the files of a stage on its day. Raises AssertionError with every error in them."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for kind, rows in step.files.items():
@@ -105,7 +107,7 @@ def _differences(slug: str, made: Made, step: Stage, count: int) -> Iterator[str
     reference = Reference(step.state, made.programme, step.today)
     for day, first, last in sample_days(replace(made, today=step.today), count):
         printed = io.StringIO()
-        with _moved_to(step.today), contextlib.redirect_stdout(printed):
+        with moved_to(step.today), contextlib.redirect_stdout(printed):
             call_command("figures", slug, on=day, first=first, last=last, clients=True)
         shown = json.loads(printed.getvalue())
         shown.pop("partner")

@@ -7,7 +7,7 @@ changes, ends of months and days a year later.
 
 import copy
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -441,3 +441,30 @@ def sample_days(made: Made, count: int) -> list[tuple[date, date, date]]:
         first = min(last, draw.choice(pool)) if draw.random() < 0.6 else last - timedelta(days=29)
         found.append((day, first, last))
     return found
+
+
+def with_what_lies_ahead(made: Made) -> Made:
+    """The partner with renewals, cancellations that are known ahead, and statement lines of several months."""
+    draw = random.Random(made.seed + 3)  # noqa: S311
+    tables = copy.deepcopy(made.tables)
+    renewals: dict[tuple[str, ...], Row] = {}
+    for _ in range(25):
+        client = draw.choice(tables["clients"])
+        lines = [row["product_line"] for row in tables["deals"] if row["client_id"] == client["client_id"]]
+        on = made.today + timedelta(days=draw.choice((0, 1, 3, 30, 60, 60, 100, 200, 300)))
+        row = {
+            "client_id": client["client_id"], "product_line": draw.choice(lines or LINES), "renews_on": on.isoformat(),
+            "current_mrr": "100.00", "renewal_mrr": "100.00", "currency": client["currency"], "status": "pending",
+        }  # fmt: skip
+        renewals[row["client_id"], row["product_line"], row["renews_on"]] = row
+    cancellations = {tuple(row[name] for name in KEYS["cancellations"]): row for row in tables["cancellations"]}
+    for _ in range(draw.randint(0, 3)):
+        deal = draw.choice(tables["deals"])
+        on = made.today + timedelta(days=draw.randint(1, 200))
+        key = (deal["client_id"], draw.choice(("", deal["product_line"])), on.isoformat())
+        cancellations[key] = dict(zip(KEYS["cancellations"], key, strict=True)) | {"reason": ""}
+    for row in tables["statement_lines"]:
+        row["invoice_month"] = draw.choice(("2023-04", "2024-02", "2025-01", "2025-02", "2025-12", "2026-11"))
+        row["payout_currency"] = "USD"
+    tables |= {"renewals": list(renewals.values()), "cancellations": list(cancellations.values())}
+    return replace(made, tables=tables)

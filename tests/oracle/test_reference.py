@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from compare import compare
+from compare_ahead import compare_ahead
 
 FIRST = int(os.environ.get("ORACLE_FIRST", "1"))
 COUNT = int(os.environ.get("ORACLE_PARTNERS", "6"))
@@ -25,3 +26,15 @@ def test_figures_equal_the_reference(db, seed):
             file.write("".join(f"{line}\n" for line in [f"seed {seed}: {days} days", *differences]))
     assert not differences, "\n".join(differences[:12])
     assert days >= DAYS // 2
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + (COUNT + 1) // 2))
+def test_what_lies_ahead_equals_the_reference(db, seed):
+    compared, differences = compare_ahead(seed)
+    if REPORT:
+        with Path(REPORT).open("a", encoding="utf-8") as file:
+            file.write(
+                "".join(f"{line}\n" for line in [f"seed {seed}: {compared} values ahead, {DAYS} days", *differences])
+            )
+    assert not differences, "\n".join(differences[:12])
+    assert compared > 50
