@@ -15,19 +15,27 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def remind_of_renewals() -> int:
+    """Hand every partner's reminders to workers, so that one that fails keeps no other from theirs. Returns how many."""
+    partners = list(Partner.objects.order_by("pk").values_list("pk", flat=True))
+    for pk in partners:
+        remind_partner.delay(pk)
+    return len(partners)
+
+
+@shared_task
+def remind_partner(partner_id: int) -> int:
     """Send what is due, person by person, each in a transaction of its own. Returns the number of mails.
 
     A mail that cannot be handed over is tried again by the next run, and does not keep others from theirs.
     """
-    sent = 0
-    for partner in list(Partner.objects.order_by("pk")):
-        with within(partner):
-            catch_up_if_behind(scope=system_scope(partner))
-            reminders = list(queries.reminders(system_scope(partner)))
-        for reminder in reminders:
-            try:
-                with within(partner):
-                    sent += bool(services.send_reminder(scope=system_scope(partner), reminder=reminder))
-            except (OSError, SMTPException):
-                log.warning("renewal reminder %s could not be mailed", reminder.pk, exc_info=True)
+    partner, sent = Partner.objects.get(pk=partner_id), 0
+    with within(partner):
+        catch_up_if_behind(scope=system_scope(partner))
+        reminders = list(queries.reminders(system_scope(partner)))
+    for reminder in reminders:
+        try:
+            with within(partner):
+                sent += bool(services.send_reminder(scope=system_scope(partner), reminder=reminder))
+        except (OSError, SMTPException):
+            log.warning("renewal reminder %s could not be mailed", reminder.pk, exc_info=True)
     return sent

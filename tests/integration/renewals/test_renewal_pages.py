@@ -14,8 +14,7 @@ from django.urls import reverse
 from partner_portal.lib.clock import moved_to
 from partner_portal.lib.datasets import select
 from partner_portal.lib.periods import Period
-from renewals import datasets, page, queries, services
-from renewals.tasks import remind_of_renewals
+from renewals import datasets, page, queries, services, tasks
 
 ROOT = Path(__file__).resolve().parents[3]
 TODAY = date(2026, 11, 23)
@@ -182,8 +181,25 @@ def test_the_task_leaves_out_people_who_left(scope, person):
 
     services.remind_me(scope=scope, days_before=60)
     Membership.objects.filter(user=scope.user).delete()
-    assert remind_of_renewals() == 0
+    assert tasks.remind_partner(scope.partner.pk) == 0
     assert mail.outbox == []
+
+
+def test_every_partner_is_a_task_of_its_own_and_reminded_of_points_that_are_up_to_date(
+    scope, partner, other_partner, monkeypatch
+):
+    from ledger.models import Posting
+
+    services.remind_me(scope=scope, days_before=60)
+    handed = []
+    monkeypatch.setattr(tasks.remind_partner, "delay", handed.append)
+    assert tasks.remind_of_renewals() == len(handed)
+    assert {partner.pk, other_partner.pk} <= set(handed)
+    later = TODAY + timedelta(days=1)
+    with moved_to(later):
+        assert tasks.remind_partner(partner.pk) == 1
+    assert len(mail.outbox) == 1
+    assert Posting.objects.get(partner=partner).posted_through == later
 
 
 def test_the_calendar_is_read_without_signing_in_until_it_is_revoked(web):
