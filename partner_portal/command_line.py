@@ -25,14 +25,14 @@ def run(argv: list[str]) -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
-    from partner_portal.embedded import EmbeddedPostgresError
     from partner_portal.env import SettingError
+    from partner_portal.local.shared_server import EmbeddedServerError
 
     try:
         execute_from_command_line(argv)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (SettingError, ImproperlyConfigured, EmbeddedPostgresError, DatabaseError, OSError) as error:
+    except (SettingError, ImproperlyConfigured, EmbeddedServerError, DatabaseError, OSError) as error:
         words = None if "--traceback" in argv else _in_words(error)
         if words is None:
             raise

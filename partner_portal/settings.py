@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from django.utils.csp import CSP
 
@@ -102,16 +103,17 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
-BROKER_FOLDER = Path(env.text("BROKER_FOLDER") or PORTAL_VAR / "broker")  # tasks as files, without Redis
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": PORTAL_VAR / "cache",
-        "OPTIONS": {"MAX_ENTRIES": 5000},
+_CACHE: dict[str, Any]
+if REDIS_URL:
+    _CACHE = {"LOCATION": REDIS_URL}
+else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
+    from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
+
+    _CACHE = {
+        "LOCATION": f"unix:///?db={CACHE_DATABASE}",  # the connection knows the socket
+        "OPTIONS": {"connection_class": EmbeddedConnection},
     }
-}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE}}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -175,7 +175,7 @@ def _drop_database(name: str) -> None:
 
 
 def _server() -> Any:
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     return ensure_running(settings.PORTAL_VAR)
 
