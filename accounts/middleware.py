@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
+from accounts.sessions import LEFT_KEY
 
 PARTNER_KEY = "partner"
 
@@ -50,7 +51,8 @@ class ScopeMiddleware:
             return self.get_response(request)
         with transaction.atomic():
             scopes.set_tenant(None, request.user.pk)
-            memberships = scopes.memberships_of(request.user)
+            left = request.session.get(LEFT_KEY, ())
+            memberships = [each for each in scopes.memberships_of(request.user) if each.partner_id not in left]
             if not memberships:
                 return self._answer(request)
             chosen = request.session.get(PARTNER_KEY)

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client as WebClient
 from django.test import RequestFactory
 
@@ -149,7 +150,7 @@ def test_what_is_missing_or_not_allowed_is_said_in_words(web):
 
 def test_a_form_that_was_open_for_too_long_is_refused_in_words(person):
     client = WebClient(enforce_csrf_checks=True)
-    client.force_login(person("member"), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(person("member"), backend=settings.AUTHENTICATION_BACKENDS[0])
     response = client.post("/accounts/theme/", {"theme": "dark"})
     assert response.status_code == 403
     assert "This form was open for too long" in response.content.decode()
