@@ -48,6 +48,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
         """Send the link that confirms a new address. The owner of an address that has an account is told instead."""
         address = emailconfirmation.email_address
+        if address.verified:
+            return
         with outside_partners():
             taken = User.objects.filter(email=address.email).exclude(pk=address.user_id).exists()
         if taken:

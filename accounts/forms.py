@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import AddEmailForm, ChangePasswordForm, LoginForm, ResetPasswordForm, UserTokenForm
+from allauth.account.forms import AddEmailForm, ChangePasswordForm, LoginForm, ResetPasswordForm
 from allauth.account.internal.flows.email_verification import send_verification_email_to_address
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -25,8 +25,8 @@ from accounts import sign_in_limits, tasks
 from accounts.audit import named_actions
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Role
-from accounts.scope import outside_partners
 from partner_portal.lib import currencies
+from partner_portal.lib.one_line import OneLineField
 
 
 @cache
@@ -109,19 +109,6 @@ class ResetRequestForm(ResetPasswordForm):
         return email
 
 
-class ResetLinkForm(UserTokenForm):
-    """The link to a new password, also when somebody of another partner is signed in in this browser."""
-
-    def _get_user(self, uidb36: str) -> Any:
-        with outside_partners():
-            return super()._get_user(uidb36)
-
-    def clean(self) -> dict[str, Any]:
-        with outside_partners():
-            cleaned: dict[str, Any] = super().clean()
-        return cleaned
-
-
 def in_one_line(form: forms.BaseForm) -> str:
     """Every error as `field: what is wrong`, for a command to print."""
     return " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
@@ -161,6 +148,7 @@ class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["name", "language", "theme"]
+        field_classes = {"name": OneLineField}
         labels = {"name": _("Name"), "theme": _("Theme")}
 
 
@@ -168,7 +156,7 @@ class MemberForm(forms.Form):
     """Whom to take into the partner, as what."""
 
     email = forms.EmailField(label=_("E-mail"), max_length=254)
-    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    name = OneLineField(label=_("Name"), max_length=120, required=False)
     role = forms.ChoiceField(
         label=_("Role"),
         choices=Role,
@@ -209,6 +197,7 @@ class PartnerForm(_PartnerFields):
     class Meta:
         model = Partner
         fields = ["name", "time_zone", "language", "payout_currency", "mail_domains", "stale_after_days"]
+        field_classes = {"name": OneLineField}
         labels = {"name": _("Name"), "mail_domains": _("Allowed mail domains")}
         help_texts = {
             "mail_domains": _(
@@ -240,6 +229,7 @@ class NewPartnerForm(_PartnerFields):
     class Meta:
         model = Partner
         fields = ["slug", "name", "payout_currency", "time_zone", "language"]
+        field_classes = {"name": OneLineField}
 
 
 class ContactForm(forms.ModelForm):
@@ -248,6 +238,7 @@ class ContactForm(forms.ModelForm):
     class Meta:
         model = TeamContact
         fields = ["name", "role", "email", "description"]
+        field_classes = {"name": OneLineField, "role": OneLineField}
         labels = {
             "name": _("Name"),
             "role": _("Role"),

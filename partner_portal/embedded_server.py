@@ -25,6 +25,7 @@ from partner_portal.embedded import (
     process_of,
 )
 
+PASSED_THROUGH = 0o710
 SYSTEM_USER = "portal-postgres"  # the server refuses to run as root
 LONGEST_SOCKET_PATH = 103  # bytes; macOS allows the least
 START_SECONDS = 120  # recovery after a crash can take a while
@@ -134,10 +135,15 @@ def _run_as(home: Path) -> tuple[int, int] | None:
 
 
 def _open_the_way(home: Path, programs: Path, user: tuple[int, int] | None) -> None:
-    """Let the server's user reach its programs and its data: only the right to pass through folders is added."""
+    """Let the server's user reach its programs and its data: only the right to pass through folders is added.
+
+    Inside PORTAL_VAR it is added for that user's group alone, so that nobody else gets in.
+    """
     if user is None:
         return
-    for folder in (home, programs):
+    _pass_through(home, user)
+    _pass_through(home.parent, user)
+    for folder in (home.parent.parent, programs):
         for step in (folder, *folder.parents):
             mode = step.stat().st_mode
             if not mode & stat.S_IXOTH:
@@ -148,6 +154,15 @@ def _open_the_way(home: Path, programs: Path, user: tuple[int, int] | None) -> N
             path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     os.chown(home / "run", *user)
+
+
+def _pass_through(folder: Path, user: tuple[int, int]) -> None:
+    """Give a folder of root's to the group of the server's user, which may enter and not list it."""
+    here = folder.stat()
+    if here.st_uid == user[0] or (here.st_gid == user[1] and stat.S_IMODE(here.st_mode) == PASSED_THROUGH):
+        return
+    os.chown(folder, -1, user[1])
+    folder.chmod(PASSED_THROUGH)
 
 
 def _create(home: Path, programs: Path, user: tuple[int, int] | None) -> None:
@@ -237,8 +252,7 @@ def _log_file(home: Path, user: tuple[int, int] | None) -> Path:
         log.rename(folder / "postgres.1.log")
     log.touch(mode=0o600)
     if user is not None:
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+        _pass_through(folder, user)
         os.chown(log, *user)
     return log
 

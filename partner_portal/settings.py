@@ -6,10 +6,12 @@ from pathlib import Path
 from django.utils.csp import CSP
 
 from partner_portal import env
+from partner_portal.lib.private_folder import make_private
 from partner_portal.lib.secret_file import secret_from_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PORTAL_VAR = Path(env.text("PORTAL_VAR") or BASE_DIR / "var").resolve()
+make_private(PORTAL_VAR)
 PORTAL_TODAY = env.text("PORTAL_TODAY")
 
 DEBUG = env.flag("PORTAL_DEBUG", default=False)
@@ -49,6 +51,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.middleware.ProxyWarning",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -127,7 +130,6 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.NewPasswordForm",
     "add_email": "accounts.forms.NewAddressForm",
     "reset_password": "accounts.forms.ResetRequestForm",
-    "user_token": "accounts.forms.ResetLinkForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -164,7 +166,8 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]  # asked from inside, without the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-if env.flag("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.flag("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # rate limits and the audit log count the visitor, not the proxy
 X_FRAME_OPTIONS = "DENY"
