@@ -50,7 +50,10 @@ def _in_words(error: Exception) -> str | None:
         line = _DISK.get(error.errno or 0)
         return line.format(path=error.filename) if line else None
     if isinstance(cause, InsufficientPrivilege):
-        return "The database refused: a command that changes the schema needs the DATABASE_URL of the database's owner."
+        return (
+            "The database refused: a command that changes the schema, or makes operators, needs the DATABASE_URL of the "
+            "database's owner."
+        )
     if isinstance(cause, UndefinedTable):
         return "The database has no tables yet, or old ones: run manage.py migrate first."
     if isinstance(cause, DiskFull):

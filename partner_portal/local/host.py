@@ -14,6 +14,7 @@ from partner_portal.local.shared_server import EmbeddedServerError
 SYSTEM_USER = "portal-postgres"  # PostgreSQL refuses to run as root; one user for both servers
 LONGEST_SOCKET_PATH = 103  # bytes; macOS allows the least
 LOG_BYTES = 10_000_000
+GROUP_MAY_ENTER = 0o710
 
 #: User and group id to run a server as, or None for those of this process.
 type Identity = tuple[int, int] | None
@@ -46,15 +47,29 @@ def server_identity(home: Path) -> Identity:
     return entry.pw_uid, entry.pw_gid
 
 
-def allow_passage(folders: list[Path], user: Identity) -> None:
-    """Let the server's user reach these folders: only the right to pass through them and their parents is added."""
+def allow_passage(home: Path, programs: Path, user: Identity) -> None:
+    """Let the server's user reach its programs and its data: only the right to pass through folders is added.
+
+    Inside PORTAL_VAR it is added for that user's group alone, so that nobody else gets in.
+    """
     if user is None:
         return
-    for folder in folders:
+    for folder in (home, home.parent):
+        _allow_group(folder, user)
+    for folder in (home.parent.parent, programs):
         for step in (folder, *folder.parents):
             mode = step.stat().st_mode
             if not mode & stat.S_IXOTH:
                 step.chmod(mode | stat.S_IXOTH)
+
+
+def _allow_group(folder: Path, user: tuple[int, int]) -> None:
+    """Give a folder of root's to the group of the server's user, which may enter and not list it."""
+    here = folder.stat()
+    if here.st_uid == user[0] or (here.st_gid == user[1] and stat.S_IMODE(here.st_mode) == GROUP_MAY_ENTER):
+        return
+    os.chown(folder, -1, user[1])
+    folder.chmod(GROUP_MAY_ENTER)
 
 
 def allow_reading(programs: Path, example: Path, user: Identity) -> None:
@@ -99,8 +114,7 @@ def log_file(home: Path, user: Identity) -> Path:
         log.rename(folder / f"{home.name}.1.log")
     log.touch(mode=0o600)
     if user is not None:
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+        _allow_group(folder, user)
         os.chown(log, *user)
     return log
 

@@ -105,7 +105,7 @@ class PostgresServer(SharedServer[Address]):
         """Create the data folder when there is none and start the server."""
         programs = _programs()
         user = server_identity(home)
-        allow_passage([home, programs], user)
+        allow_passage(home, programs, user)
         allow_reading(programs.parent, programs / "postgres", user)
         (home / "run").mkdir(mode=0o700, exist_ok=True)
         if user is not None:

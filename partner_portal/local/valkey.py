@@ -82,7 +82,7 @@ class ValkeyServer(SharedServer[Path]):
         user = server_identity(home)
         data = home / "data"
         data.mkdir(mode=0o700, exist_ok=True)
-        allow_passage([home, program.parent], user)
+        allow_passage(home, program.parent, user)
         allow_reading(program.parent, program, user)
         if user is not None:
             os.chown(data, *user)
