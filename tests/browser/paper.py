@@ -1,10 +1,10 @@
 """Printed pages: what Chromium puts on paper, read back as words with their places.
 
-pages = print_to_pages(page)              # A4 portrait, as the browser's print dialog makes it
-assert overlaps(pages) == []       # no word lies on another
-assert sparse(pages) == []           # no page with fewer than four lines
-assert len(pages) <= 6
-assert pages[1].lines[0].startswith("Client Product")  # a table's head is repeated
+A test of a page that is meant for paper prints it and asserts
+
+    pages = print_to_pages(page)
+    assert faults(pages, page) == []
+    assert len(pages) <= 6
 """
 
 import html
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,29 @@ def overlaps(pages: list[PrintedPage]) -> list[str]:
 def sparse(pages: list[PrintedPage], least: int = 4) -> list[str]:
     """Pages with fewer than `least` lines, head of a table included, with what stands on them."""
     return [f"page {printed.number}: {printed.lines}" for printed in pages if len(printed.lines) < least]
+
+
+def stranded_heads(pages: list[PrintedPage]) -> list[str]:
+    """Heads of tables that stand below the last row of a page and again above the first row of the next."""
+    return [
+        f"page {before.number} ends with {before.lines[-height:]}"
+        for before, after in pairwise(pages)
+        for height in (1, 2, 3)
+        if before.lines[-height:] == after.lines[:height]
+    ]
+
+
+def missing_heads(pages: list[PrintedPage], page: Page) -> list[str]:
+    """Pages that begin with a row of a table of `page`, not with its head."""
+    cells = page.locator("table.data tbody tr > :first-child").all_inner_texts()
+    starts = {" ".join(cell.split()[:2]) for cell in cells if cell.strip()}
+    return [
+        f"page {printed.number} begins with {printed.lines[0]!r}"
+        for printed in pages[1:]
+        if any(printed.lines[0] == start or printed.lines[0].startswith(f"{start} ") for start in starts)
+    ]
+
+
+def faults(pages: list[PrintedPage], page: Page) -> list[str]:
+    """Everything that is wrong with any printed page; `page` is the page in the browser that was printed."""
+    return [*overlaps(pages), *sparse(pages), *stranded_heads(pages), *missing_heads(pages, page)]
