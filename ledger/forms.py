@@ -101,7 +101,9 @@ class ManagedLossForm(RangeForm):
 
 class ExpiringForm(ForgivingForm):
     """What will expire: in a month `YYYY-MM`, `within` that many days, or `by` the next review, of a `client` (its id);
-    without them everything that is left. Cleaned data has that review as `until`. `on` moves the day it is seen from. Always valid, with what fell back in `problems`.
+    without them everything that is left. `on` moves the day it is seen from.
+
+    Always valid, with what fell back in `problems`. Cleaned data has the review's day as `until`.
     """
 
     left_out = _("“%(value)s” is no month, number of days or track; it is ignored.")

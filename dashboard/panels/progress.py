@@ -74,10 +74,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the panel shows. next_others: what the next tier lacks beside its binding requirement. next_hidden: what is missing to the next tier is an amount that this reader may not see.
+    """What the panel shows. next_others: what the next tier lacks beside its binding requirement.
 
-    money: None without the right to see it; money_lost: the difference of its two figures. csr_for, grr_for: the tiers that
-    ask for the ratio.
+    next_hidden: what is missing to the next tier is an amount that this reader may not see. money: None without the right to
+    see it; money_lost: the difference of its two figures. csr_for, grr_for: the tiers that ask for the ratio.
     """
 
     standing: Standing

@@ -3,11 +3,11 @@
 Nothing is computed here but the rounding of what is shown. None is always "no data", never 0. Built in to every template.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 from django import template
 from django.utils.formats import date_format, number_format
@@ -130,6 +130,13 @@ def points(value: Number | None) -> SafeString:
 
 
 @register.filter
+def exact_points(value: Decimal) -> SafeString:
+    """Points with all the decimals they have, up to four: `2.5`, `61.725`."""
+    exact = half_even(value, POINT_PLACES)
+    return _data(exact, plain_number(exact))
+
+
+@register.filter
 def signed_points(value: Number | None) -> SafeString:
     """The same with a plus for a gain."""
     return _points(value, signed=True)
@@ -238,6 +245,33 @@ def decimal_words(value: Number, places: int) -> str:
 def signed_words(value: Number, places: int) -> str:
     """The same with its sign, a plus too."""
     return _digits(value, places, signed=True)
+
+
+@register.filter
+def gap_points(value: Decimal, beside: Decimal) -> str:
+    """Missing points rounded up, with as many decimals as tell them from the gap `beside` them: `40`, `39.2`."""
+    places = next(
+        (
+            places
+            for places in range(POINT_PLACES)
+            if value == beside or ceiling(value, places) != ceiling(beside, places)
+        ),
+        POINT_PLACES,
+    )
+    return _write(ceiling(value, places), places)
+
+
+@register.filter
+def portfolio_places(row: Mapping[str, Any]) -> int:
+    """The decimals with which a client's tracks add up in a row of the portfolio."""
+    parts = [row[name] or 0 for name in ("points_sourced", "points_assisted", "points_managed")]
+    return adding_places(row["points_total"] or 0, parts)
+
+
+@register.filter
+def stake_places(row: Mapping[str, Any]) -> int:
+    """The decimals with which sold and managed points at stake add up in a row of the renewals."""
+    return adding_places(row["stake"] or 0, [row["stake_sold"] or 0, row["stake_managed"] or 0])
 
 
 @register.filter
