@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from partner_portal.lib.language import of_reader
-from partner_portal.templatetags.figures import decimal_words, metric_label, places_of, tier_name, whole
+from partner_portal.templatetags.figures import metric_label, tier_name, whole
 from tiers.gap_text import lacking, listed, short_of
 from tiers.over_time import OverTime
 from tiers.tier_page import KeepTier, TierPage
@@ -17,8 +17,8 @@ from tiers.words import reworded
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """performance: beside the performance tier; review: beside the next review; total: above the bars; keep: what keeps the
-    credited tier; next: what the tier above performance needs."""
+    """performance: beside the performance tier; review: beside the next review; total: where the total stands; keep: what
+    keeps the credited tier; next: what the tier above performance needs."""
 
     performance: str
     review: str
@@ -112,26 +112,6 @@ def _total(page: TierPage) -> str:
     ]
     below = [(need, tier) for need, tier in needs if need <= total]
     above = [(need, tier) for need, tier in needs if need > total]
-    points = page.standing.points
-    places = places_of(points)
-    text = (
-        _(
-            "Sourced %(sourced)s and assisted %(assisted)s were %(sold)s sold points; "
-            "with %(managed)s managed the total was %(total)s."
-        )
-        if page.past
-        else _(
-            "Sourced %(sourced)s and assisted %(assisted)s are %(sold)s sold points; "
-            "with %(managed)s managed the total is %(total)s."
-        )
-    )
-    sum_words = text % {
-        "sourced": decimal_words(points.sourced, places),
-        "assisted": decimal_words(points.assisted, places),
-        "sold": decimal_words(points.sold, places),
-        "managed": decimal_words(points.managed, places),
-        "total": decimal_words(total, places),
-    }
     if below and above:
         place = _("That lies between %(low)s (%(a)s) and %(high)s (%(b)s).") % {
             "low": below[-1][1],
@@ -145,7 +125,7 @@ def _total(page: TierPage) -> str:
         place = _("That is past every tier.")
     else:
         place = ""
-    return f"{sum_words} {place}".strip()
+    return place
 
 
 def _keep(keep: KeepTier | None, page: TierPage) -> str:

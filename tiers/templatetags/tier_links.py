@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from partner_portal.templatetags.figures import RATIOS, metric_have
+from partner_portal.templatetags.figures import RATIOS, metric_have, metric_missing
 from tiers.rules import RequirementGap
 
 register = template.Library()
@@ -47,7 +47,22 @@ def opens_on(name: str, on: date, **query: Any) -> SafeString:
 @register.simple_tag(takes_context=True)
 def metric_link(context: Context, need: RequirementGap) -> SafeString | str:
     """What there is of a requirement, as a link to the rows that it is measured by."""
-    value = metric_have(need)
+    return _to_rows(context, need, metric_have(need))
+
+
+@register.simple_tag(takes_context=True)
+def missing_link(context: Context, need: RequirementGap) -> SafeString | str:
+    """What a requirement is short of, as a link to the same rows."""
+    return _to_rows(context, need, metric_missing(need))
+
+
+@register.simple_tag(takes_context=True)
+def row_link(context: Context, text: str, name: str, **query: Any) -> SafeString:
+    """`text` as a link to the page `name`, for a figure within a translated sentence."""
+    return format_html("<a {}>{}</a>", opens(context, name, **query), text)
+
+
+def _to_rows(context: Context, need: RequirementGap, value: SafeString | str) -> SafeString | str:
     if need.have is None:
         return value
     if need.metric in RATIOS:
