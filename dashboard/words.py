@@ -144,8 +144,8 @@ def review_reason(outlook: Outlook, *, past: bool = False) -> str:
     if met:
         days = get_text_list([date_format(reading.on, "j F") for reading in met], _("and"))
         text = (
-            _("%(tier)s was met, or would be, in the reading of %(days)s.")
-            if past
+            _("%(tier)s was met in the reading of %(days)s.")
+            if past and not any(reading.to_come for reading in met)
             else _("%(tier)s is met in the reading of %(days)s.")
         )
         return text % {"tier": tier, "days": days}

@@ -111,7 +111,9 @@ def _points(value: Number | None, places: int | None = None, *, signed: bool = F
     if value is None:
         return no_data()
     exact = half_even(Fraction(value), POINT_PLACES)
-    text = _digits(value, enough_places(value, 0) if places is None else places, signed=signed)
+    if places is None or not exact:
+        places = enough_places(value, 0)
+    text = _digits(value, places, signed=signed)
     return _data(exact, text)
 
 

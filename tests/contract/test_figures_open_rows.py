@@ -280,7 +280,7 @@ def words_around(element):
 
 
 POSTS_AND_FILES = re.compile(
-    r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|pin|_state$|role|"
+    r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|_pin|_state$|role|"
     r"invit|imports_commit|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
 )
 
