@@ -6,12 +6,16 @@ Numbers come as people write them; `written` says in which language, so that a s
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from unicodedata import normalize
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from calculator.numbers import NumberError, read_number, write_number
+from partner_portal.lib.countries import COUNTRIES
+from partner_portal.lib.country_names import country_name
+from partner_portal.templatetags.figures import plain_number
 from program.queries import rulebook
 from program.rulebook import Rulebook
 
@@ -21,9 +25,9 @@ MONEY_PLACES = 2
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 LANGUAGES = ("en", "nl")
 ORIGINS = [("sourced", _("Sourced")), ("assisted", _("Assisted"))]
-MARKETS = [("standard", _("Standard")), ("growth", _("Growth"))]
 DIRECTIONS = [("to-currency", _("Points to currency")), ("to-points", _("Currency to points"))]
 TABS = ("points", "currency")
+STANDARD, GROWTH = "standard", "growth"  # markets of no country in particular
 
 DEFAULTS = {
     "amount": "1000", "currency": "", "origin": "sourced", "market": "standard", "manage": "yes", "others": "0",
@@ -56,7 +60,7 @@ class CalculatorForm(forms.Form):
     amount = WrittenNumber(label=_("Sold amount, MRR"), places=MONEY_PLACES)
     currency = forms.ChoiceField(label=_("Client currency"))
     origin = forms.ChoiceField(label=_("Origin"), choices=ORIGINS, widget=forms.RadioSelect)
-    market = forms.ChoiceField(label=_("Client market"), choices=MARKETS, widget=forms.RadioSelect)
+    market = forms.ChoiceField(label=_("Client country or market"))
     manage = forms.ChoiceField(
         label=_("Do you manage it too?"), choices=[("yes", _("Yes")), ("no", _("No"))], widget=forms.RadioSelect
     )
@@ -64,7 +68,7 @@ class CalculatorForm(forms.Form):
     c_direction = forms.ChoiceField(label=_("Direction"), choices=DIRECTIONS, widget=forms.RadioSelect)
     c_currency = forms.ChoiceField(label=_("Currency"))
     c_origin = forms.ChoiceField(label=_("Origin"), choices=ORIGINS, widget=forms.RadioSelect)
-    c_market = forms.ChoiceField(label=_("Client market"), choices=MARKETS, widget=forms.RadioSelect)
+    c_market = forms.ChoiceField(label=_("Client country or market"))
     c_others = forms.IntegerField(label=_("Other managing partners"), min_value=0, max_value=999)
     c_sold = WrittenNumber(label=_("Sold"), places=POINT_PLACES)
     c_managed = WrittenNumber(label=_("Managed"), places=POINT_PLACES)
@@ -85,10 +89,13 @@ class CalculatorForm(forms.Form):
         super().__init__(filled | {"on": given.get("on") or scope.today.isoformat()}, auto_id="calc-%s")
         for name in ("currency", "c_currency"):
             field: Any = self.fields[name]
-            field.choices = [(code, code) for code in known]
+            field.choices = [(code, code) for code in [own, *(code for code in known if code != own)]]
             field.error_messages["invalid_choice"] = _(
                 "The currency table of the day has no fixed amount for “%(value)s”."
             )
+        for name in ("market", "c_market"):
+            market: Any = self.fields[name]
+            market.choices = markets(book, day, self.reader)
         for name in ("amount", "c_sold", "c_managed"):
             number: Any = self.fields[name]
             number.language = self.written
@@ -125,9 +132,30 @@ class CalculatorForm(forms.Form):
             return str(self.data.get(name, ""))
         return write_number(self.cleaned_data[name], self.reader, places=places)
 
+    def growth(self, name: str) -> bool:
+        """Whether the field `market` or `c_market` names a growth market, by itself or by its country, on the day."""
+        market = str(self.cleaned_data[name])
+        return market == GROWTH or self.rules().is_growth(market, self.cleaned_data["on"])
+
     def rules(self) -> Rulebook:
         """The rules that are calculated with."""
         return rulebook(self.scope)
+
+
+def markets(book: Rulebook, day: date, language: str) -> list[tuple[str, str]]:
+    """The choices of a client's market: the two by themselves, then every country by name with its market and factor."""
+    plain, grown = (
+        str(_("Standard market, × %(factor)s")) % {"factor": plain_number(book.market_factor(False, day))},
+        str(_("Growth market, × %(factor)s")) % {"factor": plain_number(book.market_factor(True, day))},
+    )
+    named = sorted(((country_name(code, language), code) for code in COUNTRIES), key=_without_accents)
+    return [(STANDARD, plain), (GROWTH, grown)] + [
+        (code, f"{name}: {(grown if book.is_growth(code, day) else plain)}") for name, code in named
+    ]
+
+
+def _without_accents(named: tuple[str, str]) -> str:
+    return normalize("NFKD", named[0]).encode("ascii", "ignore").decode().casefold()
 
 
 def _day(text: str, scope: Scope) -> date:

@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from django.utils.translation import gettext as _
+
 from calculator.forms import CalculatorForm
 from calculator.formula import (
     Estimate,
@@ -17,8 +19,10 @@ from calculator.formula import (
 )
 from ledger.why import managing_partners, per_us_100
 from partner_portal.lib.language import of_reader
-from partner_portal.lib.rounding import half_even
+from partner_portal.lib.rounding import floor, half_even
+from partner_portal.templatetags.figures import decimal_words, plain_number, whole
 from program.rulebook import posted
+from tiers.gap_text import lacks, listed
 from tiers.portfolio import RulesInForce, WithPoints, rules_in_force, with_points
 
 ESTIMATE = ("amount", "currency", "origin", "market", "manage", "others")
@@ -36,12 +40,23 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a deal does to the tier of today, in words. total: points with it; outcome: the tier reached or kept;
+    rises: whether it is a higher one than without; missing: what the tier above still lacks, "" at the top."""
+
+    total: str
+    outcome: str
+    rises: bool
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """The answers to a form; a part with wrong inputs is None. with_deal: today's portfolio with the estimate's points."""
 
     rules: RulesInForce
     estimate: Estimate | None
-    with_deal: WithPoints | None
+    with_deal: Effect | None
     sold: Converted | None
     managed: Converted | None
     currency: str
@@ -58,7 +73,7 @@ def results(form: CalculatorForm) -> Results:
     return Results(
         rules_in_force(form.scope, day),
         found,
-        with_points(form.scope, form.scope.today, added) if found and day == form.scope.today else None,
+        _effect(with_points(form.scope, form.scope.today, added)) if found and day == form.scope.today else None,
         sold,
         managed,
         str(cleaned.get("c_currency", "")),
@@ -69,7 +84,7 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
     cleaned = form.cleaned_data
     return estimate(
         form.rules(),
-        Market(cleaned["currency"], cleaned["market"] == "growth", day),
+        Market(cleaned["currency"], form.growth("market"), day),
         amount=cleaned["amount"],
         origin=cleaned["origin"],
         manage=cleaned["manage"] == "yes",
@@ -78,9 +93,44 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
     )
 
 
+def _effect(deal: WithPoints) -> Effect:
+    needs = [
+        row.need
+        for gap in (deal.reached, deal.next_tier)
+        if gap is not None
+        for row in gap.requirements
+        if row.metric == "total_points"
+    ]
+    rises = deal.performance != deal.before
+    if deal.performance is None:
+        outcome = _("reaches no tier")
+    elif not rises:
+        outcome = _("stays %(tier)s") % {"tier": deal.performance}
+    else:
+        asked = (
+            next((row.need for row in deal.reached.requirements if row.metric == "total_points"), None)
+            if deal.reached
+            else None
+        )
+        outcome = _("reaches %(tier)s") % {"tier": deal.performance}
+        outcome += f" ({plain_number(asked)})" if asked is not None else ""
+    above = deal.next_tier
+    missing = (
+        _("Still missing for %(tier)s: %(missing)s.")
+        % {"tier": above.tier, "missing": listed(lacks(above, deal.certification))}
+        if above is not None
+        else ""
+    )
+    # A total that is rounded up to a threshold which it does not reach would contradict the sentence.
+    rounded = half_even(deal.total, 0)
+    crosses = any(deal.total < need <= rounded for need in needs)
+    total = decimal_words(floor(deal.total, 1), 1) if crosses else whole(deal.total)
+    return Effect(total, outcome, rises, missing)
+
+
 def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Converted | None]:
     cleaned, book = form.cleaned_data, form.rules()
-    market = Market(cleaned["c_currency"], cleaned["c_market"] == "growth", day)
+    market = Market(cleaned["c_currency"], form.growth("c_market"), day)
     origin, others = cleaned["c_origin"], cleaned["c_others"]
     rate, factor = book.rate(origin, day), book.market_factor(market.growth, day)
     per_unit = book.per_unit(market.currency, day)

@@ -72,7 +72,7 @@ def contents(overview: Overview) -> dict[str, Any]:
     that need a look. A constant number of queries."""
     scope = overview.scope
     found: dict[str, Any] = {panel.key: panel.context(overview) for panel in PANELS}
-    first, rest = opening(overview.standing)
+    first, rest = opening(overview.standing, past=overview.day.past)
     renewals = renewal_rows(scope, found["renewals"].range.chosen.period)
     at_risk = portfolio(scope).filter(health__in=["risk", "watch"]).order_by("health", "-points_total", "name", "pk")
     return found | {

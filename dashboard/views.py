@@ -56,7 +56,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "dashboard/empty.html"))
     look = Overview(request.scope, request.path, request.GET)
     context = {panel.key: panel.context(look) for panel in PANELS}
-    first, rest = words.opening(look.standing)
+    first, rest = words.opening(look.standing, past=look.day.past)
     context |= {"panels": PANELS, "first": first, "rest": rest, "day": look.day, "scope": look.scope}
     if look.day.past:
         context["rules"] = rules_in_force(look.scope, look.day.day)
@@ -67,7 +67,9 @@ def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     """One panel. Parameters of the others come from the address that the reader is at, which may have moved on since."""
     query = _address_with(request, panel.owns)
     look = Overview(request.scope, request.path, query, part=panel.part)
-    response = TemplateResponse(request, panel.part_template, {panel.key: panel.context(look), "scope": look.scope})
+    response = TemplateResponse(
+        request, panel.part_template, {panel.key: panel.context(look), "scope": look.scope, "day": look.day}
+    )
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

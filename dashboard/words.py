@@ -11,17 +11,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from ledger.queries import Changes
-from partner_portal.lib.rounding import half_even
-from partner_portal.templatetags.figures import MONEY, RATIOS, day_text, decimals, metric_label, tier_name, whole
+from partner_portal.lib.rounding import ceiling
+from partner_portal.lib.shown_places import adding_places, enough_places
+from partner_portal.templatetags.figures import (
+    day_text,
+    decimal_words,
+    metric_label,
+    plain_number,
+    tier_name,
+    whole,
+)
+from tiers.gap_text import MOST_NAMED, lacking, lacks, listed, many_missing, missing_text, need_text, short_of
 from tiers.queries import Projected, Standing
 from tiers.rules import REVIEW_KEPT, Outlook, OutlookReading, RequirementGap, TierGap
 
-POINTS = {
-    "total_points": gettext_noop("%s points"),
-    "sold_points": gettext_noop("%s sold points"),
-    "sourced_points": gettext_noop("%s sourced points"),
-    "managed_points": gettext_noop("%s managed points"),
-}
 COSTLIEST = {
     "expired": gettext_noop("Expired points cost most."),
     "downgraded": gettext_noop("Downgrades cost most."),
@@ -31,112 +34,142 @@ COSTLIEST = {
 }
 
 
-def missing(gap: RequirementGap) -> str:
-    """What a requirement still needs: `76 points`, `12 sourced points`, `3.2 % of GRR`; amounts are not named."""
-    if gap.missing is None:
-        return _("data on %s") % metric_label(gap.metric)
-    return quantity(gap.metric, gap.missing)
+def opening(standing: Standing, *, past: bool = False) -> tuple[str, str]:
+    """The first sentence of the page and the rest of it: the next review, the gap of the day, and what the review would bring.
 
-
-def quantity(metric: str, value: Decimal) -> str:
-    """So much of a tier metric, with what is counted."""
-    if metric in POINTS:
-        return _(POINTS[metric]) % whole(value)
-    if metric in RATIOS:
-        name = "C$R" if metric == "csr" else "GRR"
-        return _("%(percent)s %% of %(name)s") % {"percent": decimals(value * 100, 1), "name": name}
-    if metric == "certified_people":
-        return ngettext("%s certified person", "%s certified people", int(value)) % whole(value)
-    if metric in MONEY:
-        return _("some %s") % metric_label(metric)
-    return _("%(number)s of %(name)s") % {"number": decimals(value, 1), "name": metric_label(metric)}
-
-
-def short_of(gap: TierGap) -> str:
-    """What keeps a tier from being met: the binding requirement, or the certification; "" when it is met."""
-    if gap.binding is not None:
-        return missing(gap.binding)
-    return "" if gap.certified else _("the certification")
-
-
-def opening(standing: Standing) -> tuple[str, str]:
-    """The first sentence of the page and the rest of it: the next review, today's gap, and what the day would bring."""
+    past: the day is not today, so that the sentences speak of it as past.
+    """
     outlook = standing.outlook
+    on = date_format(standing.day, "j F Y")
     if standing.rule_set is None:
-        return _("No rule set is in force today."), _("Points are counted; tiers cannot be given.")
+        first = _("No rule set was in force on %(on)s.") % {"on": on} if past else _("No rule set is in force today.")
+        return first, _("Points are counted; tiers cannot be given.")
     first = ""
     if outlook is not None and standing.days_to_review is not None:
-        days = standing.days_to_review
-        first = ngettext("%(days)s day to the review on %(on)s.", "%(days)s days to the review on %(on)s.", days) % {
-            "days": days,
-            "on": date_format(outlook.review.on, "j F Y"),
-        }
-    return first, " ".join(filter(None, [_today(standing), _on_the_day(outlook) if outlook else ""]))
+        text = (
+            ngettext(
+                "On %(day)s the review of %(on)s was %(days)s day ahead.",
+                "On %(day)s the review of %(on)s was %(days)s days ahead.",
+                standing.days_to_review,
+            )
+            if past
+            else ngettext(
+                "%(days)s day to the review on %(on)s.",
+                "%(days)s days to the review on %(on)s.",
+                standing.days_to_review,
+            )
+        )
+        review = date_format(outlook.review.on, "j F Y")
+        first = text % {"days": standing.days_to_review, "on": review, "day": on}
+    that_day = on if past else ""
+    now = _gap_now(standing, that_day)
+    then = _on_the_day(outlook, standing.certified.name, past=past) if outlook else ""
+    return first, " ".join(filter(None, [now, then]))
 
 
-def _today(standing: Standing) -> str:
-    credited = next((gap for gap in standing.targets if gap.tier == standing.credited), None)
-    if credited is not None:
-        short = short_of(credited)
-        if short:
-            return _("Today you are %(short)s short of %(tier)s.") % {"short": short, "tier": credited.tier}
-        return _("Today’s figures meet %(tier)s.") % {"tier": credited.tier}
-    if standing.next_tier is not None:
-        short = short_of(standing.next_tier)
-        return _("No tier is credited; you are %(short)s short of %(tier)s.") % {
-            "short": short,
-            "tier": standing.next_tier.tier,
-        }
-    return ""
+def _gap_now(standing: Standing, past_day: str) -> str:
+    gap = next((gap for gap in standing.targets if gap.tier == standing.credited), None)
+    if gap is not None:
+        return _credited_now(gap, standing.certified.name, past_day)
+    gap = standing.next_tier
+    if gap is None:
+        return ""
+    short = lacking(gap, standing.certified.name)
+    text = (
+        _("On %(day)s no tier was credited; you were %(short)s short of %(tier)s.")
+        if past_day
+        else _("No tier is credited; you are %(short)s short of %(tier)s.")
+    )
+    return text % {"short": short, "tier": gap.tier, "day": past_day}
 
 
-def _on_the_day(outlook: Outlook) -> str:
+def _credited_now(gap: TierGap, certification: str, past_day: str) -> str:
+    short = lacking(gap, certification)
+    if not short:
+        text = _("The figures of %(day)s met %(tier)s.") if past_day else _("Today’s figures meet %(tier)s.")
+    elif past_day:
+        text = _("On %(day)s you were %(short)s short of %(tier)s.")
+    else:
+        text = _("Today you are %(short)s short of %(tier)s.")
+    return text % {"short": short, "tier": gap.tier, "day": past_day}
+
+
+def _on_the_day(outlook: Outlook, certification: str, *, past: bool) -> str:
     last = outlook.readings[-1]
-    short = short_of(last.gap) if last.gap is not None else ""
-    effect = review_effect(outlook)
-    if short:
-        return _(
-            "If nothing else happens you will be %(short)s short on the day, and the credited tier %(effect)s."
-        ) % {
-            "short": short,
-            "effect": effect,
-        }
-    return _("If nothing else happens the credited tier %(effect)s.") % {"effect": effect}
+    short = lacking(last.gap, certification) if last.gap is not None else ""
+    effect = review_effect(outlook, past=past)
+    if short and past:
+        text = _(
+            "If nothing else happened you would be %(short)s short on the review day, and the credited tier %(effect)s."
+        )
+    elif short:
+        text = _("If nothing else happens you will be %(short)s short on the day, and the credited tier %(effect)s.")
+    elif past:
+        text = _("If nothing else happened the credited tier %(effect)s.")
+    else:
+        text = _("If nothing else happens the credited tier %(effect)s.")
+    return text % {"short": short, "effect": effect}
 
 
-def review_effect(outlook: Outlook) -> str:
-    """What the review does, after "the credited tier": `falls to Platinum`, `stays Diamond`."""
+def review_effect(outlook: Outlook, *, past: bool = False) -> str:
+    """What the review does, after "the credited tier": `falls to Platinum`, `stays Diamond`; `would fall to Platinum`."""
     before, after = outlook.before.tier, outlook.after
     if before == after:
-        return _("stays %(tier)s") % {"tier": tier_name(after)}
-    if outlook.review_row is not None and outlook.review_row.before != outlook.review_row.after:
-        return _("falls to %(tier)s") % {"tier": tier_name(after)}
-    return _("rises to %(tier)s") % {"tier": tier_name(after)}
+        text = _("would stay %(tier)s") if past else _("stays %(tier)s")
+    elif outlook.review_row is not None and outlook.review_row.before != outlook.review_row.after:
+        text = _("would fall to %(tier)s") if past else _("falls to %(tier)s")
+    else:
+        text = _("would rise to %(tier)s") if past else _("rises to %(tier)s")
+    return text % {"tier": tier_name(after)}
 
 
-def review_reason(outlook: Outlook) -> str:
+def review_reason(outlook: Outlook, *, past: bool = False) -> str:
     """Why the review would do so, from the readings."""
     tier, row = outlook.before.tier, outlook.review_row
     if tier is None or row is None:
+        if past:
+            return _("There was nothing to review: a tier is credited on the day its requirements are met.")
         return _("There is nothing to review: a tier is credited on the day its requirements are met.")
-    last = outlook.readings[-1]
-    past = [reading for reading in outlook.readings if not reading.to_come]
     met = [reading for reading in outlook.readings if reading.met]
     if row.kind == REVIEW_KEPT and not met:
-        return _("%(tier)s has been credited since %(since)s, too short to fall.") % {
-            "tier": tier,
-            "since": day_text(outlook.before.since) if outlook.before.since else "",
-        }
+        text = (
+            _("%(tier)s had been credited since %(since)s, too short to fall.")
+            if past
+            else _("%(tier)s has been credited since %(since)s, too short to fall.")
+        )
+        return text % {"tier": tier, "since": day_text(outlook.before.since) if outlook.before.since else ""}
+    last = outlook.readings[-1]
     if last.gap is not None and not last.gap.certified:
         return _("No certification would be valid on the day.")
     if met:
         days = get_text_list([date_format(reading.on, "j F") for reading in met], _("and"))
-        return _("%(tier)s is met in the reading of %(days)s.") % {"tier": tier, "days": days}
-    left = len(outlook.readings) - len(past)
-    none = _("No reading in this window has met %(tier)s") % {"tier": tier} if past else _("The readings are to come")
-    return ngettext(
-        "%(none)s; the one left would keep it.", "%(none)s; one of the %(left)s left would keep it.", left
-    ) % {"none": none, "left": apnumber(left)}
+        text = (
+            _("%(tier)s was met in the reading of %(days)s.")
+            if past and not any(reading.to_come for reading in met)
+            else _("%(tier)s is met in the reading of %(days)s.")
+        )
+        return text % {"tier": tier, "days": days}
+    return _no_reading(outlook, tier, past=past)
+
+
+def _no_reading(outlook: Outlook, tier: str, *, past: bool) -> str:
+    left = sum(reading.to_come for reading in outlook.readings)
+    if left == len(outlook.readings):
+        none = _("The readings were to come") if past else _("The readings are to come")
+    elif past:
+        none = _("No reading in the window had met %(tier)s") % {"tier": tier}
+    else:
+        none = _("No reading in this window has met %(tier)s") % {"tier": tier}
+    text = (
+        ngettext(
+            "%(none)s; the one left would have kept it.", "%(none)s; one of the %(left)s left would have kept it.", left
+        )
+        if past
+        else ngettext(
+            "%(none)s; the one left would keep it.", "%(none)s; one of the %(left)s left would keep it.", left
+        )
+    )
+    return text % {"none": none, "left": apnumber(left)}
 
 
 def reading_note(reading: OutlookReading) -> str:
@@ -149,28 +182,47 @@ def reading_note(reading: OutlookReading) -> str:
     if binding.missing is None:
         return _("no data")
     if binding.metric == "total_points":
-        return _("%s short") % whole(binding.missing)
-    return _("%s short") % quantity(binding.metric, binding.missing)
+        return _("%s short") % whole(ceiling(binding.missing, 0))
+    return _("%s short") % missing_text(binding)
 
 
-def distance(gap: TierGap) -> tuple[str, str]:
-    """How far a target is: the sentence that counts, and what makes it so."""
+def distance(gap: TierGap, certification: str = "", *, past: bool = False) -> tuple[str, str]:
+    """How far a target is: the sentence that names what it lacks, and which of it is furthest away."""
     binding = gap.binding
     if binding is None and gap.certified:
         rest = _("It is credited by invitation only.") if gap.by_invitation else ""
-        return _("%(tier)s is met on every requirement.") % {"tier": gap.tier}, rest
+        text = _("%(tier)s was met on every requirement.") if past else _("%(tier)s is met on every requirement.")
+        return text % {"tier": gap.tier}, rest
+    missing = lacks(gap, certification)
     if binding is None:
-        return _("%(tier)s lacks only the certification.") % {"tier": gap.tier}, ""
+        text = _("%(tier)s lacked only %(missing)s.") if past else _("%(tier)s lacks only %(missing)s.")
+        return text % {"tier": gap.tier, "missing": missing[0]}, ""
     label = metric_label(binding.metric)
-    if binding.missing is None:
-        first = _("%(tier)s cannot be met: there is no data on %(label)s.") % {"tier": gap.tier, "label": label}
-        rest = ""
+    if len(missing) > MOST_NAMED:
+        first = f"{many_missing(gap.tier, len(missing))}."
     else:
-        first = _("%(tier)s is %(missing)s away.") % {"tier": gap.tier, "missing": missing(binding)}
-        part = decimals(binding.missing / binding.need * 100, 1) if binding.need else "0"
-        rest = _("%(label)s is the binding requirement: %(part)s %% of it is missing.") % {"label": label, "part": part}
-    met = [metric_label(each.metric) for each in gap.requirements if each.met]
-    enough = _("Already met: %s.") % get_text_list([label.lower() for label in met], _("and")) if met else ""
+        text = _("%(tier)s was %(missing)s away.") if past else _("%(tier)s is %(missing)s away.")
+        first = text % {"tier": gap.tier, "missing": listed(missing)}
+    if binding.missing is None:
+        text = (
+            _("%(tier)s could not be met: there was no data on %(label)s.")
+            if past
+            else _("%(tier)s cannot be met: there is no data on %(label)s.")
+        )
+        rest = text % {"tier": gap.tier, "label": label}
+        if len(missing) == 1:
+            first, rest = rest, ""
+    else:
+        part = binding.missing / binding.need * 100 if binding.need else Decimal(0)
+        percent = decimal_words(part, enough_places(part, 1))
+        text = (
+            _("%(label)s was the binding requirement: %(part)s %% of it was missing.")
+            if past
+            else _("%(label)s is the binding requirement: %(part)s %% of it is missing.")
+        )
+        rest = text % {"label": label, "part": percent}
+    met = [metric_label(each.metric).lower() for each in gap.requirements if each.met]
+    enough = _("Already met: %s.") % get_text_list(met, _("and")) if met else ""
     return first, " ".join(filter(None, [rest, enough]))
 
 
@@ -187,19 +239,26 @@ def steps_apart(performance: str | None, credited: str | None, names: Sequence[s
     }
 
 
-def ladder(points: Sequence[tuple[str, Decimal]], total: Decimal, ticks: Sequence[tuple[str, Decimal]]) -> str:
-    """The ladder in words, for those who do not see it."""
-    parts = ", ".join(f"{whole(value)} {label}" for label, value in points)
-    marks = ", ".join(_("%(tier)s from %(need)s") % {"tier": tier, "need": whole(need)} for tier, need in ticks)
-    sentence = _("%(total)s points: %(parts)s.") % {"total": whole(total), "parts": parts}
+def ladder(
+    points: Sequence[tuple[str, Decimal]], total: Decimal, ticks: Sequence[tuple[str, Decimal]], places: int = 0
+) -> str:
+    """The ladder in words, for those who do not see it; places: the decimals with which its parts add up."""
+    parts = ", ".join(f"{decimal_words(value, places)} {label}" for label, value in points)
+    marks = ", ".join(_("%(tier)s from %(need)s") % {"tier": tier, "need": plain_number(need)} for tier, need in ticks)
+    sentence = _("%(total)s points: %(parts)s.") % {"total": decimal_words(total, places), "parts": parts}
     return f"{sentence} {marks}." if marks else sentence
 
 
 def net_change(changes: Changes) -> tuple[str, str, str]:
     """What a range did to the total: the words before the number, the number, and the words after it."""
     before, after = changes.opening.total, changes.closing.total
-    ends = {"before": whole(before), "opened": date_format(changes.period.day_before, "j M"), "after": whole(after)}
-    ends["closed"] = date_format(changes.period.last, "j M")
+    places = adding_places(after, (before, after - before))
+    ends = {
+        "before": decimal_words(before, places),
+        "opened": date_format(changes.period.day_before, "j M"),
+        "after": decimal_words(after, places),
+        "closed": date_format(changes.period.last, "j M"),
+    }
     span = _("from %(before)s at the end of %(opened)s to %(after)s on %(closed)s.") % ends
     losses: dict[str, Decimal] = {}
     for by_cause in changes.causes.values():
@@ -208,25 +267,21 @@ def net_change(changes: Changes) -> tuple[str, str, str]:
                 losses[cause] = losses.get(cause, Decimal(0)) - value
     most = max(losses, key=lambda cause: losses[cause], default="")
     cost = _(COSTLIEST[most]) if most else _("Nothing was lost.")
-    if half_even(after - before, 0) == 0:
-        return _("Total points stayed at"), whole(after), f". {cost}"
+    if after == before:
+        return _("Total points stayed at"), ends["after"], f". {cost}"
     verb = _("Total points rose by") if after > before else _("Total points fell by")
-    return verb, whole(abs(after - before)), f": {span} {cost}"
+    return verb, decimal_words(abs(after - before), places), f": {span} {cost}"
 
 
-def on_review(ahead: Projected, credited: TierGap | None) -> str:
+def on_review(ahead: Projected, credited: TierGap | None, certification: str = "") -> str:
     """What the review day would find, and what the credited tier would lack then."""
     day = {"on": day_text(ahead.day), "total": whole(ahead.points.total), "sourced": whole(ahead.points.sourced)}
-    first = _("On %(on)s the total would be %(total)s and sourced %(sourced)s.") % day
-    binding = credited.binding if credited else None
-    if credited is None or binding is None or binding.missing is None:
-        return first
-    lacks = _("%(tier)s needs %(need)s: %(missing)s more.") % {
-        "tier": credited.tier,
-        "need": quantity(binding.metric, binding.need),
-        "missing": whole(binding.missing) if binding.metric in POINTS else missing(binding),
+    if credited is None or not lacks(credited, certification):
+        return _("On %(on)s the total would be %(total)s and sourced %(sourced)s.") % day
+    return _("On %(on)s the total would be %(total)s and sourced %(sourced)s: %(short)s.") % {
+        **day,
+        "short": short_of(credited, certification),
     }
-    return f"{first} {lacks}"
 
 
 def first_fall(tier: str | None, month: date, fails: RequirementGap | None) -> str:
@@ -234,5 +289,5 @@ def first_fall(tier: str | None, month: date, fails: RequirementGap | None) -> s
     words = {"tier": tier_name(tier), "month": date_format(month, "F Y")}
     if fails is None:
         return _("Performance would fall to %(tier)s in %(month)s.") % words
-    words["need"] = quantity(fails.metric, fails.need)
+    words["need"] = need_text(fails)
     return _("Performance would fall to %(tier)s in %(month)s, with less than %(need)s.") % words

@@ -157,6 +157,8 @@ def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
         lots = lots.filter(expires_on__range=(params["month"], month_end(params["month"])))
     if params["within"]:
         lots = lots.filter(expires_on__lte=params["on"] + timedelta(days=params["within"]))
+    if params["until"]:
+        lots = lots.filter(expires_on__lte=params["until"])
     if params["client"]:
         lots = lots.filter(client__client_id=params["client"])
     if params["kind"]:
@@ -173,6 +175,8 @@ def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
     if params["within"]:
         last = date_format(params["on"] + timedelta(days=params["within"]), "j M Y")
         words.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
+    if params["until"]:
+        words.append(str(_("By the review of %s")) % date_format(params["until"], "j M Y"))
     if params["client"]:
         words.append(str(_("Client: %s")) % params["client"])
     if params["kind"]:

@@ -100,14 +100,21 @@ class ManagedLossForm(RangeForm):
 
 
 class ExpiringForm(ForgivingForm):
-    """What will expire: in a month `YYYY-MM`, or `within` that many days, of a `client` (its id); without them everything
-    that is left. `on` moves the day it is seen from. Always valid, with what fell back in `problems`.
+    """What will expire: in a month `YYYY-MM`, `within` that many days, or `by` the next review, of a `client` (its id);
+    without them everything that is left. `on` moves the day it is seen from.
+
+    Always valid, with what fell back in `problems`. Cleaned data has the review's day as `until`.
     """
 
     left_out = _("“%(value)s” is no month, number of days or track; it is ignored.")
 
     month = forms.CharField(required=False, max_length=7)
     within = forms.IntegerField(required=False, min_value=1, max_value=366)
+    by = forms.ChoiceField(
+        label=_("Expires"),
+        required=False,
+        choices=[("", _("At any time")), ("review", _("By the next review"))],
+    )
     client = forms.CharField(required=False, max_length=1000)
     kind = forms.ChoiceField(
         label=_("Deal type"),
@@ -133,13 +140,20 @@ class ExpiringForm(ForgivingForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        return cleaned | {"month": cleaned["month"] or None, "within": cleaned["within"] or None, "on": self.day}
+        review = rulebook(self.scope).next_review(self.day) if cleaned["by"] else None
+        until = review.on if review else None
+        return cleaned | {
+            "month": cleaned["month"] or None,
+            "within": cleaned["within"] or None,
+            "until": until,
+            "on": self.day,
+        }
 
     @property
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
         cleaned = self.cleaned_data
-        found = {name: str(cleaned[name]) for name in ("within", "client", "kind", "track") if cleaned.get(name)}
+        found = {name: str(cleaned[name]) for name in ("within", "by", "client", "kind", "track") if cleaned.get(name)}
         if cleaned.get("month"):
             found["month"] = f"{cleaned['month']:%Y-%m}"
         if self.day != self.scope.today:

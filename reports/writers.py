@@ -255,8 +255,8 @@ def _csv_cell(column: Column, dialect: Dialect) -> Callable[[Any], str]:
 def decimal_text(value: Any, places: int) -> str:
     """A decimal with at least that many places, and more where it has them; rounded as the database rounds."""
     given = value if isinstance(value, Decimal) else half_even(value, EXACT_PLACES)
-    exact = given.quantize(EXACT, ROUND_HALF_UP)
-    short = given.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    exact = given.quantize(EXACT, ROUND_HALF_UP) + 0  # adding 0 takes the minus of -0 away
+    short = given.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
     return f"{short:f}" if exact == short else f"{exact.normalize():f}"
 
 
@@ -289,7 +289,9 @@ def _xlsx_cell(column: Column, shorten: _Shorten) -> Callable[[Any], Any] | None
 
 
 def _number(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | Decimal) else half_even(value, 4)
+    if isinstance(value, Decimal):
+        return value or abs(value)
+    return value if value is None or isinstance(value, int) else half_even(value, 4)
 
 
 def _day(value: date | None) -> date | None:

@@ -19,6 +19,7 @@ from ledger.records import ClientFacts, ServiceFact
 from ledger.series import without
 from ledger.why import why, working
 from partner_portal.lib.language import of_reader
+from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
 from tiers import rules
@@ -56,10 +57,11 @@ class ShownService:
 
 @dataclass(frozen=True, slots=True)
 class WithoutClient:
-    """What the day would look like without this client's points: the performance tier, and the gap to the tier that is
-    now credited (or reached)."""
+    """What the day would look like without this client's points: the performance tier, whether it stays what it is, and the
+    gap to the tier that is now credited (or reached), before and after."""
 
     performance: str | None
+    stays: bool
     before: TierGap | None
     after: TierGap | None
 
@@ -78,6 +80,20 @@ class ClientRecord:
     services: Sequence[ShownService]
     uncounted: Uncounted
     without: WithoutClient | None
+
+    @property
+    def places(self) -> int:
+        """The decimals with which the client's tracks, sales and services add up to its points."""
+        points = self.points
+        managed = [each.points for each in self.services if each.state == "in_force"]
+        sums: list[tuple[Decimal, list[Decimal]]] = [
+            (points.total, [points.sold, points.managed]),
+            (points.sold, [points.sourced, points.assisted]),
+            (points.sold, [shown.lot.remaining for shown in self.lots]),
+            (self.earned, [shown.lot.earned for shown in self.lots]),
+            (points.managed, managed),
+        ]
+        return common_places(sums, max(close_places(total) for total, _parts in sums))
 
     @property
     def share(self) -> Decimal | None:
@@ -224,8 +240,10 @@ def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:
     held = credited_on(history(scope, day)).tier or rules.performance(measures, book, day)
     rule_set = book.rule_set(day)
     tier = rule_set.tier(held) if rule_set is not None and held is not None else None
+    performance = rules.performance(less, book, day)
     return WithoutClient(
-        rules.performance(less, book, day),
+        performance,
+        performance == rules.performance(measures, book, day),
         None if tier is None else rules.gap(tier, measures, day),
         None if tier is None else rules.gap(tier, less, day),
     )

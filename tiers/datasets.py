@@ -16,8 +16,9 @@ from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Cause, Lot, PointEntry
 from ledger.queries import lots_of_day
 from partner_portal.lib.datasets import Column, Dataset, Kind, Rows, Selection, register
+from partner_portal.lib.months import add_months
 from tiers.breakdown import EXPIRY_DAYS, Narrowed, breakdown
-from tiers.forms import MARKETS, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
+from tiers.forms import MARKETS, SOLD, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
 from tiers.portfolio import certified_people, tool_use_clients
 
 KINDS = dict(DealKind.choices)
@@ -101,6 +102,8 @@ register(
         form=BreakdownForm,
         order=("-total",),
         figure="total",
+        sum_of="total",
+        parts=("sourced", "assisted", "managed"),
         search=("client", "client_id"),
         client="pk",
         describe=_describe_breakdown,
@@ -132,6 +135,8 @@ def _lots(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Lot]:
     for name in ("state", "track"):
         if params[name]:
             lots = lots.filter(**{name: params[name]})
+    if params["sold"]:
+        lots = lots.filter(earned_on__gt=add_months(day, -12))
     return lots
 
 
@@ -145,6 +150,8 @@ def _describe_lots(scope: Scope, params: Mapping[str, Any]) -> list[str]:
         words.append(str(_("Track: %s")) % TRACKS[params["track"]])
     if params.get("kind"):
         words.append(str(_("Deal type: %s")) % KINDS[params["kind"]])
+    if params.get("sold"):
+        words.append(str(SOLD[params["sold"]]))
     if params.get("cause"):
         words.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
     return words

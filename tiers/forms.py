@@ -22,6 +22,7 @@ STATES = {
     "lost": _("Lost"),
     "expired": _("Expired"),
 }
+SOLD = {"12-months": _("Sold in the last 12 months")}
 MARKETS = {"standard": _("Standard"), "growth": _("Growth")}
 SALES = (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)
 
@@ -89,6 +90,7 @@ class LotsForm(DayForm):
     track = forms.ChoiceField(
         label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
     )
+    sold = forms.ChoiceField(label=_("Sold"), required=False, choices=[("", _("At any time")), *SOLD.items()])
 
 
 class EntriesForm(DayForm):

@@ -16,6 +16,7 @@ from ledger.series import PointFigures
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import add_months, month_end, month_start, months_between
 from partner_portal.lib.periods import DAY, Period
+from partner_portal.lib.shown_places import adding_places
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 from tiers import rules
@@ -115,6 +116,11 @@ class ExpiryRow:
     name: str
     cells: tuple[tuple[date, Decimal], ...]
     total: Decimal
+
+    @property
+    def places(self) -> int:
+        """The decimals with which the months add up to the total."""
+        return adding_places(self.total, [points for _month, points in self.cells])
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,11 +139,18 @@ def lapses_soon(until: date | None, day: date) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WithPoints:
-    """A day with points added to it: the total, the performance tier, and the gap to the next one (None at the top)."""
+    """A day with points added to it.
+
+    before, performance: the tier by performance without them and with them (None: untiered). reached: that tier as a target,
+    and next_tier the one above it (None at the top). certification: the name of the one that every tier needs.
+    """
 
     total: Decimal
+    before: str | None
     performance: str | None
+    reached: TierGap | None
     next_tier: TierGap | None
+    certification: str
 
 
 def with_points(scope: Scope, day: date, added: Mapping[str, Decimal]) -> WithPoints:
@@ -152,6 +159,12 @@ def with_points(scope: Scope, day: date, added: Mapping[str, Decimal]) -> WithPo
     measures = outlook_measures(scope, day)
     less = {track: -points for track, points in added.items()}
     more = PortfolioMeasures(without(measures.points, less, day), measures.certification, measures.others)
+    performance = rules.performance(more, book, day)
     return WithPoints(
-        more.points.figures(day).total, rules.performance(more, book, day), rules.next_tier(more, book, day)
+        more.points.figures(day).total,
+        rules.performance(measures, book, day),
+        performance,
+        next((gap for gap in rules.targets(more, book, day) if gap.tier == performance), None),
+        rules.next_tier(more, book, day),
+        book.partner_certification,
     )

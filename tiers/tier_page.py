@@ -38,7 +38,7 @@ class KeepTier:
 
 @dataclass(frozen=True, slots=True)
 class TierPage:
-    """The page of a day: where the partner stands, under which rules, towards which target."""
+    """The page of a day: where the partner stands, under which rules, towards which target. past: the day is not today."""
 
     standing: Standing
     tiers: tuple[str, ...]
@@ -51,6 +51,7 @@ class TierPage:
     rules: RulesInForce
     announced: tuple[Announced, ...]
     history: tuple[CreditedTier, ...]
+    past: bool
 
     @property
     def certificate_lapses_soon(self) -> bool:
@@ -83,6 +84,7 @@ def tier_page(scope: Scope, day: date, target: str | None) -> TierPage:
         rules=rules_in_force(scope, day),
         announced=tuple(announced(scope, day)),
         history=tuple(reversed(history(scope, day))),
+        past=day != scope.today,
     )
 
 

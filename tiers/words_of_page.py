@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from partner_portal.lib.language import of_reader
 from partner_portal.templatetags.figures import metric_label, tier_name, whole
+from tiers.gap_text import lacking, listed, short_of
 from tiers.over_time import OverTime
-from tiers.rules import RequirementGap, TierGap
 from tiers.tier_page import KeepTier, TierPage
 from tiers.words import reworded
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """performance: beside the performance tier; review: beside the next review; total: above the bars; keep: what keeps the
-    credited tier; next: what the tier above performance needs."""
+    """performance: beside the performance tier; review: beside the next review; total: where the total stands; keep: what
+    keeps the credited tier; next: what the tier above performance needs."""
 
     performance: str
     review: str
@@ -65,32 +65,13 @@ def _performance(page: TierPage) -> str:
     next_tier = page.standing.next_tier
     if page.standing.rule_set is None:
         return _("No rule set is in force on this day")
+    certification = page.standing.certified.name
     if not page.standing.certified.held:
-        return _("Nobody holds a valid %s certification") % page.standing.certified.name
+        nobody = _("Nobody held a valid %s certification") if page.past else _("Nobody holds a valid %s certification")
+        return nobody % certification
     if next_tier is None:
         return _("The highest tier there is")
-    return _missing_words(next_tier)
-
-
-def _missing_words(gap: TierGap) -> str:
-    missing = [row for row in gap.requirements if not row.met]
-    if not missing:
-        return _("%s is met") % gap.tier
-    return _("Short of %(tier)s by %(what)s") % {"tier": gap.tier, "what": _and(_short(row) for row in missing)}
-
-
-def _short(row: RequirementGap) -> str:
-    if row.missing is None:
-        return _("%s, of which there is no data") % metric_label(row.metric)
-    name = str(metric_label(row.metric))
-    if row.metric.endswith("_points"):
-        return f"{whole(_up(row.missing))} {name[0].lower()}{name[1:]}"
-    return name
-
-
-def _up(value: Decimal) -> Decimal:
-    """Whole points that are missing, rounded up: 24.0001 missing needs 25."""
-    return value.to_integral_value(rounding="ROUND_CEILING")
+    return short_of(next_tier, certification)
 
 
 def _review(page: TierPage) -> str:
@@ -98,18 +79,27 @@ def _review(page: TierPage) -> str:
     if outlook is None:
         return _("The programme has no reviews.")
     left = sum(reading.to_come for reading in outlook.readings)
-    readings = _("One reading left.") if left == 1 else _("%s readings left.") % left
+    if page.past:
+        readings = ngettext("One reading was left.", "%(left)s readings were left.", left) % {"left": left}
+    else:
+        readings = ngettext("One reading left.", "%(left)s readings left.", left) % {"left": left}
     if outlook.before.tier is None and outlook.after is None:
+        if page.past:
+            return _("Untiered: there was nothing to review.")
         return _("Untiered: there is nothing to review.")
     if outlook.after == outlook.before.tier:
-        return _("If nothing changes: stays %(tier)s. %(readings)s") % {
-            "tier": tier_name(outlook.after),
-            "readings": readings,
-        }
-    return _("If nothing changes: becomes %(tier)s. %(readings)s") % {
-        "tier": tier_name(outlook.after),
-        "readings": readings,
-    }
+        text = (
+            _("If nothing changed: would stay %(tier)s. %(readings)s")
+            if page.past
+            else _("If nothing changes: stays %(tier)s. %(readings)s")
+        )
+    else:
+        text = (
+            _("If nothing changed: would become %(tier)s. %(readings)s")
+            if page.past
+            else _("If nothing changes: becomes %(tier)s. %(readings)s")
+        )
+    return text % {"tier": tier_name(outlook.after), "readings": readings}
 
 
 def _total(page: TierPage) -> str:
@@ -122,15 +112,6 @@ def _total(page: TierPage) -> str:
     ]
     below = [(need, tier) for need, tier in needs if need <= total]
     above = [(need, tier) for need, tier in needs if need > total]
-    sum_words = _(
-        "Sourced %(sourced)s and assisted %(assisted)s are %(sold)s sold points; with %(managed)s managed the total is %(total)s."
-    ) % {
-        "sourced": whole(page.standing.points.sourced),
-        "assisted": whole(page.standing.points.assisted),
-        "sold": whole(page.standing.points.sold),
-        "managed": whole(page.standing.points.managed),
-        "total": whole(total),
-    }
     if below and above:
         place = _("That lies between %(low)s (%(a)s) and %(high)s (%(b)s).") % {
             "low": below[-1][1],
@@ -144,7 +125,7 @@ def _total(page: TierPage) -> str:
         place = _("That is past every tier.")
     else:
         place = ""
-    return f"{sum_words} {place}".strip()
+    return place
 
 
 def _keep(keep: KeepTier | None, page: TierPage) -> str:
@@ -152,36 +133,39 @@ def _keep(keep: KeepTier | None, page: TierPage) -> str:
     if keep is None or outlook is None:
         return ""
     if keep.met:
-        months = _and(date_format(reading.on, "F") for reading in keep.met)
-        return _("%(tier)s stays at the next review: met in %(months)s.") % {"tier": keep.tier, "months": months}
-    if keep.kept:
+        months = listed([date_format(reading.on, "F") for reading in keep.met])
+        text = (
+            _("%(tier)s was to stay at the next review: met in %(months)s.")
+            if page.past
+            else _("%(tier)s stays at the next review: met in %(months)s.")
+        )
+        return text % {"tier": keep.tier, "months": months}
+    if keep.kept or keep.closest is None or keep.closest.gap is None:
         return reworded(outlook.reason, of_reader())
-    if keep.closest is None or keep.closest.gap is None:
-        return reworded(outlook.reason, of_reader())
-    return _(
-        "To keep %(tier)s, one reading must meet it. The closest is %(day)s: %(what)s missing if nothing else happens."
-    ) % {
+    text = (
+        _(
+            "To keep %(tier)s, one reading had to meet it. The closest was %(day)s: %(what)s missing if nothing else happened."
+        )
+        if page.past
+        else _(
+            "To keep %(tier)s, one reading must meet it. The closest is %(day)s: %(what)s missing if nothing else happens."
+        )
+    )
+    return text % {
         "tier": keep.tier,
         "day": _day(keep.closest.on),
-        "what": _and(_short(row) for row in keep.closest.gap.requirements if not row.met) or _("the certification is"),
+        "what": lacking(keep.closest.gap, page.standing.certified.name),
     }
 
 
 def _next(page: TierPage) -> str:
     gap = page.standing.next_tier
-    if gap is None or gap.binding is None:
+    if gap is None:
         return ""
-    return _("%(what)s. Binding: %(metric)s.") % {
-        "what": _missing_words(gap),
-        "metric": metric_label(gap.binding.metric),
-    }
-
-
-def _and(parts: object) -> str:
-    found = list(parts)  # type: ignore[call-overload]
-    if len(found) < 2:
-        return "".join(found)
-    return _("%(first)s and %(last)s") % {"first": ", ".join(found[:-1]), "last": found[-1]}
+    short = short_of(gap, page.standing.certified.name)
+    if gap.binding is None:
+        return f"{short}."
+    return _("%(what)s. Binding: %(metric)s.") % {"what": short, "metric": metric_label(gap.binding.metric)}
 
 
 def _day(value: date) -> str:

@@ -1,6 +1,6 @@
 """Tier point changes of a range: opening + new - lost = closing, by cause, each figure with the way to its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,8 @@ from ledger.queries import changes as changes_of
 from partner_portal.lib.comparison import Comparison, Difference, compared
 from partner_portal.lib.periods import ChosenPeriod
 from partner_portal.lib.range_control import RangeControl, range_control
-from partner_portal.templatetags.figures import signed_whole, whole
+from partner_portal.lib.shown_places import adding_places, close_places, common_places
+from partner_portal.templatetags.figures import day_text, decimal_words, signed_words
 from program.periods import programme_periods
 from program.queries import rulebook
 
@@ -58,7 +59,9 @@ class CauseRow:
 
 @dataclass(frozen=True, slots=True)
 class ChangesPanel:
-    """What the panel shows. steps: the bridge for the chart. beyond: what to say about days without data."""
+    """What the panel shows. steps: the bridge for the chart. beyond: what to say about days without data. last_day: the
+    last day of the range that has come. places,
+    cause_places: the decimals with which the bridge, and the table of causes, add up."""
 
     range: RangeControl
     comparison: Comparison
@@ -73,6 +76,9 @@ class ChangesPanel:
     totals: CauseRow
     steps: dict[str, Any]
     beyond: str
+    last_day: date
+    places: int
+    cause_places: int
     refocus: bool
 
 
@@ -89,10 +95,15 @@ def changes(overview: Overview) -> ChangesPanel:
     difference = found.closing.total - found.opening.total
     causes = tuple(cause for cause in CAUSES if any(cause in by_cause for by_cause in found.causes.values()))
     rows = tuple(_row(track, found.causes[track], causes, chosen.query) for track in TRACKS)
+    places = _places(found)
     totals = [sum((by_cause.get(cause, ZERO) for by_cause in found.causes.values()), ZERO) for cause in causes]
     beyond = ""
     if chosen.period.last > scope.today:
-        beyond = _("The range ends after today; days to come hold nothing yet.")
+        beyond = (
+            _("The range ends after %(day)s, the day shown; later days are left out.") % {"day": day_text(scope.today)}
+            if overview.day.past
+            else _("The range ends after today; days to come hold nothing yet.")
+        )
     elif overview.starts is not None and chosen.period.last < overview.starts:
         beyond = _("The range ends before the first data.")
     return ChangesPanel(
@@ -133,8 +144,11 @@ def changes(overview: Overview) -> ChangesPanel:
         causes=tuple((cause, str(CAUSES[cause])) for cause in causes),
         rows=rows,
         totals=CauseRow("", _("Total"), tuple(CauseCell(value, "") for value in totals), difference),
-        steps={"steps": _steps(found)},
+        steps={"steps": _steps(found, places)},
         beyond=beyond,
+        last_day=min(chosen.period.last, scope.today),
+        places=places,
+        cause_places=_cause_places(rows, totals, difference),
         refocus=overview.part == "changes",
     )
 
@@ -167,11 +181,26 @@ def _row(track: str, by_cause: Mapping[str, Decimal], causes: tuple[str, ...], q
     return CauseRow(track, str(TRACKS[track]), tuple(map(cell, causes)), sum(by_cause.values(), ZERO))
 
 
-def _steps(found: Changes) -> list[dict[str, Any]]:
+def _places(found: Changes) -> int:
+    gains = (found.new_sold.points, -found.lost_sold.points, found.new_managed.points, -found.lost_managed.points)
+    return adding_places(found.closing.total, (found.opening.total, *gains))
+
+
+def _cause_places(rows: Sequence[CauseRow], totals: Sequence[Decimal], net: Decimal) -> int:
+    """The decimals with which every row and every column of the table adds up."""
+    columns = zip(*(([cell.points or ZERO for cell in row.cells]) for row in rows), strict=True)
+    sums: list[tuple[Decimal, Sequence[Decimal]]] = [
+        (row.net, [cell.points or ZERO for cell in row.cells]) for row in rows
+    ]
+    sums += [*zip(totals, columns, strict=True), (net, [row.net for row in rows]), (net, totals)]
+    return common_places(sums, max((close_places(total) for total, _parts in sums), default=0))
+
+
+def _steps(found: Changes, places: int) -> list[dict[str, Any]]:
     """The bridge: what each column goes from and to, with its label and its short name in lines."""
     level = found.opening.total
     steps: list[dict[str, Any]] = [
-        {"kind": "total", "from": None, "to": level, "label": whole(level), "name": [_("Opening")]}
+        {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Opening")]}
     ]
     moves = (
         (found.new_sold.points, [_("New"), _("sold")]),
@@ -181,7 +210,11 @@ def _steps(found: Changes) -> list[dict[str, Any]]:
     )
     for place, (move, name) in enumerate(moves):
         kind = "loss" if place % 2 else "gain"
-        steps.append({"kind": kind, "from": level, "to": level + move, "label": signed_whole(move), "name": name})
+        steps.append(
+            {"kind": kind, "from": level, "to": level + move, "label": signed_words(move, places), "name": name}
+        )
         level += move
-    steps.append({"kind": "total", "from": None, "to": level, "label": whole(level), "name": [_("Closing")]})
+    steps.append(
+        {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Closing")]}
+    )
     return steps

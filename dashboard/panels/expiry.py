@@ -46,6 +46,7 @@ class Expiry:
     months: tuple[Month, ...]
     review: date | None
     before_review: Expiring | None
+    before_review_address: str
     on_review: str
     first_fall: str
 
@@ -61,6 +62,7 @@ def expiry(overview: Overview) -> Expiry:
         months=months,
         review=standing.next_review,
         before_review=expiring_until(overview.scope, standing.next_review) if standing.next_review else None,
+        before_review_address=_address({"by": "review", **overview.day.moved}),
         on_review=_on_review(overview),
         first_fall=words.first_fall(fall.performance, fall.first, _fails(overview, months.index(fall))) if fall else "",
     )
@@ -71,7 +73,7 @@ def _on_review(overview: Overview) -> str:
         return ""
     ahead = overview.ahead[-1]
     credited = next((gap for gap in ahead.targets if gap.tier == overview.standing.credited), None)
-    return words.on_review(ahead, credited)
+    return words.on_review(ahead, credited, overview.standing.certified.name)
 
 
 def _months(overview: Overview) -> tuple[Month, ...]:

@@ -1,5 +1,6 @@
 """Programme progress: both tiers, the next review, and where the total stands between the tiers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,9 +12,11 @@ from dashboard.overview import Overview
 from ledger.datasets import TRACKS
 from partner_portal.lib.months import add_months
 from partner_portal.lib.periods import DAY
-from partner_portal.templatetags.figures import MONEY
+from partner_portal.lib.rounding import ceiling
+from partner_portal.templatetags.figures import MONEY, places_of, whole
+from tiers.gap_text import lacks, missing_text
 from tiers.queries import MoneyFigures, Standing, money_figures, retention
-from tiers.rules import OutlookReading, RequirementGap
+from tiers.rules import OutlookReading, RequirementGap, TierGap
 
 TICK_ROOM = Decimal(22)  # per cent of the ladder's width that a label needs on a phone
 NEAR_THE_START = Decimal(9)
@@ -49,6 +52,7 @@ class Ladder:
     parts: tuple[Part, ...]
     ticks: tuple[Tick, ...]
     short: Part | None
+    short_words: str
     goal: str
     ahead: Decimal | None
     ahead_at: str
@@ -70,10 +74,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the panel shows. next_hidden: what is missing to the next tier is an amount that this reader may not see.
+    """What the panel shows. next_others: what the next tier lacks beside its binding requirement.
 
-    money: None without the right to see it; money_lost: the difference of its two figures. csr_for, grr_for: the tiers that
-    ask for the ratio.
+    next_hidden: what is missing to the next tier is an amount that this reader may not see. money: None without the right to
+    see it; money_lost: the difference of its two figures. csr_for, grr_for: the tiers that ask for the ratio.
     """
 
     standing: Standing
@@ -84,6 +88,7 @@ class Progress:
     readings: tuple[Reading, ...]
     ladder: Ladder
     next_missing: RequirementGap | None
+    next_others: Sequence[str]
     next_hidden: bool
     money: MoneyFigures | None
     money_lost: Fraction | None
@@ -105,11 +110,12 @@ def progress(overview: Overview) -> Progress:
         standing=standing,
         names=overview.tier_names,
         relation=words.steps_apart(standing.performance, standing.credited, overview.tier_names),
-        effect=words.review_effect(outlook) if outlook else "",
-        reason=words.review_reason(outlook) if outlook else "",
+        effect=words.review_effect(outlook, past=overview.day.past) if outlook else "",
+        reason=words.review_reason(outlook, past=overview.day.past) if outlook else "",
         readings=tuple(_reading(each) for each in outlook.readings) if outlook else (),
         ladder=_ladder(standing),
         next_missing=binding,
+        next_others=_others(standing.next_tier, standing.certified.name) if standing.next_tier else (),
         next_hidden=binding is not None and binding.metric in MONEY and not scope.may_see_money,
         money=money,
         money_lost=money.source_dollar_12m - money.rolling_sourced_mrr_12m if money else None,
@@ -119,6 +125,12 @@ def progress(overview: Overview) -> Progress:
         csr_for=_tiers_that_ask_for("csr", standing),
         grr_for=_tiers_that_ask_for("grr", standing),
     )
+
+
+def _others(gap: TierGap, certification: str) -> Sequence[str]:
+    """What the tier lacks beside its binding requirement; the certification is named by itself when it alone is missing."""
+    lacked = [missing_text(row) for row in gap.requirements if not row.met and not row.binding]
+    return lacked + ([] if gap.certified or gap.binding is None else [lacks(gap, certification)[-1]])
 
 
 def _tiers_that_ask_for(metric: str, standing: Standing) -> tuple[str, ...]:
@@ -154,12 +166,15 @@ def _ladder(standing: Standing) -> Ladder:
         parts=tuple(parts),
         ticks=_ticks(marks, width),
         short=short,
+        short_words=whole(ceiling(missing, 0)),
         goal=goal.tier if goal else "",
         ahead=ahead,
         ahead_at=f"{ahead_share:.2f}%",
         ahead_anchor="end" if ahead_share > FULL / 2 else "start",
         review=standing.next_review,
-        words=words.ladder([(part.label.lower(), part.points) for part in parts], points.total, marks),
+        words=words.ladder(
+            [(part.label.lower(), part.points) for part in parts], points.total, marks, places_of(points)
+        ),
     )
 
 

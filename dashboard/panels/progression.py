@@ -13,6 +13,7 @@ from dashboard import words
 from dashboard.overview import Overview
 from dashboard.queries import Worth, worth_of
 from partner_portal.templatetags.figures import MONEY, plain_number
+from tiers.gap_text import missing_text
 from tiers.queries import Certified
 from tiers.rules import RequirementGap, TierGap
 
@@ -70,6 +71,7 @@ class Progression:
     requirements: tuple[Requirement, ...]
     certified: Certified
     worth: Worth | None
+    worth_points: str
     worth_lines: tuple[WorthLine, ...]
     worth_rates: str
     kept: tuple[tuple[str, str], ...]
@@ -81,7 +83,7 @@ def progression(overview: Overview) -> Progression:
     asked = overview.query.get("target", "").strip()
     target = standing.target(asked)
     known = any(gap.tier.casefold() == asked.casefold() for gap in standing.targets)
-    first, rest = words.distance(target) if target else ("", "")
+    first, rest = words.distance(target, standing.certified.name, past=overview.day.past) if target else ("", "")
     binding = target.binding if target else None
     worth = None
     if binding is not None and binding.missing is not None and scope.may_see_money:
@@ -98,6 +100,7 @@ def progression(overview: Overview) -> Progression:
         requirements=tuple(_requirement(gap, scope.may_see_money) for gap in target.requirements) if target else (),
         certified=standing.certified,
         worth=worth,
+        worth_points=missing_text(binding) if worth and binding else "",
         worth_lines=tuple(WorthLine(_WAYS[way], amount) for way, amount in worth.amounts.items()) if worth else (),
         worth_rates=get_text_list([plain_number(rate) for rate in worth.rates.values()], _("and")) if worth else "",
         kept=tuple((name, value) for name, value in overview.query.items() if name != "target"),

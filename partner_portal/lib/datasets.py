@@ -141,6 +141,7 @@ class Dataset:
     describe(scope, params): the filters in words, for headings and receipts.
     valued(scope, params): by which currency table amounts became points-dollars, in words; a dataset that sums them says so.
     total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
+    sum_of, parts: a column of points that is the sum of others, so that pages write a row with decimals that add up.
     """
 
     key: str
@@ -159,6 +160,8 @@ class Dataset:
     describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
     valued: Callable[[Any, Mapping[str, Any]], str] = lambda scope, params: ""
     total_currency: Callable[[Any], str] = lambda scope: ""
+    sum_of: str = ""
+    parts: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column with that name; KeyError when there is none."""

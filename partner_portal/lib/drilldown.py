@@ -8,7 +8,7 @@ sort or page; the figure comes along out of band, since it follows the filters.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -24,6 +24,7 @@ from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selectio
 from partner_portal.lib.htmx import page_or_part, wanted_part
 from partner_portal.lib.range_control import RangeControl
 from partner_portal.lib.row_actions import ActionLink, actions_for
+from partner_portal.lib.shown_places import adding_places, close_places
 
 PARTS = ("dialog", "dialog-rows", "page-rows")
 TEMPLATE = "drilldown/drilldown.html"
@@ -70,18 +71,24 @@ class Heading:
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A value under its column; `currency` is that of the row, for money. sub: the value written below it. address: what the
-    value opens, "" for nothing."""
+    value opens, "" for nothing. adding: the decimals of points with which the row adds up."""
 
     column: Column
     value: Any
     currency: str = ""
     sub: "Cell | None" = None
     address: str = ""
+    adding: int | None = None
 
     @property
     def numeric(self) -> bool:
         """Whether the value stands at the right."""
         return self.column.kind in NUMERIC
+
+    @property
+    def places(self) -> int:
+        """The decimals that points are shown with."""
+        return close_places(self.value or 0) if self.adding is None else self.adding
 
     @property
     def computed(self) -> bool:
@@ -277,6 +284,8 @@ class Drilldown:
     def totals(self) -> list[Cell | None]:
         """The total row from the first summed column on; None where a column is not summed."""
         found = [self._total(column) for column in self.columns]
+        adding = self._adding({cell.column.name: cell.value for cell in found if cell})
+        found = [cell and replace(cell, adding=adding.get(cell.column.name)) for cell in found]
         return found[self.columns_before_totals :]
 
     @cached_property
@@ -319,6 +328,14 @@ class Drilldown:
         address = reverse("tier_client", args=[values[CLIENT]])
         return f"{address}?on={on}" if on else address
 
+    def _adding(self, values: Mapping[str, Any]) -> Mapping[str, int]:
+        """The decimals of the columns that are a sum and its parts, where all of them are shown."""
+        names = (self.selection.dataset.sum_of, *self.selection.dataset.parts)
+        if not self.selection.dataset.parts or any(values.get(name) is None for name in names):
+            return {}
+        total, *parts = (values[name] for name in names)
+        return dict.fromkeys(names, adding_places(total, parts))
+
     def _row(self, row: Mapping[str, Any]) -> Row:
         selection = self.selection
         names = [column.name for column in selection.columns]
@@ -328,6 +345,7 @@ class Drilldown:
             for column in selection.columns
             if column not in self.columns and values[column.name] not in (None, "")
         }
+        adding = self._adding(values)
         cells = tuple(
             Cell(
                 column,
@@ -335,6 +353,7 @@ class Drilldown:
                 str(row.get(f"{ALIAS}{column.currency}", "")) if column.currency else "",
                 subs.get(column.name),
                 self._opens(column, row),
+                adding.get(column.name),
             )
             for column in self.columns
         )

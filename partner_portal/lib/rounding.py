@@ -1,4 +1,4 @@
-"""Exact numbers to decimals: the three ways in which a value may be rounded, each named."""
+"""Exact numbers to decimals: the ways in which a value may be rounded, each named."""
 
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -24,6 +24,18 @@ def half_up(value: Fraction | Decimal, places: int) -> Decimal:
     if 2 * rest >= denominator:
         whole += 1
     return Decimal(-whole if numerator < 0 else whole).scaleb(-places, _WIDE)
+
+
+def ceiling(value: Fraction | Decimal, places: int) -> Decimal:
+    """`value` with that many decimals, up to the next one: what is missing."""
+    numerator, denominator = value.as_integer_ratio()
+    return Decimal(-(-numerator * 10**places // denominator)).scaleb(-places, _WIDE)
+
+
+def floor(value: Fraction | Decimal, places: int) -> Decimal:
+    """`value` with that many decimals, down to the one before: what there is of something that is not enough."""
+    numerator, denominator = value.as_integer_ratio()
+    return Decimal(numerator * 10**places // denominator).scaleb(-places, _WIDE)
 
 
 def as_decimal(value: Fraction) -> Decimal:

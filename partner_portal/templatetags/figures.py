@@ -3,10 +3,11 @@
 Nothing is computed here but the rounding of what is shown. None is always "no data", never 0. Built in to every template.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any, Protocol
 
 from django import template
 from django.utils.formats import date_format, number_format
@@ -17,13 +18,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from partner_portal.lib.periods import Period
-from partner_portal.lib.rounding import half_even
+from partner_portal.lib.rounding import ceiling, floor, half_even
+from partner_portal.lib.shown_places import POINT_PLACES, Number, adding_places, close_places, enough_places
 
 register = template.Library()
 
-Number = Decimal | Fraction | int
 MINUS = "−"
-POINT_PLACES = 4
 
 METRICS: dict[str, str | Promise] = {
     "total_points": gettext_lazy("Total points"),
@@ -53,12 +53,49 @@ TRACK_FILLS = {"sourced": ("f-sourced",), "assisted": ("f-assisted", "f-hatch"),
 
 
 def _digits(value: Number, places: int, *, signed: bool = False) -> str:
-    """Rounded half-even, grouped by locale, with a true minus; `signed` also writes a plus."""
-    rounded = half_even(Fraction(value), places)
+    """Rounded half-even, grouped by locale, with a true minus and never a minus before 0; `signed` also writes a plus."""
+    return _write(half_even(Fraction(value), places), places, signed=signed)
+
+
+def _write(rounded: Decimal, places: int, *, signed: bool = False) -> str:
     text = number_format(abs(rounded), decimal_pos=places, use_l10n=True, force_grouping=True)
     if rounded < 0:
         return f"{MINUS}{text}"
     return f"+{text}" if signed and rounded else text
+
+
+class Need(Protocol):
+    """A tier requirement on a day, as `tiers.rules.RequirementGap` says it."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def have(self) -> Decimal | None: ...
+    @property
+    def missing(self) -> Decimal | None: ...
+    @property
+    def met(self) -> bool: ...
+
+
+class Totals(Protocol):
+    """Points by track with their sums, as `ledger.queries.PointTotals` has them."""
+
+    @property
+    def sourced(self) -> Decimal: ...
+    @property
+    def assisted(self) -> Decimal: ...
+    @property
+    def managed(self) -> Decimal: ...
+    @property
+    def sold(self) -> Decimal: ...
+    @property
+    def total(self) -> Decimal: ...
+
+
+@register.filter
+def places_of(points: Totals) -> int:
+    """The decimals with which sourced and assisted add up to sold, and sold and managed to the total."""
+    return adding_places(points.total, (points.sold, points.managed), (points.sourced, points.assisted, points.managed))
 
 
 @register.simple_tag
@@ -70,18 +107,35 @@ def no_data() -> SafeString:
 # Points
 
 
-def _points(value: Number | None, *, signed: bool) -> SafeString:
+def _points(value: Number | None, places: int | None = None, *, signed: bool = False) -> SafeString:
     if value is None:
         return no_data()
     exact = half_even(Fraction(value), POINT_PLACES)
+    if places is None or not exact:
+        places = enough_places(value, 0)
+    text = _digits(value, places, signed=signed)
+    return _data(exact, text)
+
+
+def _data(exact: Decimal, text: str) -> SafeString:
     title = _("%(number)s points") % {"number": _digits(exact, POINT_PLACES)}
-    return format_html('<data value="{}" title="{}">{}</data>', f"{exact:.4f}", title, _digits(value, 0, signed=signed))
+    return format_html('<data value="{}" title="{}">{}</data>', f"{exact:.4f}", title, text)
 
 
 @register.filter
 def points(value: Number | None) -> SafeString:
-    """Whole points, with the exact value in the element: `<data value="12.5000" title="12.5000 points">12</data>`."""
-    return _points(value, signed=False)
+    """Whole points, with the exact value in the element: `<data value="12.5000" title="12.5000 points">12</data>`.
+
+    An amount below half a point that is not 0 keeps the decimals that show it: `0.2`.
+    """
+    return _points(value)
+
+
+@register.filter
+def exact_points(value: Decimal) -> SafeString:
+    """Points with all the decimals they have, up to four: `2.5`, `61.725`."""
+    exact = half_even(value, POINT_PLACES)
+    return _data(exact, plain_number(exact))
 
 
 @register.filter
@@ -91,15 +145,39 @@ def signed_points(value: Number | None) -> SafeString:
 
 
 @register.filter
+def close_points(value: Number | None) -> SafeString:
+    """Points where there is room: one decimal below 100 (`18.6`), whole points from there on (ADR 87)."""
+    return _points(value, None if value is None else close_places(value))
+
+
+@register.filter
+def signed_close_points(value: Number | None) -> SafeString:
+    """The same with a plus for a gain."""
+    return _points(value, None if value is None else close_places(value), signed=True)
+
+
+@register.filter
+def points_to(value: Number | None, places: int) -> SafeString:
+    """Points with that many decimals, where they stand beside others that they add up with (`adding_places`)."""
+    return _points(value, places)
+
+
+@register.filter
+def signed_points_to(value: Number | None, places: int) -> SafeString:
+    """The same with a plus for a gain."""
+    return _points(value, places, signed=True)
+
+
+@register.filter
 def whole(value: Number | None) -> str:
-    """A whole number as text, for sentences and accessible names: `1,184`."""
-    return "–" if value is None else _digits(value, 0)
+    """A whole number as text, for sentences and accessible names: `1,184`; less than half of one keeps decimals: `0.2`."""
+    return "–" if value is None else _digits(value, enough_places(value, 0))
 
 
 @register.filter
 def signed_whole(value: Number) -> str:
     """A whole number as text with its sign, for the labels of a chart."""
-    return _digits(value, 0, signed=True)
+    return _digits(value, enough_places(value, 0), signed=True)
 
 
 # Money and ratios
@@ -133,14 +211,21 @@ def quarter(value: str) -> str:
 
 @register.filter
 def dollars(value: Number | None) -> SafeString:
-    """Points-dollars, whole: `US$ 7,910`; the exact cents are in the element."""
+    """Points-dollars, whole: `US$ 7,910`, and to the cent below half a dollar; the exact cents are in the element."""
     if value is None:
         return no_data()
     exact = half_even(Fraction(value), 2)
-    minus = MINUS if half_even(exact, 0) < 0 else ""
-    title = f"US$ {_digits(exact, 2)}"
+    return _dollars(exact, half_even(exact, enough_places(exact, 0, 2) and 2))
+
+
+def _dollars(exact: Decimal, shown: Decimal) -> SafeString:
+    places = 0 if shown == shown.to_integral_value() else 2
     return format_html(
-        '<data value="{}" title="{}">{}US$ {}</data>', f"{exact:.2f}", title, minus, _digits(abs(exact), 0)
+        '<data value="{}" title="{}">{}US$ {}</data>',
+        f"{exact:.2f}",
+        f"US$ {_digits(exact, 2)}",
+        MINUS if shown < 0 else "",
+        _digits(abs(shown), places),
     )
 
 
@@ -149,12 +234,46 @@ def percent(value: Number | None, places: int = 1) -> SafeString:
     """A ratio in per cent: 0.914 is `91.4 %`."""
     if value is None:
         return no_data()
-    return format_html('<span class="nowrap">{} %</span>', _digits(Fraction(value) * 100, places))
+    hundredfold = Fraction(value) * 100
+    return format_html('<span class="nowrap">{} %</span>', _digits(hundredfold, enough_places(hundredfold, places)))
 
 
+@register.filter
 def decimal_words(value: Number, places: int) -> str:
     """A number with that many decimals as text, for sentences."""
     return _digits(value, places)
+
+
+def signed_words(value: Number, places: int) -> str:
+    """The same with its sign, a plus too."""
+    return _digits(value, places, signed=True)
+
+
+@register.filter
+def gap_points(value: Decimal, beside: Decimal) -> str:
+    """Missing points rounded up, with as many decimals as tell them from the gap `beside` them: `40`, `39.2`."""
+    places = next(
+        (
+            places
+            for places in range(POINT_PLACES)
+            if value == beside or ceiling(value, places) != ceiling(beside, places)
+        ),
+        POINT_PLACES,
+    )
+    return _write(ceiling(value, places), places)
+
+
+@register.filter
+def portfolio_places(row: Mapping[str, Any]) -> int:
+    """The decimals with which a client's tracks add up in a row of the portfolio."""
+    parts = [row[name] or 0 for name in ("points_sourced", "points_assisted", "points_managed")]
+    return adding_places(row["points_total"] or 0, parts)
+
+
+@register.filter
+def stake_places(row: Mapping[str, Any]) -> int:
+    """The decimals with which sold and managed points at stake add up in a row of the renewals."""
+    return adding_places(row["stake"] or 0, [row["stake_sold"] or 0, row["stake_managed"] or 0])
 
 
 @register.filter
@@ -302,6 +421,33 @@ def metric_value(metric: str, value: Number | None) -> SafeString | str:
     if metric.endswith("_points"):
         return points(value)
     return decimals(value, 1 if metric.startswith("tool_usage") else 0)
+
+
+@register.simple_tag
+def metric_have(need: "Need") -> SafeString | str:
+    """What there is of a tier requirement. Of one that is not met it is rounded down, so that it never reads as enough, and
+    with `metric_missing` adds up to the need: 1,220.5 + 39.5 = 1,260."""
+    if need.have is None or need.met:
+        return metric_value(need.metric, need.have)
+    return _metric_to(need.metric, need.have, floor)
+
+
+@register.simple_tag
+def metric_missing(need: "Need") -> SafeString | str:
+    """What a tier requirement is short of, rounded up: 39.4501 points are `39.5`, and a gap never reads 0."""
+    return no_data() if need.missing is None else _metric_to(need.metric, need.missing, ceiling)
+
+
+def _metric_to(metric: str, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> SafeString | str:
+    if metric in RATIOS:
+        return format_html('<span class="nowrap">{} %</span>', _write(rounded(value * 100, 1), 1))
+    if metric in MONEY:
+        return _dollars(half_even(value, 2), rounded(value, 0))
+    if metric.endswith("_points"):
+        shown = rounded(value, 1)
+        places = 0 if shown == shown.to_integral_value() and value == shown else 1
+        return _data(half_even(value, POINT_PLACES), _write(shown, places))
+    return _write(rounded(value, places := 1 if metric.startswith("tool_usage") else 0), places)
 
 
 @register.simple_tag

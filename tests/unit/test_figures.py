@@ -1,14 +1,19 @@
 """How figures are written: rounding only for the eye, the exact value beside it, in English and in Dutch."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 from django.utils import translation
+from hypothesis import given
+from hypothesis import strategies as st
 
 from partner_portal.lib.periods import Period
+from partner_portal.lib.shown_places import adding_places
 from partner_portal.templatetags import figures
+from tiers.rules import RequirementGap
 
 
 @pytest.mark.parametrize(
@@ -18,8 +23,12 @@ from partner_portal.templatetags import figures
         (Decimal("13.5000"), '<data value="13.5000" title="13.5000 points">14</data>'),
         (Decimal("1234.0467"), '<data value="1234.0467" title="1,234.0467 points">1,234</data>'),
         (Decimal("-69.5910"), '<data value="-69.5910" title="−69.5910 points">−70</data>'),
-        (Decimal("-0.4800"), '<data value="-0.4800" title="−0.4800 points">0</data>'),
-        (Fraction(1, 3), '<data value="0.3333" title="0.3333 points">0</data>'),
+        (Decimal("-0.4800"), '<data value="-0.4800" title="−0.4800 points">−0.5</data>'),
+        (Fraction(1, 3), '<data value="0.3333" title="0.3333 points">0.3</data>'),
+        (Decimal("0.2296"), '<data value="0.2296" title="0.2296 points">0.2</data>'),
+        (Decimal("-0.0003"), '<data value="-0.0003" title="−0.0003 points">−0.0003</data>'),
+        (Decimal("-0.0000"), '<data value="0.0000" title="0.0000 points">0</data>'),
+        (Decimal("0.5"), '<data value="0.5000" title="0.5000 points">0.5</data>'),
         (None, '–<span class="sr"> no data</span>'),
     ],
 )
@@ -112,3 +121,95 @@ def test_a_requirement_is_written_as_what_it_measures(metric, value, text):
 def test_names_are_escaped():
     assert "<script>" not in figures.tier("<script>", ("<script>",))
     assert "<b>" not in figures.cause_tag("expired", "<b>")
+
+
+def need(metric, have, at_least):
+    have, at_least = Decimal(have), Decimal(at_least)
+    return RequirementGap(metric, have, at_least, max(Decimal(0), at_least - have), have >= at_least, False)
+
+
+def shown(markup):
+    return Decimal(re.sub(r"<[^>]+>|,|US\$| |%", "", str(markup)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "have", "at_least", "written"),
+    [
+        ("total_points", "1220.5499", "1260", ("1,220.5", "39.5")),
+        ("total_points", "1259.9999", "1260", ("1,259.9", "0.1")),
+        ("total_points", "1220", "1260", ("1,220", "40")),
+        ("total_points", "940.7494", "1260", ("940.7", "319.3")),
+        ("certified_people", "99", "100", ("99", "1")),
+    ],
+)
+def test_what_there_is_is_rounded_down_and_what_is_missing_up(metric, have, at_least, written):
+    gap = need(metric, have, at_least)
+    assert (
+        tuple(re.sub(r"<[^>]+>", "", f"{tag(gap)}") for tag in (figures.metric_have, figures.metric_missing)) == written
+    )
+
+
+@given(
+    st.sampled_from(["total_points", "sourced_points", "grr", "sold_mrr_12m", "tool_usage_mean"]),
+    st.decimals("0.0001", "3000", places=4),
+    st.integers(1, 4000),
+)
+def test_have_and_missing_read_as_the_need_and_a_gap_never_as_0(metric, have, at_least):
+    gap = need(metric, have, at_least)
+    if gap.met:
+        return
+    missing = shown(figures.metric_missing(gap))
+    assert missing > 0
+    assert shown(figures.metric_have(gap)) + missing == at_least * (100 if metric == "grr" else 1)
+
+
+@pytest.mark.parametrize(
+    ("total", "parts", "places"),
+    [
+        ("23.5181", ("18.6421", "4.8760"), 1),  # 18.6 + 4.9 = 23.5; as whole points 19 + 5 = 24
+        ("23.4", ("18.64", "4.76"), 1),
+        ("23.58", ("18.64", "4.94"), 2),  # 18.6 + 4.9 is not 23.6
+        ("1235.0467", ("1200.4", "34.6467"), 0),
+        ("1235.9", ("1200.45", "35.45"), 2),
+        ("150", ("149.9998", "0.0002"), 4),  # a part that exists never reads as 0
+        ("0", ("0", "0"), 0),
+    ],
+)
+def test_parts_are_shown_with_as_many_decimals_as_add_up(total, parts, places):
+    assert adding_places(Decimal(total), list(map(Decimal, parts))) == places
+
+
+@given(st.lists(st.decimals("0", "2000", places=4), min_size=1, max_size=5))
+def test_any_parts_read_as_their_sum(parts):
+    total = sum(parts)
+    places = adding_places(total, parts)
+    written = [shown(figures.points_to(part, places)) for part in parts]
+    assert sum(written) == shown(figures.points_to(total, places))
+    assert all(bool(text) == bool(part) for text, part in zip(written, parts, strict=True))
+
+
+@given(st.decimals("-9999", "9999", places=4))
+def test_nothing_that_exists_reads_as_0_and_0_has_no_minus(value):
+    for write in (figures.points, figures.close_points, figures.signed_points, figures.signed_close_points):
+        text = re.sub(r"<[^>]+>|,", "", str(write(value)))
+        assert bool(Decimal(text.replace("−", "-"))) == bool(value)
+    assert figures.whole(Decimal("-0.0000")) == figures.signed_whole(Decimal("-0.0")) == "0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "written"),
+    [
+        ("39.4501", "51.2", ("40", "52")),
+        ("181.6", "181.9", ("181.6", "181.9")),  # 182 -> 182 says nothing
+        ("0", "0.2", ("0", "1")),
+    ],
+)
+def test_two_gaps_beside_each_other_read_as_two(before, after, written):
+    first, second = Decimal(before), Decimal(after)
+    assert (figures.gap_points(first, second), figures.gap_points(second, first)) == written
+
+
+def test_amounts_and_ratios_below_what_is_shown_keep_their_decimals():
+    assert ">US$ 0.40<" in figures.dollars(Decimal("0.4"))
+    assert "0.04 %" in figures.percent(Decimal("0.0004"))
+    assert ">US$ 0<" in figures.dollars(Decimal("-0.00"))

@@ -67,7 +67,7 @@ SHORT = target(need("total_points", 1184, 1260, binding=True), need("sourced_poi
         ),
         (
             target(need("grr", "0.816", "0.85", binding=True)),
-            "Diamond is 3.4 % of GRR away.",
+            "Diamond is 3.4 percentage points of GRR away.",
             "Gross revenue retention (GRR) is the binding requirement: 4.0 % of it is missing.",
         ),
         (
@@ -84,7 +84,7 @@ def test_how_far_a_target_is(gap, first, rest):
 def test_amounts_of_money_are_never_named_in_a_sentence():
     gap = target(need("managed_mrr", 1000, 5000, binding=True))
     assert "4,000" not in " ".join(words.distance(gap))
-    assert words.missing(gap.binding) == "some Managed MRR"
+    assert words.missing_text(gap.binding) == "some managed MRR"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,19 @@ def changes(before, after, causes):
         (changes(100, 100, {"sourced": {}, "managed": {}}), ("Total points stayed at", "100", ". Nothing was lost.")),
         (
             changes("100.2", "100.4", {"sourced": {"earned": Decimal("0.2")}}),
-            ("Total points stayed at", "100", ". Nothing was lost."),
+            (
+                "Total points rose by",
+                "0.2",
+                ": from 100.2 at the end of 24 Oct to 100.4 on 23 Nov. Nothing was lost.",
+            ),
+        ),
+        (
+            changes("100.4", "99.5", {"sourced": {"expired": Decimal("-0.9")}}),
+            (
+                "Total points fell by",
+                "0.9",
+                ": from 100.4 at the end of 24 Oct to 99.5 on 23 Nov. Expired points cost most.",
+            ),
         ),
     ],
 )

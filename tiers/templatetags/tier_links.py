@@ -1,5 +1,6 @@
 """Links of the tier pages that open rows over the page and lead to them without script; they keep a past day."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,24 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partner_portal.templatetags.figures import RATIOS, metric_have, metric_missing
+from tiers.rules import RequirementGap
+
 register = template.Library()
+
+# The rows that a metric is the sum, the number or the mean of.
+ROWS_OF: dict[str, tuple[str, dict[str, str]]] = {
+    "total_points": ("tier_breakdown", {}),
+    "sold_points": ("tier_expiring", {}),
+    "sourced_points": ("tier_breakdown", {"track": "sourced"}),
+    "assisted_points": ("tier_breakdown", {"track": "assisted"}),
+    "managed_points": ("tier_breakdown", {"track": "managed"}),
+    "certified_people": ("tier_people", {}),
+    "tool_usage_mean": ("tier_tools", {}),
+    "tool_usage_median": ("tier_tools", {}),
+    "sold_mrr_12m": ("tier_lots", {"sold": "12-months"}),
+    "managed_mrr": ("tier_breakdown", {"track": "managed"}),
+}
 
 
 @register.simple_tag(takes_context=True)
@@ -19,10 +37,44 @@ def opens(context: Context, name: str, *args: Any, **query: Any) -> SafeString:
     return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)
 
 
+@register.simple_tag
+def opens_on(name: str, on: date, **query: Any) -> SafeString:
+    """The same for the end of a day that is named, whichever day is looked at."""
+    address = f"{reverse(name)}?{urlencode({**query, 'on': on.isoformat()})}"
+    return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)
+
+
+@register.simple_tag(takes_context=True)
+def metric_link(context: Context, need: RequirementGap) -> SafeString | str:
+    """What there is of a requirement, as a link to the rows that it is measured by."""
+    return _to_rows(context, need, metric_have(need))
+
+
+@register.simple_tag(takes_context=True)
+def missing_link(context: Context, need: RequirementGap) -> SafeString | str:
+    """What a requirement is short of, as a link to the same rows."""
+    return _to_rows(context, need, metric_missing(need))
+
+
+@register.simple_tag(takes_context=True)
+def row_link(context: Context, text: str, name: str, **query: Any) -> SafeString:
+    """`text` as a link to the page `name`, for a figure within a translated sentence."""
+    return format_html("<a {}>{}</a>", opens(context, name, **query), text)
+
+
+def _to_rows(context: Context, need: RequirementGap, value: SafeString | str) -> SafeString | str:
+    if need.have is None:
+        return value
+    if need.metric in RATIOS:
+        return format_html('<a href="{}#retention">{}</a>', to(context, "dashboard"), value)
+    name, query = ROWS_OF[need.metric]
+    return format_html("<a {}>{}</a>", opens(context, name, **query), value)
+
+
 @register.simple_tag(takes_context=True)
 def to(context: Context, name: str, *args: Any, **query: Any) -> str:
     """The address of the page `name` with these parameters; empty ones are left out, the day that is looked at is kept."""
-    form = context.get("form")
+    form = context.get("form") or context.get("day")
     kept = {key: str(value) for key, value in query.items() if value not in (None, "")} | getattr(form, "moved", {})
     address = reverse(name, args=args)
     return f"{address}?{urlencode(kept)}" if kept else address

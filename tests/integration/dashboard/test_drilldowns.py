@@ -86,7 +86,7 @@ def test_every_cell_of_the_causes_opens_its_rows(web):
 def test_every_month_opens_its_lots_and_together_they_are_the_sold_points(web):
     client = web("member")
     page = client.get("/dashboard/").text
-    months = re.findall(r'href="(/dashboard/expiring/[^"]+)"[^>]*><data value="([^"]+)"', page)
+    months = re.findall(r'href="(/dashboard/expiring/\?month=[^"]+)"[^>]*><data value="([^"]+)"', page)
     for address, points in months:
         assert total(client.get(address).text) == Decimal(points)
     assert sum(Decimal(points) for _address, points in months) == total(client.get("/dashboard/expiring/").text)

@@ -136,7 +136,7 @@ def test_without_the_certification_no_tier_is_met_and_the_page_says_so(web, scop
     derive_history(scope=scope)
     page = web("admin").get("/dashboard/?target=gold").text
     assert "Nobody holds the Solutions Partner certification, which every tier needs." in text(part(page, "progress"))
-    assert "Gold lacks only the certification." in text(part(page, "progression"))
+    assert "Gold lacks only the Solutions Partner certification." in text(part(page, "progression"))
     assert "Nobody holds it" in text(part(page, "progression"))
 
 

@@ -117,3 +117,71 @@ def test_the_drawer_holds_the_form_and_keeps_it_off_the_page_address(web):
     assert html.lstrip().startswith('<div id="calculator-drawer"')
     assert "hx-replace-url" not in html
     assert len(re.findall("<form", html)) == 1
+
+
+def text_of(response):
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split()).replace(" .", ".").replace(" ,", ",")
+
+
+@pytest.mark.parametrize(
+    ("amount", "says", "missing"),
+    [
+        # 1,235.0467 points and Platinum today; US$ 1,000 sourced brings 50 + 10.
+        ("1000", "With this deal: 1,295 points, reaches Diamond (1,260).", "Still missing for Elite: 2,275 points, "),
+        ("100", "With this deal: 1,241 points, stays Platinum.", "Still missing for Diamond: 19 points."),
+        # 24.9466 of the 24.9533 that are missing: never the 1,260 that would do.
+        ("415.78", "With this deal: 1,259.9 points, stays Platinum.", "Still missing for Diamond: 1 point."),
+    ],
+)
+def test_the_tier_that_a_deal_reaches_and_what_is_still_missing(web, amount, says, missing):
+    page = text_of(web().get(f"/calculator/?amount={amount}&currency=USD"))
+    assert says in page
+    assert missing in page
+
+
+def test_points_are_shown_with_the_decimals_they_have(web):
+    page = text_of(
+        web().get("/calculator/?amount=50&currency=USD&c_direction=to-points&c_currency=USD&c_sold=50&c_managed=10")
+    )
+    assert "3 points in total" in page
+    assert "2.5 sold, 0.5 managed" in page
+    assert "USD 50.00 sold are 2.5 points" in page
+    assert "USD 10.00 managed are 0.1 points" in page
+
+
+@pytest.mark.parametrize(("market", "sold"), [("NL", 50), ("IN", 100), ("growth", 100), ("standard", 50)])
+def test_a_country_is_its_market(web, market, sold):
+    assert answer(web, amount="1000", currency="USD", market=market).estimate.sold == sold
+    assert answer(web, c_currency="USD", c_market=market, c_sold="100").sold.amount == 100_000 // (50 * sold // 50)
+
+
+def test_countries_name_their_market_and_factor_on_the_page_and_in_the_drawer(web, person):
+    for headers in ({}, {"HX-Request": "true", "HX-Target": "calculator-drawer"}):
+        page = web().get("/calculator/", headers=headers).content.decode()
+        assert page.count('<option value="IN">India: Growth market, × 2</option>') == 2
+        assert page.count('<option value="NL">Netherlands: Standard market, × 1</option>') == 2
+        assert '<option value="standard" selected>' in page
+    user = person("manager")
+    user.language = "nl"
+    user.save(update_fields=["language"])
+    assert '<option value="DE">Duitsland: ' in web("manager").get("/calculator/").content.decode()
+    before = web().get("/calculator/?on=2022-07-17").content.decode()  # no growth markets yet
+    assert '<option value="IN">India: Standard market, × 1</option>' in before
+
+
+def test_the_partners_currency_comes_first(web, partner):
+    form = web().get("/calculator/").context["calc"]
+    codes = [code for code, _label in form.fields["currency"].choices]
+    assert (codes[0], form.data["currency"]) == (partner.payout_currency, partner.payout_currency)
+    assert codes[1:] == sorted(codes[1:])
+
+
+@pytest.mark.parametrize(
+    ("direction", "labels"),
+    [("to-currency", ["Sold points", "Managed points"]), ("to-points", ["Sold amount, MRR", "Managed amount, MRR"])],
+)
+def test_labels_follow_the_direction_also_while_typing(web, direction, labels):
+    headers = {"HX-Request": "true", "HX-Target": "calculator-points-result"}
+    for kept in ({}, headers):
+        page = web().get(f"/calculator/?c_direction={direction}", headers=kept).content.decode()
+        assert re.findall(r'<label for="calc-c_(?:sold|managed)"[^>]*>([^<]+)</label>', page) == labels
