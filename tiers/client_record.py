@@ -18,6 +18,7 @@ from ledger.queries import ZERO, PointTotals, points_on
 from ledger.records import ClientFacts, ServiceFact
 from ledger.series import without
 from ledger.why import why, working
+from partner_portal.lib.collation import SortKey
 from partner_portal.lib.language import of_reader
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
@@ -158,7 +159,7 @@ def deals_of(scope: Scope, client: Client) -> list[Deal]:
 
 def renewals_of(scope: Scope, client: Client) -> list[Any]:
     """Every renewal, soonest first."""
-    return list(client.renewals.filter(partner=scope.partner).order_by("renews_on", "product_line"))
+    return list(client.renewals.filter(partner=scope.partner).order_by("renews_on", SortKey("product_line")))
 
 
 def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:
