@@ -12,7 +12,9 @@ D = date.fromisoformat
 TODAY = D("2026-11-23")
 
 
-def deal(on: str | None, line: str = "Sales Hub", *, kind: str = "new", origin: str = "sourced", stage: str = "won") -> DealFact:
+def deal(
+    on: str | None, line: str = "Sales Hub", *, kind: str = "new", origin: str = "sourced", stage: str = "won"
+) -> DealFact:
     return DealFact(f"D{on}{line}{kind}", line, kind, origin, stage, Decimal(1000), "USD", D(on) if on else None)
 
 
@@ -140,9 +142,7 @@ def test_every_reason_has_a_sentence() -> None:
     )
     assert in_words(found) == "Sold and not cancelled: CMS and Sales Hub."
     gone = client_state(ClientFacts("US", (), (), [CancellationFact("", D("2025-10-31"))]), [], [], TODAY)
-    assert in_words(gone) == (
-        "The whole client was cancelled on 31 Oct 2025, and nothing was sold or managed since."
-    )
+    assert in_words(gone) == ("The whole client was cancelled on 31 Oct 2025, and nothing was sold or managed since.")
     unknown = client_state(ClientFacts("US", (), [service("2024-01-01", "2025-01-01")]), [], [], TODAY)
     assert in_words(unknown).endswith("Its MRR history, a won deal or a service would tell.")
     assert len(Reason) == 9
