@@ -60,7 +60,9 @@ def sample_of(table: Table) -> Sample:
                 break
         words[place] = list(different.values())
     problems = [problem for problem in table.problems if problem.row in set(numbers)]
-    return Sample(table.header, numbers, [list(row) for row in first.itertuples(index=False)], problems, words, midnights)
+    return Sample(
+        table.header, numbers, [list(row) for row in first.itertuples(index=False)], problems, words, midnights
+    )
 
 
 def _first_midnight(cells: Iterable[str], form: str) -> str:

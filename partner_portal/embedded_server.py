@@ -1,6 +1,6 @@
 """Creates and starts the embedded PostgreSQL's data folder, and says in words why that did not work.
 
-`partner_portal.embedded` decides when; only it calls this module.
+`partner_portal.embedded` decides when; beside it only `partner_portal.embedded_dump` uses this module, for its programs.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ CREATE DATABASE {DATABASE} OWNER {OWNER};
 
 def start(home: Path) -> Address:
     """Create the data folder when there is none and start the server. Call under the start lock."""
-    programs = _programs()
+    programs = program_folder()
     user = _run_as(home)
     _open_the_way(home, programs, user)
     data = home / "data"
@@ -95,7 +95,7 @@ def start(home: Path) -> Address:
     return address
 
 
-def _programs() -> Path:
+def program_folder() -> Path:
     """The folder of the wheel's programs."""
     from importlib.util import find_spec
 
