@@ -1,7 +1,7 @@
 """Reads renewals: what they put at stake, what that does to the tier, and whose calendar may show them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -164,9 +164,11 @@ def _dollars(value: Fraction) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The renewals of one week: points at stake of those decided and of those still open."""
+    """The renewals of one week: points at stake of those decided and of those still open. first, last: its days in the range."""
 
     monday: date
+    first: date
+    last: date
     decided: Decimal
     undecided: Decimal
     renewals: int
@@ -174,14 +176,27 @@ class Week:
 
 def by_week(rows: Iterable[RenewalRow], period: Period) -> list[Week]:
     """The weeks of the period, those without renewals too; what is overdue stands outside."""
-    found = {monday: Week(monday, Decimal(0), Decimal(0), 0) for monday in rules.weeks(period.first, period.last)}
+    found = {
+        monday: Week(
+            monday,
+            max(monday, period.first),
+            min(monday + timedelta(days=6), period.last),
+            Decimal(0),
+            Decimal(0),
+            0,
+        )
+        for monday in rules.weeks(period.first, period.last)
+    }
     for row in rows:
         if row.renews_on not in period:
             continue
         week = found[rules.week_of(row.renews_on)]
         decided = row.stake if row.status in DECIDED else Decimal(0)
-        found[week.monday] = Week(
-            week.monday, week.decided + decided, week.undecided + row.stake - decided, week.renewals + 1
+        found[week.monday] = replace(
+            week,
+            decided=week.decided + decided,
+            undecided=week.undecided + row.stake - decided,
+            renewals=week.renewals + 1,
         )
     return list(found.values())
 
