@@ -160,7 +160,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
 
 def _state(scope: Scope, client: Client, facts: ClientFacts, day: date) -> ClientState:
     months = MrrMonth.objects.filter(partner=scope.partner, client=client).values_list("month", "mrr")
-    renewals = client.renewals.filter(partner=scope.partner).values_list("renews_on", "status")  # type: ignore[attr-defined]
+    renewals = client.renewals.filter(partner=scope.partner).values_list("renews_on", "status")
     return client_state(
         facts,
         [MrrFact(month, mrr) for month, mrr in months],

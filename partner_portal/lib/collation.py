@@ -72,7 +72,7 @@ def search_expression(model: type[Model], source: Any) -> Any:
 
 def _stored(model: type[Model], source: Any, suffix: str) -> str:
     """The path of the generated column beside a field; "" where the model keeps none."""
-    path = source.name if isinstance(source, F) else source
+    path = getattr(source, "name", "") if isinstance(source, F) else source
     if not isinstance(path, str):
         return ""
     *relations, name = path.split("__")
