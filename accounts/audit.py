@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from accounts.scope import Scope, acting_as, memberships_of, within
+from partner_portal.lib.collation import sort_key
 
 _names: dict[str, str | Promise] = {}
 
@@ -27,7 +28,7 @@ def action_name(action: str) -> str:
 
 def named_actions() -> list[tuple[str, str]]:
     """Every named action with its name, by name."""
-    return sorted(((action, str(name)) for action, name in _names.items()), key=lambda pair: pair[1])
+    return sorted(((action, str(name)) for action, name in _names.items()), key=lambda pair: sort_key(pair[1]))
 
 
 def record(scope: Scope, action: str, subject: str = "", **details: Any) -> None:

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from accounts.audit import action_name
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.scope import Scope
+from partner_portal.lib.collation import sort_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def members(scope: Scope) -> list[MemberRow]:
         )
         for membership in found
     ]
-    return sorted(rows, key=lambda row: (row.name or row.email).casefold())
+    return sorted(rows, key=lambda row: sort_key(row.name or row.email))
 
 
 def partner_by_slug(slug: str) -> Partner | None:
@@ -130,4 +131,4 @@ def audit_people(scope: Scope) -> list[tuple[int, str]]:
     """Everybody who did something in this partner, former members too: id and name, by name."""
     ids = AuditEvent.objects.filter(partner=scope.partner, user__isnull=False).values("user_id").distinct()
     people = [(user.pk, str(user)) for user in User.objects.filter(pk__in=ids)]
-    return sorted(people, key=lambda pair: pair[1].casefold())
+    return sorted(people, key=lambda pair: sort_key(pair[1]))

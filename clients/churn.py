@@ -57,7 +57,7 @@ def lost_mrr(scope: Scope, month: date) -> list[dict[str, Any]]:
                 "kind": CHURNED if gone else CONTRACTED,
                 "before": mrr,
                 "currency": currency,
-                "after": left,
+                "after": after[3] if after else None,  # missing counts as churned, but is no 0
                 "after_currency": after[4] if after else currency,
                 "before_usd": as_decimal(was),
                 "churned_usd": lost if gone else Decimal(0),

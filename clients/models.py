@@ -4,10 +4,10 @@ Amounts are monthly (MRR) in the row's own currency. Keys are those of the impor
 """
 
 from django.db import models
-from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
+from partner_portal.lib.collation import LONGEST_SORT_KEY, SearchKey, SortKey
 
 
 class DealKind(models.TextChoices):
@@ -30,11 +30,19 @@ class Stage(models.TextChoices):
 
 
 class Client(models.Model):
-    """A customer of the vendor that the partner sold to or manages."""
+    """A customer of the vendor that the partner sold to or manages. The database makes the keys of the name by itself."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client_id = models.CharField(_("client id"), max_length=1000)
     name = models.CharField(_("name"), max_length=1000)
+    name_sort_key = models.GeneratedField(
+        expression=SortKey("name"),
+        output_field=models.CharField(db_collation="C", max_length=LONGEST_SORT_KEY),
+        db_persist=True,
+    )
+    name_search_key = models.GeneratedField(
+        expression=SearchKey("name"), output_field=models.TextField(db_collation="C"), db_persist=True
+    )
     domain = models.CharField(max_length=1000, blank=True)
     country = models.CharField(max_length=2)
     currency = models.CharField(max_length=3)
@@ -45,8 +53,7 @@ class Client(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["partner", "client_id"], name="client_key")]
-        # Of the name only the beginning: an index row cannot hold a thousand letters of every script.
-        indexes = [models.Index("partner", Left("name", 100), name="client_by_name")]
+        indexes = [models.Index(fields=["partner", "name_sort_key"], name="client_by_name_key")]
 
     def __str__(self) -> str:
         return self.name

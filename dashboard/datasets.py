@@ -15,7 +15,7 @@ from clients.models import Deal, DealKind, Origin, Stage
 from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued_by
 from clients.queries import shared_deals
 from dashboard.forms import HOLDS, KINDS, STUCK, ChurnForm, PortfolioForm, SharedForm, StuckForm
-from dashboard.portfolio import HEALTH, REASONS, portfolio
+from dashboard.portfolio import HEALTH, REASONS, STATES, portfolio
 from partner_portal.lib.datasets import Column, Dataset, Kind, register
 from partner_portal.lib.months import month_end
 from program.queries import rulebook
@@ -157,8 +157,9 @@ register(
 
 def _portfolio(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
     found = portfolio(scope)
-    if params["health"]:
-        found = found.filter(health=params["health"])
+    for name in ("health", "state"):
+        if params[name]:
+            found = found.filter(**{name: params[name]})
     holds = {
         "managed": Q(points_managed__gt=0),
         "sold": Q(points_sourced__gt=0) | Q(points_assisted__gt=0),
@@ -170,6 +171,7 @@ def _portfolio(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
 
 def _describe_portfolio(scope: Scope, params: Mapping[str, Any]) -> list[str]:
     words = [str(HEALTH[params["health"]])] if params["health"] else []
+    words += [str(_("State: %s")) % STATES[params["state"]]] if params["state"] else []
     return words + ([str(HOLDS[params["holds"]])] if params["holds"] else [])
 
 
@@ -198,6 +200,7 @@ register(
             Column("next_renewal", _("Next renewal"), Kind.DATE),
             Column("next_line", _("Renewing product"), default=False),
             Column("next_status", _("Renewal status"), choices=dict(RenewalStatus.choices), default=False),
+            Column("state", _("State"), choices=STATES),
             Column("health", _("Health"), choices=HEALTH),
             Column("reason", _("Reason"), choices=REASONS),
         ),

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients.churn import CHURNED, CONTRACTED, latest_month
 from clients.models import Origin, Stage
-from dashboard.portfolio import HEALTH
+from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.forgiving_form import ForgivingForm
 from partner_portal.lib.months import month_start
@@ -63,9 +63,10 @@ HOLDS = {
 
 
 class PortfolioForm(ForgivingForm):
-    """Clients of one health, or with something."""
+    """Clients of one health or state, or with something."""
 
     health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
+    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Every state")), *STATES.items()])
     holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])
 
 

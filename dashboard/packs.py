@@ -74,7 +74,9 @@ def contents(overview: Overview) -> dict[str, Any]:
     found: dict[str, Any] = {panel.key: panel.context(overview) for panel in PANELS}
     first, rest = opening(overview.standing, past=overview.day.past)
     renewals = renewal_rows(scope, found["renewals"].range.chosen.period)
-    at_risk = portfolio(scope).filter(health__in=["risk", "watch"]).order_by("health", "-points_total", "name", "pk")
+    at_risk = (
+        portfolio(scope).filter(health__in=["risk", "watch"]).order_by("health", "-points_total", "name_sort_key", "pk")
+    )
     return found | {
         "scope": scope,
         "day": overview.day,

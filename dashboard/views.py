@@ -20,7 +20,7 @@ from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
-from dashboard.portfolio import HEALTH, REASONS, health_counts
+from dashboard.portfolio import REASONS, STATES, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import freshness, history_starts, posting
 from partner_portal.lib.datasets import Selection, select
@@ -177,7 +177,7 @@ def clients(request: ScopedRequest) -> HttpResponse:
         "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back),
         "part": wanted_part(request),
         "reasons": REASONS,
-        "healths": HEALTH,
+        "states": STATES,
         "month": latest_month(request.scope),
     }
     if context["part"] != ROWS:

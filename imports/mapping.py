@@ -22,6 +22,8 @@ from partner_portal.lib.fact_columns import DateCell, NumberCell
 READY_MADE = Path(__file__).parent / "mappings"
 DATES = ("", "iso", "epoch_ms", "day_first", "month_first")
 DECIMALS = ("", "point", "comma")
+MIDNIGHTS = ("", "day", "moment")
+MOMENTS = ("iso", "epoch_ms")  # forms of dates that can name a moment
 _SLASHED = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 _POINT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
 _COMMA = re.compile(r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
@@ -42,8 +44,10 @@ class Rule:
     dates:    how days are written: `iso` (a day or a moment), `epoch_ms` (milliseconds since 1970), `day_first`
               (23/11/2026), `month_first` (11/23/2026); "" leaves them alone.
     decimals: `comma` for 1.234,56, `point` for 1,234.56; "" leaves them alone.
+    midnight_utc: what a moment that is exactly midnight UTC means, in either form: `day` or "" for that day, as HubSpot keeps
+              a plain day; `moment` for the day that it is in the partner's time zone.
 
-    Raises WrongMapping for an unknown form of dates or decimals, and for a rule with a source and a constant.
+    Raises WrongMapping for an unknown form of dates, decimals or midnights, and for a rule with a source and a constant.
     """
 
     source: tuple[str, ...] = ()
@@ -51,10 +55,12 @@ class Rule:
     words: Dictionary[str, str] = field(default_factory=dict)
     dates: str = ""
     decimals: str = ""
+    midnight_utc: str = ""
 
     def __post_init__(self) -> None:
-        if self.dates not in DATES or self.decimals not in DECIMALS:
-            raise WrongMapping(f"Unknown form: {self.dates or self.decimals!r}.")
+        for form, known in ((self.dates, DATES), (self.decimals, DECIMALS), (self.midnight_utc, MIDNIGHTS)):
+            if form not in known:
+                raise WrongMapping(f"Unknown form: {form!r}.")
         if self.source and self.constant:
             raise WrongMapping("A column comes from the file or is a constant, not both.")
 
@@ -80,7 +86,7 @@ class Rule:
         if text.casefold() in words:
             return words[text.casefold()]
         if self.dates:
-            day = _day(text, self.dates, zone)
+            day = _day(text, self.dates, zone, midnight_is_day=self.midnight_utc != "moment")
             return day.isoformat() if day else text
         if isinstance(text, NumberCell):
             return text
@@ -91,23 +97,37 @@ class Rule:
         return text
 
 
-def _day(text: str, form: str, zone: tzinfo) -> date | None:
+def _day(text: str, form: str, zone: tzinfo, *, midnight_is_day: bool) -> date | None:
     """The day that a text means in one form, never guessed between two; None when it is not of that form."""
     try:
-        if form == "iso":
-            moment = datetime.fromisoformat(text)
-            return (moment.astimezone(zone) if moment.tzinfo else moment).date()
-        if form == "epoch_ms":
-            # HubSpot keeps a plain day as midnight UTC, a moment with its time: only the latter has a day of the zone.
-            if not re.fullmatch(r"-?[0-9]{1,15}", text):
-                return None
-            moment = _EPOCH + timedelta(milliseconds=int(text))
-            return moment.date() if moment.timetz() == _EPOCH.timetz() else moment.astimezone(zone).date()
+        if form in MOMENTS:
+            moment = _moment(text, form)
+            if moment is None or moment.tzinfo is None:
+                return moment.date() if moment else None
+            day = midnight_utc(text, form) if midnight_is_day else None
+            return day or moment.astimezone(zone).date()
         match = _SLASHED.fullmatch(text)
         if match is None:
             return None
         first, second, year = map(int, match.groups())
         return date(year, second, first) if form == "day_first" else date(year, first, second)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moment(text: str, form: str) -> datetime | None:
+    """The moment, without a zone when the text names none; None when the text is not of that form. Raises ValueError too."""
+    if form == "iso":
+        return datetime.fromisoformat(text)
+    return _EPOCH + timedelta(milliseconds=int(text)) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
+
+
+def midnight_utc(text: str, form: str) -> date | None:
+    """The day that begins at the moment of the text, when that is exactly midnight UTC; None for everything else."""
+    try:
+        moment = _moment(text, form)
+        moment = moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+        return moment.date() if moment is not None and moment.timetz() == _EPOCH.timetz() else None
     except (ValueError, OverflowError):
         return None
 

@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django import forms
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imports.mapping import Mapping as ColumnMapping
-from imports.mapping import Rule
+from imports.mapping import Rule, midnight_utc
 from imports.sample import WORDS, Sample
 from imports.tables import shortened
 from partner_portal.lib.countries import COUNTRIES
@@ -37,6 +39,7 @@ class Line:
     source: forms.BoundField
     constant: forms.BoundField | None = None
     dates: forms.BoundField | None = None
+    midnight: forms.BoundField | None = None
     decimals: forms.BoundField | None = None
     words: list[tuple[str, forms.BoundField]] = field(default_factory=list)
     more: bool = False
@@ -52,13 +55,18 @@ class Line:
 class MappingForm(forms.Form):
     """A line a column of the kind. What is not in `data` is taken from `base`, so that half an answer can be gone on from.
 
-    `mapping` is what is said so far; it can be used when the form is valid.
+    `mapping` is what is said so far; it can be used when the form is valid. zone: in which moments become days.
     """
 
     def __init__(
-        self, kind: FactKind, sample: Sample, base: ColumnMapping, data: Mapping[str, Any] | None = None
+        self,
+        kind: FactKind,
+        sample: Sample,
+        base: ColumnMapping,
+        data: Mapping[str, Any] | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
-        self.kind, self.sample, self.base = kind, sample, base
+        self.kind, self.sample, self.base, self.zone = kind, sample, base, zone
         self.said: dict[str, Any] = dict(data.items()) if data else {}
         self.rules: dict[str, Rule] = {}
         super().__init__(self.said)
@@ -87,7 +95,7 @@ class MappingForm(forms.Form):
         for column in self.kind.columns:
             name = column.name
             line = Line(column, self[f"from-{name}"])
-            for part in ("constant", "dates", "decimals"):
+            for part in ("constant", "dates", "midnight", "decimals"):
                 if f"{part}-{name}" in self.fields:
                     setattr(line, part, self[f"{part}-{name}"])
             place = self._place(name)
@@ -133,6 +141,7 @@ class MappingForm(forms.Form):
         if isinstance(kind, Day):
             dates = forms.ChoiceField(label=_("How days are written"), choices=_DATES)
             self._field(f"dates-{name}", dates, rule.dates or "iso")
+            self._add_midnight(name, place, rule)
         if isinstance(kind, Number):
             decimals = forms.ChoiceField(label=_("How numbers are written"), choices=_DECIMALS)
             self._field(f"decimals-{name}", decimals, rule.decimals)
@@ -149,6 +158,22 @@ class MappingForm(forms.Form):
                     meaning = meaning or _PLAIN_WORDS.get(folded, "")
                 options = [("", _("not said: an error")), *((value, value) for value in _values(kind))]
                 self._field(key, forms.ChoiceField(label=label, choices=options), meaning)
+
+    def _add_midnight(self, name: str, place: int, rule: Rule) -> None:
+        """Ask what midnight UTC means where a cell of the file has it and the time zone would make another day of it."""
+        form = str(self.said[f"dates-{name}"])
+        text = self.sample.midnights.get(place, {}).get(form, "")
+        day = midnight_utc(text, form) if text else None
+        if day is None or not _is_behind_utc(self.zone, day.year):
+            return
+        local = datetime(day.year, day.month, day.day, tzinfo=UTC).astimezone(self.zone)
+        moment = {"zone": str(self.zone), "moment": date_format(local, "j M Y, H:i")}
+        meanings = [
+            ("day", _("That day: %(day)s") % {"day": date_format(day, "j M Y")}),
+            ("moment", _("A moment: %(moment)s in %(zone)s") % moment),
+        ]
+        label = _("What midnight UTC means, as in %(text)s") % {"text": shortened(text)}
+        self._field(f"midnight-{name}", forms.ChoiceField(label=label, choices=meanings), rule.midnight_utc or "day")
 
     def _field(self, key: str, made: forms.Field, proposed: str) -> None:
         made.required = False
@@ -202,7 +227,14 @@ class MappingForm(forms.Form):
             words=self._meanings(column, place),
             dates=self.cleaned_data.get(f"dates-{name}", ""),
             decimals=self.cleaned_data.get(f"decimals-{name}", ""),
+            midnight_utc=self._midnight(column, source),
         )
+
+    def _midnight(self, column: Column, source: str) -> str:
+        """What midnight UTC means: as said, or as it was said before of the same column when this file has none."""
+        base = self.base.columns.get(column.name, Rule())
+        said = source.casefold() in {name.casefold() for name in base.source} and base.midnight_utc
+        return self.cleaned_data.get(f"midnight-{column.name}", "") or said or ""
 
     def _constant(self, column: Column) -> Rule | None:
         key = f"constant-{column.name}"
@@ -237,6 +269,11 @@ class MappingForm(forms.Form):
             if meaning and meaning != word:
                 words[word] = meaning
         return words
+
+
+def _is_behind_utc(zone: tzinfo, year: int) -> bool:
+    """Whether midnight UTC falls on the day before in the zone, in winter or in summer."""
+    return any(datetime(year, month, 15, tzinfo=UTC).astimezone(zone).day != 15 for month in (1, 7))
 
 
 def _values(kind: ColumnType) -> tuple[str, ...]:

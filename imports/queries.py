@@ -18,6 +18,7 @@ from accounts.scope import Scope
 from imports.mapping import Mapping, fingerprint, from_data, proposed, ready_made
 from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.clock import now
+from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.facts import FactKind
 from partner_portal.lib.facts import kind as kind_of
 from partner_portal.lib.formula_guard import guarded
@@ -256,7 +257,8 @@ def problems(
     if column:
         found = found.filter(column=column)
     if text:
-        found = found.filter(Q(value__icontains=text) | Q(message__icontains=text))
+        found = found.alias(value_key=SearchKey("value"), message_key=SearchKey("message"))
+        found = found.filter(Q(value_key__contains=search_key(text)) | Q(message_key__contains=search_key(text)))
     return found.select_related("table__file").order_by("table_id", "row", "id")
 
 

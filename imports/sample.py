@@ -1,13 +1,13 @@
 """The beginning of a table and the words in it: what the page that maps columns shows. Files never change, so it is cached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
-from imports.mapping import Mapping, in_source_terms, mapped
+from imports.mapping import MOMENTS, Mapping, in_source_terms, mapped, midnight_utc
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.fact_columns import CellError
 from partner_portal.lib.facts import FactKind
@@ -25,6 +25,7 @@ class Sample:
     """The header, the first rows with their numbers and what reading found in them, and each column's different words.
 
     words: by the column's place, in the order of the file, capitals aside, at most WORDS and one more.
+    midnights: by the column's place and form of dates, the first cell of the whole file that is exactly midnight UTC.
     """
 
     header: list[str]
@@ -32,6 +33,7 @@ class Sample:
     rows: list[list[str]]
     problems: list[Problem]
     words: dict[int, list[str]]
+    midnights: dict[int, dict[str, str]]
 
     @property
     def table(self) -> Table:
@@ -46,22 +48,31 @@ def sample_of(table: Table) -> Sample:
     """The sample of a table that was read."""
     first = table.rows.iloc[:ROWS]
     numbers = [int(number) for number in first.index]
-    words = {}
+    words, midnights = {}, {}
     for place in range(len(table.header)):
         different: dict[str, str] = {}
-        for word in table.rows[place].unique():
+        cells = table.rows[place].unique()
+        midnights[place] = {form: text for form in MOMENTS if (text := _first_midnight(cells, form))}
+        for word in cells:
             if word:
                 different.setdefault(str(word).casefold(), str(word))
             if len(different) > WORDS:
                 break
         words[place] = list(different.values())
     problems = [problem for problem in table.problems if problem.row in set(numbers)]
-    return Sample(table.header, numbers, [list(row) for row in first.itertuples(index=False)], problems, words)
+    return Sample(
+        table.header, numbers, [list(row) for row in first.itertuples(index=False)], problems, words, midnights
+    )
+
+
+def _first_midnight(cells: Iterable[str], form: str) -> str:
+    """The first cell that is a moment of exactly midnight UTC in that form; "" when none is."""
+    return next((str(text) for text in cells if text and text[0] in "-0123456789" and midnight_utc(text, form)), "")
 
 
 def kept_sample(key: str, read: Callable[[], Table]) -> Sample:
     """The sample of the table that `read()` gives, read once an hour at most."""
-    name = f"import-sample:{key}"
+    name = f"import-sample-2:{key}"  # another number when `Sample` changes
     found: Sample | None = cache.get(name)
     if found is None:
         found = sample_of(read())

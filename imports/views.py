@@ -159,7 +159,8 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         messages.warning(request, str(reason))
         return redirect("imports_batch", batch_id)
     base, origin = queries.proposal(scope, table, sample.header)
-    form = MappingForm(kind(table.kind), sample, base, request.POST if request.method == "POST" else None)
+    zone = ZoneInfo(scope.partner.time_zone)
+    form = MappingForm(kind(table.kind), sample, base, request.POST if request.method == "POST" else None, zone)
     if do == "save" and form.is_valid():
         try:
             services.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=form.mapping)
@@ -172,7 +173,7 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         "form": form,
         "origin": origin,
         "open": form.open,
-        "preview": preview(form.kind, form.mapping, sample, ZoneInfo(scope.partner.time_zone)),
+        "preview": preview(form.kind, form.mapping, sample, zone),
         "refused": do == "save",
     }
     if do != "save":

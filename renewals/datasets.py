@@ -10,10 +10,11 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.pipeline import valued_by
 from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.periods import Period
 from partner_portal.templatetags.figures import METRICS
 from renewals.forms import DECISIONS, RenewalsForm
 from renewals.models import RenewalStatus
-from renewals.queries import RenewalRow, renewal_rows
+from renewals.queries import DECIDED, RenewalRow, renewal_rows
 
 MONEY = Permission.VIEW_MONEY
 
@@ -39,7 +40,9 @@ def as_row(each: RenewalRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _wanted(row: Mapping[str, Any], show: str) -> bool:
+def _wanted(row: Mapping[str, Any], show: str, period: Period) -> bool:
+    if show in {"dated", "decided", "open"}:
+        return row["renews_on"] in period and (show == "dated" or (row["status"] in DECIDED) == (show == "decided"))
     if show == "overdue":
         return bool(row["days"] < 0 and row["status"] != RenewalStatus.RENEWED)
     if show in {"undecided", "late"}:
@@ -53,7 +56,7 @@ def _rows(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         for row in map(as_row, renewal_rows(scope, params["period"]))
         if (not params["status"] or row["status"] == params["status"])
         and (not params["manager"] or not row["manager"])
-        and _wanted(row, params["show"])
+        and _wanted(row, params["show"], params["period"])
     ]
 
 

@@ -14,6 +14,9 @@ DECISIONS = {
     "undecided": _("Pending, deadline not passed"),
     "late": _("Pending, deadline passed"),
     "tier": _("Would cost a tier"),
+    "dated": _("Dated in the range, without overdue ones"),
+    "decided": _("Dated in the range, decided"),
+    "open": _("Dated in the range, not decided"),
 }
 
 

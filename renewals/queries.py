@@ -1,7 +1,7 @@
 """Reads renewals: what they put at stake, what that does to the tier, and whose calendar may show them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +13,7 @@ from accounts.models import Membership, Partner
 from accounts.scope import Scope
 from clients.models import Client
 from partner_portal.lib.caching import remembered
+from partner_portal.lib.collation import SortKey
 from partner_portal.lib.months import add_months
 from partner_portal.lib.periods import Period
 from partner_portal.lib.rounding import as_decimal
@@ -25,6 +26,7 @@ from tiers.queries import credited_on, history
 
 DECIDED = (RenewalStatus.CONFIRMED, RenewalStatus.RENEWED)
 CALENDAR_MONTHS = 12
+_BY_NAME = ("client__name_sort_key", "client__name")
 
 
 def overdue(scope: Scope) -> Q:
@@ -112,7 +114,7 @@ def client_renewals(scope: Scope, client: str) -> list[RenewalRow]:
 def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRow]:
     if client:
         found = found.filter(client__client_id=client)
-    rows = list(found.select_related("client").order_by("renews_on", "client__name", "product_line", "pk"))
+    rows = list(found.select_related("client").order_by("renews_on", *_BY_NAME, SortKey("product_line"), "pk"))
     if not rows:
         return []
     book = rulebook(scope)
@@ -162,9 +164,11 @@ def _dollars(value: Fraction) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The renewals of one week: points at stake of those decided and of those still open."""
+    """The renewals of one week: points at stake of those decided and of those still open. first, last: its days in the range."""
 
     monday: date
+    first: date
+    last: date
     decided: Decimal
     undecided: Decimal
     renewals: int
@@ -172,14 +176,27 @@ class Week:
 
 def by_week(rows: Iterable[RenewalRow], period: Period) -> list[Week]:
     """The weeks of the period, those without renewals too; what is overdue stands outside."""
-    found = {monday: Week(monday, Decimal(0), Decimal(0), 0) for monday in rules.weeks(period.first, period.last)}
+    found = {
+        monday: Week(
+            monday,
+            max(monday, period.first),
+            min(monday + timedelta(days=6), period.last),
+            Decimal(0),
+            Decimal(0),
+            0,
+        )
+        for monday in rules.weeks(period.first, period.last)
+    }
     for row in rows:
         if row.renews_on not in period:
             continue
         week = found[rules.week_of(row.renews_on)]
         decided = row.stake if row.status in DECIDED else Decimal(0)
-        found[week.monday] = Week(
-            week.monday, week.decided + decided, week.undecided + row.stake - decided, week.renewals + 1
+        found[week.monday] = replace(
+            week,
+            decided=week.decided + decided,
+            undecided=week.undecided + row.stake - decided,
+            renewals=week.renewals + 1,
         )
     return list(found.values())
 
@@ -205,7 +222,7 @@ def to_remind(scope: Scope, reminder: RenewalReminder) -> list[Renewal]:
     found = Renewal.objects.filter(
         partner=scope.partner, status=RenewalStatus.PENDING, renews_on__range=(first, last)
     ).exclude(pk__in=reminder.told.values("pk"))
-    return list(found.select_related("client").order_by("renews_on", "client__name", "pk"))
+    return list(found.select_related("client").order_by("renews_on", *_BY_NAME, "pk"))
 
 
 def stakes_of(scope: Scope, found: Sequence[Renewal]) -> Mapping[int, Decimal]:
@@ -242,7 +259,7 @@ def calendar_renewals(scope: Scope) -> list[Renewal]:
     """Renewals of the last month and the next year."""
     span = (add_months(scope.today, -1), add_months(scope.today, CALENDAR_MONTHS))
     found = Renewal.objects.filter(partner=scope.partner, renews_on__range=span)
-    return list(found.select_related("client").order_by("renews_on", "pk"))
+    return list(found.select_related("client").order_by("renews_on", *_BY_NAME, "pk"))
 
 
 def partner_of_feed(slug: str) -> Partner | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -56,6 +57,8 @@ def overview(request: ScopedRequest) -> HttpResponse:
                 presets=tuple(PRESETS),
             ),
             "summary": summary,
+            # Whose total a number of the summary is: the same range without search and filters.
+            "in_range": f"{request.path}?{urlencode(selection.form.chosen.query)}",  # type: ignore[attr-defined]
             "timeline": timeline,
         }
     return page_or_part(request, "renewals/overview.html", context, parts=(ROWS,))

@@ -10,7 +10,8 @@ from django.db.models import Sum
 from django.http import Http404
 
 from accounts.scope import Scope
-from clients.models import Cancellation, Client, Deal
+from clients.models import Cancellation, Client, Deal, MrrMonth
+from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state, in_words
 from ledger.engine import Lot, lots, managed
 from ledger.facts_of_clients import load_facts
 from ledger.models import PointEntry
@@ -18,6 +19,7 @@ from ledger.queries import ZERO, PointTotals, points_on
 from ledger.records import ClientFacts, ServiceFact
 from ledger.series import without
 from ledger.why import why, working
+from partner_portal.lib.collation import SortKey
 from partner_portal.lib.language import of_reader
 from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
@@ -68,7 +70,7 @@ class WithoutClient:
 
 @dataclass(frozen=True, slots=True)
 class ClientRecord:
-    """A client at the end of `day`. partner_total: points of all clients on it."""
+    """A client at the end of `day`. partner_total: points of all clients on it. state_in_words: what decides its state."""
 
     client: Client
     day: date
@@ -76,6 +78,8 @@ class ClientRecord:
     factor: Decimal
     points: PointTotals
     partner_total: Decimal
+    state: ClientState
+    state_in_words: str
     lots: Sequence[ShownLot]
     services: Sequence[ShownService]
     uncounted: Uncounted
@@ -127,9 +131,9 @@ class ClientRecord:
 
     @property
     def since(self) -> date | None:
-        """The first day on which anything was sold to the client or managed for it."""
+        """The first day on which anything was sold to the client or managed for it; None when nothing was by now."""
         days = [shown.lot.earned_on for shown in self.lots] + [each.service.started_on for each in self.services]
-        return min(days, default=None)
+        return min((day for day in days if day <= self.day), default=None)
 
 
 def client_of(scope: Scope, client_id: str) -> Client:
@@ -152,6 +156,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         .annotate(Sum("points"))
     )
     points = PointTotals(**{track: sums.get(track, ZERO) for track in ("sourced", "assisted", "managed")})
+    state = _state(scope, client, loaded.facts, day)
     names = dict(Deal.objects.filter(partner=scope.partner, client=client).values_list("deal_id", "name"))
     return ClientRecord(
         client=client,
@@ -160,10 +165,23 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         factor=book.factor(client.country, day),
         points=points,
         partner_total=points_on(scope, day).total,
+        state=state,
+        state_in_words=in_words(state, of_reader()),
         lots=_lots(loaded.facts, book, day, names, with_money=scope.may_see_money),
         services=_services(loaded.facts, book, day, with_money=scope.may_see_money),
         uncounted=uncounted(loaded.facts, book, day, of_reader()),
         without=_without(scope, points, day) if points.total else None,
+    )
+
+
+def _state(scope: Scope, client: Client, facts: ClientFacts, day: date) -> ClientState:
+    months = MrrMonth.objects.filter(partner=scope.partner, client=client).values_list("month", "mrr")
+    renewals = client.renewals.filter(partner=scope.partner).values_list("renews_on", "status")
+    return client_state(
+        facts,
+        [MrrFact(month, mrr) for month, mrr in months],
+        [RenewalFact(renews_on, status == "pending") for renews_on, status in renewals],
+        day,
     )
 
 
@@ -174,7 +192,7 @@ def deals_of(scope: Scope, client: Client) -> list[Deal]:
 
 def renewals_of(scope: Scope, client: Client) -> list[Any]:
     """Every renewal, soonest first."""
-    return list(client.renewals.filter(partner=scope.partner).order_by("renews_on", "product_line"))
+    return list(client.renewals.filter(partner=scope.partner).order_by("renews_on", SortKey("product_line")))
 
 
 def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:

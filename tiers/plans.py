@@ -13,6 +13,7 @@ from accounts.scope import Scope
 from clients.models import Client, Deal
 from ledger.facts_of_clients import load_facts
 from ledger.series import PointSeries
+from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.months import add_months
 from partner_portal.lib.periods import DAY
 from program.queries import rulebook
@@ -128,8 +129,9 @@ def open_deals(scope: Scope, search: str, chosen: Sequence[str]) -> list[OpenDea
     """Open deals that could bring points: the chosen ones, and of the others the first by points."""
     deals = Deal.objects.filter(partner=scope.partner, stage="open", origin__in=("sourced", "assisted"))
     deals = deals.exclude(kind="downgrade").select_related("client")
-    if search:
-        found = Q(client__name__icontains=search) | Q(deal_id__icontains=search) | Q(name__icontains=search)
+    if key := search_key(search):
+        deals = deals.alias(deal_key=SearchKey("deal_id"), name_key=SearchKey("name"))
+        found = Q(client__name_search_key__contains=key) | Q(deal_key__contains=key) | Q(name_key__contains=key)
         deals = deals.filter(found | Q(deal_id__in=list(chosen)))
     book = rulebook(scope)
     offered = [OpenDeal(deal, _worth(book, deal, scope.today)) for deal in deals]
@@ -145,7 +147,7 @@ def renewals(scope: Scope, search: str) -> list[dict[str, Any]]:
         renewals__renews_on__lte=add_months(scope.today, 12),
     ).exclude(renewals__status="renewed")
     if search:
-        clients = clients.filter(name__icontains=search)
+        clients = clients.filter(name_search_key__contains=search_key(search))
     names = ("client_id", "name", "renewals__product_line", "renewals__renews_on", "renewals__status")
     rows = clients.order_by("renewals__renews_on", "client_id").values_list(*names).distinct()[:OFFERED]
     keys = ("client_id", "name", "product_line", "renews_on", "status")
@@ -156,7 +158,7 @@ def clients_with_points(scope: Scope, search: str, chosen: Sequence[str]) -> lis
     """Clients that could be lost: the chosen ones, and those with the most points."""
     clients = Client.objects.filter(partner=scope.partner, points__total__gt=0).select_related("points")
     if search:
-        clients = clients.filter(Q(name__icontains=search) | Q(client_id__in=list(chosen)))
+        clients = clients.filter(Q(name_search_key__contains=search_key(search)) | Q(client_id__in=list(chosen)))
     first = list(clients.filter(client_id__in=list(chosen)).order_by("-points__total", "client_id"))
     others = clients.exclude(client_id__in=list(chosen)).order_by("-points__total", "client_id")
     return [*first, *others[: max(0, OFFERED - len(first))]]

@@ -15,6 +15,7 @@ from ledger.models import Lot, PointEntry, Track
 from ledger.queries import posting
 from ledger.series import without
 from partner_portal.lib.caching import remembered
+from partner_portal.lib.collation import sort_key
 from partner_portal.lib.months import add_months
 from program.queries import revision, rulebook
 from program.rulebook import CurrencyTable, GrowthMarket, RuleSet, SoldRate
@@ -67,7 +68,7 @@ def certified_people(scope: Scope, day: date) -> list[dict[str, Any]]:
         found.append(
             {
                 "person": person,
-                "certifications": ", ".join(sorted(until)),
+                "certifications": ", ".join(sorted(until, key=sort_key)),
                 "lapses_on": min((end for end in until.values() if end), default=None),
                 "partner_until": until.get(partner_certification),
             }

@@ -20,6 +20,8 @@ from django.db.models.functions import TruncMonth
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
+
 ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
 PAGE_SIZE = 25
 
@@ -76,6 +78,11 @@ class Column:
     def source(self) -> Any:
         """The expression that gives the value."""
         return self.expression if self.expression is not None else self.name
+
+    @property
+    def sorts_as_name(self) -> bool:
+        """Whether its texts are sorted as people read them (`lib.collation`); the keys of choices are not."""
+        return self.kind == Kind.TEXT and not self.choices
 
 
 Rows = QuerySet[Any] | Sequence[Mapping[str, Any]]
@@ -224,11 +231,12 @@ class Selection:
         if isinstance(rows, QuerySet):
             match = Q()
             for column in columns:
-                match |= Q(**{f"{ALIAS}{column.name}__icontains": self.search})
-            found: Rows = rows.alias(**{ALIAS + column.name: _expression(column) for column in columns}).filter(match)
+                match |= Q(**{f"{ALIAS}{column.name}__contains": search_key(self.search)})
+            keys = {ALIAS + column.name: search_expression(rows.model, column.source) for column in columns}
+            found: Rows = rows.alias(**keys).filter(match)
             return found
-        needle = self.search.casefold()
-        return [row for row in rows if any(needle in str(row.get(column.source, "")).casefold() for column in columns)]
+        needle = search_key(self.search)
+        return [row for row in rows if any(needle in search_key(str(row.get(c.source, ""))) for c in columns)]
 
     def _listed(self, rows: Rows) -> Rows:
         """Only the rows of the clients of the chosen list."""
@@ -329,16 +337,18 @@ class Selection:
         values[ALIAS + "_row"] = as_expression(self.dataset.row)
         if self.dataset.client:
             values[ALIAS + "_client"] = as_expression(self.dataset.client)
-        first = F(ALIAS + key.name)
-        order = first.desc(nulls_last=True) if descending else first.asc(nulls_last=True)
-        return self.rows.order_by().values(**values).order_by(order, F(ALIAS + "_row").asc())
+        keys = [F(ALIAS + key.name)]
+        if key.sorts_as_name:  # names that differ in accents or capitals alone go by code point
+            keys.insert(0, sort_expression(self.rows.model, key.source))
+        orders = [each.desc(nulls_last=True) if descending else each.asc(nulls_last=True) for each in keys]
+        return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 
     def _ordered_in_python(
         self, columns: Iterable[Column], key: Column, descending: bool
     ) -> Sequence[Mapping[str, Any]]:
         known = [row for row in self.rows if row[key.source] is not None]
         unknown = [row for row in self.rows if row[key.source] is None]
-        known.sort(key=lambda row: _sortable(row[key.source]), reverse=descending)
+        known.sort(key=lambda row: _sortable(key, row[key.source]), reverse=descending)
         extra = {"_row": self.dataset.row} | ({"_client": self.dataset.client} if self.dataset.client else {})
         names = (
             {column.name: column.source for column in columns if not column.compute} | extra | {key.name: key.source}
@@ -462,5 +472,5 @@ class _Renamed(Sequence[Mapping[str, Any]]):
         return {name: row[source] for name, source in self._names.items()}
 
 
-def _sortable(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
+def _sortable(column: Column, value: Any) -> Any:
+    return (sort_key(value), value) if column.sorts_as_name and isinstance(value, str) else value

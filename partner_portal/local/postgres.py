@@ -103,7 +103,7 @@ class PostgresServer(SharedServer[Address]):
 
     def start(self, home: Path) -> Address:
         """Create the data folder when there is none and start the server."""
-        programs = _programs()
+        programs = program_folder()
         user = server_identity(home)
         allow_passage(home, programs, user)
         allow_reading(programs.parent, programs / "postgres", user)
@@ -140,7 +140,7 @@ class PostgresServer(SharedServer[Address]):
         return address
 
 
-def _programs() -> Path:
+def program_folder() -> Path:
     """The folder of the wheel's programs."""
     from importlib.util import find_spec
 

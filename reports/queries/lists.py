@@ -8,6 +8,7 @@ from django.http import Http404
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib import clock
+from partner_portal.lib.collation import SortKey
 from partner_portal.lib.datasets import ClientList
 from reports.definitions import whole_number
 from reports.models import KeptList, ListMember
@@ -20,12 +21,12 @@ def _kept(scope: Scope) -> QuerySet[KeptList]:
 
 def lists(scope: Scope) -> QuerySet[KeptList]:
     """Every list with its owner and its number of `clients`, by name."""
-    return _kept(scope).select_related("owner").annotate(clients=Count("members")).order_by("name", "pk")
+    return _kept(scope).select_related("owner").annotate(clients=Count("members")).order_by(SortKey("name"), "pk")
 
 
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
     """(key, name) of every list, by name."""
-    return [(str(pk), name) for pk, name in _kept(scope).order_by("name").values_list("pk", "name")]
+    return [(str(pk), name) for pk, name in _kept(scope).order_by(SortKey("name"), "pk").values_list("pk", "name")]
 
 
 def client_list(scope: Scope, key: str) -> ClientList | None:

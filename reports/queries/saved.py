@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib import clock
+from partner_portal.lib.collation import SortKey
 from partner_portal.lib.datasets import Selection
 from reports.definitions import Opened, column_names, params_of, reopen
 from reports.models import Pinned, SavedReport
@@ -29,7 +30,7 @@ def reports(scope: Scope) -> QuerySet[SavedReport]:
         .filter(Q(owner=scope.user) | Q(shared=True))
         .select_related("owner")
         .annotate(running=Count("schedules", filter=Q(schedules__deleted_at=None)))
-        .order_by("name", "pk")
+        .order_by(SortKey("name"), "pk")
     )
 
 

@@ -9,6 +9,7 @@ from django.http import Http404
 from accounts.models import Partner, User
 from accounts.roles import Permission
 from accounts.scope import Scope
+from partner_portal.lib.collation import SortKey
 from partner_portal.lib.datasets import Selection
 from program.queries import rulebook
 from reports.models import Frequency, Recipient, SavedReport, Schedule, ScheduleRun
@@ -28,7 +29,7 @@ def schedules(scope: Scope) -> list[Schedule]:
         _kept(scope)
         .select_related("report", "owner")
         .prefetch_related(Prefetch("recipients", Recipient.objects.select_related("user")))
-        .order_by("report__name", "pk")
+        .order_by(SortKey("report__name"), "pk")
     )
     runs = ScheduleRun.objects.filter(schedule__in=found).order_by("schedule", "-slot").distinct("schedule")
     latest = {run.schedule_id: run for run in runs}
@@ -70,7 +71,7 @@ def rule_of(scope: Scope, found: Schedule) -> Rule:
 def members(scope: Scope) -> list[User]:
     """The people of the partner, by name."""
     found = User.objects.filter(memberships__partner=scope.partner, is_active=True)
-    return list(found.order_by("name", "email"))
+    return list(found.order_by(SortKey("name"), "email"))
 
 
 def owner_left(scope: Scope, found: Schedule) -> bool:

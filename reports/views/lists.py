@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from partner_portal.lib.collation import sort_key
 from partner_portal.lib.datasets import Selection, all_datasets, select
 from partner_portal.lib.drilldown import Way, drilldown
 from partner_portal.lib.htmx import page_or_part
@@ -108,7 +109,7 @@ def _uses(request: ScopedRequest, pk: int) -> list[Way]:
     """Every kind of rows that the list can narrow."""
     return [
         Way(str(dataset.title), f"{reverse('dataset_rows', args=[dataset.key])}?list={pk}")
-        for dataset in sorted(all_datasets(), key=lambda each: str(each.title))
+        for dataset in sorted(all_datasets(), key=lambda each: sort_key(str(each.title)))
         if dataset.client and dataset.key != "list-members" and request.scope.may(dataset.permission)
     ]
 

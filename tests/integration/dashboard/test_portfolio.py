@@ -54,16 +54,17 @@ def test_health_follows_from_the_facts(scope):
         r["client_id"] for r in renewals if r["status"] == "cancellation_requested" and r["renews_on"] >= str(today)
     }
     late = {r["client_id"] for r in renewals if r["status"] != "renewed" and r["renews_on"] < str(today)}
-    for row in portfolio(scope).values("client_id", "health", "reason", "points_total", "managed"):
+    for row in portfolio(scope).values("client_id", "health", "state", "reason"):
         key, client = row["client_id"], clients[row["client_id"]]
         now, before = history.get((key, "2026-10")), history.get((key, "2026-07"))
         active = client["last_active_on"] and date.fromisoformat(client["last_active_on"])
-        if not now and not row["points_total"] and not row["managed"]:
-            reason = "gone"
+        if key in late:
+            reason = "overdue"
+        elif row["state"] != "client":  # by whose reasons, see test_states_of_clients
+            assert row["health"] == row["state"]
+            continue
         elif key in asked:
             reason = "cancelling"
-        elif key in late:
-            reason = "overdue"
         elif now is not None and before is not None and now < before:
             reason = "shrinking"
         elif active and active < today - timedelta(days=60):
@@ -78,8 +79,8 @@ def test_health_follows_from_the_facts(scope):
     counted = Counter(portfolio(scope).values_list("health", flat=True))
     assert (
         {each.key: each.clients for each in health_counts(scope)}
-        == {"risk": 7, "watch": 23, "good": 82, "gone": 28}
-        == counted
+        == {"risk": 7, "watch": 23, "good": 78, "unknown": 0, "prospect": 6, "gone": 26}
+        == dict.fromkeys(("unknown",), 0) | counted
     )
     for each in health_counts(scope):
         assert select("clients", scope, {"health": each.key}).count == each.clients

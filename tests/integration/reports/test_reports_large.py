@@ -70,14 +70,14 @@ def own(django_db_setup, django_db_blocker, tmp_path_factory):
 
 
 def _copy(source, name, target):
-    from partner_portal.local.postgres import _programs
+    from partner_portal.local.postgres import program_folder
 
     def to(server):
         return ["-h", server.host, "-p", str(server.port), "-U", server.superuser]
 
-    dump = subprocess.Popen([_programs() / "pg_dump", *to(source), name], stdout=subprocess.PIPE)
+    dump = subprocess.Popen([program_folder() / "pg_dump", *to(source), name], stdout=subprocess.PIPE)
     filled = subprocess.run(
-        [_programs() / "psql", *to(target), "-q", "-v", "ON_ERROR_STOP=1", target.database],
+        [program_folder() / "psql", *to(target), "-q", "-v", "ON_ERROR_STOP=1", target.database],
         stdin=dump.stdout, stdout=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert (dump.wait(), filled.returncode) == (0, 0)

@@ -19,6 +19,8 @@ from partner_portal.lib.facts import kind
         ({"dates": "iso"}, "23/11/2026", "23/11/2026"),
         ({"dates": "epoch_ms"}, "1795392000000", "2026-11-23"),
         ({"dates": "epoch_ms"}, "1795476600000", "2026-11-24"),  # 2026-11-23 23:30 UTC
+        # Exactly midnight UTC is one day in both forms, whatever offset it is written with, and a moment when that is said.
+        ({"dates": "iso"}, "2026-04-01T00:00:00Z", "2026-04-01"),
         ({"dates": "epoch_ms"}, "yesterday", "yesterday"),
         ({"dates": "epoch_ms"}, "999999999999999", "999999999999999"),  # after the year 9999
         ({"dates": "day_first"}, "23/11/2026", "2026-11-23"),
@@ -36,6 +38,44 @@ from partner_portal.lib.facts import kind
 )
 def test_a_rule_reads_a_cell_or_leaves_it(settings: dict, text: str, read: str) -> None:
     assert Rule(("x",), **settings).read(text, ZoneInfo("Europe/Amsterdam")) == read
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("iso", "2026-04-01T00:00:00Z"),
+        ("iso", "2026-04-01T00:00:00.000+00:00"),
+        ("iso", "2026-04-01 02:00:00+02:00"),
+        ("epoch_ms", "1775001600000"),
+    ],
+)
+def test_midnight_utc_is_read_in_one_way_whatever_its_form(form: str, text: str) -> None:
+    phoenix = ZoneInfo("America/Phoenix")
+    assert Rule(("x",), dates=form).read(text, phoenix) == "2026-04-01"
+    assert Rule(("x",), dates=form, midnight_utc="day").read(text, phoenix) == "2026-04-01"
+    assert Rule(("x",), dates=form, midnight_utc="moment").read(text, phoenix) == "2026-03-31"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "day"),
+    [
+        ("iso", "2026-04-01T01:09:44Z", "2026-03-31"),
+        ("iso", "2026-03-31T23:59:59.123Z", "2026-03-31"),
+        ("iso", "2026-04-01T00:00:00.001Z", "2026-03-31"),
+        ("iso", "2026-03-31 23:30", "2026-03-31"),  # without a zone: as written
+        ("iso", "2026-04-01T00:00:00", "2026-04-01"),
+        ("iso", "2026-04-01", "2026-04-01"),
+        ("epoch_ms", "1775005784000", "2026-03-31"),
+    ],
+)
+def test_other_moments_are_days_of_the_time_zone(form: str, text: str, day: str) -> None:
+    for meaning in ("", "day", "moment"):
+        assert Rule(("x",), dates=form, midnight_utc=meaning).read(text, ZoneInfo("America/Phoenix")) == day
+
+
+def test_an_unknown_meaning_of_midnight_is_refused() -> None:
+    with pytest.raises(WrongMapping):
+        Rule(("x",), midnight_utc="noon")
 
 
 def table(header: list[str], *rows: list[str]) -> Table:

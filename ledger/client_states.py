@@ -1,0 +1,201 @@
+"""Whether somebody is a client on a day, by what is known of them (docs/points.md 15).
+
+Pure: no Django, no clock. `dashboard.portfolio` asks the database the same of all clients at once.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from ledger.engine import lines_in_force
+from ledger.records import SALES, ClientFacts, ServiceFact
+from partner_portal.lib.months import add_months, month_start
+from partner_portal.lib.wording import ENGLISH, Wording
+
+
+class State(StrEnum):
+    """What a client is on a day."""
+
+    PROSPECT = "prospect"
+    CLIENT = "client"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """The fact that decides the state."""
+
+    NOTHING = "nothing"  # prospect
+    CANCELLED = "cancelled"  # gone, by a cancellation of the whole client
+    LINES_CANCELLED = "lines_cancelled"
+    NO_MRR = "no_mrr"
+    MANAGED = "managed"  # client
+    PAYS = "pays"
+    LINE = "line"
+    UNDECIDED = "undecided"  # unknown: MRR of 0, and a renewal to decide
+    TOO_LITTLE = "too_little"
+
+
+STATE_OF = {
+    Reason.NOTHING: State.PROSPECT,
+    Reason.CANCELLED: State.GONE,
+    Reason.LINES_CANCELLED: State.GONE,
+    Reason.NO_MRR: State.GONE,
+    Reason.MANAGED: State.CLIENT,
+    Reason.PAYS: State.CLIENT,
+    Reason.LINE: State.CLIENT,
+    Reason.UNDECIDED: State.UNKNOWN,
+    Reason.TOO_LITTLE: State.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MrrFact:
+    """What a client paid a month at the end of a month; `month` is its first day."""
+
+    month: date
+    mrr: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFact:
+    """A renewal, and whether nobody has decided on it yet."""
+
+    renews_on: date
+    undecided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClientState:
+    """The state at the end of a day.
+
+    mrr: of the latest month that is known then; None when no month is. cancelled_on: of the whole client, when that decides.
+    overdue_since: the first renewal day that has passed undecided; None when there is none.
+    """
+
+    reason: Reason
+    lines: tuple[str, ...]
+    mrr: MrrFact | None
+    cancelled_on: date | None
+    overdue_since: date | None
+
+    @property
+    def state(self) -> State:
+        """What the client is."""
+        return STATE_OF[self.reason]
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether an overdue renewal puts the client at risk, whatever else is known."""
+        return self.overdue_since is not None
+
+
+def last_known_month(on: date) -> date:
+    """The first day of the last month whose end is known at the end of the day: a month counts on its last day."""
+    return add_months(month_start(on + timedelta(days=1)), -1)
+
+
+def client_state(
+    facts: ClientFacts, mrr_months: Iterable[MrrFact], renewals: Collection[RenewalFact], on: date
+) -> ClientState:
+    """The state of a client at the end of the day. Facts dated later do not count yet."""
+    months = [each for each in mrr_months if each.month <= last_known_month(on)]
+    latest = max(months, key=lambda each: each.month, default=None)
+    lines = tuple(sorted(lines_in_force(facts, on)))
+    cancelled_on = _left_on(facts, on)
+    return ClientState(
+        _reason(facts, months, latest, renewals, lines, cancelled_on, on),
+        lines,
+        latest,
+        cancelled_on,
+        min((each.renews_on for each in renewals if each.undecided and each.renews_on < on), default=None),
+    )
+
+
+def _reason(
+    facts: ClientFacts,
+    months: Collection[MrrFact],
+    latest: MrrFact | None,
+    renewals: Collection[RenewalFact],
+    lines: Collection[str],
+    cancelled_on: date | None,
+    on: date,
+) -> Reason:
+    sold = bool(_sale_days(facts, on))
+    served = any(service.started_on <= on for service in facts.services)
+    paid = any(each.mrr > 0 for each in months)
+    # Only a client has anything to cancel or to renew, even when its deals were never imported.
+    left_traces = bool(renewals) or any(row.cancelled_on <= on for row in facts.cancellations)
+    managed = any(_in_force(service, facts, on) for service in facts.services)
+    undecided = any(each.undecided for each in renewals)
+    no_mrr = latest is not None and not latest.mrr
+    if not (sold or served or paid or left_traces):
+        return Reason.NOTHING
+    if cancelled_on is not None:
+        return Reason.CANCELLED
+    if sold and not lines and not managed:
+        return Reason.LINES_CANCELLED
+    if no_mrr and not managed and not undecided:
+        return Reason.NO_MRR
+    if managed:
+        return Reason.MANAGED
+    if latest is not None and latest.mrr > 0:
+        return Reason.PAYS
+    if lines:
+        return Reason.LINE
+    return Reason.UNDECIDED if no_mrr else Reason.TOO_LITTLE
+
+
+def _sale_days(facts: ClientFacts, on: date) -> list[date]:
+    return [
+        deal.closed_on
+        for deal in facts.deals
+        if deal.stage == "won" and deal.kind in SALES and deal.closed_on is not None and deal.closed_on <= on
+    ]
+
+
+def _left_on(facts: ClientFacts, on: date) -> date | None:
+    """The last cancellation of the whole client, unless something was sold or managed on that day or since."""
+    days = [row.cancelled_on for row in facts.cancellations if row.product_line == "" and row.cancelled_on <= on]
+    since = [*_sale_days(facts, on), *(service.started_on for service in facts.services if service.started_on <= on)]
+    last = max(days, default=None)
+    return last if last is not None and all(day < last for day in since) else None
+
+
+def _in_force(service: ServiceFact, facts: ClientFacts, on: date) -> bool:
+    """Whether the service is in force; a cancellation of the whole client after its start ended it."""
+    if service.started_on > on or (service.ended_on is not None and service.ended_on <= on):
+        return False
+    return not any(
+        row.product_line == "" and service.started_on < row.cancelled_on <= on for row in facts.cancellations
+    )
+
+
+def in_words(found: ClientState, wording: Wording = ENGLISH) -> str:
+    """Why the client is what it is, in one sentence; of an unknown one, what would tell."""
+    texts = {
+        Reason.NOTHING: wording.gettext("No won deal, no service and no MRR above 0 is known."),
+        Reason.CANCELLED: wording.gettext(
+            "The whole client was cancelled on %(day)s, and nothing was sold or managed since."
+        ),
+        Reason.LINES_CANCELLED: wording.gettext("Every product line sold is cancelled, and no service is in force."),
+        Reason.NO_MRR: wording.gettext(
+            "MRR was 0 in the latest month of its history, with no service in force and no renewal to decide."
+        ),
+        Reason.MANAGED: wording.gettext("A service is in force."),
+        Reason.PAYS: wording.gettext("It paid in the latest month of its MRR history."),
+        Reason.LINE: wording.gettext("Sold and not cancelled: %(lines)s."),
+        Reason.UNDECIDED: wording.gettext(
+            "MRR was 0 in the latest month of its history, but a renewal is not decided: the decision would tell."
+        ),
+        Reason.TOO_LITTLE: wording.gettext(
+            "Nothing imported says whether this is a client today. Its MRR history, a won deal or a service would tell."
+        ),
+    }
+    values = {
+        "day": wording.day(found.cancelled_on) if found.cancelled_on else "",
+        "lines": wording.listed(list(found.lines)),
+    }
+    return texts[found.reason] % values

@@ -1,0 +1,54 @@
+"""`manage.py database`: the embedded server by itself, to dump it, to restore it, or to look into it."""
+
+import argparse
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from partner_portal.local.dump import dump, restore
+from partner_portal.local.postgres import ensure_running
+
+
+class Command(BaseCommand):
+    """Starts the server without migrating or filling it. Exits 1 with a server of one's own, 3 when the work fails."""
+
+    requires_system_checks: list[str] = []  # they may ask the database, which can be empty here
+    help = "Runs the embedded PostgreSQL until Ctrl-C, or dumps or restores its database and ends."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add this command's own options."""
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--dump", metavar="FILE", type=Path, help="write the whole database to this file")
+        what.add_argument("--restore", metavar="FILE", type=Path, help="fill the empty database from this file")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Do what was asked, or run until told to stop."""
+        if not settings.PORTAL_EMBEDDED_DATABASE:
+            raise CommandError(
+                "DATABASE_URL names a server of your own: use its pg_dump and pg_restore (docs/operations.md)."
+            )
+        var = settings.PORTAL_VAR
+        if options["dump"]:
+            dump(var, options["dump"])
+            self._say(f"The database in {var} is in {options['dump']}.")
+        elif options["restore"]:
+            restore(var, options["restore"])
+            self._say(f"The database in {var} is restored. Check it with manage.py verify_ledger.")
+        else:
+            self._run(var)
+
+    def _run(self, var: Path) -> None:
+        address = ensure_running(var)
+        self._say(f"PostgreSQL runs in {var / 'postgres'} until Ctrl-C. To connect:")
+        self._say(f"  psql --host={address.host} --username={address.superuser} {address.database}")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            self._say("Stopped.")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
