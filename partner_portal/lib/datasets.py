@@ -141,6 +141,8 @@ class Dataset:
     describe(scope, params): the filters in words, for headings and receipts.
     valued(scope, params): by which currency table amounts became points-dollars, in words; a dataset that sums them says so.
     total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
+    row_link(row, scope): label and address of what can be done with one row, None for nothing; only on pages, never in
+    files. It gets the values of the columns `row_link_needs` by name.
     """
 
     key: str
@@ -159,6 +161,8 @@ class Dataset:
     describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
     valued: Callable[[Any, Mapping[str, Any]], str] = lambda scope, params: ""
     total_currency: Callable[[Any], str] = lambda scope: ""
+    row_link: Callable[[Mapping[str, Any], Any], tuple[str, str] | None] | None = None
+    row_link_needs: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column with that name; KeyError when there is none."""
