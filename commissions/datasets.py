@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop as noop_
 
 from accounts.roles import Permission
 from accounts.scope import Scope
+from commissions import clawbacks
 from commissions.clawbacks import Clawback
 from commissions.forms import (
     CAUSE_LABELS,
@@ -248,7 +249,7 @@ def _statements(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]
             "period": quarter_text(each.period),
             "period_key": each.period,
             "status": each.status,
-            "standing": each.standing(scope.today),
+            "standing": each.standing,
             "pay_on": each.pay_on,
             "paid_on": each.paid_on,
             "lines": each.lines,
@@ -265,7 +266,7 @@ def _statements(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]
             "currency": each.currency,
         }
         for each in statement_summaries(scope, payout_currency=scope.partner.payout_currency)
-        if params["standing"] in ("", each.standing(scope.today))
+        if params["standing"] in ("", each.standing)
     ]
 
 
@@ -328,7 +329,7 @@ def _offsets(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "statement": each.statement_id,
             "period_key": each.period,
-            "standing": each.standing(scope.today),
+            "standing": each.standing,
             "pay_on": each.pay_on,
             "total": each.total,
             "used": sum((use.amount for use in uses.get(each.statement_id, ())), Decimal(0)),
@@ -337,8 +338,13 @@ def _offsets(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
             "currency": each.currency,
         }
         for each in statement_summaries(scope, payout_currency=scope.partner.payout_currency)
-        if each.total < 0 and (each.left or not params["show"])
+        if each.total < 0 and (each.left or not params["show"]) and params["quarter"] in ("", each.period)
     ]
+
+
+def _describe_offsets(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+    words = [quarter_text(params["quarter"])] if params["quarter"] else []
+    return [*words, now_("With something left to be offset")] if params["show"] else words
 
 
 register(
@@ -364,7 +370,7 @@ register(
         figure="left",
         search=("statement",),
         row="statement",
-        describe=lambda scope, params: [now_("With something left to be offset")] if params["show"] else [],
+        describe=_describe_offsets,
         total_currency=payout_currency,
     )
 )
@@ -423,7 +429,8 @@ def _checks(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "why": each,
                 }
             )
-    chosen = [row for row in found if params["cause"] in ("", row["cause"])]
+    wanted = clawbacks.CAUSES if params["cause"] == "reversals" else (params["cause"],)
+    chosen = [row for row in found if not params["cause"] or row["cause"] in wanted]
     return [row | {"pk": f"{row['statement']}/{row['line_no']} {row['cause']}"} for row in chosen]
 
 
@@ -446,7 +453,9 @@ def why_fails(found: Clawback | StatementLine) -> str:
 
 def _describe_checks(scope: Scope, params: Mapping[str, Any]) -> list[str]:
     words = [now_("Statement %s") % params["statement"]] if params["statement"] else []
-    return [*words, str(CAUSE_LABELS[params["cause"]])] if params["cause"] else words
+    if params["cause"]:
+        words.append(str(CAUSE_LABELS.get(params["cause"]) or now_("All of reversals")))
+    return words
 
 
 register(

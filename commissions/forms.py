@@ -98,7 +98,13 @@ class ChecksForm(ForgivingForm):
 
     statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
     cause = forms.ChoiceField(
-        label=_("Cause"), required=False, choices=[("", _("All causes")), *((c, CAUSE_LABELS[c]) for c in CHECKS)]
+        label=_("Cause"),
+        required=False,
+        choices=[
+            ("", _("All causes")),
+            ("reversals", _("All of reversals")),
+            *((cause, CAUSE_LABELS[cause]) for cause in CHECKS),
+        ],
     )
 
 
@@ -110,6 +116,7 @@ class OffsetsForm(ForgivingForm):
         required=False,
         choices=[("", _("All negative statements")), ("left", _("With something left to be offset"))],
     )
+    quarter = forms.RegexField(QUARTER, required=False, widget=forms.HiddenInput)
 
 
 class EarningForm(ForgivingForm):

@@ -159,7 +159,13 @@ class ClientAhead:
     client_id: str
     name: str
     deals: int
+    quarters: tuple[str, ...]
     amounts: tuple[Decimal, ...]
+
+    @property
+    def by_quarter(self) -> tuple[tuple[str, Decimal], ...]:
+        """Each quarter with its amount."""
+        return tuple(zip(self.quarters, self.amounts, strict=True))
 
     @property
     def total(self) -> Decimal:
@@ -177,6 +183,11 @@ class Ahead:
     others: int
     others_amounts: tuple[Decimal, ...]
     amounts: tuple[Decimal, ...]
+
+    @property
+    def by_quarter(self) -> tuple[tuple[str, Decimal], ...]:
+        """Each quarter with the amount of all clients."""
+        return tuple(zip(self.quarters, self.amounts, strict=True))
 
 
 def ahead_by_client(scope: Scope, limit: int) -> Ahead:
@@ -198,7 +209,7 @@ def _ahead_by_client(scope: Scope, limit: int) -> Ahead:
     quarters = tuple(sums.by_quarter((), first, last))
     return Ahead(
         quarters,
-        tuple(ClientAhead(*names[pk], len(deals[pk]), amounts[pk]) for pk in order[:limit]),
+        tuple(ClientAhead(*names[pk], len(deals[pk]), quarters, amounts[pk]) for pk in order[:limit]),
         len(order[limit:]),
         _added(quarters, [amounts[pk] for pk in order[limit:]]),
         _added(quarters, amounts.values()),

@@ -84,7 +84,8 @@ class StatementSummary:
     recomputed. clawbacks: variances of its adjusting lines (points.md 14).
 
     left: what is still to be offset of a negative total, 0 or more. used: what of a positive total makes up for earlier
-    negative statements.
+    negative statements. standing: what has become of it today: `scheduled` or `overdue` when issued, `offset` or `settled`
+    when negative, or its status.
     """
 
     statement_id: str
@@ -104,6 +105,7 @@ class StatementSummary:
     clawbacks: int = 0
     left: Decimal = Decimal(0)
     used: Decimal = Decimal(0)
+    standing: str = ""
 
     @property
     def failed_checks(self) -> int:
@@ -114,14 +116,6 @@ class StatementSummary:
     def rest(self) -> Decimal:
         """What of a positive total is still paid out."""
         return self.total - self.used
-
-    def standing(self, today: date) -> str:
-        """What has become of it: `scheduled` or `overdue` when issued, `offset` or `settled` when negative, or its status."""
-        if self.total < 0 and self.status in offsets.OPEN:
-            return "offset" if self.left else "settled"
-        if self.status == LineStatus.ISSUED:
-            return "scheduled" if self.pay_on >= today else "overdue"
-        return self.status
 
 
 def statement_summaries(
@@ -183,10 +177,19 @@ def _statement_summaries(scope: Scope) -> list[StatementSummary]:
             clawbacks=failed[each.statement_id],
             left=made_up.left.get(each.statement_id, Decimal(0)),
             used=made_up.used_by(each.statement_id),
+            standing=_standing(each, made_up.left.get(each.statement_id), scope.today),
         )
         for each in found
     ]
     return sorted(found, key=lambda each: (each.period, each.statement_id), reverse=True)
+
+
+def _standing(found: StatementSummary, left: Decimal | None, today: date) -> str:
+    if left is not None:
+        return "offset" if left else "settled"
+    if found.status == LineStatus.ISSUED:
+        return "scheduled" if found.pay_on >= today else "overdue"
+    return found.status
 
 
 def offset_uses(scope: Scope) -> Mapping[str, list[offsets.Use]]:
