@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import paper
+
 AMOUNT = re.compile(r"(?:US\$|[A-Z]{3})[ \xa0][−-]?\d[\d,]*")
 STATEMENT = "/commissions/statements/S-2026Q3/"
 PAGES = {
@@ -237,3 +239,15 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, looks_right):
     page.locator("#shared a.counter").first.click()
     expect(page.locator("#dialog tbody tr").first).to_be_visible()
     looks_right(page, "shared-dialog", "#dialog")
+
+
+def test_a_statement_of_310_lines_prints_on_fewer_than_nine_pages(open_page):
+    page = open_page(f"{STATEMENT}print/", "finance")
+    pages = paper.print_to_pages(page)
+    assert paper.faults(pages, page) == []
+    assert len(pages) < 9
+    assert all(printed.height > printed.width for printed in pages)
+    heads = [printed for printed in pages if any("× Rate" in line for line in printed.lines)]
+    lines = sum(bool(re.match(r"\d+ .* [A-Z][a-z]{2} \d\d ", line)) for printed in pages for line in printed.lines)
+    assert lines == 310
+    assert len(heads) >= 4

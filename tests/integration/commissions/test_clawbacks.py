@@ -167,7 +167,7 @@ def test_pages_never_call_a_negative_statement_due_or_overdue(browser):
     assert "S-2026Q2" in rows
     assert "S-2026Q1" not in rows
     statement = text_of(browser, "/commissions/statements/S-2026Q2/")
-    assert "S-2026Q2 Q2 2026 To be offset pay date 14 Aug 2026" in statement
+    assert "Q2 2026 To be offset pay date 14 Aug 2026" in statement
     assert "516.24 is to be offset against later payments" in statement
 
 
