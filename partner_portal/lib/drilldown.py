@@ -164,11 +164,6 @@ class Drilldown:
         return any(column.kind == Kind.POINTS for column in self.selection.columns)
 
     @property
-    def has_links(self) -> bool:
-        """Whether rows have a link of their own."""
-        return self.selection.dataset.row_link is not None
-
-    @property
     def has_clients(self) -> bool:
         """Whether rows belong to clients, without each being one of them."""
         dataset = self.selection.dataset
