@@ -13,7 +13,7 @@ RUN PORTAL_VAR=/tmp/build STATIC_ROOT=/app/staticfiles /opt/venv/bin/python mana
 FROM python:3.13-slim
 RUN groupadd --gid 10001 portal \
     && useradd --uid 10001 --gid portal --no-create-home --home-dir /app --shell /usr/sbin/nologin portal \
-    && install -d -o portal -g portal /var/lib/portal
+    && install -d -m 700 -o portal -g portal /var/lib/portal
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 ENV PATH=/opt/venv/bin:$PATH \

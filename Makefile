@@ -81,14 +81,15 @@ missing-interpreter:
 		echo "uv could not be installed: Python 3.11 or newer with venv and pip is needed, and a package registry." >&2; \
 		exit 1; }
 
-# What the tests start besides Python: a browser and Redis. The shell without a window needs a third less of the machine.
+# What the tests start besides Python: a browser (the shell without a window needs a third less of the machine), and
+# pdftotext, which reads what the browser prints.
 .PHONY: programs
 programs:
 	@missing=; \
 	command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null \
 		|| command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| missing="chromium-headless-shell fonts-liberation"; \
-	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v pdftotext >/dev/null || missing="$$missing poppler-utils"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing $$missing"; \

@@ -1,12 +1,21 @@
-"""allauth's hooks: people are invited into a partner, nobody signs up by themselves."""
+"""allauth's hooks: people are invited, links are made from SITE_URL, guessing is limited, an address counts once confirmed."""
 
 import logging
 from smtplib import SMTPException
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from accounts import sign_in_limits, site
+from accounts.models import User
+from accounts.scope import outside_partners
 
 logger = logging.getLogger(__name__)
 
@@ -16,10 +25,13 @@ class AccountAdapter(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": _("E-mail or password is wrong"),
         "too_many_login_attempts": _("Too many wrong tries. Wait five minutes, or set a new password."),
+        "duplicate_email": _("This is your address already."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    # Mails
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail about an account.
@@ -27,7 +39,76 @@ class AccountAdapter(DefaultAccountAdapter):
         A mail server that does not answer is the operator's trouble: the log says so. The page says the same whether
         the mail went out, could not go out, or had nobody to go to, so that it tells nobody who has an account.
         """
+        context = {"request": self.request, "email": email, "current_site": site.current_site(), **context}
         try:
-            super().send_mail(template_prefix, email, context)
+            self.render_mail(template_prefix, email, context).send()
         except (SMTPException, OSError):
             logger.exception("A mail (%s) could not be sent; check EMAIL_HOST and what belongs to it", template_prefix)
+
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        """Send the link that confirms a new address. The owner of an address that has an account is told instead."""
+        address = emailconfirmation.email_address
+        if address.verified:
+            return
+        with outside_partners():
+            taken = User.objects.filter(email=address.email).exclude(pk=address.user_id).exists()
+        if taken:
+            self.send_mail("account/email/address_taken", address.email, {})
+        else:
+            super().send_confirmation_mail(request, emailconfirmation, signup)
+
+    def send_notification_mail(self, template_prefix: str, user: Any, *args: Any, **kwargs: Any) -> None:
+        """Tell a person what changed about their account; a new address that was withdrawn unconfirmed changes nothing."""
+        if template_prefix != "account/email/email_deleted":
+            super().send_notification_mail(template_prefix, user, *args, **kwargs)
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return site.link("account_confirm_email", emailconfirmation.key)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return site.absolute(path.replace("UID-KEY", quote(key)))
+
+    # Addresses
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Make a confirmed address the person's own, unless the change was cancelled meanwhile or it is somebody else's."""
+        with outside_partners():
+            User.objects.select_for_update().get(pk=email_address.user_id)
+            if not EmailAddress.objects.filter(pk=email_address.pk, verified=False).exists():
+                self.add_message(
+                    request,
+                    messages.ERROR,
+                    message=_("This link no longer works. Ask for a new one on your e-mail page."),
+                )
+                return False
+            try:
+                with transaction.atomic():
+                    return bool(super().confirm_email(request, email_address))
+            except IntegrityError:
+                self.add_message(request, messages.ERROR, message=_("This address belongs to another account already."))
+                return False
+
+    def set_password(self, user: Any, password: str) -> None:
+        """Keep a new password. The person may be of another partner than whoever is signed in in this browser."""
+        user.set_password(password)
+        with outside_partners():
+            user.save(update_fields=["password"])
+
+    # Guessing
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        email = str(credentials.get("email", ""))
+        self._allowance, self._login_failed_rl_usage = sign_in_limits.admit(request, email)
+        if not self._login_failed_rl_usage:
+            raise self.validation_error("too_many_login_attempts")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Have the owner told once the allowance is used up. A worker finds out whether there is an owner."""
+        if not self._allowance.consume(request, dry_run=True):
+            from accounts.tasks import later, mail_about_guessing
+
+            later(mail_about_guessing, str(credentials.get("email", "")), self.get_client_ip(request))
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        sign_in_limits.forget_strangers(request, str(credentials.get("email", "")))

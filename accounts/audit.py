@@ -68,6 +68,7 @@ name_actions(
         "member.added": _("Member added by an operator"),
         "member.role_changed": _("Role changed"),
         "member.removed": _("Member removed"),
+        "member.closed": _("Account closed by an operator"),
         "profile.changed": _("Own profile changed"),
         "settings.changed": _("Partner settings changed"),
         "audit.exported": _("Audit log downloaded"),

@@ -5,17 +5,28 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import AddEmailForm, ChangePasswordForm, LoginForm, ResetPasswordForm
+from allauth.account.internal.flows.email_verification import send_verification_email_to_address
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.ratelimit import respond_429
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts import sign_in_limits, tasks
 from accounts.audit import named_actions
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Role
 from partner_portal.lib import currencies
+from partner_portal.lib.one_line import OneLineField
 
 
 @cache
@@ -52,6 +63,50 @@ class NewPasswordForm(ChangePasswordForm):
         self.fields["oldpassword"].help_text = ""
         self.fields["password1"].label = _("New password")
         self.fields["password2"].label = _("The same again")
+
+
+class NewAddressForm(AddEmailForm):
+    """The address to change to. Sent again with the same address, it mails the link once more.
+
+    Nothing here tells whether somebody else has the address: the mail to it does.
+    """
+
+    def clean_email(self) -> str:
+        value: str = get_adapter().clean_email(self.cleaned_data["email"].lower())
+        if value == self.user.email:
+            raise get_adapter().validation_error("duplicate_email")
+        return value
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        email = self.cleaned_data["email"]
+        with transaction.atomic():
+            user = User.objects.select_for_update().get(pk=self.user.pk)  # a double click is one change
+            pending = EmailAddress.objects.get_new(user)
+            if pending is None or pending.email != email:
+                if pending is not None:
+                    pending.delete()
+                pending = EmailAddress.objects.create(user=user, email=email)
+        if not send_verification_email_to_address(request, pending):
+            messages.warning(
+                request, _("Several links were mailed just now. Wait ten minutes before you ask for another.")
+            )
+        return pending
+
+
+class ResetRequestForm(ResetPasswordForm):
+    """Whose password is forgotten. The web process does the same for every address: a worker finds out whose it is."""
+
+    def clean_email(self) -> str:
+        return str(get_adapter().clean_email(self.cleaned_data["email"].lower()))
+
+    def save(self, request: HttpRequest, **_kwargs: Any) -> str:
+        email: str = self.cleaned_data["email"]
+        admitted = sign_in_limits.admit_reset(request, email)
+        if admitted is None:
+            raise ImmediateHttpResponse(respond_429(request))
+        if admitted:
+            tasks.later(tasks.mail_reset_link, email, get_language() or "")
+        return email
 
 
 def in_one_line(form: forms.BaseForm) -> str:
@@ -93,6 +148,7 @@ class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["name", "language", "theme"]
+        field_classes = {"name": OneLineField}
         labels = {"name": _("Name"), "theme": _("Theme")}
 
 
@@ -100,7 +156,7 @@ class MemberForm(forms.Form):
     """Whom to take into the partner, as what."""
 
     email = forms.EmailField(label=_("E-mail"), max_length=254)
-    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    name = OneLineField(label=_("Name"), max_length=120, required=False)
     role = forms.ChoiceField(
         label=_("Role"),
         choices=Role,
@@ -141,6 +197,7 @@ class PartnerForm(_PartnerFields):
     class Meta:
         model = Partner
         fields = ["name", "time_zone", "language", "payout_currency", "mail_domains", "stale_after_days"]
+        field_classes = {"name": OneLineField}
         labels = {"name": _("Name"), "mail_domains": _("Allowed mail domains")}
         help_texts = {
             "mail_domains": _(
@@ -172,6 +229,7 @@ class NewPartnerForm(_PartnerFields):
     class Meta:
         model = Partner
         fields = ["slug", "name", "payout_currency", "time_zone", "language"]
+        field_classes = {"name": OneLineField}
 
 
 class ContactForm(forms.ModelForm):
@@ -180,6 +238,7 @@ class ContactForm(forms.ModelForm):
     class Meta:
         model = TeamContact
         fields = ["name", "role", "email", "description"]
+        field_classes = {"name": OneLineField, "role": OneLineField}
         labels = {
             "name": _("Name"),
             "role": _("Role"),

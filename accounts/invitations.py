@@ -6,11 +6,11 @@ from allauth.account.adapter import get_adapter
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
-from django.urls import reverse
 from django.utils import translation
 
+from accounts import site
 from accounts.models import Partner, User
-from accounts.scope import Scope
+from accounts.scope import Scope, outside_partners
 
 
 def send(scope: Scope, user: User) -> None:
@@ -27,11 +27,12 @@ def send(scope: Scope, user: User) -> None:
             "partner": partner,
             "invited_by": scope.user,
             "days": settings.PASSWORD_RESET_TIMEOUT // 86_400,
-            "reset_url": adapter.request.build_absolute_uri(reverse("account_reset_password")),
+            "reset_url": site.link("account_reset_password"),
         }
         if user.has_usable_password():
-            context["sign_in_url"] = adapter.request.build_absolute_uri(reverse("account_login"))
+            context["sign_in_url"] = site.link("account_login")
         else:
-            key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
+            with outside_partners():  # the token depends on all of the person's addresses
+                key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
             context["set_password_url"] = adapter.get_reset_password_from_key_url(key)
         adapter.render_mail("accounts/email/invitation", user.email, context).send()

@@ -3,6 +3,7 @@
 A signed-in request runs inside one transaction in which the database shows its partner's rows only.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import MiddlewareNotUsed
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
@@ -19,8 +21,33 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
+from accounts.sessions import LEFT_KEY
 
+logger = logging.getLogger(__name__)
 PARTNER_KEY = "partner"
+LINKS_OF_ANYBODY = {"account_confirm_email", "account_reset_password_from_key"}
+
+
+class ProxyWarning:
+    """Says once a process that a proxy seems to stand in front while BEHIND_PROXY is off.
+
+    Every visitor then has the proxy's network address: the audit log names it, and one stranger's tries count as everybody's.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        if settings.BEHIND_PROXY:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+        self.said = False
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not self.said and "X-Forwarded-For" in request.headers:
+            self.said = True
+            logger.warning(
+                "Requests come with X-Forwarded-For, and BEHIND_PROXY is off: all visitors count as one network address. "
+                "Set BEHIND_PROXY=yes if a proxy of yours sets that header."
+            )
+        return self.get_response(request)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
@@ -50,7 +77,8 @@ class ScopeMiddleware:
             return self.get_response(request)
         with transaction.atomic():
             scopes.set_tenant(None, request.user.pk)
-            memberships = scopes.memberships_of(request.user)
+            left = request.session.get(LEFT_KEY, ())
+            memberships = [each for each in scopes.memberships_of(request.user) if each.partner_id not in left]
             if not memberships:
                 return self._answer(request)
             chosen = request.session.get(PARTNER_KEY)
@@ -63,6 +91,12 @@ class ScopeMiddleware:
             with translation.override(scope.locale), timezone.override(scope.partner.time_zone):
                 request.LANGUAGE_CODE = scope.locale
                 return self._answer(request)
+
+    def process_view(self, request: HttpRequest, view: Any, _arguments: Any, _named: Any) -> None:
+        """Links from mails say whose they are: they work whoever is signed in in that browser."""
+        match = request.resolver_match
+        if match and match.url_name in LINKS_OF_ANYBODY and request.user.is_authenticated:
+            scopes.set_tenant(None)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)

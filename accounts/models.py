@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Role
@@ -13,18 +13,29 @@ from accounts.roles import Role
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
+        """A person with a confirmed address: only the mail to it, or an operator, lets them in."""
+        from accounts.scope import outside_partners
+
         user = self.model(email=self.normalize_email(email).lower(), **extra)
         user.set_password(password)
-        user.save(using=self._db)
+        with outside_partners():  # inside a partner the database shows nobody who does not belong to it yet
+            user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        """An operator: reaches the admin site, where programme rules are kept. Sees no partner's data by that."""
+        """An operator: reaches the admin site, where programme rules are kept. Sees no partner's data by that.
+
+        Only the database's owner may; `portal_app` is refused.
+        """
         return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. What they may see comes from their memberships, never from the user row."""
+    """A person. What they may see comes from their memberships, never from the user row.
+
+    `email` is confirmed: it equals the verified primary `EmailAddress`. An address that is still to be confirmed is another
+    `EmailAddress` row, and neither signs in nor gets mails.
+    """
 
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
@@ -40,6 +51,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(email=""), name="person_has_address"),
+            models.UniqueConstraint(Lower("email"), name="one_person_per_address"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -86,6 +103,22 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"
+
+
+class PartnerPerson(models.Model):
+    """Somebody who is or was a member of a partner, so that their name stays readable there.
+
+    A trigger adds the row with the membership and nothing removes it. Row-level security shows people by it.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "partner"], name="partner_knows_person_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.partner_id}"
 
 
 class TeamContact(models.Model):

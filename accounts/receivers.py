@@ -1,16 +1,34 @@
-"""What allauth and Django tell about signing in, written to the audit log of each partner of the person."""
+"""What follows when allauth and Django tell about people: an event in the audit log of each of their partners, a confirmed
+address for a new person, a known device after signing in."""
 
 from typing import Any
 
 from allauth.account import signals as account_signals
 from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.mfa import signals as mfa_signals
 from django.contrib.auth.signals import user_logged_out, user_login_failed
+from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from accounts import audit
+from accounts import audit, known_devices
 from accounts.models import User
+from accounts.sessions import LEFT_KEY
+
+
+@receiver(post_save, sender=User)
+def give_confirmed_address(instance: User, created: bool, raw: bool = False, **_kwargs: Any) -> None:
+    """Every person has a verified primary address from the beginning."""
+    if created and not raw:
+        EmailAddress.objects.create(user=instance, email=instance.email, verified=True, primary=True)
+
+
+@receiver(account_signals.user_logged_in)
+def device_is_known(request: HttpRequest, user: User, response: HttpResponse | None = None, **_kwargs: Any) -> None:
+    request.session.pop(LEFT_KEY, None)
+    if response is not None:
+        known_devices.remember(request, response, user)
 
 
 def _address(request: HttpRequest | None) -> dict[str, str]:

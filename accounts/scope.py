@@ -100,6 +100,16 @@ def acting_as(user: User) -> Iterator[None]:
 
 
 @contextmanager
+def outside_partners() -> Iterator[None]:
+    """A transaction in which people of every partner can be found, and no partner's rows.
+
+    For what happens before anybody is signed in, and for inviting somebody who may be known elsewhere.
+    """
+    with _tenant(None, None):
+        yield
+
+
+@contextmanager
 def _tenant(partner_id: int | None, user_id: int | None) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:

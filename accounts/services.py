@@ -9,16 +9,15 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import audit, invitations, queries
+from accounts import audit, invitations, queries, sessions
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
-from accounts.scope import Scope, system_scope, within
+from accounts.scope import Scope, acting_as, memberships_of, outside_partners, system_scope, within
 from partner_portal.lib.events import member_left
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.language import COMMA_LANGUAGES
@@ -45,7 +44,8 @@ def add_member(
     A person who is known keeps their name and password. Raises ValidationError when they are a member already.
     """
     scope.require(Permission.MEMBERS)
-    user = User.objects.filter(email=email.lower()).first()
+    with outside_partners():
+        user = User.objects.filter(email=email.lower()).first()
     is_new = user is None
     if user is None:
         user = User.objects.create_user(email, password, name=name)
@@ -68,8 +68,7 @@ def lift_second_factor(*, user: User) -> bool:
     Their sessions end: the device may be in other hands.
     """
     gone, _kinds = Authenticator.objects.filter(user=user).delete()
-    for session in UserSession.objects.filter(user=user):
-        session.end()
+    sessions.end_all(user)
     if gone:
         audit.record_for_person(user, "second_factor.lifted")
     return bool(gone)
@@ -114,14 +113,44 @@ def change_role(*, scope: Scope, membership_id: int, role: str) -> Membership:
 def remove_member(*, scope: Scope, membership_id: int) -> tuple[User, list[str]]:
     """End a membership; what the person did stays in the log. Raises as `change_role` does.
 
+    Whatever gave them access ends too (`member_left`): a later invitation gives none of it back. Somebody who belongs to no
+    other partner is signed out everywhere; other people's sessions open this partner no more.
     Returns the person, and sentences about what became of what they left behind.
     """
     member = _member_for_change(scope, membership_id, stays_admin=False)
     user = member.user
     audit.record(scope, "member.removed", user.email, role=member.role)
     member.delete()
+    with acting_as(user):
+        belongs_elsewhere = bool(memberships_of(user))
+    if belongs_elsewhere:
+        sessions.close_partner(user, scope.partner.pk)
+    else:
+        sessions.end_all(user)
     answers = member_left.send(sender=Membership, scope=scope, user=user)
     return user, [words for _receiver, words in answers if words]
+
+
+@transaction.atomic
+def close_account(*, user: User) -> bool:
+    """Let somebody sign in no more, end their sessions, and what gave them access in every partner. False when closed.
+
+    For operators. Memberships stay, so that admins see whose they were; an account that is opened again has to make new
+    tokens and addresses.
+    """
+    with outside_partners():
+        if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            return False
+    user.is_active = False
+    sessions.end_all(user)
+    with acting_as(user):
+        partners = [membership.partner for membership in memberships_of(user)]
+    for partner in partners:
+        with within(partner):
+            scope = system_scope(partner)
+            audit.record(scope, "member.closed", user.email)
+            member_left.send(sender=Membership, scope=scope, user=user)
+    return True
 
 
 def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -> Membership:

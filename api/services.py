@@ -63,6 +63,16 @@ def revoke_token(*, scope: Scope, token_id: int) -> ApiToken:
 
 
 @transaction.atomic
+def revoke_all(*, scope: Scope, user: User) -> int:
+    """End every token of somebody who leaves the scope's partner; returns how many."""
+    tokens = list(ApiToken.objects.filter(partner=scope.partner, user=user, revoked_at__isnull=True))
+    ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=clock.now())
+    for token in tokens:
+        audit.record(scope, "api_token.revoked", token.name, owner=user.email)
+    return len(tokens)
+
+
+@transaction.atomic
 def note_use(*, scope: Scope, token: ApiToken) -> None:
     """Keep when the token was last used, to five minutes, and put the first use of a day into the audit log."""
     now, last = clock.now(), token.last_used_at

@@ -133,7 +133,7 @@ class Place:
         """What autovacuum does within minutes: statistics, and the map of pages that are visible to all."""
         import psycopg
 
-        from partner_portal.embedded import ensure_running
+        from partner_portal.local.postgres import ensure_running
 
         at = ensure_running(self.var)
         with psycopg.connect(
@@ -146,7 +146,7 @@ class Place:
         """Remove everything, once the server has stopped."""
         import shutil
 
-        from partner_portal.embedded import process_of, release
+        from partner_portal.local.postgres import process_of, release
 
         release(self.var)
         for _ in range(200):
@@ -159,7 +159,7 @@ class Place:
         """Sample the memory that the server's busiest connection has to itself, until told to stop."""
         import psutil
 
-        from partner_portal.embedded import process_of
+        from partner_portal.local.postgres import process_of
 
         while not over.wait(0.25):
             with suppress(psutil.Error, OSError):

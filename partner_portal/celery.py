@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.schedules import crontab
 
-from partner_portal import file_broker
+from partner_portal.broker import RequeueAbandoned, broker_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
 
@@ -23,8 +23,6 @@ BEATS = {
 
 SOFT_LIMIT = 25 * 60  # seconds: the task is told to end
 HARD_LIMIT = 30 * 60  # seconds: its process is ended
-# Redis hands a task to another worker when it is not acknowledged in this time, so it must exceed the hard limit.
-VISIBILITY_TIMEOUT = 45 * 60
 
 
 def configuration() -> dict[str, Any]:
@@ -32,7 +30,7 @@ def configuration() -> dict[str, Any]:
     from django.conf import settings
 
     return {
-        **_broker(settings.REDIS_URL, settings.BROKER_FOLDER),
+        **broker_settings(settings.REDIS_URL),
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_ignore_result": True,  # what a task did is in its row
@@ -54,20 +52,7 @@ def configuration() -> dict[str, Any]:
     }
 
 
-def _broker(redis_url: str, folder: Any) -> dict[str, Any]:
-    """Redis where there is one, else files in a folder."""
-    if redis_url:
-        return {
-            "broker_url": redis_url,
-            "broker_transport_options": {"visibility_timeout": VISIBILITY_TIMEOUT, "health_check_interval": 25},
-        }
-    return {
-        "broker_url": f"{file_broker.SCHEME}://localhost",
-        "broker_transport_options": {"folder": str(folder), "polling_interval": 0.2},
-        "worker_enable_remote_control": False,  # one machine, nobody to talk to: no file for every heartbeat
-    }
-
-
 app = Celery("partner_portal")
 app.add_defaults(configuration)
 app.autodiscover_tasks()
+app.steps["worker"].add(RequeueAbandoned)

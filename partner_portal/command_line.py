@@ -25,14 +25,14 @@ def run(argv: list[str]) -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
-    from partner_portal.embedded import EmbeddedPostgresError
     from partner_portal.env import SettingError
+    from partner_portal.local.shared_server import EmbeddedServerError
 
     try:
         execute_from_command_line(argv)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (SettingError, ImproperlyConfigured, EmbeddedPostgresError, DatabaseError, OSError) as error:
+    except (SettingError, ImproperlyConfigured, EmbeddedServerError, DatabaseError, OSError) as error:
         words = None if "--traceback" in argv else _in_words(error)
         if words is None:
             raise
@@ -50,7 +50,10 @@ def _in_words(error: Exception) -> str | None:
         line = _DISK.get(error.errno or 0)
         return line.format(path=error.filename) if line else None
     if isinstance(cause, InsufficientPrivilege):
-        return "The database refused: a command that changes the schema needs the DATABASE_URL of the database's owner."
+        return (
+            "The database refused: a command that changes the schema, or makes operators, needs the DATABASE_URL of the "
+            "database's owner."
+        )
     if isinstance(cause, UndefinedTable):
         return "The database has no tables yet, or old ones: run manage.py migrate first."
     if isinstance(cause, DiskFull):

@@ -26,7 +26,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connections
 
-from partner_portal.embedded import release
+from partner_portal.local import postgres, valkey
 from partner_portal.postgres.role import as_owner
 
 LOG_INS = ("admin", "manager", "finance", "member")
@@ -130,7 +130,8 @@ def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
             say("Stopping")
             _stop([files, *children], asked)
             connections.close_all()
-            release(settings.PORTAL_VAR)
+            for server in (valkey, postgres):
+                server.release(settings.PORTAL_VAR)
     say("Stopped; the data is kept")
 
 

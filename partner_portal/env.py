@@ -70,7 +70,12 @@ def file_storage(folder: Path) -> dict[str, object]:
     """Where uploads and exports are kept: in `folder`, or in an S3-compatible bucket when FILES_S3_BUCKET names one."""
     bucket = text("FILES_S3_BUCKET")
     if not bucket:
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}}
+        options: dict[str, object] = {
+            "location": folder,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        }
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}
     options = {
         "bucket_name": bucket,
         "endpoint_url": text("FILES_S3_ENDPOINT") or None,

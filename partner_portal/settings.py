@@ -2,14 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from django.utils.csp import CSP
 
 from partner_portal import env
+from partner_portal.lib.private_folder import make_private
 from partner_portal.lib.secret_file import secret_from_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PORTAL_VAR = Path(env.text("PORTAL_VAR") or BASE_DIR / "var").resolve()
+make_private(PORTAL_VAR)
 PORTAL_TODAY = env.text("PORTAL_TODAY")
 
 DEBUG = env.flag("PORTAL_DEBUG", default=False)
@@ -49,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.middleware.ProxyWarning",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -102,19 +106,20 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
-BROKER_FOLDER = Path(env.text("BROKER_FOLDER") or PORTAL_VAR / "broker")  # tasks as files, without Redis
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": PORTAL_VAR / "cache",
-        "OPTIONS": {"MAX_ENTRIES": 5000},
+_CACHE: dict[str, Any]
+if REDIS_URL:
+    _CACHE = {"LOCATION": REDIS_URL}
+else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
+    from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
+
+    _CACHE = {
+        "LOCATION": f"unix:///?db={CACHE_DATABASE}",  # the connection knows the socket
+        "OPTIONS": {"connection_class": EmbeddedConnection},
     }
-}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE}}
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.ConfirmedAddressBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -122,13 +127,30 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "change_password": "accounts.forms.NewPasswordForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "change_password": "accounts.forms.NewPasswordForm",
+    "add_email": "accounts.forms.NewAddressForm",
+    "reset_password": "accounts.forms.ResetRequestForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Partner Portal] "
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_RATE_LIMITS = {
+    # Counted by accounts.sign_in_limits, so that a stranger uses up nobody else's tries.
+    "login": None,
+    "reset_password": None,
+    "reset_password_from_key": None,  # a key cannot be guessed
+    "login_failed": "5/5m/key",  # codes of the second factor, by person
+    "confirm_email": "5/10m/user",  # by whoever changes their address: nobody uses up the mails to somebody else's
+}
+# Should a provider be added one day: an address that it reports opens no account that exists (accounts.E002).
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = None
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -146,7 +168,8 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]  # asked from inside, without the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-if env.flag("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.flag("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # rate limits and the audit log count the visitor, not the proxy
 X_FRAME_OPTIONS = "DENY"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import audit
+from accounts.models import User
 from accounts.scope import Scope
 from renewals import queries, rules
 from renewals.models import CalendarFeed, RemindedRenewal, RenewalReminder
@@ -46,6 +47,15 @@ def revoke_calendar(*, scope: Scope) -> None:
     """The user's calendar address stops working at once."""
     CalendarFeed.objects.filter(partner=scope.partner, user=scope.user).delete()
     audit.record(scope, "renewals.calendar_revoked")
+
+
+@transaction.atomic
+def forget(*, scope: Scope, user: User) -> None:
+    """Delete the reminder and the calendar address of somebody who leaves the scope's partner."""
+    RenewalReminder.objects.filter(partner=scope.partner, user=user).delete()
+    feeds, _kinds = CalendarFeed.objects.filter(partner=scope.partner, user=user).delete()
+    if feeds:
+        audit.record(scope, "renewals.calendar_revoked", user.email)
 
 
 @transaction.atomic

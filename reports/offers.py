@@ -38,6 +38,16 @@ def offer() -> None:
 def listen() -> None:
     """Called once, when the app is ready."""
     member_left.connect(_hand_over, dispatch_uid="reports.hand_over")
+    member_left.connect(_withdraw, dispatch_uid="reports.withdraw")
+
+
+def _withdraw(scope: Scope, user: Any, **_given: Any) -> None:
+    """Files of somebody who left, and schedules that write to them, do not come back with them."""
+    from reports.services.exports import withdraw
+    from reports.services.handover import stop_writing_to
+
+    withdraw(scope=scope, user=user)
+    stop_writing_to(scope=scope, user=user)
 
 
 def _hand_over(scope: Scope, **_given: Any) -> str:

@@ -6,6 +6,8 @@ belongs nowhere. The day is that of the demo partner's last expected figures.
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from django.core.signals import setting_changed
 from django.db import connection, connections
 from django.test import Client as WebClient
 from django.test.utils import setup_databases, teardown_databases
+from psycopg.pq import TransactionStatus
 
 from partner_portal.celery import app as celery_app
 from partner_portal.postgres.role import as_owner
@@ -37,6 +40,18 @@ def plain_settings() -> None:
     settings.CACHES = {"default": {"BACKEND": memory, "OPTIONS": {"MAX_ENTRIES": 100_000}}}
     setting_changed.send(sender=type(settings), setting="CACHES", value=settings.CACHES, enter=True)
     settings.API_REQUESTS_A_MINUTE = 1_000_000  # requests are counted across tests
+    # Requests begin without a scope, as in production, also while the test has set one.
+    for name in ("request", "force_login"):
+        setattr(WebClient, name, _without_tenant(getattr(WebClient, name)))
+
+
+def _without_tenant(ask: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(ask)
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        with no_tenant():
+            return ask(*args, **kwargs)
+
+    return asked
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +65,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any, reque
         _drop_what_killed_runs_left()
         with as_owner():
             state = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+            _create_operator()
             database.close()
         call_command("load_demo", verbosity=0)
         database.close()
@@ -59,12 +75,41 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any, reque
             teardown_databases(state, verbosity=0)
 
 
+def _create_operator() -> None:
+    """Only the database's owner may, so that tests, which are the runtime role, find one."""
+    from accounts.models import User
+
+    User.objects.create_superuser("operator@portal.example", PASSWORD)
+
+
 def _drop_what_killed_runs_left() -> None:
     with _superuser(_server()) as database:
         names = database.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_portal_%'").fetchall()
     for (name,) in names:
         if not Path(f"/proc/{name.split('_')[2]}").exists():
             _drop_database(name)
+
+
+@contextmanager
+def no_tenant() -> Iterator[None]:
+    """As on a connection that was just opened: no scope is set. What the test had set holds again afterwards.
+
+    Past Django's connection, so that a test that counts queries does not count these.
+    """
+    database = connection.connection
+    if database is None or database.closed or not connection.in_atomic_block:
+        yield
+        return
+    names = "set_config('portal.partner', %s, true), set_config('portal.user', %s, true)"
+    before = database.execute(
+        "SELECT current_setting('portal.partner', true), current_setting('portal.user', true)"
+    ).fetchone()
+    database.execute(f"SELECT {names}", ["", ""])
+    try:
+        yield
+    finally:
+        if any(before) and not database.closed and database.info.transaction_status == TransactionStatus.INTRANS:
+            database.execute(f"SELECT {names}", [each or "" for each in before])
 
 
 @pytest.fixture
@@ -85,13 +130,17 @@ def other_partner(db: None) -> Any:
 
 @pytest.fixture
 def person(db: None) -> Callable[[str], Any]:
-    """A demo user by the part of the address before the @; `admin`, `manager`, `finance`, `member`, `outsider`, `nobody`."""
+    """A demo user by the part of the address before the @; `admin`, `manager`, `finance`, `member`, `outsider`, `operator`,
+    `nobody`."""
     from accounts.models import User
 
+    elsewhere = {"outsider": "admin@southwind.example", "operator": "operator@portal.example"}
+
     def find(name: str) -> Any:
-        if name == "nobody":
-            return User.objects.get_or_create(email="nobody@nowhere.example")[0]
-        return User.objects.get(email="admin@southwind.example" if name == "outsider" else f"{name}@northwind.example")
+        with no_tenant():
+            if name == "nobody":
+                return User.objects.get_or_create(email="nobody@nowhere.example")[0]
+            return User.objects.get(email=elsewhere.get(name, f"{name}@northwind.example"))
 
     return find
 
@@ -175,7 +224,7 @@ def _drop_database(name: str) -> None:
 
 
 def _server() -> Any:
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     return ensure_running(settings.PORTAL_VAR)
 

@@ -61,6 +61,11 @@ class Heading:
         """Whether the column's values stand at the right."""
         return self.column.kind in NUMERIC
 
+    @property
+    def computed(self) -> bool:
+        """Whether the column holds sentences made from the row."""
+        return self.column.compute is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -98,6 +103,11 @@ class Row:
     mark: Any
     key: Any
     link: Way | None = None
+
+    @property
+    def sentences(self) -> list[Any]:
+        """The sentences made from the row, shown below its name where their column has no room."""
+        return [cell.value for cell in self.cells if cell.computed and cell.value]
 
 
 NUMERIC = frozenset({Kind.POINTS, Kind.MONEY, Kind.COUNT, Kind.RATIO, Kind.RATE})

@@ -9,8 +9,9 @@ ledger_posted:   scope, client_ids (the primary keys of the clients whose facts 
 rules_changed:   nothing more; the programme's rules are everybody's.
 figures_wanted:  scope. Sent before rows are read for somebody who is on no page, such as a file that is due: what is kept of
                  the past is brought up to date first.
-member_left:     scope of the one who ended the membership, and user. Receivers may answer with a sentence for that reader: what
-                 became of what the person left behind.
+member_left:     scope of the one who ended the membership or closed the account, and user. Receivers end whatever gave that
+                 person access in the scope's partner, so that nothing works again when they come back. They may answer with
+                 a sentence for that reader: what became of what the person left behind.
 """
 
 from django.dispatch import Signal

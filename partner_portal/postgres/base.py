@@ -14,7 +14,7 @@ class DatabaseWrapper(PostgresWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Parameters for psycopg; the embedded server's address is known only once it runs."""
         if settings.PORTAL_EMBEDDED_DATABASE:
-            from partner_portal.embedded import ensure_running
+            from partner_portal.local.postgres import ensure_running
 
             address = ensure_running(settings.PORTAL_VAR)
             self.settings_dict.update(

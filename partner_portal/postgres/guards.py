@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.contrib.auth import get_user_model
 from django.db import connection, connections, models
 
 from partner_portal.postgres.role import RUNTIME_ROLE
@@ -17,6 +18,22 @@ from partner_portal.postgres.role import RUNTIME_ROLE
 PARTNER = "(SELECT nullif(current_setting('portal.partner', true), '')::bigint)"
 USER = "(SELECT nullif(current_setting('portal.user', true), '')::bigint)"
 
+NOBODY_YET = f"({PARTNER} IS NULL AND {USER} IS NULL)"
+PERSONAL = frozenset({"account.EmailAddress", "mfa.Authenticator", "usersessions.UserSession"})
+SEEN_BY_COLLEAGUES = frozenset({"mfa.Authenticator"})  # the page of members says who has a second factor
+
+_KEEP_RANK = """
+CREATE OR REPLACE FUNCTION portal_keep_rank() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_user = '{role}' AND (
+    TG_OP = 'INSERT' AND (NEW.is_superuser OR NEW.is_staff)
+    OR TG_OP = 'UPDATE' AND (NEW.is_superuser, NEW.is_staff) IS DISTINCT FROM (OLD.is_superuser, OLD.is_staff)
+  ) THEN
+    RAISE EXCEPTION 'only the owner of the tables makes or unmakes operators' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN NEW;
+END $$;
+"""
 _REFUSE = """
 CREATE OR REPLACE FUNCTION portal_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -64,9 +81,30 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) ->
         for model in tenant_models():
             if model._meta.db_table in existing:
                 cursor.execute(_policy(model))
+        if existing >= {model._meta.db_table for model in personal_models()}:
+            _guard_people(cursor)
         for model in append_only_models():
             if model._meta.db_table in existing:
                 cursor.execute(_append_only(model._meta.db_table))
+
+
+def personal_models() -> dict[type[models.Model], str]:
+    """The person, and what belongs to one and to no partner, each with the column that names the person."""
+    apart = [model for model in apps.get_models() if model._meta.label in PERSONAL]
+    return {get_user_model(): "id", **dict.fromkeys(apart, "user_id")}
+
+
+def _guard_people(cursor: Any) -> None:
+    cursor.execute(_KEEP_RANK.format(role=RUNTIME_ROLE))
+    people = get_user_model()._meta.db_table
+    cursor.execute(f"""
+        CREATE OR REPLACE TRIGGER keep_rank BEFORE INSERT OR UPDATE ON "{people}"
+          FOR EACH ROW EXECUTE FUNCTION portal_keep_rank();
+        REVOKE INSERT, UPDATE ON auth_group, auth_permission, auth_group_permissions, "{people}_groups",
+          "{people}_user_permissions" FROM "{RUNTIME_ROLE}";
+    """)
+    for model, column in personal_models().items():
+        cursor.execute(_people_policy(model, column))
 
 
 @contextmanager
@@ -88,6 +126,28 @@ def _policy(model: type[models.Model]) -> str:
         ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY;
         DROP POLICY IF EXISTS tenant ON "{table}";
         CREATE POLICY tenant ON "{table}" USING ({seen}) WITH CHECK (partner_id = {PARTNER});
+    """
+
+
+def _people_policy(model: type[models.Model], column: str) -> str:
+    """Not forced: the owner creates operators, and migrates.
+
+    Before a scope is set, while somebody signs in, everybody is seen. Afterwards a person sees and changes what is theirs,
+    and sees the people whom the partner knows, with whether they have a second factor.
+    """
+    table = model._meta.db_table
+    own = f"({NOBODY_YET} OR {column} = {USER})"
+    policies = [f'CREATE POLICY own ON "{table}" USING ({own}) WITH CHECK ({own});']
+    if model._meta.label in SEEN_BY_COLLEAGUES or column == "id":
+        known = (
+            f'SELECT 1 FROM accounts_partnerperson p WHERE p.user_id = "{table}".{column} AND p.partner_id = {PARTNER}'  # noqa: S608
+        )
+        policies.append(f'CREATE POLICY known ON "{table}" FOR SELECT USING (EXISTS ({known}));')
+    return f"""
+        ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;
+        DROP POLICY IF EXISTS own ON "{table}";
+        DROP POLICY IF EXISTS known ON "{table}";
+        {" ".join(policies)}
     """
 
 

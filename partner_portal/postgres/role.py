@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 RUNTIME_ROLE = "portal_app"
-OWNER_COMMANDS = frozenset({"migrate", "sqlmigrate", "dbshell"})
+OWNER_COMMANDS = frozenset({"migrate", "sqlmigrate", "dbshell", "createsuperuser"})
 
 
 def is_owner() -> bool:

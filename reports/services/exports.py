@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -409,6 +410,18 @@ def remove_expired(*, partner: Partner) -> int:
     for export in over:
         default_storage.delete(str(export.file.name))
     return len(over)
+
+
+@transaction.atomic
+def withdraw(*, scope: Scope, user: User) -> int:
+    """Cancel and delete every file of somebody who leaves the scope's partner; the rows stay and say so. Returns how many."""
+    theirs = Export.objects.filter(partner=scope.partner, owner=user)
+    theirs.filter(state__in=[State.QUEUED, State.RUNNING]).update(state=State.CANCELLED, finished_at=clock.now())
+    ready = list(theirs.select_for_update().filter(state=State.READY))
+    Export.objects.filter(pk__in=[export.pk for export in ready]).update(state=State.EXPIRED, file="")
+    for export in ready:
+        transaction.on_commit(partial(default_storage.delete, str(export.file.name)))
+    return len(ready)
 
 
 def remove_leftovers() -> None:

@@ -11,7 +11,7 @@ from accounts.audit import record
 from accounts.models import Membership, User
 from accounts.roles import Role
 from accounts.scope import Scope
-from reports.models import Pinned, SavedReport, Schedule
+from reports.models import Pinned, Recipient, SavedReport, Schedule
 from reports.services.schedules import pause_left
 
 
@@ -47,6 +47,11 @@ def hand_over(*, scope: Scope) -> HandedOver:
         SavedReport.objects.filter(pk=saved.pk).update(owner=heir, pinned=pinned)
         record(scope, "report.handed_over", saved.name, to=heir.email)
     return HandedOver(len(reports), len(left))
+
+
+def stop_writing_to(*, scope: Scope, user: User) -> None:
+    """Take somebody who leaves the scope's partner off every schedule."""
+    Recipient.objects.filter(partner=scope.partner, user=user).delete()
 
 
 def _heir(scope: Scope, admins: QuerySet[Membership]) -> User | None:

@@ -49,6 +49,8 @@ document.addEventListener("htmx:beforeSend", ({ detail }) => {
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!detail.successful || !dialog.open) return;
   const address = detail.pathInfo.responsePath ?? detail.pathInfo.finalRequestPath;
+  // An address that names a place on the page would take the focus there when the dialog closes.
+  if (!depth() && location.hash) history.replaceState(history.state, "", here());
   if (detail.target.id === "dialog-rows" || (detail.target === dialog && returning)) history.replaceState(entry(depth()), "", address);
   else if (detail.target === dialog) history.pushState(entry(depth() + 1), "", address);
   if (detail.target === dialog) returning = false;

@@ -29,6 +29,24 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault(); // an open dialog around the menu stays open
 });
 
+// A menu that opens stays inside the window: the page makes way as far as it can, a panel that is still too long scrolls, and
+// one that would end beside the window moves.
+const EDGE = 8; // pixels of air around a panel
+const LEAST = 160; // pixels of a panel that are always there
+const fit = (menu) => {
+  const panel = menu.querySelector(":scope > .menu-panel");
+  if (!panel) return;
+  for (const name of ["--room", "--shift"]) panel.style.removeProperty(name);
+  panel.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+  const { top, left, right } = panel.getBoundingClientRect();
+  const end = root.clientWidth - EDGE;
+  panel.style.setProperty("--room", `${Math.max(innerHeight - EDGE - top, LEAST)}px`);
+  panel.style.setProperty("--shift", `${right > end ? Math.max(end - right, EDGE - left) : Math.max(0, EDGE - left)}px`);
+};
+// The event of <details> does not bubble.
+document.addEventListener("toggle", ({ target }) => target.matches?.("details.menu[open]") && fit(target), true);
+addEventListener("resize", () => document.querySelectorAll("details.menu[open]").forEach(fit));
+
 // The theme shows at once; the form keeps it with the person.
 document.addEventListener("change", ({ target }) => {
   if (!target.matches("[data-theme-form] input")) return;

@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 @pytest.fixture(scope="module")
 def live_database(django_db_setup: None) -> Iterator[dict[str, Any]]:
     """How the superuser connects to the running portal's database, a copy of the tests'."""
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     server = ensure_running(settings.PORTAL_VAR)
     connections["default"].close()
@@ -59,7 +59,7 @@ def live_database(django_db_setup: None) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def live_portal(live_database: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running portal with the demo partners, the day that of the tests; all log-ins are the demo's."""
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     server = ensure_running(settings.PORTAL_VAR)
     with closing(socket.socket()) as free:

@@ -2,9 +2,11 @@
 
 import re
 
+import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import paper
 from tests.browser.conftest import sign_in
 
 PHONE = {"width": 390, "height": 844}
@@ -317,11 +319,150 @@ def test_no_page_scrolls_sideways(open_page, path):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
 
 
-def test_print_shows_the_table_of_the_chart(open_page):
-    page = open_page(RANGE)
+LONG_WORD = "Arbeidsongeschiktheidsverzekeringsmaatschappij"
+
+
+def test_the_review_pack_prints_on_six_pages(open_page):
+    page = open_page("/dashboard/pack/", "finance")
+    pages = paper.print_to_pages(page)
+    assert paper.faults(pages, page) == []
+    assert len(pages) <= 6
+    for printed in pages:
+        assert (int(printed.width), int(printed.height)) == (595, 842)
+    for figure in page.locator("figure.chart").all():
+        caption = figure.locator("figcaption").inner_text()
+        months = " ".join(figure.locator("text[y='95%']").all_text_contents())
+        assert any(caption in printed.lines and months in printed.lines for printed in pages), caption
+    assert page.locator("figure.chart").count() == 4
+
+
+def test_the_pack_prints_light_and_whole_in_dutch_with_the_longest_words(open_page, live_database):
+    with psycopg.connect(**live_database) as database:
+        database.execute("UPDATE accounts_user SET language = 'nl', theme = 'dark' WHERE email LIKE 'finance@%'")
+    try:
+        page = open_page("/dashboard/pack/", "finance")
+    finally:
+        with psycopg.connect(**live_database) as database:
+            database.execute("UPDATE accounts_user SET language = '', theme = '' WHERE email LIKE 'finance@%'")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(23, 33, 31)"
+    pages = paper.print_to_pages(page)
+    assert "Waar we staan" in {line for printed in pages for line in printed.lines}
+    assert paper.faults(pages, page) == []
+    assert len(pages) <= 6
+    page.evaluate(
+        "word => { for (const cell of document.querySelectorAll('h1, dd.num, tbody th')) cell.textContent = word }",
+        LONG_WORD,
+    )
+    assert paper.overlaps(paper.print_to_pages(page)) == []
+
+
+def test_other_pages_print_without_overlaps(open_page):
+    page = open_page("/tiers/")
+    for path in ("/tiers/", "/renewals/", "/clients/C034/", RANGE):
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert paper.faults(paper.print_to_pages(page), page) == [], path
+    expect(page.locator("#changes .plot")).to_be_visible()
     page.emulate_media(media="print")
     expect(page.locator("#changes .plot")).to_be_hidden()
     expect(page.get_by_role("table", name="Points by track and cause")).to_be_visible()
+    page.emulate_media(media="null")
+    page.locator(COUNTER).click()
+    expect(page.locator("#dialog tbody tr").first).to_be_visible()
+    rows = paper.print_to_pages(page)
+    assert paper.faults(rows, page) == []
+    assert "Lost sold points" in rows[0].lines
+    assert not any("Programme progress" in line for printed in rows for line in printed.lines)
+
+
+def test_after_the_skip_link_focus_still_returns_to_what_opened_the_rows(open_page):
+    page = open_page(RANGE)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"#main$"))
+    page.locator(COUNTER).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog tbody tr").first).to_be_visible()
+    page.locator("#dialog tbody th a").first.click()
+    expect(page).to_have_url(re.compile(r"/tiers/clients/"))
+    expect(page.locator("#dialog-heading")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=last-90-days$"))
+    expect(page.locator(COUNTER)).to_be_focused()
+    page.locator("#changes_choice").press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("#changes_choice")).to_be_focused()
+
+    page.goto("/tiers/#main")
+    page.locator("[data-drawer]").first.click()
+    expect(page.locator("#calculator")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-drawer]").first).to_be_focused()
+
+
+def inside(page: Page, part: Locator) -> bool:
+    """Whether all of a part lies in the window."""
+    box, window = part.bounding_box(), page.viewport_size
+    assert box
+    assert window
+    return (
+        box["x"] >= 0
+        and box["y"] >= 0
+        and box["x"] + box["width"] <= window["width"]
+        and box["y"] + box["height"] <= window["height"]
+    )
+
+
+@pytest.mark.parametrize("window", [{"width": 1440, "height": 900}, PHONE])
+def test_menus_and_panes_end_inside_the_window(open_page, window):
+    page = open_page(RANGE, viewport=window)
+    for section in ("changes", "shared", "renewals"):
+        page.locator(f"#{section}_choice").click()
+        expect(page.locator(f"#{section} .menu-panel")).to_have_attribute("style", re.compile("--room"))
+        assert inside(page, page.locator(f"#{section}").get_by_role("button", name="Apply dates")), section
+        page.keyboard.press("Escape")
+    for menu in page.locator("header details.menu, .page-head details.menu").all():
+        menu.locator("summary").click()
+        expect(menu.locator(".menu-panel")).to_have_attribute("style", re.compile("--room"))
+        assert inside(page, menu.locator(".menu-panel"))
+        page.keyboard.press("Escape")
+
+    page.locator(COUNTER).click()
+    dialog = page.locator("#dialog")
+    expect(dialog.locator("tbody tr").first).to_be_visible()
+    if window["width"] == 1440:
+        assert inside(page, dialog.get_by_role("columnheader", name="Why"))
+        assert inside(page, dialog.locator("tbody td.state").first)
+    for action, button in {
+        "Save as report": "Save",
+        "Schedule": "Start schedule",
+        "Export": re.compile("Export [0-9]+ rows"),
+    }.items():
+        dialog.get_by_role("link", name=action).click()
+        save = dialog.get_by_role("button", name=button, exact=True)
+        expect(save).to_be_visible()
+        assert inside(page, save), action
+        if window["width"] >= 768:
+            assert inside(page, dialog.locator("tbody .sentence").first)
+
+
+def test_readings_keep_apart_on_the_narrowest_screen(open_page):
+    page = open_page("/dashboard/", viewport={"width": 320, "height": 700})
+    touching = """() => {
+      const boxes = [...document.querySelectorAll(".readings b, .readings span")].map((text) => {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        return range.getBoundingClientRect();
+      });
+      return boxes.filter((one) => boxes.some((other) => one !== other && one.width && other.width && one.left < other.right + 2
+        && other.left < one.right + 2 && one.top < other.bottom - 2 && other.top < one.bottom - 2)).length;
+    }"""
+    for path in ("/dashboard/", "/tiers/"):
+        page.goto(path)
+        assert page.locator(".readings b").count() == 6
+        assert page.evaluate(touching) == 0, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_ranges_are_compared_shared_and_remembered_and_back_undoes_each_choice(open_page):

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from partner_portal.embedded import process_of
+from partner_portal.local.postgres import process_of
 
 pytestmark = pytest.mark.slow
 

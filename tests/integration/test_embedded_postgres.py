@@ -14,8 +14,9 @@ import psutil
 import psycopg
 import pytest
 
-from partner_portal import embedded
-from partner_portal.embedded import Address, EmbeddedPostgresError, ensure_running, release
+from partner_portal.local import postgres
+from partner_portal.local.postgres import Address, ensure_running, release
+from partner_portal.local.shared_server import EmbeddedServerError
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 USE_AND_WAIT = """
 import sys, time
 from pathlib import Path
-from partner_portal.embedded import ensure_running
+from partner_portal.local.postgres import ensure_running
 print(ensure_running(Path(sys.argv[1])).host, flush=True)
 sys.stdin.read()
 """
@@ -170,9 +171,9 @@ def test_a_killed_server_is_started_again_and_keeps_what_was_committed(
     address = ensure_running(var)
     with connect(address, address.owner) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
-    postmaster = embedded.process_of(var / "postgres")
+    postmaster = postgres.process_of(var / "postgres")
     postmaster.kill()
-    assert wait_until(lambda: embedded.address_of(var / "postgres") is None)
+    assert wait_until(lambda: postgres.address_of(var / "postgres") is None)
     address = ensure_running(var)
     with connect(address, address.owner) as connection:
         assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
@@ -205,7 +206,7 @@ def test_a_child_that_forked_off_and_ends_leaves_the_server_to_its_parent(var: P
         os._exit(0)
     os.waitpid(pid, 0)
     assert ensure_running(var).host
-    assert embedded.address_of(var / "postgres") is not None
+    assert postgres.address_of(var / "postgres") is not None
 
 
 def test_a_deep_folder_gets_a_short_socket_path_and_two_of_them_do_not_meet(var: Path) -> None:
@@ -243,14 +244,14 @@ def test_data_of_another_major_version_is_refused_in_one_line(var: Path) -> None
     ensure_running(var)
     release(var)
     (var / "postgres" / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedPostgresError, match=r"made by PostgreSQL 17, this portal brings 18") as caught:
+    with pytest.raises(EmbeddedServerError, match=r"made by PostgreSQL 17, this portal brings 18") as caught:
         ensure_running(var)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_a_file_is_refused_in_one_line(var: Path) -> None:
     (var / "file").write_text("")
-    with pytest.raises(EmbeddedPostgresError, match=r"is not a folder: set PORTAL_VAR"):
+    with pytest.raises(EmbeddedServerError, match=r"is not a folder: set PORTAL_VAR"):
         ensure_running(var / "file")
 
 
@@ -261,7 +262,7 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_made(var: Path)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "none", disk], capture_output=True).returncode:
         pytest.skip("mount is not allowed here")
     try:
-        with pytest.raises(EmbeddedPostgresError, match=r"^The disk is full: free some space for .*small") as caught:
+        with pytest.raises(EmbeddedServerError, match=r"^The disk is full: free some space for .*small") as caught:
             ensure_running(disk)
         assert "\n" not in str(caught.value)
         assert not (disk / "postgres" / "data").exists()
@@ -274,10 +275,10 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_half_made(var: Path)
 def test_an_ordinary_user_without_the_right_to_write_gets_one_line(var: Path) -> None:
     var.chmod(0o755)
     code = (
-        "from partner_portal import embedded as e\n"
+        "from partner_portal.local import postgres as e\n"
         "from pathlib import Path\n"
         f"try: e.ensure_running(Path({str(var)!r}))\n"
-        "except e.EmbeddedPostgresError as error: print(error)"
+        "except e.EmbeddedServerError as error: print(error)"
     )
     done = run_as_nobody(code)
     expected = f"{var} cannot be written by this user: give the user that folder, or set PORTAL_VAR to another.\n"

@@ -16,6 +16,12 @@ def forget_tries() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_worker_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page hands to a worker is done at once."""
+    monkeypatch.setattr("accounts.tasks.later", lambda task, *arguments: task.apply(args=arguments))
+
+
 @pytest.fixture
 def confirmed(web: Callable[..., WebClient]) -> Callable[..., WebClient]:
     """Signed in, and the password was asked again just now."""

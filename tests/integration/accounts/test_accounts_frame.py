@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import Client as WebClient
 from django.test import RequestFactory
 
@@ -149,7 +150,7 @@ def test_what_is_missing_or_not_allowed_is_said_in_words(web):
 
 def test_a_form_that_was_open_for_too_long_is_refused_in_words(person):
     client = WebClient(enforce_csrf_checks=True)
-    client.force_login(person("member"), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(person("member"), backend=settings.AUTHENTICATION_BACKENDS[0])
     response = client.post("/accounts/theme/", {"theme": "dark"})
     assert response.status_code == 403
     assert "This form was open for too long" in response.content.decode()
@@ -170,3 +171,45 @@ def test_too_many_tries_are_answered_in_words(db):
     answers = [client.post("/accounts/password/reset/", {"email": f"p{n}@nowhere.example"}) for n in range(21)]
     assert answers[-1].status_code == 429
     assert "Too many tries" in answers[-1].content.decode()
+
+
+def test_a_proxy_that_is_not_believed_is_named_once(db, caplog):
+    from accounts.middleware import ProxyWarning
+
+    guard = ProxyWarning(lambda request: None)
+    for _ in range(3):
+        guard(RequestFactory().get("/", headers={"X-Forwarded-For": "192.0.2.1"}))
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "Requests come with X-Forwarded-For, and BEHIND_PROXY is off"
+    ]
+    assert guard(RequestFactory().get("/")) is None
+
+
+def test_a_proxy_that_is_believed_is_not_named(settings):
+    from django.core.exceptions import MiddlewareNotUsed
+
+    from accounts.middleware import ProxyWarning
+
+    settings.BEHIND_PROXY = True
+    with pytest.raises(MiddlewareNotUsed):
+        ProxyWarning(lambda request: None)
+
+
+def test_settings_that_let_strangers_in_or_hide_them_are_named(settings):
+    from accounts.checks import https_comes_through_a_proxy, providers_open_no_account_by_address
+
+    assert https_comes_through_a_proxy(None) == providers_open_no_account_by_address(None) == []
+    settings.HTTPS = settings.SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+    assert [each.id for each in https_comes_through_a_proxy(None)] == ["accounts.W001"]
+    assert [each.id for each in providers_open_no_account_by_address(None)] == ["accounts.E002"]
+
+
+def test_names_with_line_breaks_stay_on_one_line(confirmed, partner):
+    from accounts.scope import within
+
+    client = confirmed("admin")
+    contact = {"name": "Ana\r\nBcc: x", "role": "PDM\n", "email": "ana@vendor.example", "description": "a\nb"}
+    client.post("/settings/contacts/new/", contact)
+    with within(partner):
+        added = partner.team_contacts.get(email="ana@vendor.example")
+    assert (added.name, added.role, added.description) == ("Ana Bcc: x", "PDM", "a\r\nb".replace("\r", ""))

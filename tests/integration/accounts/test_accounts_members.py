@@ -36,7 +36,7 @@ def test_an_invited_person_chooses_a_password_and_comes_in(confirmed, partner, l
     assert "for 3 days" in invitation.body
 
     invited = WebClient()
-    link = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", invitation.body).group(1)
+    link = re.search(r"http://localhost:8000(/accounts/password/reset/key/\S+)", invitation.body).group(1)
     form = invited.get(link, follow=True)
     password = {"password1": "a-good-one-4711", "password2": "a-good-one-4711"}
     assert invited.post(form.request["PATH_INFO"], password).status_code == 302
@@ -53,7 +53,7 @@ def test_a_person_who_is_known_keeps_name_and_password(confirmed, partner, perso
     outsider.refresh_from_db()
     assert (outsider.name, outsider.check_password(PASSWORD)) == ("Saskia Brouwer", True)
     assert membership(partner, outsider).role == "finance"
-    assert "http://testserver/accounts/login/" in mail.outbox[-1].body
+    assert "http://localhost:8000/accounts/login/" in mail.outbox[-1].body
     assert "/password/reset/key/" not in mail.outbox[-1].body
 
 

@@ -102,7 +102,7 @@ def test_a_part_of_a_page_sends_the_browser_to_sign_in(db):
 def test_a_forgotten_password_is_set_by_mail_once(partner, log):
     client = WebClient()
     assert client.post("/accounts/password/reset/", {"email": "member@northwind.example"}).status_code == 302
-    link = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body).group(1)
+    link = re.search(r"http://localhost:8000(/\S+)", mail.outbox[-1].body).group(1)
     form = client.get(link, follow=True)
     new = {"password1": "a-better-one-4711", "password2": "a-better-one-4711"}
     assert client.post(form.request["PATH_INFO"], new).status_code == 302
@@ -117,10 +117,9 @@ def test_nobody_learns_who_has_an_account_from_the_reset(partner):
         response = WebClient().post("/accounts/password/reset/", {"email": email}, follow=True)
         answers.append((response.redirect_chain, response.status_code))
     assert answers[0] == answers[1]
-    known, unknown = mail.outbox[-2:]
+    [known] = mail.outbox  # nobody can have the portal write to strangers
+    assert known.to == ["member@northwind.example"]
     assert "/password/reset/key/" in known.body
-    assert "/password/reset/key/" not in unknown.body
-    assert "signup" not in unknown.body
 
 
 def test_a_mail_server_that_is_down_changes_nothing_in_the_answer(partner, monkeypatch):
@@ -197,16 +196,10 @@ def test_a_person_is_logged_in_each_partner_they_belong_to(person, partner, othe
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/admin/program/program/"])
 def test_operators_reach_their_site_through_the_same_sign_in(path, db, web):
-    from accounts.models import User
-
     stranger = WebClient().get(path, follow=True)
     assert stranger.redirect_chain[-1][0].startswith("/accounts/login/?next=")
     assert web("admin").get(path).status_code == 404
-    operator = WebClient()
-    operator.force_login(
-        User.objects.create_superuser("operator@portal.example", PASSWORD),
-        backend="allauth.account.auth_backends.AuthenticationBackend",
-    )
+    operator = web("operator")
     page = operator.get(path, follow=True)
     assert page.status_code == 200
     assert page.request["PATH_INFO"].startswith("/admin/")

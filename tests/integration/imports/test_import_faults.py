@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def server(committed: None) -> Any:
     from django.conf import settings
 
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     return ensure_running(settings.PORTAL_VAR)
 

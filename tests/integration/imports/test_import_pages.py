@@ -400,8 +400,8 @@ class TestTheWorker:
         import psycopg
         from django.db import connection
 
-        from partner_portal.embedded import ensure_running
         from partner_portal.lib.locks import PARTNER_FACTS
+        from partner_portal.local.postgres import ensure_running
 
         server = ensure_running(settings.PORTAL_VAR)
         where = {"host": server.host, "port": server.port, "user": server.superuser}

@@ -32,7 +32,7 @@ def test_not_even_the_owner_can(committed, django_db_blocker):
     import psycopg
     from django.conf import settings
 
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     address = ensure_running(settings.PORTAL_VAR)
     name = connection.settings_dict["NAME"]

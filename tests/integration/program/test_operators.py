@@ -24,15 +24,8 @@ REMARK = "this page shows what they were under the former rules"
 
 
 @pytest.fixture
-def operator(db: None) -> WebClient:
-    from accounts.models import User
-
-    client = WebClient()
-    client.force_login(
-        User.objects.create_superuser("operator@portal.example", PASSWORD),
-        backend="allauth.account.auth_backends.AuthenticationBackend",
-    )
-    return client
+def operator(web: Callable[..., WebClient]) -> WebClient:
+    return web("operator")
 
 
 def as_shown(page: Any) -> dict[str, str]:

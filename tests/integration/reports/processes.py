@@ -1,7 +1,6 @@
 """Worker processes, brokers and database servers of their own, for tests of what happens when one of them goes away."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +11,8 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import connections
+
+from partner_portal.local.valkey import server_program
 
 
 def wait_for(condition, seconds=40.0):
@@ -35,15 +36,13 @@ def answers(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Redis:
-    """A Redis that keeps its tasks on disk, as in production, and can be killed and started again."""
+class Broker:
+    """A Valkey on a network port that keeps its tasks on disk, as in production, and can be killed and started again."""
 
     def __init__(self, folder):
-        program = shutil.which("redis-server")
-        assert program, "make test installs redis-server"
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command = [server_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
         self._command += ["--appendonly", "yes"]
         self.start()
 
@@ -62,7 +61,7 @@ class Redis:
 
 def environment(broker, var=None, database=None):
     """Where a process outside of this one finds a database, files and a broker; by default those of the tests."""
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     var = Path(var or settings.PORTAL_VAR)
     address = ensure_running(var)
@@ -70,8 +69,7 @@ def environment(broker, var=None, database=None):
     return os.environ | {
         "DATABASE_URL": f"postgresql://{address.user}@/{name}?host={address.host}&port={address.port}",
         "PORTAL_VAR": str(var),
-        "REDIS_URL": broker.get("REDIS_URL", ""),
-        "BROKER_FOLDER": broker.get("BROKER_FOLDER", ""),
+        "REDIS_URL": broker.url,
         "DJANGO_SETTINGS_MODULE": "partner_portal.settings",
     }
 

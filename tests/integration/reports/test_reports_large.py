@@ -48,7 +48,7 @@ PAGES = (
 @pytest.fixture(scope="module")
 def own(django_db_setup, django_db_blocker, tmp_path_factory):
     """A server of this module alone with a copy of the demo data and 200,000 entries more; this process uses it meanwhile."""
-    from partner_portal.embedded import ensure_running, release
+    from partner_portal.local.postgres import ensure_running, release
 
     var = Path(settings.PORTAL_VAR).parent / f"large-{os.getpid()}"  # near, since a socket's path must be short
     source, target = ensure_running(settings.PORTAL_VAR), ensure_running(var)
@@ -70,7 +70,7 @@ def own(django_db_setup, django_db_blocker, tmp_path_factory):
 
 
 def _copy(source, name, target):
-    from partner_portal.embedded_server import _programs
+    from partner_portal.local.postgres import _programs
 
     def to(server):
         return ["-h", server.host, "-p", str(server.port), "-U", server.superuser]
@@ -133,10 +133,10 @@ def kept_files(own, partner):
     return [path.name for path in (own / "files" / "exports" / str(partner.pk)).glob("*")]
 
 
-def test_the_database_server_restarts_while_a_file_is_written(own, northwind, tmp_path):
-    from partner_portal.embedded import ensure_running, process_of
+def test_the_database_server_restarts_while_a_file_is_written(own, northwind, broker):
+    from partner_portal.local.postgres import ensure_running, process_of
 
-    broker = environment({"BROKER_FOLDER": str(tmp_path / "broker")})
+    surroundings = environment(broker)
     scope = admin_scope()
     with within(northwind, scope.user):
         selection = select(DATASET, scope, A_DAY)
@@ -144,8 +144,8 @@ def test_the_database_server_restarts_while_a_file_is_written(own, northwind, tm
             scope=scope, selection=selection, wish=services.Wish(name="restarted", format="csv", title="T")
         )
     before = kept_files(own, northwind)
-    with Worker(broker) as worker:
-        send(broker, (northwind.pk, export.pk))
+    with Worker(surroundings) as worker:
+        send(surroundings, (northwind.pk, export.pk))
         wait_for(lambda: 0 < (found := state(northwind, export.pk)).done < found.rows)
         connection.close()
         server = process_of(own / "postgres")
@@ -237,8 +237,7 @@ def p95(answers):
     return statistics.quantiles([seconds for _path, _status, seconds in answers], n=20)[-1]
 
 
-def test_pages_keep_answering_beside_a_large_export(own, northwind, tmp_path, record_property):
-    broker = {"BROKER_FOLDER": str(tmp_path / "broker")}
+def test_pages_keep_answering_beside_a_large_export(own, northwind, broker, record_property):
     cookies = ten_people(northwind)
     scope = admin_scope()
     with live_web(own, broker) as port, Worker(environment(broker)):

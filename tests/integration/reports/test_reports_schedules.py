@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 import time_machine
 from aiosmtpd.controller import Controller
+from django.conf import settings
 from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
@@ -346,7 +347,7 @@ def test_states_are_what_the_page_shows(northwind, smtp):
     run_due(northwind)
     assert runs(northwind)[0].state == RunState.SENT
     client = WebClient()
-    client.force_login(schedule.owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(schedule.owner, backend=settings.AUTHENTICATION_BACKENDS[0])
     page = client.get(f"/schedules/{schedule.pk}/").content.decode()
     for words in ("Every Monday", "07:30", "Europe/Amsterdam", "Sent", "Pia Lundquell"):
         assert words in page

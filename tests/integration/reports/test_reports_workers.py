@@ -1,4 +1,4 @@
-"""Files made by real workers over a real Redis and over the file broker: killed, doubled, lost, and finished once."""
+"""Files made by real workers over a real broker: killed, doubled, lost, and finished once."""
 
 import os
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from partner_portal.lib.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
 from tests.integration.reports import processes
-from tests.integration.reports.processes import Redis, Worker, environment, wait_for
+from tests.integration.reports.processes import Worker, environment, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 LOST = "changes-lost-sold"
@@ -34,7 +34,7 @@ def northwind(committed):
 
 
 def as_superuser():
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     address = ensure_running(settings.PORTAL_VAR)
     name = connections["default"].settings_dict["NAME"]
@@ -62,17 +62,6 @@ def queue(partner, name="file", rows_format="csv"):
 def state(partner, export):
     with within(partner):
         return Export.objects.get(pk=export.pk)
-
-
-@pytest.fixture(params=["redis", "files"])
-def broker(request, tmp_path):
-    """A Redis of this test alone, or the folder of the file broker."""
-    if request.param == "files":
-        yield {"BROKER_FOLDER": str(tmp_path / "broker")}
-        return
-    redis = Redis(tmp_path)
-    yield {"REDIS_URL": redis.url, "redis": redis}
-    redis.stop()
 
 
 def worker_of(broker):
@@ -106,9 +95,8 @@ def rows_held():
         owner.rollback()
 
 
-@pytest.mark.parametrize("broker", ["redis"], indirect=True)
-def test_redis_killed_and_started_again_loses_nothing(northwind, broker):
-    """One file is being made and two wait behind it when Redis is killed; each of the three is made once.
+def test_the_broker_killed_and_started_again_loses_nothing(northwind, broker):
+    """One file is being made and two wait behind it when the broker is killed; each of the three is made once.
 
     The one in the making is given up with the connection, and taken up again at the next knock of the clock.
     """
@@ -117,9 +105,9 @@ def test_redis_killed_and_started_again_loses_nothing(northwind, broker):
         with rows_held():
             send(broker, northwind, first, *waiting)
             wait_for(lambda: state(northwind, first).state == State.RUNNING)
-            broker["redis"].kill()
+            broker.kill()
             assert [state(northwind, export).state for export in waiting] == [State.QUEUED, State.QUEUED]
-            broker["redis"].start()
+            broker.start()
         wait_for(lambda: all(state(northwind, export).state == State.READY for export in waiting), 60)
         processes.knock(environment(broker))
         ready = [
@@ -156,7 +144,6 @@ def _waiters_dropped(owner):
     ).fetchone()[0]
 
 
-@pytest.mark.parametrize("broker", ["files"], indirect=True)
 def test_a_database_that_drops_the_connection_is_tried_again(northwind, broker):
     export = queue(northwind)
     with worker_of(broker):
@@ -168,7 +155,6 @@ def test_a_database_that_drops_the_connection_is_tried_again(northwind, broker):
     assert ready.attempts == 2
 
 
-@pytest.mark.parametrize("broker", ["files"], indirect=True)
 def test_a_cancelled_export_stays_cancelled(northwind, broker):
     export = queue(northwind)
     with worker_of(broker) as worker:

@@ -1,0 +1,196 @@
+"""Tasks on the embedded Valkey when workers, server or both are killed: none is lost, none is done twice. Real processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import settings
+
+from partner_portal.local import postgres, valkey
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = """
+import time
+from pathlib import Path
+from celery import Celery
+from partner_portal.broker import RequeueAbandoned, broker_settings
+from partner_portal.celery import configuration
+
+here = Path(__file__).parent
+app = Celery("jobs")
+app.add_defaults(lambda: configuration() | {"beat_schedule": {}})
+app.steps["worker"].add(RequeueAbandoned)
+
+def note(name, word):
+    with (here / name).open("a") as file:
+        file.write(word + "\\n")
+
+@app.task
+def work(word, seconds=0):
+    note("begun", word)
+    time.sleep(seconds)
+    note("done", word)
+"""
+
+
+class Place:
+    """A folder with an application, an embedded server and workers of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workers: list[subprocess.Popen[bytes]] = []
+        (folder / "jobs.py").write_text(APP)
+        database = postgres.ensure_running(settings.PORTAL_VAR)
+        self.environment = os.environ | {
+            "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+            "PORTAL_VAR": str(folder / "var"),
+            "DJANGO_SETTINGS_MODULE": "partner_portal.settings",
+            # Only connected to: Celery has Django check its settings.
+            "DATABASE_URL": f"postgresql://{database.user}@/{database.database}?host={database.host}",
+        }
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "jobs",
+            "worker",
+            "-c",
+            "1",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+        with (self.folder / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.workers.append(worker)
+        return worker
+
+    def kill_worker(self) -> None:
+        worker = self.workers[-1]
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+    def kill_pool(self) -> None:
+        for child in psutil.Process(self.workers[-1].pid).children():
+            child.kill()
+
+    def kill_server(self) -> None:
+        process = valkey.process_of(self.folder / "var" / "valkey")
+        assert process is not None
+        process.kill()
+
+    def send(self, word: str, seconds: float = 0) -> None:
+        code = f"import jobs; jobs.work.delay({word!r}, {seconds})"
+        subprocess.run([sys.executable, "-c", code], cwd=self.folder, env=self.environment, check=True)
+
+    def words(self, name: str) -> list[str]:
+        path = self.folder / name
+        return path.read_text().split() if path.exists() else []
+
+    def wait_for(self, name: str, expected: list[str], seconds: float = 40) -> None:
+        deadline = time.monotonic() + seconds
+        while self.words(name) != expected and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.words(name) == expected, (self.folder / "worker.log").read_text()[-3000:]
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    folder = Path(tempfile.mkdtemp(prefix="portal-broker-"))
+    folder.chmod(0o711)  # the server may run as another user
+    place = Place(folder)
+    valkey.ensure_running(folder / "var")
+    yield place
+    for worker in place.workers:
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+    valkey.release(folder / "var")
+    deadline = time.monotonic() + 10  # killed processes may still be ending; then the watchdog stops the server
+    while valkey.process_of(folder / "var" / "valkey") is not None:
+        assert time.monotonic() < deadline, "the server outlived its users"
+        time.sleep(0.1)
+    shutil.rmtree(folder)
+
+
+def test_a_task_waits_for_a_worker_and_is_gone_when_done(place: Place) -> None:
+    place.send("one")
+    place.send("two")
+    worker = place.start_worker()
+    place.wait_for("done", ["one", "two"])
+    worker.terminate()
+    assert worker.wait(20) == 0
+    place.start_worker()
+    place.send("three")
+    place.wait_for("done", ["one", "two", "three"])
+
+
+def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Place) -> None:
+    # 1. The server while tasks wait and no worker runs: they are in its file.
+    place.send("a")
+    place.kill_server()
+    # 2. The server before a task is sent: the sender starts it.
+    place.send("b")
+    place.start_worker()
+    place.wait_for("done", ["a", "b"])
+    # 3. The worker while it waits.
+    place.kill_worker()
+    place.send("c")
+    place.start_worker()
+    place.wait_for("done", ["a", "b", "c"])
+    # 4. The server while the worker waits.
+    place.kill_server()
+    place.send("d")
+    place.wait_for("done", ["a", "b", "c", "d"])
+    # 5. The pool process within a task: its worker requeues the task.
+    place.send("e", 1.5)
+    place.wait_for("begun", ["a", "b", "c", "d", "e"])
+    place.kill_pool()
+    place.wait_for("done", ["a", "b", "c", "d", "e"])
+    # 6. The whole worker within a task: another worker sees that its connection is gone.
+    place.send("f", 1.5)
+    place.wait_for("begun", ["a", "b", "c", "d", "e", "e", "f"])
+    place.kill_worker()
+    place.start_worker()
+    place.wait_for("done", ["a", "b", "c", "d", "e", "f"])
+    # 7. The server within a task: the worker gives the task up and takes it again.
+    place.send("g", 1.5)
+    place.wait_for("begun", ["a", "b", "c", "d", "e", "e", "f", "f", "g"])
+    place.kill_server()
+    place.wait_for("done", ["a", "b", "c", "d", "e", "f", "g"])
+    # 8. Both within a task.
+    begun = place.words("begun")
+    place.send("h", 1.5)
+    place.wait_for("begun", [*begun, "h"])
+    place.kill_server()
+    place.kill_worker()
+    place.start_worker()
+    place.wait_for("done", ["a", "b", "c", "d", "e", "f", "g", "h"])
+    time.sleep(2)
+    assert place.words("done") == ["a", "b", "c", "d", "e", "f", "g", "h"]
+
+
+def test_a_living_workers_task_is_left_alone(place: Place) -> None:
+    place.send("long", 3)
+    place.start_worker()
+    place.wait_for("begun", ["long"])
+    code = "import jobs; from partner_portal.broker import requeue_abandoned; print(requeue_abandoned(jobs.app))"
+    run = [sys.executable, "-c", code]
+    result = subprocess.run(run, cwd=place.folder, env=place.environment, check=True, capture_output=True, text=True)
+    assert result.stdout == "0\n"
+    place.wait_for("done", ["long"])
+    assert place.words("begun") == ["long"]
