@@ -7,15 +7,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from commissions.models import LineStatus, QuestionStatus
-from commissions.outlook import next_quarters
+from commissions.outlook import quarters
 from commissions.quarter_variance import past_quarters
-from commissions.variance import CAUSES
+from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
 from partner_portal.lib.forgiving_form import ForgivingForm
-from partner_portal.lib.months import months_between, quarter_of
 
 CAUSE_LABELS = {
     "recompute": _("Does not recompute"),
+    "reversed_twice": _("Reversed twice"),
+    "reversed_too_much": _("Reversed too much"),
+    "reversal_currency": _("Reversed in another currency"),
+    "reversal_rate": _("Reversed at another rate"),
+    "reversal_fx": _("Reversed at another exchange rate"),
     "reversed": _("Reversal"),
     "rate": _("Other rate"),
     "fx": _("Other exchange rate"),
@@ -34,13 +38,25 @@ STANDING_LABELS = {
     "draft": _("Draft"),
     "withheld": _("Withheld"),
     "forfeited": _("Forfeited"),
+    "offset": _("To be offset"),
 }
-SHOWN = {"variance": _("Lines that do not recompute"), "reversal": _("Reversals"), "questioned": _("Questioned lines")}
-
+# Over several standings at once, in the order of the labels above.
+STANDING_GROUPS = {
+    "unpaid": (_("Scheduled or overdue"), ("scheduled", "overdue")),
+    "held": (_("Withheld or forfeited"), ("withheld", "forfeited")),
+}
+STATEMENT_LABELS = STANDING_LABELS | {"settled": _("Offset in full")}
+SHOWN = {
+    "variance": _("Lines that do not recompute"),
+    "clawback": _("Reversals that do not match their line"),
+    "reversal": _("Reversals"),
+    "questioned": _("Questioned lines"),
+}
+QUARTER = r"^\d{4}-Q[1-4]$"
 
 DIFFERENCES = {
     "questioned": _("On questioned lines"),
-    "vendor": _("On questioned lines, and missing lines"),
+    "vendor": _("On questioned lines, lines with a variance, and missing lines"),
 }
 
 
@@ -52,28 +68,81 @@ class PaidForm(RangeForm):
 
 
 class LinesForm(ForgivingForm):
-    """Lines of one statement, or of all, that stand somewhere or need a look."""
+    """Lines of one statement, or of all, of a client or a quarter, that stand somewhere or need a look."""
 
     statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    quarter = forms.RegexField(QUARTER, required=False, widget=forms.HiddenInput)
     standing = forms.ChoiceField(
-        label=_("Standing"), required=False, choices=[("", _("All lines")), *STANDING_LABELS.items()]
+        label=_("Standing"),
+        required=False,
+        choices=[
+            ("", _("All lines")),
+            *STANDING_LABELS.items(),
+            *((name, label) for name, (label, _standings) in STANDING_GROUPS.items()),
+        ],
     )
     show = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All lines")), *SHOWN.items()])
 
 
+class StatementsForm(ForgivingForm):
+    """Statements that stand somewhere."""
+
+    standing = forms.ChoiceField(
+        label=_("Standing"), required=False, choices=[("", _("All statements")), *STATEMENT_LABELS.items()]
+    )
+
+
+class ChecksForm(ForgivingForm):
+    """Variances of one statement or of all, of one cause."""
+
+    statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    cause = forms.ChoiceField(
+        label=_("Cause"),
+        required=False,
+        choices=[
+            ("", _("All causes")),
+            ("reversals", _("All of reversals")),
+            *((cause, CAUSE_LABELS[cause]) for cause in CHECKS),
+        ],
+    )
+
+
+class OffsetsForm(ForgivingForm):
+    """Negative statements: all, or only those with something left to be offset."""
+
+    show = forms.ChoiceField(
+        label=_("Show"),
+        required=False,
+        choices=[("", _("All negative statements")), ("left", _("With something left to be offset"))],
+    )
+    quarter = forms.RegexField(QUARTER, required=False, widget=forms.HiddenInput)
+
+
+class EarningForm(ForgivingForm):
+    """Deals that earn in the next four quarters, or still today; of one client, by its id, or of all."""
+
+    show = forms.ChoiceField(
+        label=_("Show"),
+        required=False,
+        choices=[("", _("Earning in the next four quarters")), ("now", _("Earning today"))],
+    )
+    client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+
+
 class ExpectedForm(ForgivingForm):
-    """One of the next four quarters, or all; one client, by its id, or all."""
+    """The next four quarters, or one of these or of the past; one client, by its id, or all."""
 
     quarter = forms.ChoiceField(label=_("Quarter"), required=False)
     client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
         super().__init__(data, scope=scope, **kwargs)
-        first, last = next_quarters(scope.today)
-        quarters = sorted({quarter_of(month) for month in months_between(first, last)})
+        every = quarters(scope)
+        ahead, over = [each for each in every if not each.over], [each for each in reversed(every) if each.over]
         self.fields["quarter"].choices = [  # type: ignore[attr-defined]
             ("", _("All four quarters")),
-            *((quarter, quarter_text(quarter)) for quarter in quarters),
+            *((each.quarter, quarter_text(each.quarter)) for each in ahead + over),
         ]
 
 
@@ -102,7 +171,9 @@ class QuestionsForm(ForgivingForm):
     """Questions that stand somewhere."""
 
     status = forms.ChoiceField(
-        label=_("Status"), required=False, choices=[("", _("All questions")), *QuestionStatus.choices]
+        label=_("Status"),
+        required=False,
+        choices=[("", _("All questions")), ("unsettled", _("Not settled")), *QuestionStatus.choices],
     )
 
 

@@ -75,7 +75,7 @@ def _quarters(scope: Scope) -> list[Quarter]:
     rows = (
         payout_lines(scope)
         .order_by()
-        .values("period", standing=standing_of(scope.today))
+        .values("period", standing=standing_of(scope))
         .annotate(amount=Sum("commission"), pay=Min("pay_on"), ids=Count("statement_id", distinct=True))
     )
     sums: dict[str, dict[str, Decimal]] = {}
@@ -159,7 +159,13 @@ class ClientAhead:
     client_id: str
     name: str
     deals: int
+    quarters: tuple[str, ...]
     amounts: tuple[Decimal, ...]
+
+    @property
+    def by_quarter(self) -> tuple[tuple[str, Decimal], ...]:
+        """Each quarter with its amount."""
+        return tuple(zip(self.quarters, self.amounts, strict=True))
 
     @property
     def total(self) -> Decimal:
@@ -177,6 +183,11 @@ class Ahead:
     others: int
     others_amounts: tuple[Decimal, ...]
     amounts: tuple[Decimal, ...]
+
+    @property
+    def by_quarter(self) -> tuple[tuple[str, Decimal], ...]:
+        """Each quarter with the amount of all clients."""
+        return tuple(zip(self.quarters, self.amounts, strict=True))
 
 
 def ahead_by_client(scope: Scope, limit: int) -> Ahead:
@@ -198,7 +209,7 @@ def _ahead_by_client(scope: Scope, limit: int) -> Ahead:
     quarters = tuple(sums.by_quarter((), first, last))
     return Ahead(
         quarters,
-        tuple(ClientAhead(*names[pk], len(deals[pk]), amounts[pk]) for pk in order[:limit]),
+        tuple(ClientAhead(*names[pk], len(deals[pk]), quarters, amounts[pk]) for pk in order[:limit]),
         len(order[limit:]),
         _added(quarters, [amounts[pk] for pk in order[limit:]]),
         _added(quarters, amounts.values()),
@@ -211,11 +222,11 @@ def _added(quarters: Sequence[str], rows: Iterable[Sequence[Decimal]]) -> tuple[
 
 
 def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
-    """One row a deal and quarter of what the next four quarters (or one of them) should bring."""
+    """One row a deal and quarter of what the next four quarters should bring; or one quarter, which may be over."""
     first, last = next_quarters(scope.today)
     if quarter:
-        first = max(first, quarter_start(quarter))
-        last = min(last, month_start(quarter_end(first)))
+        first = quarter_start(quarter)
+        last = month_start(quarter_end(first))
     terms = rulebook(scope).commission
     sums = forecast(scope)
     names = client_names(scope)
@@ -251,6 +262,17 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def earning_rows(scope: Scope) -> list[dict[str, Any]]:
+    """One row a deal that earns in the next four quarters, with what it should bring in them."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in expected_rows(scope):
+        deal = found.setdefault(row["deal_id"], row | {"pk": row["deal_id"], "commission": None, "months": 0})
+        deal["months"] += row["months"]
+        if row["commission"] is not None:
+            deal["commission"] = (deal["commission"] or Decimal(0)) + row["commission"]
+    return list(found.values())
 
 
 def client_names(scope: Scope) -> dict[int, tuple[str, str]]:

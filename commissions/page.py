@@ -1,6 +1,6 @@
 """What the commission pages and the dashboard's panel show, put together from the queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,11 +10,13 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from commissions import queries
-from commissions.datasets import why_differs
+from commissions.datasets import question_link, why_differs, why_mismatch
 from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
+from commissions.offsets import taken_off
 from commissions.outlook import Outlook, Quarter, outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, questions_of
+from commissions.variance import Difference
 from partner_portal.lib.periods import Period
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
@@ -31,6 +33,7 @@ class Bar:
 
     quarter: Quarter
     ahead: bool  # not over: what is expected stands for it
+    left: Decimal = Decimal(0)  # of its negative statements, to be offset
 
     @property
     def name(self) -> str:
@@ -44,8 +47,18 @@ class Bar:
 
     @property
     def scheduled(self) -> Decimal:
-        """Issued and not yet paid, overdue or not."""
-        return self.quarter.sums.get("scheduled", Decimal(0)) + self.quarter.sums.get("overdue", Decimal(0))
+        """Issued, the pay day to come."""
+        return self.quarter.sums.get("scheduled", Decimal(0))
+
+    @property
+    def overdue(self) -> Decimal:
+        """Issued, the pay day past."""
+        return self.quarter.sums.get("overdue", Decimal(0))
+
+    @property
+    def unpaid(self) -> Decimal:
+        """Issued and not yet paid, overdue or not; what is to be offset is not in it."""
+        return self.scheduled + self.overdue
 
     @property
     def held(self) -> Decimal:
@@ -58,25 +71,76 @@ class Bar:
         return self.quarter.expected if self.ahead else Decimal(0)
 
 
-def bars(quarters: Sequence[Quarter]) -> list[Bar]:
-    """The last four quarters that are over, and the four that come."""
+def bars(quarters: Sequence[Quarter], statements: Iterable[queries.StatementSummary] = ()) -> list[Bar]:
+    """The last four quarters that are over, and the four that come. statements: those in payout currency."""
+    left: dict[str, Decimal] = {}
+    for each in statements:
+        left[each.period] = left.get(each.period, Decimal(0)) + each.left
     past = [each for each in quarters if each.over][-CHART_PAST:]
-    return [Bar(each, False) for each in past] + [Bar(each, True) for each in quarters if not each.over]
+    shown = [(each, False) for each in past] + [(each, True) for each in quarters if not each.over]
+    return [Bar(each, ahead, left.get(each.quarter, Decimal(0))) for each, ahead in shown]
 
 
 def chart(shown: Sequence[Bar]) -> dict[str, Any]:
     """The chart's numbers as decimal texts."""
     return {
         "names": [f"{bar.name[:3]}{bar.name[-2:]}" for bar in shown],
-        "totals": [str(bar.paid + bar.scheduled + bar.expected) for bar in shown],
+        "totals": [str(bar.paid + bar.unpaid + bar.expected) for bar in shown],
         "series": [
             {"fill": "total", "label": _("paid"), "values": [str(bar.paid) for bar in shown]},
-            {"fill": "scheduled", "label": _("scheduled"), "values": [str(bar.scheduled) for bar in shown]},
+            {"fill": "scheduled", "label": _("scheduled"), "values": [str(bar.unpaid) for bar in shown]},
             {"fill": "expected", "label": _("expected"), "values": [str(bar.expected) for bar in shown]},
         ],
         "ahead": _("expected"),
         "from": next((index for index, bar in enumerate(shown) if bar.ahead), None),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ToOffset:
+    """What negative statements leave to be taken off the next payments. on: the earliest of their pay dates.
+
+    taken: what of it `expected`, the next payment expected, makes up for; rest: what is then paid of that. due, overdue:
+    what earlier negative statements take off what is issued, before and after its pay day.
+    """
+
+    amount: Decimal
+    statements: int
+    on: date | None
+    expected: Decimal
+    due: Decimal
+    overdue: Decimal
+
+    @property
+    def taken(self) -> Decimal:
+        """Never more than what is expected."""
+        return taken_off(self.expected, self.amount)
+
+    @property
+    def rest(self) -> Decimal:
+        """What is left of the payment expected."""
+        return self.expected - self.taken
+
+    @property
+    def partial(self) -> bool:
+        """Whether the payment expected is too small for all of it."""
+        return self.taken < self.amount
+
+
+def _to_offset(own: Sequence[queries.StatementSummary], expected: Decimal) -> ToOffset:
+    open_ones = [each for each in own if each.left]
+    used = dict.fromkeys(("scheduled", "overdue"), Decimal(0))
+    for each in own:
+        if each.standing in used:
+            used[each.standing] += each.used
+    return ToOffset(
+        sum((each.left for each in open_ones), Decimal(0)),
+        len(open_ones),
+        min((each.pay_on for each in open_ones), default=None),
+        expected,
+        used["scheduled"],
+        used["overdue"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +157,24 @@ class CommissionPage:
     statements: Sequence[queries.StatementSummary]
     past: Sequence[Quarter]
     due: queries.StatementSummary | None
+    overdue: queries.StatementSummary | None
     next_expected: Bar | None
+    offset: ToOffset
     unsettled: int
     others: Sequence[str]
     terms: CommissionTerms
     currency: str
     today: date
+
+    @property
+    def has_overdue(self) -> bool:
+        """Whether a quarter of the chart has money whose pay day is past."""
+        return any(bar.overdue for bar in self.bars)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether a quarter of the chart has something to be offset."""
+        return any(bar.left for bar in self.bars)
 
     @property
     def last_statement(self) -> queries.StatementSummary | None:
@@ -109,10 +185,11 @@ class CommissionPage:
 def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
     """Everything the page shows. A constant number of queries."""
     every = quarters(scope)
-    shown = bars(every)
     statements = queries.statement_summaries(scope)
     own = [each for each in statements if each.currency == scope.partner.payout_currency]
-    due = sorted((each for each in own if each.status == "issued"), key=lambda each: each.pay_on)
+    shown = bars(every, own)
+    by_day = sorted(own, key=lambda each: (each.pay_on, each.period, each.statement_id))
+    next_expected = next((bar for bar in shown if bar.ahead), None)
     return CommissionPage(
         period=form.chosen.period,
         paid=queries.paid_in(scope, form.chosen.period),
@@ -123,8 +200,10 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         chart=chart(shown),
         statements=statements,
         past=[each for each in reversed(every) if each.comparable],
-        due=due[0] if due else None,
-        next_expected=next((bar for bar in shown if bar.ahead), None),
+        due=next((each for each in by_day if each.standing == "scheduled"), None),
+        overdue=next((each for each in by_day if each.standing == "overdue"), None),
+        next_expected=next_expected,
+        offset=_to_offset(own, next_expected.expected if next_expected else Decimal(0)),
         unsettled=open_questions(scope),
         others=queries.other_payout_currencies(scope),
         terms=rulebook(scope).commission,
@@ -135,11 +214,14 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
 
 @dataclass(frozen=True, slots=True)
 class ShownCause:
-    """One cause of a client's difference, over all its lines. why: in words, where there is one line."""
+    """One cause of a client's difference, over all its lines. why: in words, where there is one line; ask: label and
+    address of the way to question that line."""
 
+    key: str
     label: str
     amount: Decimal
     why: str
+    ask: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +255,7 @@ def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> Sh
     found = variance_of(scope, quarter)
     others = found.clients[limit:]
     clients = [
-        ShownClient(each.client_id, each.name, each.expected, each.total, each.difference, _causes(each))
+        ShownClient(each.client_id, each.name, each.expected, each.total, each.difference, _causes(scope, each))
         for each in found.clients[:limit]
     ]
     rest = sum((each.difference for each in others), Decimal(0))
@@ -182,24 +264,46 @@ def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> Sh
     )
 
 
-def _causes(client: ClientVariance) -> list[ShownCause]:
-    grouped: dict[str, list[Any]] = {}
+def _causes(scope: Scope, client: ClientVariance) -> list[ShownCause]:
+    grouped: dict[str, list[Difference]] = {}
     for each in client.differences:
         grouped.setdefault(each.cause, []).append(each)
     return [
         ShownCause(
+            cause,
             str(CAUSE_LABELS[cause]),
             sum((each.amount for each in found), Decimal(0)),
             why_differs(found[0]) if len(found) == 1 else "",
+            _way_to_question(scope, found),
         )
         for cause, found in grouped.items()
     ]
 
 
+def _way_to_question(scope: Scope, found: Sequence[Difference]) -> tuple[str, str] | None:
+    line = found[0].line if len(found) == 1 else None
+    return question_link(line.statement_id, line.line_no, scope) if line else None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMismatch:
+    """Where an adjusting line does not match the line that it adjusts, as a statement shows it."""
+
+    label: str
+    amount: Decimal
+    why: str
+
+
 def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """The rows of a page of a statement, each with its question and with where the line it reverses stands."""
+    """The rows of a page of a statement, each with its question, with where the line it reverses stands, and with where it
+    does not match that line."""
     asked = questions_of(scope, [row["row"] for row in rows])
+    failed = queries.clawbacks_by_line(scope)
     for row in rows:
+        row["mismatches"] = [
+            ShownMismatch(str(CAUSE_LABELS[each.cause]), each.amount, why_mismatch(each))
+            for each in failed.get(f"{row['statement']}/{row['line_no']}", ())
+        ]
         row["question"] = asked.get(row["row"])
         other, _slash, number = row["adjusts"].rpartition("/")
         row["reversed_statement"], row["reversed_line"] = other, number

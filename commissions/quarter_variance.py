@@ -10,7 +10,7 @@ from accounts.scope import Scope
 from commissions import rules
 from commissions.earnings import earnings
 from commissions.outlook import client_names, forecast, quarter_start, quarters
-from commissions.queries import FIELDS, payout_lines
+from commissions.queries import FIELDS, clawbacks_by_line, payout_lines
 from commissions.variance import Difference, ExpectedMonth, differences
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.months import month_start, quarter_end
@@ -47,6 +47,7 @@ def _differences(scope: Scope, quarter: str) -> tuple[Difference, ...]:
         lines,
         {each.deal_id: each for each in found},
         rulebook(scope).commission,
+        clawbacks_by_line(scope),
     )
 
 

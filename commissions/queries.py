@@ -4,17 +4,19 @@ What deals are expected to earn is in `outlook`, where the two differ in `quarte
 `client_commission`; questions about lines are in `questions`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, CharField, Count, DecimalField, F, Max, Min, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Round
+from django.db.models.functions import Cast, Concat, Round
 
 from accounts.scope import Scope
-from commissions import rules
+from commissions import offsets, rules
+from commissions.clawbacks import Clawback, clawbacks
 from commissions.models import LineStatus, StatementLine
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.periods import Period
@@ -30,15 +32,22 @@ MONEY = DecimalField(max_digits=20, decimal_places=2)
 # PostgreSQL multiplies decimals exactly and rounds half away from zero: the rule of points.md 8, word for word.
 RECOMPUTED = Round(F("net_revenue") * F("rate") * F("fx_rate"), precision=2, output_field=MONEY)
 OFF_BY = F("commission") - RECOMPUTED
+# What adjusting lines call a line: `S-2026Q3/12`.
+NAME = Concat(F("statement_id"), Value("/"), Cast("line_no", CharField()), output_field=CharField())
 
 HELD = (LineStatus.WITHHELD, LineStatus.FORFEITED)
-STANDINGS = ("paid", "scheduled", "overdue", "draft", "withheld", "forfeited")
+STANDINGS = ("paid", "scheduled", "overdue", "draft", "withheld", "forfeited", "offset")
 
 
-def standing_of(today: date) -> Case:
-    """What has become of a line's money on the day: its status, issued ones by whether their pay day has passed."""
+def standing_of(scope: Scope) -> Case:
+    """What has become of a line's money today: its status, issued ones by whether their pay day has passed.
+
+    Nobody pays a statement with a negative total: its draft and issued lines are to be offset. No query, or one.
+    """
+    negative = [each.statement_id for each in statement_summaries(scope) if each.total < 0]
     return Case(
-        When(status=LineStatus.ISSUED, pay_on__gte=today, then=Value("scheduled")),
+        When(status__in=offsets.OPEN, statement_id__in=negative, then=Value("offset")),
+        When(status=LineStatus.ISSUED, pay_on__gte=scope.today, then=Value("scheduled")),
         When(status=LineStatus.ISSUED, then=Value("overdue")),
         default=F("status"),
         output_field=CharField(),
@@ -71,7 +80,13 @@ def statements(scope: Scope) -> tuple[rules.Statement, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StatementSummary:
-    """A statement without its lines. off_by: what its variances come to, imported minus recomputed."""
+    """A statement without its lines. variances: lines that do not recompute; off_by: what these come to, imported minus
+    recomputed. clawbacks: variances of its adjusting lines (points.md 14).
+
+    left: what is still to be offset of a negative total, 0 or more. used: what of a positive total makes up for earlier
+    negative statements. standing: what has become of it today: `scheduled` or `overdue` when issued, `offset` or `settled`
+    when negative, or its status.
+    """
 
     statement_id: str
     period: str
@@ -87,18 +102,35 @@ class StatementSummary:
     forfeited: Decimal
     variances: int
     off_by: Decimal
+    clawbacks: int = 0
+    left: Decimal = Decimal(0)
+    used: Decimal = Decimal(0)
+    standing: str = ""
+
+    @property
+    def failed_checks(self) -> int:
+        """Variances of both kinds: lines that do not recompute, and adjusting lines that do not match their lines."""
+        return self.variances + self.clawbacks
+
+    @property
+    def rest(self) -> Decimal:
+        """What of a positive total is still paid out."""
+        return self.total - self.used
 
 
-def statement_summaries(scope: Scope, **filters: object) -> list[StatementSummary]:
-    """Statements as their lines make them (points.md 12), newest first. One query, whatever their size, or none."""
-    key = ("statement-summaries", *sorted(filters.items()))
-    return remembered(scope, key, lambda: _statement_summaries(scope, filters), revision=revision(scope))
+def statement_summaries(
+    scope: Scope, *, statement_id: str | None = None, payout_currency: str | None = None
+) -> list[StatementSummary]:
+    """Statements as their lines make them (points.md 12 and 14), newest first. Three queries, whatever their size, or none."""
+    every = remembered(scope, ("statement-summaries",), lambda: _statement_summaries(scope), revision=revision(scope))
+    return [
+        each for each in every if statement_id in (None, each.statement_id) and payout_currency in (None, each.currency)
+    ]
 
 
-def _statement_summaries(scope: Scope, filters: Mapping[str, object]) -> list[StatementSummary]:
+def _statement_summaries(scope: Scope) -> list[StatementSummary]:
     rows: Any = (
         lines(scope)
-        .filter(**filters)
         .order_by()
         .values("statement_id")
         .annotate(
@@ -137,12 +169,62 @@ def _statement_summaries(scope: Scope, filters: Mapping[str, object]) -> list[St
                 row["off_by"],
             )
         )
+    made_up = offsets.offsets(found)
+    failed = Counter(each.line.statement_id for each in clawbacks_of(scope))
+    found = [
+        replace(
+            each,
+            clawbacks=failed[each.statement_id],
+            left=made_up.left.get(each.statement_id, Decimal(0)),
+            used=made_up.used_by(each.statement_id),
+            standing=_standing(each, made_up.left.get(each.statement_id), scope.today),
+        )
+        for each in found
+    ]
     return sorted(found, key=lambda each: (each.period, each.statement_id), reverse=True)
+
+
+def _standing(found: StatementSummary, left: Decimal | None, today: date) -> str:
+    if left is not None:
+        return "offset" if left else "settled"
+    if found.status == LineStatus.ISSUED:
+        return "scheduled" if found.pay_on >= today else "overdue"
+    return found.status
+
+
+def offset_uses(scope: Scope) -> Mapping[str, list[offsets.Use]]:
+    """By which later statements negative statements were made up for, by the negative statement's id."""
+    found: dict[str, list[offsets.Use]] = {}
+    for use in offsets.offsets(statement_summaries(scope)).uses:
+        found.setdefault(use.of, []).append(use)
+    return found
 
 
 def statement(scope: Scope, statement_id: str) -> StatementSummary | None:
     """One statement; None when there is none of that id."""
     return next(iter(statement_summaries(scope, statement_id=statement_id)), None)
+
+
+def clawbacks_of(scope: Scope) -> tuple[Clawback, ...]:
+    """Variances of adjusting lines against the lines that they adjust (points.md 14). Two queries, or none."""
+    return remembered(scope, ("commission-clawbacks",), lambda: _clawbacks(scope), revision=revision(scope))
+
+
+def clawbacks_by_line(scope: Scope) -> Mapping[str, list[Clawback]]:
+    """The same by the name of the adjusting line."""
+    found: dict[str, list[Clawback]] = {}
+    for each in clawbacks_of(scope):
+        found.setdefault(each.line.name, []).append(each)
+    return found
+
+
+def _clawbacks(scope: Scope) -> tuple[Clawback, ...]:
+    adjusting = [rules.StatementLine(*row) for row in lines(scope).exclude(adjusts="").values_list(*FIELDS)]
+    if not adjusting:
+        return ()
+    adjusted = lines(scope).alias(name=NAME).filter(name__in={each.adjusts for each in adjusting})
+    originals = (rules.StatementLine(*row) for row in adjusted.values_list(*FIELDS))
+    return clawbacks(adjusting, {each.name: each for each in originals})
 
 
 def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
@@ -212,7 +294,7 @@ def _standings(scope: Scope) -> dict[str, Standing]:
     rows = (
         payout_lines(scope)
         .order_by()
-        .values(standing=standing_of(scope.today))
+        .values(standing=standing_of(scope))
         .annotate(amount=Sum("commission"), count=Count("pk"), first=Min("pay_on"))
     )
     found = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}

@@ -4,12 +4,14 @@ Pure: no Django, no clock. The differences of a client sum to its statement line
 cent. Rules: `docs/points.md` 8 and 12.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from commissions import clawbacks
+from commissions.clawbacks import Clawback
 from commissions.expected import Amount, Earning
 from commissions.rules import FxRate, StatementLine, commission
 from partner_portal.lib.months import month_end, quarter_of
@@ -19,8 +21,9 @@ RECOMPUTE, REVERSED, RATE, FX = "recompute", "reversed", "rate", "fx"
 CANCELLED, DOWNGRADED, REVENUE = "cancelled", "downgraded", "revenue"
 MISSING, NOT_EARNING, OTHER_QUARTER, TWICE = "missing", "not_earning", "other_quarter", "twice"
 CAUSES = (
-    RECOMPUTE, REVERSED, RATE, FX, CANCELLED, DOWNGRADED, REVENUE, MISSING, NOT_EARNING, OTHER_QUARTER, TWICE,
+    RECOMPUTE, *clawbacks.CAUSES, REVERSED, RATE, FX, CANCELLED, DOWNGRADED, REVENUE, MISSING, NOT_EARNING, OTHER_QUARTER, TWICE,
 )  # fmt: skip
+CHECKS = (RECOMPUTE, *clawbacks.CAUSES)  # what is wrong with a line by itself or against the line it adjusts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Difference:
     """One difference of one deal and month: the statement has `amount` more (less, below zero) than was expected.
 
     line: None where a line is missing. expected: what the month should have brought, None where nothing was. mrr: what was
-    left of the deal. fx: the rate it was expected at.
+    left of the deal. fx: the rate it was expected at. clawback: where it does not match the line that it adjusts.
     """
 
     client: int
@@ -43,6 +46,7 @@ class Difference:
     expected: Decimal | None = None
     mrr: Fraction | None = None
     fx: FxRate | None = None
+    clawback: Clawback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,13 @@ def differences(
     lines: Iterable[tuple[int, StatementLine]],
     earnings: Mapping[str, Earning],
     terms: CommissionTerms,
+    adjusting: Mapping[str, Sequence[Clawback]] | None = None,
 ) -> tuple[Difference, ...]:
     """All differences of a quarter, by client, deal and month.
 
     expected: the months of the quarter that have an exchange rate. lines: (client, line) of the quarter's statements.
-    earnings: every deal that earns commission, by deal id, to tell why a line was not expected.
+    earnings: every deal that earns commission, by deal id, to tell why a line was not expected. adjusting: the variances of
+    adjusting lines (points.md 14) by the name of the line.
     """
     open_months = {(each.earning.deal_id, each.amount.month): each for each in expected}
     done: set[tuple[str, date]] = set()
@@ -71,7 +77,7 @@ def differences(
     for client, line in sorted(lines, key=lambda row: (row[1].statement_id, row[1].line_no)):
         key = (line.deal_id, line.invoice_month)
         if line.adjusts:
-            found += _line_alone(client, quarter, line, REVERSED)
+            found += _reversal(client, quarter, line, (adjusting or {}).get(line.name, ()))
         elif key in open_months:
             each = open_months.pop(key)
             done.add(key)
@@ -106,6 +112,14 @@ def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> l
     """A line that nothing was expected for: all of it is a difference, and what does not recompute is said apart."""
     parts = [(RECOMPUTE, line.difference), (cause, line.recomputed)]
     return [_of_line(client, quarter, line, each, amount) for each, amount in parts if amount]
+
+
+def _reversal(client: int, quarter: str, line: StatementLine, failed: Sequence[Clawback]) -> list[Difference]:
+    """An adjusting line: what does not match the line that it adjusts is said apart, even where that comes to nothing."""
+    found = [replace(_of_line(client, quarter, line, each.cause, each.amount), clawback=each) for each in failed]
+    rest = line.recomputed - sum((each.amount for each in failed), Decimal(0))
+    parts = [(RECOMPUTE, line.difference), (REVERSED, rest)]
+    return found + [_of_line(client, quarter, line, cause, amount) for cause, amount in parts if amount]
 
 
 def _matched(

@@ -32,7 +32,9 @@ from partner_portal.lib.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.range_control import range_control
 from partner_portal.lib.sheet_table import ROWS, SheetTable
 
-DATASETS = ("lines", "paid", "statements", "expected", "variance", "questions")
+DATASETS = (
+    "lines", "paid", "statements", "offsets", "checks", "expected", "deals", "variance", "questions",
+)  # fmt: skip
 
 
 def _home() -> Way:

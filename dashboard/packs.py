@@ -120,7 +120,7 @@ def _commission(quarters: Sequence[Quarter]) -> list[Bar]:
         [
             (bar.name, bar.expected, whole(bar.expected), "f-missing c-ghost", "")
             if bar.ahead
-            else (bar.name, bar.paid + bar.scheduled, whole(bar.paid + bar.scheduled), "f-ink", "")
+            else (bar.name, bar.paid + bar.unpaid, whole(bar.paid + bar.unpaid), "f-ink", "")
             for bar in quarters
         ]
     )

@@ -149,6 +149,8 @@ class Dataset:
     valued(scope, params): by which currency table amounts became points-dollars, in words; a dataset that sums them says so.
     total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
     sum_of, parts: a column of points that is the sum of others, so that pages write a row with decimals that add up.
+    row_link(row, scope): label and address of what can be done with one row, None for nothing; only on pages, never in
+    files. It gets the values of the columns `row_link_needs` by name.
     """
 
     key: str
@@ -169,6 +171,8 @@ class Dataset:
     total_currency: Callable[[Any], str] = lambda scope: ""
     sum_of: str = ""
     parts: tuple[str, ...] = ()
+    row_link: Callable[[Mapping[str, Any], Any], tuple[str, str] | None] | None = None
+    row_link_needs: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column with that name; KeyError when there is none."""

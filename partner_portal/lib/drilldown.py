@@ -103,11 +103,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row's cells; `mark` says in words that it is half of a correction; `key` names it when it is ticked."""
+    """A row's cells; `mark` says in words that it is half of a correction; `key` names it when it is ticked; `link`: what can
+    be done with this row alone."""
 
     cells: tuple[Cell, ...]
     mark: Any
     key: Any
+    link: Way | None = None
 
     @property
     def sentences(self) -> list[Any]:
@@ -305,7 +307,8 @@ class Drilldown:
 
     def _is_needed(self, column: Column) -> bool:
         currencies = {shown.currency for shown in self.selection.columns}
-        return column in self.selection.columns or column.name in {MARK, CLIENT} or column.name in currencies
+        beside = {MARK, CLIENT, *self.selection.dataset.row_link_needs}
+        return column in self.selection.columns or column.name in beside or column.name in currencies
 
     def _heading(self, column: Column) -> Heading:
         if column.compute:
@@ -359,7 +362,14 @@ class Drilldown:
         )
         value = row.get(f"{ALIAS}{MARK}")
         mark = selection.dataset.column(MARK).choices[value] if value else ""  # type: ignore[index]
-        return Row(cells, mark, row[f"{ALIAS}_row"])
+        return Row(cells, mark, row[f"{ALIAS}_row"], self._link(row))
+
+    def _link(self, row: Mapping[str, Any]) -> Way | None:
+        dataset = self.selection.dataset
+        if dataset.row_link is None:
+            return None
+        found = dataset.row_link({name: row[ALIAS + name] for name in dataset.row_link_needs}, self.selection.scope)
+        return Way(*found) if found else None
 
     def _total(self, column: Column) -> Cell | None:
         if not column.total:

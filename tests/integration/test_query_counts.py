@@ -47,11 +47,11 @@ S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026
 }
 
 PAGES = {
-    "/dashboard/": 74,
-    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 84,
-    "/dashboard/?on=2026-11-13": 76,
+    "/dashboard/": 75,
+    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 85,
+    "/dashboard/?on=2026-11-13": 77,
     "/dashboard/team/": 12,
-    "/dashboard/pack/": 77,
+    "/dashboard/pack/": 78,
     "/dashboard/changes/new-sold/": 16,
     "/dashboard/changes/lost-sold/": 16,
     "/dashboard/changes/new-managed/": 16,
@@ -79,10 +79,10 @@ PAGES = {
     "/renewals/": 36,
     "/renewals/rows/": 35,
     "/renewals/clients/C1/": 36,
-    "/commissions/": 26,
+    "/commissions/": 27,
     "/commissions/clients/C1/": 18,
-    "/commissions/statements/S1/": 26,
-    "/commissions/statements/S1/print/": 25,
+    "/commissions/statements/S1/": 27,
+    "/commissions/statements/S1/print/": 26,
     "/commissions/questions/": 13,
     "/imports/": 14,
 }

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,6 +16,7 @@ from django.core.management import call_command
 from django.db import transaction
 from generator import Made, Stage, make, with_what_lies_ahead
 from reference import Reference, read_programme, show
+from taken_back import left_to_offset, other_terms, reversed_twice, too_much
 
 QUARTERS = 4
 
@@ -57,6 +59,7 @@ def _pairs(slug: str, made: Made, day: date, draw: random.Random) -> Iterator[tu
         yield from _commission(scope, ahead)
         if day == made.today:
             yield from _stakes(scope, made, ahead)
+            yield from _taken_back(scope, made)
 
 
 def _outlook(scope: Any, made: Made, ahead: Ahead, day: date, draw: random.Random) -> Iterator[tuple[str, Any, Any]]:
@@ -104,3 +107,25 @@ def _commission(scope: Any, ahead: Ahead) -> Iterator[tuple[str, Any, Any]]:
     found = quarters(scope)
     for each in found[:QUARTERS] + found[-QUARTERS:]:
         yield each.quarter, Fraction(each.expected), ahead.expected(each.quarter)
+
+
+def _taken_back(scope: Any, made: Made) -> Iterator[tuple[str, Any, Any]]:
+    from commissions.queries import clawbacks_of, statement_summaries
+
+    lines = made.tables["statement_lines"]
+    sums: dict[str, Fraction] = defaultdict(Fraction)
+    terms: dict[str, tuple[set[str], Fraction]] = {}
+    twice = set()
+    for each in clawbacks_of(scope):
+        if each.too_much is not None:
+            sums[each.original.name] += Fraction(each.too_much)
+            twice |= {each.original.name} if each.cause == "reversed_twice" else set()
+        else:
+            kinds, amount = terms.get(each.line.name, (set(), Fraction(0)))
+            kind = each.cause.removeprefix("reversal_")
+            terms[each.line.name] = (kinds | {kind}, amount + Fraction(each.amount))
+    yield "taken back too much", dict(sums), too_much(lines)
+    yield "reversed twice", twice, reversed_twice(lines)
+    yield "reversed at other terms", terms, other_terms(lines)
+    left = {each.statement_id: Fraction(each.left) for each in statement_summaries(scope) if each.left}
+    yield "left to be offset", left, {name: value for name, value in left_to_offset(lines).items() if value}

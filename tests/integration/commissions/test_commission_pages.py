@@ -118,9 +118,9 @@ def test_every_expected_quarter_and_client_opens_its_deals(web, scope):
     html = web("finance").get("/commissions/").content.decode()
     found = outlook.ahead_by_client(scope, 1000)
     for quarter in found.quarters:
-        assert (
-            html.count(f'href="/commissions/rows/expected/?quarter={quarter}"') == 2
-        )  # the chart's table, and the head
+        # The chart's table, the head, and all clients; the next payment stands in the first sentence as well.
+        first = quarter == found.quarters[0]
+        assert html.count(f'href="/commissions/rows/expected/?quarter={quarter}"') == 3 + first
     assert f'href="/commissions/rows/expected/?client={found.clients[0].client_id}"' in html
     assert "Q4 2026" in web("finance").get("/commissions/rows/expected/").content.decode()
 
@@ -224,14 +224,16 @@ def test_a_question_is_asked_followed_up_and_taken_back(web, scope):
     assert not questions(scope).exists()
 
 
-def test_one_file_for_the_vendor_has_questioned_and_missing_lines(scope, web):
+def test_one_file_for_the_vendor_has_questioned_wrong_and_missing_lines(scope, web):
     line = queries.line(scope, "S-2026Q3", 209)
     services.ask(scope=scope, line=line, text="Why 57.60?")
     services.follow_up(scope=scope, question=questions(scope).get(), status="sent", answer="")
     everything = select("commission-variance", scope)
     chosen = select("commission-variance", scope, {"show": "vendor"})
     assert {row["pk"] for row in chosen.rows} == {
-        row["pk"] for row in everything.rows if row["line"] == "S-2026Q3/209" or row["cause"] == "missing"
+        row["pk"]
+        for row in everything.rows
+        if row["line"] == "S-2026Q3/209" or row["cause"] in {"missing", "recompute"}
     }
     asked = select("commission-variance", scope, {"show": "questioned"})
     # One difference for the cent and one for the net revenue, both of line 209.
@@ -256,10 +258,20 @@ def test_the_table_of_points_stands_beside_the_rates_of_a_statement(web):
     assert "fixed currency table of 15" in html.replace("\xa0", " ").replace('<time datetime="2025-07-15">', "")
 
 
-def test_finance_may_read_but_not_question(web, scope):
+def test_finance_questions_a_line_in_two_clicks_and_a_member_never(web, scope):
     address = reverse("commission_question", args=["S-2026Q3", 209])
-    assert web("finance").post(address, {"action": "ask", "text": "Why?"}).status_code == 403
+    assert web("member").post(address, {"action": "ask", "text": "Why?"}).status_code == 403
     assert not questions(scope).exists()
+    browser = web("finance")
+    start = browser.get("/commissions/").content.decode()
+    rows = "/commissions/rows/variance/?quarter=2026-Q3"
+    assert f'href="{rows}"' in start
+    listed = browser.get(f"{rows}&cause=recompute").content.decode()
+    assert listed.count(f'<a href="{address}">Question this line') == 1
+    assert browser.post(address, {"action": "ask", "text": "Why 57.60?"}).status_code == 302
+    assert [(str(each.line), each.asked_by.email) for each in questions(scope)] == [
+        ("S-2026Q3/209", "finance@northwind.example")
+    ]
 
 
 def test_an_unknown_range_is_said_and_falls_back(web):
