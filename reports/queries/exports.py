@@ -103,7 +103,7 @@ def waiting(scope: Scope) -> Waiting:
         partner=scope.partner,
         owner=scope.user,
         by_schedule=False,
-        trial=None,
+        trial__isnull=True,
         state__in=[State.QUEUED, State.RUNNING, State.READY],
     ).only("state", "downloads", "finished_at", "dataset", "columns")
     ready = [
