@@ -9,11 +9,12 @@ import time_machine
 from aiosmtpd.controller import Controller
 from django.test import Client as WebClient
 
-from accounts.models import Partner, User
+from accounts.models import Membership, Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, within
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import select
 from reports.models import Recipient, Schedule, ScheduleRun
+from reports.services import exports
 from reports.services import saved as report_services
 from reports.services import schedules as services
 
@@ -253,6 +254,22 @@ def test_one_click_in_the_mail_program_ends_the_mails(northwind, server):
     assert sorted(server.reports()[4:]) == [address("finance"), address("member")]
 
 
+def test_a_large_test_is_mailed_when_a_worker_has_made_its_file(northwind, server, settings):
+    settings.EXPORT_ROWS_AT_ONCE = 3
+    schedule = make(northwind, to=("member",))
+    with within(northwind):
+        scope = scope_for("manager")
+        with within(northwind, scope.user):
+            selection = select("clients", scope, {}).with_columns(["name", "points_total"])
+            export = services.send_test(scope=scope, selection=selection, schedule=schedule)
+    assert (export.state, server.accepted) == ("queued", [])
+    assert exports.run_export(partner_id=northwind.pk, export_id=export.pk) == "ready"
+    [(told, text)] = server.accepted
+    assert told == address("manager")
+    assert "This is a test. Only you got it." in text
+    assert f'filename="{export.file_name}"' in text
+
+
 def test_a_refused_change_of_a_schedule_changes_nothing(northwind, server):
     schedule = make(northwind, to=("member",))
     with within(northwind):
@@ -267,9 +284,6 @@ def test_a_refused_change_of_a_schedule_changes_nothing(northwind, server):
 
 
 def test_large_export_mails_go_to_each_admin_alone(northwind, server):
-    from accounts.models import Membership
-    from reports.services import exports
-
     with within(northwind):
         Membership.objects.filter(user__email__in=[address("finance"), address("member")]).update(role="admin")
         scope = scope_for("manager")
