@@ -87,7 +87,7 @@ def _outside_mail(schedule: Schedule, run: ScheduleRun, export: Export, recipien
 def trial_mail(export: Export) -> EmailMultiAlternatives:
     """Build the test mail of the schedule that `export.trial` describes, to the person who asked for it."""
     report = SavedReport(partner=export.partner, owner=export.owner, name=export.title, dataset=export.dataset)
-    schedule = Schedule(partner=export.partner, owner=export.owner, report=report, **export.trial)
+    schedule = Schedule(partner=export.partner, owner=export.owner, report=report, **(export.trial or {}))
     return test_mail(schedule=schedule, export=export, person=export.owner)
 
 

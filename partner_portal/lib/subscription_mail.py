@@ -1,7 +1,6 @@
 """Recurring mails that their reader can end with one click, from the mail program itself (RFC 8058)."""
 
 import email.policy
-from email.message import EmailMessage
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
@@ -29,8 +28,8 @@ class SubscriptionMail(EmailMultiAlternatives):
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
 
-    def message(self, *, policy: email.policy.EmailPolicy = email.policy.default) -> EmailMessage:  # type: ignore[override]
-        message: EmailMessage = super().message(policy=policy)  # type: ignore[assignment]
+    def message(self, *, policy: Any = email.policy.default) -> Any:
+        message = super().message(policy=policy)
         address = self.extra_headers.get(_WholeHeader.name)
         if address:
             del message[_WholeHeader.name]

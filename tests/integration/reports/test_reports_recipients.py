@@ -156,7 +156,7 @@ def test_one_refused_mailbox_starves_nobody(northwind, server):
         User.objects.get(email=address("admin")), backend="allauth.account.auth_backends.AuthenticationBackend"
     )
     page = web.get(f"/schedules/{schedule.pk}/").content.decode()
-    assert "Mail was refused on 23 Nov 2026: 550 5.1.1 no such mailbox." in page
+    assert "Mail to manager@northwind.example was refused on 23 Nov 2026: 550 5.1.1 no such mailbox." in page
     assert "1 refused" in web.get("/schedules/").content.decode()
     with within(northwind):
         recipient = Recipient.objects.get(user__email=address("manager")).pk
