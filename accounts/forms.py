@@ -109,7 +109,7 @@ class ResetRequestForm(ResetPasswordForm):
         return email
 
 
-def in_one_line(form: forms.BaseForm) -> str:
+def one_line(form: forms.BaseForm) -> str:
     """Every error as `field: what is wrong`, for a command to print."""
     return " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
 

@@ -32,6 +32,6 @@ _P = Permission
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
     Role.MANAGER: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.KEEP, _P.SCHEDULE, _P.QUESTION, _P.IMPORT}),
-    Role.FINANCE: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.KEEP, _P.QUESTION}),
+    Role.FINANCE: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.KEEP, _P.SCHEDULE, _P.QUESTION}),
     Role.MEMBER: frozenset({_P.VIEW, _P.EXPORT, _P.KEEP}),
 }

@@ -96,7 +96,7 @@ def _line_columns(prefix: str = "") -> tuple[Column, ...]:
         column("currency", _("Currency"), default=False),
         column("rate", _("× Rate"), Kind.RATIO),
         column("fx_rate", _("× Exchange rate"), Kind.RATE),
-        column("commission", _("= Commission"), Kind.MONEY, currency="payout_currency", total=not prefix),
+        column("commission", _("Commission"), Kind.MONEY, currency="payout_currency", total=not prefix),
         column("payout_currency", _("Payout currency"), default=False),
     )
 
@@ -556,9 +556,7 @@ register(
             Column("fx_on", _("Rate of"), Kind.DATE, permission=MONEY, under="fx_rate"),
             Column("months_left", _("Months of term left"), Kind.COUNT, permission=MONEY),
             Column("ends_on", _("Term ends"), Kind.DATE, permission=MONEY, default=False),
-            Column(
-                "commission", _("= Commission"), Kind.MONEY, permission=MONEY, currency="payout_currency", total=True
-            ),
+            Column("commission", _("Commission"), Kind.MONEY, permission=MONEY, currency="payout_currency", total=True),
             Column("payout_currency", _("Payout currency"), permission=MONEY, default=False),
         ),
         rows=_expected,

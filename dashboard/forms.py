@@ -11,6 +11,7 @@ from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.forgiving_form import ForgivingForm
 from partner_portal.lib.months import month_start
+from partner_portal.lib.one_line import OneLineField
 
 KINDS = {CHURNED: _("Churned"), CONTRACTED: _("Pays less")}
 STUCK = {"stalled": _("Stalled"), "past_close": _("Past the expected close")}
@@ -73,4 +74,4 @@ class PortfolioForm(ForgivingForm):
 class PackForm(forms.Form):
     """What a review pack is called."""
 
-    title = forms.CharField(label=_("Title"), max_length=120)
+    title = OneLineField(label=_("Title"), max_length=120)

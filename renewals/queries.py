@@ -7,9 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
 
+from django.core import signing
 from django.db.models import Q, QuerySet
+from django.http import Http404
 
-from accounts.models import Membership, Partner
+from accounts.models import Membership, Partner, User
 from accounts.scope import Scope
 from clients.models import Client
 from partner_portal.lib.caching import remembered
@@ -27,6 +29,7 @@ from tiers.queries import credited_on, history
 DECIDED = (RenewalStatus.CONFIRMED, RenewalStatus.RENEWED)
 CALENDAR_MONTHS = 12
 _BY_NAME = ("client__name_sort_key", "client__name")
+REMINDER_SALT = "renewals.reminder"
 
 
 def overdue(scope: Scope) -> Q:
@@ -213,6 +216,23 @@ def reminders(scope: Scope) -> QuerySet[RenewalReminder]:
     """Everybody's, of people who still belong to the partner and may sign in."""
     members = Membership.objects.filter(partner=scope.partner, user__is_active=True).values("user")
     return RenewalReminder.objects.filter(partner=scope.partner, user__in=members).select_related("user")
+
+
+def reminder_token(reminder: RenewalReminder) -> str:
+    """What the unsubscribe address of a reminder's mails ends in: it names one person in one partner, and cannot be made up."""
+    return signing.dumps([reminder.partner_id, reminder.user_id], salt=REMINDER_SALT)
+
+
+def reminded_by_token(token: str) -> tuple[Partner, User]:
+    """Whom the token of a reminder's mail names, whether or not they are reminded any more. Raises Http404."""
+    try:
+        partner_id, user_id = signing.loads(token, salt=REMINDER_SALT)
+    except signing.BadSignature as error:
+        raise Http404 from error
+    partner, user = Partner.objects.filter(pk=partner_id).first(), User.objects.filter(pk=user_id).first()
+    if partner is None or user is None:
+        raise Http404
+    return partner, user
 
 
 def to_remind(scope: Scope, reminder: RenewalReminder) -> list[Renewal]:

@@ -3,7 +3,6 @@
 from secrets import token_urlsafe
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -14,6 +13,8 @@ from django.utils.translation import ngettext
 from accounts import audit
 from accounts.models import User
 from accounts.scope import Scope
+from partner_portal.lib.one_line import one_line
+from partner_portal.lib.subscription_mail import SubscriptionMail
 from renewals import queries, rules
 from renewals.models import CalendarFeed, RemindedRenewal, RenewalReminder
 
@@ -75,7 +76,7 @@ def send_reminder(*, scope: Scope, reminder: RenewalReminder) -> int:
     with translation.override(reminder.user.language or scope.partner.language):
         context = {
             "user": reminder.user,
-            "partner": scope.partner,
+            "partner": one_line(scope.partner.name),
             "rows": [(row, rules.deadline(row.renews_on), stakes[row.pk]) for row in found],
             "address": f"{settings.SITE_URL}{reverse('renewals')}",
             "settings_address": f"{settings.SITE_URL}{reverse('renewal_reminders')}",
@@ -84,13 +85,25 @@ def send_reminder(*, scope: Scope, reminder: RenewalReminder) -> int:
             "count": len(found)
         }
         text = render_to_string("renewals/reminder.txt", context)
-        EmailMessage(subject=subject, body=text, to=[reminder.user.email]).send()
+        mail = SubscriptionMail(subject=subject, body=text, to=[reminder.user.email])
+        token = queries.reminder_token(reminder)
+        mail.offer_unsubscribe(f"{settings.SITE_URL}{reverse('renewal_reminder_stop', args=[token])}")
+        mail.send()
     return len(found)
+
+
+@transaction.atomic
+def stop_reminding(*, scope: Scope, user: User) -> None:
+    """End somebody's reminders, as the link in each of them asks. Doing it again changes nothing."""
+    gone, _kinds = RenewalReminder.objects.filter(partner=scope.partner, user=user).delete()
+    if gone:
+        audit.record(scope, "renewals.reminder_stopped", user.email)
 
 
 audit.name_actions(
     {
         "renewals.reminder_changed": _("Own renewal reminder changed"),
+        "renewals.reminder_stopped": _("Renewal reminder stopped by its mail"),
         "renewals.calendar_created": _("Private calendar address created"),
         "renewals.calendar_revoked": _("Private calendar address revoked"),
     }

@@ -7,17 +7,18 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from accounts.scope import member_scope, within
+from accounts.scope import member_scope, system_scope, within
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import select
 from partner_portal.lib.drilldown import Way, drilldown
@@ -114,6 +115,23 @@ def reminders(request: ScopedRequest) -> HttpResponse:
     context = {"form": form, "feed": queries.feed_of(scope), "address": address}
     failed = action == "remind"
     return private(TemplateResponse(request, "renewals/reminders.html", context, status=422 if failed else 200))
+
+
+@csrf_exempt
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop_reminder(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop one's reminders from a mail: a POST does, by the button or by a mail program's one click (RFC 8058).
+
+    The token is the whole proof, so that neither a session nor a form's token is asked for.
+    """
+    partner, user = queries.reminded_by_token(token)
+    with translation.override(user.language or partner.language):
+        if request.method == "POST":
+            with within(partner, user):
+                services.stop_reminding(scope=system_scope(partner), user=user)
+        context = {"done": request.method == "POST", "partner_name": partner.name}
+        return private(TemplateResponse(request, "renewals/reminder_stop.html", context).render())
 
 
 @require_safe

@@ -33,6 +33,8 @@ class ReportsConfig(AppConfig):
                 "schedule.paused": _("Schedule paused"),
                 "schedule.resumed": _("Schedule resumed"),
                 "schedule.deleted": _("Schedule deleted"),
+                "schedule.refused": _("Recipient refused by the mail server"),
+                "schedule.recipient_resumed": _("Refused recipient tried again"),
                 "schedule.sent": _("Scheduled report sent"),
                 "schedule.tested": _("Scheduled report tried out"),
             }

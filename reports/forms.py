@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.datasets import Selection
+from partner_portal.lib.one_line import OneLineField
 from reports.definitions import clean_file_name
 from reports.dialects import DIALECTS, dialect_for
 from reports.models import Chart, Comparison, Delivery, Format, Frequency, WhenEmpty
@@ -82,7 +83,7 @@ class UseInListForm(forms.Form):
 
     NEW, OLD = "new", "old"
     where = forms.ChoiceField(choices=[(NEW, NEW), (OLD, OLD)], initial=NEW)
-    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    name = OneLineField(label=_("Name"), max_length=120, required=False)
     kept_list = forms.ChoiceField(label=_("Existing list"), required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -92,8 +93,7 @@ class UseInListForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        cleaned["name"] = " ".join(cleaned.get("name", "").split())
-        if cleaned.get("where") == self.NEW and not cleaned["name"]:
+        if cleaned.get("where") == self.NEW and not cleaned.get("name") and "name" not in self.errors:
             self.add_error("name", _("Give the list a name."))
         if cleaned.get("where") == self.OLD and not cleaned.get("kept_list") and "kept_list" not in self.errors:
             self.add_error("kept_list", _("Choose a list."))
@@ -103,18 +103,15 @@ class UseInListForm(forms.Form):
 class NameForm(forms.Form):
     """A new name."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
-
-    def clean_name(self) -> str:
-        return " ".join(self.cleaned_data["name"].split())
+    name = OneLineField(label=_("Name"), max_length=120)
 
 
 class ReportForm(forms.Form):
     """How a view is kept: name, days, columns in order, looks, and who may open it."""
 
     FIXED, MOVING = "fixed", "moving"
-    name = forms.CharField(label=_("Name"), max_length=120)
-    description = forms.CharField(label=_("What it is for"), max_length=500, required=False)
+    name = OneLineField(label=_("Name"), max_length=120)
+    description = OneLineField(label=_("What it is for"), max_length=500, required=False)
     days = forms.ChoiceField(choices=[(MOVING, MOVING), (FIXED, FIXED)], required=False)
     comparison = forms.ChoiceField(label=_("Compare with"), choices=Comparison.choices, required=False)
     chart = forms.ChoiceField(label=_("Chart"), choices=Chart.choices, required=False)
@@ -126,12 +123,6 @@ class ReportForm(forms.Form):
             data, auto_id="report-%s", initial={"key": uuid.uuid4(), "days": self.MOVING} | (initial or {})
         )
         self.selection = selection
-
-    def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
-        if not name:
-            raise forms.ValidationError(_("Give the report a name."))
-        return name
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -182,7 +173,7 @@ def when_empty(selection: Selection) -> str:
 class ScheduleForm(forms.Form):
     """When a report goes out, to whom, and how."""
 
-    name = forms.CharField(label=_("Name of the report"), max_length=120, required=False)
+    name = OneLineField(label=_("Name of the report"), max_length=120, required=False)
     frequency = forms.ChoiceField(label=_("How often"), choices=Frequency.choices, initial=Frequency.WEEKLY)
     weekday = forms.TypedChoiceField(label=_("On"), choices=WEEKDAYS, coerce=int, initial=0, required=False)
     month_day = forms.TypedChoiceField(

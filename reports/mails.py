@@ -1,6 +1,10 @@
-"""What schedules write: the report, a request to confirm, and trouble. Text and HTML; each in its reader's language."""
+"""What schedules write: the report, a request to confirm, and trouble. Text and HTML; each in its reader's language.
+
+Names that people typed are folded to one line, so that none can pass for a line of the mail itself.
+"""
 
 import smtplib
+import socket
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +21,11 @@ from accounts.models import Membership, Partner, User
 from accounts.roles import Role
 from accounts.scope import member_scope, system_scope
 from partner_portal.lib.datasets import data_as_of, find
+from partner_portal.lib.one_line import one_line
+from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.templatetags.figures import whole
 from reports.definitions import days_in_words, period_of, reopen
-from reports.models import Delivery, Export, Recipient, Schedule, ScheduleRun
+from reports.models import Delivery, Export, Recipient, SavedReport, Schedule, ScheduleRun
 from reports.queries.schedules import recipient_token
 from reports.receipts import way_back
 
@@ -78,6 +84,13 @@ def _outside_mail(schedule: Schedule, run: ScheduleRun, export: Export, recipien
     return mail
 
 
+def trial_mail(export: Export) -> EmailMultiAlternatives:
+    """Build the test mail of the schedule that `export.trial` describes, to the person who asked for it."""
+    report = SavedReport(partner=export.partner, owner=export.owner, name=export.title, dataset=export.dataset)
+    schedule = Schedule(partner=export.partner, owner=export.owner, report=report, **(export.trial or {}))
+    return test_mail(schedule=schedule, export=export, person=export.owner)
+
+
 def test_mail(*, schedule: Schedule, export: Export, person: Any) -> EmailMultiAlternatives:
     """What the schedule would send now, to the one who tries it out."""
     mail = _mail(
@@ -102,11 +115,11 @@ def _mail(
     days = days_in_words(period_of(selection))
     leave = f"{settings.SITE_URL}{reverse('schedule_leave', args=[recipient_token(recipient)])}" if recipient else ""
     context = {
-        "report": schedule.report,
-        "partner": schedule.partner,
-        "owner": schedule.owner,
+        "name": one_line(schedule.report.name),
+        "partner": one_line(schedule.partner.name),
+        "owner": one_line(schedule.owner),
         "days": days,
-        "filters": export.filters,
+        "filters": one_line(export.filters),
         "rows": export.rows,
         "as_of": data_as_of(scope),
         "slot": slot.astimezone(ZoneInfo(schedule.zone)) if slot else None,
@@ -118,12 +131,9 @@ def _mail(
         "leave": leave,
     }
     subject = f"{schedule.report.name}: {days}" if days else schedule.report.name
-    mail = EmailMultiAlternatives(
-        _one_line(subject), render_to_string("reports/mail/report.txt", context), to=[address]
-    )
-    mail.attach_alternative(render_to_string("reports/mail/report.html", context), "text/html")
+    mail = _both(subject, "report", context, address)
     if leave:
-        mail.extra_headers["List-Unsubscribe"] = f"<{leave}>"
+        mail.offer_unsubscribe(leave)
     return mail
 
 
@@ -131,9 +141,9 @@ def send_confirmation(recipient: Recipient) -> None:
     """Ask an outside address whether it wants the report. Raises OSError or SMTPException."""
     schedule = recipient.schedule
     context = {
-        "report": schedule.report,
-        "partner": schedule.partner,
-        "owner": schedule.owner,
+        "name": one_line(schedule.report.name),
+        "partner": one_line(schedule.partner.name),
+        "owner": one_line(schedule.owner),
         "link": f"{settings.SITE_URL}{reverse('schedule_confirm', args=[recipient_token(recipient)])}",
     }
     with translation.override(schedule.partner.language):
@@ -153,15 +163,19 @@ def other_admins(partner: Partner, user: User) -> list[User]:
     return [membership.user for membership in found.select_related("user").order_by("pk")]
 
 
-def send_large(export: Export, people: list[User]) -> None:
-    """Tell admins, in one mail, that somebody asked for a large export. Raises OSError or SMTPException."""
+def send_large(export: Export, person: User) -> None:
+    """Tell an admin that somebody asked for a large export. Raises OSError or SMTPException."""
     partner = export.partner
-    context = {"export": export, "link": f"{settings.SITE_URL}{reverse('accounts_audit')}?action=export.large"}
-    with translation.override(partner.language), timezone.override(partner.time_zone):
+    context = {
+        "owner": one_line(export.owner),
+        "export": export,
+        "title": one_line(export.title),
+        "filters": one_line(export.filters),
+        "link": f"{settings.SITE_URL}{reverse('accounts_audit')}?action=export.large",
+    }
+    with translation.override(person.language or partner.language), timezone.override(partner.time_zone):
         subject = _("Large export: %(rows)s rows") % {"rows": whole(export.rows)}
-        mail = _both(subject, "large", context, people[0].email)
-        mail.to = [person.email for person in people]
-        mail.send()
+        _both(subject, "large", context, person.email).send()
 
 
 def people_to_tell(schedule: Schedule) -> list[User]:
@@ -173,8 +187,8 @@ def people_to_tell(schedule: Schedule) -> list[User]:
 def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool) -> None:
     """Tell somebody that a schedule failed or paused, and why. Raises OSError or SMTPException."""
     context = {
-        "report": schedule.report,
-        "reason": reason,
+        "name": one_line(schedule.report.name),
+        "reason": one_line(reason),
         "paused": paused,
         "link": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}",
     }
@@ -183,24 +197,57 @@ def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool)
         _both(subject % {"name": schedule.report.name}, "trouble", context, person.email).send()
 
 
-def _both(subject: str, template: str, context: dict[str, Any], address: str) -> EmailMultiAlternatives:
-    mail = EmailMultiAlternatives(
-        _one_line(subject), render_to_string(f"reports/mail/{template}.txt", context), to=[address]
+def send_unreached(schedule: Schedule, person: User, missed: list[tuple[str, str]]) -> None:
+    """Tell somebody whom a schedule does not reach: (name, why) of each. Raises OSError or SMTPException."""
+    context = {
+        "name": one_line(schedule.report.name),
+        "missed": [(one_line(name), one_line(reason)) for name, reason in missed],
+        "link": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}",
+    }
+    with translation.override(person.language or schedule.partner.language):
+        subject = _("“%(name)s” does not reach everybody") % {"name": schedule.report.name}
+        _both(subject, "unreached", context, person.email).send()
+
+
+def _both(subject: str, template: str, context: dict[str, Any], address: str) -> SubscriptionMail:
+    mail = SubscriptionMail(
+        one_line(subject)[:200], render_to_string(f"reports/mail/{template}.txt", context), to=[address]
     )
     mail.attach_alternative(render_to_string(f"reports/mail/{template}.html", context), "text/html")
     return mail
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
+def server_reply(error: Exception) -> tuple[int, str]:
+    """The code and text with which the mail server answered about one recipient; (0, "") for any other trouble.
+
+    It says so after the recipient's address or after the text of the mail.
+    """
+    code, text = 0, b""
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
+        [(code, text), *_others] = error.recipients.values()
+    elif isinstance(error, smtplib.SMTPDataError):
+        code, text = error.smtp_code, error.smtp_error  # type: ignore[assignment]
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return (code, one_line(f"{code} {said}")[:200]) if code else (0, "")
+
+
+def no_mail_server() -> str:
+    """What is said when the mail server answered nothing about a recipient."""
+    return _("The mail server did not take the mail.")
+
+
+def delay_in_words(error: Exception) -> str:
+    """Why a recipient did not get a mail that is tried again."""
+    code, said = server_reply(error)
+    if code:
+        return _("the mail server put it off: %(reply)s") % {"reply": said}
+    return failure_in_words(error)
 
 
 def failure_in_words(error: Exception) -> str:
     """Why a run did not succeed, for its owner."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return _("The mail server refused a recipient.")
-    if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError):
-        return _("The mail server did not take the mail.")
+    if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError | socket.gaierror):
+        return no_mail_server()
     if isinstance(error, RuntimeError):
         return str(error)
     from reports.services.exports import in_words

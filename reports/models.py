@@ -135,7 +135,7 @@ class Export(models.Model):
 
     `attempts` counts the workers that took it up; only the last of them may say how it ended. `request_key` names what was
     asked for, so that a double click is one file. `totals` are texts by column; `days` and `filters` are what the file's
-    receipt says.
+    receipt says. `trial` is null but for the file of a schedule's test mail: the fields of the schedule that is tried out.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -163,6 +163,7 @@ class Export(models.Model):
     report = models.ForeignKey(SavedReport, on_delete=models.SET_NULL, null=True, related_name="+")
     by_schedule = models.BooleanField(default=False)
     mail_when_ready = models.BooleanField(default=False)
+    trial = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -265,7 +266,12 @@ class Schedule(models.Model):
 
 
 class Recipient(models.Model):
-    """Somebody a schedule writes to: a member, or an outside address that has said yes."""
+    """Somebody a schedule writes to: a member, or an outside address that has said yes.
+
+    `refused_at`, `refused_address` and `refusal` hold the mail server's last permanent refusal: the recipient is suspended
+    until somebody tries again, or until the member's address changes. `told_at` is when owner and admins were told that mail
+    does not reach them; null again once it does.
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="recipients")
@@ -274,6 +280,10 @@ class Recipient(models.Model):
     key = models.UUIDField(default=uuid.uuid4, unique=True)
     confirmed_at = models.DateTimeField(null=True)
     left_at = models.DateTimeField(null=True)
+    refused_at = models.DateTimeField(null=True)
+    refused_address = models.CharField(max_length=254, blank=True)
+    refusal = models.CharField(max_length=300, blank=True)
+    told_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -292,6 +302,21 @@ class Recipient(models.Model):
     def __str__(self) -> str:
         return self.email or str(self.user_id)
 
+    @property
+    def address(self) -> str:
+        """Where its mails go now."""
+        return self.user.email if self.user else self.email
+
+    @property
+    def name(self) -> str:
+        """What the recipient is called on pages and in mails."""
+        return str(self.user) if self.user else self.email
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the mail server has refused this very address for good."""
+        return self.refused_at is not None and self.refused_address == self.address
+
 
 class RunState(models.TextChoices):
     DUE = "due", _("Due")
@@ -303,7 +328,11 @@ class RunState(models.TextChoices):
 
 
 class ScheduleRun(models.Model):
-    """One slot of a schedule: at most one run each. `delivered` keeps the recipients that have their mail already."""
+    """One slot of a schedule: at most one run each.
+
+    `delivered` has the primary keys of the recipients that have their mail already, `reached` their names. `missed` has an
+    object for each of the others: recipient, name, reason, and whether it is `later` tried again.
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="runs", db_index=False)
@@ -315,6 +344,8 @@ class ScheduleRun(models.Model):
     rows = models.PositiveBigIntegerField(null=True)
     reason = models.CharField(max_length=300, blank=True)
     delivered = models.JSONField(default=list)
+    reached = models.JSONField(default=list)
+    missed = models.JSONField(default=list)
     export = models.ForeignKey(Export, on_delete=models.SET_NULL, null=True, related_name="+")
     finished_at = models.DateTimeField(null=True)
 

@@ -1,14 +1,15 @@
 """What reports offer to the pages, and what they hear from them, through the hooks of `partner_portal.lib`."""
 
+from collections.abc import Collection
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.datasets import ClientList, keep_lists
-from partner_portal.lib.events import member_left
+from partner_portal.lib.events import mail_domains_asked, member_left
 from partner_portal.lib.row_actions import RowAction, register_action
 
 
@@ -39,6 +40,7 @@ def listen() -> None:
     """Called once, when the app is ready."""
     member_left.connect(_hand_over, dispatch_uid="reports.hand_over")
     member_left.connect(_withdraw, dispatch_uid="reports.withdraw")
+    mail_domains_asked.connect(_stopped_mails, dispatch_uid="reports.stopped_mails")
 
 
 def _withdraw(scope: Scope, user: Any, **_given: Any) -> None:
@@ -48,6 +50,17 @@ def _withdraw(scope: Scope, user: Any, **_given: Any) -> None:
 
     withdraw(scope=scope, user=user)
     stop_writing_to(scope=scope, user=user)
+
+
+def _stopped_mails(scope: Scope, domains: Collection[str], **_given: Any) -> list[str]:
+    """Name the schedules that would write to outside addresses no more, with the addresses."""
+    from reports.queries.schedules import stopped_by
+
+    return [
+        gettext("“%(report)s” of %(person)s, to %(addresses)s")
+        % {"report": schedule.report.name, "person": schedule.owner, "addresses": ", ".join(addresses)}
+        for schedule, addresses in stopped_by(scope, domains)
+    ]
 
 
 def _hand_over(scope: Scope, **_given: Any) -> str:

@@ -1,7 +1,5 @@
 """What workers do for reports, and what the clock knocks for. Tasks take ids and call one service."""
 
-from smtplib import SMTPException
-
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
@@ -19,10 +17,14 @@ def run_export(self: Task, partner_id: int, export_id: int) -> str:
     return exports.run_export(partner_id=partner_id, export_id=export_id)
 
 
-@shared_task(autoretry_for=(OSError, SMTPException), retry_backoff=30, retry_backoff_max=3600, max_retries=8)
-def tell_of_large_export(partner_id: int, export_id: int) -> int:
-    """One mail to the admins."""
-    return exports.tell_of_large(partner_id=partner_id, export_id=export_id)
+@shared_task(bind=True, max_retries=8)
+def tell_of_large_export(self: Task, partner_id: int, export_id: int, only: list[int] | None = None) -> int:
+    """Write to each admin; those whom the mail did not reach are tried again, and nobody else."""
+    try:
+        return exports.tell_of_large(partner_id=partner_id, export_id=export_id, only=only)
+    except exports.NotToldError as error:
+        wait = min(3600, 30 * 2**self.request.retries)
+        raise self.retry(exc=error, args=(partner_id, export_id, error.people), countdown=wait) from error
 
 
 @shared_task

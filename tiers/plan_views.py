@@ -1,5 +1,6 @@
 """Tier plans: the list, the workbench whose address holds every assumption, and saved plans."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -47,14 +48,17 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
     kept = plan_of(scope, pk)
     assumed = read(kept.assumptions)
     here = request.build_absolute_uri(reverse("tier_plan", args=[pk]))
+    theirs = kept.owner_id != (scope.user.pk if scope.user else None)
+    # An address shows the amounts of hypothetical deals, which the page does not show to those who may not see money.
+    passed_on = replace(assumed, extra=()) if theirs and not scope.may_see_money else assumed
     context = {
         "plan": kept,
-        "own": kept.owner_id == (scope.user.pk if scope.user else None) and scope.may(Permission.KEEP),
+        "own": not theirs and scope.may(Permission.KEEP),
         "assumed": assumed,
         "lines": _lines(assumed),
         "result": outcome(scope, assumed, request.GET.get("target")),
         "rules": rules_in_force(scope, scope.today),
-        "edit": f"{reverse('tier_plan_new')}?{address(assumed)}&plan={pk}",
+        "edit": f"{reverse('tier_plan_new')}?{address(passed_on)}&plan={pk}",
         "mails": _mails(request, kept.name, here) if kept.shared else [],
     }
     return page_or_part(request, "tiers/plan.html", context)

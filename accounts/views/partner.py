@@ -19,6 +19,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.forms import ContactForm, PartnerForm
 from accounts.roles import Permission
 from accounts.scope import Scope
+from partner_portal.lib.events import mail_domains_asked
 
 REMOVED_KEY = "removed_contact"
 UNDO_SECONDS = 3600
@@ -60,7 +61,10 @@ def _mailto(address: str, scope: Scope, view: str) -> str:
 def partner_settings(request: ScopedRequest) -> HttpResponse:
     """What the portal knows about the partner, and its contacts."""
     form = PartnerForm(request.POST or None, instance=copy(request.scope.partner))
-    if request.method == "POST" and form.is_valid():
+    stopped: list[str] = []
+    if request.method == "POST" and form.is_valid() and "sure" not in request.POST:
+        stopped = _stopped_by(request.scope, form.cleaned_data["mail_domains"])
+    if request.method == "POST" and form.is_valid() and not stopped:
         services.change_partner(scope=request.scope, values=form.cleaned_data)
         messages.success(request, _("The settings are saved."))
         return redirect("settings")
@@ -68,8 +72,15 @@ def partner_settings(request: ScopedRequest) -> HttpResponse:
         "form": form,
         "contacts": queries.team_contacts(request.scope),
         "removed": request.session.pop(REMOVED_KEY, None),
+        "stopped": stopped,
     }
     return TemplateResponse(request, "accounts/settings.html", context, status=422 if form.errors else 200)
+
+
+def _stopped_by(scope: Scope, mail_domains: str) -> list[str]:
+    """What would stop with these mail domains, in words."""
+    answers = mail_domains_asked.send(sender=PartnerForm, scope=scope, domains=set(mail_domains.split()))
+    return [words for _receiver, answer in answers for words in answer or ()]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

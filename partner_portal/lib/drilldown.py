@@ -21,7 +21,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection, list_choices
-from partner_portal.lib.htmx import page_or_part, wanted_part
+from partner_portal.lib.htmx import page_or_part, part_of
 from partner_portal.lib.range_control import RangeControl
 from partner_portal.lib.row_actions import ActionLink, actions_for
 from partner_portal.lib.shown_places import adding_places, close_places
@@ -393,7 +393,7 @@ def drilldown(
     back: the page the figure stands on. when_empty: asked only when the range itself has no rows. ranges: the control with
     which the page (not the dialog) changes its range. A `template` of one's own extends `drilldown/drilldown.html`.
     """
-    part = wanted_part(request)
+    part = part_of(request, template, PARTS)
     drill = Drilldown(
         request.path,
         selection,

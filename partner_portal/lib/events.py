@@ -1,5 +1,5 @@
 """What one part of the portal tells the others, in the same transaction: facts came in, the ledger was posted, rules changed,
-figures are about to be read, somebody left.
+figures are about to be read, somebody left, mail domains are about to change.
 
 facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id, and progress, which
                  a long receiver may call with how many of how many clients are done. It is also sent when an import is only
@@ -12,6 +12,8 @@ figures_wanted:  scope. Sent before rows are read for somebody who is on no page
 member_left:     scope of the one who ended the membership or closed the account, and user. Receivers end whatever gave that
                  person access in the scope's partner, so that nothing works again when they come back. They may answer with
                  a sentence for that reader: what became of what the person left behind.
+mail_domains_asked: scope and domains (a set: what would be allowed if the settings were saved). Sent before anything changes.
+                 Receivers answer with sentences for the reader, each naming something that would stop.
 """
 
 from django.dispatch import Signal
@@ -21,3 +23,4 @@ ledger_posted = Signal()
 rules_changed = Signal()
 figures_wanted = Signal()
 member_left = Signal()
+mail_domains_asked = Signal()

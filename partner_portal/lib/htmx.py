@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
@@ -18,15 +20,30 @@ def wanted_part(request: HttpRequest) -> str:
     return str(htmx.target or "")
 
 
+def part_of(request: HttpRequest, template: str, parts: tuple[str, ...]) -> str:
+    """Return the wanted element's id when it is one of `parts` and the template has a partial of that name, else "".
+
+    The target is a header that anybody can set: whatever it names that the template lacks gets the whole page.
+    """
+    part = wanted_part(request)
+    if part not in parts:
+        return ""
+    try:
+        get_template(f"{template}#{part}")
+    except TemplateDoesNotExist:
+        return ""
+    return part
+
+
 def page_or_part(
     request: HttpRequest, template: str, context: dict[str, Any], *, parts: tuple[str, ...] = (), status: int = 200
 ) -> TemplateResponse:
-    """`template`, or its partial of the same name as the wanted element when that is one of `parts`.
+    """Render `template`, or its partial of the same name as the wanted element when that is one of `parts`.
 
     The answer is private and never stored: it shows a partner's figures.
     """
-    part = wanted_part(request)
-    name = f"{template}#{part}" if part in parts else template
+    part = part_of(request, template, parts)
+    name = f"{template}#{part}" if part else template
     response = TemplateResponse(request, name, context, status=status)
     private(response)
     return response

@@ -1,5 +1,6 @@
 """Reads schedules, their runs and the people they may write to."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.core import signing
@@ -84,6 +85,25 @@ def allowed_domains(scope: Scope) -> frozenset[str]:
     return frozenset(scope.partner.mail_domains.lower().replace(",", " ").split())
 
 
+def domain_of(address: str) -> str:
+    """The mail domain of an address, as the allowed ones are written."""
+    return address.rpartition("@")[2].lower()
+
+
+def stopped_by(scope: Scope, domains: Collection[str]) -> list[tuple[Schedule, list[str]]]:
+    """The active schedules with the outside addresses that get mail now and would get none with these domains allowed."""
+    now = allowed_domains(scope)
+    found = Recipient.objects.filter(
+        partner=scope.partner, user=None, left_at=None, schedule__deleted_at=None, schedule__paused=""
+    ).select_related("schedule__report", "schedule__owner")
+    stopped: dict[int, tuple[Schedule, list[str]]] = {}
+    for recipient in found.order_by("schedule__report__name", "schedule_id", "email"):
+        domain = domain_of(recipient.email)
+        if domain in now and domain not in domains:
+            stopped.setdefault(recipient.schedule_id, (recipient.schedule, []))[1].append(recipient.email)
+    return list(stopped.values())
+
+
 def recipient_token(recipient: Recipient) -> str:
     """What stands in the links of a mail: it names one recipient and cannot be made up."""
     return signing.dumps([recipient.partner_id, str(recipient.key)], salt=SALT)
@@ -101,17 +121,18 @@ def partner_of_token(token: str) -> tuple[Partner, Any]:
     return partner, key
 
 
-def recipient_of(partner: Partner, key: Any) -> Recipient:
-    """The recipient with that key. Needs the partner's scope. Raises Http404."""
-    found = Recipient.objects.select_related("schedule__report").filter(partner=partner, key=key).first()
-    if found is None:
-        raise Http404
-    return found
+def recipient_of(partner: Partner, key: Any) -> Recipient | None:
+    """The recipient with that key; None when the schedule writes to them no more. Needs the partner's scope."""
+    return Recipient.objects.select_related("schedule__report").filter(partner=partner, key=key).first()
 
 
-def recipients(found: Schedule) -> list[Recipient]:
-    """Everybody it was ever set to write to."""
-    return list(found.recipients.select_related("user").order_by("pk"))
+def recipients(scope: Scope, found: Schedule) -> list[Recipient]:
+    """Everybody it is set to write to; `barred` says that an outside address is no longer in an allowed domain."""
+    domains = allowed_domains(scope)
+    rows = list(found.recipients.select_related("user").order_by("pk"))
+    for row in rows:
+        row.barred = row.user_id is None and domain_of(row.email) not in domains  # type: ignore[attr-defined]
+    return rows
 
 
 def draft(

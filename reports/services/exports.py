@@ -8,7 +8,7 @@ import shutil
 import smtplib
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,6 +35,7 @@ from accounts.scope import Scope, member_scope, memberships_of, within
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection
 from partner_portal.lib.locks import lock
+from partner_portal.lib.one_line import one_line
 from reports import mails
 from reports.claims import Claim, TakenError, WithdrawnError, is_claimed
 from reports.definitions import column_names, days_in_words, params_of, period_of, reopen, slug
@@ -56,9 +57,17 @@ class RefusedError(Exception):
     """A file that will not be made; the message says why, and what to do."""
 
 
+class NotToldError(Exception):
+    """People whom a mail has not reached yet, by primary key."""
+
+    def __init__(self, people: list[int]) -> None:
+        super().__init__(people)
+        self.people = people
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How somebody wants their file. columns: names in order; () for those of the selection."""
+    """How somebody wants their file. columns: names in order; () for those of the selection. trial: see `Export`."""
 
     name: str
     format: str
@@ -67,14 +76,17 @@ class Wish:
     stable_names: bool = False
     title: str = ""
     mail_when_ready: bool = False
+    trial: Mapping[str, str] | None = None
 
 
+@transaction.atomic
 def request_export(
     *, scope: Scope, selection: Selection, wish: Wish, report_id: int | None = None, by_schedule: bool = False
 ) -> Export:
     """Put an export down as queued, and give it back; the same wish within a minute gives the same export.
 
-    It is not started: `start_now` or `start_later` does that. Raises RefusedError and PermissionDenied.
+    A file for a schedule's test mail is always a new one: each test counts. Nothing is started: `start_now` or `start_later`
+    does that. Raises RefusedError and PermissionDenied, and then stores nothing.
     """
     scope.require(Permission.EXPORT)
     if scope.user is None:
@@ -90,7 +102,7 @@ def request_export(
         same = mine.filter(
             request_key=key, created_at__range=(now - TWICE, now), state__in=[State.QUEUED, State.RUNNING, State.READY]
         ).first()
-        if same:
+        if same and wish.trial is None:
             return same
         _refuse_too_many(scope, now)
     rows = selection.count
@@ -100,7 +112,7 @@ def request_export(
         partner=scope.partner,
         owner=scope.user,
         name=wish.name,
-        title=(wish.title or str(selection.dataset.title))[:200],
+        title=one_line(wish.title or selection.dataset.title)[:200],
         filters="; ".join(selection.words)[:1000],
         days=days_in_words(period_of(selection)),
         dataset=selection.dataset.key,
@@ -114,6 +126,7 @@ def request_export(
         report_id=report_id,
         by_schedule=by_schedule,
         mail_when_ready=wish.mail_when_ready,
+        trial=wish.trial,
         created_at=now,
         queued_at=now,
     )
@@ -132,16 +145,29 @@ def _tell_later(export: Export) -> None:
     transaction.on_commit(lambda: task.delay(partner_id, export_id))
 
 
-def tell_of_large(*, partner_id: int, export_id: int) -> int:
-    """Write to the other admins that somebody asked for a large export; how many. Raises OSError or SMTPException."""
+def tell_of_large(*, partner_id: int, export_id: int, only: Collection[int] | None = None) -> int:
+    """Write to the other admins that somebody asked for a large export, each on their own; how many.
+
+    only: primary keys of those still to be told; None for everybody. Raises NotToldError, when everybody was tried, with
+    those for whom the mail server did not answer or asked to wait.
+    """
     partner = Partner.objects.get(pk=partner_id)
     with within(partner):
         export = Export.objects.select_related("owner").get(pk=export_id)
-        people = mails.other_admins(partner, export.owner)
-    if people:
-        export.partner = partner
-        mails.send_large(export, people)
-    return len(people)
+        people = [each for each in mails.other_admins(partner, export.owner) if only is None or each.pk in only]
+    export.partner = partner
+    told, again = 0, []
+    for person in people:
+        try:
+            mails.send_large(export, person)
+            told += 1
+        except (OSError, smtplib.SMTPException) as error:
+            log.warning("an admin could not be told of large export %s", export_id, exc_info=True)
+            if mails.server_reply(error)[0] < 500:
+                again.append(person.pk)
+    if again:
+        raise NotToldError(again)
+    return told
 
 
 def too_many_rows(rows: int) -> str:
@@ -246,7 +272,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
                     written = _write(opened.selection, export, path, claim)
             with within(partner, export.owner):
                 offered = _keep(export, path, written, claim.attempt)
-        if offered and export.mail_when_ready:
+        if offered and (export.trial or export.mail_when_ready):
             _tell_ready(export)
         return State.READY if offered else State.CANCELLED
     except WithdrawnError:
@@ -261,10 +287,17 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
 
 
 def _tell_ready(export: Export) -> None:
-    """The file is there whether the mail goes out or not."""
+    """Send the test mail that waits for this file, or the word that it is ready; a mail that fails leaves the file as it is."""
+    language, zone = export.owner.language or export.partner.language, export.partner.time_zone
     try:
-        with translation.override(export.owner.language or export.partner.language):
-            mails.send_ready(export)
+        with translation.override(language), timezone.override(zone):
+            if export.trial is None:
+                mails.send_ready(export)
+                return
+            with within(export.partner, export.owner):
+                export.refresh_from_db()
+                mail = mails.trial_mail(export)
+            mail.send()
     except (OSError, smtplib.SMTPException):
         log.exception("nobody could be told that an export is ready")
 

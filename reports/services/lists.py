@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
@@ -35,6 +36,7 @@ class Added:
     already: int
 
 
+@transaction.atomic
 def make_list(
     *, scope: Scope, name: str, selection: Selection, ticked: Collection[str] = (), request_key: UUID | None = None
 ) -> Added:
@@ -55,6 +57,7 @@ def make_list(
     return Added(kept, added, 0)
 
 
+@transaction.atomic
 def add_to_list(*, scope: Scope, kept: KeptList, selection: Selection, ticked: Collection[str] = ()) -> Added:
     """Add the clients behind the selection's rows, or behind those ticked; who is in the list already stays as they are."""
     scope.require(Permission.KEEP)
@@ -65,6 +68,7 @@ def add_to_list(*, scope: Scope, kept: KeptList, selection: Selection, ticked: C
     return Added(kept, added, len(clients) - added)
 
 
+@transaction.atomic
 def rename_list(*, scope: Scope, kept: KeptList, name: str) -> None:
     """Raises NameTakenError, and PermissionDenied for somebody who is neither owner nor admin."""
     _require_change(scope, kept)
@@ -76,6 +80,7 @@ def rename_list(*, scope: Scope, kept: KeptList, name: str) -> None:
     record(scope, "list.changed", name, before=kept.name)
 
 
+@transaction.atomic
 def copy_list(*, scope: Scope, kept: KeptList) -> KeptList:
     """A list of one's own with the same members; each keeps its source."""
     scope.require(Permission.KEEP)
@@ -90,13 +95,15 @@ def copy_list(*, scope: Scope, kept: KeptList) -> KeptList:
     return copy
 
 
+@transaction.atomic
 def delete_list(*, scope: Scope, kept: KeptList) -> None:
     """Take the list away; it can be restored. Reports that are narrowed to it say so when they open."""
     _require_change(scope, kept)
-    KeptList.objects.filter(pk=kept.pk).update(deleted_at=clock.now())
+    KeptList.objects.filter(pk=kept.pk).update(deleted_at=clock.now(), request_key=None)
     record(scope, "list.deleted", kept.name)
 
 
+@transaction.atomic
 def restore_list(*, scope: Scope, kept: KeptList) -> KeptList:
     """Bring a deleted list back, under another name when its own is taken by now."""
     _require_change(scope, kept)
@@ -107,6 +114,7 @@ def restore_list(*, scope: Scope, kept: KeptList) -> KeptList:
     return kept
 
 
+@transaction.atomic
 def remove_members(*, scope: Scope, kept: KeptList, client_ids: Collection[int]) -> int:
     """Take clients out of the list; how many went."""
     _require_change(scope, kept)
@@ -127,7 +135,9 @@ def _clients(selection: Selection, ticked: Collection[str]) -> set[int]:
     if isinstance(rows, QuerySet):
         if ticked:
             name = f"{ALIAS}_ticked"
-            rows = rows.alias(**{name: as_expression(dataset.row)}).filter(**{f"{name}__in": list(ticked)})
+            # Compared as text: a key from a form may be anything, and is then nobody's.
+            key = Cast(as_expression(dataset.row), TextField())
+            rows = rows.alias(**{name: key}).filter(**{f"{name}__in": [text for text in ticked if "\0" not in text]})
         found = rows.order_by().values_list(as_expression(dataset.client), flat=True).distinct()
         return {client for client in found if client is not None}
     return {

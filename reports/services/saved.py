@@ -1,10 +1,11 @@
 """Writes saved reports."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -17,12 +18,13 @@ from partner_portal.lib.locks import lock
 from reports.definitions import column_names, params_of
 from reports.models import Pinned, SavedReport, Schedule
 from reports.queries.saved import may_change
-from reports.services.schedules import pause_without_report
+from reports.services.schedules import make_schedule, pause_without_report
 
 SAVING = 7104  # lock: one writer of a user's reports at a time
 LOOKS = ("name", "description", "comparison", "chart", "shared", "pinned")
 
 
+@transaction.atomic
 def save_report(
     *, scope: Scope, selection: Selection, fixed: bool, looks: Mapping[str, Any], request_key: UUID | None = None
 ) -> SavedReport:
@@ -49,6 +51,28 @@ def save_report(
     return saved
 
 
+@transaction.atomic
+def save_and_schedule(
+    *,
+    scope: Scope,
+    selection: Selection,
+    name: str,
+    values: Mapping[str, Any],
+    member_ids: Collection[int],
+    addresses: Collection[str],
+    request_key: UUID,
+) -> Schedule:
+    """Save a selection as a report and send it by the clock: both, or neither when the schedule is refused.
+
+    The same form twice makes one. Raises RecipientError and PermissionDenied.
+    """
+    saved = save_report(scope=scope, selection=selection, fixed=False, looks={"name": name}, request_key=request_key)
+    return make_schedule(
+        scope=scope, report=saved, values=values, member_ids=member_ids, addresses=addresses, request_key=request_key
+    )
+
+
+@transaction.atomic
 def change_report(
     *, scope: Scope, saved: SavedReport, selection: Selection, fixed: bool, looks: Mapping[str, Any]
 ) -> None:
@@ -63,6 +87,7 @@ def change_report(
     record(scope, "report.changed", saved.name)
 
 
+@transaction.atomic
 def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
     """A private copy of one's own."""
     scope.require(Permission.KEEP)
@@ -84,14 +109,16 @@ def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
     return copy
 
 
+@transaction.atomic
 def delete_report(*, scope: Scope, saved: SavedReport) -> None:
     """Take a report away; it can be restored for 30 days. Schedules that use it pause, and their owners are told."""
     _require_change(scope, saved)
     pause_without_report(scope=scope, report=saved)
-    SavedReport.objects.filter(pk=saved.pk).update(deleted_at=clock.now(), pinned=Pinned.NO)
+    SavedReport.objects.filter(pk=saved.pk).update(deleted_at=clock.now(), pinned=Pinned.NO, request_key=None)
     record(scope, "report.deleted", saved.name)
 
 
+@transaction.atomic
 def restore_report(*, scope: Scope, saved: SavedReport) -> None:
     """Bring it back; its schedules stay paused until somebody resumes them."""
     _require_change(scope, saved)
@@ -99,6 +126,7 @@ def restore_report(*, scope: Scope, saved: SavedReport) -> None:
     record(scope, "report.restored", saved.name)
 
 
+@transaction.atomic
 def pin_report(*, scope: Scope, saved: SavedReport, pinned: str) -> None:
     """Put it on a dashboard, or take it off. Everybody's dashboard shows shared reports only."""
     _require_change(scope, saved)
@@ -108,6 +136,7 @@ def pin_report(*, scope: Scope, saved: SavedReport, pinned: str) -> None:
     record(scope, "report.changed", saved.name, pinned=pinned)
 
 
+@transaction.atomic
 def move_report(*, scope: Scope, saved: SavedReport, earlier: bool) -> None:
     """Change places with the neighbour on the dashboard."""
     _require_change(scope, saved)

@@ -1,4 +1,4 @@
-"""Schedules: made, changed, paused, due, run and told about. What is due is decided by rows; beat only knocks."""
+"""Schedules: made, changed, paused, due, run and told about. What is due is decided by rows; beat only starts the search."""
 
 import logging
 import smtplib
@@ -8,8 +8,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone, translation
@@ -21,11 +23,12 @@ from accounts.roles import Permission
 from accounts.scope import Scope, system_scope, within
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection
+from partner_portal.lib.one_line import one_line
 from reports import mails
 from reports.claims import RUN, held
-from reports.models import Export, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
+from reports.models import Export, Recipient, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
 from reports.queries import saved as saved_queries
-from reports.queries.schedules import allowed_domains, may_change, members, owner_left, rule_of
+from reports.queries.schedules import allowed_domains, domain_of, may_change, members, owner_left, rule_of
 from reports.schedule import latest_missed, next_slots
 from reports.services import exports
 from reports.snapshot import bring_up_to_date
@@ -34,6 +37,7 @@ BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), t
 FAILURES = 5  # runs in a row that fail before a schedule pauses
 LOST = timedelta(minutes=5)  # a run that no worker took for so long is handed out again
 KEPT_RUNS = 20
+SILENT = 3  # recipients in a row for whom the mail server said nothing: the rest wait for the next attempt
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +50,11 @@ class _PauseError(Exception):
     """Why a schedule cannot go on until somebody changes something."""
 
 
+class _NobodyError(Exception):
+    """Why nobody gets this run's mail, when trying again later would not change it."""
+
+
+@transaction.atomic
 def make_schedule(
     *, scope: Scope, report: SavedReport, values: Mapping[str, Any], member_ids: Collection[int], addresses: Collection[str],
     request_key: UUID | None = None,
@@ -57,6 +66,7 @@ def make_schedule(
         same = Schedule.objects.filter(partner=scope.partner, request_key=request_key).first()
         if same:
             return same
+    check_recipients(scope, member_ids, addresses)
     schedule = Schedule(partner=scope.partner, owner=scope.user, report=report, request_key=request_key, **values)
     schedule.next_slot = next_slots(rule_of(scope, schedule), clock.now(), 1)[0]
     schedule.save()
@@ -65,6 +75,7 @@ def make_schedule(
     return schedule
 
 
+@transaction.atomic
 def change_schedule(
     *,
     scope: Scope,
@@ -73,8 +84,9 @@ def change_schedule(
     member_ids: Collection[int],
     addresses: Collection[str],
 ) -> None:
-    """Change when and to whom. A paused one stays paused."""
+    """Change when and to whom. A paused one stays paused. Raises RecipientError and PermissionDenied, and then changes nothing."""
     _require_change(scope, schedule)
+    check_recipients(scope, member_ids, addresses)
     for name, value in values.items():
         setattr(schedule, name, value)
     schedule.next_slot = None if schedule.paused else next_slots(rule_of(scope, schedule), clock.now(), 1)[0]
@@ -83,21 +95,27 @@ def change_schedule(
     record(scope, "schedule.changed", schedule.report.name)
 
 
-def _set_recipients(scope: Scope, schedule: Schedule, member_ids: Collection[int], addresses: Collection[str]) -> None:
+def check_recipients(scope: Scope, member_ids: Collection[int], addresses: Collection[str]) -> None:
+    """Raise RecipientError for people of elsewhere, for an address outside of the allowed domains, and for nobody at all."""
     known = {user.pk for user in members(scope)}
     if not set(member_ids) <= known:
         raise RecipientError(_("Choose people of this partner."))
     domains = allowed_domains(scope)
     for address in addresses:
-        if address.rpartition("@")[2].lower() not in domains:
+        if domain_of(address) not in domains:
             raise RecipientError(
                 _("%(address)s is outside of this partner, and an admin has not allowed its domain.")
                 % {"address": address}
             )
     if not member_ids and not addresses:
         raise RecipientError(_("Choose at least one person to send it to."))
-    schedule.recipients.filter(user__isnull=False).exclude(user_id__in=member_ids).delete()
-    schedule.recipients.filter(user__isnull=True).exclude(email__in=addresses).delete()
+
+
+def _set_recipients(scope: Scope, schedule: Schedule, member_ids: Collection[int], addresses: Collection[str]) -> None:
+    """Write to these from now on. Who has unsubscribed stays unsubscribed, whatever the form says."""
+    removable = schedule.recipients.filter(left_at=None)
+    removable.filter(user__isnull=False).exclude(user_id__in=member_ids).delete()
+    removable.filter(user__isnull=True).exclude(email__in=[address.lower() for address in addresses]).delete()
     for user_id in member_ids:
         schedule.recipients.get_or_create(
             partner=scope.partner, user_id=user_id, defaults={"confirmed_at": clock.now()}
@@ -105,16 +123,57 @@ def _set_recipients(scope: Scope, schedule: Schedule, member_ids: Collection[int
     for address in addresses:
         recipient, is_new = schedule.recipients.get_or_create(partner=scope.partner, email=address.lower())
         if is_new:
-            transaction.on_commit(partial(_ask_to_confirm, recipient))
+            transaction.on_commit(partial(_ask_to_confirm, scope.partner, recipient))
 
 
-def _ask_to_confirm(recipient: Any) -> None:
+def _ask_to_confirm(partner: Partner, recipient: Recipient) -> None:
     try:
-        mails.send_confirmation(recipient)
-    except (OSError, smtplib.SMTPException):
+        with within(partner):
+            mails.send_confirmation(recipient)
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        if refusal := _refusal(error):
+            with within(partner):
+                _suspend(recipient, refusal)
+            return
         log.exception("a mail to confirm a scheduled report could not be sent")
 
 
+def _refusal(error: Exception) -> str:
+    """What the mail server said when it refused a recipient for good; "" for any other trouble."""
+    code, said = mails.server_reply(error)
+    if 500 <= code < 600:
+        return said
+    # Django itself refuses an address that no mail server could be given.
+    return one_line(error)[:200] if isinstance(error, ValueError) and not isinstance(error, OSError) else ""
+
+
+def _suspend(recipient: Recipient, refusal: str) -> None:
+    recipient.refused_at, recipient.refused_address, recipient.refusal = clock.now(), recipient.address, refusal
+    Recipient.objects.filter(pk=recipient.pk).update(
+        refused_at=recipient.refused_at, refused_address=recipient.refused_address, refusal=refusal
+    )
+
+
+@transaction.atomic
+def resume_recipient(*, scope: Scope, schedule: Schedule, recipient_id: int) -> Recipient | None:
+    """Write again to a recipient whom the mail server had refused; None when the schedule has no such recipient.
+
+    An outside address that has not said yes is asked again. Raises PermissionDenied.
+    """
+    _require_change(scope, schedule)
+    recipient = schedule.recipients.select_related("user").filter(pk=recipient_id, left_at=None).first()
+    if recipient is None:
+        return None
+    was_suspended = recipient.suspended
+    Recipient.objects.filter(pk=recipient.pk).update(refused_at=None, refused_address="", refusal="", told_at=None)
+    if was_suspended and recipient.confirmed_at is None:
+        recipient.schedule = schedule
+        transaction.on_commit(partial(_ask_to_confirm, scope.partner, recipient))
+    record(scope, "schedule.recipient_resumed", schedule.report.name, recipient=recipient.address)
+    return recipient
+
+
+@transaction.atomic
 def pause_schedule(*, scope: Scope, schedule: Schedule, reason: str = "") -> None:
     """Stop it until somebody resumes it."""
     _require_change(scope, schedule)
@@ -147,6 +206,7 @@ def _pause_and_tell_later(scope: Scope, schedule: Schedule, reason: str) -> None
         transaction.on_commit(partial(_tell, scope.partner, schedule, reason, paused=True))
 
 
+@transaction.atomic
 def resume_schedule(*, scope: Scope, schedule: Schedule) -> None:
     """Let it go on from the next slot. An admin who resumes one of somebody who left takes it over."""
     _require_change(scope, schedule)
@@ -159,21 +219,27 @@ def resume_schedule(*, scope: Scope, schedule: Schedule) -> None:
     record(scope, "schedule.resumed", schedule.report.name, taken_over=owner != schedule.owner_id)
 
 
+@transaction.atomic
 def delete_schedule(*, scope: Scope, schedule: Schedule) -> None:
     """End it. Its runs are kept for the record."""
     _require_change(scope, schedule)
-    Schedule.objects.filter(pk=schedule.pk).update(deleted_at=clock.now(), next_slot=None)
+    Schedule.objects.filter(pk=schedule.pk).update(deleted_at=clock.now(), next_slot=None, request_key=None)
     record(scope, "schedule.deleted", schedule.report.name)
 
 
-def leave(*, recipient: Any) -> None:
-    """The recipient wants no more of it."""
-    type(recipient).objects.filter(pk=recipient.pk, left_at=None).update(left_at=clock.now())
+def leave(*, recipient: Recipient) -> None:
+    """End the mails to a recipient. Doing it again changes nothing."""
+    Recipient.objects.filter(pk=recipient.pk, left_at=None).update(left_at=clock.now())
 
 
-def confirm(*, recipient: Any) -> None:
+def rejoin(*, recipient: Recipient) -> None:
+    """Take back `leave`, for somebody who followed the link by mistake."""
+    Recipient.objects.filter(pk=recipient.pk).update(left_at=None)
+
+
+def confirm(*, recipient: Recipient) -> None:
     """An outside recipient says yes."""
-    type(recipient).objects.filter(pk=recipient.pk, confirmed_at=None).update(confirmed_at=clock.now())
+    Recipient.objects.filter(pk=recipient.pk, confirmed_at=None).update(confirmed_at=clock.now())
 
 
 def take_due(*, partner: Partner, now: datetime) -> list[int]:
@@ -248,16 +314,24 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
             selection = _selection(scope, schedule)
             if not selection.count and schedule.when_empty == WhenEmpty.SKIP:
                 return _end(partner, run, RunState.SKIPPED, "", rows=0)
+        recipients = _recipients(partner, schedule, run)
+        if not recipients and not run.delivered:
+            raise _NobodyError(_in_sentence(run.missed) or _("Nobody is left to send it to."))
         export = _export(partner, schedule, run, scope)
-        _deliver(partner, schedule, run, export)
+        _deliver(partner, schedule, run, export, recipients)
+        if any(entry["later"] for entry in run.missed) and run.attempts < len(BACK_OFF):
+            return _try_later(partner, schedule, run, _in_sentence(run.missed))
+        if not run.delivered:
+            raise _NobodyError(_in_sentence(run.missed))
         with within(partner, schedule.owner):
             record(scope, "schedule.sent", schedule.report.name, rows=export.rows, to=len(run.delivered))
-            Schedule.objects.filter(pk=schedule.pk).update(failures=0)
-        return _end(partner, run, RunState.SENT, "", rows=export.rows)
+        return _succeed(partner, schedule, run, export.rows)
     except _PauseError as reason:
         _end(partner, run, RunState.FAILED, str(reason))
         _pause_and_tell(partner, schedule, str(reason))
         return str(RunState.FAILED)
+    except _NobodyError as reason:
+        return _give_up(partner, schedule, run, str(reason))
     except Exception as error:
         return _failed(partner, schedule, run, error)
 
@@ -312,34 +386,160 @@ def _export(partner: Partner, schedule: Schedule, run: ScheduleRun, scope: Scope
     return export
 
 
-def _deliver(partner: Partner, schedule: Schedule, run: ScheduleRun, export: Export) -> None:
-    """A mail to each recipient who has not got it; each one sent is put down at once, so that a retry sends no second."""
+def _recipients(partner: Partner, schedule: Schedule, run: ScheduleRun) -> list[Recipient]:
+    """Who is still to get the mail of this run; the others who have no mail yet are put down as missed, with the reason.
+
+    Those for whom the last attempt failed come last, so that nobody waits behind them again.
+    """
+    failed_before = {entry["recipient"] for entry in run.missed if entry["later"]}
     with within(partner):
-        recipients = list(
-            schedule.recipients.filter(left_at=None, confirmed_at__isnull=False).select_related("user").order_by("pk")
-        )
-    for recipient in recipients:
+        scope = system_scope(partner)
+        people, domains = {user.pk for user in members(scope)}, allowed_domains(scope)
+        found = list(schedule.recipients.filter(left_at=None).select_related("user").order_by("pk"))
+    run.missed = []
+    waiting = []
+    for recipient in found:
         if recipient.pk in run.delivered:
             continue
-        with within(partner, schedule.owner):
-            mail = mails.report_mail(schedule=schedule, run=run, export=export, recipient=recipient)
-        if mail is not None:
+        if reason := _left_out(recipient, people, domains):
+            _put_down(run, recipient, reason)
+        else:
+            waiting.append(recipient)
+    return sorted(waiting, key=lambda recipient: recipient.pk in failed_before)
+
+
+def _left_out(recipient: Recipient, people: Collection[int], domains: Collection[str]) -> str:
+    """Why a recipient gets no mail whatever the mail server says; "" when there is no reason."""
+    if recipient.suspended:
+        return _refused_in_words(recipient)
+    if recipient.user_id is not None:
+        return "" if recipient.user_id in people else _("no longer a member")
+    if domain_of(recipient.email) not in domains:
+        return _("the mail domain is no longer allowed")
+    return "" if recipient.confirmed_at else _("has not said yes yet")
+
+
+def _refused_in_words(recipient: Recipient) -> str:
+    return _("refused by the mail server: %(reply)s") % {"reply": recipient.refusal}
+
+
+def _put_down(run: ScheduleRun, recipient: Recipient, reason: str, *, later: bool = False) -> None:
+    run.missed = [
+        *(entry for entry in run.missed if entry["recipient"] != recipient.pk),
+        {"recipient": recipient.pk, "name": recipient.name, "reason": reason, "later": later},
+    ]
+
+
+def _in_sentence(missed: list[dict[str, Any]]) -> str:
+    """Whom a run did not reach and why; only why, when the mail server answered nobody."""
+    if missed and all(entry["reason"] == mails.no_mail_server() for entry in missed):
+        return mails.no_mail_server()
+    return "; ".join(f"{entry['name']}: {entry['reason']}" for entry in missed)
+
+
+def _deliver(
+    partner: Partner, schedule: Schedule, run: ScheduleRun, export: Export, recipients: list[Recipient]
+) -> None:
+    """Write to each of the recipients, whatever becomes of the others; who has the mail is put down at once.
+
+    Somebody whom the mail server refuses for good is suspended, and owner and admins are told once. Everybody else who is
+    missed waits for the next attempt.
+    """
+    silent = 0
+    for recipient in recipients:
+        if silent >= SILENT:
+            _put_down(run, recipient, mails.no_mail_server(), later=True)
+            continue
+        try:
+            with within(partner, schedule.owner):
+                mail = mails.report_mail(schedule=schedule, run=run, export=export, recipient=recipient)
+            if mail is None:
+                _put_down(run, recipient, _("no longer a member"))
+                continue
             mail.send()
-        run.delivered = [*run.delivered, recipient.pk]
-        with within(partner):
-            ScheduleRun.objects.filter(pk=run.pk).update(delivered=run.delivered)
+        except (SoftTimeLimitExceeded, DatabaseError):
+            raise
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal:
+                with within(partner):
+                    _suspend(recipient, refusal)
+                    record(system_scope(partner), "schedule.refused", schedule.report.name, recipient=recipient.address)
+                _put_down(run, recipient, _refused_in_words(recipient))
+            else:
+                _put_down(run, recipient, mails.delay_in_words(error), later=True)
+            silent = 0 if mails.server_reply(error)[0] else silent + 1
+        else:
+            silent = 0
+            run.delivered, run.reached = [*run.delivered, recipient.pk], [*run.reached, recipient.name]
+            with within(partner):
+                ScheduleRun.objects.filter(pk=run.pk).update(delivered=run.delivered, reached=run.reached)
+                if recipient.told_at:
+                    Recipient.objects.filter(pk=recipient.pk).update(told_at=None)
+    with within(partner):
+        ScheduleRun.objects.filter(pk=run.pk).update(missed=run.missed)
+    if run.delivered:
+        _tell_of_missed(partner, schedule, [entry for entry in run.missed if not entry["later"]])
+
+
+def _tell_of_missed(partner: Partner, schedule: Schedule, missed: list[dict[str, Any]]) -> None:
+    """Name to owner and admins those whom mail does not reach, each of them once until mail reaches them again."""
+    fresh = _not_told_yet(partner, missed)
+    if not fresh:
+        return
+    with within(partner):
+        people = mails.people_to_tell(schedule)
+    for person in people:
+        try:
+            mails.send_unreached(schedule, person, [(entry["name"], entry["reason"]) for entry in fresh])
+        except (OSError, smtplib.SMTPException):
+            log.exception("nobody could be told whom schedule %s does not reach", schedule.pk)
+
+
+def _not_told_yet(partner: Partner, missed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of them that nobody was told about, and note that somebody is now.
+
+    An outside address that has not said yes is no news.
+    """
+    with within(partner):
+        silent = Recipient.objects.filter(
+            pk__in=[entry["recipient"] for entry in missed], confirmed_at__isnull=False, told_at=None
+        )
+        fresh = set(silent.select_for_update().values_list("pk", flat=True))
+        Recipient.objects.filter(pk__in=fresh).update(told_at=clock.now())
+    return [entry for entry in missed if entry["recipient"] in fresh]
+
+
+def _try_later(partner: Partner, schedule: Schedule, run: ScheduleRun, reason: str) -> str:
+    with within(partner):
+        ScheduleRun.objects.filter(pk=run.pk).update(
+            state=RunState.RETRYING, attempts=run.attempts + 1, reason=reason[:300],
+            not_before=clock.now() + BACK_OFF[run.attempts],
+        )  # fmt: skip
+    return str(RunState.RETRYING)
 
 
 def _failed(partner: Partner, schedule: Schedule, run: ScheduleRun, error: Exception) -> str:
-    """Try again later, up to a limit; then say so once, and pause after several in a row."""
+    """Try again later, up to a limit; a run that has reached somebody by then is not failed."""
     reason = mails.failure_in_words(error)
     if run.attempts < len(BACK_OFF):
-        with within(partner):
-            ScheduleRun.objects.filter(pk=run.pk).update(
-                state=RunState.RETRYING, attempts=run.attempts + 1, reason=reason[:300],
-                not_before=clock.now() + BACK_OFF[run.attempts],
-            )  # fmt: skip
-        return str(RunState.RETRYING)
+        return _try_later(partner, schedule, run, reason)
+    if run.delivered:
+        return _succeed(partner, schedule, run, run.export.rows if run.export else None, reason)
+    return _give_up(partner, schedule, run, reason)
+
+
+def _succeed(partner: Partner, schedule: Schedule, run: ScheduleRun, rows: int | None, reason: str = "") -> str:
+    """End a run that reached somebody, and name those whom it did not reach."""
+    with within(partner):
+        Schedule.objects.filter(pk=schedule.pk).update(failures=0)
+    _tell_of_missed(partner, schedule, run.missed)
+    return _end(partner, run, RunState.SENT, reason or _in_sentence(run.missed), rows=rows)
+
+
+def _give_up(partner: Partner, schedule: Schedule, run: ScheduleRun, reason: str) -> str:
+    """End a run that reached nobody: tell owner and admins, and pause after several in a row."""
+    _not_told_yet(partner, run.missed)  # the mail about the run names them
     _end(partner, run, RunState.FAILED, reason)
     with within(partner):
         failures = schedule.failures + 1
@@ -375,31 +575,38 @@ def _tell(partner: Partner, schedule: Schedule, reason: str, *, paused: bool) ->
 def _end(partner: Partner, run: ScheduleRun, state: str, reason: str, rows: int | None = None) -> str:
     with within(partner):
         ScheduleRun.objects.filter(pk=run.pk).update(
-            state=state, reason=reason[:300], rows=rows, finished_at=clock.now(), not_before=None
+            state=state, reason=reason[:300], rows=rows, missed=run.missed, finished_at=clock.now(), not_before=None
         )
         old = ScheduleRun.objects.filter(schedule_id=run.schedule_id, finished_at__isnull=False).order_by("-slot")
         ScheduleRun.objects.filter(pk__in=list(old.values_list("pk", flat=True)[KEPT_RUNS:])).delete()
     return str(state)
 
 
-def send_test(*, scope: Scope, selection: Selection, schedule: Schedule) -> None:
-    """Send what the schedule would send now, to the one who asks alone. `schedule` need not be saved.
+def send_test(*, scope: Scope, selection: Selection, schedule: Schedule) -> Export:
+    """Send what the schedule would send now, to the one who asks alone. `schedule` need not be saved. Returns the file.
 
-    Raises OSError or SMTPException when the mail does not go out, and RefusedError when there is no file.
+    It counts towards the person's share of the workers, as any other file. More than EXPORT_ROWS_AT_ONCE rows are left to a
+    worker: the file is still queued then, and the mail follows when it is ready. Raises OSError or SMTPException when the
+    mail does not go out, and RefusedError when there is no file.
     """
     scope.require(Permission.SCHEDULE)
     report = schedule.report
     at = clock.now().astimezone(timezone.get_current_timezone())
     wish = exports.Wish(
         name=exports.scheduled_name(report.name, selection, at), format=schedule.format, dialect=schedule.dialect,
-        title=report.name,
+        title=report.name, trial={"zone": schedule.zone, "delivery": schedule.delivery},
     )  # fmt: skip
-    export = exports.request_export(scope=scope, selection=selection, wish=wish, by_schedule=True)
+    export = exports.request_export(scope=scope, selection=selection, wish=wish)
+    record(scope, "schedule.tested", report.name)
+    if export.rows > settings.EXPORT_ROWS_AT_ONCE:
+        exports.start_later(export)
+        return export
     export = exports.start_now(scope=scope, selection=selection, export=export)
     if export.state != State.READY:
         raise exports.RefusedError(export.reason)
-    mails.test_mail(schedule=schedule, export=export, person=scope.user).send()
-    record(scope, "schedule.tested", report.name)
+    export.owner, export.partner = scope.user, scope.partner  # type: ignore[assignment]
+    mails.trial_mail(export).send()
+    return export
 
 
 def _require_change(scope: Scope, schedule: Schedule) -> None:

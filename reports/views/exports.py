@@ -1,6 +1,5 @@
 """Files: the pane that asks for one, the page that follows them, the download, and the bell."""
 
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -20,7 +19,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import Selection, find, select
-from partner_portal.lib.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.htmx import page_or_part, part_of, private, wanted_part
 from partner_portal.templatetags.figures import decimals
 from reports.definitions import reopen, suggested_name
 from reports.dialects import PLACES
@@ -117,7 +116,7 @@ def index(request: ScopedRequest) -> HttpResponse:
     """The user's files and schedules. While something is being made the files refresh themselves."""
     rows = queries.exports(request.scope)
     is_open = any(row.is_open for row in rows)
-    part = wanted_part(request)
+    part = part_of(request, "reports/exports.html", ("export-files",))
     context = {
         "rows": rows,
         "open_count": sum(row.is_open for row in rows),
@@ -128,7 +127,7 @@ def index(request: ScopedRequest) -> HttpResponse:
         "schedules": _schedules(request) if not part else [],
         "may_schedule": _may_schedule(request),
     }
-    status = STOP_POLLING if part == "export-files" and not is_open else 200
+    status = STOP_POLLING if part and not is_open else 200
     return page_or_part(request, "reports/exports.html", context, parts=("export-files",), status=status)
 
 
@@ -154,22 +153,17 @@ def _announcement(rows: list[queries.ExportRow]) -> str:
 @require_safe
 @requires(Permission.EXPORT)
 def detail(request: ScopedRequest, pk: int) -> HttpResponse:
-    """One file: what is in it and what became of it."""
-    export = queries.export(request.scope, pk)
-    return page_or_part(request, "reports/export.html", {"export": export, "totals": _totals(export)})
+    """One file: what is in it and what became of it, as far as the reader's role of now sees it."""
+    return _about(request, queries.export(request.scope, pk))
 
 
-def _totals(export: Any) -> list[tuple[str, str]]:
-    try:
-        dataset = find(export.dataset)
-    except KeyError:
-        return []
-    known = {column.name: column for column in dataset.columns}
-    return [
-        (known[name].label, decimals(Decimal(value), PLACES.get(known[name].kind, 0)))
-        for name, value in export.totals.items()
-        if name in known
+def _about(request: ScopedRequest, export: Any, *, status: int = 200, **context: Any) -> HttpResponse:
+    totals = [
+        (column.label, decimals(value, PLACES.get(column.kind, 0)))
+        for column, value in queries.permitted_totals(request.scope, export)
     ]
+    context |= {"export": export, "access": queries.access(request.scope, export), "totals": totals}
+    return page_or_part(request, "reports/export.html", context, status=status)
 
 
 @require_safe
@@ -177,29 +171,14 @@ def _totals(export: Any) -> list[tuple[str, str]]:
 def download(request: ScopedRequest, pk: int) -> HttpResponse:
     """The file, while it is kept and its owner may still see its rows."""
     export = queries.export(request.scope, pk)
-    try:
-        allowed = request.scope.may(find(export.dataset).permission)
-    except KeyError:
-        allowed = True  # the kind of rows is gone; the owner's file is not
-    if not allowed:
+    access = queries.access(request.scope, export)
+    if not access.rows:
         raise Http404
     if export.state != "ready" or not default_storage.exists(str(export.file.name)):
-        return page_or_part(request, "reports/export.html", {"export": export, "gone": True}, status=410)
-    if not _columns_still_allowed(request, export):
-        return page_or_part(request, "reports/export.html", {"export": export, "forbidden": True}, status=403)
+        return _about(request, export, status=410, gone=True)
+    if not access.columns:
+        return _about(request, export, status=403)
     return _file(request, export)
-
-
-def _columns_still_allowed(request: ScopedRequest, export: Any) -> bool:
-    """Whether no column in the file is one that the owner has lost the right to."""
-    try:
-        columns = find(export.dataset).columns
-    except KeyError:
-        return True
-    named = {column.name: column for column in columns}
-    return all(
-        request.scope.may(named[name].permission) for name in export.columns if name in named and named[name].permission
-    )
 
 
 def _file(request: ScopedRequest, export: Any) -> HttpResponse:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -29,6 +29,8 @@ from reports.views.exports import pane, selection_or_404
 def use(request: ScopedRequest, key: str) -> HttpResponse:
     """Put the clients behind the rows into a list: all of them, or those of the ticked rows."""
     selection = selection_or_404(request, key)
+    if not selection.dataset.client:
+        raise Http404(key)  # rows without clients
     choices = queries.list_choices(request.scope)
     choosing = (
         request.POST.get("then") == "choose"

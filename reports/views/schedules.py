@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
@@ -17,6 +18,8 @@ from accounts.roles import Permission
 from accounts.scope import Scope, within
 from partner_portal.lib import clock
 from partner_portal.lib.htmx import page_or_part
+from partner_portal.templatetags.figures import whole
+from reports.definitions import whole_number
 from reports.forms import ScheduleForm, when_empty
 from reports.queries import saved as report_queries
 from reports.queries import schedules as queries
@@ -83,14 +86,14 @@ def _done(
         )
         messages.success(request, _("The schedule is saved."))
         return redirect("schedule", schedule.pk)
-    kept = report or report_services.save_report(
-        scope=scope, selection=selection, fixed=False, looks={"name": given["name"] or suggested(selection)},
-        request_key=given["key"],
-    )  # fmt: skip
-    made = services.make_schedule(
-        scope=scope, report=kept, values=form.values, member_ids=given["people"], addresses=given["outside"],
-        request_key=given["key"],
-    )  # fmt: skip
+    what: dict[str, Any] = {
+        "values": form.values, "member_ids": given["people"], "addresses": given["outside"], "request_key": given["key"],
+    }  # fmt: skip
+    if report:
+        made = services.make_schedule(scope=scope, report=report, **what)
+    else:
+        name = given["name"] or suggested(selection)
+        made = report_services.save_and_schedule(scope=scope, selection=selection, name=name, **what)
     if not in_pane(request):
         messages.success(request, _("The schedule is started."))
         return redirect("schedule", made.pk)
@@ -104,8 +107,16 @@ def _tested(
     """Send a test to the one who asks. Nothing is kept but the file."""
     draft = queries.draft(request.scope, selection, form.values, form.cleaned_data["name"], report)
     try:
-        services.send_test(scope=request.scope, selection=selection, schedule=draft)
-        context["told"] = _("A test is on its way to %(address)s.") % {"address": request.scope.user.email}  # type: ignore[union-attr]
+        export = services.send_test(scope=request.scope, selection=selection, schedule=draft)
+        words = {"address": request.scope.user.email, "rows": whole(export.rows)}  # type: ignore[union-attr]
+        context["told"] = (
+            _("A test is on its way to %(address)s.") % words
+            if export.state == "ready"
+            else _(
+                "The file has %(rows)s rows, so it is made in the background. The test goes to %(address)s when it is ready."
+            )
+            % words
+        )
     except (OSError, smtplib.SMTPException):
         form.add_error(None, _("The mail server did not take the mail. Try again later."))
     except RefusedError as refused:
@@ -146,11 +157,13 @@ def index(request: ScopedRequest) -> HttpResponse:
 
 
 def with_slots(scope: Scope, found: list[Any]) -> list[Any]:
-    """The schedules with their next three local slots as `slots`, and whether their owner has gone as `owner_left`."""
+    """The schedules with their next three local slots as `slots`, whether their owner has gone as `owner_left`, and how many
+    recipients the mail server refuses as `suspended`."""
     people = {person.pk for person in queries.members(scope)}
     for schedule in found:
         schedule.owner_left = schedule.owner_id not in people
         schedule.slots = _local(scope, schedule)
+        schedule.suspended = sum(recipient.suspended for recipient in schedule.recipients.all())
     return found
 
 
@@ -163,7 +176,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
         "schedule": schedule,
         "slots": _local(request.scope, schedule),
         "runs": queries.runs(schedule),
-        "recipients": queries.recipients(schedule),
+        "recipients": queries.recipients(request.scope, schedule),
         "changeable": queries.may_change(request.scope, schedule),
         "owner_left": queries.owner_left(request.scope, schedule),
     }
@@ -173,7 +186,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.SCHEDULE)
 def change_state(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Pause, resume or delete (`do`)."""
+    """Pause, resume or delete (`do`), or write to a suspended `recipient` again."""
     schedule = queries.schedule(request.scope, pk)
     wanted = request.POST.get("do")
     if wanted == "pause":
@@ -183,6 +196,12 @@ def change_state(request: ScopedRequest, pk: int) -> HttpResponse:
             services.resume_schedule(scope=request.scope, schedule=schedule)
         except services.RecipientError as error:
             messages.error(request, str(error))
+    elif wanted == "retry":
+        recipient = services.resume_recipient(
+            scope=request.scope, schedule=schedule, recipient_id=whole_number(request.POST.get("recipient", ""))
+        )
+        if recipient:
+            messages.success(request, _("%(person)s gets the next mail again.") % {"person": recipient.name})
     elif wanted == "delete":
         services.delete_schedule(scope=request.scope, schedule=schedule)
         messages.success(request, _("The schedule is deleted. Its report stays."))
@@ -190,10 +209,16 @@ def change_state(request: ScopedRequest, pk: int) -> HttpResponse:
     return redirect("schedule", pk)
 
 
+@csrf_exempt
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in every mail that stops these mails; the button, not the link, does it."""
+    """Stop the mails to one recipient: a POST does, by the button or by a mail program's one click (RFC 8058).
+
+    The token is the whole proof, so that neither a session nor a form's token is asked for.
+    """
+    if request.method == "POST" and request.POST.get("then") == "again":
+        return _answer(request, token, services.rejoin, "again")
     return _answer(request, token, services.leave, "leave")
 
 
@@ -208,12 +233,15 @@ def _answer(request: HttpRequest, token: str, act: Any, what: str) -> HttpRespon
     partner, key = queries.partner_of_token(token)
     with within(partner):
         recipient = queries.recipient_of(partner, key)
-        if request.method == "POST":
+        if recipient is None and what != "leave":
+            raise Http404
+        if recipient and request.method == "POST":
             act(recipient=recipient)
         context = {
             "what": what,
-            "done": request.method == "POST",
-            "name": recipient.schedule.report.name,
+            "done": request.method == "POST" or recipient is None,
+            "name": recipient.schedule.report.name if recipient else _("Scheduled report"),
+            "known": recipient is not None,
             "partner_name": partner.name,
         }
         return TemplateResponse(request, "reports/recipient.html", context).render()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from partner_portal.lib.one_line import OneLineField, in_one_line
+from partner_portal.lib.one_line import OneLineField, one_line
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from partner_portal.lib.one_line import OneLineField, in_one_line
     ],
 )
 def test_breaks_and_controls_become_spaces(given: str, kept: str) -> None:
-    assert in_one_line(given) == kept
+    assert one_line(given) == kept
     assert OneLineField().clean(given) == kept
 
 

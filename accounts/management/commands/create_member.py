@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import queries, services
-from accounts.forms import MemberForm, in_one_line
+from accounts.forms import MemberForm, one_line
 from accounts.roles import Role
 from accounts.scope import system_scope, within
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError(f"partner: there is no '{options['partner']}'.")
         form = MemberForm({"email": options["email"], "role": options["role"], "name": options["name"]})
         if not form.is_valid():
-            raise CommandError(in_one_line(form))
+            raise CommandError(one_line(form))
         password = sys.stdin.readline().rstrip("\r\n") if options["password_stdin"] else None
         try:
             if password is not None:

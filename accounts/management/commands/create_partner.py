@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
-from accounts.forms import NewPartnerForm, in_one_line
+from accounts.forms import NewPartnerForm, one_line
 
 
 class Command(BaseCommand):
@@ -29,6 +29,6 @@ class Command(BaseCommand):
             }
         )
         if not form.is_valid():
-            raise CommandError(in_one_line(form).replace("payout_currency:", "currency:"))
+            raise CommandError(one_line(form).replace("payout_currency:", "currency:"))
         partner = services.create_partner(**form.cleaned_data)
         self.stdout.write(f"{partner.name} ({partner.slug}) is created. Add its first admin with create_member.")

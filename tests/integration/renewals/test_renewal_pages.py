@@ -1,6 +1,7 @@
 """Renewals against the demo partner's file: which are shown, what they add up to, rights, reminders, the calendar."""
 
 import csv
+import email.policy
 import re
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core import mail
+from django.test import Client as WebClient
 from django.urls import reverse
 
 from partner_portal.lib.clock import moved_to
@@ -174,6 +176,23 @@ def test_reminders_tell_each_renewal_once(scope, person):
     assert all(row.client.name in sent[0].body for row in due)
     assert "/renewals/" in sent[0].body
     assert not any(word in sent[0].body for word in ("USD", "EUR", "US$"))
+
+
+def test_one_click_in_the_mail_program_stops_the_reminders(scope, settings):
+    settings.SITE_URL = "https://portal.northwind-growth-agency.example"
+    services.remind_me(scope=scope, days_before=30)
+    assert services.send_reminder(scope=scope, reminder=queries.reminder_of(scope))
+    raw = mail.outbox[0].message(policy=email.policy.SMTP).as_bytes().decode().splitlines()
+    [line] = [line for line in raw if line.startswith("List-Unsubscribe: ")]
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in raw
+    link = line.removeprefix(f"List-Unsubscribe: <{settings.SITE_URL}").removesuffix(">")
+    program = WebClient(enforce_csrf_checks=True)
+    assert "Stop the reminders of renewals of Northwind Growth?" in program.get(link).content.decode()
+    assert queries.reminder_of(scope) is not None
+    for _time in range(2):
+        assert program.post(link, {"List-Unsubscribe": "One-Click"}).status_code == 200
+        assert queries.reminder_of(scope) is None
+    assert program.post(link[:-2] + "x/").status_code == 404
 
 
 def test_the_task_leaves_out_people_who_left(scope, person):

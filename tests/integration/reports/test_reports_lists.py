@@ -4,6 +4,7 @@ from html import escape
 from html.parser import HTMLParser
 from uuid import uuid4
 
+import pytest
 from django.urls import reverse
 
 from partner_portal.lib.datasets import select
@@ -40,6 +41,19 @@ def test_only_the_ticked_rows(web, scope):
     clients = {row["c__client"] for row in rows[:2]}
     use(web("admin"), row=[*two, 999_999_999])
     assert set(ListMember.objects.values_list("client_id", flat=True)) == clients
+
+
+@pytest.mark.parametrize("row", ["rubbish", "9" * 400, "-1", "1.5", "", "١"])
+@pytest.mark.parametrize("key", [LOST, "clients"])
+def test_a_ticked_row_that_is_none_adds_nobody(web, scope, key, row):
+    answer = use(web("admin"), query="", key=key, row=[row])
+    assert answer.status_code == 302
+    assert not ListMember.objects.exists()
+
+
+def test_rows_without_clients_go_into_no_list(web, scope):
+    assert use(web("admin"), query="", key="certified-people").status_code == 404
+    assert not KeptList.objects.exists()
 
 
 class Form(HTMLParser):

@@ -322,7 +322,8 @@ def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
     make(northwind, to=(), outside=["a@auditor.example"])
     asked = smtp.of("a@auditor.example")
     assert len(asked) == 1
-    assert run_due(northwind) == ["sent"]
+    assert run_due(northwind) == ["failed"]  # it reached nobody
+    assert runs(northwind)[-1].reason == "a@auditor.example: has not said yes yet"
     assert len(smtp.of("a@auditor.example")) == 1  # not without a yes
     link = re.search(r"/schedules/confirm/\S+", asked[0].get_body(("plain",)).get_content())[0]
     visitor = WebClient()
