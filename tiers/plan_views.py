@@ -16,7 +16,8 @@ from accounts.queries import team_contacts
 from accounts.roles import Permission
 from partner_portal.lib.htmx import page_or_part
 from tiers import services
-from tiers.plan_form import EXTRA_ROWS, LINE, PlanForm, address
+from tiers.plan_form import EXTRA_ROWS, LINE, PlanForm, address, too_many
+from tiers.plan_rules import MOST_ASSUMPTIONS
 from tiers.plans import clients_with_points, open_deals, outcome, plan_of, plans, read, renewals
 from tiers.portfolio import rules_in_force
 
@@ -45,11 +46,13 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
         return _save(request, pk)
     scope = request.scope
     kept = plan_of(scope, pk)
-    assumed = read(kept.assumptions)
+    stored = read(kept.assumptions)  # those of former versions may hold more
+    assumed = stored.first(MOST_ASSUMPTIONS)
     here = request.build_absolute_uri(reverse("tier_plan", args=[pk]))
     context = {
         "plan": kept,
         "own": kept.owner_id == (scope.user.pk if scope.user else None) and scope.may(Permission.KEEP),
+        "problem": too_many(stored.count) if stored.count > MOST_ASSUMPTIONS else "",
         "assumed": assumed,
         "lines": _lines(assumed),
         "result": outcome(scope, assumed, request.GET.get("target")),
@@ -84,6 +87,8 @@ def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
     name = request.POST.get("name", "").strip()[:NAME_LENGTH]
     if not name:
         return _workbench(request, query, _("Give the plan a name."), status=422)
+    if form.too_many:
+        return _workbench(request, query, status=422)
     try:
         kept = services.save_plan(
             scope=request.scope,
