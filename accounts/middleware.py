@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
+from partner_portal.lib.refusals import refuse_parallel
 
 PARTNER_KEY = "partner"
 
@@ -49,7 +50,8 @@ class ScopeMiddleware:
         if not request.user.is_authenticated:
             return self.get_response(request)
         with transaction.atomic():
-            scopes.set_tenant(None, request.user.pk)
+            if not scopes.enter(request.user.pk, settings.REQUESTS_AT_ONCE):
+                return refuse_parallel(request)
             memberships = scopes.memberships_of(request.user)
             if not memberships:
                 return self._answer(request)
