@@ -22,8 +22,8 @@ from partner_portal.lib.datasets import select
 from partner_portal.lib.drilldown import Way, drilldown
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.periods import PRESETS
-from partner_portal.lib.refusals import refuse_parallel
 from partner_portal.lib.range_control import range_control
+from partner_portal.lib.refusals import refuse_parallel
 from partner_portal.lib.sheet_table import ROWS, SheetTable
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file

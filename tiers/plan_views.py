@@ -82,6 +82,8 @@ def plan_delete(request: ScopedRequest, pk: int) -> HttpResponse:
 def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
     if not request.scope.may(Permission.KEEP):
         raise PermissionDenied(Permission.KEEP)
+    if pk is not None:
+        plan_of(request.scope, pk)  # 404 before anything else is said about the form
     query = QueryDict(request.POST.get("query", ""))
     form = PlanForm(query, request.scope)
     name = request.POST.get("name", "").strip()[:NAME_LENGTH]
