@@ -83,7 +83,7 @@ Day = Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", json_schema_ex
 class SeenFrom(Schema):
     on: Day = Field(
         None,
-        description="The day it is seen from, from 2000-01-01 to today; a day ahead is refused (422). Today without one",
+        description="The day it is seen from, 2000-01-01 to today; a day ahead is refused. Today without one",
     )
 
 
@@ -97,7 +97,7 @@ class Range(Schema):
         None, alias="from", description="The first day, instead of a named range; from 2000-01-01 to today"
     )
     last: Day = Field(
-        None, alias="to", description="The last day, included; no later than today: a day ahead is refused (422)"
+        None, alias="to", description="The last day, included; no later than today: a day ahead is refused"
     )
 
 

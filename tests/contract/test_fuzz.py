@@ -33,8 +33,8 @@ POSTING = {"northwind-admin", "northwind-member", "southwind-admin", "stranger"}
 NASTY = (
     "", " ", "0", "-1", "1.5", "1e309", "NaN", "-Infinity", "9" * 30, "2147483648", "9223372036854775808", "٣", "²", "true",
     "0001-01-01", "9999-12-31", "0000-01-01", "10000-01-01", "2026-02-30", "0001-01", "9999-12", "2026-W01-1", "24:00",
-    "whole-history", "custom", "sourced", "-points", "client,client", "..", "../../etc/passwd", "a/b/print", "%2e%2e", "%s%d{0}{{1}}{% x %}",
-    "'\" OR 1=1 --", "<script>alert(1)</script>", "\u202e\u200b\ufeff", "\ud7ff\U0001f4a9", "\r\nSet-Cookie: a=b", "\x1f",
+    "whole-history", "custom", "sourced", "-points", "client,client", "..", "../../etc/passwd", "a/b/print", "%2e%2e",
+    "%s%d{0}{{1}}{% x %}",     "'\" OR 1=1 --", "<script>alert(1)</script>", "\u202e\u200b\ufeff", "\ud7ff\U0001f4a9", "\r\nSet-Cookie: a=b", "\x1f",
     "é" * 300,     "javascript:alert(1)", "http://[", "a@b", "[]", '{"a": [1]}',
 )  # fmt: skip
 TARGETS = ("", "main", "dialog", "dialog-rows", "rows", "no-such", "..", "<b>", "a#b", "é", "x" * 500)
@@ -217,10 +217,7 @@ def test_no_path_breaks_a_page(caller, name):
     for pattern, _route in routes():
         if "<int:" in pattern and not pattern.startswith("admin/"):
             for number in ("0", "2147483648", "9223372036854775808", "9" * 40):
-                arguments = {
-                    key: number if key != "statement_id" else "S" for key in re.findall(r"<\w+:(\w+)>", pattern)
-                }
-                address = "/" + re.sub(r"<\w+:(\w+)>", lambda match: arguments[match[1]], pattern)
+                address = "/" + re.sub(r"<\w+:\w+>", number, pattern)
                 ask("get", address)
                 ask("post", address)
     ask.report()
