@@ -34,7 +34,9 @@ NASTY = (
     "", " ", "0", "-1", "1.5", "1e309", "NaN", "-Infinity", "9" * 30, "2147483648", "9223372036854775808", "٣", "²", "true",
     "0001-01-01", "9999-12-31", "0000-01-01", "10000-01-01", "2026-02-30", "0001-01", "9999-12", "2026-W01-1", "24:00",
     "whole-history", "custom", "sourced", "-points", "client,client", "..", "../../etc/passwd", "a/b/print", "%2e%2e",
-    "%s%d{0}{{1}}{% x %}",     "'\" OR 1=1 --", "<script>alert(1)</script>", "\u202e\u200b\ufeff", "\ud7ff\U0001f4a9", "\r\nSet-Cookie: a=b", "\x1f",
+    "%s%d{0}{{1}}{% x %}",     "'\" OR 1=1 --", "<script>alert(1)</script>", "\u202e\u200b\ufeff", "\ud7ff\U0001f4a9",
+    "\r\nSet-Cookie: a=b",
+    "\x1f",
     "é" * 300,     "javascript:alert(1)", "http://[", "a@b", "[]", '{"a": [1]}',
 )  # fmt: skip
 TARGETS = ("", "main", "dialog", "dialog-rows", "rows", "no-such", "..", "<b>", "a#b", "é", "x" * 500)
