@@ -119,7 +119,8 @@ class ParallelRequestsMiddleware:
             if not streams:
                 self._release(caller)
         if streams:
-            response._resource_closers.append(lambda: self._release(caller))
+            # Called by the server once the answer is sent or the reader is gone.
+            response._resource_closers.append(lambda: self._release(caller))  # type: ignore[attr-defined]
         return response
 
     def _release(self, caller: str) -> None:
