@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-threads = int(os.environ.get("WEB_THREADS") or 4)
-worker_class = "gthread"
+threads = int(os.environ.get("WEB_THREADS") or 8)  # more than REQUESTS_AT_ONCE, so that one person never has them all
+worker_class = "partner_portal.web_server.Worker"  # gthread
+logger_class = "partner_portal.web_server.MaskingLogger"
+limit_request_line = 8190  # bytes; a tier plan is an address
 preload_app = True  # imported once, shared by all: starts faster and needs less memory
 timeout = 60  # seconds without a sign of life
 graceful_timeout = 30  # seconds for requests under way when it is told to stop

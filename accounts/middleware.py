@@ -22,6 +22,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
 from accounts.sessions import LEFT_KEY
+from partner_portal.lib.refusals import refuse_parallel
 
 logger = logging.getLogger(__name__)
 PARTNER_KEY = "partner"
@@ -76,7 +77,8 @@ class ScopeMiddleware:
         if not request.user.is_authenticated:
             return self.get_response(request)
         with transaction.atomic():
-            scopes.set_tenant(None, request.user.pk)
+            if not scopes.enter(request.user.pk, settings.REQUESTS_AT_ONCE):
+                return refuse_parallel(request)
             left = request.session.get(LEFT_KEY, ())
             memberships = [each for each in scopes.memberships_of(request.user) if each.partner_id not in left]
             if not memberships:

@@ -14,6 +14,7 @@ from accounts.audit import action_name
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.scope import Scope
 from partner_portal.lib.collation import sort_key
+from partner_portal.lib.periods import FIRST_DAY, LAST_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def audit_events(
     since: date | None = None,
     until: date | None = None,
 ) -> QuerySet[AuditEvent]:
-    """The partner's events, newest first. Both days are included, in the partner's time zone."""
+    """The partner's events, newest first. Both days are included, in the partner's time zone; no event lies beyond the days
+    that can be asked for elsewhere."""
     found = AuditEvent.objects.filter(partner=scope.partner).select_related("user").order_by("-at", "-pk")
     if action:
         found = found.filter(action=action)
@@ -103,9 +105,9 @@ def audit_events(
         found = found.filter(user_id=person)
     zone = ZoneInfo(scope.partner.time_zone)
     if since is not None:
-        found = found.filter(at__gte=datetime.combine(since, time.min, zone))
+        found = found.filter(at__gte=datetime.combine(max(since, FIRST_DAY), time.min, zone))
     if until is not None:
-        found = found.filter(at__lt=datetime.combine(until + timedelta(days=1), time.min, zone))
+        found = found.filter(at__lt=datetime.combine(min(until, LAST_DAY) + timedelta(days=1), time.min, zone))
     return found
 
 

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
 from partner_portal.lib import clock
+from partner_portal.lib.locks import PERSON_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,37 @@ def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
             "SELECT set_config('portal.partner', %s, true), set_config('portal.user', %s, true)",
             [str(partner_id or ""), str(user_id or "")],
         )
+
+
+def enter(user_id: int, at_once: int) -> bool:
+    """As `set_tenant(None, user_id)`; False when the person has `at_once` requests running already (0: no limit).
+
+    The place among them is a lock of this transaction: it is free again when the request ends, even by the death of its
+    process. Both take one query.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_FREE_PLACE}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
+            [*_places(user_id, at_once), str(user_id)],
+        )
+        return bool(cursor.fetchone()[0]) or not at_once
+
+
+def take_place(user_id: int, at_once: int) -> bool:
+    """The same for a request that is not signed in but answered in somebody's name; the tenant stays as it is set."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_FREE_PLACE}", _places(user_id, at_once))
+        return bool(cursor.fetchone()[0]) or not at_once
+
+
+# Stops at the first place that nobody holds.
+_FREE_PLACE = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
+_MOST_PLACES = 64
+
+
+def _places(user_id: int, at_once: int) -> list[int]:
+    """How many places, and the two keys of 32 bits that name them: the kind of lock, and the person with the place."""
+    return [min(at_once, _MOST_PLACES), PERSON_REQUESTS, user_id % 2**24 * (_MOST_PLACES + 1)]
 
 
 @contextmanager

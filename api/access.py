@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
@@ -14,11 +15,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.access import ScopedRequest
 from accounts.roles import Permission
-from accounts.scope import Scope, within
+from accounts.scope import Scope, take_place, within
 from api import queries, services
 from api.limits import seconds_to_wait
 from api.tokens import parse
 from ledger.services import catch_up_for_a_reader
+from partner_portal.lib.refusals import json_refusal, refuse_parallel
 
 logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
@@ -34,9 +36,7 @@ class _FailedError(Exception):
 
 def refusal(status: int, detail: str, problems: Sequence[str] = ()) -> HttpResponse:
     """A refusal as JSON: the sentence, and what exactly is wrong where it is more than one thing."""
-    response = JsonResponse(
-        {"detail": detail, "problems": list(problems)}, status=status, json_dumps_params={"ensure_ascii": False}
-    )
+    response = json_refusal(status, detail, list(problems))
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Partner Portal"'
     if status == 405:
@@ -48,8 +48,8 @@ def answers(permission: Permission) -> Callable[[View], View]:
     """Let a view answer only to a caller who holds `permission`. The view finds the caller's scope in `request.scope`.
 
     A token in the Authorization header decides alone; without one, the session does. Refused, as JSON: 405 other methods
-    than GET and HEAD, 401 no or no valid token, 403 a right that is missing, 429 too many requests in a minute, 503 rules
-    that have just changed.
+    than GET and HEAD, 401 no or no valid token, 403 a right that is missing, 429 too many requests in a minute, 503 too
+    many at the same time or rules that have just changed.
     """
 
     def mark(view: View) -> View:
@@ -98,6 +98,8 @@ def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[],
             if found is None:
                 return unknown
             token, scope = found
+            if not take_place(token.user_id, settings.REQUESTS_AT_ONCE):
+                return refuse_parallel(request)
             request.scope = scope  # type: ignore[attr-defined]
             with translation.override(scope.locale), timezone.override(partner.time_zone):
                 return _kept_whole(

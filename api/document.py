@@ -52,14 +52,14 @@ def _parameters(described: dict[str, Any]) -> list[dict[str, Any]]:
         _parameter(
             "columns",
             "Which columns, in this order",
-            {"type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": True},
+            {"type": "array", "items": {"type": "string", "enum": names}, "uniqueItems": True},
             style="form",
             explode=False,
         ),
         _parameter(
             "sort",
             f"A column, with a minus in front for falling; {described['sort']} without one",
-            {"type": "string", "enum": [*sorts, *(f"-{name}" for name in sorts)]},
+            _or_empty({"type": "string", "enum": [*sorts, *(f"-{name}" for name in sorts)]}),
         ),
     ]
     if described["search"]:
@@ -72,8 +72,13 @@ def _parameters(described: dict[str, Any]) -> list[dict[str, Any]]:
         schema: dict[str, Any] = (
             {"type": "string", "enum": list(each["choices"])} if each["choices"] else KINDS[each["kind"]]
         )
-        found.append(_parameter(each["name"], each["meaning"], schema))
+        found.append(_parameter(each["name"], each["meaning"], _or_empty(schema)))
     return found
+
+
+def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
+    """Also an empty value, which is as good as none: addresses of pages have some."""
+    return {"anyOf": [schema, {"type": "string", "maxLength": 0}]}
 
 
 def _parameter(name: str, meaning: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:

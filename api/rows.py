@@ -65,10 +65,21 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
         presets |= {key: label for key, (label, _period) in form.presets().items()}
         meaning = _("A named range of days; %(usual)s without one") % {"usual": usual}
         found.append(Parameter(f"{prefix}range", meaning, "text", presets))
-        found.append(Parameter(f"{prefix}from", _("The first day, instead of a named range"), "date", {}))
-        found.append(Parameter(f"{prefix}to", _("The last day, included"), "date", {}))
+        found.append(
+            Parameter(
+                f"{prefix}from", _("The first day, instead of a named range; from 1900-01-01 to 2199-12-31"), "date", {}
+            )
+        )
+        found.append(Parameter(f"{prefix}to", _("The last day, included; no earlier than the first"), "date", {}))
     if hasattr(form, "day"):
-        found.append(Parameter("on", _("The day it is seen from; today without one"), "date", {}))
+        found.append(
+            Parameter(
+                "on",
+                _("The day it is seen from, no later than today: a day ahead is refused. Today without one"),
+                "date",
+                {},
+            )
+        )
     found += [_parameter(name, field) for name, field in form.fields.items()]
     if dataset.client:
         found.append(Parameter("list", _("The key of a list of clients: only their rows"), "text", {}))
@@ -148,13 +159,11 @@ def refuse_others(query: QueryDict, known: Collection[str]) -> None:
 
 
 def _impossible(query: QueryDict) -> list[str]:
-    """What no parameter can be: given twice, or with a character that no text here holds."""
+    """What no parameter can be: given twice."""
     problems = []
     for name, values in query.lists():
         if len(values) > 1:
             problems.append(_("“%(name)s” is given more than once.") % {"name": name[:40]})
-        if any("\0" in value for value in values):
-            problems.append(_("“%(name)s” has a character that no text holds.") % {"name": name[:40]})
     return problems
 
 

@@ -207,10 +207,13 @@ class Rows(Schema):
 
 
 REFUSALS: dict[Any, Any] = {
+    400: Refusal,
     401: Refusal,
     403: Refusal,
     404: Refusal,
     405: Refusal,
+    413: Refusal,
+    414: Refusal,
     422: Refusal,
     429: Refusal,
     503: Refusal,

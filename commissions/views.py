@@ -92,7 +92,10 @@ def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
 @requires(Permission.VIEW_MONEY)
 def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
     """One statement with all its lines on one page, for paper or PDF; a very long one asks to be exported instead."""
-    found = _statement(request, statement_id)
+    try:
+        found = _statement(request, statement_id)
+    except Http404:
+        return statement(request, f"{statement_id}/print")  # typed by hand, an id that ends in /print looks like this
     if found.lines > PRINTED_LINES:
         messages.info(
             request,

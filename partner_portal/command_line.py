@@ -1,6 +1,7 @@
 """Runs a management command; trouble that an operator can mend ends in one line that says how, not in a traceback."""
 
 import errno
+import os
 import sys
 
 from django.core.management import execute_from_command_line
@@ -32,6 +33,9 @@ def run(argv: list[str]) -> None:
         execute_from_command_line(argv)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
+        sys.exit(0)
     except (SettingError, ImproperlyConfigured, EmbeddedServerError, DatabaseError, OSError) as error:
         words = None if "--traceback" in argv else _in_words(error)
         if words is None:

@@ -1,9 +1,12 @@
 """Every address of the portal (docs/contract.md)."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
 
 from partner_portal import health
+from partner_portal.lib.id_converter import IdConverter
+
+register_converter(IdConverter, "id")  # before the apps' routes are read
 
 urlpatterns = [
     path("health/live", health.live, name="health_live"),

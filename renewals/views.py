@@ -18,13 +18,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from accounts.scope import member_scope, system_scope, within
+from accounts.scope import member_scope, system_scope, take_place, within
 from partner_portal.lib import clock
 from partner_portal.lib.datasets import select
 from partner_portal.lib.drilldown import Way, drilldown
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.periods import PRESETS
 from partner_portal.lib.range_control import range_control
+from partner_portal.lib.refusals import refuse_parallel
 from partner_portal.lib.sheet_table import ROWS, SheetTable
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file
@@ -145,6 +146,8 @@ def calendar(request: ScopedRequest, partner: str, token: str) -> HttpResponse:
         membership = queries.feed_by_token(found, token)
         if membership is None:
             raise Http404(partner)
+        if not take_place(membership.user_id, settings.REQUESTS_AT_ONCE):
+            return refuse_parallel(request)
         scope = member_scope(membership)
         scope.require(Permission.VIEW)
         with translation.override(scope.locale):

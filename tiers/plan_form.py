@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from partner_portal.lib.months import add_months
 from program.queries import rulebook
-from tiers.plan_rules import Assumptions, ExtraDeal
+from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions, ExtraDeal
 
 EXTRA_ROWS = 4
 LINE = "\x1f"  # between a client's id and a product line, which may hold any other sign
@@ -32,12 +32,16 @@ class PlanForm:
         self.scope = scope
         self.problems: list[str] = []
         self.default_day = scope.today + timedelta(days=DEFAULT_DAYS)
-        self.assumptions = Assumptions(
-            {deal: self._day(f"won.{deal}") for deal in data.getlist("deal")},
+        asked = Assumptions(
+            {deal: self._day(f"won.{deal}") for deal in self._texts("deal")},
             {(client, line): self._day(f"lost.{client}{LINE}{line}") for client, line in self._lines()},
-            {client: self._day(f"gone.{client}") for client in data.getlist("client")},
+            {client: self._day(f"gone.{client}") for client in self._texts("client")},
             tuple(extra for number in range(1, EXTRA_ROWS + 1) if (extra := self._extra(number)) is not None),
         )
+        self.assumptions = asked.first(MOST_ASSUMPTIONS)
+        self.too_many = asked.count > MOST_ASSUMPTIONS
+        if self.too_many:
+            self.problems = [too_many(asked.count)]  # what else is wrong may be thousands of sentences
 
     @property
     def search(self) -> str:
@@ -58,9 +62,13 @@ class PlanForm:
         """What amounts may be in."""
         return sorted(rulebook(self.scope).currency_table(self.scope.today).amounts)
 
+    def _texts(self, name: str) -> list[str]:
+        """The values of a parameter, without those that no stored text can equal."""
+        return [value for value in self.data.getlist(name) if "\0" not in value]
+
     def _lines(self) -> list[tuple[str, str]]:
         found = []
-        for value in self.data.getlist("line"):
+        for value in self._texts("line"):
             client, mark, line = value.partition(LINE)
             if mark:
                 found.append((client, line))
@@ -109,6 +117,14 @@ class PlanForm:
             self.data.get(f"manage.{number}") == "yes",
             int(others) if others.isascii() and others.isdigit() and len(others) < 4 else 0,
         )
+
+
+def too_many(count: int) -> str:
+    """Why a plan with `count` assumptions is not used as a whole."""
+    return _("A plan holds at most %(most)d assumptions. This one has %(count)d; only the first %(most)d count.") % {
+        "most": MOST_ASSUMPTIONS,
+        "count": count,
+    }
 
 
 def address(assumed: Assumptions) -> str:

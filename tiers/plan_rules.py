@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 
 from ledger.engine import entries
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from program.rulebook import Rulebook
 
 Change = tuple[date, str, Decimal]
+MOST_ASSUMPTIONS = 200  # of one plan, of all kinds together
 ANYWHERE = "ZZ"  # a country that is in no list of growth markets
 
 
@@ -49,6 +51,21 @@ class Assumptions:
     def losses(self) -> "Assumptions":
         """The same without what is won."""
         return replace(self, deals={}, extra=())
+
+    @property
+    def count(self) -> int:
+        """How many assumptions there are, of all kinds together."""
+        return len(self.deals) + len(self.lost_lines) + len(self.lost_clients) + len(self.extra)
+
+    def first(self, most: int) -> "Assumptions":
+        """The first `most` assumptions: hypothetical deals, then open deals, lost lines and lost clients in their order."""
+        extra = self.extra[:most]
+        left = most - len(extra)
+        deals = dict(islice(self.deals.items(), left))
+        left -= len(deals)
+        lines = dict(islice(self.lost_lines.items(), left))
+        left -= len(lines)
+        return Assumptions(deals, lines, dict(islice(self.lost_clients.items(), left)), extra)
 
     @property
     def empty(self) -> bool:

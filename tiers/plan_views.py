@@ -17,7 +17,8 @@ from accounts.queries import team_contacts
 from accounts.roles import Permission
 from partner_portal.lib.htmx import page_or_part
 from tiers import services
-from tiers.plan_form import EXTRA_ROWS, LINE, PlanForm, address
+from tiers.plan_form import EXTRA_ROWS, LINE, PlanForm, address, too_many
+from tiers.plan_rules import MOST_ASSUMPTIONS
 from tiers.plans import clients_with_points, open_deals, outcome, plan_of, plans, read, renewals
 from tiers.portfolio import rules_in_force
 
@@ -46,7 +47,8 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
         return _save(request, pk)
     scope = request.scope
     kept = plan_of(scope, pk)
-    assumed = read(kept.assumptions)
+    stored = read(kept.assumptions)  # those of former versions may hold more
+    assumed = stored.first(MOST_ASSUMPTIONS)
     here = request.build_absolute_uri(reverse("tier_plan", args=[pk]))
     theirs = kept.owner_id != (scope.user.pk if scope.user else None)
     # An address shows the amounts of hypothetical deals, which the page does not show to those who may not see money.
@@ -54,6 +56,7 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
     context = {
         "plan": kept,
         "own": not theirs and scope.may(Permission.KEEP),
+        "problem": too_many(stored.count) if stored.count > MOST_ASSUMPTIONS else "",
         "assumed": assumed,
         "lines": _lines(assumed),
         "result": outcome(scope, assumed, request.GET.get("target")),
@@ -83,11 +86,15 @@ def plan_delete(request: ScopedRequest, pk: int) -> HttpResponse:
 def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
     if not request.scope.may(Permission.KEEP):
         raise PermissionDenied(Permission.KEEP)
+    if pk is not None:
+        plan_of(request.scope, pk)  # 404 before anything else is said about the form
     query = QueryDict(request.POST.get("query", ""))
     form = PlanForm(query, request.scope)
     name = request.POST.get("name", "").strip()[:NAME_LENGTH]
     if not name:
         return _workbench(request, query, _("Give the plan a name."), status=422)
+    if form.too_many:
+        return _workbench(request, query, status=422)
     try:
         kept = services.save_plan(
             scope=request.scope,

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from accounts.scope import Scope
@@ -74,16 +74,20 @@ class PlanOutcome:
 
 def plans(scope: Scope) -> list[TierPlan]:
     """One's own plans and those that others share, by name."""
-    visible = Q(shared=True) | Q(owner=scope.user)
-    return list(TierPlan.objects.filter(visible, partner=scope.partner).select_related("owner"))
+    return list(_visible(scope).defer("assumptions"))
 
 
 def plan_of(scope: Scope, pk: int) -> TierPlan:
     """One such plan. Raises Http404."""
-    for plan in plans(scope):
-        if plan.pk == pk:
-            return plan
-    raise Http404("no such plan")
+    plan = _visible(scope).filter(pk=pk).first()
+    if plan is None:
+        raise Http404("no such plan")
+    return plan
+
+
+def _visible(scope: Scope) -> QuerySet[TierPlan]:
+    visible = Q(shared=True) | Q(owner=scope.user)
+    return TierPlan.objects.filter(visible, partner=scope.partner).select_related("owner")
 
 
 def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> PlanOutcome:

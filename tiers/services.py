@@ -20,7 +20,7 @@ from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
 from tiers.models import ChangeKind, CreditedTier, Invitation, TierPlan
-from tiers.plan_rules import Assumptions
+from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions
 from tiers.plans import plan_of, written
 from tiers.queries import invitations
 
@@ -83,6 +83,10 @@ def _invitations_changed(scope: Scope) -> None:
     derive_history(scope=scope)
 
 
+class TooManyAssumptionsError(ValueError):
+    """More assumptions than a plan holds (`tiers.plan_rules.MOST_ASSUMPTIONS`)."""
+
+
 class PlanNameTakenError(ValueError):
     """The person already has a plan of that name."""
 
@@ -92,9 +96,11 @@ def save_plan(*, scope: Scope, name: str, assumed: Assumptions, shared: bool, pl
     """Keep a plan under a name, new or in place of one's own. Nothing of it enters the ledger.
 
     Raises PermissionDenied without the right to keep things or for somebody else's plan, Http404 for an unknown plan, and
-    PlanNameTakenError.
+    PlanNameTakenError or TooManyAssumptionsError.
     """
     scope.require(Permission.KEEP)
+    if assumed.count > MOST_ASSUMPTIONS:
+        raise TooManyAssumptionsError(assumed.count)
     plan = TierPlan(partner=scope.partner, owner=scope.user) if plan_id is None else _own_plan(scope, plan_id)
     if TierPlan.objects.filter(partner=scope.partner, owner=scope.user, name=name).exclude(pk=plan.pk).exists():
         raise PlanNameTakenError(name)

@@ -81,7 +81,10 @@ Day = Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", json_schema_ex
 
 
 class SeenFrom(Schema):
-    on: Day = Field(None, description="The day it is seen from; today without one")
+    on: Day = Field(
+        None,
+        description="The day it is seen from, 2000-01-01 to today; a day ahead is refused. Today without one",
+    )
 
 
 class Range(Schema):
@@ -90,8 +93,12 @@ class Range(Schema):
         alias="range",
         description="A named range such as last-90-days, this-quarter, since-last-review; last-30-days without one",
     )
-    first: Day = Field(None, alias="from", description="The first day, instead of a named range")
-    last: Day = Field(None, alias="to", description="The last day, included")
+    first: Day = Field(
+        None, alias="from", description="The first day, instead of a named range; from 2000-01-01 to today"
+    )
+    last: Day = Field(
+        None, alias="to", description="The last day, included; no later than today: a day ahead is refused"
+    )
 
 
 class Paging(Schema):

@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+PERSON_REQUESTS = 7003  # one of the requests that a person may have running at the same time
 PARTNER_FACTS = 7001  # facts and ledger of one partner: one writer at a time
 
 

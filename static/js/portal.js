@@ -107,8 +107,21 @@ const failed = (kind, target) => {
   place.querySelector(":scope > [data-request-error]")?.remove();
   place.prepend(notice);
 };
+// A part that came when the person had too many requests running asks again by itself, a few times.
+const retried = new WeakMap();
+const retries = ({ xhr, elt, requestConfig }) => {
+  const seconds = Number(xhr.getResponseHeader("Retry-After"));
+  const times = retried.get(elt) ?? 0;
+  if (xhr.status !== 503 || requestConfig.verb !== "get" || !seconds || times === 5) return false;
+  retried.set(elt, times + 1);
+  const { path, target } = requestConfig;
+  setTimeout(() => elt.isConnected && htmx.ajax("GET", path, { source: elt, target }), seconds * 1000);
+  return true;
+};
+document.addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && retried.delete(detail.elt));
 document.addEventListener("htmx:responseError", ({ detail }) => {
-  const kinds = { 401: "denied", 403: "denied", 404: "missing", 410: "missing" };
+  if (retries(detail)) return;
+  const kinds = { 401: "denied", 403: "denied", 404: "missing", 410: "missing", 503: "busy" };
   failed(kinds[detail.xhr.status] ?? "failed", detail.target);
 });
 for (const name of ["htmx:sendError", "htmx:timeout"]) {

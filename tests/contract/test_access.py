@@ -1,4 +1,4 @@
-"""Every address, as admin, member, somebody of another partner, and nobody: what opens, what does not exist, who signs in."""
+"""Every address without a person, and without the right it needs. Rows of others: test_isolation.py; odd values: test_fuzz.py."""
 
 import re
 
@@ -7,7 +7,8 @@ from django.urls import URLPattern
 
 from accounts.checks import GUARDED_ELSEWHERE, routes
 
-OPEN_TO_ALL = {"health/live", "health/ready"}
+# Without signing in: what a load balancer asks, and addresses whose token is the right (here it is nobody's).
+OPEN_TO_ALL = {"health/live": 200, "health/ready": 200, "accounts/logout/": 302}
 
 
 def own_routes() -> dict[str, URLPattern]:
@@ -37,23 +38,10 @@ def test_nobody_is_sent_to_sign_in(db, web, address):
         assert response["WWW-Authenticate"].startswith("Bearer")
         return
     if address in OPEN_TO_ALL or getattr(own_routes()[address].callback, "login_required", True) is False:
-        assert response.status_code in {200, 302, 404, 405}
+        assert response.status_code == OPEN_TO_ALL.get(address, 404)
         return
-    assert response.status_code in {302, 405}
-    if response.status_code == 302:
-        assert response["Location"].startswith("/accounts/login/")
-
-
-@pytest.mark.parametrize("role", ["admin", "member", "outsider", "nobody"])
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_ids_that_are_nobodys_do_not_exist_and_nothing_breaks(db, web, address, role):
-    view = own_routes()[address].callback
-    response = web(role).get(with_numbers(address))
-    assert response.status_code < 500
-    if "<" in address and role in {"admin", "outsider"} and "<str:theme" not in address:
-        assert response.status_code in {400, 404, 405}, address
-    if role == "nobody" and hasattr(view, "required_permission"):
-        assert response.status_code in {403, 405}
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/")
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -63,11 +51,5 @@ def test_a_right_that_is_not_held_is_refused(db, web, address):
     permission = getattr(own_routes()[address].callback, "required_permission", None)
     if permission is None or permission in PERMISSIONS[Role.MEMBER]:
         return
-    assert web("member").get(with_numbers(address)).status_code in {403, 405}
-    assert web("member").post(with_numbers(address)).status_code in {403, 405}
-
-
-@pytest.mark.parametrize("role", ["admin", "member"])
-def test_the_operators_site_does_not_exist_for_members(db, web, role):
-    assert web(role).get("/admin/").status_code in {302, 404}
-    assert web(role).get("/admin/program/ruleset/").status_code in {302, 404}
+    asked = web("member").get(with_numbers(address)).status_code, web("member").post(with_numbers(address)).status_code
+    assert asked in {(403, 403), (403, 405), (405, 403)}  # a wrong method is told first, never both times

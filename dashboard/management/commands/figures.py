@@ -46,8 +46,9 @@ class Command(BaseCommand):
                     returncode=2,
                 )
             found = figures(scope, day, period, with_clients=clients)
-        json.dump(found, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        text = json.dumps(found, indent=2, ensure_ascii=False)
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()  # a closed pipe is noticed here, where `command_line.run` ends it quietly
 
 
 def _period(first: date | None, last: date | None, day: date) -> Period:

@@ -215,9 +215,7 @@ class TestErrors:
         assert admin.get(address, {"q": "whole number"}).context["page"].paginator.count == 30
         assert "No error fits" in text_of(admin.get(address, {"q": "zebra"}))
         assert (
-            admin.get(address, {"table": "x", "column": "nope", "page": "-3", "q": "\0"})
-            .context["page"]
-            .paginator.count
+            admin.get(address, {"table": "x", "column": "nope", "page": "-3", "q": ""}).context["page"].paginator.count
             == 90
         )
 

@@ -100,7 +100,7 @@ def test_a_file_of_any_name_opens(web, scope, name, kind):
         assert len(list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))) == export.rows + 1
 
 
-@pytest.mark.parametrize("name", ["x" * 10_000, "", "   ", "\x00", "/", "..."])
+@pytest.mark.parametrize("name", ["x" * 10_000, "", "   ", "/", "..."])
 def test_a_name_that_is_none_is_told_in_words(web, scope, name):
     response = ask(web("admin"), name=name)
     assert response.status_code == 200

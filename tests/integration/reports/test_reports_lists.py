@@ -131,7 +131,7 @@ def test_names_of_any_kind_are_texts(web, scope):
     assert all(escape(name) in page for name in names)
     answer = use(client, name="x" * 10_000, htmx=True)
     assert answer.context["form"]["name"].errors
-    assert use(client, name="a\x00b", htmx=True).context["form"]["name"].errors
+    assert use(client, name="a\x00b", htmx=True).status_code == 400
     assert KeptList.objects.count() == len(names)
 
 

@@ -125,3 +125,42 @@ def test_wrong_input_is_said_or_left_out(web, query):
     response = web().get(f"/tiers/plans/new/?{query}")
     assert response.status_code == 200
     assert response.context["assumed"].extra == ()
+
+
+def many(count):
+    return Assumptions({f"D{number}": D("2026-12-01") for number in range(count)}, {}, {})
+
+
+def test_a_plan_holds_two_hundred_assumptions(scope):
+    """100 deals, 60 lost lines, 39 lost clients and a hypothetical deal are 200; one more is refused."""
+    day = D("2026-12-01")
+    full = Assumptions(
+        {f"D{number}": day for number in range(100)},
+        {(f"C{number}", "Sales Hub"): day for number in range(60)},
+        {f"C{number}": day for number in range(39)},
+        BIG.extra,
+    )
+    assert services.save_plan(scope=scope, name="Full", assumed=full, shared=False).pk
+    with pytest.raises(services.TooManyAssumptionsError):
+        services.save_plan(scope=scope, name="More", assumed=many(201), shared=False)
+
+
+def test_the_workbench_leaves_out_what_is_too_much_and_saves_none_of_it(web):
+    client = web("member")
+    query = "&".join(f"deal=D{number}" for number in range(201))
+    html = client.get(f"/tiers/plans/new/?{query}").content.decode()
+    words = "A plan holds at most 200 assumptions. This one has 201; only the first 200 count."
+    assert words in html
+    refused = client.post("/tiers/plans/save/", {"name": "Too much", "query": query})
+    assert refused.status_code == 422
+    assert words in refused.content.decode()
+    assert not TierPlan.objects.filter(name="Too much").exists()
+
+
+def test_a_stored_plan_that_is_too_large_opens_with_a_remark(scope, web):
+    stored = {"deals": {f"D{number}": "2026-12-01" for number in range(19_000)}}
+    plan = TierPlan.objects.create(partner=scope.partner, owner=scope.user, name="Old", shared=True, assumptions=stored)
+    answer = web("member").get(f"/tiers/plans/{plan.pk}/")
+    assert answer.status_code == 200
+    assert "This one has 19000; only the first 200 count." in answer.content.decode()
+    assert len(answer.content) < 100_000

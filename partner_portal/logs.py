@@ -1,0 +1,32 @@
+"""What never stands in a log: secrets that are part of an address, and tracebacks of requests that were only refused."""
+
+import logging
+import re
+
+_SECRET_IN_PATH = re.compile(
+    r"(/renewals/calendar/[^/\s]+/|/schedules/(?:leave|confirm)/|/accounts/password/reset/key/|/accounts/confirm-email/)"
+    r"[^\s/?\"'#]+"
+)
+
+
+def masked(text: str) -> str:
+    """The text with the secrets of addresses replaced by `***`."""
+    return _SECRET_IN_PATH.sub(r"\1***", text)
+
+
+class MaskingFormatter(logging.Formatter):
+    """Formats a record as a line and masks secrets in all of it, also where an argument or a traceback holds them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The masked line."""
+        return masked(super().format(record))
+
+
+class RefusalFilter(logging.Filter):
+    """Takes the traceback from records of requests that were refused with 4xx: it says no more than the line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always True."""
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True

@@ -1,0 +1,130 @@
+"""What holds for every request, before anybody knows who asks."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from threading import Lock
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.utils.translation import gettext as _
+
+from partner_portal.lib.refusals import refuse, refuse_parallel
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+LONGEST_ADDRESS = 8_000  # bytes; the web server itself reads no more than 8,190 of a request line
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class BrowserPolicyMiddleware:
+    """Sends the headers that keep browsers from lending the portal's answers and the person's devices to other sites."""
+
+    HEADERS = {
+        "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in self.HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+class UnusableRequestMiddleware:
+    """Refuses what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless addresses (414).
+
+    Looks at path, query, headers and cookies first, and at the form once the middleware that bounds and guards it has run.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if len(request.path_info.encode()) + len(request.META.get("QUERY_STRING", "")) > LONGEST_ADDRESS:
+            return refuse(request, HTTPStatus.REQUEST_URI_TOO_LONG, _("The address is too long."))
+        if _nul_outside_the_body(request):
+            return _refuse_nul(request)
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
+        """Refuse a form with NUL in it. Contents of files are not looked at; Django cleans their names."""
+        if request.method in ("GET", "HEAD", "OPTIONS", "TRACE"):
+            return None
+        try:
+            found = _nul_in_the_body(request)
+        except UnreadablePostError:  # whoever sent it has gone
+            return None
+        return _refuse_nul(request) if found else None
+
+
+def _refuse_nul(request: HttpRequest) -> HttpResponse:
+    return refuse(request, HTTPStatus.BAD_REQUEST, _("A character with the code 0 is in the request; no text has one."))
+
+
+def _nul_outside_the_body(request: HttpRequest) -> bool:
+    if _any_nul((request.path_info, request.META.get("QUERY_STRING", ""))):
+        return True
+    if "%00" in request.META.get("QUERY_STRING", ""):
+        return True
+    for name, value in request.META.items():
+        if not name.startswith(("HTTP_", "CONTENT_")) or not isinstance(value, str):
+            continue
+        if "\0" in value or (name.startswith("HTTP_HX_") and "%00" in value):  # htmx sends addresses in headers
+            return True
+    return _any_nul(request.COOKIES) or _any_nul(request.COOKIES.values())
+
+
+def _nul_in_the_body(request: HttpRequest) -> bool:
+    if request.content_type in FORMS:
+        return any(_any_nul((name, *values)) for name, values in request.POST.lists()) or _any_nul(request.FILES)
+    return request.content_type == "application/json" and (b"\0" in request.body or b"\\u0000" in request.body)
+
+
+def _any_nul(texts: Iterable[Any]) -> bool:
+    return any("\0" in str(text) for text in texts)
+
+
+class ParallelRequestsMiddleware:
+    """Answers 503 when this process alone is already at work on as many requests of one caller as one person may have.
+
+    A caller is a session or an Authorization header. It is the cheap half of the limit, without a query, so that a flood
+    leaves threads free for everybody else; `accounts.scope.enter` counts a person's requests over all processes. A file
+    counts until it is sent.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self._running: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        caller = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if not caller or not settings.REQUESTS_AT_ONCE:
+            return self.get_response(request)
+        with self._lock:
+            if self._running[caller] >= settings.REQUESTS_AT_ONCE:
+                return refuse_parallel(request)
+            self._running[caller] += 1
+        streams = False
+        try:
+            response = self.get_response(request)
+            streams = response.streaming
+        finally:
+            if not streams:
+                self._release(caller)
+        if streams:
+            # Called by the server once the answer is sent or the reader is gone.
+            response._resource_closers.append(lambda: self._release(caller))  # type: ignore[attr-defined]
+        return response
+
+    def _release(self, caller: str) -> None:
+        with self._lock:
+            self._running[caller] -= 1
+            if self._running[caller] <= 0:
+                del self._running[caller]

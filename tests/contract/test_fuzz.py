@@ -1,0 +1,225 @@
+"""Every route with every parameter and every nasty value, as every role: refused, ignored or answered, but never a 5xx.
+
+One request carries half of all parameters, each with another value, and the next caller shifts the values. So each caller
+asks every route with every parameter and with every value, by GET and by POST, and all callers together with most pairs.
+What a request changed is taken back.
+"""
+
+import logging
+import re
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django import forms
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+
+from accounts.checks import routes
+from partner_portal.lib.datasets import all_datasets
+
+CALLERS = (
+    "northwind-admin",
+    "northwind-manager",
+    "northwind-finance",
+    "northwind-member",
+    "southwind-admin",
+    "stranger",
+)
+PARTS, GROUPS = 2, 2
+POSTING = {"northwind-admin", "northwind-member", "southwind-admin", "stranger"}
+NASTY = (
+    "", " ", "0", "-1", "1.5", "1e309", "NaN", "-Infinity", "9" * 30, "2147483648", "9223372036854775808", "٣", "²", "true",
+    "0001-01-01", "9999-12-31", "0000-01-01", "10000-01-01", "2026-02-30", "0001-01", "9999-12", "2026-W01-1", "24:00",
+    "whole-history", "custom", "sourced", "-points", "client,client", "..", "../../etc/passwd", "a/b/print", "%2e%2e",
+    "%s%d{0}{{1}}{% x %}",     "'\" OR 1=1 --", "<script>alert(1)</script>", "\u202e\u200b\ufeff", "\ud7ff\U0001f4a9",
+    "\r\nSet-Cookie: a=b",
+    "\x1f",
+    "é" * 300,     "javascript:alert(1)", "http://[", "a@b", "[]", '{"a": [1]}',
+)  # fmt: skip
+TARGETS = ("", "main", "dialog", "dialog-rows", "rows", "no-such", "..", "<b>", "a#b", "é", "x" * 500)
+APPS = (
+    "accounts", "program", "clients", "ledger", "tiers", "calculator", "commissions", "renewals", "imports", "reports",
+    "dashboard", "api",
+)  # fmt: skip
+ROOT = Path(__file__).resolve().parents[2]
+ENDS_THE_SESSION = {"accounts_sign_out", "account_logout"}
+READ = re.compile(r"""(?:GET|POST|query|data)(?:\.get|\.getlist)?[(\[]f?["']([a-z_]+)["']""")
+
+
+def form_classes(base=forms.BaseForm):
+    for kind in base.__subclasses__():
+        yield kind
+        yield from form_classes(kind)
+
+
+def parameters() -> list[str]:
+    """Every name that a form has or a view reads, in all apps, with the ranges of all sections."""
+    for app in APPS:
+        if (ROOT / app / "forms.py").exists():
+            import_module(f"{app}.forms")
+    names, prefixes = set(), {""}
+    for kind in form_classes():
+        if kind.__module__.split(".")[0] in APPS:
+            names |= set(kind.base_fields)
+            prefixes.add(getattr(kind, "range_prefix", ""))
+    for app in APPS:
+        for file in (ROOT / app).rglob("*.py"):
+            names |= set(READ.findall(file.read_text(encoding="utf-8")))
+    names |= {f"{prefix}{name}" for prefix in prefixes for name in ("range", "from", "to", "cmp")}
+    names |= {
+        "on",
+        "q",
+        "sort",
+        "page",
+        "page_size",
+        "columns",
+        "list",
+        "deal",
+        "line",
+        "client",
+        "amount.1",
+        "closes.1",
+        "others.1",
+    }
+    return sorted(names)
+
+
+PARAMETERS = parameters()
+# Words of the portal that stand in paths.
+WORDS = {
+    "commission_rows": {"which": "lines"},
+    "dashboard_changes": {"which": "new-sold"},
+    "dashboard_shared": {"which": "created"},
+    "imports_template": {"key": "clients"},
+    **{name: {"key": "expiring"} for name in ("export_new", "list_use", "report_new", "schedule_new", "dataset_rows")},
+}
+
+
+def addresses(rows) -> list[str]:
+    """The address of every route: with a real row where it names one."""
+    found = []
+    for pattern_text, pattern in routes():
+        if pattern_text.startswith("admin/") or pattern.name in ENDS_THE_SESSION or "(?P<" in pattern_text:
+            continue
+        if pattern_text.startswith("api/v1/"):
+            if pattern_text == "api/v1/datasets/<key>":
+                found += [f"/api/v1/datasets/{dataset.key}" for dataset in all_datasets()]
+            elif "<" not in pattern_text:
+                found.append("/" + pattern_text)
+        elif "<" not in pattern_text:
+            found.append("/" + pattern_text.replace("^", "").replace("$", ""))
+        else:
+            found.append(reverse(pattern.name, kwargs=rows.get(pattern.name) or WORDS[pattern.name]))
+    return found
+
+
+class Asking:
+    """A browser that takes back what it did, and remembers where the portal failed."""
+
+    def __init__(self, browser):
+        self.browser = browser
+        browser.raise_request_exception = False
+        self.session = browser.cookies.get(settings.SESSION_COOKIE_NAME)
+        self.asked, self.failed = 0, []
+
+    def __call__(self, method, address, data=None, headers=None):
+        with transaction.atomic():
+            answer = getattr(self.browser, method)(address, data, headers=headers or {})
+            transaction.set_rollback(True)
+        if answer.streaming:
+            answer.getvalue()
+        self.asked += 1
+        if answer.status_code >= 500:
+            error = getattr(answer, "exc_info", None)
+            self.failed.append((method, address, data, headers, answer.status_code, repr(error[1]) if error else ""))
+        if self.session is not None:
+            self.browser.cookies[settings.SESSION_COOKIE_NAME] = self.session.value
+
+    def report(self):
+        """Fail with the first request of each kind that broke something."""
+        kinds = {
+            (address, error): (method, data, headers, status)
+            for method, address, data, headers, status, error in self.failed
+        }
+        assert not kinds, "\n".join(f"{key} {value}" for key, value in list(kinds.items())[:20])
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Every refusal is a line otherwise."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_there_are_enough_of_both():
+    assert len(PARAMETERS) >= 60
+    assert {"deal", "until", "changes_from", "renewals_to", "pinned", "time_range", "mail_domains"} <= set(PARAMETERS)
+    assert len(set(NASTY)) == len(NASTY) >= 40
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("name", CALLERS)
+def test_no_parameter_breaks_a_page(northwind_rows, caller, name, part):
+    ask = Asking(caller(name))
+    shift = CALLERS.index(name) * 7
+    for place, address in enumerate(addresses(northwind_rows)[part::PARTS]):
+        for group in range(GROUPS):
+            data = {
+                parameter: NASTY[(number * 11 + place + group + shift) % len(NASTY)]
+                for number, parameter in enumerate(PARAMETERS)
+                if number % GROUPS == group
+            }
+            part_of_page = {"HX-Request": "true", "HX-Target": TARGETS[(place + group + shift) % len(TARGETS)]}
+            ask("get", address, data, part_of_page if group else None)
+            if not address.startswith("/api/") and name in POSTING:
+                ask("post", address, data, None if group else part_of_page)
+    assert ask.asked > 100
+    ask.report()
+
+
+@pytest.mark.parametrize("name", ["northwind-admin", "northwind-member"])
+def test_no_single_value_breaks_a_page(caller, name):
+    """A wrong value hides what stands behind it; so here alone: each parameter of a dataset, and the ends of the calendar."""
+    ask = Asking(caller(name))
+    for number, dataset in enumerate(all_datasets()):
+        fields = [*dataset.form.base_fields, "sort", "columns", "page", "list", "q", "on"]
+        prefix = getattr(dataset.form, "range_prefix", None)
+        for place, field in enumerate(fields):
+            value = NASTY[(number * 5 + place * 3) % len(NASTY)]
+            ask(
+                "get",
+                f"/reports/rows/{dataset.key}/",
+                {field: value},
+                {"HX-Request": "true", "HX-Target": "dialog-rows"},
+            )
+            ask("get", f"/api/v1/datasets/{dataset.key}", {field: value})
+        for first, last in (("0001-01-01", "9999-12-31"), ("1900-01-01", "2199-12-31"), ("0000-01-01", "10000-01-01")):
+            if prefix is not None:
+                ask("get", f"/reports/rows/{dataset.key}/", {f"{prefix}from": first, f"{prefix}to": last, "on": last})
+    ask.report()
+
+
+@pytest.mark.parametrize("name", ["northwind-admin", "southwind-admin"])
+def test_no_path_breaks_a_page(caller, name):
+    ask = Asking(caller(name))
+    texts = (
+        "/clients/{}/", "/tiers/clients/{}/", "/renewals/clients/{}/", "/commissions/clients/{}/",
+        "/commissions/statements/{}/", "/commissions/statements/{}/print/", "/commissions/questions/{}/1/",
+        "/renewals/calendar/northwind/{}.ics", "/schedules/leave/{}/", "/schedules/confirm/{}/", "/api/v1/datasets/{}",
+        "/reports/rows/{}/", "/exports/new/{}/", "/dashboard/changes/{}/", "/commissions/rows/{}/", "/imports/columns/{}.csv",
+        "/accounts/password/reset/key/{}/", "/{}/",
+    )  # fmt: skip
+    for number, address in enumerate(texts):
+        for value in NASTY[number % 2 :: 2] if number > 6 else NASTY:
+            ask("get", address.format(quote(value, safe="")))
+    for pattern, _route in routes():
+        if "<int:" in pattern and not pattern.startswith("admin/"):
+            for number in ("0", "2147483648", "9223372036854775808", "9" * 40):
+                address = "/" + re.sub(r"<\w+:\w+>", number, pattern)
+                ask("get", address)
+                ask("post", address)
+    ask.report()

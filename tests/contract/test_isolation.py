@@ -1,0 +1,181 @@
+"""The wall between partners: a real row of every kind of Northwind, its real address, asked by everybody in every way."""
+
+import pytest
+from django.db import connection, transaction
+from django.urls import URLPattern, reverse
+from psycopg import sql
+
+from accounts.checks import GUARDED_ELSEWHERE, routes
+from tests.contract.conftest import CALLERS, MARK, ROLES, guarded_tables
+
+# What GET and POST (without a form) are answered: admin, manager, finance, member of Northwind | the same of Southwind.
+# Without a right it is 403, of another partner 404, and the wrong method 405 before either. The rows are the admin's own.
+# A few forms take a row that is gone for done already and lead back (302), to Southwind as for a row that never was.
+TABLE = {
+    "client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "tier_client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "renewal_client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "commission_client": "200 405, 200 405, 200 405, 403 405 | 404 405, 404 405, 404 405, 403 405",
+    "commission_statement": "200 405, 200 405, 200 405, 403 405 | 404 405, 404 405, 404 405, 403 405",
+    "commission_statement_print": "200 405, 200 405, 200 405, 403 405 | 404 405, 404 405, 404 405, 403 405",
+    "commission_question": "200 200, 200 200, 200 200, 403 403 | 404 404, 404 404, 404 404, 403 403",
+    "accounts_member_role": "302 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
+    "accounts_member_invite": "302 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
+    "accounts_member_remove": "200 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
+    "api_token_revoke": "200 302, 404 404, 404 404, 404 404 | 404 404, 404 404, 404 404, 404 404",
+    "settings_contact": "200 200, 403 403, 403 403, 403 403 | 404 404, 403 403, 403 403, 403 403",
+    "settings_contact_remove": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "settings_contact_move": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "imports_batch": "200 405, 200 405, 403 405, 403 405 | 404 405, 404 405, 403 405, 403 405",
+    "imports_kinds": "405 302, 405 302, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "imports_commit": "405 302, 405 302, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "imports_discard": "405 302, 405 302, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "imports_retry": "405 302, 405 302, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "imports_errors": "200 405, 200 405, 403 405, 403 405 | 404 405, 404 405, 403 405, 403 405",
+    "imports_mapping": "200 200, 200 200, 403 403, 403 403 | 404 404, 404 404, 403 403, 403 403",
+    "imports_forget_mapping": "405 302, 405 302, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "export": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
+    "export_file": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
+    "export_cancel": "405 302, 405 404, 405 404, 405 404 | 405 404, 405 404, 405 404, 405 404",
+    "export_again": "405 302, 405 404, 405 404, 405 404 | 405 404, 405 404, 405 404, 405 404",
+    "list": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "list_rename": "405 302, 405 302, 405 302, 405 302 | 405 404, 405 404, 405 404, 405 404",
+    "list_copy": "405 302, 405 302, 405 302, 405 302 | 405 404, 405 404, 405 404, 405 404",
+    "list_delete": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
+    "list_restore": "405 302, 405 302, 405 302, 405 302 | 405 302, 405 302, 405 302, 405 302",
+    "list_remove": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
+    "report": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "report_opened": "405 204, 405 204, 405 204, 405 204 | 405 404, 405 404, 405 404, 405 404",
+    "report_edit": "200 200, 302 302, 302 302, 302 302 | 404 404, 404 404, 404 404, 404 404",
+    "report_copy": "405 302, 405 302, 405 302, 405 302 | 405 404, 405 404, 405 404, 405 404",
+    "report_delete": "200 200, 200 200, 200 200, 200 200 | 404 404, 404 404, 404 404, 404 404",
+    "report_restore": "405 302, 405 302, 405 302, 405 302 | 405 302, 405 302, 405 302, 405 302",
+    "report_pin": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
+    "schedule_of_report": "200 200, 200 200, 403 403, 403 403 | 404 404, 404 404, 403 403, 403 403",
+    "schedule": "200 405, 404 405, 403 405, 403 405 | 404 405, 404 405, 403 405, 403 405",
+    "schedule_edit": "200 200, 404 404, 403 403, 403 403 | 404 404, 404 404, 403 403, 403 403",
+    "schedule_state": "405 302, 405 404, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "tier_plan": "200 422, 200 422, 200 422, 200 422 | 404 404, 404 404, 404 404, 404 404",
+    "tier_plan_delete": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
+    "dashboard_kept_pack": "200 302, 200 403, 200 403, 404 404 | 404 404, 404 404, 404 404, 404 404",
+}
+# The token in the address is the right: it is mailed to somebody outside, or is somebody's calendar.
+OPEN_BY_TOKEN = {"schedule_leave": (200, 200), "schedule_confirm": (200, 200), "renewal_calendar": (200, 405)}
+# Routes whose argument is a word of the portal and names no row of anybody.
+WORDS = {
+    "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",
+    "schedule_new", "dataset_rows",
+}  # fmt: skip
+DERIVED = {
+    "tiers_creditedtier",
+    "clients_retentionmonth",
+    "commissions_dealearning",
+}  # no address and no text of their own
+
+
+def named_routes() -> dict[str, URLPattern]:
+    """The portal's own routes that name a row, by their names."""
+    return {
+        pattern.name: pattern
+        for address, pattern in routes()
+        if not pattern.callback.__module__.startswith(GUARDED_ELSEWHERE)
+        and not address.startswith(("admin/", "api/v1/"))
+        and "<" in address
+    }
+
+
+def ask(browser, method, address, part=False):
+    """The status of the answer and whether anything of Northwind's rows is in it; what a POST did is taken back."""
+    headers = {"HX-Request": "true", "HX-Target": "main"} if part else {}
+    with transaction.atomic():
+        answer = getattr(browser, method)(address, headers=headers)
+        body = answer.getvalue().decode(errors="replace") + " ".join(answer.headers.values())
+        transaction.set_rollback(True)
+    return answer.status_code, MARK in body
+
+
+def expected(caller, route):
+    """Statuses of GET, GET by htmx and POST."""
+    if route in OPEN_BY_TOKEN:
+        get, post = OPEN_BY_TOKEN[route]
+        return [get, get, post]
+    if caller == "stranger":
+        return [302, 200, 302]  # htmx follows HX-Redirect of an answer with 200
+    own, _bar, foreign = TABLE[route].partition(" | ")
+    organisation, _dash, role = caller.partition("-")
+    cells = {"northwind": own, "southwind": foreign}.get(organisation)
+    if cells is None:  # no partner: the first cell of Southwind's says which methods there are
+        get, post = (405 if status == "405" else 403 for status in foreign.split(", ")[0].split())
+    else:
+        get, post = map(int, cells.split(", ")[ROLES.index(role)].split())
+    return [get, get, post]
+
+
+def test_every_route_that_names_a_row_and_every_kind_of_row_takes_part(northwind_rows, partner):
+    """Who adds a route with an id or a table with a partner column adds its row to the fixture."""
+    from accounts.scope import within
+
+    assert set(named_routes()) == set(northwind_rows) | WORDS
+    assert set(northwind_rows) == set(TABLE) | set(OPEN_BY_TOKEN)
+    with within(partner), connection.cursor() as cursor:
+        for table in set(guarded_tables()) - DERIVED:
+            cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table)))
+            assert cursor.fetchone() == (True,), f"{table} has no row in the sweep"
+
+
+@pytest.mark.parametrize("name", CALLERS)
+def test_everybody_gets_exactly_what_is_theirs(northwind_rows, caller, name):
+    browser = caller(name)
+    inside = name.startswith("northwind-")
+    wrong, leaks = {}, []
+    for route, arguments in northwind_rows.items():
+        address = reverse(route, kwargs=arguments)
+        answers = [ask(browser, "get", address), ask(browser, "get", address, part=True), ask(browser, "post", address)]
+        statuses = [status for status, _marked in answers]
+        if statuses != expected(name, route):
+            wrong[route] = statuses
+        if not inside and route not in OPEN_BY_TOKEN and any(marked for _status, marked in answers):
+            leaks.append(route)
+        if inside and statuses[0] == 200 and not answers[0][1]:
+            leaks.append(f"{route} shows nothing of its row, so that the marks prove nothing")
+    assert wrong == {}
+    assert leaks == []
+
+
+@pytest.mark.parametrize("name", [caller for caller in CALLERS if not caller.startswith("northwind-")])
+def test_refused_posts_change_nothing(northwind_rows, northwind_digest, caller, name):
+    """The POSTs alone, and nothing taken back."""
+    browser = caller(name)
+    before = northwind_digest()
+    for route, arguments in northwind_rows.items():
+        if route not in OPEN_BY_TOKEN:
+            browser.post(reverse(route, kwargs=arguments))
+    assert northwind_digest() == before
+
+
+@pytest.mark.parametrize("name", [f"southwind-{role}" for role in ROLES])
+def test_pages_and_rows_without_ids_show_nothing_of_another_partner(northwind_rows, caller, name):
+    """Every page of Southwind's, and a list of Northwind's as a filter."""
+    from partner_portal.lib.datasets import all_datasets
+
+    browser = caller(name)
+    pages = [
+        f"/{address}"
+        for address, _ in routes()
+        if "<" not in address and not address.startswith(("admin/", "^", "api"))
+    ]
+    kept = northwind_rows["list"]["pk"]
+    pages += [f"/reports/rows/{dataset.key}/?list={kept}" for dataset in all_datasets()]
+    for page in pages:
+        if "(" in page or "logout" in page:
+            continue
+        status, marked = ask(browser, "get", page)
+        assert status < 500, page
+        assert not marked, page
+
+
+@pytest.mark.parametrize("name", ["northwind-admin", "northwind-member", "southwind-admin", "nobody"])
+def test_the_operators_site_does_not_exist_for_members(caller, name):
+    browser = caller(name)
+    for address in ("/admin/", "/admin/program/ruleset/", "/admin/accounts/user/"):
+        assert browser.get(address).status_code == 404
