@@ -24,9 +24,8 @@ from partner_portal.embedded import (
     address_of,
     process_of,
 )
+from partner_portal.lib.private_folder import SYSTEM_USER, pass_through
 
-PASSED_THROUGH = 0o710
-SYSTEM_USER = "portal-postgres"  # the server refuses to run as root
 LONGEST_SOCKET_PATH = 103  # bytes; macOS allows the least
 START_SECONDS = 120  # recovery after a crash can take a while
 LOG_BYTES = 10_000_000
@@ -141,28 +140,20 @@ def _open_the_way(home: Path, programs: Path, user: tuple[int, int] | None) -> N
     """
     if user is None:
         return
-    _pass_through(home, user)
-    _pass_through(home.parent, user)
+    for folder in (home, home.parent):
+        if folder.stat().st_uid != user[0]:
+            pass_through(folder, user[1])
     for folder in (home.parent.parent, programs):
         for step in (folder, *folder.parents):
-            mode = step.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                step.chmod(mode | stat.S_IXOTH)
+            here = step.stat()
+            if not here.st_mode & stat.S_IXOTH and not (here.st_gid == user[1] and here.st_mode & stat.S_IXGRP):
+                step.chmod(here.st_mode | stat.S_IXOTH)
     if not (programs / "postgres").stat().st_mode & stat.S_IROTH:  # installed under a strict umask
         for path in programs.parent.rglob("*"):
             mode = path.stat().st_mode
             path.chmod(mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0))
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     os.chown(home / "run", *user)
-
-
-def _pass_through(folder: Path, user: tuple[int, int]) -> None:
-    """Give a folder of root's to the group of the server's user, which may enter and not list it."""
-    here = folder.stat()
-    if here.st_uid == user[0] or (here.st_gid == user[1] and stat.S_IMODE(here.st_mode) == PASSED_THROUGH):
-        return
-    os.chown(folder, -1, user[1])
-    folder.chmod(PASSED_THROUGH)
 
 
 def _create(home: Path, programs: Path, user: tuple[int, int] | None) -> None:
@@ -252,7 +243,7 @@ def _log_file(home: Path, user: tuple[int, int] | None) -> Path:
         log.rename(folder / "postgres.1.log")
     log.touch(mode=0o600)
     if user is not None:
-        _pass_through(folder, user)
+        pass_through(folder, user[1])
         os.chown(log, *user)
     return log
 
