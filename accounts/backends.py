@@ -13,4 +13,7 @@ class ConfirmedAddressBackend(AuthenticationBackend):
     """
 
     def _authenticate_by_email(self, email: str, password: str) -> AbstractBaseUser | None:
-        return self._check_password(User.objects.filter(email=email.lower()).first(), password)
+        found: AbstractBaseUser | None = self._check_password(
+            User.objects.filter(email=email.lower()).first(), password
+        )
+        return found

@@ -1,13 +1,14 @@
 """The installation's own folder, which nobody else on the machine may look into."""
 
+import os
+import pwd
 import stat
 from contextlib import suppress
 from pathlib import Path
 
+SYSTEM_USER = "portal-postgres"  # runs the embedded database when the portal runs as root
 PRIVATE = 0o700
-PASSED_THROUGH = (
-    0o710  # its group is the embedded database's user alone, which only passes through (embedded_server.py)
-)
+PASSED_THROUGH = 0o710  # its group, that user alone, may pass through and not list it
 INSIDE = ("broker", "cache", "files", "log", "mail", "work")
 
 
@@ -18,13 +19,36 @@ def make_private(var: Path) -> None:
     """
     with suppress(OSError):
         var.mkdir(parents=True, mode=PRIVATE, exist_ok=True)
+    passing = _group_of_system_user()
     for folder in (var, *(var / name for name in INSIDE)):
-        _set(folder, PRIVATE, unless=PASSED_THROUGH)
-    _set(var / "secret-key", 0o600)
-
-
-def _set(path: Path, mode: int, unless: int | None = None) -> None:
+        with suppress(OSError):
+            if passing is not None and folder in {var, var / "log"} and folder.stat().st_uid == 0:
+                pass_through(folder, passing)
+            else:
+                _set(folder, PRIVATE)
     with suppress(OSError):
-        now = stat.S_IMODE(path.lstat().st_mode)
-        if now not in {mode, unless} and not path.is_symlink():
-            path.chmod(mode)
+        _set(var / "secret-key", 0o600)
+
+
+def pass_through(folder: Path, group: int) -> None:
+    """Let a group enter a folder and not list it; nobody else but the folder's owner gets in."""
+    here = folder.stat()
+    if here.st_gid != group or stat.S_IMODE(here.st_mode) != PASSED_THROUGH:
+        os.chown(folder, -1, group)
+        folder.chmod(PASSED_THROUGH)
+
+
+def _set(path: Path, mode: int) -> None:
+    now = stat.S_IMODE(path.stat().st_mode)
+    if now not in {mode, PASSED_THROUGH}:
+        path.chmod(mode)
+
+
+def _group_of_system_user() -> int | None:
+    """None unless this is root and the embedded database has its user: only then somebody else has to get through."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(SYSTEM_USER).pw_gid
+    except KeyError:
+        return None

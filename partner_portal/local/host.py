@@ -9,12 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from partner_portal.lib.private_folder import SYSTEM_USER, pass_through
 from partner_portal.local.shared_server import EmbeddedServerError
 
-SYSTEM_USER = "portal-postgres"  # PostgreSQL refuses to run as root; one user for both servers
 LONGEST_SOCKET_PATH = 103  # bytes; macOS allows the least
 LOG_BYTES = 10_000_000
-GROUP_MAY_ENTER = 0o710
 
 #: User and group id to run a server as, or None for those of this process.
 type Identity = tuple[int, int] | None
@@ -55,21 +54,13 @@ def allow_passage(home: Path, programs: Path, user: Identity) -> None:
     if user is None:
         return
     for folder in (home, home.parent):
-        _allow_group(folder, user)
+        if folder.stat().st_uid != user[0]:
+            pass_through(folder, user[1])
     for folder in (home.parent.parent, programs):
         for step in (folder, *folder.parents):
-            mode = step.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                step.chmod(mode | stat.S_IXOTH)
-
-
-def _allow_group(folder: Path, user: tuple[int, int]) -> None:
-    """Give a folder of root's to the group of the server's user, which may enter and not list it."""
-    here = folder.stat()
-    if here.st_uid == user[0] or (here.st_gid == user[1] and stat.S_IMODE(here.st_mode) == GROUP_MAY_ENTER):
-        return
-    os.chown(folder, -1, user[1])
-    folder.chmod(GROUP_MAY_ENTER)
+            here = step.stat()
+            if not here.st_mode & stat.S_IXOTH and not (here.st_gid == user[1] and here.st_mode & stat.S_IXGRP):
+                step.chmod(here.st_mode | stat.S_IXOTH)
 
 
 def allow_reading(programs: Path, example: Path, user: Identity) -> None:
@@ -114,7 +105,7 @@ def log_file(home: Path, user: Identity) -> Path:
         log.rename(folder / f"{home.name}.1.log")
     log.touch(mode=0o600)
     if user is not None:
-        _allow_group(folder, user)
+        pass_through(folder, user[1])
         os.chown(log, *user)
     return log
 

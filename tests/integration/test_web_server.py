@@ -25,7 +25,7 @@ HEAVY = "/tiers/?time_range=whole-history&step=day&on=2026-11-01"
 def live(committed, tmp_path):
     """Port of a running portal and the session of a member."""
     from accounts.models import User
-    from partner_portal.embedded import ensure_running
+    from partner_portal.local.postgres import ensure_running
 
     browser = WebClient()
     browser.force_login(User.objects.get(email="member@northwind.example"), backend=settings.AUTHENTICATION_BACKENDS[0])

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
-from accounts.scope import acting_as, member_scope, memberships_of, within
+from accounts.scope import acting_as, member_scope, memberships_of, outside_partners, within
 from ledger.models import PointEntry, Posting
 from partner_portal.lib.datasets import select
 from reports.models import Export, RunState, Schedule, ScheduleRun
@@ -200,7 +200,8 @@ def test_owner_gone_or_report_gone_pauses(northwind, smtp, fate):
     schedule = make(northwind)
     with within(northwind):
         if fate == "deactivated":
-            User.objects.filter(pk=schedule.owner_id).update(is_active=False)
+            with outside_partners():
+                User.objects.filter(pk=schedule.owner_id).update(is_active=False)
         elif fate == "left":
             Membership.objects.filter(user_id=schedule.owner_id).delete()
         else:
