@@ -207,6 +207,8 @@ EXPORT_NOTABLE_ROWS = env.number("EXPORT_NOTABLE_ROWS", 50_000)
 AUDIT_KEEP_DAYS = env.number("AUDIT_KEEP_DAYS", 0)  # `forget_audit` deletes older events; 0 keeps them for ever
 API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 120)  # of one token, or of one person who is signed in
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
+IMPORT_UNPACKED_BYTES = env.number("IMPORT_UNPACKED_MEGABYTES", 200) * 1024 * 1024  # of a workbook, all of its parts
+IMPORT_WORKBOOK_SECONDS = env.number("IMPORT_WORKBOOK_SECONDS", 120)  # of processor time to read one
 IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that is work for a worker
 IMPORT_FILE_DAYS = env.number("IMPORT_FILE_DAYS", 30)  # uploaded files are kept so long, undecided batches wait so long
 
