@@ -23,7 +23,7 @@ from imports.sheet_rows import MOST_COLUMNS
 from imports.tables import Problem, Table, UnreadableFile, shortened
 
 MOST_SEPARATORS = 100_000  # in one row of a CSV file, those inside of quotes too
-MOST_CHARACTERS = 1 << 24  # of one row of a CSV file
+MOST_CHARACTERS = 1 << 22  # of one row of a CSV file
 MOST_PROBLEMS = 100_000  # of a table: with more of them the file as a whole is wrong
 _CHUNK = 1 << 20
 _ROWS = 20_000  # that are turned into columns at once

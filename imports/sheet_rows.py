@@ -342,6 +342,10 @@ def _style_of(code: str) -> str:
     return "d" if re.search(r"[dmyhs]", first.replace("General", ""), re.IGNORECASE) else ""
 
 
+def _as_duration(serial: float) -> str:
+    return str(timedelta(milliseconds=round(serial * 86_400_000)))
+
+
 def _as_moment(serial: float, epoch: datetime) -> str:
     milliseconds = round(serial * 86_400_000)
     if epoch.year == 1899 and milliseconds < 60 * 86_400_000:
@@ -425,8 +429,9 @@ class _SheetPart:
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
         """The rows in order, while the part is tokenized."""
         tokens = _Tokens(self._started, self._ended, self._text, direct=True)
+        left = iter(chunks)
         try:
-            for chunk in chunks:
+            for chunk in left:
                 tokens.feed(chunk)
                 if not self._in_cell:
                     self._pieces = []
@@ -437,7 +442,10 @@ class _SheetPart:
                     self._ready = []
             tokens.close()
         except _Finished:
-            pass
+            yield from self._ready
+            self._ready = []
+            for _rest in left:  # to its checksum
+                pass
         yield from self._ready
         if self._width < 0:
             yield Row(1)
@@ -547,10 +555,8 @@ class _SheetPart:
                 raise self._refuse("cell_outside", f"{place + 1}:{self._number}")
         else:
             known = self._places.get(reference[: -len(self._number_text)]) if self._number else None
-            if known is not None and reference.endswith(self._number_text):
-                place = known
-            else:
-                place = self._place(reference)
+            same_row = known is not None and reference.endswith(self._number_text)
+            place = known if same_row and known is not None else self._place(reference)
         if place < self._next:
             raise self._refuse("cell_twice", reference or "")
         self._place_now, self._next = place, place + 1
@@ -640,10 +646,7 @@ class _SheetPart:
             serial = float(value)
             if "_" in value or not isfinite(serial):
                 raise ValueError(value)
-            if days == "t":
-                known = str(timedelta(milliseconds=round(serial * 86_400_000)))
-            else:
-                known = _as_moment(serial, self._epoch)
+            known = _as_duration(serial) if days == "t" else _as_moment(serial, self._epoch)
             self._moments[days, value] = known
         return known
 

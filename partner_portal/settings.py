@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.ScopeMiddleware",
+    "partner_portal.bodies.BodyLimitMiddleware",  # knows who asks; what is before it reads no form
     "ledger.middleware.CaughtUp",
 ]
 
@@ -193,8 +194,10 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # pages name no other; half the files to compress
 WHITENOISE_USE_FINDERS = DEBUG
 
-# Uploads are checked by the import itself; these only bound what one request may hold in memory.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# What a request may send; only the upload of an import may send more, up to IMPORT_MAX_MEGABYTES.
+REQUEST_MAX_BYTES = env.number("REQUEST_MAX_MEGABYTES", 5) * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["partner_portal.bodies.DropFiles"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # Files: how many rows are written at once, without a worker; how long a file is kept; one person's share of the workers;
