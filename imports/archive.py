@@ -106,15 +106,15 @@ class Archive:
             raise WorkbookError("damaged")
         if end >= 20 and self._read(end - 20, 4) == _LOCATOR:
             end, length, offset, count = self._end64(end - 20)
-        elif _MARK16 in (count,) or _MARK32 in (length, offset):
+        elif count == _MARK16 or _MARK32 in (length, offset):
             raise WorkbookError("damaged")
         if count > MOST_PARTS or length > MOST_DIRECTORY:
             raise WorkbookError("too_many_parts", most=MOST_PARTS)
         if offset + length > end:
             raise WorkbookError("damaged")
-        return offset, length, count
+        return int(offset), int(length), int(count)
 
-    def _end64(self, locator: int) -> tuple[int, int, int, int]:
+    def _end64(self, locator: int) -> Any:
         """The same from the 64-bit record: its own offset, length, offset and count of the directory."""
         disk, at, disks = struct.unpack("<LQL", self._read(locator + 4, 16))
         if disk or disks != 1 or at + 56 > locator:

@@ -22,7 +22,7 @@ from partner_portal.lib.fact_columns import CellError, Choice, ColumnType, Count
 from partner_portal.lib.facts import Column, FactKind
 
 CONSTANT = "="
-_SELECTED = mark_safe(" selected")  # noqa: S308 -- ours
+_SELECTED = mark_safe(" selected")
 _DATES = [
     ("iso", gettext_lazy("2026-11-23, also with a time")),
     ("day_first", gettext_lazy("23/11/2026, the day first")),

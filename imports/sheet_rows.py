@@ -425,6 +425,7 @@ class _SheetPart:
         self._formula: list[str] | None = None
         self._shared_id = ""
         self._pieces: list[str] = []
+        self._inline: list[list[str]] = []
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
         """The rows in order, while the part is tokenized."""

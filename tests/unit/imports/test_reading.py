@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from imports import workbooks
 from imports.reading import read_csv, read_header, read_sheet, sheet_names
 from imports.tables import Problem, Table, UnreadableFile
 
@@ -200,3 +201,39 @@ class TestWorkbooks:
 
     def test_only_the_header(self) -> None:
         assert read_header(workbook(["a", " b"], [1, 2]), "deals") == ["a", "b"]
+
+    @pytest.mark.parametrize(
+        ("dies_by", "message"),
+        [
+            ("os.abort()", "reading it takes more memory than it may"),
+            ("os.kill(os.getpid(), 9)", "reading it ended unexpectedly"),
+            ("os.kill(os.getpid(), 24)", "reading it takes longer than it may"),
+            ("time.sleep(60)", "reading it takes longer than it may"),
+            ("sys.exit(0)", "reading it ended unexpectedly"),
+            ("print('no JSON')", "reading it ended unexpectedly"),
+        ],
+    )
+    def test_the_end_of_the_process_that_reads_is_a_sentence(
+        self, dies_by: str, message: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        settings.IMPORT_WORKBOOK_SECONDS = 1
+        start = workbooks.subprocess.Popen
+
+        def dying(command: list[str], **how: Any) -> Any:
+            return start([command[0], "-c", f"import os, sys, time; {dies_by}"], **how)
+
+        monkeypatch.setattr(workbooks.subprocess, "Popen", dying)
+        with pytest.raises(UnreadableFile, match=message):
+            sheet_names(workbook(["a"]))
+
+    def test_the_process_that_reads_knows_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen: list[dict[str, Any]] = []
+        start = workbooks.subprocess.Popen
+
+        def noting(command: list[str], **how: Any) -> Any:
+            seen.append(how)
+            return start(command, **how)
+
+        monkeypatch.setattr(workbooks.subprocess, "Popen", noting)
+        assert sheet_names(workbook(["a"])) == ["deals"]
+        assert [how["env"] for how in seen] == [{}]
