@@ -166,7 +166,7 @@ class Archive:
             raise WorkbookError("encrypted")
         if method != part.method or method not in (_STORED, _DEFLATED) or start + part.packed > self._directory:
             raise WorkbookError("damaged")
-        return start
+        return int(start)
 
     def _inflated(self, part: Part, start: int) -> Iterator[bytes]:
         left, at = part.packed, start
