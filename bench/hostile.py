@@ -175,6 +175,16 @@ _USED_OFTEN = sheet('<row><c t="s"><v>0</v></c><c t="s"><v>0</v></c></row>' * 20
 _FORMULA = '<row><c><f>HYPERLINK("http://x.example")</f><v>1</v></c></row>'
 
 
+def bombs(scale: int) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the files that unpack to about 200 MB times the scale."""
+    for name, parts in (
+        ("strings-bomb", book(strings=_strings(201 * scale))),
+        ("sheet-bomb", book(_rows(201 * scale))),
+        ("sheet-larger-than-it-says", book(lies=[Part(SHEET, _rows(300 * scale), declared=1000)])),
+    ):
+        yield f"{name}.xlsx", packed(parts)
+
+
 def cases(scale: int = 1) -> Iterator[tuple[str, bytes]]:
     """Name and content of every file."""
     books: dict[str, list[Part]] = {

@@ -38,11 +38,9 @@ def measure(place: Place, say: Callable[[str], None], *, quick: bool) -> Iterato
     paths = hostile.write(folder)
     if not quick:
         for scale, name in ((5, "1-GB"), (15, "3-GB")):
-            bombs = {"strings-bomb.xlsx", "sheet-bomb.xlsx", "sheet-larger-than-it-says.xlsx"}
-            for file, content in hostile.cases(scale):
-                if file in bombs:
-                    paths.append(folder / f"{name}-{file}")
-                    paths[-1].write_bytes(content)
+            for file, content in hostile.bombs(scale):
+                paths.append(folder / f"{name}-{file}")
+                paths[-1].write_bytes(content)
     with _portal(place) as (address, processes):
         browser = _Browser(address)
         browser.sign_in(f"{SLUG}@bench.example", PASSWORD)
