@@ -59,6 +59,10 @@ def _arguments() -> argparse.Namespace:
 def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
     if only in ("", "import"):
         yield from _import(var / "import", quick=quick)
+    if only in ("", "hostile"):
+        from bench.hostile_uploads import measure
+
+        yield from measure(Place(var / "hostile"), _say, quick=quick)
     names = {page.name for page in pages.PAGES}
     if only not in {"", "export"} | names:
         return

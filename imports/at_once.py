@@ -38,13 +38,18 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
     with transaction.atomic():
         batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.COMMITTING)
         tables, sources = [], []
-        for place, (path, sheets) in enumerate(plans):
+        for place, (path, (sheets, unpacked)) in enumerate(plans):
             step("reading", place, len(plans))
             with path.open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
                 size = path.stat().st_size
                 row = ImportFile.objects.create(
-                    partner=scope.partner, batch=batch, name=path.name[:255], size=size, sha256=content
+                    partner=scope.partner,
+                    batch=batch,
+                    name=path.name[:255],
+                    size=size,
+                    unpacked=unpacked,
+                    sha256=content,
                 )
                 add_tables(batch, row, sheets)
                 for table in row.tables.filter(left_out=False).order_by("id"):
@@ -99,13 +104,13 @@ class PathsResult:
         return self.batch.status == BatchStatus.COMMITTED
 
 
-def _sheets_at(path: Path) -> list[Sheet]:
+def _sheets_at(path: Path) -> tuple[list[Sheet], int]:
     try:
         with path.open("rb") as file:
-            sheets = sheets_of(path.name, file)
+            sheets, unpacked = sheets_of(path.name, file)
     except UnreadableFile as error:
         error.name = str(path)
         raise
     if any(not sheet.kind and not sheet.passed_over for sheet in sheets):
         raise NameSaysNothing(path)
-    return sheets
+    return sheets, unpacked

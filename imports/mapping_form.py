@@ -7,7 +7,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,6 +24,7 @@ from partner_portal.lib.fact_columns import CellError, Choice, ColumnType, Count
 from partner_portal.lib.facts import Column, FactKind
 
 CONSTANT = "="
+_SELECTED = mark_safe(" selected")
 _DATES = [
     ("iso", gettext_lazy("2026-11-23, also with a time")),
     ("day_first", gettext_lazy("23/11/2026, the day first")),
@@ -29,6 +33,20 @@ _DATES = [
 ]
 _DECIMALS = [("", "1234.56"), ("point", "1,234.56"), ("comma", "1.234,56")]
 _PLAIN_WORDS = {"true": "yes", "false": "no"}  # how programs write a flag
+
+
+class _LongSelect(forms.Select):
+    """A list of hundreds of choices, rendered in one go: with a template for each, a page with a list a column is slow."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        chosen = "" if value is None else str(value)
+        attributes = self.build_attrs(self.attrs, attrs) | {"name": name}
+        options = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            ((key, _SELECTED if str(key) == chosen else "", label) for key, label in self.choices),
+        )
+        return format_html("<select{}>\n{}\n</select>", flatatt(attributes), options)
 
 
 @dataclass(slots=True)
@@ -75,6 +93,7 @@ class MappingForm(forms.Form):
             for place, name in enumerate(sample.header)
             if name and sample.header.index(name) == place
         ]
+        self._places = {place for place, _name in self._sources}
         for column in kind.columns:
             self._add(column)
 
@@ -125,7 +144,9 @@ class MappingForm(forms.Form):
         rule = self.base.columns.get(name, Rule())
         nothing = _("Choose") if column.required else _("Leave it empty")
         choices = [("", nothing), (CONSTANT, _("The same for every row")), *self._sources]
-        self._field(f"from-{name}", forms.ChoiceField(label=name, choices=choices), self._source_of(rule))
+        self._field(
+            f"from-{name}", forms.ChoiceField(label=name, choices=choices, widget=_LongSelect), self._source_of(rule)
+        )
         place = self._place(name)
         if self.said[f"from-{name}"] == CONSTANT:
             label = _("Value for every row")
@@ -194,7 +215,7 @@ class MappingForm(forms.Form):
     def _place(self, name: str) -> int | None:
         """The place of the file's column that is chosen; None for none."""
         chosen = self.said.get(f"from-{name}", "")
-        return int(chosen) if chosen in dict(self._sources) else None
+        return int(chosen) if chosen in self._places else None
 
     def _words(self, name: str, kind: ColumnType, place: int) -> list[tuple[str, str]]:
         """The words of the file that can be given a meaning, with their fields' names."""

@@ -67,12 +67,16 @@ def stored_name(instance: "ImportFile", filename: str) -> str:
 
 
 class ImportFile(models.Model):
-    """One uploaded file. Its content goes away some time after the batch was written or discarded; the row stays."""
+    """One uploaded file. Its content goes away some time after the batch was written or discarded; the row stays.
+
+    size: in bytes. unpacked: bytes of all parts of a workbook as they are read; 0 for CSV.
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=255)
     size = models.PositiveBigIntegerField()
+    unpacked = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64)
     file = models.FileField(upload_to=stored_name, max_length=200, blank=True)
 

@@ -1,122 +1,196 @@
 """Reads CSV files and workbooks into tables of texts. Nothing is interpreted here: `NA` stays NA, an empty cell is "".
 
 Cells of a CSV file come from Python's own reader and not from pandas', because only there does every row keep its number:
-pandas leaves out rows that it cannot split, or refuses the file at the first.
+pandas leaves out rows that it cannot split, or refuses the file at the first. Workbooks are read by a process of their own
+(`imports.workbooks`).
 """
 
 import codecs
 import csv
 import io
 import re
-import zipfile
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import batched
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from imports import workbooks
+from imports.sheet_rows import MOST_COLUMNS
 from imports.tables import Problem, Table, UnreadableFile, shortened
-from partner_portal.lib.fact_columns import DateCell, NumberCell
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MOST_UNPACKED = 1 << 30  # bytes of all sheets of a workbook
-MOST_CELLS = 30_000_000  # of one sheet, the empty ones between the used included
+MOST_SEPARATORS = 100_000  # in one row of a CSV file, those inside of quotes too
+MOST_CHARACTERS = 1 << 22  # of one row of a CSV file
+MOST_PROBLEMS = 100_000  # of a table: with more of them the file as a whole is wrong
 _CHUNK = 1 << 20
 _ROWS = 20_000  # that are turned into columns at once
 _OFFICE_FILE = b"\xd0\xcf\x11\xe0"  # the older Excel format, or a workbook behind a password
 
-csv.field_size_limit((1 << 31) - 1)  # a cell of any size is read, and then reported as too long
+csv.field_size_limit((1 << 31) - 1)  # a long cell is read, and then reported as too long
+
+type Needed = Callable[[list[str]], Collection[int]]
 
 
-def read_csv(file: IO[bytes]) -> Table:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table while it is read: its header, its rows that are not blank with their numbers, and the problems met so far."""
+
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+    problems: list[Problem]
+
+
+def read_csv(file: IO[bytes], needed: Needed | None = None) -> Table:
     """The table of a CSV file: UTF-8 with or without a mark, separated by `,` or `;`.
 
-    Raises UnreadableFile: not UTF-8, no header, a quote that never closes.
+    needed: places of the columns that are wanted, by the header; the others are in the header only. None for all.
+    Raises UnreadableFile: not UTF-8, no header, too many columns, a quote that never closes.
     """
-    _check_encoding(file)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    try:
-        separator = _separator(text)
-        rows = _numbered(csv.reader(text, delimiter=separator, strict=True))
-        _one, header = next(rows, (1, []))
-        table = _table("", [cell.strip() for cell in header], rows)
-    finally:
-        text.detach()
+    with _csv(file) as (rows, separator):
+        table = _table("", rows, needed)
     if separator == ";":
         table.notices.append(_("separator ; found"))
     return table
 
 
-def read_header(file: IO[bytes], sheet: str) -> list[str]:
-    """Only the first row of a CSV file, or of a sheet. Raises UnreadableFile."""
-    if sheet:
-        import pandas as pd
+def read_sheet(file: IO[bytes], sheet: str, needed: Needed | None = None) -> Table:
+    """One sheet of a workbook. Formulas and error values are problems: what they stand for is not in the file for sure.
 
-        first = pd.read_excel(_open(file), sheet_name=sheet, header=None, nrows=1, dtype=object)
-        return [str(cell).strip() for row in first.to_numpy().tolist() for cell in row]
+    `needed` as for `read_csv`. Raises UnreadableFile: not a workbook, too large, too many columns, no header.
+    """
+    with _sheet(file, sheet) as rows:
+        return _table(sheet, rows, needed)
+
+
+@contextmanager
+def rows_of(file: IO[bytes], sheet: str) -> Iterator[Rows]:
+    """A sheet, or with `sheet` "" a CSV file, row by row. Raises UnreadableFile."""
+    if sheet:
+        with _sheet(file, sheet) as rows:
+            yield rows
+    else:
+        with _csv(file) as (rows, _separator):
+            yield rows
+
+
+def read_headers(file: IO[bytes], sheets: Collection[str]) -> dict[str, list[str]]:
+    """The first row of each sheet, or of a CSV file, whose only sheet is ""; sheets that cannot be read are missing.
+
+    Raises UnreadableFile for a CSV file that cannot be read.
+    """
+    if "" not in sheets:
+        return workbooks.headers(file, list(sheets))
     _check_encoding(file)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        _one, header = next(_numbered(csv.reader(text, delimiter=_separator(text), strict=True)), (1, []))
-        return [cell.strip() for cell in header]
+        return {"": _checked_header(_first(_numbered(text, _separator(text))))}
     finally:
         text.detach()
 
 
+def read_header(file: IO[bytes], sheet: str) -> list[str]:
+    """Only the first row of a CSV file, or of a sheet; empty when there is none. Raises UnreadableFile."""
+    return read_headers(file, [sheet]).get(sheet, [])
+
+
 def sheet_names(file: IO[bytes]) -> list[str]:
     """The names of a workbook's sheets. Raises UnreadableFile."""
-    return [str(name) for name in _open(file).sheet_names]
+    return workbook_contents(file).sheets
 
 
-def read_sheet(file: IO[bytes], sheet: str) -> Table:
-    """One sheet of a workbook. Formulas and error values are problems: what they stand for is not in the file for sure.
-
-    Raises UnreadableFile: not a workbook, too large, no header.
-    """
-    import pandas as pd
-
-    book = _open(file)
-    suspicious = _inspect(file, sheet)
-    try:
-        cells = pd.read_excel(book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_filter=False)
-    except Exception as error:  # whatever the parser meets in a damaged file
-        raise _damaged() from error
-    texts = cells.apply(_as_texts)
-    lists = texts.values.tolist()
-    header = [str(cell) for cell in lists[0]] if lists else []
-    table = _table(sheet, header, ((number, row) for number, row in enumerate(lists[1:], 2)))
-    if suspicious:
-        table.problems += _formulas_and_errors(file, sheet, table.header)
-    return table
+def workbook_contents(file: IO[bytes]) -> workbooks.Contents:
+    """The names of a workbook's sheets and its unpacked size. Raises UnreadableFile."""
+    _refuse_old_format(file)
+    return workbooks.contents(file)
 
 
-def _table(sheet: str, header: list[str], rows: Iterator[tuple[int, list[str]]]) -> Table:
-    if not any(header):
-        raise UnreadableFile(_("no header"), _("a first row with the names of the columns"))
-    while not header[-1]:
-        header.pop()
-    width = len(header)
-    problems: list[Problem] = []
+def _table(sheet: str, rows: Rows, needed: Needed | None) -> Table:
+    places = sorted(needed(rows.header)) if needed else list(range(len(rows.header)))
     numbers: list[int] = []
-    columns: list[list[str]] = [[] for _name in header]
+    columns: list[list[str]] = [[] for _place in places]
     # Most texts occur again and again; keeping each once makes a large file small.
     known: dict[str, str] = {}
-    for chunk in batched(_of_width(rows, width, problems), _ROWS, strict=False):
+    for chunk in batched(rows.rows, _ROWS, strict=False):
         numbers += [number for number, _row in chunk]
-        for column, cells in zip(columns, zip(*(row for _number, row in chunk), strict=True), strict=True):
-            column += [
-                known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell for cell in cells
-            ]
+        for column, place in zip(columns, places, strict=True):
+            for _number, row in chunk:
+                cell = row[place]
+                column.append(known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell)
         if len(known) > 500_000:
             known.clear()
     import pandas as pd
 
-    frame = pd.DataFrame(dict(enumerate(columns)), index=pd.Index(numbers, dtype="int64"), dtype=object)
-    return Table(sheet, header, frame, problems)
+    frame = pd.DataFrame(dict(zip(places, columns, strict=True)), index=pd.Index(numbers, dtype="int64"), dtype=object)
+    return Table(sheet, rows.header, frame, rows.problems)
+
+
+def _checked_header(header: list[str]) -> list[str]:
+    """The header without what is empty at its end. Raises UnreadableFile."""
+    while header and not header[-1]:
+        header.pop()
+    if not header:
+        raise UnreadableFile(_("no header"), _("a first row with the names of the columns"))
+    if len(header) > MOST_COLUMNS:
+        raise _too_wide(number_format(len(header), force_grouping=True))
+    return header
+
+
+def _too_wide(found: str) -> UnreadableFile:
+    return UnreadableFile(
+        _("%(found)s columns; a file may have %(most)s") % {"found": found, "most": MOST_COLUMNS},
+        _("only the columns that are needed"),
+    )
+
+
+def _too_many(found: int, width: int, number: int, value: str) -> Problem:
+    return Problem(
+        number,
+        "",
+        shortened(value.strip()),
+        _("%(found)s cells, but the header has %(width)s") % {"found": found, "width": width},
+        _("as many cells as the header; a separator inside a text needs quotes around it"),
+    )
+
+
+def _capped(rows: Iterator[tuple[int, list[str]]], problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:
+    """The rows, until there are too many problems to list. Raises UnreadableFile."""
+    for row in rows:
+        if len(problems) > MOST_PROBLEMS:
+            break
+        yield row
+    if len(problems) > MOST_PROBLEMS:
+        raise UnreadableFile(
+            _("more than %(most)s cells or rows cannot be used, such as this one: %(message)s")
+            % {"most": number_format(MOST_PROBLEMS, force_grouping=True), "message": problems[0].message},
+            problems[0].accepted,
+            problems[0].row,
+        )
+
+
+# CSV
+
+
+@contextmanager
+def _csv(file: IO[bytes]) -> Iterator[tuple[Rows, str]]:
+    """The rows of a CSV file, and its separator."""
+    _check_encoding(file)
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        separator = _separator(text)
+        numbered = _numbered(text, separator)
+        header = _checked_header(_first(numbered))
+        problems: list[Problem] = []
+        yield Rows(header, _capped(_of_width(numbered, len(header), problems), problems), problems), separator
+    finally:
+        text.detach()
+
+
+def _first(rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    _one, header = next(rows, (1, []))
+    return [cell.strip() for cell in header]
 
 
 def _of_width(
@@ -126,21 +200,39 @@ def _of_width(
     for number, row in rows:
         if len(row) != width:
             if any(cell.strip() for cell in row[width:]):
-                problems.append(
-                    Problem(
-                        number,
-                        "",
-                        shortened(row[width].strip()),
-                        _("%(found)s cells, but the header has %(width)s") % {"found": len(row), "width": width},
-                        _("as many cells as the header; a separator inside a text needs quotes around it"),
-                    )
-                )
+                problems.append(_too_many(len(row), width, number, row[width]))
             row = row[:width] + [""] * (width - len(row))
         if any(row) and any(cell.strip() for cell in row):
             yield number, row
 
 
-# CSV
+class _Lines:
+    """The lines of a text, counted since the last row: a row may have only so many separators and characters."""
+
+    def __init__(self, text: io.TextIOWrapper, separator: str) -> None:
+        self._text, self._separator = text, separator
+        self._separators = self._characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(MOST_CHARACTERS + 1):
+            self._separators += line.count(self._separator)
+            self._characters += len(line)
+            if self._separators > MOST_SEPARATORS:
+                raise _TooLongError(_("more than %(most)s separators in this row"), MOST_SEPARATORS)
+            if self._characters > MOST_CHARACTERS:
+                raise _TooLongError(_("more than %(most)s characters in this row"), MOST_CHARACTERS)
+            yield line
+
+    def row_ends(self) -> None:
+        """The next line begins a row."""
+        self._separators = self._characters = 0
+
+
+class _TooLongError(Exception):
+    """A row that is longer than any that is meant."""
+
+    def __init__(self, message: str, most: int) -> None:
+        super().__init__(message % {"most": number_format(most, force_grouping=True)})
 
 
 def _check_encoding(file: IO[bytes]) -> None:
@@ -174,12 +266,16 @@ def _separator(text: io.TextIOWrapper) -> str:
     return ";" if header.count(";") > header.count(",") else ","
 
 
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _numbered(text: io.TextIOWrapper, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with their numbers, the header's is 1; a line break inside quotes does not start a new one."""
+    lines = _Lines(text, separator)
     number = 0
     try:
-        for number, row in enumerate(reader, 1):  # the last good row's number names the bad one
-            yield number, row
+        for number, row in enumerate(csv.reader(lines, delimiter=separator, strict=True), 1):
+            lines.row_ends()
+            yield number, row  # the last good row's number names the bad one
+    except _TooLongError as error:
+        raise UnreadableFile(str(error), _("shorter rows, and quotes that close"), row=number + 1) from None
     except csv.Error as error:
         if "unexpected end" in str(error):
             message = _("a quote that opens in this row never closes")
@@ -193,9 +289,29 @@ def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
 # Workbooks
 
 
-def _open(file: IO[bytes]) -> "pd.ExcelFile":
-    import pandas as pd
+@contextmanager
+def _sheet(file: IO[bytes], sheet: str) -> Iterator[Rows]:
+    _refuse_old_format(file)
+    with workbooks.opened(file, sheet) as (header, rows, problems):
+        header = _checked_header(header)
+        yield Rows(header, _capped(_of_sheet(rows, len(header), problems), problems), problems)
 
+
+def _of_sheet(
+    rows: Iterator[workbooks.SheetRow], width: int, problems: list[Problem]
+) -> Iterator[tuple[int, list[str]]]:
+    """As `_of_width`, of rows without what is empty at their end."""
+    for row in rows:
+        if row.beyond:
+            problems.append(_too_many(row.beyond, width, row.number, row.first_beyond))
+        cells = row.cells
+        if any(cells):
+            yield row.number, cells + [""] * (width - len(cells))
+
+
+def _refuse_old_format(file: IO[bytes]) -> None:
+    """Raises UnreadableFile."""
+    file.seek(0)
     start = file.read(4)
     file.seek(0)
     if start == _OFFICE_FILE:
@@ -203,127 +319,3 @@ def _open(file: IO[bytes]) -> "pd.ExcelFile":
             _("the workbook is in the old Excel format or behind a password"),
             _("a workbook saved as .xlsx, without one"),
         )
-    if not zipfile.is_zipfile(file):
-        raise _damaged()
-    file.seek(0)
-    try:
-        return pd.ExcelFile(file, engine="calamine")
-    except Exception as error:  # whatever the parser meets in a damaged file
-        raise _damaged() from error
-
-
-def _damaged() -> UnreadableFile:
-    return UnreadableFile(_("the file is not a workbook, or a damaged one"), _("a workbook saved as .xlsx, or CSV"))
-
-
-_MARKS = re.compile(rb'<(?:\w+:)?f[ />]|\bt="e"')
-_FAR_COLUMN = re.compile(rb'\br="([A-Z]{2,3})[0-9]')
-_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="([0-9]{1,9})"')
-
-
-def _inspect(file: IO[bytes], sheet: str) -> bool:
-    """Whether any sheet has a formula or an error value. Raises UnreadableFile for sheets that would not fit in memory.
-
-    Looks at the packed XML itself: the reader takes a formula's last result for a value, an error for an empty cell,
-    and room for every cell up to the last one.
-    """
-    suspicious = False
-    file.seek(0)
-    try:
-        with zipfile.ZipFile(file) as packed:
-            sheets = [each for each in packed.infolist() if re.search(r"worksheets/[^/]+\.xml$", each.filename)]
-            if sum(each.file_size for each in packed.infolist()) > MOST_UNPACKED:
-                raise _too_large()
-            for each in sheets:
-                last_row, last_column = 1, 26
-                with packed.open(each) as xml:
-                    for piece in _overlapping(xml):
-                        suspicious = suspicious or _MARKS.search(piece) is not None
-                        last_row = max([last_row, *(int(row) for row in _ROW.findall(piece)[-1:])])
-                        last_column = max([last_column, *map(_column_number, set(_FAR_COLUMN.findall(piece)))])
-                if last_row * last_column > MOST_CELLS:
-                    raise _too_large()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        raise _damaged() from error
-    file.seek(0)
-    return suspicious
-
-
-def _too_large() -> UnreadableFile:
-    return UnreadableFile(
-        _("the workbook is too large, or has something in a cell far away from the others"),
-        _("fewer rows and columns, or CSV"),
-    )
-
-
-def _overlapping(file: IO[bytes], overlap: int = 400) -> Iterator[bytes]:
-    """The file in pieces that share some bytes, so that a short pattern is always whole in one of them."""
-    tail = b""
-    while chunk := file.read(_CHUNK):
-        yield tail + chunk
-        tail = chunk[-overlap:]
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
-
-
-def _formulas_and_errors(file: IO[bytes], sheet: str, header: list[str]) -> Iterator[Problem]:
-    from openpyxl import load_workbook
-
-    file.seek(0)
-    book = load_workbook(file, read_only=True)
-    try:
-        for number, row in enumerate(book[sheet].iter_rows(max_col=len(header)), 1):
-            for name, cell in zip(header, row, strict=False):
-                if cell.data_type == "f":
-                    formula = str(getattr(cell.value, "text", None) or cell.value)
-                    accepted = _("the value itself (copy, then paste as values)")
-                    yield Problem(number, name, shortened(formula), _("a formula"), accepted)
-                elif cell.data_type == "e":
-                    yield Problem(number, name, str(cell.value), _("an error value"), _("a value, or an empty cell"))
-    finally:
-        book.close()
-        file.seek(0)
-
-
-def _as_texts(column: "pd.Series") -> "pd.Series":
-    known: dict[tuple[type, Any], str] = {}
-    texts = []
-    for value in column:
-        key = (type(value), value)
-        text = known.get(key)
-        if text is None:
-            text = known[key] = _as_text(value)
-        texts.append(text)
-    return type(column)(texts, index=column.index, dtype=object)
-
-
-def _as_text(value: Any) -> str:
-    """A typed cell as CSV would write it. Numbers have the 15 digits that Excel itself shows: 0.1 + 0.2 is 0.3."""
-    spell = _SPELLINGS.get(type(value))
-    return spell(value) if spell else str(value).strip()
-
-
-def _number(value: float) -> str:
-    digits = format(Decimal(format(value, ".15g")), "f")
-    return NumberCell(digits.rstrip("0").rstrip(".") if "." in digits else digits)
-
-
-def _moment(value: datetime) -> str:
-    whole_day = not (value.hour or value.minute or value.second or value.microsecond)
-    return DateCell(value.date().isoformat()) if whole_day else value.isoformat(" ")
-
-
-_SPELLINGS: dict[type, Callable[[Any], str]] = {
-    str: str.strip,
-    bool: lambda value: "TRUE" if value else "FALSE",
-    int: _number,
-    float: _number,
-    datetime: _moment,
-    date: lambda value: DateCell(value.isoformat()),
-    timedelta: str,
-}

@@ -1,6 +1,6 @@
 """The beginning of a table and the words in it: what the page that maps columns shows. Files never change, so it is cached."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from imports.mapping import MOMENTS, Mapping, in_source_terms, mapped, midnight_utc
+from imports.reading import Rows
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.fact_columns import CellError
 from partner_portal.lib.facts import FactKind
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 ROWS = 8  # that the preview shows
 WORDS = 30  # different ones of a column that can be given a meaning on the page
 _SECONDS_KEPT = 3600
+_BEGINS_A_MOMENT = frozenset("-0123456789")
+_SHORTEST_MOMENT = 10  # characters of a plain day; a moment has more
+_MOST_SEEN = 200  # spellings of a column's words that are skipped at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +48,57 @@ class Sample:
         return Table("", self.header, pd.DataFrame(columns, index=self.numbers, dtype=object), list(self.problems))
 
 
-def sample_of(table: Table) -> Sample:
-    """The sample of a table that was read."""
-    first = table.rows.iloc[:ROWS]
-    numbers = [int(number) for number in first.index]
-    words, midnights = {}, {}
-    for place in range(len(table.header)):
-        different: dict[str, str] = {}
-        cells = table.rows[place].unique()
-        midnights[place] = {form: text for form in MOMENTS if (text := _first_midnight(cells, form))}
-        for word in cells:
-            if word:
-                different.setdefault(str(word).casefold(), str(word))
-            if len(different) > WORDS:
-                break
-        words[place] = list(different.values())
-    problems = [problem for problem in table.problems if problem.row in set(numbers)]
-    return Sample(
-        table.header, numbers, [list(row) for row in first.itertuples(index=False)], problems, words, midnights
-    )
+def sample_of(rows: Rows) -> Sample:
+    """The sample of a table that is being read. What it holds does not grow with the rows."""
+    numbers: list[int] = []
+    first: list[list[str]] = []
+    different: list[dict[str, str]] = [{} for _name in rows.header]
+    seen: list[set[str]] = [{""} for _name in rows.header]
+    midnights: dict[int, dict[str, str]] = {place: {} for place in range(len(rows.header))}
+    open_ = list(range(len(rows.header)))  # columns that may have more different words
+    for number, row in rows.rows:
+        cells = [cell.strip() if type(cell) is str else cell for cell in row] if len(first) < ROWS else row
+        if len(first) < ROWS:
+            numbers.append(number)
+            first.append(cells)
+        full = False
+        for place, cell in enumerate(cells):
+            if type(cell) is str and cell[:1] in _BEGINS_A_MOMENT and len(midnights[place]) < len(MOMENTS):
+                _note_midnight(cell.strip(), midnights[place])
+        for place in open_:
+            if (cell := cells[place]) not in seen[place]:
+                full |= _add_word(cell, different[place], seen[place])
+        if full:
+            open_ = [place for place in open_ if len(different[place]) <= WORDS]
+    shown = set(numbers)
+    problems = [problem for problem in rows.problems if problem.row in shown]
+    words = {place: list(found.values()) for place, found in enumerate(different)}
+    return Sample(rows.header, numbers, first, problems, words, midnights)
 
 
-def _first_midnight(cells: Iterable[str], form: str) -> str:
-    """The first cell that is a moment of exactly midnight UTC in that form; "" when none is."""
-    return next((str(text) for text in cells if text and text[0] in "-0123456789" and midnight_utc(text, form)), "")
+def _note_midnight(text: str, first: dict[str, str]) -> None:
+    """Note the first cell of a column that is exactly midnight UTC, by form of dates; cheap for all other cells."""
+    form = "iso" if ":" in text else "epoch_ms"
+    if form not in first and len(text) > _SHORTEST_MOMENT and midnight_utc(text, form):
+        first[form] = text
 
 
-def kept_sample(key: str, read: Callable[[], Table]) -> Sample:
-    """The sample of the table that `read()` gives, read once an hour at most."""
+def _add_word(cell: str, different: dict[str, str], seen: set[str]) -> bool:
+    """Whether the column has enough words with this one."""
+    if len(seen) < _MOST_SEEN:
+        seen.add(cell)
+    word = str(cell).strip()
+    if word:
+        different.setdefault(word.casefold(), word)
+    return len(different) > WORDS
+
+
+def kept_sample(key: str, read: Callable[[], Sample]) -> Sample:
+    """The sample that `read()` gives, read once an hour at most."""
     name = f"import-sample-2:{key}"  # another number when `Sample` changes
     found: Sample | None = cache.get(name)
     if found is None:
-        found = sample_of(read())
+        found = read()
         cache.set(name, found, _SECONDS_KEPT)
     return found
 

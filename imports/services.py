@@ -8,6 +8,7 @@ from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -24,9 +25,9 @@ from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import WrongMapping, fingerprint, mapped
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable, RememberedMapping
 from imports.queries import get_remembered, known_mappings, mapping_of, required, tables_to_read
-from imports.reading import read_header
-from imports.sample import Sample, kept_sample
-from imports.tables import Table, UnreadableFile
+from imports.reading import read_headers, rows_of
+from imports.sample import Sample, kept_sample, sample_of
+from imports.tables import UnreadableFile
 from imports.work import (
     CSV,
     Outcome,
@@ -46,7 +47,8 @@ MOST_ATTEMPTS = 3
 OPEN_FOR_MAPPING = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
 UNDECIDED = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED)
 _NERVOUS = timedelta(minutes=1)
-_PACKED = 5  # times as much is in a workbook as its size says
+_SECONDS_CACHED = 3600
+_PACKED = 5  # times as much is in a workbook as its size says, and times as much in its XML as in CSV
 
 
 class NotNow(Exception):  # noqa: N818 -- it says when, not what went wrong
@@ -74,7 +76,7 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
                 partner=scope.partner, batch=batch, name=uploaded.name or "", size=uploaded.size or 0, sha256=digest
             )
             try:
-                sheets = sheets_of(row.name, _plain(uploaded))
+                sheets, row.unpacked = sheets_of(row.name, _plain(uploaded))
             except UnreadableFile as error:
                 error.name = row.name
                 raise
@@ -335,10 +337,11 @@ def _sources(tables: Sequence[ImportTable], step: Step) -> list[Source]:
     for place, table in enumerate(tables):
         step("reading", place, len(tables))
         with table.file.file.open("rb") as file:
-            source = read_source(table.label, kind(table.kind), _plain(file), table.sheet)
-        if table.mapping and not source.unreadable:
-            source.mapping, source.found = mapping_of(table), source.table
-            source.table = mapped(source.table, source.mapping, ZoneInfo(table.mapping["zone"]))
+            mapping = mapping_of(table) if table.mapping else None
+            source = read_source(table.label, kind(table.kind), _plain(file), table.sheet, mapping)
+        if mapping and table.mapping and not source.unreadable:
+            source.mapping, source.found = mapping, source.table
+            source.table = mapped(source.table, mapping, ZoneInfo(table.mapping["zone"]))
         sources.append(source)
     return sources
 
@@ -371,7 +374,10 @@ def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:
     Holds the partner's lock from then on, so that none begins.
     """
     files = ImportFile.objects.filter(partner=scope.partner, batch_id=batch_id)
-    weight = sum(each.size * (_PACKED if ending_of(each.name) != CSV else 1) for each in files)
+    weight = sum(
+        each.size if ending_of(each.name) == CSV else max(each.size * _PACKED, each.unpacked // _PACKED)
+        for each in files
+    )
     return weight <= settings.IMPORT_INLINE_BYTES and lock_if_free(PARTNER_FACTS, scope.partner.pk)
 
 
@@ -387,20 +393,36 @@ def work_now(*, scope: Scope, batch_id: int) -> ImportBatch:
 
 def header_of(table: ImportTable) -> list[str]:
     """The header of a table's file; empty when it cannot be read."""
-    with table.file.file.open("rb") as file, suppress(UnreadableFile):
-        return read_header(_plain(file), table.sheet)
-    return []
+    return _headers([table])[table.pk]
+
+
+def _headers(tables: Sequence[ImportTable]) -> dict[int, list[str]]:
+    """Headers by table. Files never change, so they are cached; a file is opened once for all of its sheets."""
+    found: dict[int, list[str]] = {}
+    by_file: dict[int, list[ImportTable]] = {}
+    for table in tables:
+        header = cache.get(f"import-header:{table.pk}")
+        if header is None:
+            by_file.setdefault(table.file_id, []).append(table)
+        else:
+            found[table.pk] = header
+    for of_file in by_file.values():
+        headers: dict[str, list[str]] = {}
+        with of_file[0].file.file.open("rb") as file, suppress(UnreadableFile):
+            headers = read_headers(_plain(file), [table.sheet for table in of_file])
+        for table in of_file:
+            found[table.pk] = headers.get(table.sheet, [])
+            if found[table.pk]:
+                cache.set(f"import-header:{table.pk}", found[table.pk], _SECONDS_CACHED)
+    return found
 
 
 def look_at(table: ImportTable) -> Sample:
     """The table's first rows and its words. Raises UnreadableFile."""
 
-    def read() -> Table:
-        with table.file.file.open("rb") as file:
-            source = read_source(table.label, kind(table.kind), _plain(file), table.sheet)
-        if source.unreadable:
-            raise UnreadableFile(source.unreadable.message, source.unreadable.accepted, source.unreadable.row)
-        return source.table
+    def read() -> Sample:
+        with table.file.file.open("rb") as file, rows_of(_plain(file), table.sheet) as rows:
+            return sample_of(rows)
 
     return kept_sample(str(table.pk), read)
 
@@ -412,8 +434,9 @@ def guesses(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
     """
     found = {}
     known = [mapping for each in kinds() for mapping in known_mappings(scope, each)] if tables else []
+    headers = _headers(tables)
     for table in tables:
-        header = header_of(table)
+        header = headers[table.pk]
         fitting = [(len(needed), each.key) for each in kinds() if (needed := set(required(each))) <= set(header)]
         fitting_mappings = (each.kind for each in known if each.proposes(required(kind(each.kind)), header))
         if fitting:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -26,6 +27,7 @@ from imports.progress import progress_of
 from imports.sample import preview
 from imports.tables import UnreadableFile
 from imports.work import phase_in_words
+from partner_portal.bodies import accepts_files
 from partner_portal.lib.facts import find_kind, kind, kinds
 from partner_portal.lib.htmx import page_or_part, private, wanted_part
 
@@ -33,6 +35,7 @@ PAGE_SIZE = 50
 BATCHES_A_PAGE = 20
 
 
+@accepts_files(lambda: settings.IMPORT_MAX_BYTES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.IMPORT)
 def imports(request: ScopedRequest) -> HttpResponse:

@@ -5,6 +5,7 @@ The trial is the writing itself, undone at the end: what a preview says is what 
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -16,8 +17,9 @@ from accounts.models import Partner
 from accounts.scope import Scope
 from imports import stored
 from imports.checks import Checked, Source, Step, check
+from imports.mapping import Mapping, WrongMapping
 from imports.models import ImportBatch
-from imports.reading import read_csv, read_sheet, sheet_names
+from imports.reading import Needed, read_csv, read_sheet, workbook_contents
 from imports.stored import Counts
 from imports.tables import Table, UnreadableFile
 from partner_portal.lib import statistics
@@ -43,16 +45,20 @@ def silent(phase: str, done: int, total: int) -> None:
     """Progress that nobody looks at."""
 
 
-def sheets_of(name: str, file: IO[bytes]) -> list[Sheet]:
-    """The tables of a file, told from its name and the names of its sheets. Raises UnreadableFile.
+def sheets_of(name: str, file: IO[bytes]) -> tuple[list[Sheet], int]:
+    """The tables of a file, told from its name and the names of its sheets, and a workbook's unpacked size in bytes.
 
     A workbook whose sheets say nothing but whose file is named after a kind holds that kind on its first sheet.
+    Raises UnreadableFile.
     """
-    stem, _dot, _ending = name.rpartition(".")
-    named = find_kind(stem)
+    named = find_kind(name.rpartition(".")[0])
     if ending_of(name) == CSV:
-        return [Sheet("", named.key if named else "")]
-    names = sheet_names(file)
+        return [Sheet("", named.key if named else "")], 0
+    contents = workbook_contents(file)
+    return _sheets(contents.sheets, named), contents.unpacked
+
+
+def _sheets(names: Sequence[str], named: FactKind | None) -> list[Sheet]:
     found = [(sheet, find_kind(sheet)) for sheet in names]
     if any(kind for _sheet, kind in found):
         return [Sheet(sheet, kind.key if kind else "", passed_over=kind is None) for sheet, kind in found]
@@ -68,15 +74,30 @@ def ending_of(name: str) -> str:
     return "." + name.rpartition(".")[2].lower() if "." in name else ""
 
 
-def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str) -> Source:
-    """A table of an open file, with what reading found wrong in it."""
+def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str, mapping: Mapping | None = None) -> Source:
+    """A table of an open file, with what reading found wrong in it: only the columns of the kind, or of the mapping."""
     file.seek(0)
+    needed = _needed(kind, mapping)
     try:
-        return Source(label, kind, read_sheet(file, sheet) if sheet else read_csv(file))
+        return Source(label, kind, read_sheet(file, sheet, needed) if sheet else read_csv(file, needed))
     except UnreadableFile as error:
         import pandas as pd
 
         return Source(label, kind, Table(sheet, [], pd.DataFrame()), error.problem)
+
+
+def _needed(kind: FactKind, mapping: Mapping | None) -> Needed:
+    names = {column.name for column in kind.columns}
+
+    def places(header: list[str]) -> set[int]:
+        found = {place for place, name in enumerate(header) if name in names}
+        for rule in mapping.columns.values() if mapping else ():
+            with suppress(WrongMapping):  # `mapped` raises it
+                place = rule.place_in(header)
+                found |= set() if place is None else {place}
+        return found
+
+    return places
 
 
 @dataclass(slots=True)

@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.ScopeMiddleware",
+    "partner_portal.bodies.BodyLimitMiddleware",  # knows who asks; what is before it reads no form
     "ledger.middleware.CaughtUp",
 ]
 
@@ -220,8 +221,10 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # pages name no other; half the files to compress
 WHITENOISE_USE_FINDERS = DEBUG
 
-# Uploads are checked by the import itself; these only bound what one request may hold in memory.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# What a request may send; only the upload of an import may send more, up to IMPORT_MAX_MEGABYTES.
+REQUEST_MAX_BYTES = env.number("REQUEST_MAX_MEGABYTES", 5) * 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["partner_portal.bodies.DropFiles"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # Files: how many rows are written at once, without a worker; how long a file is kept; one person's share of the workers;
@@ -236,6 +239,8 @@ API_PREFIX = "/api/"
 REQUESTS_AT_ONCE = env.number("REQUESTS_AT_ONCE", 4)  # of one person, in all processes; 0: no limit
 API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 120)  # of one token, or of one person who is signed in
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
+IMPORT_UNPACKED_BYTES = env.number("IMPORT_UNPACKED_MEGABYTES", 200) * 1024 * 1024  # of a workbook, all of its parts
+IMPORT_WORKBOOK_SECONDS = env.number("IMPORT_WORKBOOK_SECONDS", 120)  # of processor time to read one
 IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that is work for a worker
 IMPORT_FILE_DAYS = env.number("IMPORT_FILE_DAYS", 30)  # uploaded files are kept so long, undecided batches wait so long
 

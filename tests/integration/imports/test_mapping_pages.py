@@ -460,3 +460,35 @@ class TestOtherWays:
                 assert admin.get(address).status_code == 200
             counts.append(len(queries))
         assert counts == [14, 14]
+
+
+def test_a_file_with_500_columns_is_mapped_without_waiting(admin: Any, send: Any, choose: Any) -> None:
+    """A list of all columns for each of ours: no template is rendered for a choice, and no query is made for a column."""
+    wide = [*DEAL_HEADER, *(f"Own column {number}" for number in range(500 - len(DEAL_HEADER)))]
+    rows = [[*row, *(f"v{number}" for number in range(500 - len(row)))] for row in DEALS]
+    page = choose(send({"hubspot-crm-exports-all-deals.csv": as_text(rows, wide)}))
+    address = page.redirect_chain[-1][0]
+    rendered = []
+
+    def note(sender: Any, **_signal: Any) -> None:
+        rendered.append(sender.name)
+
+    from django.test.signals import template_rendered
+
+    template_rendered.connect(note)
+    try:
+        with CaptureQueriesContext(connection) as queries:
+            page = admin.get(address)
+    finally:
+        template_rendered.disconnect(note)
+    assert page.content.decode().count(">Own column 488</option>") == len(page.context["kind"].columns)
+    assert 0 < rendered.count("django/forms/widgets/select_option.html") < 100
+    assert len(rendered) < 300
+    assert len(queries) < 30
+
+
+@pytest.mark.parametrize("columns", [501, 2000])
+def test_a_file_with_more_columns_is_refused_with_words(send: Any, columns: int) -> None:
+    header = ["client_id", "name", *(f"c{number}" for number in range(columns - 2))]
+    seen = text_of(send({"clients.csv": ",".join(header) + "\n"}))
+    assert f"{columns:,} columns; a file may have 500" in seen

@@ -7,6 +7,7 @@ import pytest
 
 from imports.mapping import Mapping, from_data, mapped
 from imports.mapping_form import MappingForm
+from imports.reading import Rows
 from imports.sample import sample_of
 from imports.tables import Table
 from partner_portal.lib.facts import kind
@@ -18,8 +19,7 @@ MILLISECONDS = ["1775001600000", "1775005784000"]
 
 def form_of(cells: list[str], zone: ZoneInfo, *, form: str, base: Mapping | None = None, **said: str) -> MappingForm:
     header = ["hs_object_id", "closedate"]
-    rows = pd.DataFrame([[str(n), cell] for n, cell in enumerate(cells)], index=range(2, len(cells) + 2), dtype=object)
-    sample = sample_of(Table("", header, rows))
+    sample = sample_of(Rows(header, ((n + 2, [str(n), cell]) for n, cell in enumerate(cells)), []))
     data = {"from-closed_on": "1", "dates-closed_on": form} | said
     return MappingForm(kind("deals"), sample, base or Mapping("deals", "", {}), data, zone)
 

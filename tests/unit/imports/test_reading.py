@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from imports import reading
+from imports import workbooks
 from imports.reading import read_csv, read_header, read_sheet, sheet_names
 from imports.tables import Problem, Table, UnreadableFile
 
@@ -164,18 +164,23 @@ class TestWorkbooks:
         book.create_sheet("Sums").append(["=1+1"])
         assert read_sheet(saved(book), "deals").problems == []
 
-    def test_one_cell_far_away_is_refused_before_memory_is_spent_on_what_lies_between(self) -> None:
+    def test_one_cell_far_away_is_an_error_of_its_row_and_costs_nothing(self) -> None:
         book = Workbook()
         book.active.title = "deals"
         book.active["A1"] = "a"
         book.active["XFD1048576"] = "x"
-        with pytest.raises(UnreadableFile, match="far away"):
-            read_sheet(saved(book), "deals")
+        table = read_sheet(saved(book), "deals")
+        assert [(problem.row, problem.value, problem.message) for problem in table.problems] == [
+            (1048576, "x", "16384 cells, but the header has 1")
+        ]
 
-    def test_a_workbook_that_unpacks_to_more_than_it_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reading, "MOST_UNPACKED", 1000)
-        with pytest.raises(UnreadableFile, match="too large"):
-            read_sheet(workbook(["a"], ["x"]), "deals")
+    def test_a_blank_far_away_is_nothing(self) -> None:
+        book = Workbook()
+        book.active.title = "deals"
+        book.active["A1"], book.active["A2"] = "a", "b"
+        book.active["XFD1048576"] = " "
+        table = read_sheet(saved(book), "deals")
+        assert (rows_of(table), table.problems) == ({2: ["b"]}, [])
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 but no more", b"\x00" * 1000])
     def test_no_workbook(self, content: bytes) -> None:
@@ -196,3 +201,39 @@ class TestWorkbooks:
 
     def test_only_the_header(self) -> None:
         assert read_header(workbook(["a", " b"], [1, 2]), "deals") == ["a", "b"]
+
+    @pytest.mark.parametrize(
+        ("dies_by", "message"),
+        [
+            ("os.abort()", "reading it takes more memory than it may"),
+            ("os.kill(os.getpid(), 9)", "reading it ended unexpectedly"),
+            ("os.kill(os.getpid(), 24)", "reading it takes longer than it may"),
+            ("time.sleep(60)", "reading it takes longer than it may"),
+            ("sys.exit(0)", "reading it ended unexpectedly"),
+            ("print('no JSON')", "reading it ended unexpectedly"),
+        ],
+    )
+    def test_the_end_of_the_process_that_reads_is_a_sentence(
+        self, dies_by: str, message: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        settings.IMPORT_WORKBOOK_SECONDS = 1
+        start = workbooks.subprocess.Popen
+
+        def dying(command: list[str], **how: Any) -> Any:
+            return start([command[0], "-c", f"import os, sys, time; {dies_by}"], **how)
+
+        monkeypatch.setattr(workbooks.subprocess, "Popen", dying)
+        with pytest.raises(UnreadableFile, match=message):
+            sheet_names(workbook(["a"]))
+
+    def test_the_process_that_reads_knows_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen: list[dict[str, Any]] = []
+        start = workbooks.subprocess.Popen
+
+        def noting(command: list[str], **how: Any) -> Any:
+            seen.append(how)
+            return start(command, **how)
+
+        monkeypatch.setattr(workbooks.subprocess, "Popen", noting)
+        assert sheet_names(workbook(["a"])) == ["deals"]
+        assert [how["env"] for how in seen] == [{}]

@@ -1,0 +1,282 @@
+"""Workbooks, read by a process of their own: no process of the portal parses one.
+
+What comes over the pipe is data only: names, numbers and texts as JSON. Whatever happens to the process becomes a sentence
+(UnreadableFile).
+"""
+
+import json
+import logging
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import UnsupportedOperation
+from pathlib import Path
+from shutil import copyfileobj
+from typing import IO, Any
+
+from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from imports.tables import Problem, UnreadableFile, shortened
+from partner_portal.lib.fact_columns import DateCell, NumberCell
+
+log = logging.getLogger(__name__)
+
+SPARE_MEMORY = 256 << 20  # bytes of address space beside what the texts of a workbook may have
+_ROOT = Path(__file__).resolve().parent.parent
+_LONGEST_LINE = 64 << 20
+_PATIENCE = 2  # times the processor time, until a process that says nothing is ended
+_KNOWN_TEXTS = 500_000
+
+type Finding = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a workbook holds: the names of its sheets, and the bytes of all its parts unpacked."""
+
+    sheets: list[str]
+    unpacked: int
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A row as read: its number, the texts of its cells, and what stands beyond the header (0 and "" for nothing)."""
+
+    number: int
+    cells: list[str]
+    beyond: int
+    first_beyond: str
+
+
+def contents(file: IO[bytes]) -> Contents:
+    """The sheets and the unpacked size of a workbook. Raises UnreadableFile."""
+    with _answers(file, None) as answers:
+        first = _with(answers, "sheets")
+        return Contents(first["sheets"], first["unpacked"])
+
+
+def headers(file: IO[bytes], sheets: Sequence[str]) -> dict[str, list[str]]:
+    """The first row of each sheet; sheets behind one that cannot be read are missing."""
+    found: dict[str, list[str]] = {}
+    try:
+        with _answers(file, sheets, header_only=True) as answers:
+            for answer in answers:
+                if "header" in answer:
+                    found[answer["sheet"]] = [_cell(text) for text in answer["header"]]
+    except UnreadableFile:
+        pass
+    return found
+
+
+@contextmanager
+def opened(file: IO[bytes], sheet: str) -> "Iterator[tuple[list[str], Iterator[SheetRow], list[Problem]]]":
+    """Header and rows of a sheet while it is read, and the problems that were met so far. Raises UnreadableFile."""
+    problems: list[Problem] = []
+    with _answers(file, [sheet]) as answers:
+        _with(answers, "sheets")
+        first = _with(answers, "header")
+        header = [_cell(text) for text in first["header"]]
+        problems += _problems(1, header, first["findings"])
+        yield header, _rows(answers, header, problems), problems
+
+
+def _rows(answers: Iterator[dict[str, Any]], header: list[str], problems: list[Problem]) -> Iterator[SheetRow]:
+    known: dict[str, str] = {}
+    for answer in answers:
+        for number, beyond, first_beyond, findings, cells in answer.get("rows", ()):
+            if findings:
+                problems += _problems(number, header, findings)
+            for place, text in enumerate(cells):
+                cell = known.get(text)
+                if cell is None:
+                    cell = known[text] = _cell(text)
+                cells[place] = cell
+            yield SheetRow(number, cells, beyond, _cell(first_beyond))
+        if len(known) > _KNOWN_TEXTS:
+            known.clear()
+
+
+def _cell(text: str) -> str:
+    """The text of a cell; its first character may say that it is a number or a day (`imports.sheet_rows`)."""
+    mark = text[:1]
+    if mark == "\x01":
+        return NumberCell(text[1:])
+    if mark == "\x02":
+        return DateCell(text[1:])
+    return text[1:] if mark == "\x00" else text
+
+
+def _problems(number: int, header: Sequence[str], findings: Sequence[Finding]) -> list[Problem]:
+    """Formulas and error values: what they stand for is not in the file for sure."""
+    found = []
+    for place, kind, text in findings:
+        if kind == "f":
+            accepted = _("the value itself (copy, then paste as values)")
+            found.append(Problem(number, header[place], shortened(text), _("a formula"), accepted))
+        else:
+            found.append(Problem(number, header[place], text, _("an error value"), _("a value, or an empty cell")))
+    return found
+
+
+# The process
+
+
+@contextmanager
+def _answers(file: IO[bytes], sheets: Sequence[str] | None, *, header_only: bool = False) -> Iterator[Any]:
+    """The lines that the process writes. It has ended when the block has. Raises UnreadableFile."""
+    request = {
+        "sheets": sheets,
+        "header_only": header_only,
+        "unpacked": settings.IMPORT_UNPACKED_BYTES,
+        "memory": settings.IMPORT_UNPACKED_BYTES + SPARE_MEMORY,
+        "seconds": settings.IMPORT_WORKBOOK_SECONDS,
+    }
+    with _with_descriptor(file) as source:
+        # Neither site-packages nor an environment: what reads strangers' files knows no secret and no address.
+        process = subprocess.Popen(  # noqa: S603 -- our own module, its arguments are JSON
+            [sys.executable, "-S", "-E", "-B", "-m", "imports.workbook_process", json.dumps(request)],
+            cwd=_ROOT,
+            env={},
+            stdin=source.fileno(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield _checked(process)
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+
+@contextmanager
+def _with_descriptor(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The file itself where the system has one, otherwise a copy that it has."""
+    file.seek(0)
+    if _has_descriptor(file):
+        file.flush()
+        yield file
+        file.seek(0)
+        return
+    with tempfile.TemporaryFile() as copy:
+        copyfileobj(file, copy)
+        copy.flush()
+        file.seek(0)
+        yield copy
+
+
+def _has_descriptor(file: IO[bytes]) -> bool:
+    try:
+        file.fileno()
+    except (OSError, UnsupportedOperation, AttributeError):
+        return False
+    return True
+
+
+def _with(answers: Iterator[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The next answer, which has to have the key. Raises UnreadableFile."""
+    answer = next(answers, {})
+    if key not in answer:
+        raise _unreadable("died", {})
+    return answer
+
+
+def _checked(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    """Answers until the last one. Raises UnreadableFile when the workbook is rejected or the process ends before that."""
+    for line in _lines(process):
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            break
+        if "refused" in answer:
+            raise _unreadable(answer["refused"], answer["details"])
+        if "complete" in answer:
+            return
+        yield answer
+    process.kill()
+    status = process.wait()
+    log.warning("The process that read a workbook ended with %s.", status)
+    raise _unreadable("out_of_time" if status == -24 else "out_of_memory" if status == -6 else "died", {})
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    assert process.stdout is not None  # noqa: S101 -- for the type
+    descriptor = process.stdout.fileno()
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    rest = b""
+    while True:
+        if not waiting.poll(settings.IMPORT_WORKBOOK_SECONDS * _PATIENCE * 1000):
+            raise _unreadable("out_of_time", {})
+        data = os.read(descriptor, 1 << 20)
+        if not data or len(rest) > _LONGEST_LINE:
+            return
+        *lines, last = data.split(b"\n")
+        if lines:
+            yield rest + lines[0]
+            yield from lines[1:]
+            rest = last
+        else:
+            rest += last
+
+
+# Sentences
+
+
+def _unreadable(code: str, details: dict[str, Any]) -> UnreadableFile:
+    """The sentence for a code of `WorkbookError`, or for the end of the process."""
+    details = details | {
+        "megabytes": number_format(details.get("most", 0) // 2**20, force_grouping=True),
+        "most": number_format(details.get("most", 0), force_grouping=True),
+    }
+    message, accepted = _sentences().get(code) or _sentences()["damaged"]
+    return UnreadableFile(message % details, accepted % details)
+
+
+def _sentences() -> dict[str, tuple[str, str]]:
+    """By code what is wrong and what is accepted."""
+    workbook = _("a workbook saved as .xlsx, or CSV")
+    saved_again = _("a workbook saved again by a spreadsheet program, or CSV")
+    smaller = _("fewer rows and columns, or CSV")
+    return {
+        "not_a_workbook": (_("the file is not a workbook, or a damaged one"), workbook),
+        "damaged": (_("the file is not a workbook, or a damaged one"), workbook),
+        "encrypted": (_("the workbook is behind a password"), _("a workbook saved as .xlsx, without one")),
+        "nested": (_("there is an archive in it: %(part)s"), saved_again),
+        "duplicate_part": (_("it holds the part %(part)s twice"), saved_again),
+        "overlap": (_("parts of it overlap: %(part)s"), saved_again),
+        "false_size": (_("the part %(part)s has another size than the file says"), saved_again),
+        "too_many_parts": (_("it has more than %(most)s parts"), saved_again),
+        "too_large": (_("unpacked it is larger than %(megabytes)s MB"), smaller),
+        "part_too_large": (_("its part %(part)s is larger than %(megabytes)s MB unpacked"), smaller),
+        "too_much_text": (_("the texts of its cells are together larger than %(megabytes)s MB"), smaller),
+        "strange_xml": (_("its XML is not that of a workbook"), saved_again),
+        "too_many_sheets": (_("it has more than %(most)s sheets"), _("a workbook with fewer sheets")),
+        "no_sheet": (_("the sheet “%(sheet)s” is not in the file"), saved_again),
+        "too_many_columns": (
+            _("sheet “%(sheet)s” has %(columns)s columns; a file may have %(most)s"),
+            _("only the columns that are needed"),
+        ),
+        "cell_outside": (
+            _("sheet “%(sheet)s”, cell %(cell)s: there is no such cell"),
+            _("cells from A1 to XFD1048576"),
+        ),
+        "row_outside": (_("sheet “%(sheet)s”, row %(row)s: there is no such row"), _("rows from 1 to 1048576")),
+        "row_order": (_("sheet “%(sheet)s”, row %(row)s: its rows are not in order"), saved_again),
+        "cell_twice": (_("sheet “%(sheet)s”, cell %(cell)s: it is there twice, or not in order"), saved_again),
+        "cell_misplaced": (_("sheet “%(sheet)s”, cell %(cell)s: it stands in row %(row)s"), saved_again),
+        "cell_value": (_("sheet “%(sheet)s”, cell %(cell)s: its value cannot be read"), saved_again),
+        "long_text": (_("a cell has more than %(most)s characters"), _("shorter texts")),
+        "long_row": (_("sheet “%(sheet)s”, row %(row)s: its texts are too long"), _("shorter texts")),
+        "out_of_memory": (_("reading it takes more memory than it may"), smaller),
+        "out_of_time": (_("reading it takes longer than it may"), smaller),
+        "died": (_("reading it ended unexpectedly"), saved_again),
+    }
