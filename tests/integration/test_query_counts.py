@@ -94,6 +94,7 @@ def admin_of(db: None, tmp_path: Path) -> Callable[[str, int], WebClient]:
 
     def create(slug: str, clients: int) -> WebClient:
         from accounts.models import User
+        from accounts.scope import outside_partners
 
         call_command("create_partner", slug, name=slug, currency="USD", verbosity=0)
         call_command("create_member", f"admin@{slug}.example", partner=slug, role="admin", verbosity=0)
@@ -104,7 +105,9 @@ def admin_of(db: None, tmp_path: Path) -> Callable[[str, int], WebClient]:
                 (folder / f"{kind}.csv").write_text(text.replace("{n}", str(n)))
             call_command("import_data", slug, *sorted(folder.iterdir()), verbosity=0)
         web = WebClient()
-        web.force_login(User.objects.get(email=f"admin@{slug}.example"), backend=settings.AUTHENTICATION_BACKENDS[0])
+        with outside_partners():  # a request before this one has left its scope in the test's transaction
+            admin = User.objects.get(email=f"admin@{slug}.example")
+        web.force_login(admin, backend=settings.AUTHENTICATION_BACKENDS[0])
         web.get("/dashboard/team/")  # what a session asks only once
         return web
 
