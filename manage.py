@@ -10,6 +10,6 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
     if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
         os.environ.setdefault("PORTAL_DATABASE_ROLE", "owner")
-    from partner_portal.command_line import run
+    from partner_portal.local.command_line import run
 
     run(sys.argv)

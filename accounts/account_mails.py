@@ -14,7 +14,7 @@ from django.utils import translation
 from accounts import site
 from accounts.models import User
 from accounts.scope import acting_as, memberships_of
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 
 GUESSING_TOLD_EVERY = timedelta(hours=6)
 LINKS_AN_HOUR = 10  # to one mailbox, whoever asks; each of them works

@@ -26,7 +26,7 @@ from accounts.audit import named_actions
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Role
 from partner_portal.lib import currencies
-from partner_portal.lib.one_line import OneLineField
+from partner_portal.lib.web.one_line import OneLineField
 
 
 @cache

@@ -15,9 +15,9 @@ from accounts import services
 from accounts.access import ScopedRequest, View
 from accounts.models import Membership
 from accounts.scope import Scope
-from partner_portal.lib.comparison import BASES, NONE
-from partner_portal.lib.htmx import wanted_part
-from partner_portal.lib.periods import named_range
+from partner_portal.lib.dates.comparison import BASES, NONE
+from partner_portal.lib.dates.periods import named_range
+from partner_portal.lib.web.htmx import wanted_part
 
 ALL = ""  # the prefix of a range that several sections share
 

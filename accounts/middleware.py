@@ -22,7 +22,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
 from accounts.sessions import LEFT_KEY
-from partner_portal.lib.refusals import refuse_parallel
+from partner_portal.lib.web.refusals import refuse_parallel
 
 logger = logging.getLogger(__name__)
 PARTNER_KEY = "partner"

@@ -14,7 +14,7 @@ from accounts.audit import action_name
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.scope import Scope
 from partner_portal.lib.collation import sort_key
-from partner_portal.lib.periods import FIRST_DAY, LAST_DAY
+from partner_portal.lib.dates.periods import FIRST_DAY, LAST_DAY
 
 
 @dataclass(frozen=True, slots=True)

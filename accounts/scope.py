@@ -11,8 +11,8 @@ from django.db import connection, transaction
 
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
-from partner_portal.lib import clock
-from partner_portal.lib.locks import PERSON_REQUESTS
+from partner_portal.lib.dates import clock
+from partner_portal.lib.db.locks import PERSON_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from accounts import audit, invitations, queries, sessions
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, acting_as, memberships_of, outside_partners, system_scope, within
-from partner_portal.lib.events import member_left
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.language import COMMA_LANGUAGES
+from partner_portal.lib.rows.events import member_left
 from partner_portal.postgres.guards import append_only_lifted
 
 

@@ -20,7 +20,7 @@ from api import queries, services
 from api.limits import seconds_to_wait
 from api.tokens import parse
 from ledger.services import catch_up_for_a_reader
-from partner_portal.lib.refusals import json_refusal, refuse_parallel
+from partner_portal.lib.web.refusals import json_refusal, refuse_parallel
 
 logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]

@@ -21,7 +21,7 @@ from dashboard.figures import (
 )  # fmt: skip
 from ledger.forms import RangeForm
 from ledger.queries import changes
-from partner_portal.lib.datasets import data_as_of
+from partner_portal.lib.rows.datasets import data_as_of
 from partner_portal.templatetags.figures import MONEY
 from tiers.queries import standing
 from tiers.rules import Outlook, TierGap

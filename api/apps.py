@@ -10,7 +10,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from partner_portal.lib.events import member_left
+        from partner_portal.lib.rows.events import member_left
 
         member_left.connect(_revoke_all, dispatch_uid="api.revoke_all")
 

@@ -7,7 +7,7 @@ from ninja import NinjaAPI
 
 from accounts.scope import Scope
 from api.rows import LONGEST_SEARCH, description
-from partner_portal.lib.datasets import all_datasets
+from partner_portal.lib.rows.datasets import all_datasets
 
 ONE_DATASET = "datasets/{key}"
 KINDS: dict[str, dict[str, Any]] = {

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.cache import cache
 
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 
 WINDOW = 60  # seconds
 

@@ -11,7 +11,7 @@ from accounts.roles import PERMISSIONS, Permission
 from accounts.scope import Scope, member_scope
 from api.models import ApiToken
 from api.tokens import Presented, matches
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 
 NOTHING = "0" * 64  # compared with when there is no token, so that the answer takes as long
 

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from dashboard.figures import money_figure, points_figure
 from ledger.forms import RangeForm
-from partner_portal.lib.datasets import Column, Dataset, Kind, Selection, select
-from partner_portal.lib.periods import PRESETS
+from partner_portal.lib.dates.periods import PRESETS
 from partner_portal.lib.rounding import half_even
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Selection, select
 
 PAGING = ("page", "page_size")
 DEFAULT_PAGE_SIZE = 100

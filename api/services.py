@@ -14,7 +14,7 @@ from accounts.scope import Scope
 from api import queries
 from api.models import ApiToken
 from api.tokens import PREFIX_LETTERS, digest, new_secret, text_of
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 
 MOST_TOKENS = 20  # of one person in one partner, at a time
 NOTED_EVERY = timedelta(minutes=5)

@@ -51,7 +51,7 @@ def selection_of(scope: Any, rows: int) -> Any:
     from dataclasses import replace
 
     from ledger.queries import entries_in
-    from partner_portal.lib.datasets import select
+    from partner_portal.lib.rows.datasets import select
 
     found = select(DATASET, scope, WHOLE).with_columns(COLUMNS)
     entries = entries_in(scope, found.params["period"])
@@ -66,7 +66,7 @@ def bare_copy(selection: Any, path: Path) -> int:
     from django.db import connection
     from psycopg import ClientCursor
 
-    from reports.copying import _receive
+    from reports.csv_copy import _receive
     from reports.writers import columns_of
 
     rows, params = selection.ordered(columns_of(selection)).query.sql_with_params()

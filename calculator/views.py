@@ -10,7 +10,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from calculator.forms import CalculatorForm
 from calculator.results import results
-from partner_portal.lib.htmx import page_or_part, wanted_part
+from partner_portal.lib.web.htmx import page_or_part, wanted_part
 
 PARTS = ("calculator-drawer", "calculator-points-result")
 

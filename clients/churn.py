@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.scope import Scope
 from clients.models import MrrMonth
-from partner_portal.lib.months import add_months, month_end, month_start
+from partner_portal.lib.dates.months import add_months, month_end, month_start
 from partner_portal.lib.rounding import as_decimal
 from program.queries import rulebook
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Certification, Client, Deal, DealKind, MrrMonth, Origin, Service, Stage
-from partner_portal.lib.fact_columns import (
+from partner_portal.lib.dates.months import month_end
+from partner_portal.lib.rows.column_types import (
     Choice,
     Country,
     Currency,
@@ -22,8 +23,7 @@ from partner_portal.lib.fact_columns import (
     Text,
     Whole,
 )
-from partner_portal.lib.facts import Column, FactKind, Finding, RowCheck, register
-from partner_portal.lib.months import month_end
+from partner_portal.lib.rows.facts import Column, FactKind, Finding, RowCheck, register
 from program.queries import rulebook
 from program.rulebook import UnknownCurrencyError
 

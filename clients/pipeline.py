@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from clients.models import Deal
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months, month_end, month_start, months_between
+from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
 from partner_portal.templatetags.figures import day_text
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook

@@ -19,8 +19,8 @@ from clients.rules import (
     SharedSelling,
 )
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.dates.periods import Period
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 

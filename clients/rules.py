@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Protocol
 
-from partner_portal.lib.months import add_months, month_end, month_start
+from partner_portal.lib.dates.months import add_months, month_end, month_start
 from partner_portal.lib.rounding import as_decimal
 from program.rulebook import Rulebook
 

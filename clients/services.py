@@ -7,7 +7,7 @@ from django.dispatch import receiver
 
 from accounts.scope import Scope
 from clients.models import RetentionMonth
-from partner_portal.lib.events import facts_committed
+from partner_portal.lib.rows.events import facts_committed
 
 
 @receiver(facts_committed)

@@ -11,7 +11,7 @@ from commissions.expected import Earning
 from commissions.models import LineStatus
 from commissions.outlook import client_names, forecast, next_quarters, quarter_start
 from commissions.queries import payout_lines
-from partner_portal.lib.months import quarter_end
+from partner_portal.lib.dates.months import quarter_end
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ from commissions.queries import (
 )
 from commissions.questions import questions
 from commissions.variance import CHECKS, RECOMPUTE, Difference
-from partner_portal.lib.datasets import Column, Dataset, Kind, register
 from partner_portal.lib.rounding import half_even
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from partner_portal.templatetags.figures import decimal_words
 
 MONEY = Permission.VIEW_MONEY

@@ -22,7 +22,7 @@ from ledger.facts_of_clients import load_sold
 from ledger.queries import posting
 from ledger.records import ClientFacts, DealFact, DealLife
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from program.queries import revision, rulebook
 from program.rulebook import CommissionTerms
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
 from ledger.engine import DealLife
-from partner_portal.lib.months import add_months, month_start, months_between, quarter_of
+from partner_portal.lib.dates.months import add_months, month_start, months_between, quarter_of
 from program.rulebook import CommissionTerms
 
 _CENT = 10**CENT_PLACES

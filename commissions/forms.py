@@ -11,7 +11,7 @@ from commissions.outlook import quarters
 from commissions.quarter_variance import past_quarters
 from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
-from partner_portal.lib.forgiving_form import ForgivingForm
+from partner_portal.lib.web.forms import ForgivingForm
 
 CAUSE_LABELS = {
     "recompute": _("Does not recompute"),

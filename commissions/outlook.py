@@ -15,7 +15,7 @@ from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
 from commissions.expected import Earning, Forecast
 from commissions.queries import fx_rates, payout_lines, standing_of
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months, month_start, quarter_end, quarter_of
+from partner_portal.lib.dates.months import add_months, month_start, quarter_end, quarter_of
 from partner_portal.lib.rounding import half_up
 from program.queries import revision, rulebook
 

@@ -17,7 +17,7 @@ from commissions.outlook import Outlook, Quarter, outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, questions_of
 from commissions.variance import Difference
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
 

@@ -13,7 +13,7 @@ from commissions.outlook import client_names, forecast, quarter_start, quarters
 from commissions.queries import FIELDS, clawbacks_by_line, payout_lines
 from commissions.variance import Difference, ExpectedMonth, differences
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import month_start, quarter_end
+from partner_portal.lib.dates.months import month_start, quarter_end
 from program.queries import revision, rulebook
 
 

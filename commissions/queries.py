@@ -19,7 +19,7 @@ from commissions import offsets, rules
 from commissions.clawbacks import Clawback, clawbacks
 from commissions.models import LineStatus, StatementLine
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from program.queries import revision
 
 FIELDS = (

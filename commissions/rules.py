@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ledger.engine import DealLife
-from partner_portal.lib.months import add_months, month_end, months_between, quarter_end, quarter_of
+from partner_portal.lib.dates.months import add_months, month_end, months_between, quarter_end, quarter_of
 from partner_portal.lib.rounding import half_up
 from program.rulebook import CommissionTerms
 

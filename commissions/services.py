@@ -14,7 +14,7 @@ from accounts.scope import Scope
 from commissions.earnings import worked_out
 from commissions.expected import Earning
 from commissions.models import DealEarning, LineQuestion, QuestionStatus, StatementLine
-from partner_portal.lib.events import ledger_posted
+from partner_portal.lib.rows.events import ledger_posted
 
 BLOCK = 5_000  # rows a statement
 

@@ -14,7 +14,7 @@ from commissions import clawbacks
 from commissions.clawbacks import Clawback
 from commissions.expected import Amount, Earning
 from commissions.rules import FxRate, StatementLine, commission
-from partner_portal.lib.months import month_end, quarter_of
+from partner_portal.lib.dates.months import month_end, quarter_of
 from program.rulebook import CommissionTerms
 
 RECOMPUTE, REVERSED, RATE, FX = "recompute", "reversed", "rate", "fx"

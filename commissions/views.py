@@ -26,11 +26,11 @@ from commissions.page import (
 )
 from commissions.quarter_variance import past_quarters
 from commissions.questions import questions_of
-from partner_portal.lib.datasets import select
-from partner_portal.lib.drilldown import Way, drilldown
-from partner_portal.lib.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.range_control import range_control
-from partner_portal.lib.sheet_table import ROWS, SheetTable
+from partner_portal.lib.rows.datasets import select
+from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.page_table import ROWS, SheetTable
+from partner_portal.lib.web.range_control import range_control
 
 DATASETS = (
     "lines", "paid", "statements", "offsets", "checks", "expected", "deals", "variance", "questions",

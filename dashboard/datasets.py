@@ -16,8 +16,8 @@ from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued
 from clients.queries import shared_deals
 from dashboard.forms import HOLDS, KINDS, STUCK, ChurnForm, PortfolioForm, SharedForm, StuckForm
 from dashboard.portfolio import HEALTH, REASONS, STATES, portfolio
-from partner_portal.lib.datasets import Column, Dataset, Kind, register
-from partner_portal.lib.months import month_end
+from partner_portal.lib.dates.months import month_end
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from program.queries import rulebook
 from renewals.models import RenewalStatus
 

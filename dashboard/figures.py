@@ -14,7 +14,7 @@ from accounts.scope import Scope
 from clients.queries import shared_selling_of
 from commissions.queries import statements
 from ledger.queries import Changes, PointTotals, changes, client_points, forecast
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
 from tiers.models import ChangeKind
 from tiers.queries import Standing, history, money_figures, retention, standing

@@ -9,9 +9,9 @@ from clients.churn import CHURNED, CONTRACTED, latest_month
 from clients.models import Origin, Stage
 from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
-from partner_portal.lib.forgiving_form import ForgivingForm
-from partner_portal.lib.months import month_start
-from partner_portal.lib.one_line import OneLineField
+from partner_portal.lib.dates.months import month_start
+from partner_portal.lib.web.one_line import OneLineField
+from partner_portal.lib.web.forms import ForgivingForm
 
 KINDS = {CHURNED: _("Churned"), CONTRACTED: _("Pays less")}
 STUCK = {"stalled": _("Stalled"), "past_close": _("Past the expected close")}

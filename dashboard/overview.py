@@ -8,8 +8,8 @@ from functools import cached_property
 from accounts.scope import Scope
 from dashboard.queries import review_days
 from ledger.queries import MonthLoss, forecast, history_starts
-from partner_portal.lib.months import month_end
-from partner_portal.lib.periods import ChosenPeriod, of_section
+from partner_portal.lib.dates.months import month_end
+from partner_portal.lib.dates.periods import ChosenPeriod, of_section
 from tiers.forms import DayForm
 from tiers.queries import Projected, Standing, projection, standing
 

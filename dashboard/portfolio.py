@@ -37,7 +37,7 @@ from clients.pipeline import points_dollars
 from clients.queries import SALES
 from ledger.client_states import last_known_month
 from ledger.models import Lot
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from program.queries import rulebook
 from renewals.models import Renewal, RenewalStatus
 

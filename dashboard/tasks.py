@@ -12,7 +12,7 @@ from accounts.scope import Scope, system_scope, within
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from ledger.queries import posting
-from partner_portal.lib.events import ledger_posted
+from partner_portal.lib.rows.events import ledger_posted
 
 
 @receiver(ledger_posted)

@@ -23,11 +23,11 @@ from dashboard.panels.changes import changes_range
 from dashboard.portfolio import REASONS, STATES, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import freshness, history_starts, posting
-from partner_portal.lib.datasets import Selection, select
-from partner_portal.lib.drilldown import Empty, Way, drilldown
-from partner_portal.lib.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.periods import ChosenPeriod
-from partner_portal.lib.sheet_table import ROWS, SheetTable
+from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.rows.datasets import Selection, select
+from partner_portal.lib.web.drilldown import Empty, Way, drilldown
+from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
 from tiers.portfolio import rules_in_force

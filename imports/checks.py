@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from imports.mapping import Mapping, in_source_terms
 from imports.tables import Problem, Table, shortened
-from partner_portal.lib.fact_columns import CellError
-from partner_portal.lib.facts import Column, FactKind, kinds
-from partner_portal.lib.facts import kind as kind_of
+from partner_portal.lib.rows.column_types import CellError
+from partner_portal.lib.rows.facts import Column, FactKind, kinds
+from partner_portal.lib.rows.facts import kind as kind_of
 
 if TYPE_CHECKING:
     import pandas as pd

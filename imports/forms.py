@@ -10,8 +10,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from imports.work import ENDINGS, ending_of
-from partner_portal.lib.facts import kinds
+from imports.pipeline import ENDINGS, ending_of
+from partner_portal.lib.rows.facts import kinds
 
 MOST_FILES = 50
 LEAVE_OUT = "-"

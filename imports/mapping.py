@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imports.tables import Problem, Table, shortened
-from partner_portal.lib.fact_columns import DateCell, NumberCell
+from partner_portal.lib.rows.column_types import DateCell, NumberCell
 
 READY_MADE = Path(__file__).parent / "mappings"
 DATES = ("", "iso", "epoch_ms", "day_first", "month_first")

@@ -20,8 +20,8 @@ from imports.mapping import Rule, midnight_utc
 from imports.sample import WORDS, Sample
 from imports.tables import shortened
 from partner_portal.lib.countries import COUNTRIES
-from partner_portal.lib.fact_columns import CellError, Choice, ColumnType, Country, Day, Flag, Number
-from partner_portal.lib.facts import Column, FactKind
+from partner_portal.lib.rows.column_types import CellError, Choice, ColumnType, Country, Day, Flag, Number
+from partner_portal.lib.rows.facts import Column, FactKind
 
 CONSTANT = "="
 _SELECTED = mark_safe(" selected")

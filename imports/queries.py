@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts.scope import Scope
 from imports.mapping import Mapping, fingerprint, from_data, proposed, ready_made
 from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable, RememberedMapping
-from partner_portal.lib.clock import now
 from partner_portal.lib.collation import SearchKey, search_key
-from partner_portal.lib.facts import FactKind
-from partner_portal.lib.facts import kind as kind_of
+from partner_portal.lib.dates.clock import now
 from partner_portal.lib.formula_guard import guarded
+from partner_portal.lib.rows.facts import FactKind
+from partner_portal.lib.rows.facts import kind as kind_of
 
 WORK_LOCK = 7002  # held by the worker that is at a batch
 AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)

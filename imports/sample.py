@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from imports.mapping import MOMENTS, Mapping, in_source_terms, mapped, midnight_utc
 from imports.reading import Rows
 from imports.tables import Problem, Table, shortened
-from partner_portal.lib.fact_columns import CellError
-from partner_portal.lib.facts import FactKind
+from partner_portal.lib.rows.column_types import CellError
+from partner_portal.lib.rows.facts import FactKind
 
 if TYPE_CHECKING:
     from datetime import tzinfo

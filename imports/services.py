@@ -20,15 +20,10 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.checks import Source, Step
-from imports.keeping import add_tables, finish, keep_findings, kept
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import WrongMapping, fingerprint, mapped
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable, RememberedMapping
-from imports.queries import get_remembered, known_mappings, mapping_of, required, tables_to_read
-from imports.reading import read_headers, rows_of
-from imports.sample import Sample, kept_sample, sample_of
-from imports.tables import UnreadableFile
-from imports.work import (
+from imports.pipeline import (
     CSV,
     Outcome,
     check_sources,
@@ -39,9 +34,14 @@ from imports.work import (
     try_checked,
     write_checked,
 )
-from partner_portal.lib.clock import now
-from partner_portal.lib.facts import kind, kinds
-from partner_portal.lib.locks import PARTNER_FACTS, lock_if_free
+from imports.queries import get_remembered, known_mappings, mapping_of, required, tables_to_read
+from imports.reading import read_headers, rows_of
+from imports.results import add_tables, finish, keep_findings, kept
+from imports.sample import Sample, kept_sample, sample_of
+from imports.tables import UnreadableFile
+from partner_portal.lib.dates.clock import now
+from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
+from partner_portal.lib.rows.facts import kind, kinds
 
 MOST_ATTEMPTS = 3
 OPEN_FOR_MAPPING = (BatchStatus.CHOOSING, BatchStatus.CHECKED)

@@ -23,13 +23,13 @@ from imports import queries, services, tasks
 from imports.forms import CommitForm, KindsForm, ProblemFilter, UploadForm
 from imports.mapping import WrongMapping
 from imports.mapping_form import MappingForm
+from imports.pipeline import phase_in_words
 from imports.progress import progress_of
 from imports.sample import preview
 from imports.tables import UnreadableFile
-from imports.work import phase_in_words
 from partner_portal.bodies import accepts_files
-from partner_portal.lib.facts import find_kind, kind, kinds
-from partner_portal.lib.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.rows.facts import find_kind, kind, kinds
+from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 
 PAGE_SIZE = 50
 BATCHES_A_PAGE = 20

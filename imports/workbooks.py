@@ -24,7 +24,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from imports.tables import Problem, UnreadableFile, shortened
-from partner_portal.lib.fact_columns import DateCell, NumberCell
+from partner_portal.lib.rows.column_types import DateCell, NumberCell
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from ledger.engine import lines_in_force
 from ledger.records import SALES, ClientFacts, ServiceFact
-from partner_portal.lib.months import add_months, month_start
+from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.wording import ENGLISH, Wording
 
 

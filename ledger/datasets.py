@@ -17,9 +17,9 @@ from ledger.models import Cause, PointEntry, Track
 from ledger.queries import DIRECTIONS, SIDES, entries_in, freshness, open_lots
 from ledger.records import Entry
 from ledger.why import why
-from partner_portal.lib.datasets import Column, Dataset, Kind, register, tell_freshness
+from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.language import of_reader
-from partner_portal.lib.months import month_end
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, tell_freshness
 
 MONEY = Permission.VIEW_MONEY
 TRACKS = dict(Track.choices)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from clients.models import DealKind
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
-from partner_portal.lib.forgiving_form import ForgivingForm
-from partner_portal.lib.periods import ChosenPeriod, Period, chosen_period, day_asked
+from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, day_asked
+from partner_portal.lib.web.forms import ForgivingForm
 from program.periods import programme_periods
 from program.queries import rulebook
 

@@ -12,10 +12,10 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.scope import Scope
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, DailyPoints, Lot, PointEntry, Posting, Track
-from partner_portal.lib import clock
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months, month_start
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates import clock
+from partner_portal.lib.dates.months import add_months, month_start
+from partner_portal.lib.dates.periods import Period
 from program.queries import revision, revision_in_force
 
 ZERO = Decimal("0.0000")

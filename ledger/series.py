@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from ledger.records import GAINS, SOLD_TRACKS, TRACKS, Entry, Lot
-from partner_portal.lib.months import month_start
+from partner_portal.lib.dates.months import month_start
 
 _ZERO = Decimal(0)
 

@@ -9,7 +9,7 @@ from django.dispatch import receiver
 from accounts.models import Partner
 from accounts.scope import system_scope, within
 from ledger.services import catch_up
-from partner_portal.lib.events import rules_changed
+from partner_portal.lib.rows.events import rules_changed
 
 
 @receiver(rules_changed)

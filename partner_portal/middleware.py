@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.refusals import refuse, refuse_parallel
+from partner_portal.lib.web.refusals import refuse, refuse_parallel
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 LONGEST_ADDRESS = 8_000  # bytes; the web server itself reads no more than 8,190 of a request line

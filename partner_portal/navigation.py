@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.scope import Scope
 from imports import queries as import_queries
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 from program import queries as program_queries
 
 HOME = "/dashboard/"

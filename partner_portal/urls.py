@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, register_converter
 
 from partner_portal import health
-from partner_portal.lib.id_converter import IdConverter
+from partner_portal.lib.web.id_converter import IdConverter
 
 register_converter(IdConverter, "id")  # before the apps' routes are read
 

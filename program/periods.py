@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import date
 
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import DAY, PROGRAMME, Period
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.dates.periods import DAY, PROGRAMME, Period
 from program.rulebook import Rulebook
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Protocol
 
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import half_even
 
 METRICS = (

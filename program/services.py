@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.db.models import BigIntegerField, Func, Value
 
-from partner_portal.lib import events
+from partner_portal.lib.rows import events
 from program.models import Program
 
 

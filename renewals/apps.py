@@ -8,7 +8,7 @@ class RenewalsConfig(AppConfig):
     verbose_name = "Renewals"
 
     def ready(self) -> None:
-        from partner_portal.lib.events import member_left
+        from partner_portal.lib.rows.events import member_left
 
         member_left.connect(_forget, dispatch_uid="renewals.forget")
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.pipeline import valued_by
-from partner_portal.lib.datasets import Column, Dataset, Kind, register
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from partner_portal.templatetags.figures import METRICS
 from renewals.forms import DECISIONS, RenewalsForm
 from renewals.models import RenewalStatus

@@ -16,8 +16,8 @@ from accounts.scope import Scope
 from clients.models import Client
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.collation import SortKey
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import as_decimal
 from program.queries import revision, rulebook
 from renewals import rules

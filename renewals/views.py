@@ -19,14 +19,14 @@ from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from accounts.scope import member_scope, system_scope, take_place, within
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
-from partner_portal.lib.drilldown import Way, drilldown
-from partner_portal.lib.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.periods import PRESETS
-from partner_portal.lib.range_control import range_control
-from partner_portal.lib.refusals import refuse_parallel
-from partner_portal.lib.sheet_table import ROWS, SheetTable
+from partner_portal.lib.dates import clock
+from partner_portal.lib.dates.periods import PRESETS
+from partner_portal.lib.web.refusals import refuse_parallel
+from partner_portal.lib.rows.datasets import select
+from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.page_table import ROWS, SheetTable
+from partner_portal.lib.web.range_control import range_control
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file
 from renewals.datasets import as_row

@@ -8,7 +8,7 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from reports.offers import listen, offer
+        from reports.hooks import listen, offer
 
         offer()
         listen()

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.comparison import period_before, year_before
-from partner_portal.lib.datasets import Column, Kind, Selection, select
+from partner_portal.lib.dates.comparison import period_before, year_before
+from partner_portal.lib.rows.datasets import Column, Kind, Selection, select
 from reports.definitions import column_names, params_of
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from reports.forms import OfListForm
 from reports.queries.lists import members
 

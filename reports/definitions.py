@@ -11,8 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from partner_portal.lib.datasets import Selection, find, select
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.datasets import Selection, find, select
 
 
 @dataclass(frozen=True, slots=True)

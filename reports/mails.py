@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from accounts.models import Membership, Partner, User
 from accounts.roles import Role
 from accounts.scope import member_scope, system_scope
-from partner_portal.lib.datasets import data_as_of, find
-from partner_portal.lib.one_line import one_line
+from partner_portal.lib.web.one_line import one_line
+from partner_portal.lib.rows.datasets import data_as_of, find
 from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.templatetags.figures import whole
 from reports.definitions import days_in_words, period_of, reopen

@@ -13,8 +13,8 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from partner_portal.lib.datasets import Selection, data_as_of
 from partner_portal.lib.rounding import half_even
+from partner_portal.lib.rows.datasets import Selection, data_as_of
 from reports.definitions import days_in_words, params_of, period_of, sorting_in_words
 from reports.dialects import PLACES
 from reports.writers import Written

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from accounts.models import Partner, User
 from accounts.scope import system_scope, within
-from partner_portal.lib.events import figures_wanted
+from partner_portal.lib.rows.events import figures_wanted
 
 
 def bring_up_to_date(partner: Partner) -> None:

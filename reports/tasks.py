@@ -5,7 +5,7 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.models import Partner
 from accounts.scope import system_scope, within
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 from reports.services import exports, handover, schedules
 
 

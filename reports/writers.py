@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 from django.db.models import Max, Min, QuerySet
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.datasets import Column, Kind, Selection
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.rounding import half_even
-from reports.copying import copy_csv
+from partner_portal.lib.rows.datasets import Column, Kind, Selection
+from reports.csv_copy import copy_csv
 from reports.dialects import EXACT_PLACES, PLACES, Dialect
 
 BOM = b"\xef\xbb\xbf"

@@ -17,7 +17,7 @@ from accounts.scope import Scope
 from clients.models import Client
 from ledger.models import SOLD_TRACKS, Lot, PointEntry, Track
 from ledger.queries import ZERO, open_lots, posting
-from partner_portal.lib.datasets import Rows
+from partner_portal.lib.rows.datasets import Rows
 from program.queries import rulebook
 
 EXPIRY_DAYS = 90

@@ -26,9 +26,9 @@ from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
 from tiers import rules
 from tiers.measures import outlook_measures
+from tiers.no_points_reasons import Uncounted, uncounted
 from tiers.queries import credited_on, history
 from tiers.rules import PortfolioMeasures, TierGap
-from tiers.uncounted import Uncounted, uncounted
 
 NONE = Decimal("0.0000")
 

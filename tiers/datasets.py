@@ -15,8 +15,8 @@ from clients.models import Client, DealKind
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Cause, Lot, PointEntry
 from ledger.queries import lots_of_day
-from partner_portal.lib.datasets import Column, Dataset, Kind, Rows, Selection, register
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Rows, Selection, register
 from tiers.breakdown import EXPIRY_DAYS, Narrowed, breakdown
 from tiers.forms import MARKETS, SOLD, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
 from tiers.portfolio import certified_people, tool_use_clients

@@ -11,8 +11,8 @@ from clients.models import DealKind
 from ledger.forms import RangeForm, choices_of, seen_on
 from ledger.models import SOLD_TRACKS, Cause, Track
 from ledger.queries import history_starts
-from partner_portal.lib.forgiving_form import ForgivingForm
-from partner_portal.lib.periods import FIRST_DAY, PROGRAMME, Period
+from partner_portal.lib.dates.periods import FIRST_DAY, PROGRAMME, Period
+from partner_portal.lib.web.forms import ForgivingForm
 from tiers.breakdown import Narrowed, countries
 from tiers.queries import invitable
 

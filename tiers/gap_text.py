@@ -12,8 +12,8 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from partner_portal.lib.rounding import ceiling
 from partner_portal.templatetags.figures import MONEY, RATIOS, decimal_words, plain_number, whole
+from tiers.reason_text import METRIC_NAMES
 from tiers.rules import RequirementGap, TierGap
-from tiers.words import METRIC_NAMES
 
 MOST_NAMED = 3  # gaps that a sentence names; more are counted, and the page lists them
 COUNTED = {

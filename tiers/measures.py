@@ -24,7 +24,7 @@ from ledger.models import PointEntry, Track
 from ledger.queries import daily_changes, open_lots, posting
 from ledger.series import PointSeries
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import as_decimal
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook

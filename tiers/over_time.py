@@ -14,8 +14,8 @@ from accounts.scope import Scope
 from ledger.queries import ZERO, MonthLoss, forecast, open_lots
 from ledger.series import PointFigures
 from partner_portal.lib.caching import remembered
-from partner_portal.lib.months import add_months, month_end, month_start, months_between
-from partner_portal.lib.periods import DAY, Period
+from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
+from partner_portal.lib.dates.periods import DAY, Period
 from partner_portal.lib.shown_places import adding_places
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook

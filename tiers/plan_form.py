@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from program.queries import rulebook
 from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions, ExtraDeal
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ScopedRequest, requires
 from accounts.queries import team_contacts
 from accounts.roles import Permission
-from partner_portal.lib.htmx import page_or_part
+from partner_portal.lib.web.htmx import page_or_part
 from tiers import services
 from tiers.plan_form import EXTRA_ROWS, LINE, PlanForm, address, too_many
 from tiers.plan_rules import MOST_ASSUMPTIONS

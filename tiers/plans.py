@@ -14,8 +14,8 @@ from clients.models import Client, Deal
 from ledger.facts_of_clients import load_facts
 from ledger.series import PointSeries
 from partner_portal.lib.collation import SearchKey, search_key
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import DAY
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.dates.periods import DAY
 from program.queries import rulebook
 from program.rulebook import Rulebook, posted, sold_points
 from tiers import rules

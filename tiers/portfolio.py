@@ -16,7 +16,7 @@ from ledger.queries import posting
 from ledger.series import without
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.collation import sort_key
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from program.queries import revision, rulebook
 from program.rulebook import CurrencyTable, GrowthMarket, RuleSet, SoldRate
 from tiers import rules

@@ -1,7 +1,7 @@
 """Which tier the figures of a day reach, what is missing for another, and the credited tier through time.
 
 Pure: no Django, no clock. A tier is its name; None is untiered. Rules: `docs/points.md` 7 and 12. The sentences are in
-`tiers.words`.
+`tiers.reason_text`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from ledger.series import PointSeries
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from program.rulebook import Requirement, ReviewDay, Rulebook, RuleSet, Tier
-from tiers import words
+from tiers import reason_text
 
 RISE = "rise"
 REVIEW_FALL = "review_fall"
@@ -265,16 +265,16 @@ class CreditedTier:
             raise ValueError("An untiered partner has nothing to review.")
         readings = tuple(self._reading(day, tier) for day in review.readings)
         if state.since is not None and on < add_months(state.since, self._rulebook.hold_months):
-            reason = words.held(tier, state.since, self._rulebook.hold_months)
+            reason = reason_text.held(tier, state.since, self._rulebook.hold_months)
             return Change(on, REVIEW_KEPT, tier, tier, reason, readings)
         if not self._measures.certified(on):
-            reason = words.lapsed(self._rulebook.partner_certification)
+            reason = reason_text.lapsed(self._rulebook.partner_certification)
             return Change(on, REVIEW_FALL, tier, None, reason, readings)
         met = [reading.on for reading in readings if reading.met]
         if met:
-            return Change(on, REVIEW_KEPT, tier, tier, words.kept(tier, met, len(readings)), readings)
+            return Change(on, REVIEW_KEPT, tier, tier, reason_text.kept(tier, met, len(readings)), readings)
         best = self._best(readings)
-        reason = words.fall(tier, best, review.window_start, len(readings))
+        reason = reason_text.fall(tier, best, review.window_start, len(readings))
         return Change(on, REVIEW_FALL, tier, best, reason, readings)
 
     def performance(self, on: date) -> Tier | None:
@@ -307,7 +307,7 @@ class CreditedTier:
             return None
         shown = gap(tier, self._measures, on)
         newly_certified = not self._measures.certified(on - _DAY)
-        reason = words.rise(
+        reason = reason_text.rise(
             [(row.metric, row.have, row.need) for row in shown.requirements if row.met],
             newly_certified=self._rulebook.partner_certification if newly_certified else None,
             not_invited=reached.name if reached is not tier else None,
@@ -403,5 +403,5 @@ def outlook(
                 None if tier is None else gap(tier, measures, day),
             )
         )
-    reason = words.untiered() if review_row is None else review_row.reason
+    reason = reason_text.untiered() if review_row is None else review_row.reason
     return Outlook(review, before, after, reason, tuple(readings), review_row, rises)

@@ -15,7 +15,7 @@ from accounts.models import Partner
 from accounts.roles import Permission
 from accounts.scope import Scope
 from ledger.queries import history_starts
-from partner_portal.lib.events import ledger_posted
+from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures

@@ -14,11 +14,11 @@ from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
-from partner_portal.lib.datasets import Selection, select
-from partner_portal.lib.drilldown import Empty, Way, drilldown
-from partner_portal.lib.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.range_control import range_control
-from tiers import services, words_of_page
+from partner_portal.lib.rows.datasets import Selection, select
+from partner_portal.lib.web.drilldown import Empty, Way, drilldown
+from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.range_control import range_control
+from tiers import page_text, services
 from tiers.chart_data import timeline
 from tiers.client_record import cancellations_of, client_record, deals_of, renewals_of
 from tiers.forms import DayForm, InvitationForm, OverTimeForm
@@ -47,7 +47,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
         context |= {
             "page": page,
             "rules": page.rules,
-            "said": words_of_page.said(page),
+            "said": page_text.said(page),
             "targets": _targets(request, page.tiers),
             "invitations": invitations(scope, form.day),
         }
@@ -213,7 +213,7 @@ def _over_time(request: ScopedRequest) -> dict[str, Any]:
         "series": series,
         "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
-        "series_said": words_of_page.series_said(series),
+        "series_said": page_text.series_said(series),
         "series_form": form,
         "series_steps": [
             Way(str(label), f"{request.path}?{_with(query, 'step', value)}")

@@ -19,7 +19,7 @@ from accounts import queries, services
 from accounts.access import ScopedRequest, requires
 from accounts.forms import AuditFilterForm, MemberForm, RoleForm
 from accounts.roles import Permission, Role
-from partner_portal.lib.htmx import page_or_part, private
+from partner_portal.lib.web.htmx import page_or_part, private
 
 logger = logging.getLogger(__name__)
 EVENTS_A_PAGE = 50

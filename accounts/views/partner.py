@@ -19,7 +19,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.forms import ContactForm, PartnerForm
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.events import mail_domains_asked
+from partner_portal.lib.rows.events import mail_domains_asked
 
 REMOVED_KEY = "removed_contact"
 UNDO_SECONDS = 3600

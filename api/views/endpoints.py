@@ -26,7 +26,7 @@ from api.rows import (
     description,
     refuse_others,
 )  # fmt: skip
-from partner_portal.lib.datasets import all_datasets, find
+from partner_portal.lib.rows.datasets import all_datasets, find
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from api.document import document
 from api.forms import TokenForm
 from api.rows import DEFAULT_PAGE_SIZE, MOST_ROWS
 from api.views.endpoints import api
-from partner_portal.lib.htmx import private
+from partner_portal.lib.web.htmx import private
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,8 +10,8 @@ from clients.rules import Retention
 from dashboard import words
 from dashboard.overview import Overview
 from ledger.datasets import TRACKS
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import DAY
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.dates.periods import DAY
 from partner_portal.lib.rounding import ceiling
 from partner_portal.templatetags.figures import MONEY, places_of, whole
 from tiers.gap_text import lacks, missing_text

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard.overview import Overview
-from partner_portal.lib.periods import PRESETS
-from partner_portal.lib.range_control import RangeControl, range_control
+from partner_portal.lib.dates.periods import PRESETS
+from partner_portal.lib.web.range_control import RangeControl, range_control
 from renewals.datasets import as_row
 from renewals.forms import RenewalsForm
 from renewals.page import Summary, glance, mail_subject

@@ -16,9 +16,9 @@ from clients.rules import DealSum
 from dashboard.datasets import SHARED
 from dashboard.forms import SharedForm
 from dashboard.overview import TOGETHER, Overview
-from partner_portal.lib.comparison import Comparison, Difference, compared
-from partner_portal.lib.periods import Period
-from partner_portal.lib.range_control import RangeControl, range_control
+from partner_portal.lib.dates.comparison import Comparison, Difference, compared
+from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.web.range_control import RangeControl, range_control
 from partner_portal.templatetags.figures import short_month
 
 

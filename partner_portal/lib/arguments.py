@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 from datetime import date
 
-from partner_portal.lib.periods import FIRST_DAY, LAST_DAY, day_asked
+from partner_portal.lib.dates.periods import FIRST_DAY, LAST_DAY, day_asked
 
 
 def day(text: str) -> date:

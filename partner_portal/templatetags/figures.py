@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import ceiling, floor, half_even
 from partner_portal.lib.shown_places import POINT_PLACES, Number, adding_places, close_places, enough_places
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.http import Http404
 
 from accounts.scope import Scope
-from partner_portal.lib.datasets import Column, Dataset, find
+from partner_portal.lib.rows.datasets import Column, Dataset, find
 from reports.models import Export, State
 
 SHOWN = 100

@@ -7,9 +7,9 @@ from django.http import Http404
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib import clock
 from partner_portal.lib.collation import SortKey
-from partner_portal.lib.datasets import ClientList
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import ClientList
 from reports.definitions import whole_number
 from reports.models import KeptList, ListMember
 from reports.queries.saved import RESTORABLE

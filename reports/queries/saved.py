@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib import clock
 from partner_portal.lib.collation import SortKey
-from partner_portal.lib.datasets import Selection
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import Selection
 from reports.definitions import Opened, column_names, params_of, reopen
 from reports.models import Pinned, SavedReport
 

@@ -11,7 +11,7 @@ from accounts.models import Partner, User
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.collation import SortKey
-from partner_portal.lib.datasets import Selection
+from partner_portal.lib.rows.datasets import Selection
 from program.queries import rulebook
 from reports.models import Frequency, Recipient, SavedReport, Schedule, ScheduleRun
 from reports.schedule import Rule

@@ -32,14 +32,14 @@ from accounts.audit import record
 from accounts.models import Partner, User
 from accounts.roles import Permission
 from accounts.scope import Scope, member_scope, memberships_of, within
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import Selection
-from partner_portal.lib.locks import lock
-from partner_portal.lib.one_line import one_line
+from partner_portal.lib.dates import clock
+from partner_portal.lib.db.locks import lock
+from partner_portal.lib.web.one_line import one_line
+from partner_portal.lib.rows.datasets import Selection
 from reports import mails
-from reports.claims import Claim, TakenError, WithdrawnError, is_claimed
 from reports.definitions import column_names, days_in_words, params_of, period_of, reopen, slug
 from reports.dialects import DIALECTS, dialect_for
+from reports.export_lock import Claim, TakenError, WithdrawnError, is_claimed
 from reports.models import Export, Format, State
 from reports.receipts import readme, receipt
 from reports.snapshot import bring_up_to_date, snapshot

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import ALIAS, Selection, as_expression
-from partner_portal.lib.locks import lock
+from partner_portal.lib.dates import clock
+from partner_portal.lib.db.locks import lock
+from partner_portal.lib.rows.datasets import ALIAS, Selection, as_expression
 from reports.definitions import days_in_words, period_of
 from reports.models import KeptList, ListMember
 from reports.queries.lists import may_change

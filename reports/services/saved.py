@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import Selection
-from partner_portal.lib.locks import lock
+from partner_portal.lib.dates import clock
+from partner_portal.lib.db.locks import lock
+from partner_portal.lib.rows.datasets import Selection
 from reports.definitions import column_names, params_of
 from reports.models import Pinned, SavedReport, Schedule
 from reports.queries.saved import may_change

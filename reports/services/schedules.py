@@ -21,11 +21,11 @@ from accounts.audit import record
 from accounts.models import Partner
 from accounts.roles import Permission
 from accounts.scope import Scope, system_scope, within
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import Selection
-from partner_portal.lib.one_line import one_line
+from partner_portal.lib.dates import clock
+from partner_portal.lib.web.one_line import one_line
+from partner_portal.lib.rows.datasets import Selection
 from reports import mails
-from reports.claims import RUN, held
+from reports.export_lock import RUN, held
 from reports.models import Export, Recipient, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
 from reports.queries import saved as saved_queries
 from reports.queries.schedules import allowed_domains, domain_of, may_change, members, owner_left, rule_of

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import Selection, find, select
-from partner_portal.lib.htmx import page_or_part, part_of, private, wanted_part
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import Selection, find, select
+from partner_portal.lib.web.htmx import page_or_part, part_of, private, wanted_part
 from partner_portal.templatetags.figures import decimals
 from reports.definitions import reopen, suggested_name
 from reports.dialects import PLACES

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from partner_portal.lib.drilldown import Way, drilldown
+from partner_portal.lib.web.drilldown import Way, drilldown
 from reports.views.exports import selection_or_404
 
 

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from partner_portal.lib.datasets import Selection
-from partner_portal.lib.drilldown import Way, drilldown
-from partner_portal.lib.htmx import page_or_part, private
+from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.htmx import page_or_part, private
 from partner_portal.templatetags.figures import period as short_period
 from reports.comparison import compared, grouped
 from reports.definitions import days_in_words, period_of, sorting_in_words, whole_number

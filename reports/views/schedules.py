@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import Scope, within
-from partner_portal.lib import clock
-from partner_portal.lib.htmx import page_or_part
+from partner_portal.lib.dates import clock
+from partner_portal.lib.web.htmx import page_or_part
 from partner_portal.templatetags.figures import whole
 from reports.definitions import whole_number
 from reports.forms import ScheduleForm, when_empty

@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 
 from accounts.roles import Permission
-from partner_portal.lib.datasets import Kind, all_datasets, select
+from partner_portal.lib.rows.datasets import Kind, all_datasets, select
 from reports.dialects import DIALECTS
 from reports.writers import columns_of, write_csv, write_csv_in_python, write_xlsx
 

@@ -19,7 +19,7 @@ from django.urls import reverse
 from accounts.models import Partner, User
 from accounts.roles import Permission
 from accounts.scope import acting_as, member_scope, memberships_of, set_tenant, within
-from partner_portal.lib.datasets import Kind, all_datasets, select
+from partner_portal.lib.rows.datasets import Kind, all_datasets, select
 from reports.models import KeptList, SavedReport, Schedule, ScheduleRun
 from reports.services import saved as report_services
 from reports.services import schedules as schedule_services

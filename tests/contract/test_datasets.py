@@ -6,8 +6,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from accounts.roles import Permission
-from partner_portal.lib.datasets import Kind, Selection, all_datasets, select
-from partner_portal.lib.periods import LOOKING_BACK
+from partner_portal.lib.dates.periods import LOOKING_BACK
+from partner_portal.lib.rows.datasets import Kind, Selection, all_datasets, select
 
 DATASETS = {dataset.key: dataset for dataset in all_datasets()}
 ROLES = ("admin", "manager", "finance", "member", "outsider")

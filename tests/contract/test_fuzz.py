@@ -18,7 +18,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts.checks import routes
-from partner_portal.lib.datasets import all_datasets
+from partner_portal.lib.rows.datasets import all_datasets
 
 CALLERS = (
     "northwind-admin",

@@ -5,7 +5,7 @@ from datetime import time
 import pytest
 from django.urls import reverse
 
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.services import exports, lists, saved, schedules
 
 TARGETS = ["dialog", "dialog-rows", "rubbish", "", "x" * 5000, "\u00e9\u4e16", "../base.html#a"]

@@ -156,7 +156,7 @@ def test_refused_posts_change_nothing(northwind_rows, northwind_digest, caller, 
 @pytest.mark.parametrize("name", [f"southwind-{role}" for role in ROLES])
 def test_pages_and_rows_without_ids_show_nothing_of_another_partner(northwind_rows, caller, name):
     """Every page of Southwind's, and a list of Northwind's as a filter."""
-    from partner_portal.lib.datasets import all_datasets
+    from partner_portal.lib.rows.datasets import all_datasets
 
     browser = caller(name)
     pages = [

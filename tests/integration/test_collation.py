@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from accounts.models import Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, set_tenant, system_scope
 from partner_portal.lib.collation import search_key, sort_key
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 
 # As the inputs of field case F17, and numbers inside names.
 EXPECTED = ["adidas Test", "Ångström Systems", "becquerel labs", "Client 9", "Client 10", "Coulomb BV", "Élan Conseil",

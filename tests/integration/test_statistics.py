@@ -6,8 +6,8 @@ from unittest.mock import patch
 import pytest
 from django.db import connection
 
-from imports import work
-from partner_portal.lib import statistics
+from imports import pipeline
+from partner_portal.lib.db import analyze
 from partner_portal.postgres.role import RUNTIME_ROLE
 
 
@@ -17,17 +17,17 @@ def test_the_runtime_role_may_have_every_table_looked_at(db: None) -> None:
         assert cursor.fetchone() == (RUNTIME_ROLE,)
         notices: list[Any] = []
         connection.connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
-        statistics.look_again()
+        analyze.look_again()
         ours = set(connection.introspection.table_names(cursor))
         # Tables of the system belong to the superuser; of ours none may be passed over.
         assert [text for text in notices if any(f'"{table}"' in text for table in ours)] == []
 
 
-@pytest.mark.parametrize(("rows", "told"), [(statistics.MANY_ROWS - 1, False), (statistics.MANY_ROWS, True)])
+@pytest.mark.parametrize(("rows", "told"), [(analyze.MANY_ROWS - 1, False), (analyze.MANY_ROWS, True)])
 def test_only_a_large_import_has_them_looked_at(
     scope: Any, django_capture_on_commit_callbacks: Any, rows: int, told: bool
 ) -> None:
-    from imports.stored import Counts, Written
+    from imports.fact_writer import Counts, Written
 
     class Kind:
         values = [()] * rows
@@ -37,9 +37,9 @@ def test_only_a_large_import_has_them_looked_at(
 
     written = Written({0: Counts(new=rows)}, set())
     with (
-        patch.object(work.stored, "write", return_value=written),
-        patch.object(statistics, "look_again") as look_again,
+        patch.object(pipeline.stored, "write", return_value=written),
+        patch.object(analyze, "look_again") as look_again,
         django_capture_on_commit_callbacks(execute=True),
     ):
-        work.write_checked(scope, Checked(), batch_id=None, step=lambda *_: None)  # type: ignore[arg-type]
+        pipeline.write_checked(scope, Checked(), batch_id=None, step=lambda *_: None)  # type: ignore[arg-type]
     assert look_again.called is told

@@ -60,7 +60,7 @@ def compare(seed: int, *, days: int = 8, staged: bool = False) -> tuple[int, lis
 
 def moved_to(day: date) -> Any:
     """The clock on that day, until the end of the block."""
-    from partner_portal.lib import clock
+    from partner_portal.lib.dates import clock
 
     return clock.moved_to(day)
 

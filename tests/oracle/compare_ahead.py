@@ -83,7 +83,7 @@ def _outlook(scope: Any, made: Made, ahead: Ahead, day: date, draw: random.Rando
 
 
 def _stakes(scope: Any, made: Made, ahead: Ahead) -> Iterator[tuple[str, Any, Any]]:
-    from partner_portal.lib.periods import Period
+    from partner_portal.lib.dates.periods import Period
     from renewals.queries import renewal_rows
 
     shown = {

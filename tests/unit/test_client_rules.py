@@ -20,7 +20,7 @@ from clients.rules import (
     tool_use,
 )
 from ledger.engine import CancellationFact, ClientFacts, DealFact, lots
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import half_even
 
 D = date.fromisoformat

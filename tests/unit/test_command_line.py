@@ -9,7 +9,7 @@ WRITES_MORE_THAN_A_PIPE_HOLDS = """
 import sys
 import django.core.management
 django.core.management.execute_from_command_line = lambda argv: [sys.stdout.write("line\\n") for _ in range(200_000)]
-from partner_portal.command_line import run
+from partner_portal.local.command_line import run
 run(["manage.py", "figures"])
 """
 

@@ -23,7 +23,7 @@ from ledger.engine import (
 )
 from ledger.series import PointFigures, PointSeries, causes, forecast, point_changes, without
 from ledger.why import why
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
 from program.rulebook import Rulebook
 
 FIRST = date(2023, 12, 1)

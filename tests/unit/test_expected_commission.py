@@ -13,7 +13,7 @@ from commissions.expected import Forecast, earning
 from commissions.rules import FxRates, StatementLine, expected
 from commissions.variance import ExpectedMonth, differences
 from ledger.records import DealFact, DealLife
-from partner_portal.lib.months import quarter_of
+from partner_portal.lib.dates.months import quarter_of
 from program.rulebook import CommissionTerms
 
 D = date.fromisoformat

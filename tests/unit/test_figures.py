@@ -10,7 +10,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.shown_places import adding_places
 from partner_portal.templatetags import figures
 from tiers.rules import RequirementGap

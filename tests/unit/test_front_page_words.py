@@ -7,7 +7,7 @@ import pytest
 
 from dashboard import words
 from ledger.queries import Changes, Counter, PointTotals
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from program.rulebook import ReviewDay
 from tiers.rules import (
     REVIEW_FALL,

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import resolve, reverse
 
-from partner_portal.lib.id_converter import IdConverter
+from partner_portal.lib.web.id_converter import IdConverter
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partner_portal.lib.months import add_months, month_end, month_start, months_between, quarter_end, quarter_of
+from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between, quarter_end, quarter_of
 from partner_portal.lib.rounding import as_decimal, half_even, half_up
 
 D = date.fromisoformat

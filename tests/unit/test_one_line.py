@@ -2,7 +2,7 @@
 
 import pytest
 
-from partner_portal.lib.one_line import OneLineField, one_line
+from partner_portal.lib.web.one_line import OneLineField, one_line
 
 
 @pytest.mark.parametrize(

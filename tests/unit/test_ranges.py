@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from partner_portal.lib.comparison import Difference, compared
-from partner_portal.lib.periods import Period, chosen_period, named_range, of_section
-from partner_portal.lib.range_control import range_control
+from partner_portal.lib.dates.comparison import Difference, compared
+from partner_portal.lib.dates.periods import Period, chosen_period, named_range, of_section
+from partner_portal.lib.web.range_control import range_control
 
 TODAY = date(2026, 11, 23)
 STARTS = date(2022, 7, 18)

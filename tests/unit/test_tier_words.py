@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from partner_portal.lib.language import of_reader
 from partner_portal.lib.wording import ENGLISH, Wording
-from tiers import words
+from tiers import reason_text
 
 D = date.fromisoformat
 NAMES = st.sampled_from(["Gold", "Solutions Partner", "Tier 2", "Diamond and more"])
@@ -27,44 +27,44 @@ RATIOS = st.tuples(
 )
 REASONS = st.one_of(
     st.builds(
-        lambda met, certified, invited: words.rise(met, newly_certified=certified, not_invited=invited),
+        lambda met, certified, invited: reason_text.rise(met, newly_certified=certified, not_invited=invited),
         st.lists(POINTS | RATIOS, max_size=4),
         st.none() | NAMES,
         st.none() | NAMES,
     ),
-    st.builds(words.held, NAMES, DAYS, st.integers(1, 24)),
-    st.builds(words.lapsed, NAMES),
-    st.builds(words.kept, NAMES, st.lists(DAYS, min_size=1, max_size=6), st.integers(6, 20)),
-    st.builds(words.fall, NAMES, st.none() | NAMES, DAYS, st.integers(1, 20)),
-    st.just(words.untiered()),
+    st.builds(reason_text.held, NAMES, DAYS, st.integers(1, 24)),
+    st.builds(reason_text.lapsed, NAMES),
+    st.builds(reason_text.kept, NAMES, st.lists(DAYS, min_size=1, max_size=6), st.integers(6, 20)),
+    st.builds(reason_text.fall, NAMES, st.none() | NAMES, DAYS, st.integers(1, 20)),
+    st.just(reason_text.untiered()),
 )
 
 
 @given(REASONS)
 def test_a_reason_said_again_in_english_is_the_same(reason):
-    assert words.reworded(reason, ENGLISH) == reason
+    assert reason_text.reworded(reason, ENGLISH) == reason
 
 
 @given(REASONS)
 def test_every_text_of_a_reason_goes_through_the_wording(reason):
     """With a language that knows no text, nothing of the English sentence is left but names and numbers."""
     silent = Wording(lambda _text: "", lambda _one, _many, _count: "", day=lambda _day: "", month=lambda _day: "")
-    assert words.reworded(reason, silent).strip() == ""
+    assert reason_text.reworded(reason, silent).strip() == ""
 
 
 @pytest.mark.parametrize("text", ["", "Written by hand.", "Rise. Somehow.", "Review. Kept, met in Movember."])
 def test_any_other_text_is_left_alone(text):
-    assert words.reworded(text, of_reader()) == text
+    assert reason_text.reworded(text, of_reader()) == text
 
 
 def test_reasons_in_dutch():
     met = [("total_points", Decimal("1292.1"), Decimal(1260)), ("csr", None, Decimal("0.85"))]
     with translation.override("nl"):
         said = [
-            words.reworded(words.rise(met, newly_certified="Solutions", not_invited=None), of_reader()),
-            words.reworded(words.held("Gold", D("2026-03-20"), 6), of_reader()),
-            words.reworded(words.kept("Gold", [D("2026-03-15"), D("2026-05-15")], 6), of_reader()),
-            words.reworded(words.fall("Gold", None, D("2026-08-15"), 6), of_reader()),
+            reason_text.reworded(reason_text.rise(met, newly_certified="Solutions", not_invited=None), of_reader()),
+            reason_text.reworded(reason_text.held("Gold", D("2026-03-20"), 6), of_reader()),
+            reason_text.reworded(reason_text.kept("Gold", [D("2026-03-15"), D("2026-05-15")], 6), of_reader()),
+            reason_text.reworded(reason_text.fall("Gold", None, D("2026-08-15"), 6), of_reader()),
         ]
     assert said == [
         "Stijging. Totaal 1.292 van 1.260 en C$R geen gegevens van 85,0 %: op die dag gehaald. "

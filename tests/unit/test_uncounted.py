@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
-from tiers.uncounted import uncounted
+from tiers.no_points_reasons import uncounted
 
 D = date.fromisoformat
 ON = D("2026-11-23")

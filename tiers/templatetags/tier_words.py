@@ -3,7 +3,7 @@
 from django import template
 
 from partner_portal.lib.language import of_reader
-from tiers import words
+from tiers import reason_text
 
 register = template.Library()
 
@@ -11,4 +11,4 @@ register = template.Library()
 @register.filter
 def reworded(reason: str) -> str:
     """`Review. Kept: all six readings met Gold.` in the active language."""
-    return words.reworded(reason, of_reader())
+    return reason_text.reworded(reason, of_reader())

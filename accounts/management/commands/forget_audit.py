@@ -9,7 +9,7 @@ from django.db import ProgrammingError, connection
 
 from accounts import services
 from accounts.models import Partner
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 from partner_portal.postgres.role import as_owner
 
 

@@ -14,7 +14,7 @@ from dashboard.figures import figures
 from ledger.queries import behind, posting
 from ledger.services import catch_up
 from partner_portal.lib import arguments
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 
 
 class Command(BaseCommand):

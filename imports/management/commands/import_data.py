@@ -9,11 +9,12 @@ from django.utils import translation
 
 from accounts.models import Partner
 from accounts.scope import system_scope, within
-from imports import at_once
+from imports import import_paths
+from imports.pipeline import ENDINGS, ending_of
 from imports.tables import Problem, UnreadableFile
-from imports.work import ENDINGS, ending_of
-from partner_portal.lib import arguments, clock
-from partner_portal.lib.facts import kinds
+from partner_portal.lib import arguments
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.facts import kinds
 
 
 class Command(BaseCommand):
@@ -44,10 +45,10 @@ class Command(BaseCommand):
         told = _Terminal(self.stderr if options["verbosity"] else None)
         with clock.moved_to(on), translation.override("en"), within(partner):
             try:
-                result = at_once.import_paths(
+                result = import_paths.import_paths(
                     scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=told
                 )
-            except at_once.NameSaysNothing as error:
+            except import_paths.NameSaysNothing as error:
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
                 self.stderr.write(_line(error.name, error.problem))
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         if options["verbosity"]:
             self._report(result)
 
-    def _report(self, result: "at_once.PathsResult") -> None:
+    def _report(self, result: "import_paths.PathsResult") -> None:
         batch = result.batch
         for table, notice in result.notices:
             self.stdout.write(f"{table}: {notice}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from partner_portal import demo
+from partner_portal.local import demo
 
 
 class Command(BaseCommand):

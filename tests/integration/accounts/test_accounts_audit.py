@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 from partner_portal.postgres.role import as_owner
 
 

@@ -118,7 +118,7 @@ def test_a_member_of_two_partners_turns_from_one_to_the_other(web, person, partn
 
 
 def test_the_stamp_says_when_the_data_is_too_old(web, partner, monkeypatch):
-    from partner_portal.lib import clock
+    from partner_portal.lib.dates import clock
 
     client = web("member")
     assert re.search(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from partner_portal.lib.events import member_left
+from partner_portal.lib.rows.events import member_left
 
 
 def membership(partner, user):
@@ -25,7 +25,7 @@ def belongings(partner, person, scope_of):
     from datetime import timedelta
 
     from api.services import make_token
-    from partner_portal.lib import clock
+    from partner_portal.lib.dates import clock
     from renewals.services import new_calendar, remind_me
     from reports.models import Export, Recipient, SavedReport, Schedule
 

@@ -10,7 +10,7 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from partner_portal.lib.datasets import all_datasets
+from partner_portal.lib.rows.datasets import all_datasets
 
 FIXED = ["progress", "changes", "forecast", "statements", "breakdown", "datasets"]
 ADDRESSES = [f"/api/v1/{name}" for name in FIXED] + [f"/api/v1/datasets/{each.key}" for each in all_datasets()]

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import Permission
-from partner_portal.lib.datasets import Kind, all_datasets, select
+from partner_portal.lib.rows.datasets import Kind, all_datasets, select
 
 EXPECTED = sorted((Path(__file__).resolve().parents[2] / "expected").glob("*.json"))
 DATASETS = {dataset.key: dataset for dataset in all_datasets()}

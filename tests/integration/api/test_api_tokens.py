@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import PERMISSIONS, Role
-from partner_portal.lib import clock
+from partner_portal.lib.dates import clock
 
 PASSWORD = "partner-portal-demo"
 

@@ -18,7 +18,7 @@ from commissions import queries
 from commissions.forms import PaidForm
 from commissions.page import overview_of
 from commissions.quarter_variance import variance_of
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 
 FILES = sorted((Path(__file__).parent / "clawback").glob("*.csv"))
 HEAD = (Path(__file__).parent / "clawback" / "statement_lines.csv").read_text(encoding="utf-8").splitlines()[0]

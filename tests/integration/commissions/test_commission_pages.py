@@ -15,8 +15,8 @@ from commissions import outlook, queries, services
 from commissions.client_commission import client_commission
 from commissions.quarter_variance import past_quarters, variance_of
 from commissions.questions import questions
-from partner_portal.lib.datasets import select
-from partner_portal.lib.months import add_months
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.rows.datasets import select
 
 ROOT = Path(__file__).resolve().parents[3]
 CENT = Decimal("0.01")

@@ -9,8 +9,8 @@ import pytest
 from accounts.models import Membership
 from clients.queries import shared_selling_of
 from ledger.queries import changes, history_starts
-from partner_portal.lib.clock import moved_to
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.clock import moved_to
+from partner_portal.lib.dates.periods import Period
 from tests.integration.dashboard.test_overview import part, text, values
 
 OCTOBER = "changes_from=2026-10-01&changes_to=2026-10-31"

@@ -13,9 +13,9 @@ import pytest
 
 from clients.models import Deal
 from clients.pipeline import pipeline, stalled_after, stuck
-from partner_portal.lib.datasets import select
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
+from partner_portal.lib.rows.datasets import select
 from tiers.queries import retention
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partner_portal.lib.clock import moved_to, now
+from partner_portal.lib.dates.clock import moved_to, now
 
 EXPECTED = sorted((Path(__file__).resolve().parents[2] / "expected").glob("*.json"))
 HTMX = {"HX-Request": "true"}

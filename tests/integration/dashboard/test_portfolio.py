@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.portfolio import health_counts, portfolio
 from ledger.queries import points_on
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -3,7 +3,7 @@
 from unittest.mock import patch
 
 from dashboard import tasks
-from partner_portal.lib.events import facts_committed
+from partner_portal.lib.rows.events import facts_committed
 
 
 def test_an_import_asks_for_it_once_it_is_committed(scope, django_capture_on_commit_callbacks):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dashboard.packs import bars, kept_packs
-from partner_portal.lib.clock import moved_to
+from partner_portal.lib.dates.clock import moved_to
 
 TITLE = "Review of Northwind"
 

@@ -15,8 +15,8 @@ from clients.models import Cancellation, Client, Deal, MrrMonth, Service
 from dashboard.portfolio import portfolio
 from ledger.client_states import MrrFact, RenewalFact, client_state
 from ledger.facts_of_clients import load_facts
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import select
 from renewals.models import Renewal
 
 D = date.fromisoformat

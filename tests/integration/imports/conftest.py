@@ -59,7 +59,7 @@ FACTS: dict[str, list[Row]] = {
 
 def as_csv(kind_key: str, rows: list[Row]) -> str:
     """A complete file of the kind, with a header in the declared order."""
-    from partner_portal.lib.facts import kind
+    from partner_portal.lib.rows.facts import kind
 
     text = io.StringIO()
     writer = csv.DictWriter(text, [column.name for column in kind(kind_key).columns], restval="")
@@ -119,10 +119,12 @@ def files(tmp_path: Path) -> Callable[..., list[Path]]:
 def bring_in(eastwind: Any, files: Callable[..., list[Path]]) -> Callable[..., Any]:
     """Import kinds with their rows (or named files) for Eastwind, as the command does, and give the result."""
     from accounts.scope import system_scope
-    from imports import at_once
+    from imports import import_paths
 
     def run(contents: Mapping[str, Any], *, skip_bad_rows: bool = False) -> Any:
-        return at_once.import_paths(scope=system_scope(eastwind), paths=files(contents), skip_bad_rows=skip_bad_rows)
+        return import_paths.import_paths(
+            scope=system_scope(eastwind), paths=files(contents), skip_bad_rows=skip_bad_rows
+        )
 
     return run
 
@@ -130,7 +132,7 @@ def bring_in(eastwind: Any, files: Callable[..., list[Path]]) -> Callable[..., A
 @pytest.fixture
 def stored(eastwind: Any) -> Callable[[], dict[str, list[tuple[Any, ...]]]]:
     """Every fact of Eastwind, without the keys that the database gave, in order."""
-    from partner_portal.lib.facts import kinds
+    from partner_portal.lib.rows.facts import kinds
 
     def facts() -> dict[str, list[tuple[Any, ...]]]:
         found = {}

@@ -128,7 +128,7 @@ def test_a_process_killed_in_the_middle_leaves_nothing_half_written(
 def test_two_imports_at_once_run_one_after_the_other_and_both_are_right(
     superuser: psycopg.Connection, spawn: Any, files: Any, partner_id: int
 ) -> None:
-    from partner_portal.lib.locks import PARTNER_FACTS
+    from partner_portal.lib.db.locks import PARTNER_FACTS
 
     won = [DEALS[0] | {"deal_id": f"D{n}", "client_id": "C1"} for n in range(1, 4)]
     first = [str(path) for path in files({"clients": CLIENTS, "deals": won[:2]}, "first")]

@@ -398,7 +398,7 @@ class TestTheWorker:
         import psycopg
         from django.db import connection
 
-        from partner_portal.lib.locks import PARTNER_FACTS
+        from partner_portal.lib.db.locks import PARTNER_FACTS
         from partner_portal.local.postgres import ensure_running
 
         server = ensure_running(settings.PORTAL_VAR)
@@ -411,12 +411,12 @@ class TestTheWorker:
     def test_a_batch_discarded_while_it_is_worked_on_writes_nothing(
         self, admin: Any, upload: Any, latest: Any, worker: Any, monkeypatch: Any, clients_of_northwind: Any
     ) -> None:
-        from imports import services, work
+        from imports import pipeline, services
         from imports.models import ImportBatch
 
         with worker():
             upload({"clients": NEW})
-        real = work.write_checked
+        real = pipeline.write_checked
 
         def discarded_meanwhile(*arguments: Any, **named: Any) -> Any:
             outcome = real(*arguments, **named)
@@ -538,7 +538,7 @@ class TestRights:
 
 class TestPages:
     def test_columns_and_templates(self, admin: Any, upload: Any) -> None:
-        from partner_portal.lib.facts import kinds
+        from partner_portal.lib.rows.facts import kinds
 
         page = text_of(admin.get("/imports/columns/"))
         assert "managing_partners yes a whole number of at least 1; ourselves included" in page

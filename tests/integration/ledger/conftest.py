@@ -20,7 +20,7 @@ class Workshop:
     @property
     def scope(self) -> Any:
         from accounts.scope import system_scope
-        from partner_portal.lib import clock
+        from partner_portal.lib.dates import clock
 
         with clock.moved_to(self.day):
             return system_scope(self.partner)

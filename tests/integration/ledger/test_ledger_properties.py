@@ -7,7 +7,7 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.periods import Period
 
 NUMBERS = count()
 START = date(2025, 6, 1)

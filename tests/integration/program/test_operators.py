@@ -13,8 +13,8 @@ from django.db import connection
 from django.test import Client as WebClient
 
 from ledger.models import Posting
-from partner_portal.lib.clock import moved_to
-from partner_portal.lib.locks import PARTNER_FACTS
+from partner_portal.lib.dates.clock import moved_to
+from partner_portal.lib.db.locks import PARTNER_FACTS
 from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate, Tier
 from program.queries import current
 from program.services import rules_changed

@@ -13,9 +13,9 @@ from django.core import mail
 from django.test import Client as WebClient
 from django.urls import reverse
 
-from partner_portal.lib.clock import moved_to
-from partner_portal.lib.datasets import select
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.clock import moved_to
+from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.datasets import select
 from renewals import datasets, page, queries, services, tasks
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Membership
 from dashboard.models import ReviewPack
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.models import Export, SavedReport
 from reports.services import exports, saved
 from tiers import services as tier_services

@@ -11,8 +11,8 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 
 LOST = "changes-lost-sold"

@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.audit import named_actions
 from accounts.models import AuditEvent, Membership
 from accounts.scope import outside_partners, set_tenant
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.models import Pinned, SavedReport, Schedule
 from reports.services.handover import HandedOver, hand_over
 from reports.services.saved import save_report

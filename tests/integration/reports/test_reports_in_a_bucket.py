@@ -10,8 +10,8 @@ from django.urls import reverse
 from moto.server import ThreadedMotoServer
 
 from partner_portal import env
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services.exports import remove_expired
 

@@ -25,7 +25,7 @@ from psycopg import sql
 
 from accounts.models import Membership, Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, within
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
 from tests.integration.reports.processes import Worker, answers, environment, free_port, send, wait_for

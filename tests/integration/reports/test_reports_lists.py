@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.models import KeptList, ListMember
 
 LOST = "changes-lost-sold"

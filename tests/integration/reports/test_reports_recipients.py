@@ -11,8 +11,8 @@ from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, within
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import select
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import select
 from reports.models import Recipient, Schedule, ScheduleRun
 from reports.services import exports
 from reports.services import saved as report_services

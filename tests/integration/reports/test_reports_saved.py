@@ -7,8 +7,8 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from partner_portal.lib import clock
-from partner_portal.lib.datasets import all_datasets, select
+from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.datasets import all_datasets, select
 from reports.comparison import grouped
 from reports.models import KeptList, SavedReport
 
@@ -138,7 +138,7 @@ def test_cards_on_the_dashboard(web, scope):
 
 
 def test_comparison_is_the_days_before_and_a_year_before():
-    from partner_portal.lib.periods import Period
+    from partner_portal.lib.dates.periods import Period
     from reports.comparison import period_before, year_before
 
     month = Period(date(2026, 11, 1), date(2026, 11, 23))

@@ -17,7 +17,7 @@ from django.test import Client as WebClient
 from accounts.models import Membership, Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, outside_partners, within
 from ledger.models import PointEntry, Posting
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.models import Export, RunState, Schedule, ScheduleRun
 from reports.services import saved as report_services
 from reports.services import schedules as services

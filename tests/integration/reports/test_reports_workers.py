@@ -13,7 +13,7 @@ from django.db import connections
 
 from accounts.models import Partner, User
 from accounts.scope import acting_as, member_scope, memberships_of, within
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
 from tests.integration.reports import processes

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from partner_portal.lib.datasets import select
+from partner_portal.lib.rows.datasets import select
 
 TRACKS = ("sourced", "assisted", "managed")
 

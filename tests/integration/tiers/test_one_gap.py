@@ -6,7 +6,7 @@ import re
 from datetime import date
 from decimal import Decimal
 
-from partner_portal.lib.clock import moved_to
+from partner_portal.lib.dates.clock import moved_to
 
 TODAY = date(2026, 11, 23)
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from ledger.queries import forecast
-from partner_portal.lib.datasets import select
-from partner_portal.lib.months import month_start
-from partner_portal.lib.periods import Period
+from partner_portal.lib.dates.months import month_start
+from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.datasets import select
 from tiers.over_time import expiry_calendar, over_time
 
 TODAY = date(2026, 11, 23)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from partner_portal.lib.fact_columns import (
+from partner_portal.lib.rows.column_types import (
     CellError,
     Choice,
     ColumnType,

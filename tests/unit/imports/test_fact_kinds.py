@@ -4,9 +4,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from clients.models import Client
-from partner_portal.lib import facts
-from partner_portal.lib.fact_columns import Reference, Text
-from partner_portal.lib.facts import Column, FactKind, RowCheck, find_kind, kind, kinds, register
+from partner_portal.lib.rows import facts
+from partner_portal.lib.rows.column_types import Reference, Text
+from partner_portal.lib.rows.facts import Column, FactKind, RowCheck, find_kind, kind, kinds, register
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from imports.mapping import Mapping, Rule, WrongMapping, fingerprint, from_data, in_source_terms, mapped, ready_made
 from imports.tables import Problem, Table
-from partner_portal.lib.facts import kind
+from partner_portal.lib.rows.facts import kind
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from imports.mapping_form import MappingForm
 from imports.reading import Rows
 from imports.sample import sample_of
 from imports.tables import Table
-from partner_portal.lib.facts import kind
+from partner_portal.lib.rows.facts import kind
 
 PHOENIX = ZoneInfo("America/Phoenix")
 ISO = ["2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01T01:09:44Z"]

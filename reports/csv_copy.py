@@ -10,8 +10,8 @@ import psycopg
 from django.db import connection
 from psycopg import ClientCursor, pq
 
-from partner_portal.lib.datasets import ALIAS, Column, Kind, Selection
 from partner_portal.lib.formula_guard import RISKY, guarded
+from partner_portal.lib.rows.datasets import ALIAS, Column, Kind, Selection
 from reports.dialects import EXACT_PLACES, PLACES, Dialect
 
 BUFFER = 1 << 18  # bytes gathered before they are written

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.functional import Promise
 
-from partner_portal.lib.fact_columns import ColumnType, Reference
+from partner_portal.lib.rows.column_types import ColumnType, Reference
 
 if TYPE_CHECKING:
     import pandas as pd

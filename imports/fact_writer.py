@@ -12,8 +12,8 @@ from psycopg import sql
 
 from accounts.scope import Scope
 from imports.checks import CheckedKind
-from partner_portal.lib.facts import FactKind
-from partner_portal.lib.facts import kind as kind_of
+from partner_portal.lib.rows.facts import FactKind
+from partner_portal.lib.rows.facts import kind as kind_of
 
 _STEP = 5000
 

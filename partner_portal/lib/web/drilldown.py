@@ -20,11 +20,11 @@ from django.utils.functional import cached_property
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection, list_choices
-from partner_portal.lib.htmx import page_or_part, part_of
-from partner_portal.lib.range_control import RangeControl
-from partner_portal.lib.row_actions import ActionLink, actions_for
+from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection, list_choices
+from partner_portal.lib.rows.row_actions import ActionLink, actions_for
 from partner_portal.lib.shown_places import adding_places, close_places
+from partner_portal.lib.web.htmx import page_or_part, part_of
+from partner_portal.lib.web.range_control import RangeControl
 
 PARTS = ("dialog", "dialog-rows", "page-rows")
 TEMPLATE = "drilldown/drilldown.html"

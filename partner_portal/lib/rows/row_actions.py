@@ -10,7 +10,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from partner_portal.lib.datasets import Selection
+from partner_portal.lib.rows.datasets import Selection
 
 
 @dataclass(frozen=True, slots=True)

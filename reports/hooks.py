@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.datasets import ClientList, keep_lists
-from partner_portal.lib.events import mail_domains_asked, member_left
-from partner_portal.lib.row_actions import RowAction, register_action
+from partner_portal.lib.rows.datasets import ClientList, keep_lists
+from partner_portal.lib.rows.events import mail_domains_asked, member_left
+from partner_portal.lib.rows.row_actions import RowAction, register_action
 
 
 class _Lists:

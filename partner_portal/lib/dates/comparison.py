@@ -13,8 +13,8 @@ from fractions import Fraction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from partner_portal.lib.months import add_months
-from partner_portal.lib.periods import DAY, ChosenPeriod, Period
+from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.dates.periods import DAY, ChosenPeriod, Period
 
 NONE, PREVIOUS, YEAR = "none", "prev", "year"
 BASES: Mapping[str, object] = {

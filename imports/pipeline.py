@@ -15,17 +15,17 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Partner
 from accounts.scope import Scope
-from imports import stored
+from imports import fact_writer
 from imports.checks import Checked, Source, Step, check
+from imports.fact_writer import Counts
 from imports.mapping import Mapping, WrongMapping
 from imports.models import ImportBatch
 from imports.reading import Needed, read_csv, read_sheet, workbook_contents
-from imports.stored import Counts
 from imports.tables import Table, UnreadableFile
-from partner_portal.lib import statistics
-from partner_portal.lib.events import facts_committed
-from partner_portal.lib.facts import FactKind, find_kind
-from partner_portal.lib.locks import PARTNER_FACTS, lock
+from partner_portal.lib.db import analyze
+from partner_portal.lib.db.locks import PARTNER_FACTS, lock
+from partner_portal.lib.rows.events import facts_committed
+from partner_portal.lib.rows.facts import FactKind, find_kind
 
 CSV, WORKBOOK = ".csv", ".xlsx"
 ENDINGS = (CSV, WORKBOOK)
@@ -126,7 +126,7 @@ def check_sources(scope: Scope, sources: Sequence[Source], step: Step) -> Checke
     step("waiting", 0, 0)
     lock(PARTNER_FACTS, scope.partner.pk)
     return check(
-        sources, scope=scope, stored_keys=lambda kind, texts: stored.stored_keys(scope, kind, texts), step=step
+        sources, scope=scope, stored_keys=lambda kind, texts: fact_writer.stored_keys(scope, kind, texts), step=step
     )
 
 
@@ -137,15 +137,15 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
     total = sum(len(each.values) for each in checked.kinds)
     before = 0
     for each in checked.kinds:
-        written = stored.write(scope, each, _onward(step, "writing", before, total))
+        written = fact_writer.write(scope, each, _onward(step, "writing", before, total))
         outcome.counts |= written.counts
         client_ids |= written.client_ids
         before += len(each.values)
     moved = sum(counts.new + counts.changed for counts in outcome.counts.values())
     if moved:
         Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
-    if moved >= statistics.MANY_ROWS:
-        transaction.on_commit(statistics.look_again, robust=True)
+    if moved >= analyze.MANY_ROWS:
+        transaction.on_commit(analyze.look_again, robust=True)
     step("posting", 0, 0)
     answers = facts_committed.send(
         ImportBatch, scope=scope, client_ids=client_ids, batch_id=batch_id, progress=_onward(step, "posting", 0, 0)

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.comparison import BASES, Comparison
-from partner_portal.lib.periods import GROUPS, LOOKING_BACK, NAMES, PRESETS, ChosenPeriod, Period
+from partner_portal.lib.dates.comparison import BASES, Comparison
+from partner_portal.lib.dates.periods import GROUPS, LOOKING_BACK, NAMES, PRESETS, ChosenPeriod, Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from partner_portal.lib.language import of_reader
 from partner_portal.templatetags.figures import metric_label, tier_name, whole
 from tiers.gap_text import lacking, listed, short_of
 from tiers.over_time import OverTime
+from tiers.reason_text import reworded
 from tiers.tier_page import KeepTier, TierPage
-from tiers.words import reworded
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
-from partner_portal.lib.datasets import ALIAS, PAGE_SIZE, Selection
-from partner_portal.lib.drilldown import Drilldown, Heading, Way
+from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Selection
+from partner_portal.lib.web.drilldown import Drilldown, Heading, Way
 
 ROWS = "page-rows"
 

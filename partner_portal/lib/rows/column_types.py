@@ -271,7 +271,7 @@ class Reference(ColumnType):
 
     @property
     def accepted(self) -> str:
-        from partner_portal.lib.facts import kind
+        from partner_portal.lib.rows.facts import kind
 
         target = kind(self.kind)
         return _("the %(key)s of a row of %(kind)s, stored or in this batch") % {

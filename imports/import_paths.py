@@ -11,12 +11,12 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.checks import Source, Step
-from imports.keeping import add_tables, finish, keep_findings
+from imports.fact_writer import Counts
 from imports.models import BatchStatus, ImportBatch, ImportFile
-from imports.stored import Counts
+from imports.pipeline import Outcome, Sheet, check_sources, read_source, sheets_of, silent, write_checked
+from imports.results import add_tables, finish, keep_findings
 from imports.tables import UnreadableFile
-from imports.work import Outcome, Sheet, check_sources, read_source, sheets_of, silent, write_checked
-from partner_portal.lib.facts import kind
+from partner_portal.lib.rows.facts import kind
 
 
 class NameSaysNothing(Exception):  # noqa: N818

@@ -10,7 +10,7 @@ from psycopg import sql
 from accounts import audit
 from accounts.scope import Scope
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
-from imports.work import Outcome, Sheet
+from imports.pipeline import Outcome, Sheet
 
 _KEPT = ("points_before", "points_after", "entries", "corrections", "clients")
 _PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")

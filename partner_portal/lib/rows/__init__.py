@@ -1,0 +1,1 @@
+"""Kinds of rows that come in, and datasets that go out."""

@@ -1,0 +1,1 @@
+"""Requests, forms and tables of pages."""
