@@ -13,7 +13,7 @@ from django.utils import translation
 
 from accounts import site
 from accounts.models import User
-from accounts.scope import acting_as, memberships_of
+from accounts.scope import memberships_of, user_scope
 from partner_portal.lib.dates import clock
 
 GUESSING_TOLD_EVERY = timedelta(hours=6)
@@ -64,7 +64,7 @@ def _admit(name: str, most: int, span: timedelta) -> bool:
 
 def _mail(template: str, user: User, context: dict[str, object], language: str) -> None:
     """Render and send in the person's language, else their first partner's, else the one given."""
-    with acting_as(user):
+    with user_scope(user):
         partner = next((membership.partner.language for membership in memberships_of(user)), "")
     with translation.override(user.language or partner or language or None):
         context = {"user": user, "email": user.email, "current_site": site.current_site(), **context}

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
-from accounts.scope import Scope, acting_as, memberships_of, within
+from accounts.scope import Scope, memberships_of, partner_scope, user_scope
 from partner_portal.lib.collation import sort_key
 
 _names: dict[str, str | Promise] = {}
@@ -40,10 +40,10 @@ def record(scope: Scope, action: str, subject: str = "", **details: Any) -> None
 
 def record_for_person(user: User, action: str, **details: Any) -> None:
     """Add an event about a person's own account, such as a sign-in, to the log of every partner they belong to."""
-    with acting_as(user):
+    with user_scope(user):
         partners = [membership.partner for membership in memberships_of(user)]
     for partner in partners:
-        with within(partner, user):
+        with partner_scope(partner, user):
             AuditEvent.objects.create(
                 partner=partner, user=user, action=action, subject=user.email[:200], details=details
             )

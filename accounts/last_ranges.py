@@ -108,4 +108,4 @@ def _keep(
     changed = {section: _named(query, section) for section in sections if whole or _mentions(query, section)}
     ranges = {section: values for section, values in (membership.ranges | changed).items() if values}
     if ranges != membership.ranges:
-        services.keep_ranges(scope=scope, ranges=ranges)
+        services.save_ranges(scope=scope, ranges=ranges)

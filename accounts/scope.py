@@ -68,7 +68,7 @@ def system_scope(partner: Partner) -> Scope:
 
 
 def memberships_of(user: User) -> list[Membership]:
-    """The user's memberships with their partners, oldest first. Needs `acting_as(user)`."""
+    """The user's memberships with their partners, oldest first. Needs `user_scope(user)`."""
     return list(Membership.objects.select_related("partner").filter(user=user).order_by("id"))
 
 
@@ -115,7 +115,7 @@ def _places(user_id: int, at_once: int) -> list[int]:
 
 
 @contextmanager
-def within(partner: Partner, user: User | None = None) -> Iterator[None]:
+def partner_scope(partner: Partner, user: User | None = None) -> Iterator[None]:
     """A transaction that sees and writes this partner's rows only.
 
     Nested inside another scope, the outer one holds again afterwards.
@@ -125,7 +125,7 @@ def within(partner: Partner, user: User | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def acting_as(user: User) -> Iterator[None]:
+def user_scope(user: User) -> Iterator[None]:
     """A transaction that sees this person's memberships in every partner, and nothing else of any partner."""
     with _tenant(None, user.pk):
         yield

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts import audit, invitations, queries, sessions
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
-from accounts.scope import Scope, acting_as, memberships_of, outside_partners, system_scope, within
+from accounts.scope import Scope, memberships_of, outside_partners, partner_scope, system_scope, user_scope
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.language import COMMA_LANGUAGES
 from partner_portal.lib.rows.events import member_left
@@ -30,7 +30,7 @@ def create_partner(*, slug: str, name: str, payout_currency: str, time_zone: str
     partner = Partner.objects.create(
         slug=slug, name=name, payout_currency=payout_currency, time_zone=time_zone, language=language
     )
-    with within(partner):
+    with partner_scope(partner):
         audit.record(system_scope(partner), "partner.created", slug)
     return partner
 
@@ -121,7 +121,7 @@ def remove_member(*, scope: Scope, membership_id: int) -> tuple[User, list[str]]
     user = member.user
     audit.record(scope, "member.removed", user.email, role=member.role)
     member.delete()
-    with acting_as(user):
+    with user_scope(user):
         belongs_elsewhere = bool(memberships_of(user))
     if belongs_elsewhere:
         sessions.close_partner(user, scope.partner.pk)
@@ -143,10 +143,10 @@ def close_account(*, user: User) -> bool:
             return False
     user.is_active = False
     sessions.end_all(user)
-    with acting_as(user):
+    with user_scope(user):
         partners = [membership.partner for membership in memberships_of(user)]
     for partner in partners:
-        with within(partner):
+        with partner_scope(partner):
             scope = system_scope(partner)
             audit.record(scope, "member.closed", user.email)
             member_left.send(sender=Membership, scope=scope, user=user)
@@ -190,7 +190,7 @@ def export_audit(*, scope: Scope, events: QuerySet[AuditEvent], out: IO[str]) ->
 
 def forget_audit(*, partner: Partner, before: datetime) -> int:
     """Delete a partner's events from before an instant; returns how many. Only the tables' owner may, and a note stays."""
-    with within(partner):
+    with partner_scope(partner):
         with append_only_lifted(AuditEvent):
             gone, _by_model = AuditEvent.objects.filter(partner=partner, at__lt=before).delete()
         if gone:
@@ -214,7 +214,7 @@ def change_preferences(*, scope: Scope, **changes: str) -> None:
     audit.record(scope, "profile.changed", user.email, fields=changed)
 
 
-def keep_ranges(*, scope: Scope, ranges: dict[str, dict[str, str]]) -> None:
+def save_ranges(*, scope: Scope, ranges: dict[str, dict[str, str]]) -> None:
     """Keep the ranges that the scope's user chose last in this partner. Not audited: it is where somebody looked, not what
     they did."""
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(ranges=ranges)
@@ -225,7 +225,7 @@ def record_opening(*, scope: Scope, partner: Partner) -> None:
     """Note in another partner's log that its member turned to it. Only ever that person's own membership."""
     if scope.user is None:
         raise ValueError("the system opens nothing")
-    with within(partner, scope.user):
+    with partner_scope(partner, scope.user):
         audit.record(
             Scope(scope.user, partner, scope.role, scope.permissions, scope.locale, scope.today),
             "partner.opened",

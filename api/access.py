@@ -15,11 +15,11 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.access import ScopedRequest
 from accounts.roles import Permission
-from accounts.scope import Scope, take_place, within
+from accounts.scope import Scope, partner_scope, take_place
 from api import queries, services
 from api.limits import seconds_to_wait
 from api.tokens import parse
-from ledger.services import catch_up_for_a_reader
+from ledger.services import catch_up_without_waiting
 from partner_portal.lib.web.refusals import json_refusal, refuse_parallel
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[],
     if presented is None or partner is None:
         return unknown
     try:
-        with within(partner):
+        with partner_scope(partner):
             found = queries.scope_of_token(partner, presented)
             if found is None:
                 return unknown
@@ -111,7 +111,7 @@ def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[],
 
 def _noted(scope: Scope, token: Any, answer: Callable[[], HttpResponse]) -> HttpResponse:
     services.note_use(scope=scope, token=token)
-    return answer() if catch_up_for_a_reader(scope=scope) else _in_time()
+    return answer() if catch_up_without_waiting(scope=scope) else _in_time()
 
 
 def _in_time() -> HttpResponse:

@@ -116,11 +116,11 @@ def _visitor(slug: str) -> Any:
 
 def _entries(slug: str) -> int:
     from accounts.models import Partner
-    from accounts.scope import within
+    from accounts.scope import partner_scope
     from ledger.models import PointEntry
 
     partner = Partner.objects.get(slug=slug)
-    with within(partner):
+    with partner_scope(partner):
         return PointEntry.objects.filter(partner=partner).count()
 
 

@@ -1,4 +1,4 @@
-"""Reads the deals that earn commission: worked out from their facts, or as `commissions.services.keep_earnings` kept them.
+"""Reads the deals that earn commission: worked out from their facts, or as `commissions.services.rebuild_deal_earnings` kept them.
 
 Working them out means walking every line that something was taken from; for a portfolio of a hundred thousand deals that is
 seconds. So they are kept when the ledger is posted, of the clients that it is posted for, and pages read what was kept.

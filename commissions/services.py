@@ -59,11 +59,11 @@ def withdraw(*, scope: Scope, question: LineQuestion) -> None:
 @receiver(ledger_posted)
 def ledger_was_posted(sender: Any, scope: Scope, client_ids: Collection[int], **_: Any) -> None:
     """Receiver: the facts of these clients changed, or a day came that something in them is dated."""
-    keep_earnings(scope=scope, client_ids=client_ids)
+    rebuild_deal_earnings(scope=scope, client_ids=client_ids)
 
 
 @transaction.atomic
-def keep_earnings(*, scope: Scope, client_ids: Collection[int]) -> None:
+def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int]) -> None:
     """Keep which deals of these clients earn commission and when, as known today, in place of what was kept of them."""
     DealEarning.objects.filter(partner=scope.partner, client__in=client_ids).delete()
     found = (_kept(scope, deal, each) for deal, each in worked_out(scope, client_ids))

@@ -27,7 +27,7 @@ from commissions.page import (
 from commissions.quarter_variance import past_quarters
 from commissions.questions import questions_of
 from partner_portal.lib.rows.datasets import select
-from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.lib.web.range_control import range_control
@@ -37,8 +37,8 @@ DATASETS = (
 )  # fmt: skip
 
 
-def _home() -> Way:
-    return Way(_("Commissions"), reverse("commissions"))
+def _home() -> Link:
+    return Link(_("Commissions"), reverse("commissions"))
 
 
 @require_safe

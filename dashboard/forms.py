@@ -10,8 +10,8 @@ from clients.models import Origin, Stage
 from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.dates.months import month_start
-from partner_portal.lib.web.one_line import OneLineField
 from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.web.one_line import OneLineField
 
 KINDS = {CHURNED: _("Churned"), CONTRACTED: _("Pays less")}
 STUCK = {"stalled": _("Stalled"), "past_close": _("Past the expected close")}

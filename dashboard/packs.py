@@ -126,15 +126,15 @@ def _commission(quarters: Sequence[Quarter]) -> list[Bar]:
     )
 
 
-def kept_packs(scope: Scope) -> QuerySet[ReviewPack]:
+def saved_packs(scope: Scope) -> QuerySet[ReviewPack]:
     """The packs this scope may open, newest first, without their bodies."""
     found = ReviewPack.objects.filter(partner=scope.partner).select_related("created_by").defer("body")
     return found if scope.may_see_money else found.filter(with_money=False)
 
 
-def kept_pack(scope: Scope, pk: int) -> ReviewPack | None:
+def saved_pack(scope: Scope, pk: int) -> ReviewPack | None:
     """One of them with its body; None when there is none that this scope may open."""
-    return kept_packs(scope).defer(None).filter(pk=pk).first()
+    return saved_packs(scope).defer(None).filter(pk=pk).first()
 
 
 def suggested_title(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from dashboard.models import ReviewPack
 
 
 @transaction.atomic
-def keep_pack(*, scope: Scope, title: str, on: date, as_of: datetime | None, body: str) -> ReviewPack:
+def save_pack(*, scope: Scope, title: str, on: date, as_of: datetime | None, body: str) -> ReviewPack:
     """Freeze a pack as it is now. Raises PermissionDenied without the right to keep things."""
     scope.require(Permission.KEEP)
     pack = ReviewPack.objects.create(

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from accounts.models import Partner
-from accounts.scope import Scope, system_scope, within
+from accounts.scope import Scope, partner_scope, system_scope
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from ledger.queries import posting
@@ -26,7 +26,7 @@ def ledger_was_posted(sender: Any, scope: Scope, **_: Any) -> None:
 def prepare_figures(partner_id: int) -> None:
     """Ask for every panel of today's front page, so that its figures are remembered; what already is costs nothing."""
     partner = Partner.objects.get(pk=partner_id)
-    with within(partner):
+    with partner_scope(partner):
         look = Overview(system_scope(partner), "/dashboard/", {})
         if posting(look.scope) is not None:
             for panel in PANELS:

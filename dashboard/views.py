@@ -25,7 +25,7 @@ from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import freshness, history_starts, posting
 from partner_portal.lib.dates.periods import ChosenPeriod
 from partner_portal.lib.rows.datasets import Selection, select
-from partner_portal.lib.web.drilldown import Empty, Way, drilldown
+from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.templatetags.figures import period as period_words
@@ -92,7 +92,7 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
         raise Http404(which)
     selection = select(f"changes-{which}", request.scope, request.GET)
     chosen: ChosenPeriod = selection.form.chosen  # type: ignore[attr-defined]
-    back = Way(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
+    back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
     return drilldown(
         request,
         selection,
@@ -122,7 +122,7 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
         "range": period_words(nearest),
         "points": whole(found.figure),
     }
-    return Empty(title, text, Way(_("Show %s") % period_words(nearest), f"{request.path}?{urlencode(query)}"))
+    return Empty(title, text, Link(_("Show %s") % period_words(nearest), f"{request.path}?{urlencode(query)}"))
 
 
 @require_safe
@@ -130,12 +130,12 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
 def expiring(request: ScopedRequest) -> HttpResponse:
     """The lots that expire, in one month or at all."""
     selection = select("expiring", request.scope, request.GET)
-    back = Way(_("Dashboard"), f"{reverse('dashboard')}#expiry")
+    back = Link(_("Dashboard"), f"{reverse('dashboard')}#expiry")
     return drilldown(request, selection, back=back, when_empty=_nothing_expires)
 
 
 def _nothing_expires() -> Empty:
-    everything = Way(_("Show every lot"), reverse("dashboard_expiring"))
+    everything = Link(_("Show every lot"), reverse("dashboard_expiring"))
     return Empty(_("Nothing expires then"), _("No sold points that are left today expire in this month."), everything)
 
 
@@ -147,7 +147,7 @@ def shared(request: ScopedRequest, which: str) -> HttpResponse:
         raise Http404(which)
     selection = select(f"shared-{which}", request.scope, request.GET)
     ranges = {name: value for name, value in selection.query.items() if name.startswith("shared_")}
-    back = Way(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#shared")
+    back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#shared")
     return drilldown(request, selection, back=back)
 
 
@@ -155,7 +155,7 @@ def shared(request: ScopedRequest, which: str) -> HttpResponse:
 @requires(Permission.VIEW)
 def stuck(request: ScopedRequest) -> HttpResponse:
     """Open shared deals that are stalled or past their expected close."""
-    back = Way(_("Dashboard"), f"{reverse('dashboard')}#shared")
+    back = Link(_("Dashboard"), f"{reverse('dashboard')}#shared")
     return drilldown(request, select("shared-stuck", request.scope, request.GET), back=back)
 
 
@@ -163,7 +163,7 @@ def stuck(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 def churn(request: ScopedRequest) -> HttpResponse:
     """The clients behind a month of retention."""
-    back = Way(_("Dashboard"), f"{reverse('dashboard')}#retention")
+    back = Link(_("Dashboard"), f"{reverse('dashboard')}#retention")
     return drilldown(request, select("retention-lost", request.scope, request.GET), back=back)
 
 
@@ -172,7 +172,7 @@ def churn(request: ScopedRequest) -> HttpResponse:
 def clients(request: ScopedRequest) -> HttpResponse:
     """The portfolio; the table alone after a search, a filter, a sort or a page."""
     selection = select("clients", request.scope, request.GET)
-    back = Way(_("Dashboard"), reverse("dashboard"))
+    back = Link(_("Dashboard"), reverse("dashboard"))
     context = {
         "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back),
         "part": wanted_part(request),
@@ -197,7 +197,7 @@ def pack(request: ScopedRequest) -> HttpResponse:
     form = PackForm(request.POST or None, initial={"title": packs_of.suggested_title(request.scope)})
     body = render_to_string("dashboard/pack_body.html", packs_of.contents(look) | {"as_of": as_of}, request)
     if request.method == "POST" and form.is_valid():
-        found = services.keep_pack(
+        found = services.save_pack(
             scope=request.scope, title=form.cleaned_data["title"], on=look.day.day, as_of=as_of, body=body
         )
         messages.success(request, _("The pack is kept as it is now."))
@@ -212,14 +212,14 @@ def pack(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 def packs(request: ScopedRequest) -> HttpResponse:
     """The packs that were kept."""
-    return private(TemplateResponse(request, "dashboard/packs.html", {"packs": packs_of.kept_packs(request.scope)}))
+    return private(TemplateResponse(request, "dashboard/packs.html", {"packs": packs_of.saved_packs(request.scope)}))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def kept(request: ScopedRequest, pk: int) -> HttpResponse:
     """A kept pack, as it was; a POST removes it."""
-    found = packs_of.kept_pack(request.scope, pk)
+    found = packs_of.saved_pack(request.scope, pk)
     if found is None:
         raise Http404(str(pk))
     if request.method == "POST":

@@ -17,14 +17,14 @@ MOST_FILES = 50
 LEAVE_OUT = "-"
 
 
-class _FilesInput(forms.ClearableFileInput):
+class _MultipleFilesInput(forms.ClearableFileInput):
     allow_multiple_selected = True
 
 
 class _FilesField(forms.FileField):
     """Several files at once; all that is wrong with any of them is said."""
 
-    widget = _FilesInput
+    widget = _MultipleFilesInput
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         files = [each for each in data or [] if each]

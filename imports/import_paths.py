@@ -14,12 +14,12 @@ from imports.checks import Source, Step
 from imports.fact_writer import Counts
 from imports.models import BatchStatus, ImportBatch, ImportFile
 from imports.pipeline import Outcome, Sheet, check_sources, read_source, sheets_of, silent, write_checked
-from imports.results import add_tables, finish, keep_findings
+from imports.results import add_tables, finish, save_findings
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind
 
 
-class NameSaysNothing(Exception):  # noqa: N818
+class UnknownFileKindError(Exception):
     """Neither the name of the file at `path` nor that of a sheet in it says what it holds."""
 
     def __init__(self, path: Path) -> None:
@@ -31,10 +31,10 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
     """Check files and write them at once, as one batch: how the command imports.
 
     A batch with errors is kept as failed, with what is wrong, and writes no fact. Raises UnreadableFile for a workbook that
-    cannot be opened, NameSaysNothing.
+    cannot be opened, UnknownFileKindError.
     """
     scope.require(Permission.IMPORT)
-    plans = [(path, _sheets_at(path)) for path in paths]
+    plans = [(path, _sheets_of_path(path)) for path in paths]
     with transaction.atomic():
         batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.COMMITTING)
         tables, sources = [], []
@@ -60,14 +60,14 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
         batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
         if checked.blocked or (checked.errors and not skip_bad_rows):
             outcome = Outcome(checked)
-            keep_findings(batch, tables, outcome)
+            save_findings(batch, tables, outcome)
             batch.status = BatchStatus.FAILED
             batch.note = _("Nothing was written: there are errors.")
             batch.save()
             audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
         else:
             outcome = write_checked(scope, checked, batch_id=batch.pk, step=step)
-            keep_findings(batch, tables, outcome)
+            save_findings(batch, tables, outcome)
             finish(scope, batch, tables, outcome)
     return PathsResult(batch, sources, outcome)
 
@@ -104,7 +104,7 @@ class PathsResult:
         return self.batch.status == BatchStatus.COMMITTED
 
 
-def _sheets_at(path: Path) -> tuple[list[Sheet], int]:
+def _sheets_of_path(path: Path) -> tuple[list[Sheet], int]:
     try:
         with path.open("rb") as file:
             sheets, unpacked = sheets_of(path.name, file)
@@ -112,5 +112,5 @@ def _sheets_at(path: Path) -> tuple[list[Sheet], int]:
         error.name = str(path)
         raise
     if any(not sheet.kind and not sheet.passed_over for sheet in sheets):
-        raise NameSaysNothing(path)
+        raise UnknownFileKindError(path)
     return sheets, unpacked

@@ -145,7 +145,7 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
     if moved:
         Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
     if moved >= analyze.MANY_ROWS:
-        transaction.on_commit(analyze.look_again, robust=True)
+        transaction.on_commit(analyze.analyze_tables, robust=True)
     step("posting", 0, 0)
     answers = facts_committed.send(
         ImportBatch, scope=scope, client_ids=client_ids, batch_id=batch_id, progress=_onward(step, "posting", 0, 0)
@@ -179,7 +179,7 @@ def _onward(step: Step, phase: str, before: int, total: int) -> Callable[..., No
     return told
 
 
-def phase_in_words(phase: str) -> str:
+def phase_text(phase: str) -> str:
     """What a phase is called on the page."""
     return {
         "reading": _("Reading the files"),

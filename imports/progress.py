@@ -29,7 +29,7 @@ def forget(batch_id: int) -> None:
     cache.delete(_key(batch_id))
 
 
-class Told:
+class ProgressReporter:
     """Call it with phase, done and total: it is passed on a few times a second, and at every change of phase."""
 
     def __init__(self, batch_id: int) -> None:

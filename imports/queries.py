@@ -121,7 +121,7 @@ def rules_of(row: RememberedMapping) -> Mapping:
     return _from_data(row.kind, row.data)
 
 
-def known_mappings(scope: Scope, kind: FactKind) -> list[Mapping]:
+def saved_mappings(scope: Scope, kind: FactKind) -> list[Mapping]:
     """Mappings that may fit a file of the kind: remembered ones, newest first, then those that ship."""
     own = [rules_of(row) for row in remembered(scope).filter(kind=kind.key)]
     return own + [_from_data(key, data) for key, data in ready_made() if key == kind.key]
@@ -173,7 +173,7 @@ class State:
     discarded: bool = False
 
 
-def batches_at_work() -> set[int]:
+def batches_in_progress() -> set[int]:
     """Numbers of batches that a worker holds. Ask before reading a batch: the lock goes after the outcome is written."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -190,7 +190,7 @@ def state_of(batch: ImportBatch, at_work: set[int]) -> State:
     """How the batch stands, given the batches that workers hold."""
     match batch.status:
         case BatchStatus.CHECKING | BatchStatus.COMMITTING:
-            return _state_of_work(batch, at_work)
+            return _progress_state(batch, at_work)
         case BatchStatus.COMMITTED if batch.skip_bad_rows:
             left_out = ngettext("Written, %(rows)s row left out", "Written, %(rows)s rows left out", batch.bad_rows)
             return State(left_out % {"rows": batch.bad_rows}, "warn")
@@ -205,7 +205,7 @@ def state_of(batch: ImportBatch, at_work: set[int]) -> State:
     return State(_("Discarded"), "", discarded=True)
 
 
-def _state_of_work(batch: ImportBatch, at_work: set[int]) -> State:
+def _progress_state(batch: ImportBatch, at_work: set[int]) -> State:
     if batch.pk in at_work or (batch.started_at and now() - batch.started_at < _STARTING):
         return State(str(BatchStatus(batch.status).label), "info", at_work=True)
     if batch.started_at:

@@ -36,10 +36,10 @@ def kept(outcome: Outcome) -> dict[str, Any]:
     return {name: outcome.points[name] for name in _KEPT if name in outcome.points}
 
 
-def keep_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
+def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
     """Sizes, notices, counts and problems of the batch and its tables, in place of those of an earlier check."""
     checked = outcome.checked
-    keep_counts(tables, outcome)
+    save_counts(tables, outcome)
     for number, table in enumerate(tables):
         table.notices = checked.notices[number]
         table.errors = len(checked.problems[number])
@@ -56,7 +56,7 @@ def keep_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
         _write_problems(batch, tables, outcome)
 
 
-def keep_counts(tables: Sequence[ImportTable], outcome: Outcome) -> None:
+def save_counts(tables: Sequence[ImportTable], outcome: Outcome) -> None:
     """How many rows are new, changed and the same; unknown when nothing could be tried."""
     for number, table in enumerate(tables):
         counts = outcome.counts.get(number)
@@ -93,7 +93,7 @@ def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: 
 
 def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
     """The facts are written: note what that did."""
-    keep_counts(tables, outcome)
+    save_counts(tables, outcome)
     batch.points = kept(outcome)
     batch.status = BatchStatus.COMMITTED
     batch.committed_at = Now()

@@ -93,7 +93,7 @@ def _add_word(cell: str, different: dict[str, str], seen: set[str]) -> bool:
     return len(different) > WORDS
 
 
-def kept_sample(key: str, read: Callable[[], Sample]) -> Sample:
+def cached_sample(key: str, read: Callable[[], Sample]) -> Sample:
     """The sample that `read()` gives, read once an hour at most."""
     name = f"import-sample-2:{key}"  # another number when `Sample` changes
     found: Sample | None = cache.get(name)

@@ -34,10 +34,10 @@ from imports.pipeline import (
     try_checked,
     write_checked,
 )
-from imports.queries import get_remembered, known_mappings, mapping_of, required, tables_to_read
+from imports.queries import get_remembered, mapping_of, required, saved_mappings, tables_to_read
 from imports.reading import read_headers, rows_of
-from imports.results import add_tables, finish, keep_findings, kept
-from imports.sample import Sample, kept_sample, sample_of
+from imports.results import add_tables, finish, kept, save_findings
+from imports.sample import Sample, cached_sample, sample_of
 from imports.tables import UnreadableFile
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
@@ -205,7 +205,7 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
     checked = check_sources(scope, sources, step)
     outcome = try_checked(scope, checked, batch_id=batch_id, step=step)
     batch = _locked(scope, batch_id, BatchStatus.CHECKING)
-    keep_findings(batch, tables, outcome)
+    save_findings(batch, tables, outcome)
     batch.preview = kept(outcome)
     batch.status = BatchStatus.CHECKED
     batch.checked_at = Now()
@@ -242,7 +242,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
     outcome = (write_checked if as_seen else try_checked)(scope, checked, batch_id=batch_id, step=step)
     batch = _locked(scope, batch_id, BatchStatus.COMMITTING)
     if not as_seen:
-        keep_findings(batch, tables, outcome)
+        save_findings(batch, tables, outcome)
         batch.preview = kept(outcome)
         batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
         batch.note = _(
@@ -355,7 +355,7 @@ def _strangers(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[So
         if table.mapping or source.unreadable or not set(needed) - set(header):
             continue
         if not set(needed) & set(header) or any(
-            mapping.proposes(needed, header) for mapping in known_mappings(scope, source.kind)
+            mapping.proposes(needed, header) for mapping in saved_mappings(scope, source.kind)
         ):
             found.append(table.pk)
     return found
@@ -381,7 +381,7 @@ def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:
     return weight <= settings.IMPORT_INLINE_BYTES and lock_if_free(PARTNER_FACTS, scope.partner.pk)
 
 
-def work_now(*, scope: Scope, batch_id: int) -> ImportBatch:
+def process_now(*, scope: Scope, batch_id: int) -> ImportBatch:
     """Check or write the batch, whichever is due; left alone when neither is."""
     status = ImportBatch.objects.values_list("status", flat=True).get(partner=scope.partner, pk=batch_id)
     if status == BatchStatus.CHECKING:
@@ -424,7 +424,7 @@ def look_at(table: ImportTable) -> Sample:
         with table.file.file.open("rb") as file, rows_of(_plain(file), table.sheet) as rows:
             return sample_of(rows)
 
-    return kept_sample(str(table.pk), read)
+    return cached_sample(str(table.pk), read)
 
 
 def guesses(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
@@ -433,7 +433,7 @@ def guesses(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
     With other columns, the kind of a mapping that fits: one that was remembered, newest first, before one that ships.
     """
     found = {}
-    known = [mapping for each in kinds() for mapping in known_mappings(scope, each)] if tables else []
+    known = [mapping for each in kinds() for mapping in saved_mappings(scope, each)] if tables else []
     headers = _headers(tables)
     for table in tables:
         header = headers[table.pk]

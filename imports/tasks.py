@@ -13,23 +13,23 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Partner, User
-from accounts.scope import Scope, member_scope, memberships_of, system_scope, within
+from accounts.scope import Scope, member_scope, memberships_of, partner_scope, system_scope
 from imports import services
 from imports.models import BatchStatus, ImportBatch
-from imports.progress import Told, forget
+from imports.progress import ProgressReporter, forget
 from imports.queries import WORK_LOCK
 
 log = logging.getLogger(__name__)
 
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
-def work_on_batch(partner_id: int, batch_id: int) -> None:
+def process_batch(partner_id: int, batch_id: int) -> None:
     """Check or write the batch, whichever is due. Delivered twice, the second finds it taken or done."""
     partner = Partner.objects.get(pk=partner_id)
     with _work_lock(batch_id) as mine:
         if not mine:
             return
-        with within(partner):
+        with partner_scope(partner):
             batch = services.start(scope=system_scope(partner), batch_id=batch_id)
             user = batch.user if batch else None
         if batch:
@@ -42,11 +42,11 @@ def work_on_batch(partner_id: int, batch_id: int) -> None:
 def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
     reason = ""
     try:
-        with within(partner, user):
+        with partner_scope(partner, user):
             scope = _scope(partner, user)
             with translation.override(scope.locale):
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
-                step(scope=scope, batch_id=batch.pk, step=Told(batch.pk))
+                step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
     except services.NotNow:
         log.info("Import batch %s was discarded while it was worked on.", batch.pk)
     except PermissionDenied:
@@ -59,7 +59,7 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
         log.exception("Import batch %s failed.", batch.pk)
         reason = _("Nothing was written: something unexpected went wrong. The operators find the details in the log.")
     if reason:
-        with within(partner):
+        with partner_scope(partner):
             services.fail(scope=system_scope(partner), batch_id=batch.pk, reason=reason)
 
 
@@ -91,5 +91,5 @@ def _work_lock(batch_id: int) -> Iterator[bool]:
 def forget_import_files() -> None:
     """Once a day: discard batches that nobody decided on, and remove contents of files that are no longer needed."""
     for partner in Partner.objects.order_by("pk"):
-        with within(partner):
+        with partner_scope(partner):
             services.forget_files(scope=system_scope(partner), days=settings.IMPORT_FILE_DAYS)

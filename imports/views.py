@@ -23,7 +23,7 @@ from imports import queries, services, tasks
 from imports.forms import CommitForm, KindsForm, ProblemFilter, UploadForm
 from imports.mapping import WrongMapping
 from imports.mapping_form import MappingForm
-from imports.pipeline import phase_in_words
+from imports.pipeline import phase_text
 from imports.progress import progress_of
 from imports.sample import preview
 from imports.tables import UnreadableFile
@@ -50,7 +50,7 @@ def imports(request: ScopedRequest) -> HttpResponse:
         else:
             _work(request.scope, batch.pk)
             return redirect("imports_batch", batch.pk)
-    at_work = queries.batches_at_work()
+    at_work = queries.batches_in_progress()
     page = Paginator(queries.history(request.scope), BATCHES_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
@@ -70,7 +70,7 @@ def imports(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.IMPORT)
 def batch(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """One batch: what it would do and what is wrong with it, how far the work on it is, or what it did."""
-    at_work = queries.batches_at_work()
+    at_work = queries.batches_in_progress()
     found = queries.get_batch(request.scope, batch_id)
     state = queries.state_of(found, at_work)
     if wanted_part(request) == "batch-work" and not state.at_work and not state.stuck:
@@ -79,7 +79,7 @@ def batch(request: ScopedRequest, batch_id: int) -> HttpResponse:
     context: dict[str, Any] = {"batch": found, "state": state}
     if state.at_work or state.stuck:
         progress = progress_of(batch_id)
-        context |= {"progress": progress, "phase": phase_in_words(progress.phase) if progress else ""}
+        context |= {"progress": progress, "phase": phase_text(progress.phase) if progress else ""}
         return page_or_part(request, "imports/batch.html", context, parts=("batch-work",))
     return _batch_page(request, context)
 
@@ -288,11 +288,11 @@ def template_file(request: ScopedRequest, key: str) -> HttpResponse:
 def _work(scope: Scope, batch_id: int) -> None:
     """Do what is due with the batch: now when it is small and no other import is at work, otherwise in a worker."""
     if services.fits_into_a_request(scope=scope, batch_id=batch_id):
-        services.work_now(scope=scope, batch_id=batch_id)
+        services.process_now(scope=scope, batch_id=batch_id)
     else:
         _hand_over(scope, batch_id)
 
 
 def _hand_over(scope: Scope, batch_id: int) -> None:
     # Robust: with the broker away the batch waits, and the page says that no worker took it.
-    transaction.on_commit(partial(tasks.work_on_batch.delay, scope.partner.pk, batch_id), robust=True)
+    transaction.on_commit(partial(tasks.process_batch.delay, scope.partner.pk, batch_id), robust=True)

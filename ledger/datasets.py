@@ -19,7 +19,7 @@ from ledger.records import Entry
 from ledger.why import why
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.language import of_reader
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, tell_freshness
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
 
 MONEY = Permission.VIEW_MONEY
 TRACKS = dict(Track.choices)
@@ -222,4 +222,4 @@ def _as_of(scope: Scope) -> datetime | None:
     return state.as_of if state else None
 
 
-tell_freshness(_as_of)
+register_freshness(_as_of)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from clients.models import DealKind
 from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
-from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, day_asked
+from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, requested_day
 from partner_portal.lib.web.forms import ForgivingForm
 from program.periods import programme_periods
 from program.queries import rulebook
@@ -22,7 +22,7 @@ def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
     if not text:
         return scope.today
     try:
-        day = day_asked(text)
+        day = requested_day(text)
     except ValueError:
         problems.append(str(_("“%(value)s” is no day; today is shown.")) % {"value": text[:40]})
         return scope.today

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from ledger.services import catch_up_for_a_reader
+from ledger.services import catch_up_without_waiting
 
 
-class CaughtUp:
+class LedgerCatchUpMiddleware:
     """Catches the ledger up before the view runs, and notes on the request when that could not be waited for."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -16,5 +16,5 @@ class CaughtUp:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         scope = getattr(request, "scope", None)
         if scope is not None:
-            request.points_of_former_rules = not catch_up_for_a_reader(scope=scope)  # type: ignore[attr-defined]
+            request.points_of_former_rules = not catch_up_without_waiting(scope=scope)  # type: ignore[attr-defined]
         return self.get_response(request)

@@ -122,7 +122,7 @@ def catch_up_if_behind(*, scope: Scope, **_: Any) -> None:
         catch_up(scope=scope)
 
 
-def catch_up_for_a_reader(*, scope: Scope) -> bool:
+def catch_up_without_waiting(*, scope: Scope) -> bool:
     """Catch up before a page is shown, so that nobody is shown yesterday's points as today's. One query where nothing is due.
 
     Returns False when the points still are those of former rules: somebody else is posting. All that a partner ever did is

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from accounts.models import Partner
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 from ledger.services import catch_up
 from partner_portal.lib.rows.events import rules_changed
 
@@ -31,5 +31,5 @@ def catch_up_ledgers() -> int:
 def catch_up_ledger(partner_id: int) -> None:
     """Post what fell due for one partner."""
     partner = Partner.objects.get(pk=partner_id)
-    with within(partner):
+    with partner_scope(partner):
         catch_up(scope=system_scope(partner))

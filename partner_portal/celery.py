@@ -11,12 +11,12 @@ from partner_portal.broker import RequeueAbandoned, broker_settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
 
 # What is due is decided by rows in the database; beat only knocks.
-BEATS = {
+BEAT_SCHEDULE = {
     "remind-of-renewals": {"task": "renewals.tasks.remind_of_renewals", "schedule": crontab(minute=15)},
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
-    "take-up-lost-exports": {"task": "reports.tasks.take_up_lost_exports", "schedule": crontab()},
+    "take-up-lost-exports": {"task": "reports.tasks.requeue_lost_exports", "schedule": crontab()},
     "run-due-schedules": {"task": "reports.tasks.run_due_schedules", "schedule": crontab()},
-    "hand-over-what-is-left": {"task": "reports.tasks.hand_over_what_is_left", "schedule": crontab(minute=45)},
+    "hand-over-what-is-left": {"task": "reports.tasks.transfer_ownership_of_leavers", "schedule": crontab(minute=45)},
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
 }
@@ -46,7 +46,7 @@ def configuration() -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "timezone": "UTC",
         "enable_utc": True,
-        "beat_schedule": BEATS,
+        "beat_schedule": BEAT_SCHEDULE,
         "beat_max_loop_interval": 60,  # seconds; it also writes its file then, which tells that it is alive
         "beat_schedule_filename": str(settings.PORTAL_VAR / "beat-schedule"),
     }

@@ -72,7 +72,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.ScopeMiddleware",
     "partner_portal.bodies.BodyLimitMiddleware",  # knows who asks; what is before it reads no form
-    "ledger.middleware.CaughtUp",
+    "ledger.middleware.LedgerCatchUpMiddleware",
 ]
 
 ROOT_URLCONF = "partner_portal.urls"

@@ -39,7 +39,7 @@ class RulesAdmin(admin.ModelAdmin):
     def program_of(self, row: Any) -> Program:
         return row.program  # type: ignore[no-any-return]
 
-    def why_it_stays(self, row: Any) -> str:
+    def reason_not_deletable(self, row: Any) -> str:
         """Why the row cannot be deleted, in words; "" when it can."""
         return ""
 
@@ -51,7 +51,7 @@ class RulesAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
-        reason = self.why_it_stays(row) if row is not None else ""
+        reason = self.reason_not_deletable(row) if row is not None else ""
         if not reason:
             return super().delete_view(request, object_id, extra_context)
         self.message_user(request, reason, messages.ERROR)
@@ -146,7 +146,7 @@ class ProgramAdmin(RulesAdmin):
 
 @admin.register(SoldRate)
 class SoldRateAdmin(RulesAdmin):
-    def why_it_stays(self, row: SoldRate) -> str:
+    def reason_not_deletable(self, row: SoldRate) -> str:
         if SoldRate.objects.filter(program=row.program_id).exclude(pk=row.pk).exists():
             return ""
         return _("These are the programme’s only rates. Enter others first.")
@@ -156,7 +156,7 @@ class SoldRateAdmin(RulesAdmin):
 class CurrencyTableAdmin(RulesAdmin):
     inlines = [AmountInline]
 
-    def why_it_stays(self, row: CurrencyTable) -> str:
+    def reason_not_deletable(self, row: CurrencyTable) -> str:
         others = CurrencyTable.objects.filter(program=row.program_id).exclude(pk=row.pk)
         instead = others.filter(start__lt=row.start).last() or others.first()  # days before the first table use it too
         if instead is None:

@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 from accounts import audit
 from accounts.models import User
 from accounts.scope import Scope
-from partner_portal.lib.web.one_line import one_line
 from partner_portal.lib.subscription_mail import SubscriptionMail
+from partner_portal.lib.web.one_line import one_line
 from renewals import queries, rules
 from renewals.models import CalendarFeed, RemindedRenewal, RenewalReminder
 

@@ -6,7 +6,7 @@ from smtplib import SMTPException
 from celery import shared_task
 
 from accounts.models import Partner
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 from ledger.services import catch_up_if_behind
 from renewals import queries, services
 
@@ -29,12 +29,12 @@ def remind_partner(partner_id: int) -> int:
     A mail that cannot be handed over is tried again by the next run, and does not keep others from theirs.
     """
     partner, sent = Partner.objects.get(pk=partner_id), 0
-    with within(partner):
+    with partner_scope(partner):
         catch_up_if_behind(scope=system_scope(partner))
         reminders = list(queries.reminders(system_scope(partner)))
     for reminder in reminders:
         try:
-            with within(partner):
+            with partner_scope(partner):
                 sent += bool(services.send_reminder(scope=system_scope(partner), reminder=reminder))
         except (OSError, SMTPException):
             log.warning("renewal reminder %s could not be mailed", reminder.pk, exc_info=True)

@@ -18,15 +18,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from accounts.scope import member_scope, system_scope, take_place, within
+from accounts.scope import member_scope, partner_scope, system_scope, take_place
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.periods import PRESETS
-from partner_portal.lib.web.refusals import refuse_parallel
 from partner_portal.lib.rows.datasets import select
-from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.refusals import refuse_parallel
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file
 from renewals.datasets import as_row
@@ -43,7 +43,9 @@ def overview(request: ScopedRequest) -> HttpResponse:
     """Renewals of a range with what they put at stake; the table alone after a sort, a search or a filter."""
     scope = request.scope
     selection = select("renewals", scope, request.GET)
-    table = SheetTable(request.path, selection, request.GET.get("page", "1"), Way(_("Dashboard"), reverse("dashboard")))
+    table = SheetTable(
+        request.path, selection, request.GET.get("page", "1"), Link(_("Dashboard"), reverse("dashboard"))
+    )
     for row in table.page.object_list:
         row["subject"] = page.mail_subject(row)
     context: dict[str, Any] = {"drill": table, "credited": page.credited_tier(scope), "part": wanted_part(request)}
@@ -71,7 +73,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
 def rows(request: ScopedRequest) -> HttpResponse:
     """The same renewals as plain rows."""
     return drilldown(
-        request, select("renewals", request.scope, request.GET), back=Way(_("Renewals"), reverse("renewals"))
+        request, select("renewals", request.scope, request.GET), back=Link(_("Renewals"), reverse("renewals"))
     )
 
 
@@ -129,7 +131,7 @@ def stop_reminder(request: HttpRequest, token: str) -> HttpResponse:
     partner, user = queries.reminded_by_token(token)
     with translation.override(user.language or partner.language):
         if request.method == "POST":
-            with within(partner, user):
+            with partner_scope(partner, user):
                 services.stop_reminding(scope=system_scope(partner), user=user)
         context = {"done": request.method == "POST", "partner_name": partner.name}
         return private(TemplateResponse(request, "renewals/reminder_stop.html", context).render())
@@ -142,7 +144,7 @@ def calendar(request: ScopedRequest, partner: str, token: str) -> HttpResponse:
     found = queries.partner_of_feed(partner)
     if found is None:
         raise Http404(partner)
-    with within(found):
+    with partner_scope(found):
         membership = queries.feed_by_token(found, token)
         if membership is None:
             raise Http404(partner)

@@ -64,7 +64,7 @@ def period_of(selection: Selection) -> Period | None:
     return period if isinstance(period, Period) else None
 
 
-def days_in_words(period: Period | None) -> str:
+def period_text(period: Period | None) -> str:
     """`25 Oct 2026 to 23 Nov 2026, both days included`, or "" without a range."""
     if period is None:
         return ""
@@ -72,7 +72,7 @@ def days_in_words(period: Period | None) -> str:
     return _("%(first)s to %(last)s, both days included") % {"first": first, "last": last}
 
 
-def sorting_in_words(selection: Selection) -> str:
+def sorting_text(selection: Selection) -> str:
     """Which column the rows are sorted by, and which way."""
     column = selection.dataset.column(selection.sort.lstrip("-"))
     way = _("falling") if selection.sort.startswith("-") else _("rising")

@@ -13,8 +13,8 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.web.one_line import OneLineField
 from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.web.one_line import OneLineField
 from reports.definitions import clean_file_name
 from reports.dialects import DIALECTS, dialect_for
 from reports.models import Chart, Comparison, Delivery, Format, Frequency, WhenEmpty

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientList, keep_lists
+from partner_portal.lib.rows.datasets import ClientList, register_lists
 from partner_portal.lib.rows.events import mail_domains_asked, member_left
 from partner_portal.lib.rows.row_actions import RowAction, register_action
 
@@ -29,7 +29,7 @@ class _Lists:
 
 def offer() -> None:
     """Called once, when the app is ready."""
-    keep_lists(_Lists())
+    register_lists(_Lists())
     register_action(RowAction("list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True))
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
     register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))

@@ -20,14 +20,14 @@ from django.utils.translation import gettext as _
 from accounts.models import Membership, Partner, User
 from accounts.roles import Role
 from accounts.scope import member_scope, system_scope
-from partner_portal.lib.web.one_line import one_line
 from partner_portal.lib.rows.datasets import data_as_of, find
 from partner_portal.lib.subscription_mail import SubscriptionMail
+from partner_portal.lib.web.one_line import one_line
 from partner_portal.templatetags.figures import whole
-from reports.definitions import days_in_words, period_of, reopen
+from reports.definitions import period_of, period_text, reopen
 from reports.models import Delivery, Export, Recipient, SavedReport, Schedule, ScheduleRun
 from reports.queries.schedules import recipient_token
-from reports.receipts import way_back
+from reports.receipts import page_link
 
 ATTACHMENT_BYTES = 10 * 1024 * 1024
 CONTENT_TYPES = {
@@ -112,7 +112,7 @@ def _mail(
 ) -> EmailMultiAlternatives:  # fmt: skip
     scope = system_scope(schedule.partner)
     selection = reopen(scope, export.dataset, export.params, export.columns).selection
-    days = days_in_words(period_of(selection))
+    days = period_text(period_of(selection))
     leave = f"{settings.SITE_URL}{reverse('schedule_leave', args=[recipient_token(recipient)])}" if recipient else ""
     context = {
         "name": one_line(schedule.report.name),
@@ -126,7 +126,7 @@ def _mail(
         "zone": schedule.zone,
         "late": late,
         "note": note,
-        "link": way_back(selection) if link else "",
+        "link": page_link(selection) if link else "",
         "manage": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}" if link and schedule.pk else "",
         "leave": leave,
     }
@@ -178,7 +178,7 @@ def send_large(export: Export, person: User) -> None:
         _both(subject, "large", context, person.email).send()
 
 
-def people_to_tell(schedule: Schedule) -> list[User]:
+def people_to_notify(schedule: Schedule) -> list[User]:
     """The owner, as long as they are a member, and the admins; each once."""
     found = Membership.objects.filter(partner=schedule.partner, user__is_active=True).select_related("user")
     return [each.user for each in found.order_by("pk") if each.role == Role.ADMIN or each.user_id == schedule.owner_id]
@@ -241,10 +241,10 @@ def delay_in_words(error: Exception) -> str:
     code, said = server_reply(error)
     if code:
         return _("the mail server put it off: %(reply)s") % {"reply": said}
-    return failure_in_words(error)
+    return failure_text(error)
 
 
-def failure_in_words(error: Exception) -> str:
+def failure_text(error: Exception) -> str:
     """Why a run did not succeed, for its owner."""
     if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError | socket.gaierror):
         return no_mail_server()

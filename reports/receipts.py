@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Selection, data_as_of
-from reports.definitions import days_in_words, params_of, period_of, sorting_in_words
+from reports.definitions import params_of, period_of, period_text, sorting_text
 from reports.dialects import PLACES
 from reports.writers import Written
 
 
-def way_back(selection: Selection) -> str:
+def page_link(selection: Selection) -> str:
     """The full address that shows these rows again, with the days they were of."""
     query = urlencode(params_of(selection, fixed=True))
     path = reverse("dataset_rows", args=[selection.dataset.key])
@@ -32,11 +32,11 @@ def receipt(selection: Selection, written: Written, *, title: str, at: datetime)
     scope: Scope = selection.scope
     yield _("Title"), title
     yield _("Partner"), scope.partner.name
-    yield _("Days"), days_in_words(period_of(selection)) or _("No range of days")
+    yield _("Days"), period_text(period_of(selection)) or _("No range of days")
     yield _("Filters"), "; ".join(selection.words) or _("None")
     if selection.valued:
         yield _("Amounts"), selection.valued
-    yield _("Sorted by"), sorting_in_words(selection)
+    yield _("Sorted by"), sorting_text(selection)
     yield _("Time zone"), scope.partner.time_zone
     as_of = data_as_of(scope)
     yield _("Data as of"), _moment(as_of, scope) if as_of else _("No data yet")
@@ -47,7 +47,7 @@ def receipt(selection: Selection, written: Written, *, title: str, at: datetime)
     yield from sums(selection, written)
     if written.shortened:
         yield _("Cells cut at 32,767 characters"), written.shortened
-    yield _("To come back"), way_back(selection)
+    yield _("To come back"), page_link(selection)
 
 
 def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]]:

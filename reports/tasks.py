@@ -4,7 +4,7 @@ from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError
 
 from accounts.models import Partner
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 from partner_portal.lib.dates import clock
 from reports.services import exports, handover, schedules
 
@@ -18,21 +18,21 @@ def run_export(self: Task, partner_id: int, export_id: int) -> str:
 
 
 @shared_task(bind=True, max_retries=8)
-def tell_of_large_export(self: Task, partner_id: int, export_id: int, only: list[int] | None = None) -> int:
+def notify_large_export(self: Task, partner_id: int, export_id: int, only: list[int] | None = None) -> int:
     """Write to each admin; those whom the mail did not reach are tried again, and nobody else."""
     try:
-        return exports.tell_of_large(partner_id=partner_id, export_id=export_id, only=only)
+        return exports.notify_large(partner_id=partner_id, export_id=export_id, only=only)
     except exports.NotToldError as error:
         wait = min(3600, 30 * 2**self.request.retries)
         raise self.retry(exc=error, args=(partner_id, export_id, error.people), countdown=wait) from error
 
 
 @shared_task
-def take_up_lost_exports() -> int:
+def requeue_lost_exports() -> int:
     """Every minute: start again what a dead worker or a lost message left behind."""
     count = 0
     for partner in Partner.objects.order_by("pk"):
-        for export_id in exports.take_up_lost(partner=partner):
+        for export_id in exports.requeue_lost(partner=partner):
             run_export.delay(partner.pk, export_id)
             count += 1
     return count
@@ -41,16 +41,16 @@ def take_up_lost_exports() -> int:
 @shared_task
 def remove_expired_files() -> int:
     """Every day: files whose time is over go, their rows stay."""
-    exports.remove_leftovers()
+    exports.remove_temporary_files()
     return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))
 
 
 @shared_task
-def hand_over_what_is_left() -> int:
+def transfer_ownership_of_leavers() -> int:
     """Every hour: what people left behind whose account was closed, rather than their membership ended on the page of members."""
     count = 0
     for partner in Partner.objects.order_by("pk"):
-        with within(partner):
+        with partner_scope(partner):
             handed = handover.hand_over(scope=system_scope(partner))
         count += handed.reports + handed.schedules
     return count
@@ -61,7 +61,7 @@ def run_due_schedules() -> int:
     """Every minute: put down what is due and hand it to workers. Returns how many."""
     count = 0
     for partner in Partner.objects.order_by("pk"):
-        for run_id in schedules.take_due(partner=partner, now=clock.now()):
+        for run_id in schedules.claim_due(partner=partner, now=clock.now()):
             run_schedule.delay(partner.pk, run_id)
             count += 1
     return count

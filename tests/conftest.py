@@ -148,11 +148,11 @@ def person(db: None) -> Callable[[str], Any]:
 @pytest.fixture
 def scope_of(person: Callable[[str], Any]) -> Iterator[Callable[[str], Any]]:
     """The scope of a demo user; the database shows what that user may see until the test ends."""
-    from accounts.scope import acting_as, member_scope, memberships_of, set_tenant
+    from accounts.scope import member_scope, memberships_of, set_tenant, user_scope
 
     def scope(name: str) -> Any:
         user = person(name)
-        with acting_as(user):
+        with user_scope(user):
             membership = memberships_of(user)[0]
         membership.user = user
         set_tenant(membership.partner_id, user.pk)

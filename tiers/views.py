@@ -15,7 +15,7 @@ from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
-from partner_portal.lib.web.drilldown import Empty, Way, drilldown
+from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.range_control import range_control
 from tiers import page_text, services
@@ -185,20 +185,20 @@ def _rows(request: ScopedRequest, key: str) -> HttpResponse:
     return drilldown(request, selection, back=_back(selection))
 
 
-def _back(selection: Selection) -> Way:
+def _back(selection: Selection) -> Link:
     """The client's page where the rows are one client's, otherwise the tier page of the same day."""
     on = {name: value for name, value in selection.query.items() if name == "on"}
     client = str(selection.params.get("client") or "")
     address = reverse("client", args=[client]) if client else reverse("tier")
-    return Way(client or _("Tier"), f"{address}?{urlencode(on)}" if on else address)
+    return Link(client or _("Tier"), f"{address}?{urlencode(on)}" if on else address)
 
 
-def _targets(request: ScopedRequest, names: tuple[str, ...]) -> list[Way]:
+def _targets(request: ScopedRequest, names: tuple[str, ...]) -> list[Link]:
     query = request.GET.copy()
     found = []
     for name in names:
         query["target"] = name.casefold()
-        found.append(Way(name, f"{request.path}?{query.urlencode()}"))
+        found.append(Link(name, f"{request.path}?{query.urlencode()}"))
     return found
 
 
@@ -216,7 +216,7 @@ def _over_time(request: ScopedRequest) -> dict[str, Any]:
         "series_said": page_text.series_said(series),
         "series_form": form,
         "series_steps": [
-            Way(str(label), f"{request.path}?{_with(query, 'step', value)}")
+            Link(str(label), f"{request.path}?{_with(query, 'step', value)}")
             for value, label in form.fields["step"].choices  # type: ignore[attr-defined]
         ],
         "timeline": timeline(series),

@@ -31,13 +31,13 @@ from django.utils.translation import ngettext
 from accounts.audit import record
 from accounts.models import Partner, User
 from accounts.roles import Permission
-from accounts.scope import Scope, member_scope, memberships_of, within
+from accounts.scope import Scope, member_scope, memberships_of, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import lock
-from partner_portal.lib.web.one_line import one_line
 from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.web.one_line import one_line
 from reports import mails
-from reports.definitions import column_names, days_in_words, params_of, period_of, reopen, slug
+from reports.definitions import column_names, params_of, period_of, period_text, reopen, slug
 from reports.dialects import DIALECTS, dialect_for
 from reports.export_lock import Claim, TakenError, WithdrawnError, is_claimed
 from reports.models import Export, Format, State
@@ -66,7 +66,7 @@ class NotToldError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportRequest:
     """How somebody wants their file. columns: names in order; () for those of the selection. trial: see `Export`."""
 
     name: str
@@ -81,7 +81,12 @@ class Wish:
 
 @transaction.atomic
 def request_export(
-    *, scope: Scope, selection: Selection, wish: Wish, report_id: int | None = None, by_schedule: bool = False
+    *,
+    scope: Scope,
+    selection: Selection,
+    export_request: ExportRequest,
+    report_id: int | None = None,
+    by_schedule: bool = False,
 ) -> Export:
     """Put an export down as queued, and give it back; the same wish within a minute gives the same export.
 
@@ -92,41 +97,41 @@ def request_export(
     if scope.user is None:
         raise PermissionDenied("nobody asks")
     lock(ASKING, scope.user.pk)
-    if wish.columns:
-        selection = selection.with_columns(wish.columns)
+    if export_request.columns:
+        selection = selection.with_columns(export_request.columns)
     params, columns = params_of(selection), column_names(selection)
-    key = _request_key(selection.dataset.key, params, columns, wish)
+    key = _request_key(selection.dataset.key, params, columns, export_request)
     now = clock.now()
     mine = Export.objects.filter(partner=scope.partner, owner=scope.user)
     if not by_schedule:
         same = mine.filter(
             request_key=key, created_at__range=(now - TWICE, now), state__in=[State.QUEUED, State.RUNNING, State.READY]
         ).first()
-        if same and wish.trial is None:
+        if same and export_request.trial is None:
             return same
         _refuse_too_many(scope, now)
     rows = selection.count
-    if wish.format == Format.XLSX and rows > XLSX_ROWS:
+    if export_request.format == Format.XLSX and rows > XLSX_ROWS:
         raise RefusedError(too_many_rows(rows))
     export = Export.objects.create(
         partner=scope.partner,
         owner=scope.user,
-        name=wish.name,
-        title=one_line(wish.title or selection.dataset.title)[:200],
+        name=export_request.name,
+        title=one_line(export_request.title or selection.dataset.title)[:200],
         filters="; ".join(selection.words)[:1000],
-        days=days_in_words(period_of(selection)),
+        days=period_text(period_of(selection)),
         dataset=selection.dataset.key,
         params=params,
         columns=columns,
-        format=wish.format,
-        dialect="" if wish.format == Format.XLSX else wish.dialect or dialect_for(scope.locale).key,
-        stable_names=wish.stable_names,
+        format=export_request.format,
+        dialect="" if export_request.format == Format.XLSX else export_request.dialect or dialect_for(scope.locale).key,
+        stable_names=export_request.stable_names,
         request_key=key,
         rows=rows,
         report_id=report_id,
         by_schedule=by_schedule,
-        mail_when_ready=wish.mail_when_ready,
-        trial=wish.trial,
+        mail_when_ready=export_request.mail_when_ready,
+        trial=export_request.trial,
         created_at=now,
         queued_at=now,
     )
@@ -134,25 +139,25 @@ def request_export(
     record(scope, "export.asked", export.file_name, **details)
     if rows > settings.EXPORT_NOTABLE_ROWS:
         record(scope, "export.large", export.file_name, **details)
-        _tell_later(export)
+        _notify_later(export)
     return export
 
 
-def _tell_later(export: Export) -> None:
-    from reports.tasks import tell_of_large_export as task
+def _notify_later(export: Export) -> None:
+    from reports.tasks import notify_large_export as task
 
     partner_id, export_id = export.partner_id, export.pk
     transaction.on_commit(lambda: task.delay(partner_id, export_id))
 
 
-def tell_of_large(*, partner_id: int, export_id: int, only: Collection[int] | None = None) -> int:
+def notify_large(*, partner_id: int, export_id: int, only: Collection[int] | None = None) -> int:
     """Write to the other admins that somebody asked for a large export, each on their own; how many.
 
     only: primary keys of those still to be told; None for everybody. Raises NotToldError, when everybody was tried, with
     those for whom the mail server did not answer or asked to wait.
     """
     partner = Partner.objects.get(pk=partner_id)
-    with within(partner):
+    with partner_scope(partner):
         export = Export.objects.select_related("owner").get(pk=export_id)
         people = [each for each in mails.other_admins(partner, export.owner) if only is None or each.pk in only]
     export.partner = partner
@@ -178,8 +183,16 @@ def too_many_rows(rows: int) -> str:
     }
 
 
-def _request_key(dataset: str, params: dict[str, str], columns: list[str], wish: Wish) -> str:
-    said = [dataset, params, columns, wish.name, wish.format, wish.dialect, wish.stable_names]
+def _request_key(dataset: str, params: dict[str, str], columns: list[str], export_request: ExportRequest) -> str:
+    said = [
+        dataset,
+        params,
+        columns,
+        export_request.name,
+        export_request.format,
+        export_request.dialect,
+        export_request.stable_names,
+    ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -230,7 +243,7 @@ def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
         selection = selection.with_columns(export.columns)
     Export.objects.filter(pk=export.pk).update(state=State.RUNNING, attempts=F("attempts") + 1, started_at=clock.now())
     try:
-        with transaction.atomic(), _work_folder() as folder:
+        with transaction.atomic(), _temporary_folder() as folder:
             path = folder / f"export.{export.format}"
             written = _write(selection, export, path, claim=None)
             _keep(export, path, written, attempt=1)
@@ -254,7 +267,7 @@ def run_export(*, partner_id: int, export_id: int) -> str:
 
 
 def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
-    with within(partner):
+    with partner_scope(partner):
         export = Export.objects.select_related("owner").get(pk=export_id)
         export.partner = partner
         if export.attempts > ATTEMPTS:
@@ -262,7 +275,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
             return State.FAILED
     try:
         bring_up_to_date(partner)
-        with _work_folder() as folder:
+        with _temporary_folder() as folder:
             path = folder / f"export.{export.format}"
             with snapshot(partner, export.owner):
                 scope = owner_scope(partner, export.owner)
@@ -270,10 +283,10 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
                 with translation.override(scope.locale), timezone.override(partner.time_zone):
                     opened = reopen(scope, export.dataset, export.params, export.columns)
                     written = _write(opened.selection, export, path, claim)
-            with within(partner, export.owner):
+            with partner_scope(partner, export.owner):
                 offered = _keep(export, path, written, claim.attempt)
         if offered and (export.trial or export.mail_when_ready):
-            _tell_ready(export)
+            _notify_ready(export)
         return State.READY if offered else State.CANCELLED
     except WithdrawnError:
         return State.CANCELLED
@@ -281,12 +294,12 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         connection.close()
         raise
     except Exception as error:
-        with within(partner):
+        with partner_scope(partner):
             _fail(export, attempt=claim.attempt, reason=in_words(error))
         return State.FAILED
 
 
-def _tell_ready(export: Export) -> None:
+def _notify_ready(export: Export) -> None:
     """Send the test mail that waits for this file, or the word that it is ready; a mail that fails leaves the file as it is."""
     language, zone = export.owner.language or export.partner.language, export.partner.time_zone
     try:
@@ -294,7 +307,7 @@ def _tell_ready(export: Export) -> None:
             if export.trial is None:
                 mails.send_ready(export)
                 return
-            with within(export.partner, export.owner):
+            with partner_scope(export.partner, export.owner):
                 export.refresh_from_db()
                 mail = mails.trial_mail(export)
             mail.send()
@@ -385,7 +398,7 @@ def in_words(error: Exception) -> str:
 
 
 @contextmanager
-def _work_folder() -> Iterator[Path]:
+def _temporary_folder() -> Iterator[Path]:
     """A folder for files that are not finished; it goes away with what is in it."""
     place = settings.PORTAL_VAR / "work"
     place.mkdir(parents=True, exist_ok=True)
@@ -409,14 +422,14 @@ def note_download(*, scope: Scope, export: Export) -> None:
     record(scope, "export.downloaded", export.file_name, rows=export.rows, bytes=export.size)
 
 
-def take_up_lost(*, partner: Partner) -> list[int]:
+def requeue_lost(*, partner: Partner) -> list[int]:
     """Find exports whose worker died or whose message was lost, and give the ids of those to be started again.
 
     One that was started too often fails, in words.
     """
     now = clock.now()
     lost = []
-    with within(partner):
+    with partner_scope(partner):
         for export in Export.objects.filter(partner=partner, state__in=[State.QUEUED, State.RUNNING]):
             waits = (
                 export.state == State.QUEUED and abs(now - export.queued_at) < LOST
@@ -437,7 +450,7 @@ def take_up_lost(*, partner: Partner) -> list[int]:
 
 def remove_expired(*, partner: Partner) -> int:
     """Delete the files whose time is over; their rows stay and say so. Returns how many."""
-    with within(partner):
+    with partner_scope(partner):
         over = list(Export.objects.filter(partner=partner, state=State.READY, expires_at__lte=clock.now()))
         Export.objects.filter(pk__in=[export.pk for export in over]).update(state=State.EXPIRED, file="")
     for export in over:
@@ -457,7 +470,7 @@ def withdraw(*, scope: Scope, user: User) -> int:
     return len(ready)
 
 
-def remove_leftovers() -> None:
+def remove_temporary_files() -> None:
     """Remove what workers that were killed left in the work folder."""
     place = settings.PORTAL_VAR / "work"
     day_ago = clock.now().timestamp() - 86_400

@@ -16,14 +16,14 @@ from reports.services.schedules import pause_left
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOver:
+class OwnershipTransfer:
     """How many reports passed to an admin, and how many schedules were paused."""
 
     reports: int
     schedules: int
 
 
-def hand_over(*, scope: Scope) -> HandedOver:
+def hand_over(*, scope: Scope) -> OwnershipTransfer:
     """Pass on what people left behind in the scope's partner. Doing it again changes nothing.
 
     Shared reports, and private ones that a schedule sends, go to the scope's user if an admin, else to the partner's first
@@ -38,7 +38,7 @@ def hand_over(*, scope: Scope) -> HandedOver:
         pause_left(scope=scope, schedule=schedule)
     heir = _heir(scope, active.filter(role=Role.ADMIN))
     if heir is None:
-        return HandedOver(0, len(left))
+        return OwnershipTransfer(0, len(left))
     sent = Exists(Schedule.objects.filter(report=OuterRef("pk"), deleted_at=None))
     reports = list(SavedReport.objects.filter(gone, Q(shared=True) | sent, partner=scope.partner, deleted_at=None))
     for saved in reports:
@@ -46,7 +46,7 @@ def hand_over(*, scope: Scope) -> HandedOver:
         pinned = Pinned.NO if saved.pinned == Pinned.MINE else saved.pinned
         SavedReport.objects.filter(pk=saved.pk).update(owner=heir, pinned=pinned)
         record(scope, "report.handed_over", saved.name, to=heir.email)
-    return HandedOver(len(reports), len(left))
+    return OwnershipTransfer(len(reports), len(left))
 
 
 def stop_writing_to(*, scope: Scope, user: User) -> None:

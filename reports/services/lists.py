@@ -16,7 +16,7 @@ from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import lock
 from partner_portal.lib.rows.datasets import ALIAS, Selection, as_expression
-from reports.definitions import days_in_words, period_of
+from reports.definitions import period_of, period_text
 from reports.models import KeptList, ListMember
 from reports.queries.lists import may_change
 
@@ -50,9 +50,9 @@ def make_list(
         same = KeptList.objects.filter(partner=scope.partner, request_key=request_key).first()
         if same:
             return Added(same, same.members.count(), 0)
-    kept = _create(scope, name, source_in_words(selection), request_key)
+    kept = _create(scope, name, source_text(selection), request_key)
     clients = _clients(selection, ticked)
-    added = _add(scope, kept, clients, source_in_words(selection))
+    added = _add(scope, kept, clients, source_text(selection))
     record(scope, "list.made", kept.name, clients=added)
     return Added(kept, added, 0)
 
@@ -63,7 +63,7 @@ def add_to_list(*, scope: Scope, kept: KeptList, selection: Selection, ticked: C
     scope.require(Permission.KEEP)
     lock(CHANGING, scope.partner.pk)
     clients = _clients(selection, ticked)
-    added = _add(scope, kept, clients, source_in_words(selection))
+    added = _add(scope, kept, clients, source_text(selection))
     record(scope, "list.added", kept.name, clients=added)
     return Added(kept, added, len(clients) - added)
 
@@ -123,9 +123,9 @@ def remove_members(*, scope: Scope, kept: KeptList, client_ids: Collection[int])
     return gone
 
 
-def source_in_words(selection: Selection) -> str:
+def source_text(selection: Selection) -> str:
     """`Lost sold points, 25 Oct 2026 to 23 Nov 2026, both days included; Track: Sourced`."""
-    head = ", ".join(filter(None, [str(selection.dataset.title), days_in_words(period_of(selection))]))
+    head = ", ".join(filter(None, [str(selection.dataset.title), period_text(period_of(selection))]))
     return "; ".join([head, *selection.words])[:300]
 
 

@@ -20,10 +20,10 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import Partner
 from accounts.roles import Permission
-from accounts.scope import Scope, system_scope, within
+from accounts.scope import Scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
-from partner_portal.lib.web.one_line import one_line
 from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.web.one_line import one_line
 from reports import mails
 from reports.export_lock import RUN, held
 from reports.models import Export, Recipient, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
@@ -128,11 +128,11 @@ def _set_recipients(scope: Scope, schedule: Schedule, member_ids: Collection[int
 
 def _ask_to_confirm(partner: Partner, recipient: Recipient) -> None:
     try:
-        with within(partner):
+        with partner_scope(partner):
             mails.send_confirmation(recipient)
     except (OSError, smtplib.SMTPException, ValueError) as error:
         if refusal := _refusal(error):
-            with within(partner):
+            with partner_scope(partner):
                 _suspend(recipient, refusal)
             return
         log.exception("a mail to confirm a scheduled report could not be sent")
@@ -188,7 +188,7 @@ def _pause(schedule: Schedule, reason: str) -> None:
 def pause_left(*, scope: Scope, schedule: Schedule) -> None:
     """Pause a schedule whose owner has gone, and tell the admins, once it is committed, that they can take it over."""
     with translation.override(scope.partner.language):
-        _pause_and_tell_later(scope, schedule, _("Its owner has left. An admin can take it over."))
+        _pause_and_notify_later(scope, schedule, _("Its owner has left. An admin can take it over."))
 
 
 def pause_without_report(*, scope: Scope, report: SavedReport) -> int:
@@ -196,11 +196,11 @@ def pause_without_report(*, scope: Scope, report: SavedReport) -> int:
     found = list(Schedule.objects.filter(report=report, paused="", deleted_at=None).select_related("report"))
     for schedule in found:
         with translation.override(scope.partner.language):
-            _pause_and_tell_later(scope, schedule, _("Its report was deleted."))
+            _pause_and_notify_later(scope, schedule, _("Its report was deleted."))
     return len(found)
 
 
-def _pause_and_tell_later(scope: Scope, schedule: Schedule, reason: str) -> None:
+def _pause_and_notify_later(scope: Scope, schedule: Schedule, reason: str) -> None:
     if Schedule.objects.filter(pk=schedule.pk, paused="").update(paused=reason, next_slot=None):
         record(scope, "schedule.paused", schedule.report.name)
         transaction.on_commit(partial(_tell, scope.partner, schedule, reason, paused=True))
@@ -242,15 +242,15 @@ def confirm(*, recipient: Recipient) -> None:
     Recipient.objects.filter(pk=recipient.pk, confirmed_at=None).update(confirmed_at=clock.now())
 
 
-def take_due(*, partner: Partner, now: datetime) -> list[int]:
+def claim_due(*, partner: Partner, now: datetime) -> list[int]:
     """Put down a run for each schedule that is due, and give the ids of the runs to start, those to try again among them.
 
     After a downtime only the latest slot runs. A slot that already has its run gets no second one, however the clock jumped.
     """
     found = []
-    with within(partner):
+    with partner_scope(partner):
         scope = system_scope(partner)
-        _bring_back(scope, now)
+        _resume_due(scope, now)
         due = Schedule.objects.filter(partner=partner, next_slot__lte=now, paused="", deleted_at=None)
         for schedule in due.select_for_update(skip_locked=True):
             rule = rule_of(scope, schedule)
@@ -273,7 +273,7 @@ def take_due(*, partner: Partner, now: datetime) -> list[int]:
     return found
 
 
-def _bring_back(scope: Scope, now: datetime) -> None:
+def _resume_due(scope: Scope, now: datetime) -> None:
     """A clock that ran ahead and was put back left slots too far in the future: each schedule is due at its next slot again."""
     # No rule comes more often than daily, so that what is due within 23 hours is due next.
     open_ones = Schedule.objects.filter(partner=scope.partner, paused="", deleted_at=None)
@@ -293,7 +293,7 @@ def run_schedule(*, partner_id: int, run_id: int) -> str:
     with held(RUN, run_id) as mine:
         if not mine:
             return "taken"
-        with within(partner):
+        with partner_scope(partner):
             run = ScheduleRun.objects.select_related("schedule__report", "schedule__owner", "export").get(pk=run_id)
         if run.state not in {RunState.DUE, RunState.RETRYING}:
             return str(run.state)
@@ -309,7 +309,7 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
         if schedule.deleted_at or schedule.paused:
             return _end(partner, run, RunState.MISSED, _("The schedule was stopped in the meantime."))
         bring_up_to_date(partner)
-        with within(partner, schedule.owner):
+        with partner_scope(partner, schedule.owner):
             scope = _owner_scope(partner, schedule)
             selection = _selection(scope, schedule)
             if not selection.count and schedule.when_empty == WhenEmpty.SKIP:
@@ -323,12 +323,12 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
             return _try_later(partner, schedule, run, _in_sentence(run.missed))
         if not run.delivered:
             raise _NobodyError(_in_sentence(run.missed))
-        with within(partner, schedule.owner):
+        with partner_scope(partner, schedule.owner):
             record(scope, "schedule.sent", schedule.report.name, rows=export.rows, to=len(run.delivered))
         return _succeed(partner, schedule, run, export.rows)
     except _PauseError as reason:
         _end(partner, run, RunState.FAILED, str(reason))
-        _pause_and_tell(partner, schedule, str(reason))
+        _pause_and_notify(partner, schedule, str(reason))
         return str(RunState.FAILED)
     except _NobodyError as reason:
         return _give_up(partner, schedule, run, str(reason))
@@ -361,10 +361,10 @@ def _selection(scope: Scope, schedule: Schedule) -> Any:
 def _export(partner: Partner, schedule: Schedule, run: ScheduleRun, scope: Scope) -> Export:
     """The run's file; one that an earlier attempt finished is used again. Raises RuntimeError with the reason in words."""
     if run.export is None or run.export.state not in {State.READY, State.QUEUED, State.RUNNING}:
-        with within(partner, schedule.owner):
+        with partner_scope(partner, schedule.owner):
             selection = _selection(scope, schedule)
             at = run.slot.astimezone(timezone.get_current_timezone())
-            wish = exports.Wish(
+            export_request = exports.ExportRequest(
                 name=exports.scheduled_name(schedule.report.name, selection, at),
                 format=schedule.format,
                 dialect=schedule.dialect,
@@ -372,14 +372,18 @@ def _export(partner: Partner, schedule: Schedule, run: ScheduleRun, scope: Scope
             )
             try:
                 run.export = exports.request_export(
-                    scope=scope, selection=selection, wish=wish, report_id=schedule.report_id, by_schedule=True
+                    scope=scope,
+                    selection=selection,
+                    export_request=export_request,
+                    report_id=schedule.report_id,
+                    by_schedule=True,
                 )
             except exports.RefusedError as refused:
                 raise _PauseError(str(refused)) from refused
             ScheduleRun.objects.filter(pk=run.pk).update(export=run.export)
     if run.export.state != State.READY:
         exports.run_export(partner_id=partner.pk, export_id=run.export.pk)
-    with within(partner):
+    with partner_scope(partner):
         export = Export.objects.get(pk=run.export.pk)
     if export.state != State.READY:
         raise RuntimeError(export.reason or _("The file could not be made."))
@@ -392,7 +396,7 @@ def _recipients(partner: Partner, schedule: Schedule, run: ScheduleRun) -> list[
     Those for whom the last attempt failed come last, so that nobody waits behind them again.
     """
     failed_before = {entry["recipient"] for entry in run.missed if entry["later"]}
-    with within(partner):
+    with partner_scope(partner):
         scope = system_scope(partner)
         people, domains = {user.pk for user in members(scope)}, allowed_domains(scope)
         found = list(schedule.recipients.filter(left_at=None).select_related("user").order_by("pk"))
@@ -451,7 +455,7 @@ def _deliver(
             _put_down(run, recipient, mails.no_mail_server(), later=True)
             continue
         try:
-            with within(partner, schedule.owner):
+            with partner_scope(partner, schedule.owner):
                 mail = mails.report_mail(schedule=schedule, run=run, export=export, recipient=recipient)
             if mail is None:
                 _put_down(run, recipient, _("no longer a member"))
@@ -462,7 +466,7 @@ def _deliver(
         except Exception as error:
             refusal = _refusal(error)
             if refusal:
-                with within(partner):
+                with partner_scope(partner):
                     _suspend(recipient, refusal)
                     record(system_scope(partner), "schedule.refused", schedule.report.name, recipient=recipient.address)
                 _put_down(run, recipient, _refused_in_words(recipient))
@@ -472,11 +476,11 @@ def _deliver(
         else:
             silent = 0
             run.delivered, run.reached = [*run.delivered, recipient.pk], [*run.reached, recipient.name]
-            with within(partner):
+            with partner_scope(partner):
                 ScheduleRun.objects.filter(pk=run.pk).update(delivered=run.delivered, reached=run.reached)
                 if recipient.told_at:
                     Recipient.objects.filter(pk=recipient.pk).update(told_at=None)
-    with within(partner):
+    with partner_scope(partner):
         ScheduleRun.objects.filter(pk=run.pk).update(missed=run.missed)
     if run.delivered:
         _tell_of_missed(partner, schedule, [entry for entry in run.missed if not entry["later"]])
@@ -487,8 +491,8 @@ def _tell_of_missed(partner: Partner, schedule: Schedule, missed: list[dict[str,
     fresh = _not_told_yet(partner, missed)
     if not fresh:
         return
-    with within(partner):
-        people = mails.people_to_tell(schedule)
+    with partner_scope(partner):
+        people = mails.people_to_notify(schedule)
     for person in people:
         try:
             mails.send_unreached(schedule, person, [(entry["name"], entry["reason"]) for entry in fresh])
@@ -501,7 +505,7 @@ def _not_told_yet(partner: Partner, missed: list[dict[str, Any]]) -> list[dict[s
 
     An outside address that has not said yes is no news.
     """
-    with within(partner):
+    with partner_scope(partner):
         silent = Recipient.objects.filter(
             pk__in=[entry["recipient"] for entry in missed], confirmed_at__isnull=False, told_at=None
         )
@@ -511,7 +515,7 @@ def _not_told_yet(partner: Partner, missed: list[dict[str, Any]]) -> list[dict[s
 
 
 def _try_later(partner: Partner, schedule: Schedule, run: ScheduleRun, reason: str) -> str:
-    with within(partner):
+    with partner_scope(partner):
         ScheduleRun.objects.filter(pk=run.pk).update(
             state=RunState.RETRYING, attempts=run.attempts + 1, reason=reason[:300],
             not_before=clock.now() + BACK_OFF[run.attempts],
@@ -521,7 +525,7 @@ def _try_later(partner: Partner, schedule: Schedule, run: ScheduleRun, reason: s
 
 def _failed(partner: Partner, schedule: Schedule, run: ScheduleRun, error: Exception) -> str:
     """Try again later, up to a limit; a run that has reached somebody by then is not failed."""
-    reason = mails.failure_in_words(error)
+    reason = mails.failure_text(error)
     if run.attempts < len(BACK_OFF):
         return _try_later(partner, schedule, run, reason)
     if run.delivered:
@@ -531,7 +535,7 @@ def _failed(partner: Partner, schedule: Schedule, run: ScheduleRun, error: Excep
 
 def _succeed(partner: Partner, schedule: Schedule, run: ScheduleRun, rows: int | None, reason: str = "") -> str:
     """End a run that reached somebody, and name those whom it did not reach."""
-    with within(partner):
+    with partner_scope(partner):
         Schedule.objects.filter(pk=schedule.pk).update(failures=0)
     _tell_of_missed(partner, schedule, run.missed)
     return _end(partner, run, RunState.SENT, reason or _in_sentence(run.missed), rows=rows)
@@ -541,20 +545,20 @@ def _give_up(partner: Partner, schedule: Schedule, run: ScheduleRun, reason: str
     """End a run that reached nobody: tell owner and admins, and pause after several in a row."""
     _not_told_yet(partner, run.missed)  # the mail about the run names them
     _end(partner, run, RunState.FAILED, reason)
-    with within(partner):
+    with partner_scope(partner):
         failures = schedule.failures + 1
         Schedule.objects.filter(pk=schedule.pk).update(failures=failures)
     if failures >= FAILURES:
         words = _("It failed %(count)d times in a row: %(reason)s") % {"count": failures, "reason": reason}
-        _pause_and_tell(partner, schedule, words)
+        _pause_and_notify(partner, schedule, words)
     else:
         _tell(partner, schedule, reason, paused=False)
     return str(RunState.FAILED)
 
 
-def _pause_and_tell(partner: Partner, schedule: Schedule, reason: str) -> None:
+def _pause_and_notify(partner: Partner, schedule: Schedule, reason: str) -> None:
     """Pause, and tell owner and admins once: only who paused it tells."""
-    with within(partner):
+    with partner_scope(partner):
         changed = Schedule.objects.filter(pk=schedule.pk, paused="").update(paused=reason[:300], next_slot=None)
         if changed:
             record(system_scope(partner), "schedule.paused", schedule.report.name)
@@ -563,8 +567,8 @@ def _pause_and_tell(partner: Partner, schedule: Schedule, reason: str) -> None:
 
 
 def _tell(partner: Partner, schedule: Schedule, reason: str, *, paused: bool) -> None:
-    with within(partner):
-        people = mails.people_to_tell(schedule)
+    with partner_scope(partner):
+        people = mails.people_to_notify(schedule)
     for person in people:
         try:
             mails.send_trouble(schedule, person, reason, paused=paused)
@@ -573,7 +577,7 @@ def _tell(partner: Partner, schedule: Schedule, reason: str, *, paused: bool) ->
 
 
 def _end(partner: Partner, run: ScheduleRun, state: str, reason: str, rows: int | None = None) -> str:
-    with within(partner):
+    with partner_scope(partner):
         ScheduleRun.objects.filter(pk=run.pk).update(
             state=state, reason=reason[:300], rows=rows, missed=run.missed, finished_at=clock.now(), not_before=None
         )
@@ -592,11 +596,11 @@ def send_test(*, scope: Scope, selection: Selection, schedule: Schedule) -> Expo
     scope.require(Permission.SCHEDULE)
     report = schedule.report
     at = clock.now().astimezone(timezone.get_current_timezone())
-    wish = exports.Wish(
+    export_request = exports.ExportRequest(
         name=exports.scheduled_name(report.name, selection, at), format=schedule.format, dialect=schedule.dialect,
         title=report.name, trial={"zone": schedule.zone, "delivery": schedule.delivery},
     )  # fmt: skip
-    export = exports.request_export(scope=scope, selection=selection, wish=wish)
+    export = exports.request_export(scope=scope, selection=selection, export_request=export_request)
     record(scope, "schedule.tested", report.name)
     if export.rows > settings.EXPORT_ROWS_AT_ONCE:
         exports.start_later(export)

@@ -79,7 +79,7 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
     }
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        wish = services.Wish(
+        export_request = services.ExportRequest(
             name=given["name"],
             format=given["format"],
             dialect=given["dialect"],
@@ -88,16 +88,16 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
             mail_when_ready=given["mail_when_ready"],
         )
         try:
-            return _started(request, selection, wish, context)
+            return _started(request, selection, export_request, context)
         except services.RefusedError as refused:
             form.add_error(None, str(refused))
     return pane(request, "reports/export_new.html", selection, **context)
 
 
 def _started(
-    request: ScopedRequest, selection: Selection, wish: services.Wish, context: dict[str, Any]
+    request: ScopedRequest, selection: Selection, export_request: services.ExportRequest, context: dict[str, Any]
 ) -> HttpResponse:
-    export = services.request_export(scope=request.scope, selection=selection, wish=wish)
+    export = services.request_export(scope=request.scope, selection=selection, export_request=export_request)
     if export.rows <= settings.EXPORT_ROWS_AT_ONCE:
         export = services.start_now(scope=request.scope, selection=selection, export=export)
         if export.state == "ready":
@@ -227,9 +227,11 @@ def again(request: ScopedRequest, pk: int) -> HttpResponse:
         return redirect("exports")
     at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
     name = suggested_name(opened.selection, at)
-    wish = services.Wish(name=name, format=chosen, dialect=old.dialect, stable_names=old.stable_names, title=old.title)
+    export_request = services.ExportRequest(
+        name=name, format=chosen, dialect=old.dialect, stable_names=old.stable_names, title=old.title
+    )
     try:
-        export = services.request_export(scope=request.scope, selection=opened.selection, wish=wish)
+        export = services.request_export(scope=request.scope, selection=opened.selection, export_request=export_request)
     except services.RefusedError as refused:
         messages.error(request, str(refused))
         return redirect("exports")

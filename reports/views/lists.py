@@ -14,7 +14,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from partner_portal.lib.collation import sort_key
 from partner_portal.lib.rows.datasets import Selection, all_datasets, select
-from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part
 from partner_portal.templatetags.figures import period as short_period
 from reports.definitions import period_of, whole_number
@@ -97,7 +97,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
     return drilldown(
         request,
         selection,
-        back=Way(_("Lists"), reverse("lists")),
+        back=Link(_("Lists"), reverse("lists")),
         template="reports/list.html",
         kept=kept,
         changeable=queries.may_change(request.scope, kept),
@@ -107,10 +107,10 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
     )
 
 
-def _uses(request: ScopedRequest, pk: int) -> list[Way]:
+def _uses(request: ScopedRequest, pk: int) -> list[Link]:
     """Every kind of rows that the list can narrow."""
     return [
-        Way(str(dataset.title), f"{reverse('dataset_rows', args=[dataset.key])}?list={pk}")
+        Link(str(dataset.title), f"{reverse('dataset_rows', args=[dataset.key])}?list={pk}")
         for dataset in sorted(all_datasets(), key=lambda each: sort_key(str(each.title)))
         if dataset.client and dataset.key != "list-members" and request.scope.may(dataset.permission)
     ]

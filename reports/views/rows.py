@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.drilldown import Link, drilldown
 from reports.views.exports import selection_or_404
 
 
@@ -16,4 +16,4 @@ from reports.views.exports import selection_or_404
 def dataset_rows(request: ScopedRequest, key: str) -> HttpResponse:
     """All rows of a dataset with the filters of the address."""
     selection = selection_or_404(request, key)
-    return drilldown(request, selection, back=Way(_("Reports"), reverse("reports")))
+    return drilldown(request, selection, back=Link(_("Reports"), reverse("reports")))

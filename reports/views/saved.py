@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from partner_portal.lib.rows.datasets import Selection
-from partner_portal.lib.web.drilldown import Way, drilldown
+from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private
 from partner_portal.templatetags.figures import period as short_period
 from reports.comparison import compared, grouped
-from reports.definitions import days_in_words, period_of, sorting_in_words, whole_number
+from reports.definitions import period_of, period_text, sorting_text, whole_number
 from reports.forms import ReportForm
 from reports.queries import saved as queries
 from reports.services import saved as services
@@ -64,7 +64,7 @@ def _about(selection: Selection) -> dict[str, Any]:
     return {
         "chosen": chosen,
         "moving": bool(chosen and chosen.preset),
-        "sorted_by": sorting_in_words(selection),
+        "sorted_by": sorting_text(selection),
     }
 
 
@@ -102,7 +102,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
     return drilldown(
         request,
         looking,
-        back=Way(_("Reports"), reverse("reports")),
+        back=Link(_("Reports"), reverse("reports")),
         template="reports/report.html",
         saved=saved,
         notices=opened.notices,
@@ -110,7 +110,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
         changeable=queries.may_change(request.scope, saved),
         may_keep=request.scope.may(Permission.KEEP),
         other=other,
-        other_days=days_in_words(period_of(other)) if other else "",
+        other_days=period_text(period_of(other)) if other else "",
         chart=grouped(selection, saved.chart),
         edit_address=_with_query(reverse("report_edit", args=[pk]), selection),
         copy_address=_with_query(reverse("report_new", args=[saved.dataset]), selection),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from accounts.scope import Scope, within
+from accounts.scope import Scope, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.web.htmx import page_or_part
 from partner_portal.templatetags.figures import whole
@@ -231,7 +231,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 def _answer(request: HttpRequest, token: str, act: Any, what: str) -> HttpResponse:
     partner, key = queries.partner_of_token(token)
-    with within(partner):
+    with partner_scope(partner):
         recipient = queries.recipient_of(partner, key)
         if recipient is None and what != "leave":
             raise Http404

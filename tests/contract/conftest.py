@@ -151,7 +151,7 @@ def caller(db: None, web: Any, person: Any) -> Callable[[str], Any]:
     from django.test import Client
 
     from accounts.models import Membership, Partner, User
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     def sign_in(name: str) -> Any:
         organisation, _dash, role = name.partition("-")
@@ -171,7 +171,7 @@ def caller(db: None, web: Any, person: Any) -> Callable[[str], Any]:
                 user.save()
             else:
                 partner = Partner.objects.get(slug="southwind")
-                with within(partner):
+                with partner_scope(partner):
                     Membership.objects.create(user=user, partner=partner, role=role)
         client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
         return client
@@ -182,11 +182,11 @@ def caller(db: None, web: Any, person: Any) -> Callable[[str], Any]:
 @pytest.fixture
 def northwind_digest(partner: Any) -> Callable[[], dict[str, str]]:
     """All rows of Northwind by table, as digests: what a refused request must leave alone."""
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     def digest() -> dict[str, str]:
         found = {}
-        with within(partner), connection.cursor() as cursor:
+        with partner_scope(partner), connection.cursor() as cursor:
             for table in guarded_tables():
                 rows = sql.SQL("SELECT md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {} t")
                 cursor.execute(rows.format(sql.Identifier(table)))

@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from accounts.models import Partner, User
 from accounts.roles import Permission
-from accounts.scope import acting_as, member_scope, memberships_of, set_tenant, within
+from accounts.scope import member_scope, memberships_of, partner_scope, set_tenant, user_scope
 from partner_portal.lib.rows.datasets import Kind, all_datasets, select
 from reports.models import KeptList, SavedReport, Schedule, ScheduleRun
 from reports.services import saved as report_services
@@ -179,7 +179,7 @@ def test_schedule(committed):
     partner = Partner.objects.get(slug="northwind")
     admin = _scope(partner, "admin")
     expected, schedules = {}, {}
-    with within(partner, admin.user):
+    with partner_scope(partner, admin.user):
         for key in DATASETS:
             selection = select(key, admin, YEAR)
             report = report_services.save_report(scope=admin, selection=selection, fixed=False, looks={"name": key})
@@ -192,11 +192,11 @@ def test_schedule(committed):
             expected[key] = told(admin, key)
         due = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
         Schedule.objects.update(next_slot=due)
-    ids = schedule_services.take_due(partner=partner, now=due)
+    ids = schedule_services.claim_due(partner=partner, now=due)
     assert len(ids) == len(DATASETS)
     assert {schedule_services.run_schedule(partner_id=partner.pk, run_id=each) for each in ids} == {"sent"}
     assert len(mail.outbox) == len(DATASETS)
-    with within(partner):
+    with partner_scope(partner):
         runs = list(ScheduleRun.objects.select_related("export"))
     for run in runs:
         key = schedules[run.schedule_id]
@@ -216,13 +216,13 @@ def test_schedule(committed):
 
 
 def written_columns(scope, key):
-    with within(scope.partner, scope.user):
+    with partner_scope(scope.partner, scope.user):
         return columns_of(select(key, scope, YEAR))
 
 
 def _scope(partner, name):
     user = User.objects.get(email=f"{name}@northwind.example")
-    with acting_as(user):
+    with user_scope(user):
         membership = next(each for each in memberships_of(user) if each.partner_id == partner.pk)
     membership.user = user
     return member_scope(membership)

@@ -17,7 +17,9 @@ def addresses(scope):
     selection = select("changes-lost-sold", scope, {"changes_range": "last-12-months"})
     kept = lists.make_list(scope=scope, name="Win back", selection=selection).kept_list
     report = saved.save_report(scope=scope, selection=selection, fixed=False, looks={"name": "Lost"})
-    export = exports.request_export(scope=scope, selection=selection, wish=exports.Wish(name="lost", format="csv"))
+    export = exports.request_export(
+        scope=scope, selection=selection, export_request=exports.ExportRequest(name="lost", format="csv")
+    )
     exports.start_now(scope=scope, selection=selection, export=export)
     schedule = schedules.make_schedule(
         scope=scope, report=report, member_ids=[scope.user.pk], addresses=[],

@@ -113,11 +113,11 @@ def expected(caller, route):
 
 def test_every_route_that_names_a_row_and_every_kind_of_row_takes_part(northwind_rows, partner):
     """Who adds a route with an id or a table with a partner column adds its row to the fixture."""
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     assert set(named_routes()) == set(northwind_rows) | WORDS
     assert set(northwind_rows) == set(TABLE) | set(OPEN_BY_TOKEN)
-    with within(partner), connection.cursor() as cursor:
+    with partner_scope(partner), connection.cursor() as cursor:
         for table in set(guarded_tables()) - DERIVED:
             cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table)))
             assert cursor.fetchone() == (True,), f"{table} has no row in the sweep"

@@ -16,7 +16,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from accounts.models import Partner, User
-from accounts.scope import acting_as, member_scope, memberships_of, set_tenant, system_scope
+from accounts.scope import member_scope, memberships_of, set_tenant, system_scope, user_scope
 from partner_portal.lib.collation import search_key, sort_key
 from partner_portal.lib.rows.datasets import select
 
@@ -136,7 +136,7 @@ def test_names_are_in_the_order_people_expect_and_found_without_accents(fresh: A
 
 def scope_of(partner: Any) -> Any:
     user = User.objects.get(email="admin@fresh.example")
-    with acting_as(user):
+    with user_scope(user):
         membership = memberships_of(user)[0]
     membership.user = user
     set_tenant(partner.pk, user.pk)

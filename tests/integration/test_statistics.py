@@ -17,7 +17,7 @@ def test_the_runtime_role_may_have_every_table_looked_at(db: None) -> None:
         assert cursor.fetchone() == (RUNTIME_ROLE,)
         notices: list[Any] = []
         connection.connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
-        analyze.look_again()
+        analyze.analyze_tables()
         ours = set(connection.introspection.table_names(cursor))
         # Tables of the system belong to the superuser; of ours none may be passed over.
         assert [text for text in notices if any(f'"{table}"' in text for table in ours)] == []
@@ -38,8 +38,8 @@ def test_only_a_large_import_has_them_looked_at(
     written = Written({0: Counts(new=rows)}, set())
     with (
         patch.object(pipeline.stored, "write", return_value=written),
-        patch.object(analyze, "look_again") as look_again,
+        patch.object(analyze, "analyze_tables") as analyze_tables,
         django_capture_on_commit_callbacks(execute=True),
     ):
         pipeline.write_checked(scope, Checked(), batch_id=None, step=lambda *_: None)  # type: ignore[arg-type]
-    assert look_again.called is told
+    assert analyze_tables.called is told

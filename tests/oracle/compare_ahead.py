@@ -46,14 +46,14 @@ def compare_ahead(seed: int) -> tuple[int, list[str]]:
 
 def _pairs(slug: str, made: Made, day: date, draw: random.Random) -> Iterator[tuple[str, Any, Any]]:
     from accounts.models import Partner
-    from accounts.scope import system_scope, within
+    from accounts.scope import partner_scope, system_scope
     from ledger.services import catch_up_if_behind
 
     partner = Partner.objects.get(slug=slug)
-    with moved_to(made.today), within(partner):
+    with moved_to(made.today), partner_scope(partner):
         catch_up_if_behind(scope=system_scope(partner))
     ahead = Ahead(made.tables, made.programme, day)
-    with moved_to(day), within(partner):
+    with moved_to(day), partner_scope(partner):
         scope = system_scope(partner)
         yield from _outlook(scope, made, ahead, day, draw)
         yield from _commission(scope, ahead)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts import queries, services
 from accounts.forms import MemberForm, one_line
 from accounts.roles import Role
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         try:
             if password is not None:
                 validate_password(password)
-            with within(partner):
+            with partner_scope(partner):
                 user, is_new = services.add_member(scope=system_scope(partner), password=password, **form.cleaned_data)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Partner
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 from dashboard.figures import figures
 from ledger.queries import behind, posting
 from ledger.services import catch_up
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
-        with within(partner):
+        with partner_scope(partner):
             scope = system_scope(partner)
             day = on or scope.today
             period = _period(first, last, day)

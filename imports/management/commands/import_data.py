@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 
 from accounts.models import Partner
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 from imports import import_paths
 from imports.pipeline import ENDINGS, ending_of
 from imports.tables import Problem, UnreadableFile
@@ -43,12 +43,12 @@ class Command(BaseCommand):
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
         _refuse_wrong_names(files)
         told = _Terminal(self.stderr if options["verbosity"] else None)
-        with clock.moved_to(on), translation.override("en"), within(partner):
+        with clock.moved_to(on), translation.override("en"), partner_scope(partner):
             try:
                 result = import_paths.import_paths(
                     scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=told
                 )
-            except import_paths.NameSaysNothing as error:
+            except import_paths.UnknownFileKindError as error:
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
                 self.stderr.write(_line(error.name, error.problem))

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Partner
-from accounts.scope import system_scope, within
+from accounts.scope import partner_scope, system_scope
 from ledger.verification import discrepancies
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
         wrong = 0
         for partner in partners:
-            with within(partner):
+            with partner_scope(partner):
                 found = 0
                 for sentence in discrepancies(system_scope(partner)):
                     self.stdout.write(f"{partner.slug}: {sentence}")

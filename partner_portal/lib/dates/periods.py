@@ -42,7 +42,7 @@ class Period:
         return self.first - DAY
 
 
-def day_asked(text: str) -> date:
+def requested_day(text: str) -> date:
     """The day that an address or a command asks for as `YYYY-MM-DD`. Raises ValueError for none and for one beyond all
     reckoning."""
     day = date.fromisoformat(text)
@@ -170,7 +170,7 @@ def chosen_period(
     first, last, key = (data.get(f"{prefix}{name}", "").strip() for name in ("from", "to", "range"))
     if first or last:
         try:
-            return ChosenPeriod(Period(day_asked(first), day_asked(last)), "", _("Custom"), "", prefix)
+            return ChosenPeriod(Period(requested_day(first), requested_day(last)), "", _("Custom"), "", prefix)
         except ValueError:
             return preset(
                 default,
@@ -191,7 +191,7 @@ def named_range(data: Mapping[str, str], prefix: str) -> dict[str, str]:
     first, last, key = (data.get(f"{prefix}{name}", "").strip() for name in ("from", "to", "range"))
     if first or last:
         try:
-            Period(day_asked(first), day_asked(last))
+            Period(requested_day(first), requested_day(last))
         except ValueError:
             return {}
         return {f"{prefix}from": first, f"{prefix}to": last}

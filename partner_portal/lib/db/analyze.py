@@ -5,7 +5,7 @@ from django.db import connection
 MANY_ROWS = 5_000
 
 
-def look_again() -> None:
+def analyze_tables() -> None:
     """Have the planner look at every table, as autovacuum would within minutes.
 
     Right after a large import its plans still rest on what was there before: a page that takes a tenth of a second then took

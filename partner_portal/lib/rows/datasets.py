@@ -111,7 +111,7 @@ class _Hooks:
     as_of: Callable[[Any], datetime | None] | None = None
 
 
-def keep_lists(lists: ClientLists) -> None:
+def register_lists(lists: ClientLists) -> None:
     """Tell who keeps lists of clients, so that every dataset about clients understands `?list=`."""
     _Hooks.lists = lists
 
@@ -126,7 +126,7 @@ def list_choices(scope: Any) -> list[tuple[str, str]]:
     return _Hooks.lists.choices(scope) if _Hooks.lists else []
 
 
-def tell_freshness(as_of: Callable[[Any], datetime | None]) -> None:
+def register_freshness(as_of: Callable[[Any], datetime | None]) -> None:
     """Tell how to find out when a partner's facts last came in."""
     _Hooks.as_of = as_of
 

@@ -33,7 +33,7 @@ MARK = "correction"  # a dataset's column of that name marks the rows of a corre
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Link:
     """A link: where from, where to, or what else to look at."""
 
     label: str
@@ -46,7 +46,7 @@ class Empty:
 
     title: str
     text: str
-    way: Way | None = None
+    way: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Row:
     cells: tuple[Cell, ...]
     mark: Any
     key: Any
-    link: Way | None = None
+    link: Link | None = None
 
     @property
     def sentences(self) -> list[Any]:
@@ -129,7 +129,7 @@ class Drilldown:
         selection: Selection,
         page: str,
         *,
-        back: Way,
+        back: Link,
         when_empty: Callable[[], Empty | None],
         in_dialog: bool,
     ) -> None:
@@ -262,11 +262,11 @@ class Drilldown:
         return page
 
     @property
-    def pages(self) -> Iterator[Way]:
+    def pages(self) -> Iterator[Link]:
         """Links to the pages; gaps have no address."""
         page = self.page
         for number in page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1):
-            yield Way(str(number), self.at(number) if isinstance(number, int) else "")
+            yield Link(str(number), self.at(number) if isinstance(number, int) else "")
 
     def at(self, number: int) -> str:
         """The address of a page."""
@@ -364,12 +364,12 @@ class Drilldown:
         mark = selection.dataset.column(MARK).choices[value] if value else ""  # type: ignore[index]
         return Row(cells, mark, row[f"{ALIAS}_row"], self._link(row))
 
-    def _link(self, row: Mapping[str, Any]) -> Way | None:
+    def _link(self, row: Mapping[str, Any]) -> Link | None:
         dataset = self.selection.dataset
         if dataset.row_link is None:
             return None
         found = dataset.row_link({name: row[ALIAS + name] for name in dataset.row_link_needs}, self.selection.scope)
-        return Way(*found) if found else None
+        return Link(*found) if found else None
 
     def _total(self, column: Column) -> Cell | None:
         if not column.total:
@@ -382,7 +382,7 @@ def drilldown(
     request: HttpRequest,
     selection: Selection,
     *,
-    back: Way,
+    back: Link,
     when_empty: Callable[[], Empty | None] = lambda: None,
     ranges: RangeControl | None = None,
     template: str = TEMPLATE,

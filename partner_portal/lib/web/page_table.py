@@ -11,7 +11,7 @@ from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
 from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Selection
-from partner_portal.lib.web.drilldown import Drilldown, Heading, Way
+from partner_portal.lib.web.drilldown import Drilldown, Heading, Link
 
 ROWS = "page-rows"
 
@@ -19,7 +19,7 @@ ROWS = "page-rows"
 class SheetTable(Drilldown):
     """`heads.<column>`: the head of a column. `page.object_list`: rows with every permitted column by its name."""
 
-    def __init__(self, path: str, selection: Selection, page: str, back: Way, size: int = PAGE_SIZE) -> None:
+    def __init__(self, path: str, selection: Selection, page: str, back: Link, size: int = PAGE_SIZE) -> None:
         super().__init__(path, selection, page, back=back, when_empty=lambda: None, in_dialog=False)
         self.size = size
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Role
-from accounts.scope import within
+from accounts.scope import partner_scope
 
 PASSWORD = "partner-portal-demo"  # noqa: S105 -- printed by `make demo`, for data that is made up
 PEOPLE = {
@@ -42,14 +42,14 @@ class Command(BaseCommand):
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
             return False
-        with within(partner):  # what was posted is the partner's own and not seen from outside
+        with partner_scope(partner):  # what was posted is the partner's own and not seen from outside
             return Partner.objects.filter(pk=partner.pk, posting__isnull=False).exists()
 
     @transaction.atomic
     def _create(self, slug: str, facts: dict[str, Any], people: list[tuple[str, str, Role]]) -> None:
         names = ("name", "payout_currency", "time_zone", "language")
         partner, _ = Partner.objects.get_or_create(slug=slug, defaults={name: facts[name] for name in names})
-        with within(partner):
+        with partner_scope(partner):
             for position, contact in enumerate(facts["team"]):
                 TeamContact.objects.get_or_create(
                     partner=partner, email=contact["email"], defaults={**contact, "position": position}

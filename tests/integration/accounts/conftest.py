@@ -39,10 +39,10 @@ def confirmed(web: Callable[..., WebClient]) -> Callable[..., WebClient]:
 def log(partner: Any) -> Callable[..., list[tuple[str, str]]]:
     """(action, subject) of Northwind's events with this beginning, oldest first; or of another partner."""
     from accounts.models import AuditEvent
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     def read(beginning: str = "", of: Any = None) -> list[tuple[str, str]]:
-        with within(of or partner):
+        with partner_scope(of or partner):
             events = AuditEvent.objects.filter(action__startswith=beginning).order_by("pk")
             return list(events.values_list("action", "subject"))
 

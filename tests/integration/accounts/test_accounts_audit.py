@@ -18,13 +18,13 @@ from partner_portal.postgres.role import as_owner
 def events(partner, person):
     """Two people's events around midnight in Amsterdam, which is 23:00 in UTC."""
     from accounts.models import AuditEvent
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     def add(who, at, action, subject, **details):
         user = person(who) if who else None
         AuditEvent.objects.create(partner=partner, user=user, at=at, action=action, subject=subject, details=details)
 
-    with within(partner):
+    with partner_scope(partner):
         add(
             "admin", datetime(2026, 3, 1, 22, 59, 59, tzinfo=UTC), "settings.changed", "first of March", fields=["name"]
         )
@@ -91,9 +91,9 @@ def test_nothing_found_says_so(web, events):
 
 def test_pages_keep_the_filter(web, partner, person):
     from accounts.models import AuditEvent
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         AuditEvent.objects.bulk_create(
             AuditEvent(partner=partner, user=person("admin"), action="contact.moved", subject=f"number {number}")
             for number in range(51)
@@ -144,9 +144,9 @@ def downloaded(client, query=""):
 
 def test_the_file_holds_what_the_filter_shows_and_is_noted(web, events, partner, person):
     from accounts.models import AuditEvent
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         AuditEvent.objects.create(
             partner=partner, user=person("manager"), at=datetime(2026, 3, 2, 12, tzinfo=UTC), action="contact.moved",
             subject="=1+1", details={"place": 2},
@@ -160,7 +160,7 @@ def test_the_file_holds_what_the_filter_shows_and_is_noted(web, events, partner,
         ["2026-03-02 23:59:59+01:00", *who, "still the second", "place: 1"],
         ["2026-03-02 13:00:00+01:00", *who, "'=1+1", "place: 2"],
     ]
-    with within(partner):
+    with partner_scope(partner):
         [noted] = AuditEvent.objects.filter(action="audit.exported")
     assert (noted.user, noted.details) == (person("admin"), {"rows": 2})
     assert "file/?action=contact.moved" in client.get("/accounts/audit/?action=contact.moved").content.decode()
@@ -180,15 +180,15 @@ def test_only_admins_take_it_out(web, events, role):
 
 def test_old_events_are_deleted_by_the_owner_alone_and_that_is_noted(committed):
     from accounts.models import AuditEvent, Partner
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     partner = Partner.objects.get(slug="northwind")
 
     def subjects():
-        with within(partner):
+        with partner_scope(partner):
             return list(AuditEvent.objects.filter(subject__startswith="day ").values_list("subject", flat=True))
 
-    with within(partner):
+    with partner_scope(partner):
         for days in (99, 101):
             at = clock.now() - timedelta(days=days)
             AuditEvent.objects.create(partner=partner, at=at, action="settings.changed", subject=f"day {days}")
@@ -196,12 +196,12 @@ def test_old_events_are_deleted_by_the_owner_alone_and_that_is_noted(committed):
     assert subjects() == ["day 99", "day 101"]
     call_command("forget_audit", days=100, verbosity=0)
     assert subjects() == ["day 99"]
-    with within(partner):
+    with partner_scope(partner):
         noted = AuditEvent.objects.get(action="audit.forgotten")
         assert noted.details["rows"] == 1
         with pytest.raises(ProgrammingError), transaction.atomic():
             AuditEvent.objects.filter(pk=noted.pk).delete()  # the pages' role still may not
     connection.close()
-    with as_owner(), within(partner), pytest.raises(IntegrityError), transaction.atomic():
+    with as_owner(), partner_scope(partner), pytest.raises(IntegrityError), transaction.atomic():
         AuditEvent.objects.filter(pk=noted.pk).delete()  # and the owner only by that command
     connection.close()

@@ -34,7 +34,7 @@ def test_a_partner_and_its_first_admin_can_sign_in(db, monkeypatch, client, log)
 
 
 def test_a_person_who_is_known_joins_with_the_password_of_before(partner, other_partner, person, monkeypatch):
-    from accounts.scope import acting_as, memberships_of
+    from accounts.scope import memberships_of, user_scope
 
     told = create_member(
         monkeypatch, "member@northwind.example", "--partner", "southwind", "--role", "finance", "--password-stdin"
@@ -42,7 +42,7 @@ def test_a_person_who_is_known_joins_with_the_password_of_before(partner, other_
     assert told == "member@northwind.example is finance of southwind, with the password of before.\n"
     member = person("member")
     assert member.check_password("partner-portal-demo")
-    with acting_as(member):
+    with user_scope(member):
         assert {(each.partner, each.role) for each in memberships_of(member)} == {
             (partner, "member"),
             (other_partner, "finance"),

@@ -99,12 +99,12 @@ def test_the_profile_keeps_name_language_and_theme(web, person, log):
 
 def test_a_member_of_two_partners_turns_from_one_to_the_other(web, person, partner, other_partner, log):
     from accounts.models import Membership
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     client = web("member")
     client.post("/accounts/partner/", {"partner": other_partner.pk})
     assert "<b>Northwind Growth</b>" in client.get("/dashboard/team/").content.decode(), "not a member there"
-    with within(other_partner):
+    with partner_scope(other_partner):
         Membership.objects.create(user=person("member"), partner=other_partner, role="admin")
     assert client.post("/accounts/partner/", {"partner": other_partner.pk})["Location"] == "/"
     text = client.get("/dashboard/team/").content.decode()
@@ -112,7 +112,7 @@ def test_a_member_of_two_partners_turns_from_one_to_the_other(web, person, partn
     assert "Noor Vermeulen" in text
     assert "Uma Costa" not in text
     assert log("partner.opened", of=other_partner) == [("partner.opened", "member@northwind.example")]
-    with within(other_partner):
+    with partner_scope(other_partner):
         Membership.objects.filter(user=person("member")).delete()
     assert "<b>Northwind Growth</b>" in client.get("/dashboard/team/").content.decode(), "the right ended"
 
@@ -131,10 +131,10 @@ def test_the_stamp_says_when_the_data_is_too_old(web, partner, monkeypatch):
 
 
 def test_there_is_no_stamp_before_the_first_import(web, partner):
-    from accounts.scope import within
+    from accounts.scope import partner_scope
     from imports.models import ImportBatch
 
-    with within(partner):
+    with partner_scope(partner):
         ImportBatch.objects.update(status="checked")
     assert 'class="stamp' not in web("member").get("/dashboard/team/").content.decode()
 
@@ -205,11 +205,11 @@ def test_settings_that_let_strangers_in_or_hide_them_are_named(settings):
 
 
 def test_names_with_line_breaks_stay_on_one_line(confirmed, partner):
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     client = confirmed("admin")
     contact = {"name": "Ana\r\nBcc: x", "role": "PDM\n", "email": "ana@vendor.example", "description": "a\nb"}
     client.post("/settings/contacts/new/", contact)
-    with within(partner):
+    with partner_scope(partner):
         added = partner.team_contacts.get(email="ana@vendor.example")
     assert (added.name, added.role, added.description) == ("Ana Bcc: x", "PDM", "a\r\nb".replace("\r", ""))

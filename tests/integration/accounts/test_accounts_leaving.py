@@ -9,9 +9,9 @@ from partner_portal.lib.rows.events import member_left
 
 def membership(partner, user):
     from accounts.models import Membership
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         return Membership.objects.get(partner=partner, user=user)
 
 
@@ -47,7 +47,7 @@ def belongings(partner, person, scope_of):
 
 def test_an_invitation_after_leaving_gives_nothing_back(confirmed, web, person, partner, belongings, log):
     from accounts.models import Membership
-    from accounts.scope import within
+    from accounts.scope import partner_scope
     from renewals.models import RenewalReminder
     from reports.models import Export, Recipient
 
@@ -71,7 +71,7 @@ def test_an_invitation_after_leaving_gives_nothing_back(confirmed, web, person, 
     assert api(anonymous, belongings["token"]) == 401
     assert anonymous.get(belongings["calendar"]).status_code == 404
     assert signed_in.get("/dashboard/")["Location"].startswith("/accounts/login/")
-    with within(partner):
+    with partner_scope(partner):
         assert Membership.objects.get(user=person("member"), partner=partner).ranges == {}
         assert not RenewalReminder.objects.filter(partner=partner, user=person("member")).exists()
         assert not Recipient.objects.filter(partner=partner, user=person("member")).exists()
@@ -83,22 +83,22 @@ def test_an_invitation_after_leaving_gives_nothing_back(confirmed, web, person, 
 
 def test_a_session_of_a_second_partner_goes_on_and_opens_the_first_no_more(web, person, partner, other_partner):
     from accounts.models import Membership
-    from accounts.scope import system_scope, within
+    from accounts.scope import partner_scope, system_scope
     from accounts.services import add_member, remove_member
 
     user = person("member")
-    with within(other_partner):
+    with partner_scope(other_partner):
         add_member(scope=system_scope(other_partner), email=user.email, role="member")
     client = web(None)
     sign_in = {"login": user.email, "password": "partner-portal-demo"}
     client.post("/accounts/login/", sign_in)
     assert "Northwind Growth" in client.get("/dashboard/team/").content.decode()
-    with within(partner):
+    with partner_scope(partner):
         remove_member(scope=system_scope(partner), membership_id=Membership.objects.get(user=user, partner=partner).pk)
     page = client.get("/dashboard/team/")
     assert page.status_code == 200
     assert "Northwind Growth" not in page.content.decode(), "the other partner is shown"
-    with within(partner):
+    with partner_scope(partner):
         add_member(scope=system_scope(partner), email=user.email, role="member")
     client.post("/accounts/partner/", {"partner": partner.pk})
     assert "Northwind Growth" not in client.get("/dashboard/team/").content.decode()

@@ -17,9 +17,9 @@ NEW = {"email": "new@northwind.example", "name": "Nadia Ferro", "role": "finance
 
 def membership(partner, person):
     from accounts.models import Membership
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         return Membership.objects.filter(partner=partner, user=person).first()
 
 
@@ -175,10 +175,10 @@ def test_services_refuse_without_the_right(scope_of, partner, person):
 
 def test_the_last_admin_stays(partner, person):
     from accounts import services
-    from accounts.scope import system_scope, within
+    from accounts.scope import partner_scope, system_scope
 
     only = membership(partner, person("admin"))
-    with within(partner):
+    with partner_scope(partner):
         for write in (
             lambda: services.change_role(scope=system_scope(partner), membership_id=only.pk, role="manager"),
             lambda: services.remove_member(scope=system_scope(partner), membership_id=only.pk),
@@ -192,15 +192,15 @@ def test_the_last_admin_stays(partner, person):
 def test_two_admins_cannot_end_each_others_role_at_once(committed):
     from accounts import services
     from accounts.models import Membership, Partner, User
-    from accounts.scope import acting_as, member_scope, memberships_of, within
+    from accounts.scope import member_scope, memberships_of, partner_scope, user_scope
 
     northwind = Partner.objects.get(slug="northwind")
     first, second = (User.objects.get(email=f"{name}@northwind.example") for name in ("admin", "manager"))
-    with within(northwind):
+    with partner_scope(northwind):
         Membership.objects.filter(user=second).update(role="admin")
 
     def scope_of(user):
-        with acting_as(user):
+        with user_scope(user):
             membership = memberships_of(user)[0]
         membership.user = user
         return member_scope(membership)
@@ -214,7 +214,7 @@ def test_two_admins_cannot_end_each_others_role_at_once(committed):
     def second_ends_first(scope):
         try:
             begun.wait(timeout=10)
-            with within(northwind, second):
+            with partner_scope(northwind, second):
                 end_role_of(first, scope)
             outcome.append("changed")
         except PermissionDenied:
@@ -226,20 +226,20 @@ def test_two_admins_cannot_end_each_others_role_at_once(committed):
     thread = threading.Thread(target=second_ends_first, args=[scope_of(second)])
     thread.start()
     scope = scope_of(first)
-    with within(northwind, first):
+    with partner_scope(northwind, first):
         end_role_of(second, scope)
         begun.set()
         thread.join(timeout=1)
         assert outcome == [], "the second one waits until the first is done"
     thread.join(timeout=10)
-    with within(northwind):
+    with partner_scope(northwind):
         admins = list(Membership.objects.filter(partner=northwind, role="admin").values_list("user", flat=True))
     assert (admins, outcome) == ([first.pk], ["refused"])
 
 
 def test_the_page_asks_the_database_as_often_for_one_member_as_for_three(confirmed, partner, person):
     from accounts.models import Membership
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     def queries(client):
         with CaptureQueriesContext(connection) as asked:
@@ -249,6 +249,6 @@ def test_the_page_asks_the_database_as_often_for_one_member_as_for_three(confirm
     client = confirmed("admin")
     client.get("/accounts/members/")
     four = queries(client)
-    with within(partner):
+    with partner_scope(partner):
         Membership.objects.filter(partner=partner).exclude(user=person("admin")).delete()
     assert queries(client) == four <= 16

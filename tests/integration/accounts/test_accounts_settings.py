@@ -21,17 +21,17 @@ CONTACT = {"name": "Ines Okoye", "role": "Renewal Manager", "email": "ines@vendo
 
 def contacts(partner):
     from accounts.models import TeamContact
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         return list(TeamContact.objects.filter(partner=partner).values_list("name", "position"))
 
 
 def contact_id(partner, name):
     from accounts.models import TeamContact
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         return TeamContact.objects.get(partner=partner, name=name).pk
 
 
@@ -201,9 +201,9 @@ def test_without_a_view_one_came_from_it_is_the_dashboard_as_chosen(web, referer
 
 def test_the_team_tab_without_contacts_says_who_can_add_them(web, partner):
     from accounts.models import TeamContact
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         TeamContact.objects.all().delete()
     assert "/settings/contacts/new/" in web("admin").get("/dashboard/team/").content.decode()
     member = web("member").get("/dashboard/team/").content.decode()
@@ -213,7 +213,7 @@ def test_the_team_tab_without_contacts_says_who_can_add_them(web, partner):
 
 def test_the_pages_ask_the_database_as_often_for_one_contact_as_for_three(web, partner):
     from accounts import services
-    from accounts.scope import system_scope, within
+    from accounts.scope import partner_scope, system_scope
 
     def queries():
         counts = []
@@ -225,10 +225,10 @@ def test_the_pages_ask_the_database_as_often_for_one_contact_as_for_three(web, p
 
     client = web("admin")
     client.get("/dashboard/team/")
-    with within(partner):
+    with partner_scope(partner):
         services.remove_contact(scope=system_scope(partner), contact_id=contact_id(partner, "Uma Costa"))
     one = queries()
-    with within(partner):
+    with partner_scope(partner):
         for name in ("Ines", "Kofi"):
             services.add_contact(scope=system_scope(partner), values=CONTACT | {"name": name})
     assert queries() == one

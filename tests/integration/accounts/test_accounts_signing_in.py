@@ -186,9 +186,9 @@ def test_a_new_password_ends_every_session(person, web):
 
 def test_a_person_is_logged_in_each_partner_they_belong_to(person, partner, other_partner, log):
     from accounts.models import Membership
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(other_partner):
+    with partner_scope(other_partner):
         Membership.objects.create(user=person("member"), partner=other_partner, role="member")
     sign_in(WebClient(), "member@northwind.example")
     assert log("signin") == log("signin", of=other_partner) == [("signin.done", "member@northwind.example")]

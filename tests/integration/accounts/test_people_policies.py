@@ -9,7 +9,7 @@ from allauth.usersessions.models import UserSession
 from django.db import ProgrammingError, connection, transaction
 
 from accounts.models import Membership, User
-from accounts.scope import acting_as, within
+from accounts.scope import partner_scope, user_scope
 
 NORTHWIND = {f"{name}@northwind.example" for name in ("admin", "manager", "finance", "member")}
 
@@ -28,7 +28,7 @@ def factors(person):
 
 def test_inside_a_partner_only_its_people_are_seen(partner, other_partner, person, factors):
     member = person("member")
-    with within(partner, member):
+    with partner_scope(partner, member):
         assert seen() == NORTHWIND
         assert set(Authenticator.objects.values_list("user__email", flat=True)) == {
             "admin@northwind.example",
@@ -36,9 +36,9 @@ def test_inside_a_partner_only_its_people_are_seen(partner, other_partner, perso
         }
         assert list(EmailAddress.objects.values_list("email", flat=True)) == ["member@northwind.example"]
         assert list(UserSession.objects.values_list("session_key", flat=True)) == ["of member"]
-    with within(other_partner):
+    with partner_scope(other_partner):
         assert seen() == {"admin@southwind.example"}
-    with acting_as(member):
+    with user_scope(member):
         assert seen() == {"member@northwind.example"}
 
 
@@ -48,13 +48,13 @@ def test_who_left_is_still_named_where_they_worked(partner, person, other_partne
     from accounts.scope import system_scope
 
     member = person("member")
-    with within(partner, member):
+    with partner_scope(partner, member):
         record(system_scope(partner), "contact.added")
         from accounts.models import AuditEvent
 
         AuditEvent.objects.create(partner=partner, user=member, action="contact.moved")
         Membership.objects.filter(user=member, partner=partner).delete()
-    with within(partner):
+    with partner_scope(partner):
         [row] = audit_rows(audit_events(system_scope(partner), action="contact.moved"))
         assert row.who == "Milo Anders"
         assert (member.pk, "Milo Anders") in audit_people(system_scope(partner))
@@ -62,7 +62,7 @@ def test_who_left_is_still_named_where_they_worked(partner, person, other_partne
 
 def test_nobody_changes_other_people(partner, person, factors):
     admin, member = person("admin"), person("member")
-    with within(partner, member):
+    with partner_scope(partner, member):
         assert User.objects.filter(pk=admin.pk).update(password="x", email="x@x.example") == 0
         assert Authenticator.objects.filter(user=admin).delete()[0] == 0
         assert EmailAddress.objects.filter(user=admin).update(email="x@x.example") == 0
@@ -92,7 +92,7 @@ def test_the_portal_makes_nobody_an_operator(person, column):
 
 def test_inviting_finds_somebody_of_another_partner_and_nothing_more(confirmed, other_partner, partner, person):
     confirmed("outsider").post("/accounts/members/", {"email": "member@northwind.example", "role": "member"})
-    with within(other_partner):
+    with partner_scope(other_partner):
         assert seen() == {"admin@southwind.example", "member@northwind.example"}
 
 

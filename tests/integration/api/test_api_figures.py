@@ -260,7 +260,7 @@ def test_head_is_answered_and_everything_else_is_refused(token_of):
 
 def test_a_fault_is_told_without_its_insides_and_rolled_back(token_of, get, monkeypatch, partner, caplog):
     from accounts.models import AuditEvent
-    from accounts.scope import within
+    from accounts.scope import partner_scope
     from api import answers
 
     token = token_of()
@@ -273,5 +273,5 @@ def test_a_fault_is_told_without_its_insides_and_rolled_back(token_of, get, monk
     assert response.status_code == 500
     assert response.json()["detail"] == "Something went wrong here. It is not your request; try again later."
     assert "no_such_column" in caplog.text
-    with within(partner):
+    with partner_scope(partner):
         assert not AuditEvent.objects.filter(action="api_token.used").exists()

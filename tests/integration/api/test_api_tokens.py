@@ -33,9 +33,9 @@ def change(partner, **values):
 
 def audit(partner, beginning="api_token"):
     from accounts.models import AuditEvent
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
-    with within(partner):
+    with partner_scope(partner):
         return list(
             AuditEvent.objects.filter(action__startswith=beginning).order_by("pk").values_list("action", "subject")
         )
@@ -315,9 +315,9 @@ def test_a_wrong_wish_makes_none(confirmed, partner, values, told):
 
 def test_sending_the_form_twice_makes_one(confirmed, partner):
     client = confirmed()
-    wish = {"name": "Report", "role": "member", "days": "30"}
-    assert client.post("/accounts/tokens/", wish).status_code == 200
-    second = client.post("/accounts/tokens/", wish)
+    export_request = {"name": "Report", "role": "member", "days": "30"}
+    assert client.post("/accounts/tokens/", export_request).status_code == 200
+    second = client.post("/accounts/tokens/", export_request)
     assert second.status_code == 422
     assert "Another of your tokens has this name" in second.content.decode()
     assert kept(partner).role == "member"

@@ -39,10 +39,10 @@ def browser(db):
 def scope_now():
     """The scope of the partner as it is after the last import."""
     from accounts.models import User
-    from accounts.scope import acting_as, member_scope, memberships_of, set_tenant
+    from accounts.scope import member_scope, memberships_of, set_tenant, user_scope
 
     user = User.objects.get(email="finance@larch.example")
-    with acting_as(user):
+    with user_scope(user):
         membership = memberships_of(user)[0]
     membership.user = user
     set_tenant(membership.partner_id, user.pk)

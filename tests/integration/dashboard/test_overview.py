@@ -100,10 +100,10 @@ def test_it_speaks_dutch_numbers_to_a_dutch_reader(web, person):
 
 def test_a_partner_without_data_is_told_what_to_do_next(web, person, db):
     from accounts.models import Membership, Partner
-    from accounts.scope import within
+    from accounts.scope import partner_scope
 
     fresh = Partner.objects.create(slug="fresh", name="Fresh", time_zone="Europe/Amsterdam")
-    with within(fresh):
+    with partner_scope(fresh):
         for who, role in (("nobody", "admin"), ("outsider", "member")):
             Membership.objects.create(user=person(who), partner=fresh, role=role)
     admin = web("nobody").get("/dashboard/").text

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dashboard.packs import bars, kept_packs
+from dashboard.packs import bars, saved_packs
 from partner_portal.lib.dates.clock import moved_to
 
 TITLE = "Review of Northwind"
@@ -61,7 +61,7 @@ def test_a_kept_pack_opens_as_it_was_when_the_data_has_moved_on(web, scope):
 def test_a_pack_of_a_past_day(web, scope):
     address = keep(web(), "/dashboard/pack/?on=2026-10-01")
     assert "Figures of the end of" in web().get(address).content.decode()
-    assert [f"{pack.on}" for pack in kept_packs(scope)] == ["2026-10-01"]
+    assert [f"{pack.on}" for pack in saved_packs(scope)] == ["2026-10-01"]
 
 
 def test_the_ranges_of_the_address_are_those_of_the_pack(web):
@@ -78,7 +78,7 @@ def test_members_make_packs_without_amounts_and_open_none_with_them(web, scope_o
     assert "US$" not in html
     assert "MRR" not in html
     assert ">Commission</h2>" not in html
-    assert [pack.title for pack in kept_packs(scope_of("member"))] == ["Without amounts"]
+    assert [pack.title for pack in saved_packs(scope_of("member"))] == ["Without amounts"]
     assert web("admin").get(poor).status_code == 200
 
 

@@ -155,10 +155,10 @@ def test_a_worker_killed_at_a_batch_is_seen_and_its_work_can_be_done_again(
     from django.utils import timezone
 
     from accounts.models import Partner, User
-    from accounts.scope import member_scope, memberships_of, within
+    from accounts.scope import member_scope, memberships_of, partner_scope
     from imports import queries, services
     from imports.models import ImportBatch
-    from imports.tasks import work_on_batch
+    from imports.tasks import process_batch
     from tests.integration.imports.conftest import as_csv
 
     partner = Partner.objects.get(slug="northwind")
@@ -168,27 +168,27 @@ def test_a_worker_killed_at_a_batch_is_seen_and_its_work_can_be_done_again(
     settings.STORAGES = settings.STORAGES | {
         "default": settings.STORAGES["default"] | {"OPTIONS": {"location": settings.PORTAL_VAR / "files"}}
     }
-    with within(partner, user):
+    with partner_scope(partner, user):
         scope = member_scope(memberships_of(user)[0])
         file = SimpleUploadedFile("clients.csv", as_csv("clients", [newcomer]).encode())
         batch = services.upload(scope=scope, files=[file])
-    call = f"from imports.tasks import work_on_batch; work_on_batch({partner.pk}, {batch.pk})"
+    call = f"from imports.tasks import process_batch; process_batch({partner.pk}, {batch.pk})"
     with in_the_way(superuser, "LOCK TABLE clients_client IN ACCESS EXCLUSIVE MODE"):
         process = spawn("shell", "--no-imports", "-c", call)
         wait_until(lambda: waiting(superuser, "relation") == 1)
-        assert queries.batches_at_work() == {batch.pk}
+        assert queries.batches_in_progress() == {batch.pk}
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    wait_until(lambda: queries.batches_at_work() == set())
-    with within(partner, user):
+    wait_until(lambda: queries.batches_in_progress() == set())
+    with partner_scope(partner, user):
         row = ImportBatch.objects.get(pk=batch.pk)
         assert (row.status, row.attempts) == ("checking", 1)
         ImportBatch.objects.filter(pk=batch.pk).update(started_at=timezone.now() - timezone.timedelta(minutes=1))
         row.refresh_from_db()
-        assert queries.state_of(row, queries.batches_at_work()).words == "Interrupted"
+        assert queries.state_of(row, queries.batches_in_progress()).words == "Interrupted"
         services.requeue(scope=scope, batch_id=batch.pk)
-    work_on_batch(partner.pk, batch.pk)
-    with within(partner, user):
+    process_batch(partner.pk, batch.pk)
+    with partner_scope(partner, user):
         row.refresh_from_db()
         assert (row.status, row.rows, row.errors) == ("checked", 1, 0)
         for each in row.files.all():

@@ -348,13 +348,13 @@ class TestTheWorker:
 
         from imports import queries
         from imports.models import ImportBatch
-        from imports.progress import Told
+        from imports.progress import ProgressReporter
 
         upload({"clients": NEW})
         batch = latest()
         ImportBatch.objects.filter(pk=batch.pk).update(started_at=timezone.now())
-        Told(batch.pk)("writing", 12_000, 48_000)
-        monkeypatch.setattr(queries, "batches_at_work", lambda: {batch.pk})
+        ProgressReporter(batch.pk)("writing", 12_000, 48_000)
+        monkeypatch.setattr(queries, "batches_in_progress", lambda: {batch.pk})
         page = admin.get(f"/imports/{batch.pk}/")
         assert "Comparing and writing the rows 12,000 of 48,000" in text_of(page)
         assert 'max="48000" value="12000"' in page.content.decode()
@@ -425,9 +425,9 @@ class TestTheWorker:
 
         monkeypatch.setattr(services, "write_checked", discarded_meanwhile)
         services.request_commit(scope=services_scope(latest()), batch_id=latest().pk, skip_bad_rows=False)
-        from imports.tasks import work_on_batch
+        from imports.tasks import process_batch
 
-        work_on_batch(latest().partner_id, latest().pk)
+        process_batch(latest().partner_id, latest().pk)
         assert clients_of_northwind() == set()
 
     def test_work_that_fails_unexpectedly_is_failed_in_words(
@@ -450,35 +450,35 @@ class TestTheWorker:
         self, admin: Any, upload: Any, latest: Any, worker: Any, person: Any
     ) -> None:
         from accounts.models import Membership
-        from imports.tasks import work_on_batch
+        from imports.tasks import process_batch
 
         upload({"clients": NEW})
         Membership.objects.filter(user=person("admin"), partner=latest().partner).update(role="member")
-        work_on_batch(latest().partner_id, latest().pk)
+        process_batch(latest().partner_id, latest().pk)
         assert latest().status == "failed"
         assert latest().note == "Nothing was written: the person who started it may not import any more."
 
     def test_a_batch_is_given_up_after_three_interruptions(self, upload: Any, latest: Any, worker: Any) -> None:
         from imports.models import ImportBatch
-        from imports.tasks import work_on_batch
+        from imports.tasks import process_batch
 
         upload({"clients": NEW})
         ImportBatch.objects.filter(pk=latest().pk).update(attempts=3)
-        work_on_batch(latest().partner_id, latest().pk)
+        process_batch(latest().partner_id, latest().pk)
         assert (latest().status, latest().note) == (
             "failed",
             "Nothing was written: the work on it was cut off 3 times.",
         )
 
     def test_a_task_that_is_delivered_twice_works_once(self, upload: Any, latest: Any, worker: Any, admin: Any) -> None:
-        from imports.tasks import work_on_batch
+        from imports.tasks import process_batch
 
         with worker():
             upload({"clients": NEW, "deals": WON})
         with worker():
             admin.post(f"/imports/{latest().pk}/commit/")
         entries = latest().points["entries"]
-        work_on_batch(latest().partner_id, latest().pk)
+        process_batch(latest().partner_id, latest().pk)
         assert (latest().status, latest().points["entries"], latest().attempts) == ("committed", entries, 1)
 
     def test_files_are_forgotten_after_a_while_and_undecided_batches_discarded(

@@ -248,10 +248,10 @@ def test_a_line_may_adjust_a_later_one_of_the_same_file(bring_in: Callable[..., 
 
 
 def test_clients_of_another_partner_are_unknown(bring_in: Callable[..., Any], other_partner: Any) -> None:
-    from accounts.scope import within
+    from accounts.scope import partner_scope
     from clients.models import Client
 
-    with within(other_partner):
+    with partner_scope(other_partner):
         Client.objects.create(partner=other_partner, client_id="C7", name="Theirs", country="NL", currency="EUR")
     result = bring_in({"clients": CLIENTS, "deals": with_cell(DEALS, 0, "client_id", "C7")})
     assert [(row, column, value) for _file, row, column, value, _message in problems(result)] == [

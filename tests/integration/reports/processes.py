@@ -108,7 +108,7 @@ def send(environment, *exports):
 
 def knock(environment):
     """What the clock does every minute for exports."""
-    _call(environment, "take_up_lost_exports.delay()")
+    _call(environment, "requeue_lost_exports.delay()")
 
 
 def _call(environment, calls):

@@ -28,9 +28,9 @@ def page_text(client, address, status=200):
 
 
 def export_of(scope, key, columns=()):
-    wish = exports.Wish(name=key, format="csv", columns=tuple(columns))
+    export_request = exports.ExportRequest(name=key, format="csv", columns=tuple(columns))
     selection = select(key, scope, {})
-    export = exports.request_export(scope=scope, selection=selection, wish=wish)
+    export = exports.request_export(scope=scope, selection=selection, export_request=export_request)
     return exports.start_now(scope=scope, selection=selection, export=export)
 
 

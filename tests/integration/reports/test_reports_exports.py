@@ -157,17 +157,17 @@ def test_other_admins_are_told_of_a_large_export_once(
 ):
     from accounts.models import AuditEvent, Membership
     from reports import tasks
-    from reports.services.exports import tell_of_large
+    from reports.services.exports import notify_large
 
     settings.EXPORT_NOTABLE_ROWS = 94
     Membership.objects.filter(user=person("finance")).update(role="admin")
     handed = []
-    monkeypatch.setattr(tasks.tell_of_large_export, "delay", lambda *ids: handed.append(ids))
+    monkeypatch.setattr(tasks.notify_large_export, "delay", lambda *ids: handed.append(ids))
     with django_capture_on_commit_callbacks(execute=True):
         body(ask(web("admin"), format="csv"))
     export = Export.objects.get()
     assert handed == [(scope.partner.pk, export.pk)]
-    assert tell_of_large(partner_id=scope.partner.pk, export_id=export.pk) == 1
+    assert notify_large(partner_id=scope.partner.pk, export_id=export.pk) == 1
     [told] = mail.outbox
     assert (told.to, told.subject) == (["finance@northwind.example"], "Large export: 95 rows")
     assert "Pia Lundquell asked for my file.csv: 95 rows." in told.body
@@ -180,7 +180,7 @@ def test_other_admins_are_told_of_a_large_export_once(
 
 
 def test_a_clock_that_was_put_back_neither_serves_old_files_nor_keeps_waiting(web, scope, settings):
-    from reports.services.exports import take_up_lost
+    from reports.services.exports import requeue_lost
 
     client = web("admin")
     settings.EXPORT_AN_HOUR = 2
@@ -193,7 +193,7 @@ def test_a_clock_that_was_put_back_neither_serves_old_files_nor_keeps_waiting(we
     Export.objects.filter(pk=lost.pk).update(
         state=State.QUEUED, file="", size=None, queued_at=clock.now() + timedelta(days=3)
     )
-    assert take_up_lost(partner=scope.partner) == [lost.pk]
+    assert requeue_lost(partner=scope.partner) == [lost.pk]
 
 
 def test_too_many_rows_for_excel_are_refused_with_csv_offered(web, scope, monkeypatch):

@@ -11,7 +11,7 @@ from accounts.models import AuditEvent, Membership
 from accounts.scope import outside_partners, set_tenant
 from partner_portal.lib.rows.datasets import select
 from reports.models import Pinned, SavedReport, Schedule
-from reports.services.handover import HandedOver, hand_over
+from reports.services.handover import OwnershipTransfer, hand_over
 from reports.services.saved import save_report
 from reports.services.schedules import make_schedule
 
@@ -71,7 +71,7 @@ def test_removing_a_member_hands_over_and_says_so(
     assert (schedule.owner, schedule.next_slot) == (managers_things, None)
     assert [(sent.to, sent.subject) for sent in mail.outbox] == [(["admin@northwind.example"], "“sent” is paused")]
     assert "An admin can take it over" in mail.outbox[0].body
-    assert hand_over(scope=scope) == HandedOver(0, 0)
+    assert hand_over(scope=scope) == OwnershipTransfer(0, 0)
     assert len(mail.outbox) == 1
     for address in (reverse("schedules"), reverse("schedule", args=[schedule.pk])):
         assert "Take over" in client.get(address).content.decode()
@@ -87,13 +87,13 @@ def test_an_account_that_was_closed_is_found_by_the_clock(
     managers_things, scope_of, django_capture_on_commit_callbacks
 ):
     scope = scope_of("admin")
-    assert hand_over(scope=scope) == HandedOver(0, 0)
+    assert hand_over(scope=scope) == OwnershipTransfer(0, 0)
     managers_things.is_active = False
     with outside_partners():
         managers_things.save()
     with django_capture_on_commit_callbacks(execute=True):
-        assert hand_over(scope=scope) == HandedOver(2, 1)
-        assert hand_over(scope=scope) == HandedOver(0, 0)
+        assert hand_over(scope=scope) == OwnershipTransfer(2, 1)
+        assert hand_over(scope=scope) == OwnershipTransfer(0, 0)
     assert reports() == AFTERWARDS
     assert len(mail.outbox) == 1
     passed = AuditEvent.objects.filter(action="report.handed_over")
@@ -108,5 +108,5 @@ def test_without_an_admin_reports_stay_and_schedules_pause(managers_things, scop
     scope = scope_of("admin")
     Membership.objects.filter(role="admin", partner=scope.partner).update(role="finance")
     Membership.objects.filter(user=managers_things).delete()
-    assert hand_over(scope=scope) == HandedOver(0, 1)
+    assert hand_over(scope=scope) == OwnershipTransfer(0, 1)
     assert reports()["shared"][0] == "manager@northwind.example"

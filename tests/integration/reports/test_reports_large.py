@@ -24,7 +24,7 @@ from django.test import Client as WebClient
 from psycopg import sql
 
 from accounts.models import Membership, Partner, User
-from accounts.scope import acting_as, member_scope, memberships_of, within
+from accounts.scope import member_scope, memberships_of, partner_scope, user_scope
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
@@ -35,7 +35,9 @@ ROWS = 200_000
 DATASET = "changes-new-managed"
 RANGE = {"changes_from": "2026-11-01", "changes_to": "2026-11-20"}
 A_DAY = {"changes_from": "2026-11-02", "changes_to": "2026-11-03"}  # enough to be stopped in the middle
-LARGE = services.Wish("large", "xlsx", title="T", columns=("client", "client_id", "on", "cause", "points", "market"))
+LARGE = services.ExportRequest(
+    "large", "xlsx", title="T", columns=("client", "client_id", "on", "cause", "points", "market")
+)
 PEOPLE = 10
 IDLE_SECONDS = 3
 PAGES = (
@@ -111,7 +113,7 @@ def northwind(own):
 
 def admin_scope():
     user = User.objects.get(email="admin@northwind.example")
-    with acting_as(user):
+    with user_scope(user):
         [membership] = memberships_of(user)
     membership.user = user
     return member_scope(membership)
@@ -119,13 +121,13 @@ def admin_scope():
 
 def state(partner, export_id):
     connection.close()  # the server may be another one by now
-    with within(partner):
+    with partner_scope(partner):
         return Export.objects.get(pk=export_id)
 
 
 def expected_rows(partner, days):
     scope = admin_scope()
-    with within(partner, scope.user):
+    with partner_scope(partner, scope.user):
         return select(DATASET, scope, days).count
 
 
@@ -138,10 +140,12 @@ def test_the_database_server_restarts_while_a_file_is_written(own, northwind, br
 
     surroundings = environment(broker)
     scope = admin_scope()
-    with within(northwind, scope.user):
+    with partner_scope(northwind, scope.user):
         selection = select(DATASET, scope, A_DAY)
         export = services.request_export(
-            scope=scope, selection=selection, wish=services.Wish(name="restarted", format="csv", title="T")
+            scope=scope,
+            selection=selection,
+            export_request=services.ExportRequest(name="restarted", format="csv", title="T"),
         )
     before = kept_files(own, northwind)
     with Worker(surroundings) as worker:
@@ -188,7 +192,7 @@ def ten_people(partner):
     cookies = []
     for number in range(PEOPLE):
         user = User.objects.create_user(f"reader{number}@northwind.example", "not used here")
-        with within(partner):
+        with partner_scope(partner):
             Membership.objects.create(user=user, partner=partner, role="manager")
         client = WebClient()
         client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
@@ -245,8 +249,8 @@ def test_pages_keep_answering_beside_a_large_export(own, northwind, broker, reco
             assert fetch(port, cookies[0], path) == 200
         end = time.monotonic() + IDLE_SECONDS
         idle = browse(port, cookies, lambda: time.monotonic() > end)
-        with within(northwind, scope.user):
-            export = services.request_export(scope=scope, selection=select(DATASET, scope, RANGE), wish=LARGE)
+        with partner_scope(northwind, scope.user):
+            export = services.request_export(scope=scope, selection=select(DATASET, scope, RANGE), export_request=LARGE)
         connection.close()
         send(environment(broker), (northwind.pk, export.pk))
         ended = threading.Event()

@@ -10,7 +10,7 @@ from aiosmtpd.controller import Controller
 from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
-from accounts.scope import acting_as, member_scope, memberships_of, within
+from accounts.scope import member_scope, memberships_of, partner_scope, user_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import select
 from reports.models import Recipient, Schedule, ScheduleRun
@@ -89,7 +89,7 @@ def northwind(committed):
 
 def scope_for(name):
     user = User.objects.get(email=address(name))
-    with acting_as(user):
+    with user_scope(user):
         membership = memberships_of(user)[0]
     membership.user = user
     return member_scope(membership)
@@ -98,9 +98,9 @@ def scope_for(name):
 def make(partner, *, to=PEOPLE, outside=(), owner="manager"):
     values = {"frequency": "daily", "day": 0, "at": time(7, 30), "zone": "Europe/Amsterdam", "format": "csv"}
     values |= {"dialect": "point", "delivery": "file", "when_empty": "send"}
-    with within(partner):
+    with partner_scope(partner):
         scope = scope_for(owner)
-        with within(partner, scope.user):
+        with partner_scope(partner, scope.user):
             selection = select("clients", scope, {}).with_columns(["name", "points_total"])
             report = report_services.save_report(
                 scope=scope, selection=selection, fixed=False, looks={"name": "Clients"}
@@ -117,7 +117,7 @@ def make(partner, *, to=PEOPLE, outside=(), owner="manager"):
 def run_at(partner, moment):
     """What a worker does at that moment: the states of the runs it took up."""
     with patch.object(clock, "now", lambda: moment):
-        due = services.take_due(partner=partner, now=moment)
+        due = services.claim_due(partner=partner, now=moment)
         return [services.run_schedule(partner_id=partner.pk, run_id=run) for run in due]
 
 
@@ -128,7 +128,7 @@ def run_day(partner, day):
 
 
 def runs(partner):
-    with within(partner):
+    with partner_scope(partner):
         return list(ScheduleRun.objects.order_by("pk"))
 
 
@@ -145,7 +145,7 @@ def test_one_refused_mailbox_starves_nobody(northwind, server):
     for run in runs(northwind):
         assert len(run.reached) == 3
         assert run.reason == "Tomas Okafor: refused by the mail server: 550 5.1.1 no such mailbox"
-    with within(northwind):
+    with partner_scope(northwind):
         stored = Schedule.objects.get()
         assert (stored.failures, stored.paused) == (0, "")
         suspended = [recipient.address for recipient in Recipient.objects.all() if recipient.suspended]
@@ -158,7 +158,7 @@ def test_one_refused_mailbox_starves_nobody(northwind, server):
     page = web.get(f"/schedules/{schedule.pk}/").content.decode()
     assert "Mail to manager@northwind.example was refused on 23 Nov 2026: 550 5.1.1 no such mailbox." in page
     assert "1 refused" in web.get("/schedules/").content.decode()
-    with within(northwind):
+    with partner_scope(northwind):
         recipient = Recipient.objects.get(user__email=address("manager")).pk
     web.post(f"/schedules/{schedule.pk}/state/", {"do": "retry", "recipient": recipient})
     server.answers.clear()
@@ -198,7 +198,7 @@ def test_a_run_that_reached_nobody_failed_and_five_pause(northwind, server):
     make(northwind, to=("member",))
     assert [run_day(northwind, day) for day in range(6)] == [["failed"]] * 5 + [[]]
     assert [run.reached for run in runs(northwind)] == [[]] * 5
-    with within(northwind):
+    with partner_scope(northwind):
         assert Schedule.objects.get().paused.startswith("It failed 5 times in a row: ")
     # Owner and admin: one mail for each failed run, none beside it about the refusal.
     assert sorted(who for who, _text in server.notices()) == [address("admin")] * 5 + [address("manager")] * 5
@@ -242,7 +242,7 @@ def test_one_click_in_the_mail_program_ends_the_mails(northwind, server):
     assert server.reports()[2:] == [address("finance")]
     assert program.post(link[:-2] + "x/").status_code == 404
     # Whoever changes the schedule does not bring them back; they can themselves.
-    with within(northwind):
+    with partner_scope(northwind):
         scope, schedule = scope_for("manager"), Schedule.objects.select_related("report").get()
         ids = list(User.objects.filter(email__in=map(address, ("member", "finance"))).values_list("pk", flat=True))
         services.change_schedule(scope=scope, schedule=schedule, values={}, member_ids=ids, addresses=[])
@@ -257,9 +257,9 @@ def test_one_click_in_the_mail_program_ends_the_mails(northwind, server):
 def test_a_large_test_is_mailed_when_a_worker_has_made_its_file(northwind, server, settings):
     settings.EXPORT_ROWS_AT_ONCE = 3
     schedule = make(northwind, to=("member",))
-    with within(northwind):
+    with partner_scope(northwind):
         scope = scope_for("manager")
-        with within(northwind, scope.user):
+        with partner_scope(northwind, scope.user):
             selection = select("clients", scope, {}).with_columns(["name", "points_total"])
             export = services.send_test(scope=scope, selection=selection, schedule=schedule)
     assert (export.state, server.accepted) == ("queued", [])
@@ -272,7 +272,7 @@ def test_a_large_test_is_mailed_when_a_worker_has_made_its_file(northwind, serve
 
 def test_a_refused_change_of_a_schedule_changes_nothing(northwind, server):
     schedule = make(northwind, to=("member",))
-    with within(northwind):
+    with partner_scope(northwind):
         before = Schedule.objects.filter(pk=schedule.pk).values().get()
         with pytest.raises(services.RecipientError):
             services.change_schedule(
@@ -284,17 +284,19 @@ def test_a_refused_change_of_a_schedule_changes_nothing(northwind, server):
 
 
 def test_large_export_mails_go_to_each_admin_alone(northwind, server):
-    with within(northwind):
+    with partner_scope(northwind):
         Membership.objects.filter(user__email__in=[address("finance"), address("member")]).update(role="admin")
         scope = scope_for("manager")
-        with within(northwind, scope.user):
-            wish = exports.Wish(name="all", format="csv")
-            export = exports.request_export(scope=scope, selection=select("clients", scope, {}), wish=wish)
+        with partner_scope(northwind, scope.user):
+            export_request = exports.ExportRequest(name="all", format="csv")
+            export = exports.request_export(
+                scope=scope, selection=select("clients", scope, {}), export_request=export_request
+            )
     server.answers = {address("admin"): "550 gone", address("finance"): "452 full"}
     with pytest.raises(exports.NotToldError) as waiting:
-        exports.tell_of_large(partner_id=northwind.pk, export_id=export.pk)
+        exports.notify_large(partner_id=northwind.pk, export_id=export.pk)
     assert waiting.value.people == [User.objects.get(email=address("finance")).pk]
     server.answers.clear()
-    again = exports.tell_of_large(partner_id=northwind.pk, export_id=export.pk, only=waiting.value.people)
+    again = exports.notify_large(partner_id=northwind.pk, export_id=export.pk, only=waiting.value.people)
     assert again == 1
     assert [who for who, _text in server.accepted] == [address("member"), address("finance")]

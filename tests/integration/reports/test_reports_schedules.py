@@ -15,7 +15,7 @@ from django.conf import settings
 from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
-from accounts.scope import acting_as, member_scope, memberships_of, outside_partners, within
+from accounts.scope import member_scope, memberships_of, outside_partners, partner_scope, user_scope
 from ledger.models import PointEntry, Posting
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, RunState, Schedule, ScheduleRun
@@ -85,7 +85,7 @@ def northwind(committed):
 
 def scope_for(name):
     user = User.objects.get(email=f"{name}@northwind.example")
-    with acting_as(user):
+    with user_scope(user):
         membership = memberships_of(user)[0]
     membership.user = user
     return member_scope(membership)
@@ -101,9 +101,9 @@ def make(
     **values,
 ):
     given = {"frequency": "weekly", "day": 0, "at": time(7, 30), "zone": "Europe/Amsterdam", "format": "xlsx"} | values
-    with within(partner):
+    with partner_scope(partner):
         scope = scope_for(owner)
-        with within(partner, scope.user):
+        with partner_scope(partner, scope.user):
             selection = select(LOST, scope, query or {"changes_range": "last-30-days"}).with_columns(columns)
             report = report_services.save_report(
                 scope=scope, selection=selection, fixed=False, looks={"name": "Lost points"}
@@ -118,21 +118,21 @@ def make(
 
 def run_due(partner, now=NOW):
     return [
-        services.run_schedule(partner_id=partner.pk, run_id=pk) for pk in services.take_due(partner=partner, now=now)
+        services.run_schedule(partner_id=partner.pk, run_id=pk) for pk in services.claim_due(partner=partner, now=now)
     ]
 
 
 def runs(partner):
-    with within(partner):
+    with partner_scope(partner):
         return list(ScheduleRun.objects.order_by("pk"))
 
 
 def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     smtp.start()
     make(northwind)
-    ids = services.take_due(partner=northwind, now=NOW)
+    ids = services.claim_due(partner=northwind, now=NOW)
     assert len(ids) == 1
-    assert services.take_due(partner=northwind, now=NOW) == []
+    assert services.claim_due(partner=northwind, now=NOW) == []
     assert services.run_schedule(partner_id=northwind.pk, run_id=ids[0]) == "sent"
     assert services.run_schedule(partner_id=northwind.pk, run_id=ids[0]) == "sent"  # delivered twice: one result
     assert sorted(to for to, _mail in smtp.mails) == ["manager@northwind.example", "member@northwind.example"]
@@ -140,14 +140,14 @@ def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     text = mail.get_body(("plain",)).get_content()
     assert mail["Subject"] == "Lost points: 25 Oct 2026 to 23 Nov 2026, both days included"
     assert text.startswith("25 Oct 2026 to 23 Nov 2026, both days included (Europe/Amsterdam)")
-    with within(northwind):
+    with partner_scope(northwind):
         export = Export.objects.get()
     assert f"{export.rows} rows" in text
     for words in ("/reports/rows/changes-lost-sold/?changes_from=2026-10-25", "/schedules/leave/", "Data as of"):
         assert words in text
         assert words in mail.get_body(("html",)).get_content()
     assert mail["List-Unsubscribe"]
-    with within(northwind):
+    with partner_scope(northwind):
         assert Schedule.objects.get().next_slot == datetime(2026, 11, 30, 6, 30, tzinfo=UTC)
 
 
@@ -159,7 +159,7 @@ def test_what_fell_due_since_the_last_posting_is_in_the_file(northwind, smtp, se
     settings.PORTAL_TODAY = "2026-12-07"
     with time_machine.travel(later, tick=True):
         assert run_due(northwind, later) == ["sent"]
-    with within(northwind):
+    with partner_scope(northwind):
         assert str(Posting.objects.get().posted_through) == "2026-12-07"
         lost = PointEntry.objects.exclude(track="managed").filter(points__lt=0, on__range=("2026-11-08", "2026-12-07"))
         assert lost.filter(on__gt="2026-11-23").exists()
@@ -181,12 +181,12 @@ def test_an_attachment_only_for_those_who_may_see_its_columns(northwind, smtp):
 def test_a_right_that_was_lost_pauses_and_tells_owner_and_admin_once(northwind, smtp):
     smtp.start()
     make(northwind)
-    with within(northwind):
+    with partner_scope(northwind):
         Membership.objects.filter(user__email="manager@northwind.example").update(role="member")
     assert run_due(northwind) == ["failed"]
     assert sorted(to for to, _mail in smtp.mails) == ["admin@northwind.example", "manager@northwind.example"]
     assert "may no longer send files" in smtp.of("admin@northwind.example")[0].get_body(("plain",)).get_content()
-    with within(northwind):
+    with partner_scope(northwind):
         schedule = Schedule.objects.get()
         assert not Export.objects.exists()
     assert (schedule.paused, schedule.next_slot) == ("Its owner may no longer send files.", None)
@@ -198,7 +198,7 @@ def test_a_right_that_was_lost_pauses_and_tells_owner_and_admin_once(northwind, 
 def test_owner_gone_or_report_gone_pauses(northwind, smtp, fate):
     smtp.start()
     schedule = make(northwind)
-    with within(northwind):
+    with partner_scope(northwind):
         if fate == "deactivated":
             with outside_partners():
                 User.objects.filter(pk=schedule.owner_id).update(is_active=False)
@@ -207,16 +207,16 @@ def test_owner_gone_or_report_gone_pauses(northwind, smtp, fate):
         else:
             type(schedule.report).objects.update(deleted_at=NOW)
     assert run_due(northwind) == ["failed"]
-    with within(northwind):
+    with partner_scope(northwind):
         paused = Schedule.objects.get().paused
     assert paused == (
         "Its report was deleted." if fate == "deleted" else "Its owner has left. An admin can take it over."
     )
     assert len(smtp.of("admin@northwind.example")) == 1
     if fate == "left":
-        with within(northwind):
+        with partner_scope(northwind):
             admin = scope_for("admin")
-            with within(northwind, admin.user):
+            with partner_scope(northwind, admin.user):
                 services.resume_schedule(scope=admin, schedule=Schedule.objects.select_related("report").get())
             assert Schedule.objects.get().owner == admin.user
 
@@ -228,25 +228,25 @@ def test_a_mail_server_that_is_down_then_up_sends_once(northwind, smtp):
     assert run.reason == "The mail server did not take the mail."
     assert run_due(northwind, NOW + timedelta(seconds=1)) == []  # not before its time
     smtp.start()
-    with within(northwind):
+    with partner_scope(northwind):
         ScheduleRun.objects.update(not_before=NOW)
     assert run_due(northwind, NOW) == ["sent"]
     assert len(smtp.mails) == 2
-    with within(northwind):
+    with partner_scope(northwind):
         assert Export.objects.count() == 1  # the file of the first attempt was used
 
 
 def test_five_failures_in_a_row_pause_it(northwind, smtp):
     make(northwind)
-    with within(northwind):
+    with partner_scope(northwind):
         Schedule.objects.update(failures=4)
-    services.take_due(partner=northwind, now=NOW)
+    services.claim_due(partner=northwind, now=NOW)
     run_id = runs(northwind)[0].pk
     states = []
     for _attempt in range(5):
         states.append(services.run_schedule(partner_id=northwind.pk, run_id=run_id))
     assert states == ["retrying"] * 4 + ["failed"]
-    with within(northwind):
+    with partner_scope(northwind):
         assert Schedule.objects.get().paused.startswith("It failed 5 times in a row: The mail server")
 
 
@@ -256,7 +256,7 @@ def test_empty_is_skipped_or_sent_as_chosen(northwind, smtp):
     make(northwind, query=nothing)
     assert run_due(northwind) == ["skipped"]
     assert smtp.mails == []
-    with within(northwind):
+    with partner_scope(northwind):
         Schedule.objects.update(next_slot=None, deleted_at=NOW)
     make(northwind, query=nothing, when_empty="send")
     assert run_due(northwind) == ["sent"]
@@ -285,7 +285,7 @@ def test_a_clock_that_jumps_ahead_and_back_sends_each_slot_once(northwind, smtp)
         datetime(2026, 11, 30, 6, 30, tzinfo=UTC),
     ]
     assert len(smtp.mails) == 4  # manager and member, once for each
-    with within(northwind):
+    with partner_scope(northwind):
         assert Schedule.objects.get().next_slot == datetime(2026, 12, 21, 6, 30, tzinfo=UTC)
 
 
@@ -293,7 +293,7 @@ def test_a_run_that_waits_for_a_time_that_a_wrong_clock_gave_is_tried_again(nort
     make(northwind)
     assert run_due(northwind) == ["retrying"]
     smtp.start()
-    with within(northwind):
+    with partner_scope(northwind):
         ScheduleRun.objects.update(not_before=NOW + timedelta(days=400))
     assert run_due(northwind) == ["sent"]
     assert len(smtp.mails) == 2
@@ -302,7 +302,7 @@ def test_a_run_that_waits_for_a_time_that_a_wrong_clock_gave_is_tried_again(nort
 def test_the_last_twenty_runs_are_kept(northwind, smtp):
     smtp.start()
     schedule = make(northwind)
-    with within(northwind):
+    with partner_scope(northwind):
         for week in range(1, 25):
             at = NOW - timedelta(weeks=week)
             ScheduleRun.objects.create(partner=northwind, schedule=schedule, slot=at, state="sent", finished_at=at)
@@ -318,7 +318,7 @@ def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
         make(northwind, outside=["a@auditor.example"])
     Partner.objects.filter(pk=northwind.pk).update(mail_domains="auditor.example")
     northwind.refresh_from_db()
-    with within(northwind):
+    with partner_scope(northwind):
         Schedule.objects.update(next_slot=None)
     make(northwind, to=(), outside=["a@auditor.example"])
     asked = smtp.of("a@auditor.example")
@@ -330,7 +330,7 @@ def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
     visitor = WebClient()
     assert visitor.get(link).status_code == 200
     assert visitor.post(link).status_code == 200
-    with within(northwind):
+    with partner_scope(northwind):
         Schedule.objects.filter(next_slot__isnull=False).update(next_slot=NOW + timedelta(minutes=1))
     assert run_due(northwind, NOW + timedelta(days=8)) == ["sent"]
     mail = smtp.of("a@auditor.example")[1]
@@ -338,7 +338,7 @@ def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
     leave = re.search(r"/schedules/leave/\S+", mail.get_body(("plain",)).get_content())[0]
     assert visitor.get(leave).status_code == 200
     assert visitor.post(leave).status_code == 200
-    with within(northwind):
+    with partner_scope(northwind):
         assert Schedule.objects.filter(recipients__left_at__isnull=False).exists()
     assert visitor.get("/schedules/leave/made-up/").status_code == 404
 

@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.db import connections
 
 from accounts.models import Partner, User
-from accounts.scope import acting_as, member_scope, memberships_of, within
+from accounts.scope import member_scope, memberships_of, partner_scope, user_scope
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
@@ -49,18 +49,18 @@ def files_of(partner, *exports):
 def queue(partner, name="file", rows_format="csv"):
     """An export that waits for a worker, as a committed row."""
     user = User.objects.get(email="admin@northwind.example")
-    with acting_as(user):
+    with user_scope(user):
         membership = memberships_of(user)[0]
     membership.user = user
-    with within(partner, user):
+    with partner_scope(partner, user):
         scope = member_scope(membership)
         selection = select(LOST, scope, {"changes_range": "last-12-months"})
-        wish = services.Wish(name=name, format=rows_format, title="T")
-        return services.request_export(scope=scope, selection=selection, wish=wish)
+        export_request = services.ExportRequest(name=name, format=rows_format, title="T")
+        return services.request_export(scope=scope, selection=selection, export_request=export_request)
 
 
 def state(partner, export):
-    with within(partner):
+    with partner_scope(partner):
         return Export.objects.get(pk=export.pk)
 
 
@@ -123,16 +123,16 @@ def test_a_killed_worker_leaves_no_half_file_and_another_takes_it_up(northwind, 
     with rows_held(), worker_of(broker) as worker:
         send(broker, northwind, export)
         wait_for(lambda: state(northwind, export).state == State.RUNNING)
-        assert services.take_up_lost(partner=northwind) == []  # somebody alive has it
+        assert services.requeue_lost(partner=northwind) == []  # somebody alive has it
         worker.kill()
     assert not state(northwind, export).file
-    assert wait_for(lambda: services.take_up_lost(partner=northwind)) == [export.pk]
+    assert wait_for(lambda: services.requeue_lost(partner=northwind)) == [export.pk]
     send(broker, northwind, export)
     with worker_of(broker):
         ready = wait_for(lambda: (found := state(northwind, export)).state == State.READY and found)
     assert ready.attempts == 2
     assert ready.done == ready.rows > 0
-    assert services.take_up_lost(partner=northwind) == []
+    assert services.requeue_lost(partner=northwind) == []
 
 
 def _waiters_dropped(owner):
@@ -161,7 +161,7 @@ def test_a_cancelled_export_stays_cancelled(northwind, broker):
         with rows_held():
             send(broker, northwind, export)
             wait_for(lambda: state(northwind, export).state == State.RUNNING)
-            with within(northwind):
+            with partner_scope(northwind):
                 Export.objects.filter(pk=export.pk).update(state=State.CANCELLED)
         wait_for(lambda: b"succeeded" in worker.said())
     found = state(northwind, export)
@@ -170,9 +170,9 @@ def test_a_cancelled_export_stays_cancelled(northwind, broker):
 
 def test_three_dead_workers_are_a_visible_failure(northwind):
     export = queue(northwind)
-    with within(northwind):
+    with partner_scope(northwind):
         Export.objects.filter(pk=export.pk).update(state=State.RUNNING, attempts=3)
-    assert services.take_up_lost(partner=northwind) == []
+    assert services.requeue_lost(partner=northwind) == []
     found = state(northwind, export)
     assert (found.state, found.reason) == (
         State.FAILED,
@@ -189,7 +189,7 @@ def test_a_full_disk_fails_in_words_and_keeps_nothing(northwind, monkeypatch, tm
         (tmp_path / f"export.{rows_format}").symlink_to("/dev/full")
         yield tmp_path
 
-    monkeypatch.setattr(services, "_work_folder", full)
+    monkeypatch.setattr(services, "_temporary_folder", full)
     export = queue(northwind, rows_format=rows_format)
     assert services.run_export(partner_id=northwind.pk, export_id=export.pk) == State.FAILED
     found = state(northwind, export)

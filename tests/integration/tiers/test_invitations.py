@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from accounts.models import AuditEvent
-from accounts.scope import within
+from accounts.scope import partner_scope
 from tiers import services
 from tiers.models import CreditedTier, Invitation
 from tiers.queries import invitable, invitations
@@ -62,7 +62,7 @@ def test_only_who_may_change_settings_records_one(web, who):
 
 
 def test_another_partners_invitation_is_not_there(web, other_partner):
-    with within(other_partner):
+    with partner_scope(other_partner):
         Invitation.objects.create(partner=other_partner, tier="Elite", on=DAY)
     assert web("admin").post("/tiers/invitations/", {"remove": "Elite"}).status_code == 404
     assert "Invited to Elite" not in web("admin").get("/tiers/").text
