@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
-from commissions.models import LineStatus, QuestionStatus
+from commissions.models import QuestionStatus
 from commissions.outlook import quarters
 from commissions.quarter_variance import past_quarters
 from commissions.variance import CAUSES, CHECKS
@@ -201,6 +201,3 @@ def quarter_text(quarter: str) -> str:
     """`2026-Q3` as people write it: `Q3 2026`."""
     year, _dash, number = quarter.partition("-")
     return f"{number} {year}"
-
-
-STATUS_LABELS = dict(LineStatus.choices)

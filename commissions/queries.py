@@ -312,4 +312,4 @@ def fx_rates(scope: Scope) -> rules.FxRates:
         .distinct("currency", "invoice_month")
         .values_list("currency", "invoice_month", "fx_rate")
     )
-    return rules.FxRates.of(rows, scope.partner.payout_currency)
+    return rules.FxRates(rows, scope.partner.payout_currency)

@@ -15,12 +15,8 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ledger.records import (
-    GAINS,
-    LOSSES,
     SALES,
     SOLD_TRACKS,
-    TRACKS,
-    CancellationFact,
     ClientFacts,
     DealFact,
     DealLife,
@@ -31,27 +27,6 @@ from ledger.records import (
 )
 from partner_portal.lib.rounding import half_even
 from program.rulebook import Rulebook, managed_points, posted, sold_points
-
-__all__ = [
-    "GAINS",
-    "LOSSES",
-    "SALES",
-    "SOLD_TRACKS",
-    "TRACKS",
-    "CancellationFact",
-    "ClientFacts",
-    "DealFact",
-    "DealLife",
-    "Entry",
-    "Lot",
-    "ManagedState",
-    "ServiceFact",
-    "deal_lives",
-    "entries",
-    "lines_in_force",
-    "lots",
-    "managed",
-]
 
 SHARE_PLACES = 6
 _ZERO = Decimal(0)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ledger.engine import SALES, SOLD_TRACKS, ClientFacts, DealFact, Entry, Lot, lots, managed
+from ledger.engine import lots, managed
+from ledger.records import SALES, SOLD_TRACKS, ClientFacts, DealFact, Entry, Lot
 from partner_portal.lib.wording import ENGLISH, Wording
 from program.rulebook import Rulebook
 

@@ -6,17 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from ledger.engine import (
-    CancellationFact,
-    ClientFacts,
-    DealFact,
-    ServiceFact,
-    deal_lives,
-    entries,
-    lines_in_force,
-    lots,
-    managed,
-)
+from ledger.engine import deal_lives, entries, lines_in_force, lots, managed
+from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from program.rulebook import UnknownCurrencyError
 
 D = date.fromisoformat

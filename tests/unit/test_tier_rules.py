@@ -1,7 +1,7 @@
 """Performance, gaps, the credited tier through time and the next review (`docs/points.md` 7 and 12)."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -14,8 +14,6 @@ from tiers.rules import (
     CreditedTier,
     Invitation,
     PortfolioMeasures,
-    changes,
-    credited,
     gap,
     next_tier,
     outlook,
@@ -55,10 +53,8 @@ BRONZE, SILVER, TOP = tier("Bronze", 10), tier("Silver", 20), tier("Top", 30, by
 
 def history(rulebook: Rulebook, measures: PortfolioMeasures, until: str, *invitations: Invitation) -> list[tuple]:
     walk = CreditedTier(measures, rulebook, invitations)
-    return [
-        (row.on.isoformat(), row.kind, row.before, row.after)
-        for row in walk.history(measures.points.first_day, D(until))
-    ]
+    first_day = min((days[0] for days in measures.points.days.values() if days), default=None)
+    return [(row.on.isoformat(), row.kind, row.before, row.after) for row in walk.history(first_day, D(until))]
 
 
 class TestPerformance:
@@ -335,16 +331,3 @@ class TestOutlook:
     def test_a_programme_without_reviews(self, rulebook):
         rules = replace(simple(rulebook, BRONZE), reviews=())
         assert outlook(measured({}), rules, Credited(None, None), D("2024-11-20")) is None
-
-
-def test_credited_tier_of_a_day_and_changes(rulebook):
-    rules = simple(rulebook, BRONZE, SILVER)
-    measures = measured({"2024-02-01": 10, "2024-05-01": 20})
-    rows = CreditedTier(measures, rules).history(D("2024-02-01"), D("2025-01-15"))
-    assert [credited(rows, D("2024-02-01") + timedelta(days=step)) for step in (-1, 0)] == [
-        Credited(None, None),
-        Credited("Bronze", D("2024-02-01")),
-    ]
-    assert credited(rows, D("2025-01-15")) == Credited("Silver", D("2024-05-01"))
-    assert [row.kind for row in rows] == ["rise", "rise", "review_kept", "review_kept"]
-    assert [row.kind for row in changes(rows)] == ["rise", "rise"]
