@@ -184,7 +184,6 @@ def test_entries_lots_and_states_tell_the_same_story(rulebook, facts, day):
             running = entry.after
         assert (lot.remaining > 0) <= (lot.earned_on <= day < lot.expires_on)
         assert [entry for entry in of_lot if entry.cause != "earned"] == list(lot.losses)
-        assert 0 <= lot.kept_share <= 1
     series = series_of(found)
     assert sum((lot.remaining for lot in all_lots), Decimal(0)) == series.figures(day).sold
     assert managed(facts, rulebook, day).points == series.track("managed", day)
