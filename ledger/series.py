@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ledger.records import TRACKS
+from program.terms import Track
 
 _ZERO = Decimal(0)
 
@@ -37,32 +37,32 @@ class PointFigures:
 class PointSeries:
     """The tracks of a portfolio through time, from signed changes `(day, track, points)` in any order."""
 
-    def __init__(self, changes: Iterable[tuple[date, str, Decimal]]) -> None:
-        by_track: dict[str, dict[date, Decimal]] = {track: {} for track in TRACKS}
+    def __init__(self, changes: Iterable[tuple[date, Track, Decimal]]) -> None:
+        by_track: dict[Track, dict[date, Decimal]] = {track: {} for track in Track}
         for on, track, points in changes:
             days = by_track[track]
             days[on] = days.get(on, _ZERO) + points
-        self.days: dict[str, list[date]] = {}
-        self.sums: dict[str, list[Decimal]] = {}
+        self.days: dict[Track, list[date]] = {}
+        self.sums: dict[Track, list[Decimal]] = {}
         for track, changed in by_track.items():
             running = _ZERO
             self.days[track] = sorted(changed)
             self.sums[track] = [running := running + changed[on] for on in self.days[track]]
 
-    def track(self, track: str, on: date) -> Decimal:
+    def track(self, track: Track, on: date) -> Decimal:
         """The points of one track at the end of the day."""
         index = bisect_right(self.days[track], on)
         return self.sums[track][index - 1] if index else _ZERO
 
     def figures(self, on: date) -> PointFigures:
         """The points of all tracks at the end of the day."""
-        return PointFigures(self.track("sourced", on), self.track("assisted", on), self.track("managed", on))
+        return PointFigures(*(self.track(track, on) for track in (Track.SOURCED, Track.ASSISTED, Track.MANAGED)))
 
 
-def without(series: PointSeries, taken: Mapping[str, Decimal], since: date) -> PointSeries:
+def without(series: PointSeries, taken: Mapping[Track, Decimal], since: date) -> PointSeries:
     """The series if these points (by track) were not there from `since` on."""
     changes = []
-    for track in TRACKS:
+    for track in Track:
         before = _ZERO
         for on, after in zip(series.days[track], series.sums[track], strict=True):
             changes.append((on, track, after - before))

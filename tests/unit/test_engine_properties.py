@@ -10,21 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.engine import entries, lots, managed
-from ledger.records import (
-    GAINS,
-    SALES,
-    SOLD_TRACKS,
-    TRACKS,
-    CancellationFact,
-    ClientFacts,
-    DealFact,
-    Entry,
-    ServiceFact,
-)
+from ledger.records import CancellationFact, ClientFacts, DealFact, Entry, ServiceFact
 from ledger.series import PointFigures, PointSeries, without
 from ledger.why import why
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Rulebook
+from program.terms import GAINS, SALES, SOLD_TRACKS, Track
 
 FIRST = date(2023, 12, 1)
 LAST = date(2025, 12, 31)
@@ -195,7 +186,7 @@ def test_in_the_end_every_sold_point_is_lost(rulebook, facts):
     found = entries(facts, rulebook, add_months(LAST, 12))
     for track in SOLD_TRACKS:
         assert sum((entry.points for entry in found if entry.track == track), Decimal(0)) == 0
-    assert {entry.track for entry in found} <= set(TRACKS)
+    assert {entry.track for entry in found} <= set(Track)
 
 
 def test_a_series_without_some_points_from_a_day_on():
