@@ -1,5 +1,7 @@
 """The cells of a drill-down's rows. In Python: a template for each of a page's hundreds of cells costs more than its rows."""
 
+from collections.abc import Callable
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -57,7 +59,7 @@ def _text(shown: Cell) -> SafeString | str:
     return format_html("{}", shown.label)
 
 
-_BY_NAME = {
+_BY_NAME: dict[str, Callable[[Cell], SafeString | str]] = {
     "quarter": lambda shown: figures.quarter(shown.value),
     "period": lambda shown: figures.quarter(shown.value),
     "cause": lambda shown: figures.cause_tag(shown.value, shown.label),
