@@ -33,6 +33,7 @@ test: $(READY) programs ## all tests: unit, integration, browser (ARGS="-k word"
 lint: $(READY) ## style, layers, types, Django's checks, missing migrations
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m djlint --lint --quiet templates
 	$(PYTHON) .venv/bin/lint-imports
 	$(PYTHON) -m mypy .
 	PORTAL_VAR=var/lint $(PYTHON) manage.py check --fail-level WARNING
