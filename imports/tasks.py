@@ -1,14 +1,12 @@
 """Work on batches outside of a request. A task gets numbers only and asks for its user's rights again."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -17,7 +15,7 @@ from accounts.scope import Scope, member_scope, memberships_of, partner_scope, s
 from imports import services
 from imports.models import BatchStatus, ImportBatch
 from imports.progress import ProgressReporter, forget
-from imports.queries import WORK_LOCK
+from partner_portal.lib.db.locks import IMPORT_BATCH, session_lock
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +24,8 @@ log = logging.getLogger(__name__)
 def process_batch(partner_id: int, batch_id: int) -> None:
     """Check or write the batch, whichever is due. Delivered twice, the second finds it taken or done."""
     partner = Partner.objects.get(pk=partner_id)
-    with _work_lock(batch_id) as mine:
-        if not mine:
+    with session_lock(IMPORT_BATCH, batch_id) as side:
+        if side is None:
             return
         with partner_scope(partner):
             batch = services.start(scope=system_scope(partner), batch_id=batch_id)
@@ -71,20 +69,6 @@ def _scope(partner: Partner, user: User | None) -> Scope:
         if membership.partner_id == partner.pk and user.is_active:
             return member_scope(membership)
     raise PermissionDenied
-
-
-@contextmanager
-def _work_lock(batch_id: int) -> Iterator[bool]:
-    """Whether we are the one worker at the batch. The database gives the lock back when our process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [WORK_LOCK, batch_id])
-        mine = bool(cursor.fetchone()[0])
-    try:
-        yield mine
-    finally:
-        if mine and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [WORK_LOCK, batch_id])
 
 
 @shared_task
