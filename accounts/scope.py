@@ -72,6 +72,15 @@ def memberships_of(user: User) -> list[Membership]:
     return list(Membership.objects.select_related("partner").filter(user=user).order_by("id"))
 
 
+def owner_scope(partner: Partner, user: User) -> Scope:
+    """The scope that the owner of some work has now. Raises PermissionDenied when they left or may not sign in."""
+    membership = next((row for row in memberships_of(user) if row.partner_id == partner.pk), None)
+    if membership is None or not user.is_active:
+        raise PermissionDenied("no longer a member")
+    membership.user = user
+    return member_scope(membership)
+
+
 def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
     """Tell the database, for the rest of this transaction, whose rows may be seen. Raises outside a transaction."""
     if not connection.in_atomic_block:

@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Partner, User
-from accounts.scope import Scope, member_scope, memberships_of, partner_scope, system_scope
+from accounts.scope import owner_scope, partner_scope, system_scope
 from imports import services
 from imports.models import BatchStatus, ImportBatch
 from imports.progress import ProgressReporter, forget
@@ -41,7 +41,7 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
     reason = ""
     try:
         with partner_scope(partner, user):
-            scope = _scope(partner, user)
+            scope = owner_scope(partner, user) if user else system_scope(partner)
             with translation.override(scope.locale):
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
                 step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
@@ -59,16 +59,6 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
     if reason:
         with partner_scope(partner):
             services.fail(scope=system_scope(partner), batch_id=batch.pk, reason=reason)
-
-
-def _scope(partner: Partner, user: User | None) -> Scope:
-    """The rights that the user has now. Raises PermissionDenied when they have gone."""
-    if user is None:
-        return system_scope(partner)
-    for membership in memberships_of(user):
-        if membership.partner_id == partner.pk and user.is_active:
-            return member_scope(membership)
-    raise PermissionDenied
 
 
 @shared_task

@@ -31,7 +31,7 @@ from django.utils.translation import ngettext
 from accounts.audit import record
 from accounts.models import Partner, User
 from accounts.roles import Permission
-from accounts.scope import Scope, member_scope, memberships_of, partner_scope
+from accounts.scope import Scope, owner_scope, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import EXPORT, EXPORT_REQUESTS, held_keys, lock
 from partner_portal.lib.rows.datasets import Selection
@@ -312,15 +312,6 @@ def _notify_ready(export: Export) -> None:
             mail.send()
     except (OSError, smtplib.SMTPException):
         log.exception("nobody could be told that an export is ready")
-
-
-def owner_scope(partner: Partner, user: User) -> Scope:
-    """The scope of somebody who asked for work, now. Raises PermissionDenied when they left or may not sign in."""
-    membership = next((each for each in memberships_of(user) if each.partner_id == partner.pk), None)
-    if membership is None or not user.is_active:
-        raise PermissionDenied("no longer a member")
-    membership.user = user
-    return member_scope(membership)
 
 
 def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:

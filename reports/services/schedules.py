@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import Partner
 from accounts.roles import Permission
-from accounts.scope import Scope, partner_scope, system_scope
+from accounts.scope import Scope, owner_scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import SCHEDULE_RUN, session_lock
 from partner_portal.lib.rows.datasets import Selection
@@ -339,7 +339,7 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
 def _owner_scope(partner: Partner, schedule: Schedule) -> Scope:
     """The owner's scope of now. Raises _PauseError when it does not suffice any more."""
     try:
-        scope = exports.owner_scope(partner, schedule.owner)
+        scope = owner_scope(partner, schedule.owner)
     except PermissionDenied as error:
         raise _PauseError(_("Its owner has left. An admin can take it over.")) from error
     if not (scope.may(Permission.SCHEDULE) and scope.may(Permission.EXPORT)):
