@@ -48,9 +48,7 @@ def write_number(value: Decimal, language: str, *, places: int) -> str:
     locale = locale_of(language)
     exponent = value.as_tuple().exponent
     own = max(places, -exponent) if isinstance(exponent, int) else places
-    return f"{value:,.{own}f}".translate(
-        str.maketrans({",": get_group_symbol(locale), ".": get_decimal_symbol(locale)})
-    )
+    return f"{value:,.{own}f}".translate(str.maketrans(",.", get_group_symbol(locale) + get_decimal_symbol(locale)))
 
 
 def _parsed(plain: str, locale: Locale) -> Decimal | None:

@@ -42,4 +42,4 @@ def calendar_file(name: str, events: Iterable[Event], stamp: datetime) -> bytes:
         entry.add("url", event.url)
         entry.add("transp", "TRANSPARENT")
         calendar.add_component(entry)
-    return calendar.to_ical(sorted=False)
+    return bytes(calendar.to_ical(sorted=False))

@@ -17,7 +17,7 @@ _OTHER_CURRENCIES = frozenset({"SVC", "VED"})
 @cache
 def country_codes() -> frozenset[str]:
     """The countries that a client may be in: ISO 3166-1 alpha-2."""
-    territories = locale_of(_FALLBACK).territories
+    territories = map(str, locale_of(_FALLBACK).territories)
     return frozenset(code for code in territories if re.fullmatch("[A-Z]{2}", code)) - _NO_COUNTRIES
 
 
@@ -30,12 +30,12 @@ def currency_codes() -> frozenset[str]:
 
 def country_name(code: str, language: str) -> str:
     """The country's name in `language`; the code itself when it is unknown."""
-    return locale_of(language).territories.get(code, code)
+    return str(locale_of(language).territories.get(code, code))
 
 
 def currency_name(code: str, language: str) -> str:
     """The currency's name in `language`; the code itself when it is unknown."""
-    return locale_of(language).currencies.get(code, code)
+    return str(locale_of(language).currencies.get(code, code))
 
 
 @cache
