@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import PERSON_REQUESTS
+from partner_portal.lib.db.locks import PERSON_REQUESTS, PLACE_TAKEN, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,15 @@ def memberships_of(user: User) -> list[Membership]:
     return list(Membership.objects.select_related("partner").filter(user=user).order_by("id"))
 
 
+def owner_scope(partner: Partner, user: User) -> Scope:
+    """The scope that the owner of some work has now. Raises PermissionDenied when they left or may not sign in."""
+    membership = next((row for row in memberships_of(user) if row.partner_id == partner.pk), None)
+    if membership is None or not user.is_active:
+        raise PermissionDenied("no longer a member")
+    membership.user = user
+    return member_scope(membership)
+
+
 def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
     """Tell the database, for the rest of this transaction, whose rows may be seen. Raises outside a transaction."""
     if not connection.in_atomic_block:
@@ -91,8 +100,8 @@ def enter(user_id: int, at_once: int) -> bool:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_FREE_PLACE}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
-            [*_places(user_id, at_once), str(user_id)],
+            f"SELECT {PLACE_TAKEN}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
+            [*places(PERSON_REQUESTS, user_id, at_once), str(user_id)],
         )
         return bool(cursor.fetchone()[0]) or not at_once
 
@@ -100,18 +109,8 @@ def enter(user_id: int, at_once: int) -> bool:
 def take_place(user_id: int, at_once: int) -> bool:
     """The same for a request that is not signed in but answered in somebody's name; the tenant stays as it is set."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_FREE_PLACE}", _places(user_id, at_once))
+        cursor.execute(f"SELECT {PLACE_TAKEN}", places(PERSON_REQUESTS, user_id, at_once))
         return bool(cursor.fetchone()[0]) or not at_once
-
-
-# Stops at the first place that nobody holds.
-_FREE_PLACE = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
-_MOST_PLACES = 64
-
-
-def _places(user_id: int, at_once: int) -> list[int]:
-    """How many places, and the two keys of 32 bits that name them: the kind of lock, and the person with the place."""
-    return [min(at_once, _MOST_PLACES), PERSON_REQUESTS, user_id % 2**24 * (_MOST_PLACES + 1)]
 
 
 @contextmanager

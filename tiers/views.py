@@ -18,6 +18,7 @@ from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.whole_number import whole_number
 from tiers import page_text, services
 from tiers.chart_data import timeline
 from tiers.client_record import cancellations_of, client_record, deals_of, renewals_of
@@ -56,7 +57,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
     if part != "expiry-calendar":
         context |= _over_time(request) | {"refocus": part == "over-time"}
     if part != "over-time":
-        first = max(0, _whole(request.GET.get("clients_from")))
+        first = max(0, whole_number(request.GET.get("clients_from"), digits=7))
         calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
         context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
@@ -261,7 +262,3 @@ def _first_rows(selection: Selection) -> list[dict[str, Any]]:
                 cells[f"{column.name}_label"] = column.choices.get(cells[column.name], cells[column.name])
         found.append(cells)
     return found
-
-
-def _whole(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else 0
