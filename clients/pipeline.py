@@ -26,10 +26,10 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from clients.models import Deal
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
 from partner_portal.templatetags.figures import day_text
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import Rulebook
 
 EXACT = DecimalField(max_digits=80, decimal_places=40)
@@ -112,12 +112,9 @@ class PipelineMonth:
         return Decimal(self.won) / closed if closed else None
 
 
+@cached_by_generation("pipeline")
 def pipeline(scope: Scope) -> list[PipelineMonth]:
     """The last twelve months and this one, in order. Two queries, or none."""
-    return remembered(scope, ("pipeline",), lambda: _pipeline(scope), revision=revision(scope))
-
-
-def _pipeline(scope: Scope) -> list[PipelineMonth]:
     first, last = add_months(month_start(scope.today), -TREND_MONTHS), scope.today
     registered = Deal.objects.filter(partner=scope.partner, registered=True)
     created = dict(
@@ -174,12 +171,9 @@ class Stuck:
     median: Decimal | None
 
 
+@cached_by_generation("stalled-after")
 def stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
     """Days open from which a deal is stalled: twice the median of the deals won in the last 12 months, at least 30."""
-    return remembered(scope, ("stalled-after",), lambda: _stalled_after(scope), revision=revision(scope))
-
-
-def _stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
     won = Deal.objects.filter(
         partner=scope.partner, registered=True, stage="won",
         closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today,
@@ -218,12 +212,9 @@ def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
     )
 
 
+@cached_by_generation("stuck-deals")
 def stuck(scope: Scope) -> Stuck:
     """How many are stuck, and the first few. Two queries, or none."""
-    return remembered(scope, ("stuck-deals",), lambda: _stuck(scope), revision=revision(scope))
-
-
-def _stuck(scope: Scope) -> Stuck:
     after, median = stalled_after(scope)
     rows: Any = (
         stuck_deals(scope)

@@ -5,7 +5,7 @@ Metrics that no rule set asks for are not loaded.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -23,14 +23,15 @@ from ledger.facts_of_clients import load_managed
 from ledger.models import PointEntry, Track
 from ledger.queries import daily_changes, open_lots, posting
 from ledger.series import PointSeries
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import as_decimal
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import Rulebook
 from tiers.rules import PortfolioMeasures
 
 Metric = Callable[[date], Decimal | int | None]
+type Coming = tuple[int, str, date]  # a cancellation ahead: client, product line ("": the whole client), day
 DAY = timedelta(days=1)
 
 
@@ -56,28 +57,27 @@ def history_measures(scope: Scope, through: date) -> PortfolioMeasures:
 def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
     """Measures that reach past `day` if nothing but what is known on it happens; metrics that cannot be known ahead stay as
     they are on `day`. Read once a scope."""
-    name = f"outlook {scope.partner.generation} {day}"
-    if name not in scope.memo:
+
+    def measure() -> PortfolioMeasures:
         changes = daily_changes(scope, day) + known_changes(scope, day)
         # Only certifications that lapse are known to come, not those that somebody might earn.
         certified = certifications(scope).earned_by(day)
-        scope.memo[name] = _measures(scope, rulebook(scope), PointSeries(changes), certified, hold=day)
-    return scope.memo[name]  # type: ignore[no-any-return]
+        return _measures(scope, rulebook(scope), PointSeries(changes), certified, hold=day)
+
+    return scope.once(("outlook", day), measure)
 
 
+@cached_by_generation("known-changes")
 def known_changes(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""
-    return remembered(
-        scope,
-        ("known-changes", day),
-        lambda: _known_losses_of_lots(scope, day) + _known_managed(scope, day),
-        revision=revision(scope),
-    )
+    cancellations = Cancellation.objects.filter(partner=scope.partner, cancelled_on__gt=day)
+    coming = list(cancellations.values_list("client_id", "product_line", "cancelled_on"))
+    return _known_losses_of_lots(scope, day, coming) + _known_managed(scope, day, coming)
 
 
-def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+def _known_losses_of_lots(scope: Scope, day: date, coming: Collection[Coming]) -> list[tuple[date, str, Decimal]]:
     """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before."""
-    cancelled = (
+    first_cancelled = (
         Cancellation.objects.filter(
             Q(product_line="") | Q(product_line=OuterRef("deal__product_line")),
             client=OuterRef("client"),
@@ -87,29 +87,27 @@ def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, str, Deci
         .values("cancelled_on")[:1]
     )
     lots = open_lots(scope, day).order_by()
-    leaving = set(
-        Cancellation.objects.filter(partner=scope.partner, cancelled_on__gt=day).values_list("client_id", flat=True)
-    )
+    leaving = {client for client, _line, _on in coming}
     sums = lots.exclude(client_id__in=leaving).values_list("expires_on", "track").annotate(points=Sum("left"))
-    early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(cancelled)))
+    early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(first_cancelled)))
     rows = [*sums, *early.values_list("lost_on", "track", "left")]
     return [(on, track, -points) for on, track, points in rows]
 
 
-def _known_managed(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+def _known_managed(scope: Scope, day: date, coming: Collection[Coming]) -> list[tuple[date, str, Decimal]]:
     """Services that start or end, and whole clients that leave: of days that are posted from the ledger, of later ones what
     the engine makes of the services in force after them."""
     state = posting(scope)
     through = max(day, state.posted_through) if state else day
-    posted = [change for change in daily_changes(scope, through, after=day) if change[1] == Track.MANAGED]
-    own = Q(partner=scope.partner)
-    ends = Service.objects.filter(own & (Q(started_on__gt=through) | Q(ended_on__gt=through)))
-    leaves = Cancellation.objects.filter(own & Q(product_line="", cancelled_on__gt=through))
-    moving = {pk for source in (ends, leaves) for pk in source.values_list("client_id", flat=True)}
+    later = daily_changes(scope, through, after=day) if through > day else []
+    posted = [change for change in later if change[1] == Track.MANAGED]
+    moves = Q(started_on__gt=through) | Q(ended_on__gt=through)
+    moving = Service.objects.filter(moves, partner=scope.partner).values("client_id")
+    leaving = {client for client, line, on in coming if not line and on > through}
     book = rulebook(scope)
     return posted + [
         (entry.on, entry.track, entry.points)
-        for loaded in load_managed(scope, moving, after=through)
+        for loaded in load_managed(scope, Q(client_id__in=moving) | Q(client_id__in=leaving), after=through)
         for entry in entries(loaded.facts, book, date.max)
         if entry.on > through
     ]

@@ -20,7 +20,7 @@ from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.range_control import range_control
 from tiers import page_text, services
 from tiers.chart_data import timeline
-from tiers.client_record import cancellations_of, client_record, deals_of, renewals_of
+from tiers.client_record import client_record
 from tiers.forms import DayForm, InvitationForm, OverTimeForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.portfolio import rules_in_force
@@ -158,16 +158,15 @@ def client_full(request: ScopedRequest, client_id: str) -> HttpResponse:
     form = _day(request)
     record = client_record(scope, client_id, form.day)
     found = select("client-entries", scope, {"client": client_id, **form.moved})
-    deals = deals_of(scope, record.client)
     context = {
         "record": record,
         "form": form,
         "full": True,
         "starts": history_starts(scope),
-        "deals": deals,
-        "registered": sum(deal.registered for deal in deals),
-        "renewals": renewals_of(scope, record.client),
-        "cancellations": cancellations_of(scope, record.client),
+        "deals": record.deals,
+        "registered": sum(deal.registered for deal in record.deals),
+        "renewals": record.renewals,
+        "cancellations": record.cancellations,
         "entries": found,
         "latest": _first_rows(found),
     }

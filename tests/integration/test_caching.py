@@ -13,7 +13,7 @@ def answered(scope, django_capture_on_commit_callbacks):
 
     def answer(value):
         with django_capture_on_commit_callbacks(execute=True):
-            return caching.remembered(replace(scope, memo={}), ("a question",), lambda: value, revision=1)
+            return caching.cached(replace(scope, memo={}), ("a question",), lambda: value, revision=1)
 
     return answer
 
