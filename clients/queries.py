@@ -116,7 +116,7 @@ def shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
     rules = rulebook(scope)
     created, in_flight, won = (_shared(which, period) for which in ("created", "in_flight", "won"))
     deals = Deal.objects.filter(created | in_flight | won, partner=scope.partner, registered=True)
-    rows: list[dict[str, Any]] = list(
+    rows: Any = list(
         deals.order_by()
         .values("currency")
         .annotate(

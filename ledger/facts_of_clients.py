@@ -1,6 +1,6 @@
 """Loads the facts of clients as the engine wants them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,9 +32,16 @@ def load_sold(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
     return _load(scope, client_pks, Deal.objects.all(), Service.objects.none())
 
 
-def load_managed(scope: Scope, clients: Q, *, after: date, also: Collection[int] = ()) -> list[LoadedFacts]:
+def load_managed(
+    scope: Scope,
+    clients: Q,
+    *,
+    after: date,
+    also: Collection[int] = (),
+    cancellations: Mapping[int, Sequence[CancellationFact]] | None = None,
+) -> list[LoadedFacts]:
     """Services that reach past the day, and the cancellations of their clients: all that the managed track of later days
-    depends on. Two queries.
+    depends on. Two queries, or one with the `cancellations` of these clients.
 
     clients: whose services, as a condition on their `client_id`. Clients without such services are left out, unless they are
     in `also`; their country is "".
@@ -47,14 +54,15 @@ def load_managed(scope: Scope, clients: Q, *, after: date, also: Collection[int]
     ):
         countries[client] = country
         services.setdefault(client, []).append(ServiceFact(start, end, mrr, currency, partners))
-    cancellations = load_cancellations(scope, countries)
+    if cancellations is None:
+        cancellations = load_cancellations(scope, countries)
     return [
-        LoadedFacts(pk, ClientFacts(country, [], services[pk], cancellations[pk]), {})
+        LoadedFacts(pk, ClientFacts(country, [], services[pk], cancellations.get(pk, ())), {})
         for pk, country in countries.items()
     ]
 
 
-def load_cancellations(scope: Scope, client_pks: Collection[int]) -> dict[int, list[CancellationFact]]:
+def load_cancellations(scope: Scope, client_pks: Collection[int]) -> Mapping[int, Sequence[CancellationFact]]:
     """The cancellations of each of these clients. One query."""
     found: dict[int, list[CancellationFact]] = {pk: [] for pk in client_pks}
     rows = Cancellation.objects.filter(partner=scope.partner, client_id__in=client_pks)

@@ -128,8 +128,12 @@ def freshness(scope: Scope) -> Freshness | None:
 
 def history_starts(scope: Scope) -> date | None:
     """The first day with points gained; None for an empty ledger. What is reversed was never there."""
-    days = _daily(scope).exclude(points=0)
-    return scope.once("history-starts", lambda: days.aggregate(first=Min("on"))["first"])
+
+    def read() -> date | None:
+        first: date | None = _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]
+        return first
+
+    return scope.once("history-starts", read)
 
 
 def points_on(scope: Scope, day: date) -> PointTotals:
@@ -143,10 +147,13 @@ def daily_changes(scope: Scope, through: date, after: date | None = None) -> lis
 
     With `after`, only the days after that one.
     """
-    days = _daily(scope).filter(on__lte=through)
+    days = _daily(scope).filter(on__lte=through).exclude(points=0)
     if after is not None:
         days = days.filter(on__gt=after)
-    return list(days.values_list("on", "track").annotate(points=Sum("points")).order_by("on"))
+    found = list(days.values_list("on", "track").annotate(points=Sum("points")).order_by("on"))
+    if found and after is None:
+        scope.once("history-starts", lambda: found[0][0])
+    return found
 
 
 @cached_by_generation("changes")

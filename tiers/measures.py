@@ -19,9 +19,10 @@ from clients.models import Cancellation, Client, Deal, Service
 from clients.queries import SALES, certifications, mrr_history
 from clients.rules import MONEY_MONTHS, Certifications, tool_use
 from ledger.engine import entries
-from ledger.facts_of_clients import load_managed
+from ledger.facts_of_clients import LoadedFacts, load_managed
 from ledger.models import PointEntry, Track
 from ledger.queries import daily_changes, open_lots, posting
+from ledger.records import CancellationFact
 from ledger.series import PointSeries
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import as_decimal
@@ -31,7 +32,6 @@ from program.rulebook import Rulebook
 from tiers.rules import PortfolioMeasures
 
 Metric = Callable[[date], Decimal | int | None]
-type Coming = tuple[int, str, date]  # a cancellation ahead: client, product line ("": the whole client), day
 DAY = timedelta(days=1)
 
 
@@ -70,13 +70,28 @@ def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
 @cached_by_generation("known-changes")
 def known_changes(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""
-    cancellations = Cancellation.objects.filter(partner=scope.partner, cancelled_on__gt=day)
-    coming = list(cancellations.values_list("client_id", "product_line", "cancelled_on"))
-    return _known_losses_of_lots(scope, day, coming) + _known_managed(scope, day, coming)
+    state = posting(scope)
+    through = max(day, state.posted_through) if state else day
+    cancellations = Cancellation.objects.filter(partner=scope.partner)
+    moving = Service.objects.filter(Q(started_on__gt=through) | Q(ended_on__gt=through), partner=scope.partner)
+    leaving = cancellations.filter(product_line="", cancelled_on__gt=through)
+    moved = Q(client_id__in=moving.values("client_id")) | Q(client_id__in=leaving.values("client_id"))
+    cancelled: dict[int, list[CancellationFact]] = {}
+    rows = cancellations.filter(Q(cancelled_on__gt=day) | moved)
+    for client, line, on in rows.values_list("client_id", "product_line", "cancelled_on"):
+        cancelled.setdefault(client, []).append(CancellationFact(line, on))
+    losing = {client for client, found in cancelled.items() if any(each.cancelled_on > day for each in found)}
+    later = daily_changes(scope, through, after=day) if through > day else []
+    posted = [change for change in later if change[1] == Track.MANAGED]
+    managed = load_managed(scope, moved, after=through, cancellations=cancelled)
+    return _known_losses_of_lots(scope, day, losing) + posted + _managed_after(scope, through, managed)
 
 
-def _known_losses_of_lots(scope: Scope, day: date, coming: Collection[Coming]) -> list[tuple[date, str, Decimal]]:
-    """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before."""
+def _known_losses_of_lots(scope: Scope, day: date, leaving: Collection[int]) -> list[tuple[date, str, Decimal]]:
+    """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before.
+
+    leaving: clients with a cancellation after the day.
+    """
     first_cancelled = (
         Cancellation.objects.filter(
             Q(product_line="") | Q(product_line=OuterRef("deal__product_line")),
@@ -87,27 +102,19 @@ def _known_losses_of_lots(scope: Scope, day: date, coming: Collection[Coming]) -
         .values("cancelled_on")[:1]
     )
     lots = open_lots(scope, day).order_by()
-    leaving = {client for client, _line, _on in coming}
     sums = lots.exclude(client_id__in=leaving).values_list("expires_on", "track").annotate(points=Sum("left"))
     early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(first_cancelled)))
     rows = [*sums, *early.values_list("lost_on", "track", "left")]
     return [(on, track, -points) for on, track, points in rows]
 
 
-def _known_managed(scope: Scope, day: date, coming: Collection[Coming]) -> list[tuple[date, str, Decimal]]:
-    """Services that start or end, and whole clients that leave: of days that are posted from the ledger, of later ones what
-    the engine makes of the services in force after them."""
-    state = posting(scope)
-    through = max(day, state.posted_through) if state else day
-    later = daily_changes(scope, through, after=day) if through > day else []
-    posted = [change for change in later if change[1] == Track.MANAGED]
-    moves = Q(started_on__gt=through) | Q(ended_on__gt=through)
-    moving = Service.objects.filter(moves, partner=scope.partner).values("client_id")
-    leaving = {client for client, line, on in coming if not line and on > through}
+def _managed_after(scope: Scope, through: date, clients: Iterable[LoadedFacts]) -> list[tuple[date, str, Decimal]]:
+    """Services that start or end, and whole clients that leave, on days that are not posted yet: what the engine makes of the
+    services in force after them."""
     book = rulebook(scope)
-    return posted + [
+    return [
         (entry.on, entry.track, entry.points)
-        for loaded in load_managed(scope, Q(client_id__in=moving) | Q(client_id__in=leaving), after=through)
+        for loaded in clients
         for entry in entries(loaded.facts, book, date.max)
         if entry.on > through
     ]

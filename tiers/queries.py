@@ -97,10 +97,9 @@ def credited_on(rows: Sequence[CreditedTier]) -> Credited:
 
 def invitations(scope: Scope, day: date | None = None) -> list[rules.Invitation]:
     """The tiers that the vendor invited the partner to, up to `day`, or all of them; by tier."""
-    found = Invitation.objects.filter(partner=scope.partner).order_by("tier")
-    if day is not None:
-        found = found.filter(on__lte=day)
-    return [rules.Invitation(row.tier, row.on) for row in found]
+    rows = Invitation.objects.filter(partner=scope.partner).order_by("tier").values_list("tier", "on")
+    found = scope.once("invitations", lambda: tuple(rules.Invitation(*row) for row in rows))
+    return [each for each in found if day is None or each.on <= day]
 
 
 def invitable(scope: Scope) -> list[str]:

@@ -41,7 +41,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
-    context: dict[str, Any] = {"form": form, "starts": history_starts(scope)}
+    context: dict[str, Any] = {"form": form}
     if part not in ("over-time", "expiry-calendar"):
         page = tier_page(scope, form.day, request.GET.get("target"))
         context |= {
@@ -59,6 +59,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
         first = max(0, _whole(request.GET.get("clients_from")))
         calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
         context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
+    context["starts"] = history_starts(scope)
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
 
 
