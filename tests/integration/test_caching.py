@@ -79,5 +79,6 @@ def test_a_trial_leaves_no_generation_behind(scope):
     before = scope.partner.generation
     table = read_csv(BytesIO(b"client_id,name,country,currency\nT1,Trial,US,USD\n"))
     checked = check_sources(scope, [Source("clients.csv", find_kind("clients"), table)], lambda *_: None)
-    assert try_checked(scope, checked, batch_id=None, step=lambda *_: None).counts["clients"].new == 1
+    outcome = try_checked(scope, checked, batch_id=None, step=lambda *_: None)
+    assert [counts.new for counts in outcome.counts.values()] == [1]
     assert scope.partner.generation == before
