@@ -11,6 +11,7 @@ from fractions import Fraction
 from ledger.why import working
 from partner_portal.lib.wording import ENGLISH, Wording
 from program.rulebook import Rulebook, managed_points, posted, sold_points
+from program.terms import Origin, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def estimate(
     market: Market,
     *,
     amount: Decimal,
-    origin: str,
+    origin: Origin,
     manage: bool,
     others: int = 0,
     wording: Wording = ENGLISH,
@@ -64,12 +65,12 @@ def estimate(
         return Estimate(sold, Decimal(0), sold_working, None)
     managed = posted(managed_points_of(rulebook, market, amount, others))
     managed_working = working(
-        amount, market.currency, per_unit, rulebook.managed_rate, "managed", factor, managed, 1 + others, wording
+        amount, market.currency, per_unit, rulebook.managed_rate, Track.MANAGED, factor, managed, 1 + others, wording
     )
     return Estimate(sold, managed, sold_working, managed_working)
 
 
-def sold_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, origin: str) -> Fraction:
+def sold_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, origin: Origin) -> Fraction:
     """Currency to sold points, exact, for a line sold on that day. Raises UnknownCurrencyError."""
     unit = _unit(rulebook, market, amount)
     return sold_points(unit, rulebook.rate(origin, market.on), rulebook.market_factor(market.growth, market.on))
@@ -81,7 +82,7 @@ def managed_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Frac
     return managed_points(_unit(rulebook, market, amount), rulebook.managed_rate, factor, 1 + others)
 
 
-def amount_of_sold(rulebook: Rulebook, market: Market, points: Decimal | Fraction, origin: str) -> Fraction | None:
+def amount_of_sold(rulebook: Rulebook, market: Market, points: Decimal | Fraction, origin: Origin) -> Fraction | None:
     """Sold points to the amount that earns them, exact; None when deals of this origin earn no points.
 
     Raises:

@@ -22,6 +22,7 @@ from partner_portal.lib.language import of_reader
 from partner_portal.lib.rounding import floor, half_even
 from partner_portal.templatetags.figures import decimal_words, plain_number, whole
 from program.rulebook import posted
+from program.terms import Metric, Origin, Track
 from tiers.gap_text import lacks, listed
 from tiers.portfolio import RulesInForce, WithPoints, rules_in_force, with_points
 
@@ -68,7 +69,7 @@ def results(form: CalculatorForm) -> Results:
     cleaned = form.cleaned_data
     day: date = cleaned.get("on") or form.scope.today
     found = _estimate(form, day) if form.good(*ESTIMATE) else None
-    added = {} if found is None else {cleaned["origin"]: found.sold, "managed": found.managed}
+    added = {} if found is None else {Track(cleaned["origin"]): found.sold, Track.MANAGED: found.managed}
     sold, managed = _conversion(form, day) if form.good(*CONVERSION) else (None, None)
     return Results(
         rules_in_force(form.scope, day),
@@ -86,7 +87,7 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
         form.rules(),
         Market(cleaned["currency"], form.growth("market"), day),
         amount=cleaned["amount"],
-        origin=cleaned["origin"],
+        origin=Origin(cleaned["origin"]),
         manage=cleaned["manage"] == "yes",
         others=cleaned["others"],
         wording=of_reader(),
@@ -99,7 +100,7 @@ def _effect(deal: WithPoints) -> Effect:
         for gap in (deal.reached, deal.next_tier)
         if gap is not None
         for row in gap.requirements
-        if row.metric == "total_points"
+        if row.metric == Metric.TOTAL_POINTS
     ]
     rises = deal.performance != deal.before
     if deal.performance is None:
@@ -108,7 +109,7 @@ def _effect(deal: WithPoints) -> Effect:
         outcome = _("stays %(tier)s") % {"tier": deal.performance}
     else:
         asked = (
-            next((row.need for row in deal.reached.requirements if row.metric == "total_points"), None)
+            next((row.need for row in deal.reached.requirements if row.metric == Metric.TOTAL_POINTS), None)
             if deal.reached
             else None
         )

@@ -31,6 +31,7 @@ from partner_portal.templatetags.figures import day_text
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import Rulebook
+from program.terms import Stage
 
 EXACT = DecimalField(max_digits=80, decimal_places=40)
 TREND_MONTHS = 12
@@ -118,7 +119,7 @@ def _sums(scope: Scope) -> list[dict[str, Any]]:
     One query, or none."""
     since = (add_months(month_start(scope.today), -TREND_MONTHS), scope.today)
     registered = Deal.objects.filter(partner=scope.partner, registered=True).order_by()
-    won = Q(stage="won")
+    won = Q(stage=Stage.WON)
     days = MedianDays(_days(F("closed_on"), F("created_on")), filter=won)
     none = Value(None, FloatField())
     created = (
@@ -128,9 +129,11 @@ def _sums(scope: Scope) -> list[dict[str, Any]]:
     )
     closed = (
         registered.filter(closed_on__range=since)
-        .exclude(stage="open")
+        .exclude(stage=Stage.OPEN)
         .values(what=Value("closed"), month=TruncMonth("closed_on"))
-        .annotate(count=Count("pk"), won=Count("pk", filter=won), lost=Count("pk", filter=Q(stage="lost")), days=days)
+        .annotate(
+            count=Count("pk"), won=Count("pk", filter=won), lost=Count("pk", filter=Q(stage=Stage.LOST)), days=days
+        )
     )
     lately = (
         registered.filter(won, closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today)
@@ -203,7 +206,7 @@ def _past_close(scope: Scope) -> Q:
 
 def open_shared_deals(scope: Scope) -> QuerySet[Deal]:
     """Registered deals created by today and still open."""
-    return Deal.objects.filter(partner=scope.partner, registered=True, stage="open", created_on__lte=scope.today)
+    return Deal.objects.filter(partner=scope.partner, registered=True, stage=Stage.OPEN, created_on__lte=scope.today)
 
 
 def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:

@@ -24,8 +24,7 @@ from partner_portal.lib.dates.periods import Period
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import Rulebook
-
-SALES = ("new", "cross_sell", "upgrade")
+from program.terms import SALES, Origin, Stage
 
 
 def mrr_history(scope: Scope) -> MrrHistory:
@@ -55,11 +54,11 @@ def certifications(scope: Scope) -> Certifications:
     return scope.once("certifications", lambda: Certifications(CertificationFact(*row) for row in rows))
 
 
-def sold_in_12_months(scope: Scope, day: date, origins: Iterable[str]) -> Fraction:
+def sold_in_12_months(scope: Scope, day: date, origins: Iterable[Origin]) -> Fraction:
     """Points-dollars, exact, of won sales of these origins in the 12 months that end on `day`, as sold (points.md 6)."""
     deals = Deal.objects.filter(
         partner=scope.partner,
-        stage="won",
+        stage=Stage.WON,
         kind__in=SALES,
         origin__in=tuple(origins),
         closed_on__gt=add_months(day, -MONEY_MONTHS),
@@ -103,10 +102,10 @@ def _shared(which: str, period: Period) -> Q:
     if which == "created":
         return Q(created_on__range=(period.first, period.last))
     if which == "won":
-        return Q(stage="won", closed_on__range=(period.first, period.last))
+        return Q(stage=Stage.WON, closed_on__range=(period.first, period.last))
     if which == "in_flight":
-        not_closed = Q(stage="open") | Q(closed_on__gt=period.last)
-        return Q(not_closed, origin="sourced", created_on__lte=period.last)
+        not_closed = Q(stage=Stage.OPEN) | Q(closed_on__gt=period.last)
+        return Q(not_closed, origin=Origin.SOURCED, created_on__lte=period.last)
     raise ValueError(f"no shared deals are called {which}")
 
 

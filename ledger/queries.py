@@ -11,16 +11,15 @@ from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.scope import Scope
-from ledger.models import GAINS, LOSSES, SOLD_TRACKS, DailyPoints, Lot, PointEntry, Posting, Track
+from ledger.models import DailyPoints, Lot, PointEntry, Posting
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.dates.periods import Period
 from program.caching import cached_by_generation
 from program.queries import in_force, note_in_force, revision
+from program.terms import Cause, Direction, Side, Track
 
 ZERO = Decimal("0.0000")
-SIDES = {"sold": tuple(SOLD_TRACKS), "managed": (Track.MANAGED,)}
-DIRECTIONS = {"new": tuple(GAINS), "lost": tuple(LOSSES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Changes:
     lost_sold: Counter
     new_managed: Counter
     lost_managed: Counter
-    causes: Mapping[str, Mapping[str, Decimal]]
+    causes: Mapping[Track, Mapping[Cause, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +138,10 @@ def history_starts(scope: Scope) -> date | None:
 def points_on(scope: Scope, day: date) -> PointTotals:
     """Points at the end of the day."""
     sums = dict(_daily(scope).filter(on__lte=day).values_list("track").annotate(Sum("points")))
-    return PointTotals(**{track: sums.get(track, ZERO) for track in Track.values})
+    return PointTotals(**{track.value: sums.get(track, ZERO) for track in Track})
 
 
-def daily_changes(scope: Scope, through: date, after: date | None = None) -> list[tuple[date, str, Decimal]]:
+def daily_changes(scope: Scope, through: date, after: date | None = None) -> list[tuple[date, Track, Decimal]]:
     """Signed changes by day and track up to `through`, included: what a series of the whole history is made of.
 
     With `after`, only the days after that one.
@@ -150,7 +149,8 @@ def daily_changes(scope: Scope, through: date, after: date | None = None) -> lis
     days = _daily(scope).filter(on__lte=through).exclude(points=0)
     if after is not None:
         days = days.filter(on__gt=after)
-    found = list(days.values_list("on", "track").annotate(points=Sum("points")).order_by("on"))
+    rows = days.values_list("on", "track").annotate(points=Sum("points")).order_by("on")
+    found = [(on, Track(track), points) for on, track, points in rows]
     if found and after is None:
         scope.once("history-starts", lambda: found[0][0])
     return found
@@ -160,47 +160,42 @@ def daily_changes(scope: Scope, through: date, after: date | None = None) -> lis
 def changes(scope: Scope, period: Period) -> Changes:
     """The bridge of a period: opening + new - lost = closing, for sold and managed points. Two queries, or none."""
     opening, by_cause = _opening_and_causes(scope, period)
-    moved = {track: sum(by_cause[track].values(), ZERO) for track in Track.values}
+    moved = {track: sum(by_cause[track].values(), ZERO) for track in Track}
     counted = entries_in(scope, period).aggregate(
         **{
             f"{direction}_{side}_{what}": Count(column, distinct=what == "clients", filter=_matches(side, direction))
-            for side in SIDES
-            for direction in DIRECTIONS
+            for side in Side
+            for direction in Direction
             for what, column in (("entries", "pk"), ("clients", "client"))
         }
     )
 
-    def counter(direction: str, side: str) -> Counter:
+    def counter(direction: Direction, side: Side) -> Counter:
         points = sum(
-            (
-                value
-                for track in SIDES[side]
-                for cause, value in by_cause[track].items()
-                if cause in DIRECTIONS[direction]
-            ),
+            (value for track in side.tracks for cause, value in by_cause[track].items() if cause in direction.causes),
             ZERO,
         )
         name = f"{direction}_{side}"
         return Counter(
-            points if direction == "new" else -points, counted[f"{name}_entries"], counted[f"{name}_clients"]
+            points if direction == Direction.NEW else -points, counted[f"{name}_entries"], counted[f"{name}_clients"]
         )
 
     return Changes(
         period,
-        PointTotals(**opening),
-        PointTotals(**{track: opening[track] + moved[track] for track in Track.values}),
-        counter("new", "sold"),
-        counter("lost", "sold"),
-        counter("new", "managed"),
-        counter("lost", "managed"),
+        PointTotals(**{track.value: opening[track] for track in Track}),
+        PointTotals(**{track.value: opening[track] + moved[track] for track in Track}),
+        counter(Direction.NEW, Side.SOLD),
+        counter(Direction.LOST, Side.SOLD),
+        counter(Direction.NEW, Side.MANAGED),
+        counter(Direction.LOST, Side.MANAGED),
         by_cause,
     )
 
 
-def _opening_and_causes(scope: Scope, period: Period) -> tuple[dict[str, Decimal], dict[str, dict[str, Decimal]]]:
+def _opening_and_causes(scope: Scope, period: Period) -> tuple[dict[Track, Decimal], dict[Track, dict[Cause, Decimal]]]:
     """Points by track on the day before the period; signed sums by track and cause over it, zero sums left out."""
-    opening = dict.fromkeys(Track.values, ZERO)
-    found: dict[str, dict[str, Decimal]] = {track: {} for track in Track.values}
+    opening = dict.fromkeys(Track, ZERO)
+    found: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
     rows = (
         _daily(scope)
         .filter(on__lte=period.last)
@@ -211,9 +206,9 @@ def _opening_and_causes(scope: Scope, period: Period) -> tuple[dict[str, Decimal
         .order_by("track", "cause")
     )
     for track, cause, before, points in rows:
-        opening[track] += before or ZERO
+        opening[Track(track)] += before or ZERO
         if points:
-            found[track][cause] = points
+            found[Track(track)][Cause(cause)] = points
     return opening, found
 
 
@@ -286,5 +281,5 @@ def _daily(scope: Scope) -> QuerySet[DailyPoints]:
     return DailyPoints.objects.filter(partner=scope.partner)
 
 
-def _matches(side: str, direction: str) -> Q:
-    return Q(track__in=SIDES[side], cause__in=DIRECTIONS[direction])
+def _matches(side: Side, direction: Direction) -> Q:
+    return Q(track__in=side.tracks, cause__in=direction.causes)

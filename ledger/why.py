@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ledger.records import Entry
 from partner_portal.lib.wording import ENGLISH, Wording
+from program.terms import Cause, Origin, Track
 
 
 def why(entry: Entry, *, with_money: bool = True, wording: Wording = ENGLISH) -> str:
@@ -14,15 +15,15 @@ def why(entry: Entry, *, with_money: bool = True, wording: Wording = ENGLISH) ->
 
     Without money, the amounts are named but not told: `MRR in units of US$100 x 5 (sourced) x 1 = 50`.
     """
-    if entry.track == "managed":
+    if entry.track == Track.MANAGED:
         return _managed(entry, with_money, wording)
-    if entry.cause == "earned":
+    if entry.cause == Cause.EARNED:
         return _computation(entry, entry.points, with_money, wording)
-    if entry.cause == "downgraded":
+    if entry.cause == Cause.DOWNGRADED:
         return _downgraded(entry, with_money, wording)
-    if entry.cause == "expired":
+    if entry.cause == Cause.EXPIRED:
         return _expired(entry, wording)
-    if entry.cause == "churned":
+    if entry.cause == Cause.CHURNED:
         return _lost(entry, wording)
     return f"{wording.number(entry.points)} points of deal {entry.deal_id}: {entry.cause}."
 
@@ -32,7 +33,7 @@ def working(
     currency: str,
     per_unit: Decimal,
     rate: Decimal,
-    track: str,
+    track: Track | Origin,
     factor: Decimal,
     points: Decimal,
     partners: int | None = None,
@@ -54,7 +55,9 @@ def managing_partners(count: int, wording: Wording = ENGLISH) -> str:
     return wording.ngettext("%(count)s managing partner", "%(count)s managing partners", count) % {"count": count}
 
 
-def _rest(rate: Decimal, track: str, factor: Decimal, partners: int | None, points: Decimal, wording: Wording) -> str:
+def _rest(
+    rate: Decimal, track: Track | Origin, factor: Decimal, partners: int | None, points: Decimal, wording: Wording
+) -> str:
     shared = "" if partners is None else f" / {managing_partners(partners, wording)}"
     return f"{wording.number(rate)} ({track}) x {wording.number(factor)}{shared} = {wording.number(points)}"
 
@@ -157,16 +160,16 @@ def _managed(entry: Entry, with_money: bool, wording: Wording) -> str:
         "on": wording.day(entry.on),
         "computed": computed,
     }
-    if entry.cause == "earned":
+    if entry.cause == Cause.EARNED:
         return _computation(entry, entry.after, with_money, wording)
     if entry.after == 0:
         text = (
             wording.gettext("From %(before)s to 0: the whole client was cancelled on %(on)s.")
-            if entry.cause == "churned"
+            if entry.cause == Cause.CHURNED
             else wording.gettext("From %(before)s to 0: no service is in force from %(on)s on.")
         )
         return text % values
-    if entry.cause == "churned":
+    if entry.cause == Cause.CHURNED:
         return (
             wording.gettext("From %(before)s to %(after)s, with the whole client cancelled that day: %(computed)s")
             % values

@@ -12,7 +12,7 @@ from accounts.scope import Scope
 from partner_portal.lib.dates.periods import Period
 from partner_portal.templatetags.figures import day_text
 from program.caching import cached_by_generation
-from renewals.models import RenewalStatus
+from program.terms import RenewalStatus
 from renewals.queries import RenewalRow, Week, by_week, renewal_rows
 from tiers.queries import credited_on, history
 

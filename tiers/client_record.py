@@ -24,6 +24,7 @@ from partner_portal.lib.language import of_reader
 from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
+from program.terms import RenewalStatus, Track
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.no_points_reasons import Uncounted, uncounted
@@ -164,7 +165,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         .values_list("track")
         .annotate(Sum("points"))
     )
-    points = PointTotals(**{track: sums.get(track, ZERO) for track in ("sourced", "assisted", "managed")})
+    points = PointTotals(**{track.value: sums.get(track, ZERO) for track in Track})
     state = _state(scope, client, facts, renewals, day)
     names = {deal.deal_id: deal.name for deal in deals}
     return ClientRecord(
@@ -191,7 +192,7 @@ def _state(scope: Scope, client: Client, facts: ClientFacts, renewals: Sequence[
     return client_state(
         facts,
         [MrrFact(month, mrr) for month, mrr in months],
-        [RenewalFact(row.renews_on, row.status == "pending") for row in renewals],
+        [RenewalFact(row.renews_on, row.status == RenewalStatus.PENDING) for row in renewals],
         day,
     )
 
@@ -224,7 +225,15 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
         points = posted(managed_points(unit, book.managed_rate, factor, partners))
         sentence = (
             working(
-                service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners, wording
+                service.mrr,
+                service.currency,
+                per_unit,
+                book.managed_rate,
+                Track.MANAGED,
+                factor,
+                points,
+                partners,
+                wording,
             )
             if with_money
             else ""
@@ -249,7 +258,7 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
 def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:
     book = rulebook(scope)
     measures = outlook_measures(scope, day)
-    taken = {"sourced": points.sourced, "assisted": points.assisted, "managed": points.managed}
+    taken = {Track.SOURCED: points.sourced, Track.ASSISTED: points.assisted, Track.MANAGED: points.managed}
     less = PortfolioMeasures(without(measures.points, taken, day), measures.certification, measures.others)
     held = credited_on(history(scope, day)).tier or rules.performance(measures, book, day)
     rule_set = book.rule_set(day)

@@ -5,12 +5,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
-
-
-class ChangeKind(models.TextChoices):
-    RISE = "rise", _("Rise")
-    REVIEW = "review", _("Review")
-    KEPT = "kept", _("Review, kept")
+from program.labels import labelled
+from program.terms import ReviewResult
 
 
 class CreditedTier(models.Model):
@@ -22,7 +18,7 @@ class CreditedTier(models.Model):
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     on = models.DateField()
     position = models.PositiveSmallIntegerField()
-    kind = models.CharField(max_length=6, choices=ChangeKind)
+    kind = models.CharField(max_length=6, choices=labelled(ReviewResult))
     before = models.CharField(max_length=60, blank=True)
     after = models.CharField(max_length=60, blank=True)
     reason = models.TextField()

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ledger.engine import SALES, SOLD_TRACKS, ClientFacts, DealFact, Entry, Lot, lots, managed
+from ledger.engine import ClientFacts, DealFact, Entry, Lot, lots, managed
 from partner_portal.lib.wording import ENGLISH, Wording
 from program.rulebook import Rulebook
+from program.terms import SALES, Cause, Stage
 
 NAMED = 3  # deals named one by one; more are counted
 LEAST = Decimal("0.0001")  # points have 4 decimals
@@ -41,8 +42,8 @@ def _sold(facts: ClientFacts, rulebook: Rulebook, on: date, wording: Wording) ->
         return ()
     reasons = [*_gone(found, wording), *_too_small(found, wording)]
     sales = [deal for deal in facts.deals if deal.kind in SALES]
-    won = [deal for deal in sales if deal.stage == "won" and deal.closed_on is not None]
-    strangers = [deal for deal in won if deal.origin not in SOLD_TRACKS and deal.closed_on and deal.closed_on <= on]
+    won = [deal for deal in sales if deal.stage == Stage.WON and deal.closed_on is not None]
+    strangers = [deal for deal in won if deal.origin.track is None and deal.closed_on and deal.closed_on <= on]
     if strangers:
         one = wording.gettext("%(deals)s is of origin “none”: neither sourced nor assisted by us.")
         many = wording.gettext("%(deals)s are of origin “none”: neither sourced nor assisted by us.")
@@ -53,12 +54,12 @@ def _sold(facts: ClientFacts, rulebook: Rulebook, on: date, wording: Wording) ->
         one = wording.gettext("%(deals)s is won only from %(first)s on.")
         many = wording.gettext("%(deals)s are won only from %(first)s on.")
         reasons.append(_of_deals(one, many, later, wording, first=first))
-    waiting = [deal for deal in sales if deal.stage == "open"]
+    waiting = [deal for deal in sales if deal.stage == Stage.OPEN]
     if waiting:
         one = wording.gettext("%(deals)s is still open: points come on the day a deal is won.")
         many = wording.gettext("%(deals)s are still open: points come on the day a deal is won.")
         reasons.append(_of_deals(one, many, waiting, wording))
-    lost = [deal for deal in sales if deal.stage == "lost"]
+    lost = [deal for deal in sales if deal.stage == Stage.LOST]
     if lost:
         one, many = wording.gettext("%(deals)s was lost."), wording.gettext("%(deals)s were lost.")
         reasons.append(_of_deals(one, many, lost, wording))
@@ -90,9 +91,9 @@ def _loss(loss: Entry, lot: Lot, wording: Wording) -> str:
         "points": wording.number(-loss.points),
         "by": loss.by_deal_id,
     }
-    if loss.cause == "expired":
+    if loss.cause == Cause.EXPIRED:
         return wording.gettext("The points of deal %(deal)s, won on %(earned)s, expired on %(on)s.") % values
-    if loss.cause != "churned":
+    if loss.cause != Cause.CHURNED:
         return wording.gettext("Downgrade %(by)s of %(on)s took all that was left of deal %(deal)s.") % values
     text = (
         wording.gettext("“%(line)s” was cancelled on %(on)s, which took the %(points)s points of deal %(deal)s.")

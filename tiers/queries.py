@@ -9,14 +9,14 @@ from accounts.scope import Scope
 from clients.queries import certifications, mrr_history, sold_in_12_months
 from clients.rules import CertificationFact, Retention
 from ledger.queries import ZERO, PointTotals, rolling_sourced_loss
-from ledger.records import TRACKS
 from ledger.series import PointFigures
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import RuleSet
+from program.terms import Origin, ReviewResult, Track
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import ChangeKind, CreditedTier, Invitation
+from tiers.models import CreditedTier, Invitation
 from tiers.rules import Credited, Outlook, PortfolioMeasures, TierGap
 
 
@@ -91,7 +91,7 @@ def history(scope: Scope, day: date | None = None) -> list[CreditedTier]:
 
 def credited_on(rows: Sequence[CreditedTier]) -> Credited:
     """The credited tier after these rows, and since when."""
-    changed = [row for row in rows if row.kind != ChangeKind.KEPT]
+    changed = [row for row in rows if row.kind != ReviewResult.KEPT]
     return Credited(changed[-1].after or None, changed[-1].on) if changed else Credited(None, None)
 
 
@@ -135,7 +135,7 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
 def points_of(measures: PortfolioMeasures, day: date) -> PointTotals:
     """The points of a day that the measures were read for."""
     points = measures.points
-    return PointTotals(**{track: ZERO + points.track(track, day) for track in TRACKS})
+    return PointTotals(**{track.value: ZERO + points.track(track, day) for track in Track})
 
 
 def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:
@@ -162,7 +162,7 @@ def retention(scope: Scope, day: date) -> Retention:
 def money_figures(scope: Scope, day: date) -> MoneyFigures:
     """12-month source dollar and rolling 12-month sourced MRR (points.md 6)."""
     book = rulebook(scope)
-    sold = sold_in_12_months(scope, day, ["sourced"])
+    sold = sold_in_12_months(scope, day, [Origin.SOURCED])
     lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)
     # The loss is a quotient cut off at 40 places: at 30 the difference is what it would be exactly, so that one that lies
     # exactly half-way between two cents (125.875) is still seen as that.

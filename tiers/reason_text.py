@@ -11,19 +11,20 @@ from decimal import Decimal
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.wording import ENGLISH, Wording
 from partner_portal.lib.wording import gettext_noop as _
+from program.terms import Metric, Unit
 
 METRIC_NAMES = {
-    "total_points": _("total"),
-    "sold_points": _("sold"),
-    "sourced_points": _("sourced"),
-    "managed_points": _("managed"),
-    "csr": _("C$R"),
-    "grr": _("GRR"),
-    "certified_people": _("certified people"),
-    "tool_usage_mean": _("mean tool usage"),
-    "tool_usage_median": _("median tool usage"),
-    "sold_mrr_12m": _("12-month sold MRR"),
-    "managed_mrr": _("managed MRR"),
+    Metric.TOTAL_POINTS: _("total"),
+    Metric.SOLD_POINTS: _("sold"),
+    Metric.SOURCED_POINTS: _("sourced"),
+    Metric.MANAGED_POINTS: _("managed"),
+    Metric.CSR: _("C$R"),
+    Metric.GRR: _("GRR"),
+    Metric.CERTIFIED_PEOPLE: _("certified people"),
+    Metric.TOOL_USAGE_MEAN: _("mean tool usage"),
+    Metric.TOOL_USAGE_MEDIAN: _("median tool usage"),
+    Metric.SOLD_MRR_12M: _("12-month sold MRR"),
+    Metric.MANAGED_MRR: _("managed MRR"),
 }
 NO_DATA = _("no data")
 _NUMBERS = (
@@ -33,7 +34,7 @@ _NUMBERS = (
 
 
 def rise(
-    met: Sequence[tuple[str, Decimal | None, Decimal]], *, newly_certified: str | None, not_invited: str | None
+    met: Sequence[tuple[Metric, Decimal | None, Decimal]], *, newly_certified: str | None, not_invited: str | None
 ) -> str:
     """Why the tier rose: the requirements (metric, have, need) that were met on the day."""
     shown = [(METRIC_NAMES[metric], _value(metric, have), _value(metric, need)) for metric, have, need in met]
@@ -120,14 +121,14 @@ def _met_in(met: Sequence[date], wording: Wording) -> str:
     return wording.gettext("Review. Kept, met in %(months)s.") % {"months": months}
 
 
-def _value(metric: str, value: Decimal | None) -> str:
+def _value(metric: Metric, value: Decimal | None) -> str:
     if value is None:
         return NO_DATA
-    if metric in ("csr", "grr"):
+    if metric.unit is Unit.RATIO:
         return f"{half_even(value * 100, 1):f} %"
-    if metric.startswith("tool_usage"):
+    if metric.unit is Unit.AVERAGE:
         return f"{half_even(value, 1):,f}"
-    if metric.endswith(("mrr", "mrr_12m")):
+    if metric.unit is Unit.MONEY:
         return f"US$ {half_even(value, 0):,f}"
     return f"{half_even(value, 0):,f}"
 

@@ -18,12 +18,10 @@ from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
-from tiers.models import ChangeKind, CreditedTier, Invitation, TierPlan
+from tiers.models import CreditedTier, Invitation, TierPlan
 from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions
 from tiers.plans import plan_of, written
 from tiers.queries import invitations
-
-KINDS = {rules.RISE: ChangeKind.RISE, rules.REVIEW_FALL: ChangeKind.REVIEW, rules.REVIEW_KEPT: ChangeKind.KEPT}
 
 
 @receiver(ledger_posted)
@@ -42,7 +40,7 @@ def derive_history(*, scope: Scope) -> None:
     wanted = []
     for row in found:
         places[row.on] = places.get(row.on, -1) + 1
-        wanted.append((row.on, places[row.on], KINDS[row.kind].value, row.before or "", row.after or "", row.reason))
+        wanted.append((row.on, places[row.on], row.kind, row.before or "", row.after or "", row.reason))
     stored = CreditedTier.objects.filter(partner=scope.partner)
     if list(stored.values_list("on", "position", "kind", "before", "after", "reason")) == wanted:
         return

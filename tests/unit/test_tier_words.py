@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 
 from partner_portal.lib.language import of_reader
 from partner_portal.lib.wording import ENGLISH, Wording
+from program.terms import Metric, Unit
 from tiers import reason_text
 
 D = date.fromisoformat
 NAMES = st.sampled_from(["Gold", "Solutions Partner", "Tier 2", "Diamond and more"])
 DAYS = st.dates(D("2019-01-01"), D("2029-12-31"))
 POINTS = st.tuples(
-    st.sampled_from(["total_points", "sold_points", "sourced_points", "managed_points", "sold_mrr_12m", "managed_mrr"]),
+    st.sampled_from([metric for metric in Metric if metric.unit in (Unit.POINTS, Unit.MONEY)]),
     st.decimals(0, 99_999_999, places=4),
     st.decimals(0, 99_999_999, places=4),
 )
 RATIOS = st.tuples(
-    st.sampled_from(["csr", "grr", "tool_usage_mean", "tool_usage_median"]),
+    st.sampled_from([metric for metric in Metric if metric.unit in (Unit.RATIO, Unit.AVERAGE)]),
     st.none() | st.decimals(0, 9, places=4),
     st.decimals(0, 9, places=4),
 )
@@ -58,7 +59,7 @@ def test_any_other_text_is_left_alone(text):
 
 
 def test_reasons_in_dutch():
-    met = [("total_points", Decimal("1292.1"), Decimal(1260)), ("csr", None, Decimal("0.85"))]
+    met = [(Metric.TOTAL_POINTS, Decimal("1292.1"), Decimal(1260)), (Metric.CSR, None, Decimal("0.85"))]
     with translation.override("nl"):
         said = [
             reason_text.reworded(reason_text.rise(met, newly_certified="Solutions", not_invited=None), of_reader()),
