@@ -1,6 +1,6 @@
 """Whose eyes a piece of code looks through. Every query takes a `Scope` first; nothing is loaded by id alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -19,7 +19,7 @@ from partner_portal.lib.db.locks import PERSON_REQUESTS, PLACE_TAKEN, places
 class Scope:
     """A user in a partner, what they may do there, and the partner's today. `user` is None for the system itself.
 
-    `memo` holds what was already read for this scope and cannot change while it lives, such as the rulebook.
+    `memo` is what `once` has read for this scope.
     """
 
     user: User | None
@@ -28,11 +28,27 @@ class Scope:
     permissions: frozenset[Permission]
     locale: str
     today: date
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def on(self, day: date) -> "Scope":
         """The same eyes on another day: what asks for today gets `day`."""
         return self if day == self.today else replace(self, today=day, memo={})
+
+    def once[T](self, key: Hashable, make: Callable[[], T]) -> T:
+        """`make()`, or what it gave before in this scope for the same key and generation of the partner.
+
+        For what several panels of a page read. key: names the answer and all it depends on besides the scope itself.
+        What changes without moving the generation must `forget` when it does.
+        """
+        place = (self.partner.generation, key)
+        if place not in self.memo:
+            self.memo[place] = make()
+        answer: T = self.memo[place]
+        return answer
+
+    def forget(self) -> None:
+        """Drop what `once` has read: rows behind it were written."""
+        self.memo.clear()
 
     def may(self, permission: Permission | str) -> bool:
         """Whether the right is held."""
