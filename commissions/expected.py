@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
-from ledger.engine import DealLife
+from ledger.records import DealLife
 from partner_portal.lib.dates.months import add_months, month_count, month_start, months_between, quarter_of
 from program.rulebook import CommissionTerms
 

@@ -339,4 +339,4 @@ def fx_rates(scope: Scope) -> rules.FxRates:
         .distinct("currency", "invoice_month")
         .values_list("currency", "invoice_month", "fx_rate")
     )
-    return scope.once("fx-rates", lambda: rules.FxRates.of(rows, scope.partner.payout_currency))
+    return scope.once("fx-rates", lambda: rules.FxRates(rows, scope.partner.payout_currency))

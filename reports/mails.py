@@ -3,8 +3,6 @@
 Names that people typed are folded to one line, so that none can pass for a line of the mail itself.
 """
 
-import smtplib
-import socket
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -211,41 +209,3 @@ def _both(subject: str, template: str, context: dict[str, Any], address: str) ->
     )
     mail.attach_alternative(render_to_string(f"reports/mail/{template}.html", context), "text/html")
     return mail
-
-
-def server_reply(error: Exception) -> tuple[int, str]:
-    """The code and text with which the mail server answered about one recipient; (0, "") for any other trouble.
-
-    It says so after the recipient's address or after the text of the mail.
-    """
-    code, text = 0, b""
-    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
-        [(code, text), *_others] = error.recipients.values()
-    elif isinstance(error, smtplib.SMTPDataError):
-        code, text = error.smtp_code, error.smtp_error  # type: ignore[assignment]
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return (code, one_line(f"{code} {said}")[:200]) if code else (0, "")
-
-
-def no_mail_server() -> str:
-    """What is said when the mail server answered nothing about a recipient."""
-    return _("The mail server did not take the mail.")
-
-
-def delay_in_words(error: Exception) -> str:
-    """Why a recipient did not get a mail that is tried again."""
-    code, said = server_reply(error)
-    if code:
-        return _("the mail server put it off: %(reply)s") % {"reply": said}
-    return failure_text(error)
-
-
-def failure_text(error: Exception) -> str:
-    """Why a run did not succeed, for its owner."""
-    if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError | socket.gaierror):
-        return no_mail_server()
-    if isinstance(error, RuntimeError):
-        return str(error)
-    from reports.services.exports import in_words
-
-    return in_words(error)

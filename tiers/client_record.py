@@ -12,11 +12,11 @@ from django.http import Http404
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, MrrMonth
 from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state, in_words
-from ledger.engine import Lot, lots, managed
+from ledger.engine import lots, managed
 from ledger.facts_of_clients import facts_of
 from ledger.models import PointEntry
 from ledger.queries import ZERO, PointTotals
-from ledger.records import ClientFacts, ServiceFact
+from ledger.records import ClientFacts, Lot, ServiceFact
 from ledger.series import without
 from ledger.why import why, working
 from partner_portal.lib.collation import SortKey

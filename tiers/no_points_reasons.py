@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ledger.engine import ClientFacts, DealFact, Entry, Lot, lots, managed
+from ledger.engine import lots, managed
+from ledger.records import ClientFacts, DealFact, Entry, Lot
 from partner_portal.lib.wording import ENGLISH, Wording
 from program.rulebook import Rulebook
 from program.terms import SALES, Cause, Stage

@@ -22,7 +22,7 @@ from reports.definitions import period_of
 from reports.forms import NameForm, UseInListForm
 from reports.queries import lists as queries
 from reports.services import lists as services
-from reports.views.exports import pane, selection_or_404
+from reports.views.pane import pane, selection_or_404
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

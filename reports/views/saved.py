@@ -23,7 +23,7 @@ from reports.definitions import period_of, period_text, sorting_text
 from reports.forms import ReportForm
 from reports.queries import saved as queries
 from reports.services import saved as services
-from reports.views.exports import in_pane, pane, selection_or_404
+from reports.views.pane import in_pane, pane, selection_or_404
 
 LOOKING = "look"  # in an address of a report: what follows is looked at instead of what is stored
 

@@ -261,27 +261,6 @@ class Currency(ColumnType):
         return read
 
 
-@dataclass(frozen=True, slots=True)
-class Reference(ColumnType):
-    """The key of a row of another kind (or of the same): that row must be stored or in the same batch."""
-
-    kind: str
-    key: bool = False
-
-    @property
-    def accepted(self) -> str:
-        from partner_portal.lib.rows.facts import kind
-
-        target = kind(self.kind)
-        return _("the %(key)s of a row of %(kind)s, stored or in this batch") % {
-            "key": "/".join(target.key_columns),
-            "kind": target.key,
-        }
-
-    def read(self, text: str) -> str:
-        return Text(key=self.key).read(text)
-
-
 def _day(text: str) -> date | None:
     """The day that `YYYY-MM-DD` names, else None. `fromisoformat` alone would take other spellings too."""
     if len(text) != 10 or text[4] != "-" or text[7] != "-" or not text.isascii():
