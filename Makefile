@@ -34,6 +34,7 @@ test: $(READY) programs ## all tests: unit, integration, browser (ARGS="-k word"
 lint: $(READY) ## style, layers, dead code, types, Django's checks, missing migrations
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m djlint --lint --quiet templates
 	$(PYTHON) .venv/bin/lint-imports
 	@mkdir -p var/lint
 	@grep -ohrE '[A-Za-z_]{2,}' templates partner_portal/settings.py | sort -u | sed 's/.*/getattr(_, "&")/' > var/lint/named_elsewhere.py

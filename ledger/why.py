@@ -6,6 +6,7 @@ Pure; English unless another wording is given. Numbers are printed in full, so t
 from decimal import Decimal
 
 from ledger.records import Entry
+from partner_portal.lib.dates.months import month_count
 from partner_portal.lib.wording import ENGLISH, Wording
 from program.terms import Cause, Origin, Track
 
@@ -109,7 +110,7 @@ def _expired(entry: Entry, wording: Wording) -> str:
             )
         )
         return text % values
-    months = (entry.on.year - entry.earned_on.year) * 12 + entry.on.month - entry.earned_on.month
+    months = month_count(entry.earned_on, entry.on)
     text = (
         wording.gettext("All %(earned)s points of deal %(deal)s expired %(months)s months after %(start)s.")
         if _whole(entry)

@@ -22,17 +22,13 @@ from partner_portal.lib.rows.datasets import data_as_of, find
 from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.lib.web.one_line import one_line
 from partner_portal.templatetags.figures import whole
+from reports.content_types import CONTENT_TYPES
 from reports.definitions import period_of, period_text, reopen
 from reports.models import Delivery, Export, Recipient, SavedReport, Schedule, ScheduleRun
 from reports.queries.schedules import recipient_token
 from reports.receipts import page_link
 
 ATTACHMENT_BYTES = 10 * 1024 * 1024
-CONTENT_TYPES = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv",
-    "zip": "application/zip",
-}
 
 
 def report_mail(
@@ -101,7 +97,7 @@ def test_mail(*, schedule: Schedule, export: Export, person: Any) -> EmailMultiA
 
 def _attach(mail: EmailMultiAlternatives, export: Export) -> None:
     with default_storage.open(str(export.file.name), "rb") as file:
-        mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format])
+        mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format].partition(";")[0])
 
 
 def _mail(

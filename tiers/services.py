@@ -5,15 +5,14 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.http import Http404
 
 from accounts.audit import record
-from accounts.models import Partner
 from accounts.roles import Permission
 from accounts.scope import Scope
+from accounts.services import bump_generation
 from ledger.queries import history_starts
 from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
@@ -50,6 +49,7 @@ def derive_history(*, scope: Scope) -> None:
     CreditedTier.objects.bulk_create(
         CreditedTier(partner=scope.partner, **dict(zip(fields, row, strict=True))) for row in wanted
     )
+    scope.forget()
 
 
 @transaction.atomic
@@ -75,9 +75,8 @@ def remove_invitation(*, scope: Scope, tier: str) -> None:
 
 
 def _invitations_changed(scope: Scope) -> None:
-    """Figures that were remembered hold no more, and the history is worked out again."""
-    Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
-    scope.partner.refresh_from_db(fields=["generation"])
+    """Invalidate cached figures and derive the history again."""
+    bump_generation(scope)
     derive_history(scope=scope)
 
 

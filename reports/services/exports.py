@@ -28,22 +28,21 @@ from django.utils.translation import ngettext
 from accounts.audit import record
 from accounts.models import Partner, User
 from accounts.roles import Permission
-from accounts.scope import Scope, member_scope, memberships_of, partner_scope
+from accounts.scope import Scope, owner_scope, partner_scope
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import lock
+from partner_portal.lib.db.locks import EXPORT, EXPORT_REQUESTS, held_keys, lock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.one_line import one_line
 from reports import mails
 from reports.definitions import column_names, params_of, period_of, period_text, reopen, slug
 from reports.dialects import DIALECTS, dialect_for
-from reports.export_lock import Claim, TakenError, WithdrawnError, is_claimed
+from reports.export_lock import Claim, TakenError, WithdrawnError, claimed
 from reports.failures import failure_text, server_reply, too_many_rows
 from reports.models import Export, Format, State
 from reports.receipts import readme, receipt
 from reports.snapshot import bring_up_to_date, snapshot
 from reports.writers import XLSX_ROWS, Written, write_csv, write_csv_in_python, write_xlsx
 
-ASKING = 7102  # lock: one user asks for one file at a time
 TWICE = timedelta(minutes=1)  # the same file asked for again within this time is one file
 LOST = timedelta(minutes=5)  # a message that no worker took for so long is sent again; taking it twice does no harm
 ATTEMPTS = 3
@@ -96,7 +95,7 @@ def request_export(
     scope.require(Permission.EXPORT)
     if scope.user is None:
         raise PermissionDenied("nobody asks")
-    lock(ASKING, scope.user.pk)
+    lock(EXPORT_REQUESTS, scope.user.pk)
     if export_request.columns:
         selection = selection.with_columns(export_request.columns)
     params, columns = params_of(selection), column_names(selection)
@@ -238,7 +237,7 @@ def run_export(*, partner_id: int, export_id: int) -> str:
     """
     partner = Partner.objects.get(pk=partner_id)
     try:
-        with Claim(partner_id, export_id) as claim:
+        with claimed(partner_id, export_id) as claim:
             return _run_claimed(partner, export_id, claim)
     except TakenError:
         return "taken"
@@ -291,15 +290,6 @@ def _notify_ready(export: Export) -> None:
             mail.send()
     except (OSError, smtplib.SMTPException):
         log.exception("nobody could be told that an export is ready")
-
-
-def owner_scope(partner: Partner, user: User) -> Scope:
-    """The scope of somebody who asked for work, now. Raises PermissionDenied when they left or may not sign in."""
-    membership = next((each for each in memberships_of(user) if each.partner_id == partner.pk), None)
-    if membership is None or not user.is_active:
-        raise PermissionDenied("no longer a member")
-    membership.user = user
-    return member_scope(membership)
 
 
 def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
@@ -391,7 +381,7 @@ def requeue_lost(*, partner: Partner) -> list[int]:
             waits = (
                 export.state == State.QUEUED and abs(now - export.queued_at) < LOST
             )  # the clock may have been put back
-            if waits or is_claimed(export.pk):
+            if waits or export.pk in held_keys(EXPORT):
                 continue
             if export.attempts >= ATTEMPTS:
                 with translation.override(export.owner.language or partner.language):

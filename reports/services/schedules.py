@@ -20,12 +20,12 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import Partner
 from accounts.roles import Permission
-from accounts.scope import Scope, partner_scope, system_scope
+from accounts.scope import Scope, owner_scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
+from partner_portal.lib.db.locks import SCHEDULE_RUN, session_lock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.one_line import one_line
 from reports import failures, mails
-from reports.export_lock import RUN, held
 from reports.models import Export, Recipient, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
 from reports.queries import saved as saved_queries
 from reports.queries.schedules import allowed_domains, domain_of, may_change, members, owner_left, rule_of
@@ -291,8 +291,8 @@ def run_schedule(*, partner_id: int, run_id: int, notify: Callable[[Export], Non
     worker has it.
     """
     partner = Partner.objects.get(pk=partner_id)
-    with held(RUN, run_id) as mine:
-        if not mine:
+    with session_lock(SCHEDULE_RUN, run_id) as side:
+        if side is None:
             return "taken"
         with partner_scope(partner):
             run = ScheduleRun.objects.select_related("schedule__report", "schedule__owner", "export").get(pk=run_id)
@@ -340,7 +340,7 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun, notify: Cal
 def _owner_scope(partner: Partner, schedule: Schedule) -> Scope:
     """The owner's scope of now. Raises _PauseError when it does not suffice any more."""
     try:
-        scope = exports.owner_scope(partner, schedule.owner)
+        scope = owner_scope(partner, schedule.owner)
     except PermissionDenied as error:
         raise _PauseError(_("Its owner has left. An admin can take it over.")) from error
     if not (scope.may(Permission.SCHEDULE) and scope.may(Permission.EXPORT)):

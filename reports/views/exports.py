@@ -1,7 +1,6 @@
 """Files: the pane that asks for one, the page that follows them, the download, and the bell."""
 
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -21,6 +20,7 @@ from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part, part_of, private
 from partner_portal.templatetags.figures import decimals
 from reports import tasks
+from reports.content_types import CONTENT_TYPES
 from reports.definitions import reopen, suggested_name
 from reports.dialects import PLACES
 from reports.forms import ExportForm
@@ -75,7 +75,7 @@ def _started(
     )
     if export.rows <= settings.EXPORT_ROWS_AT_ONCE:
         export = services.start_now(scope=request.scope, selection=selection, export=export)
-        if export.state == "ready":
+        if export.is_ready:
             return _file(request, export)
         messages.error(request, export.reason)
         return redirect("exports")
@@ -147,7 +147,7 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
     access = queries.access(request.scope, export)
     if not access.rows:
         raise Http404
-    if export.state != "ready" or not default_storage.exists(str(export.file.name)):
+    if not export.is_ready or not default_storage.exists(str(export.file.name)):
         return _about(request, export, status=410, gone=True)
     if not access.columns:
         return _about(request, export, status=403)
@@ -156,25 +156,16 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
 
 def _file(request: ScopedRequest, export: Any) -> HttpResponse:
     services.note_download(scope=request.scope, export=export)
-    response = FileResponse(default_storage.open(export.file.name, "rb"), content_type=CONTENT_TYPES[export.format])
+    response = FileResponse(
+        default_storage.open(export.file.name, "rb"),
+        as_attachment=True,
+        filename=export.file_name,
+        content_type=CONTENT_TYPES[export.format],
+    )
     response["Content-Length"] = export.size
-    response["Content-Disposition"] = disposition(export.file_name)
     response["X-Content-Type-Options"] = "nosniff"
     patch_cache_control(response, private=True, no_store=True)
     return response  # type: ignore[return-value]  # a FileResponse is one, but not to the stubs
-
-
-CONTENT_TYPES = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv; charset=utf-8",
-    "zip": "application/zip",
-}
-
-
-def disposition(name: str) -> str:
-    """`attachment` with an ASCII name for old programs and the real one (RFC 5987) for the others."""
-    plain = "".join(sign if 32 <= ord(sign) < 127 and sign not in '"\\%' else "_" for sign in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @require_POST

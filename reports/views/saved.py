@@ -16,9 +16,10 @@ from accounts.roles import Permission
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private
+from partner_portal.lib.web.whole_number import whole_number
 from partner_portal.templatetags.figures import period as short_period
 from reports.comparison import compared, grouped
-from reports.definitions import period_of, period_text, sorting_text, whole_number
+from reports.definitions import period_of, period_text, sorting_text
 from reports.forms import ReportForm
 from reports.queries import saved as queries
 from reports.services import saved as services

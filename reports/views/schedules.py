@@ -18,9 +18,9 @@ from accounts.roles import Permission
 from accounts.scope import Scope, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.web.htmx import page_or_part
+from partner_portal.lib.web.whole_number import whole_number
 from partner_portal.templatetags.figures import whole
 from reports import tasks
-from reports.definitions import whole_number
 from reports.forms import ScheduleForm, when_empty
 from reports.queries import saved as report_queries
 from reports.queries import schedules as queries
@@ -116,7 +116,7 @@ def _tested(
         words = {"address": request.scope.user.email, "rows": whole(export.rows)}  # type: ignore[union-attr]
         context["told"] = (
             _("A test is on its way to %(address)s.") % words
-            if export.state == "ready"
+            if export.is_ready
             else _(
                 "The file has %(rows)s rows, so it is made in the background. The test goes to %(address)s when it is ready."
             )

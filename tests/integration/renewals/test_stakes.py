@@ -85,4 +85,4 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_renewals(scope_o
     for some in (found[:10], found):
         with CaptureQueriesContext(connection) as captured:
             stakes(scope, some)
-        assert len(captured) == 7
+        assert len(captured) == 5
