@@ -320,7 +320,7 @@ def payout_sums(scope: Scope) -> list[LineSum]:
 
 def standings(scope: Scope) -> dict[PaymentStanding, Standing]:
     """Sums by what has become of the money (points.md 10), for every standing. One query, or none."""
-    found = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
+    found: dict[PaymentStanding, Standing] = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
     for row in payout_sums(scope):
         before = found.get(row.standing, Standing(Decimal(0), 0, None))
         pay_on = row.pay_on if before.pay_on is None else min(before.pay_on, row.pay_on)

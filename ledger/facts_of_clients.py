@@ -77,7 +77,7 @@ def facts_of(scope: Scope, client: Client, deals: Iterable[Deal], cancellations:
     return ClientFacts(
         client.country,
         [
-            DealFact(
+            DealFact.read(
                 deal.deal_id,
                 deal.product_line,
                 deal.kind,
