@@ -28,7 +28,7 @@ from accounts.scope import Scope
 from clients.models import Deal
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
-from partner_portal.templatetags.figures import day_text
+from partner_portal.lib.sentences import day_text
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
 

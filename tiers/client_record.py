@@ -11,16 +11,16 @@ from django.http import Http404
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, MrrMonth
-from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state, in_words
+from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state
 from ledger.engine import Lot, lots, managed
 from ledger.facts_of_clients import load_facts
 from ledger.models import PointEntry
 from ledger.queries import ZERO, PointTotals, points_on
-from ledger.records import ClientFacts, ServiceFact
+from ledger.records import ClientFacts, Computation, ServiceFact
 from ledger.series import without
-from ledger.why import why, working
+from ledger.state_text import state_text
+from ledger.why_text import why, working
 from partner_portal.lib.collation import SortKey
-from partner_portal.lib.language import of_reader
 from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
@@ -166,10 +166,10 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         points=points,
         partner_total=points_on(scope, day).total,
         state=state,
-        state_in_words=in_words(state, of_reader()),
+        state_in_words=state_text(state),
         lots=_lots(loaded.facts, book, day, names, with_money=scope.may_see_money),
         services=_services(loaded.facts, book, day, with_money=scope.may_see_money),
-        uncounted=uncounted(loaded.facts, book, day, of_reader()),
+        uncounted=uncounted(loaded.facts, book, day),
         without=_without(scope, points, day) if points.total else None,
     )
 
@@ -203,13 +203,12 @@ def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:
 def _lots(
     facts: ClientFacts, book: Rulebook, day: date, names: dict[str, str], *, with_money: bool
 ) -> tuple[ShownLot, ...]:
-    wording = of_reader()
     found = [
         ShownLot(
             lot,
             names.get(lot.deal.deal_id, ""),
-            why(lot.earning, with_money=with_money, wording=wording),
-            tuple((loss.on, loss.points, why(loss, with_money=with_money, wording=wording)) for loss in lot.losses),
+            why(lot.earning, with_money=with_money),
+            tuple((loss.on, loss.points, why(loss, with_money=with_money)) for loss in lot.losses),
         )
         for lot in lots(facts, book, day)
     ]
@@ -218,7 +217,6 @@ def _lots(
 
 def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool) -> tuple[ShownService, ...]:
     in_force = managed(facts, book, day).services
-    wording = of_reader()
     found = []
     for service in sorted(facts.services, key=lambda each: each.started_on, reverse=True):
         per_unit = book.per_unit(service.currency, service.started_on)
@@ -226,13 +224,10 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
         partners = max(1, service.managing_partners)
         unit = book.unit(service.mrr, service.currency, service.started_on)
         points = posted(managed_points(unit, book.managed_rate, factor, partners))
-        sentence = (
-            working(
-                service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners, wording
-            )
-            if with_money
-            else ""
+        computation = Computation(
+            service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners
         )
+        sentence = working(computation) if with_money else ""
         cancelled = min(
             (
                 row.cancelled_on

@@ -15,7 +15,7 @@ from program.queries import revision, rulebook
 from program.rulebook import RuleSet
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import ChangeKind, CreditedTier, Invitation
+from tiers.models import ChangeKind, Invitation, TierChange
 from tiers.rules import Credited, Outlook, TierGap
 
 
@@ -82,12 +82,12 @@ class MoneyFigures:
     currency_table: date
 
 
-def history(scope: Scope, day: date | None = None) -> list[CreditedTier]:
+def history(scope: Scope, day: date | None = None) -> list[TierChange]:
     """Rises and reviews up to `day`, oldest first."""
-    return list(CreditedTier.objects.filter(partner=scope.partner, on__lte=day or scope.today))
+    return list(TierChange.objects.filter(partner=scope.partner, on__lte=day or scope.today))
 
 
-def credited_on(rows: Sequence[CreditedTier]) -> Credited:
+def credited_on(rows: Sequence[TierChange]) -> Credited:
     """The credited tier after these rows, and since when."""
     changed = [row for row in rows if row.kind != ChangeKind.KEPT]
     return Credited(changed[-1].after or None, changed[-1].on) if changed else Credited(None, None)

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import ceiling, floor, half_even
+from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import POINT_PLACES, Number, adding_places, close_places, enough_places
 
 register = template.Library()
@@ -312,11 +313,7 @@ def abs_value(value: int) -> int:
 
 # Days
 
-
-@register.filter
-def day_text(value: date) -> str:
-    """`23 Nov 2026` as text."""
-    return date_format(value, "j M Y")
+register.filter(day_text)
 
 
 @register.filter

@@ -22,7 +22,7 @@ from ledger.engine import (
     managed,
 )
 from ledger.series import PointFigures, PointSeries, causes, forecast, point_changes, without
-from ledger.why import why
+from ledger.why_text import why
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Rulebook
 

@@ -27,6 +27,7 @@ from ledger.engine import CancellationFact, ClientFacts, DealFact, Entry, Servic
 from ledger.series import PointFigures, PointSeries, causes, forecast, point_changes
 from partner_portal.lib.rounding import half_even
 from program.rulebook import Rulebook, parse_rulebook
+from tiers.reason_text import reason_text
 from tiers.rules import CreditedTier, PortfolioMeasures, changes, credited, outlook, performance, targets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -338,7 +339,7 @@ def test_the_history_says_why_and_lists_reviews_that_kept_the_tier():
         ("2026-03-20", "rise", "Platinum", "Diamond"),
         ("2026-07-15", "review_kept", "Diamond", "Diamond"),
     ]
-    said = {row.on.isoformat(): row.reason for row in history}
+    said = {row.on.isoformat(): reason_text(row.reason) for row in history}
     assert said["2024-07-15"] == "Review. No Solutions Partner certification was valid on the day."
     assert said["2024-08-04"] == (
         "Rise. Total 667 of 450, sold 530 of 150 and managed 137 of 120 were met on the day. "
@@ -376,4 +377,7 @@ def test_the_outlook_counts_what_is_known_to_come_and_nothing_else():
     assert [reading.to_come for reading in found.readings] == [False, False, False, False, True, True]
     assert found.readings[-1].gap.requirements[0].have == sold + managed
     assert (found.before.tier, found.after, found.rises) == ("Diamond", "Platinum", ())
-    assert found.reason == "Review. None of the six readings since 15 Aug 2026 met Diamond; the best was Platinum."
+    assert (
+        reason_text(found.review_row.reason)
+        == "Review. None of the six readings since 15 Aug 2026 met Diamond; the best was Platinum."
+    )
