@@ -62,6 +62,11 @@ def _admit(name: str, most: int, span: timedelta) -> bool:
     return any(cache.add(f"{name}.{number}", True, span.total_seconds()) for number in range(most))
 
 
+def mail_address_taken(user: User) -> None:
+    """Tell the owner of an address that it was given for another account."""
+    _mail("account/email/address_taken", user, {}, "")
+
+
 def _mail(template: str, user: User, context: dict[str, object], language: str) -> None:
     """Render and send in the person's language, else their first partner's, else the one given."""
     with user_scope(user):

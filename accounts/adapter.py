@@ -31,6 +31,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def is_safe_url(self, url: str) -> bool:
+        """Whether a redirect may go there. What is no address at all (`http://[`) may not."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     # Mails
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
@@ -51,9 +58,14 @@ class AccountAdapter(DefaultAccountAdapter):
         if address.verified:
             return
         with outside_partners():
-            taken = User.objects.filter(email=address.email).exclude(pk=address.user_id).exists()
-        if taken:
-            self.send_mail("account/email/address_taken", address.email, {})
+            owner = User.objects.filter(email=address.email).exclude(pk=address.user_id).first()
+        if owner:
+            from accounts.account_mails import mail_address_taken  # which needs this adapter
+
+            try:
+                mail_address_taken(owner)
+            except (SMTPException, OSError):
+                logger.exception("A mail could not be sent; check EMAIL_HOST and what belongs to it")
         else:
             super().send_confirmation_mail(request, emailconfirmation, signup)
 

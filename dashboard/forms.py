@@ -10,6 +10,7 @@ from clients.models import Origin, Stage
 from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.dates.months import month_start
+from partner_portal.lib.dates.periods import requested_day
 from partner_portal.lib.web.forms import ForgivingForm
 from partner_portal.lib.web.one_line import OneLineField
 
@@ -42,7 +43,7 @@ class ChurnForm(ForgivingForm):
     def clean_month(self) -> date | None:
         text = self.cleaned_data["month"]
         try:
-            return month_start(date.fromisoformat(f"{text}-01")) if text else latest_month(self.scope)
+            return month_start(requested_day(f"{text}-01")) if text else latest_month(self.scope)
         except ValueError:
             self.problems.append(str(_("“%(value)s” is no month; the last complete one is shown.")) % {"value": text})
             return latest_month(self.scope)

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from accounts.models import Membership, Partner, User
-from accounts.scope import Scope
+from accounts.scope import Scope, outside_partners
 from clients.models import Client
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.collation import SortKey
@@ -229,7 +229,8 @@ def reminded_by_token(token: str) -> tuple[Partner, User]:
         partner_id, user_id = signing.loads(token, salt=REMINDER_SALT)
     except signing.BadSignature as error:
         raise Http404 from error
-    partner, user = Partner.objects.filter(pk=partner_id).first(), User.objects.filter(pk=user_id).first()
+    with outside_partners():  # whoever is signed in on this device may belong to another partner
+        partner, user = Partner.objects.filter(pk=partner_id).first(), User.objects.filter(pk=user_id).first()
     if partner is None or user is None:
         raise Http404
     return partner, user

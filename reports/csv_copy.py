@@ -36,10 +36,12 @@ def copy_statement(selection: Selection, columns: Sequence[Column], dialect: Dia
     params: list[Any] = []
     values = [_value(column, dialect, params, alone=len(columns) == 1) for column in columns]
     key = selection.sort.lstrip("-")
+    keys = [f"{ALIAS}_sort", f"{ALIAS}{key}"] if selection.dataset.column(key).sorts_as_name else [f"{ALIAS}{key}"]
     direction = "DESC" if selection.sort.startswith("-") else "ASC"
+    order = ", ".join(f'r."{name}" {direction} NULLS LAST' for name in keys)
     statement = (
         f"COPY (SELECT {', '.join(values)} FROM ({rows}) AS r"  # noqa: S608 -- names of declared columns; values are parameters
-        f' ORDER BY r."{ALIAS}{key}" {direction} NULLS LAST, r."{ALIAS}_row" ASC)'
+        f' ORDER BY {order}, r."{ALIAS}_row" ASC)'
         f" TO STDOUT (FORMAT csv, DELIMITER '{dialect.delimiter}')"
     )
     return statement, [*params, *inner]

@@ -118,7 +118,7 @@ def test_renewals_by_range_order_and_week(open_page):
     total = page.locator("#page-rows tfoot data").last
     assert sum(stakes) == Decimal(total.get_attribute("value") or "")
 
-    page.get_by_role("link", name="Points at stake").click()
+    page.get_by_role("link", name="Points at stake", exact=True).click()
     expect(page.locator("th[aria-sort]")).to_contain_text("Points at stake")
     ordered = [Decimal(each.get_attribute("value") or "") for each in page.locator("#page-rows tbody data").all()]
     assert ordered == sorted(stakes, reverse=True)

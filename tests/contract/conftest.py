@@ -35,6 +35,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportFile, ImportProblem, ImportTable, RememberedMapping
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
+    from renewals.queries import reminder_token
     from renewals.services import new_calendar, remind_me
     from reports.models import Export, KeptList, ListMember, Recipient, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
@@ -129,6 +130,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_of(plan, "tier_plan", "tier_plan_delete"),
         **_of(pack, "dashboard_kept_pack"),
         "renewal_calendar": {"partner": "northwind", "token": feed},
+        "renewal_reminder_stop": {"token": reminder_token(RenewalReminder.objects.get(user=user))},
     }  # fmt: skip
     set_tenant(None)
     yield arguments
@@ -162,17 +164,13 @@ def caller(db: None, web: Any, person: Any) -> Callable[[str], Any]:
             user = person(role)
         elif name == "southwind-admin":
             user = person("outsider")
-        elif name == "nobody":
-            user = person("nobody")
+        elif name in {"nobody", "operator"}:
+            user = person(name)
         else:
-            user = User.objects.create_user(f"{role or 'operator'}@southwind.example", "not used here")
-            if name == "operator":
-                user.is_staff = user.is_superuser = True
-                user.save()
-            else:
-                partner = Partner.objects.get(slug="southwind")
-                with partner_scope(partner):
-                    Membership.objects.create(user=user, partner=partner, role=role)
+            user = User.objects.create_user(f"{role}@southwind.example", "not used here")
+            partner = Partner.objects.get(slug="southwind")
+            with partner_scope(partner):
+                Membership.objects.create(user=user, partner=partner, role=role)
         client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
         return client
 

@@ -51,16 +51,20 @@ TABLE = {
     "report_delete": "200 200, 200 200, 200 200, 200 200 | 404 404, 404 404, 404 404, 404 404",
     "report_restore": "405 302, 405 302, 405 302, 405 302 | 405 302, 405 302, 405 302, 405 302",
     "report_pin": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
-    "schedule_of_report": "200 200, 200 200, 403 403, 403 403 | 404 404, 404 404, 403 403, 403 403",
-    "schedule": "200 405, 404 405, 403 405, 403 405 | 404 405, 404 405, 403 405, 403 405",
-    "schedule_edit": "200 200, 404 404, 403 403, 403 403 | 404 404, 404 404, 403 403, 403 403",
-    "schedule_state": "405 302, 405 404, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "schedule_of_report": "200 200, 200 200, 200 200, 403 403 | 404 404, 404 404, 404 404, 403 403",
+    "schedule": "200 405, 404 405, 404 405, 403 405 | 404 405, 404 405, 404 405, 403 405",
+    "schedule_edit": "200 200, 404 404, 404 404, 403 403 | 404 404, 404 404, 404 404, 403 403",
+    "schedule_state": "405 302, 405 404, 405 404, 405 403 | 405 404, 405 404, 405 404, 405 403",
     "tier_plan": "200 422, 200 422, 200 422, 200 422 | 404 404, 404 404, 404 404, 404 404",
     "tier_plan_delete": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
     "dashboard_kept_pack": "200 302, 200 403, 200 403, 404 404 | 404 404, 404 404, 404 404, 404 404",
 }
 # The token in the address is the right: it is mailed to somebody outside, or is somebody's calendar.
-OPEN_BY_TOKEN = {"schedule_leave": (200, 200), "schedule_confirm": (200, 200), "renewal_calendar": (200, 405)}
+OPEN_BY_TOKEN = {
+    "schedule_leave": (200, 200), "schedule_confirm": (200, 200), "renewal_calendar": (200, 405),
+    "renewal_reminder_stop": (200, 200),
+}  # fmt: skip
+NAMES_NO_ROW = {"renewal_reminder_stop"}  # its page names the partner alone
 # Routes whose argument is a word of the portal and names no row of anybody.
 WORDS = {
     "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",
@@ -136,7 +140,7 @@ def test_everybody_gets_exactly_what_is_theirs(northwind_rows, caller, name):
             wrong[route] = statuses
         if not inside and route not in OPEN_BY_TOKEN and any(marked for _status, marked in answers):
             leaks.append(route)
-        if inside and statuses[0] == 200 and not answers[0][1]:
+        if inside and statuses[0] == 200 and not answers[0][1] and route not in NAMES_NO_ROW:
             leaks.append(f"{route} shows nothing of its row, so that the marks prove nothing")
     assert wrong == {}
     assert leaks == []

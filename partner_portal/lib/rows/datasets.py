@@ -343,7 +343,8 @@ class Selection:
             values[ALIAS + "_client"] = as_expression(self.dataset.client)
         keys = [F(ALIAS + key.name)]
         if key.sorts_as_name:  # names that differ in accents or capitals alone go by code point
-            keys.insert(0, sort_expression(self.rows.model, key.source))
+            values[ALIAS + "_sort"] = sort_expression(self.rows.model, key.source)
+            keys.insert(0, F(ALIAS + "_sort"))
         orders = [each.desc(nulls_last=True) if descending else each.asc(nulls_last=True) for each in keys]
         return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 

@@ -126,9 +126,10 @@ def test_names_of_any_kind_are_texts(web, scope):
     names = ["=1+1", "<script>alert(1)</script>", "שלום", "Zoë 😀", "\u202eright to left", 'He said "no"']
     for name in names:
         use(client, name=name, row=["1"])
-    assert list(KeptList.objects.order_by("pk").values_list("name", flat=True)) == names
+    stored = [name.removeprefix("\u202e") for name in names]  # nothing turns the direction of a page
+    assert list(KeptList.objects.order_by("pk").values_list("name", flat=True)) == stored
     page = client.get(reverse("lists")).content.decode()
-    assert all(escape(name) in page for name in names)
+    assert all(escape(name) in page for name in stored)
     answer = use(client, name="x" * 10_000, htmx=True)
     assert answer.context["form"]["name"].errors
     assert use(client, name="a\x00b", htmx=True).status_code == 400

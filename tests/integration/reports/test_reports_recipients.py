@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 import time_machine
 from aiosmtpd.controller import Controller
+from django.conf import settings
 from django.test import Client as WebClient
 
 from accounts.models import Membership, Partner, User
@@ -152,9 +153,7 @@ def test_one_refused_mailbox_starves_nobody(northwind, server):
         assert suspended == [address("manager")]
     # The page names the mailbox and what was answered, and tries again.
     web = WebClient()
-    web.force_login(
-        User.objects.get(email=address("admin")), backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    web.force_login(User.objects.get(email=address("admin")), backend=settings.AUTHENTICATION_BACKENDS[0])
     page = web.get(f"/schedules/{schedule.pk}/").content.decode()
     assert "Mail to manager@northwind.example was refused on 23 Nov 2026: 550 5.1.1 no such mailbox." in page
     assert "1 refused" in web.get("/schedules/").content.decode()
