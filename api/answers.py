@@ -22,7 +22,7 @@ from dashboard.figures import (
 from ledger.forms import RangeForm
 from ledger.queries import changes
 from partner_portal.lib.rows.datasets import data_as_of
-from partner_portal.templatetags.figures import MONEY
+from program.terms import MONEY_METRICS
 from tiers.queries import standing
 from tiers.rules import Outlook, TierGap
 
@@ -78,7 +78,7 @@ def _target(target: TierGap, scope: Scope) -> dict[str, Any]:
     found = target_figures(target)
     if not scope.may_see_money:
         for need in found["requirements"]:
-            if need["metric"] in MONEY:
+            if need["metric"] in MONEY_METRICS:
                 del need["have"], need["missing"]
     return found
 

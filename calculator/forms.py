@@ -16,23 +16,25 @@ from calculator.numbers import NumberError, read_number, write_number
 from partner_portal.lib.countries import COUNTRIES
 from partner_portal.lib.country_names import country_name
 from partner_portal.templatetags.figures import plain_number
+from program.labels import labelled
 from program.queries import rulebook
 from program.rulebook import Rulebook
+from program.terms import Market, Origin
 
 LIMIT = Decimal(10) ** 14  # what an amount in an import file may not reach either
 POINT_PLACES = 4
 MONEY_PLACES = 2
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
 LANGUAGES = ("en", "nl")
-ORIGINS = [("sourced", _("Sourced")), ("assisted", _("Assisted"))]
+ORIGINS = labelled((Origin.SOURCED, Origin.ASSISTED))
 DIRECTIONS = [("to-currency", _("Points to currency")), ("to-points", _("Currency to points"))]
 TABS = ("points", "currency")
-STANDARD, GROWTH = "standard", "growth"  # markets of no country in particular
 
 DEFAULTS = {
-    "amount": "1000", "currency": "", "origin": "sourced", "market": "standard", "manage": "yes", "others": "0",
-    "c_direction": "to-currency", "c_currency": "", "c_origin": "sourced", "c_market": "standard", "c_others": "0",
-    "c_sold": "50", "c_managed": "10",
+    "amount": "1000", "currency": "", "origin": Origin.SOURCED.value, "market": Market.STANDARD.value,
+    "manage": "yes", "others": "0",
+    "c_direction": "to-currency", "c_currency": "", "c_origin": Origin.SOURCED.value,
+    "c_market": Market.STANDARD.value, "c_others": "0", "c_sold": "50", "c_managed": "10",
 }  # fmt: skip
 TYPED = ("amount", "others", "c_sold", "c_managed", "c_others")  # what is emptied stays empty
 
@@ -135,7 +137,7 @@ class CalculatorForm(forms.Form):
     def growth(self, name: str) -> bool:
         """Whether the field `market` or `c_market` names a growth market, by itself or by its country, on the day."""
         market = str(self.cleaned_data[name])
-        return market == GROWTH or self.rules().is_growth(market, self.cleaned_data["on"])
+        return market == Market.GROWTH or self.rules().is_growth(market, self.cleaned_data["on"])
 
     def rules(self) -> Rulebook:
         """The rules that are calculated with."""
@@ -149,7 +151,7 @@ def markets(book: Rulebook, day: date, language: str) -> list[tuple[str, str]]:
         str(_("Growth market, × %(factor)s")) % {"factor": plain_number(book.market_factor(True, day))},
     )
     named = sorted(((country_name(code, language), code) for code in COUNTRIES), key=_without_accents)
-    return [(STANDARD, plain), (GROWTH, grown)] + [
+    return [(Market.STANDARD.value, plain), (Market.GROWTH.value, grown)] + [
         (code, f"{name}: {(grown if book.is_growth(code, day) else plain)}") for name, code in named
     ]
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from ledger.records import Computation
 from program.rulebook import Rulebook, managed_points, posted, sold_points
+from program.terms import Origin, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def estimate(
     market: Market,
     *,
     amount: Decimal,
-    origin: str,
+    origin: Origin,
     manage: bool,
     others: int = 0,
 ) -> Estimate:
@@ -70,10 +71,12 @@ def estimate(
         return Estimate(sale, None)
     managed = posted(managed_points_of(rulebook, market, amount, others))
     rate = rulebook.managed_rate
-    return Estimate(sale, Computation(amount, market.currency, per_unit, rate, "managed", factor, managed, 1 + others))
+    return Estimate(
+        sale, Computation(amount, market.currency, per_unit, rate, Track.MANAGED, factor, managed, 1 + others)
+    )
 
 
-def sold_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, origin: str) -> Fraction:
+def sold_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, origin: Origin) -> Fraction:
     """Currency to sold points, exact, for a line sold on that day. Raises UnknownCurrencyError."""
     unit = _unit(rulebook, market, amount)
     return sold_points(unit, rulebook.rate(origin, market.on), rulebook.market_factor(market.growth, market.on))
@@ -85,7 +88,7 @@ def managed_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Frac
     return managed_points(_unit(rulebook, market, amount), rulebook.managed_rate, factor, 1 + others)
 
 
-def amount_of_sold(rulebook: Rulebook, market: Market, points: Decimal | Fraction, origin: str) -> Fraction | None:
+def amount_of_sold(rulebook: Rulebook, market: Market, points: Decimal | Fraction, origin: Origin) -> Fraction | None:
     """Sold points to the amount that earns them, exact; None when deals of this origin earn no points.
 
     Raises:

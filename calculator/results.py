@@ -22,6 +22,7 @@ from partner_portal.lib.rounding import floor, half_even
 from partner_portal.lib.sentences import exact_money, exact_number, listed
 from partner_portal.templatetags.figures import decimal_words, plain_number, whole
 from program.rulebook import posted
+from program.terms import Metric, Origin, Track
 from tiers.gap_text import lacks
 from tiers.portfolio import RulesInForce, WithPoints, rules_in_force, with_points
 
@@ -70,7 +71,7 @@ def results(form: CalculatorForm) -> Results:
     cleaned = form.cleaned_data
     day: date = cleaned.get("on") or form.scope.today
     found = _estimate(form, day) if form.good(*ESTIMATE) else None
-    added = {} if found is None else {cleaned["origin"]: found.sold, "managed": found.managed}
+    added = {} if found is None else {Track(cleaned["origin"]): found.sold, Track.MANAGED: found.managed}
     sold, managed = _conversion(form, day) if form.good(*CONVERSION) else (None, None)
     return Results(
         rules_in_force(form.scope, day),
@@ -89,7 +90,7 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
         form.rules(),
         Market(cleaned["currency"], form.growth("market"), day),
         amount=cleaned["amount"],
-        origin=cleaned["origin"],
+        origin=Origin(cleaned["origin"]),
         manage=cleaned["manage"] == "yes",
         others=cleaned["others"],
     )
@@ -101,7 +102,7 @@ def _effect(deal: WithPoints) -> Effect:
         for gap in (deal.reached, deal.next_tier)
         if gap is not None
         for row in gap.requirements
-        if row.metric == "total_points"
+        if row.metric == Metric.TOTAL_POINTS
     ]
     rises = deal.performance != deal.before
     if deal.performance is None:
@@ -110,7 +111,7 @@ def _effect(deal: WithPoints) -> Effect:
         outcome = _("stays %(tier)s") % {"tier": deal.performance}
     else:
         asked = (
-            next((row.need for row in deal.reached.requirements if row.metric == "total_points"), None)
+            next((row.need for row in deal.reached.requirements if row.metric == Metric.TOTAL_POINTS), None)
             if deal.reached
             else None
         )

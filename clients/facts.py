@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.scope import Scope
-from clients.models import Cancellation, Certification, Client, Deal, DealKind, MrrMonth, Origin, Service, Stage
+from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.column_types import (
     Choice,
@@ -24,8 +24,10 @@ from partner_portal.lib.rows.column_types import (
     Whole,
 )
 from partner_portal.lib.rows.facts import Column, FactKind, Finding, RowCheck, register
+from program.labels import values
 from program.queries import rulebook
 from program.rulebook import UnknownCurrencyError
+from program.terms import DealKind, Origin, Stage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,9 +191,9 @@ DEALS = register(
             Column("client_id", Reference("clients"), required=True, field="client"),
             Column("name", Text(), required=True),
             Column("product_line", Text(), required=True),
-            Column("kind", Choice(tuple(DealKind.values)), required=True),
-            Column("origin", Choice(tuple(Origin.values)), required=True),
-            Column("stage", Choice(tuple(Stage.values)), required=True),
+            Column("kind", Choice(tuple(values(DealKind))), required=True),
+            Column("origin", Choice(tuple(values(Origin))), required=True),
+            Column("stage", Choice(tuple(values(Stage))), required=True),
             Column(
                 "mrr",
                 Number(above=0),

@@ -8,25 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
 from partner_portal.lib.collation import LONGEST_SORT_KEY, SearchKey, SortKey
-
-
-class DealKind(models.TextChoices):
-    NEW = "new", _("New")
-    CROSS_SELL = "cross_sell", _("Cross-sell")
-    UPGRADE = "upgrade", _("Upgrade")
-    DOWNGRADE = "downgrade", _("Downgrade")
-
-
-class Origin(models.TextChoices):
-    SOURCED = "sourced", _("Sourced")
-    ASSISTED = "assisted", _("Assisted")
-    NONE = "none", _("None")
-
-
-class Stage(models.TextChoices):
-    OPEN = "open", _("Open")
-    WON = "won", _("Won")
-    LOST = "lost", _("Lost")
+from program.labels import labelled, values
+from program.terms import DealKind, Origin, Stage
 
 
 class Client(models.Model):
@@ -67,9 +50,9 @@ class Deal(models.Model):
     deal_id = models.CharField(_("deal id"), max_length=1000)
     name = models.CharField(max_length=1000)
     product_line = models.CharField(max_length=1000)
-    kind = models.CharField(max_length=10, choices=DealKind)
-    origin = models.CharField(max_length=8, choices=Origin)
-    stage = models.CharField(max_length=4, choices=Stage)
+    kind = models.CharField(max_length=10, choices=labelled(DealKind))
+    origin = models.CharField(max_length=8, choices=labelled(Origin))
+    stage = models.CharField(max_length=4, choices=labelled(Stage))
     mrr = models.DecimalField("MRR", max_digits=16, decimal_places=2)
     currency = models.CharField(max_length=3)
     created_on = models.DateField()
@@ -81,24 +64,25 @@ class Deal(models.Model):
             models.UniqueConstraint(fields=["partner", "deal_id"], name="deal_key"),
             models.CheckConstraint(condition=models.Q(mrr__gt=0), name="deal_mrr_positive"),
             models.CheckConstraint(
-                condition=models.Q(stage="open") | models.Q(closed_on__isnull=False), name="closed_deal_has_day"
+                condition=models.Q(stage=Stage.OPEN.value) | models.Q(closed_on__isnull=False),
+                name="closed_deal_has_day",
             ),
-            models.CheckConstraint(condition=models.Q(kind__in=DealKind.values), name="deal_kind_known"),
-            models.CheckConstraint(condition=models.Q(origin__in=Origin.values), name="deal_origin_known"),
-            models.CheckConstraint(condition=models.Q(stage__in=Stage.values), name="deal_stage_known"),
+            models.CheckConstraint(condition=models.Q(kind__in=values(DealKind)), name="deal_kind_known"),
+            models.CheckConstraint(condition=models.Q(origin__in=values(Origin)), name="deal_origin_known"),
+            models.CheckConstraint(condition=models.Q(stage__in=values(Stage)), name="deal_stage_known"),
         ]
         indexes = [
             models.Index(fields=["partner", "closed_on"]),
             models.Index(fields=["partner", "created_on"], condition=models.Q(registered=True), name="deal_registered"),
             models.Index(
                 fields=["partner", "created_on"],
-                condition=models.Q(registered=True, stage="open"),
+                condition=models.Q(registered=True, stage=Stage.OPEN.value),
                 name="deal_registered_open",
             ),
             models.Index(
                 fields=["partner", "origin", "closed_on"],
                 include=["kind", "currency", "mrr"],
-                condition=models.Q(stage="won"),
+                condition=models.Q(stage=Stage.WON.value),
                 name="deal_won",
             ),
         ]

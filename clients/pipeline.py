@@ -31,6 +31,7 @@ from partner_portal.lib.dates.months import add_months, month_end, month_start, 
 from partner_portal.lib.sentences import day_text
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
+from program.terms import Stage
 
 EXACT = DecimalField(max_digits=80, decimal_places=40)
 TREND_MONTHS = 12
@@ -129,13 +130,13 @@ def _pipeline(scope: Scope) -> list[PipelineMonth]:
     closed: dict[date, Any] = {
         row["month"]: row
         for row in registered.filter(closed_on__range=(first, last))
-        .exclude(stage="open")
+        .exclude(stage=Stage.OPEN)
         .order_by()
         .values(month=TruncMonth("closed_on"))
         .annotate(
-            won=Count("pk", filter=Q(stage="won")),
-            lost=Count("pk", filter=Q(stage="lost")),
-            days=MedianDays(_days(F("closed_on"), F("created_on")), filter=Q(stage="won")),
+            won=Count("pk", filter=Q(stage=Stage.WON)),
+            lost=Count("pk", filter=Q(stage=Stage.LOST)),
+            days=MedianDays(_days(F("closed_on"), F("created_on")), filter=Q(stage=Stage.WON)),
         )
     }
     nothing: dict[str, Any] = {"won": 0, "lost": 0, "days": None}
@@ -181,7 +182,7 @@ def stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
 
 def _stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
     won = Deal.objects.filter(
-        partner=scope.partner, registered=True, stage="won",
+        partner=scope.partner, registered=True, stage=Stage.WON,
         closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today,
     ).aggregate(count=Count("pk"), days=MedianDays(_days(F("closed_on"), F("created_on"))))  # fmt: skip
     if won["count"] < ENOUGH_WON:
@@ -199,7 +200,7 @@ def _past_close(scope: Scope) -> Q:
 
 def open_shared_deals(scope: Scope) -> QuerySet[Deal]:
     """Registered deals created by today and still open."""
-    return Deal.objects.filter(partner=scope.partner, registered=True, stage="open", created_on__lte=scope.today)
+    return Deal.objects.filter(partner=scope.partner, registered=True, stage=Stage.OPEN, created_on__lte=scope.today)
 
 
 def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:

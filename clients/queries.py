@@ -23,8 +23,7 @@ from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
-
-SALES = ("new", "cross_sell", "upgrade")
+from program.terms import SALES, Origin, Stage
 
 
 def mrr_history(scope: Scope) -> MrrHistory:
@@ -50,12 +49,12 @@ def certifications(scope: Scope) -> Certifications:
     )
 
 
-def sold_in_12_months(scope: Scope, day: date, origins: Iterable[str]) -> Fraction:
+def sold_in_12_months(scope: Scope, day: date, origins: Iterable[Origin]) -> Fraction:
     """Points-dollars, exact, of won sales of these origins in the 12 months that end on `day`, as sold (points.md 6)."""
     rules = rulebook(scope)
     deals = Deal.objects.filter(
         partner=scope.partner,
-        stage="won",
+        stage=Stage.WON,
         kind__in=SALES,
         origin__in=tuple(origins),
         closed_on__gt=add_months(day, -MONEY_MONTHS),
@@ -88,10 +87,10 @@ def shared_deals(scope: Scope, which: str, period: Period) -> QuerySet[Deal]:
     if which == "created":
         return registered.filter(created_on__range=(period.first, period.last))
     if which == "won":
-        return registered.filter(stage="won", closed_on__range=(period.first, period.last))
+        return registered.filter(stage=Stage.WON, closed_on__range=(period.first, period.last))
     if which == "in_flight":
-        not_closed = Q(stage="open") | Q(closed_on__gt=period.last)
-        return registered.filter(not_closed, origin="sourced", created_on__lte=period.last)
+        not_closed = Q(stage=Stage.OPEN) | Q(closed_on__gt=period.last)
+        return registered.filter(not_closed, origin=Origin.SOURCED, created_on__lte=period.last)
     raise ValueError(f"no shared deals are called {which}")
 
 

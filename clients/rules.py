@@ -15,6 +15,7 @@ from typing import Protocol
 from partner_portal.lib.dates.months import add_months, month_end, month_start
 from partner_portal.lib.rounding import as_decimal
 from program.rulebook import Rulebook
+from program.terms import SOLD_TRACKS, Origin, Stage, Track
 
 RETENTION_MONTHS = 12
 MONEY_MONTHS = 12
@@ -279,7 +280,7 @@ class SoldLot(Protocol):
     """What the money figures need of a lot; `ledger.engine.Lot` is one."""
 
     @property
-    def track(self) -> str: ...
+    def track(self) -> Track: ...
     @property
     def earned_on(self) -> date: ...
     @property
@@ -288,14 +289,14 @@ class SoldLot(Protocol):
     def kept_share(self) -> Fraction: ...
 
 
-def _in_window(lots: Iterable[SoldLot], on: date, tracks: frozenset[str]) -> Iterable[SoldLot]:
+def _in_window(lots: Iterable[SoldLot], on: date, tracks: frozenset[Track]) -> Iterable[SoldLot]:
     after = add_months(on, -MONEY_MONTHS)
     return (lot for lot in lots if lot.track in tracks and after < lot.earned_on <= on)
 
 
 def source_dollar_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
     """12-month source dollar: sourced sales of the 12 months up to the day, as sold, in points-dollars, exact."""
-    found = _in_window(lots, on, frozenset({"sourced"}))
+    found = _in_window(lots, on, frozenset({Track.SOURCED}))
     return sum((lot.unit for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
 
 
@@ -304,13 +305,13 @@ def rolling_sourced_mrr_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: dat
 
     `lots` as they stand on the day. In points-dollars, exact.
     """
-    found = _in_window(lots, on, frozenset({"sourced"}))
+    found = _in_window(lots, on, frozenset({Track.SOURCED}))
     return sum((lot.unit * lot.kept_share for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
 
 
 def sold_mrr_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
     """The 12-month source dollar over all origins but `none`, in points-dollars, exact (a tier metric)."""
-    found = _in_window(lots, on, frozenset({"sourced", "assisted"}))
+    found = _in_window(lots, on, frozenset(SOLD_TRACKS))
     return sum((lot.unit for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
 
 
@@ -323,9 +324,9 @@ class SharedDeal(Protocol):
     @property
     def registered(self) -> bool: ...
     @property
-    def origin(self) -> str: ...
+    def origin(self) -> Origin: ...
     @property
-    def stage(self) -> str: ...
+    def stage(self) -> Stage: ...
     @property
     def mrr(self) -> Decimal: ...
     @property
@@ -360,14 +361,16 @@ def created_in(deal: SharedDeal, first: date, last: date) -> bool:
 
 def in_flight_on(deal: SharedDeal, on: date) -> bool:
     """Whether a registered sourced deal was created by the day and not closed by its end."""
-    if not deal.registered or deal.origin != "sourced" or deal.created_on > on:
+    if not deal.registered or deal.origin != Origin.SOURCED or deal.created_on > on:
         return False
-    return deal.stage == "open" or (deal.closed_on is not None and deal.closed_on > on)
+    return deal.stage == Stage.OPEN or (deal.closed_on is not None and deal.closed_on > on)
 
 
 def won_in(deal: SharedDeal, first: date, last: date) -> bool:
     """Whether a registered deal counts as won in the range, both days included."""
-    return deal.registered and deal.stage == "won" and deal.closed_on is not None and first <= deal.closed_on <= last
+    return (
+        deal.registered and deal.stage == Stage.WON and deal.closed_on is not None and first <= deal.closed_on <= last
+    )
 
 
 def shared_selling(deals: Iterable[SharedDeal], rulebook: Rulebook, first: date, last: date) -> SharedSelling:

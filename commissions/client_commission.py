@@ -8,10 +8,10 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions.earnings import earnings
 from commissions.expected import Earning
-from commissions.models import LineStatus
 from commissions.outlook import client_names, forecast, next_quarters, quarter_start
 from commissions.queries import payout_lines
 from partner_portal.lib.dates.months import quarter_end
+from program.terms import LineStatus
 
 
 @dataclass(frozen=True, slots=True)

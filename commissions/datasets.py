@@ -53,6 +53,8 @@ from commissions.variance import CHECKS, RECOMPUTE, Difference
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from partner_portal.templatetags.figures import decimal_words
+from program.labels import labels
+from program.terms import LineStatus
 
 MONEY = Permission.VIEW_MONEY
 
@@ -105,7 +107,7 @@ LINE_COLUMNS = (
     *_line_columns(),
     Column("recomputed", _("Recomputes to"), Kind.MONEY, RECOMPUTED, False, MONEY, currency="payout_currency"),
     Column("off_by", _("Off by"), Kind.MONEY, OFF_BY, False, MONEY, currency="payout_currency"),
-    Column("status", _("Status"), choices=STANDING_LABELS | {"issued": _("Issued")}, permission=MONEY),
+    Column("status", _("Status"), choices=STANDING_LABELS | labels([LineStatus.ISSUED]), permission=MONEY),
     Column("pay_on", _("Pay date"), Kind.DATE, default=False, permission=MONEY),
     Column("paid_on", _("Paid on"), Kind.DATE, default=False, permission=MONEY),
     Column("adjusts", _("Reverses"), permission=MONEY),
@@ -283,7 +285,7 @@ register(
         columns=(
             Column("statement", _("Statement"), permission=MONEY),
             Column("period", _("Period"), expression="period_key", permission=MONEY),
-            Column("status", _("Status"), choices=STANDING_LABELS | {"issued": _("Issued")}, permission=MONEY),
+            Column("status", _("Status"), choices=STANDING_LABELS | labels([LineStatus.ISSUED]), permission=MONEY),
             Column("standing", _("Standing"), choices=STATEMENT_LABELS, permission=MONEY, under="status"),
             Column("pay_on", _("Pay date"), Kind.DATE, permission=MONEY),
             Column("paid_on", _("Paid on"), Kind.DATE, permission=MONEY),

@@ -13,7 +13,6 @@ from django.db.models import Count, Q, QuerySet
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Deal
-from clients.queries import SALES
 from commissions.expected import Earning, Stretch, earning
 from commissions.models import DealEarning
 from commissions.rules import term_end
@@ -25,6 +24,7 @@ from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months
 from program.queries import revision, rulebook
 from program.rulebook import CommissionTerms
+from program.terms import SALES, DealKind, Origin, Stage
 
 AHEAD_MONTHS = 12  # four quarters
 EVER = (date.min, date.max)
@@ -107,7 +107,9 @@ def _clients_cut_later(scope: Scope) -> set[int] | None:
         scope.memo["cut-later"] = None
         if state is not None and scope.today < state.posted_through:
             since = (scope.today + timedelta(days=1), state.posted_through)
-            cuts = Deal.objects.filter(partner=scope.partner, stage="won", kind="downgrade", closed_on__range=since)
+            cuts = Deal.objects.filter(
+                partner=scope.partner, stage=Stage.WON, kind=DealKind.DOWNGRADE, closed_on__range=since
+            )
             scope.memo["cut-later"] = set(cuts.values_list("client_id", flat=True))
     return scope.memo["cut-later"]  # type: ignore[no-any-return]
 
@@ -144,7 +146,7 @@ def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[
     """
     terms = rulebook(scope).commission
     won = Deal.objects.filter(
-        partner=scope.partner, stage="won", kind__in=SALES, origin="sourced",
+        partner=scope.partner, stage=Stage.WON, kind__in=SALES, origin=Origin.SOURCED,
         closed_on__gte=terms.start, closed_on__lte=scope.today,
     )  # fmt: skip
     if clients is not None:
@@ -156,7 +158,7 @@ def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[
     cut: set[tuple[int, str]] = set()  # lines from which something was taken since: they need their whole story
     lives: list[tuple[int, int, DealLife]] = []
     for pk, client, *values in rows:
-        deal = DealFact(*values)
+        deal = DealFact.read(*values)
         days = (cut_on.get((client, deal.product_line)), cut_on.get((client, "")))
         if any(day is not None and day >= values[-1] for day in days):
             cut.add((client, deal.product_line))
@@ -184,7 +186,7 @@ def _last_cuts(scope: Scope, clients: Collection[int] | None) -> dict[tuple[int,
     """The last day on which something was taken from a line, by client and line ("" for all lines): downgrades up to today
     and cancellations, those ahead included."""
     own = Q(partner=scope.partner) if clients is None else Q(partner=scope.partner, client__in=clients)
-    downgrades = Deal.objects.filter(own, kind="downgrade", stage="won", closed_on__lte=scope.today)
+    downgrades = Deal.objects.filter(own, kind=DealKind.DOWNGRADE, stage=Stage.WON, closed_on__lte=scope.today)
     found: dict[tuple[int, str], date] = {}
     for client, line, day in [
         *downgrades.values_list("client_id", "product_line", "closed_on"),

@@ -3,9 +3,11 @@
 from django.utils.translation import gettext_lazy
 
 from clients.facts import usable_currencies
-from commissions.models import LineStatus, StatementLine
+from commissions.models import StatementLine
 from partner_portal.lib.rows.column_types import Choice, Currency, Day, Month, Number, Quarter, Reference, Text, Whole
 from partner_portal.lib.rows.facts import Column, FactKind, register
+from program.labels import values
+from program.terms import LineStatus
 
 STATEMENT_LINES = register(
     FactKind(
@@ -28,7 +30,7 @@ STATEMENT_LINES = register(
             Column("commission", Number(), required=True),
             # Paid out by bank, never turned into points: any currency will do.
             Column("payout_currency", Currency(), required=True),
-            Column("status", Choice(tuple(LineStatus.values)), required=True),
+            Column("status", Choice(tuple(values(LineStatus))), required=True),
             Column("pay_on", Day(), required=True),
             Column("paid_on", Day()),
             Column("adjusts", Reference("statement_lines")),

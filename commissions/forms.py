@@ -6,12 +6,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
-from commissions.models import LineStatus, QuestionStatus
+from commissions.models import QuestionStatus
 from commissions.outlook import quarters
 from commissions.quarter_variance import past_quarters
 from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
 from partner_portal.lib.web.forms import ForgivingForm
+from program.labels import labels
+from program.terms import LineStatus, PaymentStanding
 
 CAUSE_LABELS = {
     "recompute": _("Does not recompute"),
@@ -31,21 +33,13 @@ CAUSE_LABELS = {
     "other_quarter": _("Month of another quarter"),
     "twice": _("Second line of a month"),
 }
-STANDING_LABELS = {
-    "paid": _("Paid"),
-    "scheduled": _("Scheduled"),
-    "overdue": _("Overdue"),
-    "draft": _("Draft"),
-    "withheld": _("Withheld"),
-    "forfeited": _("Forfeited"),
-    "offset": _("To be offset"),
-}
+STATEMENT_LABELS = labels(PaymentStanding)
+STANDING_LABELS = {name: text for name, text in STATEMENT_LABELS.items() if name != PaymentStanding.SETTLED}
 # Over several standings at once, in the order of the labels above.
 STANDING_GROUPS = {
-    "unpaid": (_("Scheduled or overdue"), ("scheduled", "overdue")),
-    "held": (_("Withheld or forfeited"), ("withheld", "forfeited")),
+    "unpaid": (_("Scheduled or overdue"), (PaymentStanding.SCHEDULED, PaymentStanding.OVERDUE)),
+    "held": (_("Withheld or forfeited"), (PaymentStanding.WITHHELD, PaymentStanding.FORFEITED)),
 }
-STATEMENT_LABELS = STANDING_LABELS | {"settled": _("Offset in full")}
 SHOWN = {
     "variance": _("Lines that do not recompute"),
     "clawback": _("Reversals that do not match their line"),
@@ -203,4 +197,4 @@ def quarter_text(quarter: str) -> str:
     return f"{number} {year}"
 
 
-STATUS_LABELS = dict(LineStatus.choices)
+STATUS_LABELS = labels(LineStatus)

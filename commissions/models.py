@@ -6,14 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
 from clients.models import Client, Deal
-
-
-class LineStatus(models.TextChoices):
-    DRAFT = "draft", _("Draft")
-    ISSUED = "issued", _("Issued")
-    PAID = "paid", _("Paid")
-    WITHHELD = "withheld", _("Withheld")
-    FORFEITED = "forfeited", _("Forfeited")
+from program.labels import labelled, values
+from program.terms import LineStatus
 
 
 class StatementLine(models.Model):
@@ -33,7 +27,7 @@ class StatementLine(models.Model):
     rate = models.DecimalField(max_digits=10, decimal_places=6)
     commission = models.DecimalField(max_digits=16, decimal_places=2)
     payout_currency = models.CharField(max_length=3)
-    status = models.CharField(max_length=9, choices=LineStatus)
+    status = models.CharField(max_length=9, choices=labelled(LineStatus))
     pay_on = models.DateField()
     paid_on = models.DateField(null=True)
     adjusts = models.CharField(max_length=1000, blank=True)
@@ -42,7 +36,7 @@ class StatementLine(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["partner", "statement_id", "line_no"], name="statement_line_key"),
-            models.CheckConstraint(condition=models.Q(status__in=LineStatus.values), name="line_status_known"),
+            models.CheckConstraint(condition=models.Q(status__in=values(LineStatus)), name="line_status_known"),
         ]
         indexes = [models.Index(fields=["partner", "period"])]
 

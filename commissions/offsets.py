@@ -9,8 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-OPEN = ("draft", "issued")  # statuses in which a negative total is to be offset
-_USES_UP = ("issued", "paid")  # statuses of the statements whose positive totals are used
+from program.terms import LineStatus
+
+OPEN = (LineStatus.DRAFT, LineStatus.ISSUED)  # statuses in which a negative total is to be offset
+_USES_UP = (LineStatus.ISSUED, LineStatus.PAID)  # statuses of the statements whose positive totals are used
 
 
 class Total(Protocol):
@@ -21,7 +23,7 @@ class Total(Protocol):
     @property
     def period(self) -> str: ...
     @property
-    def status(self) -> str: ...
+    def status(self) -> LineStatus: ...
     @property
     def total(self) -> Decimal: ...
     @property

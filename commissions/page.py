@@ -20,6 +20,7 @@ from commissions.variance import Difference
 from partner_portal.lib.dates.periods import Period
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
+from program.terms import LineStatus, PaymentStanding
 
 PRINTED_LINES = 5_000
 CHART_PAST = 4
@@ -43,17 +44,17 @@ class Bar:
     @property
     def paid(self) -> Decimal:
         """Paid; what is withheld or forfeited is not in it."""
-        return self.quarter.sums.get("paid", Decimal(0))
+        return self.quarter.sums.get(PaymentStanding.PAID, Decimal(0))
 
     @property
     def scheduled(self) -> Decimal:
         """Issued, the pay day to come."""
-        return self.quarter.sums.get("scheduled", Decimal(0))
+        return self.quarter.sums.get(PaymentStanding.SCHEDULED, Decimal(0))
 
     @property
     def overdue(self) -> Decimal:
         """Issued, the pay day past."""
-        return self.quarter.sums.get("overdue", Decimal(0))
+        return self.quarter.sums.get(PaymentStanding.OVERDUE, Decimal(0))
 
     @property
     def unpaid(self) -> Decimal:
@@ -63,7 +64,9 @@ class Bar:
     @property
     def held(self) -> Decimal:
         """Withheld and forfeited."""
-        return self.quarter.sums.get("withheld", Decimal(0)) + self.quarter.sums.get("forfeited", Decimal(0))
+        return self.quarter.sums.get(PaymentStanding.WITHHELD, Decimal(0)) + self.quarter.sums.get(
+            PaymentStanding.FORFEITED, Decimal(0)
+        )
 
     @property
     def expected(self) -> Decimal:
@@ -129,7 +132,7 @@ class ToOffset:
 
 def _to_offset(own: Sequence[queries.StatementSummary], expected: Decimal) -> ToOffset:
     open_ones = [each for each in own if each.left]
-    used = dict.fromkeys(("scheduled", "overdue"), Decimal(0))
+    used = dict.fromkeys((PaymentStanding.SCHEDULED, PaymentStanding.OVERDUE), Decimal(0))
     for each in own:
         if each.standing in used:
             used[each.standing] += each.used
@@ -138,8 +141,8 @@ def _to_offset(own: Sequence[queries.StatementSummary], expected: Decimal) -> To
         len(open_ones),
         min((each.pay_on for each in open_ones), default=None),
         expected,
-        used["scheduled"],
-        used["overdue"],
+        used[PaymentStanding.SCHEDULED],
+        used[PaymentStanding.OVERDUE],
     )
 
 
@@ -150,7 +153,7 @@ class CommissionPage:
     period: Period
     paid: queries.Paid
     paid_query: Mapping[str, str]
-    standings: Mapping[str, queries.Standing]
+    standings: Mapping[PaymentStanding, queries.Standing]
     outlook: Outlook
     bars: Sequence[Bar]
     chart: Mapping[str, Any]
@@ -179,7 +182,7 @@ class CommissionPage:
     @property
     def last_statement(self) -> queries.StatementSummary | None:
         """The latest statement that is more than a draft."""
-        return next((each for each in self.statements if each.status != "draft"), None)
+        return next((each for each in self.statements if each.status != LineStatus.DRAFT), None)
 
 
 def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
@@ -200,8 +203,8 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         chart=chart(shown),
         statements=statements,
         past=[each for each in reversed(every) if each.comparable],
-        due=next((each for each in by_day if each.standing == "scheduled"), None),
-        overdue=next((each for each in by_day if each.standing == "overdue"), None),
+        due=next((each for each in by_day if each.standing == PaymentStanding.SCHEDULED), None),
+        overdue=next((each for each in by_day if each.standing == PaymentStanding.OVERDUE), None),
         next_expected=next_expected,
         offset=_to_offset(own, next_expected.expected if next_expected else Decimal(0)),
         unsettled=open_questions(scope),

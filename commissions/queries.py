@@ -17,10 +17,11 @@ from django.db.models.functions import Cast, Concat, Round
 from accounts.scope import Scope
 from commissions import offsets, rules
 from commissions.clawbacks import Clawback, clawbacks
-from commissions.models import LineStatus, StatementLine
+from commissions.models import StatementLine
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.periods import Period
 from program.queries import revision
+from program.terms import LineStatus, PaymentStanding
 
 FIELDS = (
     "statement_id", "period", "line_no", "client__client_id", "deal_id", "product_line", "invoice_month",
@@ -36,7 +37,7 @@ OFF_BY = F("commission") - RECOMPUTED
 NAME = Concat(F("statement_id"), Value("/"), Cast("line_no", CharField()), output_field=CharField())
 
 HELD = (LineStatus.WITHHELD, LineStatus.FORFEITED)
-STANDINGS = ("paid", "scheduled", "overdue", "draft", "withheld", "forfeited", "offset")
+STANDINGS = tuple(standing for standing in PaymentStanding if standing != PaymentStanding.SETTLED)
 
 
 def standing_of(scope: Scope) -> Case:
@@ -46,9 +47,9 @@ def standing_of(scope: Scope) -> Case:
     """
     negative = [each.statement_id for each in statement_summaries(scope) if each.total < 0]
     return Case(
-        When(status__in=offsets.OPEN, statement_id__in=negative, then=Value("offset")),
-        When(status=LineStatus.ISSUED, pay_on__gte=scope.today, then=Value("scheduled")),
-        When(status=LineStatus.ISSUED, then=Value("overdue")),
+        When(status__in=offsets.OPEN, statement_id__in=negative, then=Value(PaymentStanding.OFFSET)),
+        When(status=LineStatus.ISSUED, pay_on__gte=scope.today, then=Value(PaymentStanding.SCHEDULED)),
+        When(status=LineStatus.ISSUED, then=Value(PaymentStanding.OVERDUE)),
         default=F("status"),
         output_field=CharField(),
     )
@@ -90,7 +91,7 @@ class StatementSummary:
 
     statement_id: str
     period: str
-    status: str
+    status: LineStatus
     total: Decimal
     currency: str
     pay_on: date
@@ -105,7 +106,7 @@ class StatementSummary:
     clawbacks: int = 0
     left: Decimal = Decimal(0)
     used: Decimal = Decimal(0)
-    standing: str = ""
+    standing: PaymentStanding = PaymentStanding.DRAFT
 
     @property
     def failed_checks(self) -> int:
@@ -144,13 +145,13 @@ def _statement_summaries(scope: Scope) -> list[StatementSummary]:
             reversals=Count("pk", filter=~Q(adjusts="")),
             variances=Count("pk", filter=~Q(commission=RECOMPUTED)),
             off_by=Sum(OFF_BY),
-            **{f"has_{status}": Count("pk", filter=Q(status=status)) for status in LineStatus.values},
+            **{f"has_{status}": Count("pk", filter=Q(status=status)) for status in LineStatus},
             **{f"sum_{status}": Sum("commission", filter=Q(status=status), default=Decimal(0)) for status in HELD},
         )
     )
     found = []
     for row in rows:
-        status = rules.statement_status(each for each in LineStatus.values if row[f"has_{each}"])
+        status = rules.statement_status(each for each in LineStatus if row[f"has_{each}"])
         found.append(
             StatementSummary(
                 row["statement_id"],
@@ -184,12 +185,12 @@ def _statement_summaries(scope: Scope) -> list[StatementSummary]:
     return sorted(found, key=lambda each: (each.period, each.statement_id), reverse=True)
 
 
-def _standing(found: StatementSummary, left: Decimal | None, today: date) -> str:
+def _standing(found: StatementSummary, left: Decimal | None, today: date) -> PaymentStanding:
     if left is not None:
-        return "offset" if left else "settled"
+        return PaymentStanding.OFFSET if left else PaymentStanding.SETTLED
     if found.status == LineStatus.ISSUED:
-        return "scheduled" if found.pay_on >= today else "overdue"
-    return found.status
+        return PaymentStanding.SCHEDULED if found.pay_on >= today else PaymentStanding.OVERDUE
+    return PaymentStanding(found.status)
 
 
 def offset_uses(scope: Scope) -> Mapping[str, list[offsets.Use]]:
@@ -285,12 +286,12 @@ def _paid_in(scope: Scope, period: Period) -> Paid:
     return Paid(**found)
 
 
-def standings(scope: Scope) -> dict[str, Standing]:
+def standings(scope: Scope) -> dict[PaymentStanding, Standing]:
     """Sums by what has become of the money (points.md 10), for every standing. One query, or none."""
     return remembered(scope, ("commission-standings",), lambda: _standings(scope), revision=revision(scope))
 
 
-def _standings(scope: Scope) -> dict[str, Standing]:
+def _standings(scope: Scope) -> dict[PaymentStanding, Standing]:
     rows = (
         payout_lines(scope)
         .order_by()
@@ -298,7 +299,9 @@ def _standings(scope: Scope) -> dict[str, Standing]:
         .annotate(amount=Sum("commission"), count=Count("pk"), first=Min("pay_on"))
     )
     found = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
-    return found | {row["standing"]: Standing(row["amount"], row["count"], row["first"]) for row in rows}
+    return found | {
+        PaymentStanding(row["standing"]): Standing(row["amount"], row["count"], row["first"]) for row in rows
+    }
 
 
 # Exchange rates

@@ -14,10 +14,11 @@ from ledger.engine import DealLife
 from partner_portal.lib.dates.months import add_months, month_end, months_between, quarter_end, quarter_of
 from partner_portal.lib.rounding import half_up
 from program.rulebook import CommissionTerms
+from program.terms import LineStatus, Origin, PaymentStanding
 
 CENT_PLACES = 2
 # Least advanced first; withheld money may still come, so it says more about a statement than forfeited money.
-_STANDING = ("draft", "issued", "paid", "withheld", "forfeited")
+_STANDING = tuple(LineStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class StatementLine:
     rate: Decimal
     commission: Decimal
     payout_currency: str
-    status: str
+    status: LineStatus
     pay_on: date
     paid_on: date | None = None
     adjusts: str = ""
@@ -64,7 +65,7 @@ def commission(net_revenue: Decimal, rate: Decimal, fx_rate: Decimal) -> Decimal
     return half_up(Fraction(net_revenue) * Fraction(rate) * Fraction(fx_rate), CENT_PLACES)
 
 
-def statement_status(statuses: Iterable[str]) -> str:
+def statement_status(statuses: Iterable[LineStatus]) -> LineStatus:
     """The status of a statement from those of its lines: the least advanced of draft, issued and paid; withheld or
     forfeited only when no line has one of these.
 
@@ -87,7 +88,7 @@ class Statement:
 
     statement_id: str
     period: str
-    status: str
+    status: LineStatus
     total: Decimal
     currency: str
     pay_on: date
@@ -114,7 +115,7 @@ def _statement(lines: Sequence[StatementLine]) -> Statement:
         sum((line.commission for line in lines), Decimal(0)),
         lines[0].payout_currency,
         min(line.pay_on for line in lines),
-        max((line.paid_on for line in lines if line.paid_on), default=None) if status == "paid" else None,
+        max((line.paid_on for line in lines if line.paid_on), default=None) if status == LineStatus.PAID else None,
         sum(line.difference != 0 for line in lines),
         tuple(lines),
     )
@@ -143,11 +144,15 @@ class Payments:
 
 def payments(lines: Iterable[StatementLine], today: date) -> Payments:
     """Sums of commission by standing on the day; all lines must be in one payout currency."""
-    sums = dict.fromkeys(("paid", "scheduled", "overdue", "draft", "withheld", "forfeited"), Decimal(0))
+    sums = {
+        standing.value: Decimal(0)
+        for standing in PaymentStanding
+        if standing not in (PaymentStanding.OFFSET, PaymentStanding.SETTLED)
+    }
     for line in lines:
-        standing = line.status
-        if standing == "issued":
-            standing = "scheduled" if line.pay_on >= today else "overdue"
+        standing: str = line.status
+        if line.status == LineStatus.ISSUED:
+            standing = PaymentStanding.SCHEDULED if line.pay_on >= today else PaymentStanding.OVERDUE
         sums[standing] += line.commission
     return Payments(**sums)
 
@@ -227,7 +232,7 @@ def term_end(closed_on: date, terms: CommissionTerms) -> date:
 
 def earns(life: DealLife, terms: CommissionTerms) -> bool:
     """Whether a deal earns commission at all: sourced and closed since the terms began."""
-    return life.deal.origin == "sourced" and life.closed_on >= terms.start
+    return life.deal.origin == Origin.SOURCED and life.closed_on >= terms.start
 
 
 def in_force(life: DealLife, terms: CommissionTerms, month: date) -> Fraction:

@@ -11,15 +11,16 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.churn import lost_mrr
-from clients.models import Deal, DealKind, Origin, Stage
+from clients.models import Deal
 from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued_by
 from clients.queries import shared_deals
 from dashboard.forms import HOLDS, KINDS, STUCK, ChurnForm, PortfolioForm, SharedForm, StuckForm
 from dashboard.portfolio import HEALTH, REASONS, STATES, portfolio
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
+from program.labels import labels
 from program.queries import rulebook
-from renewals.models import RenewalStatus
+from program.terms import DealKind, Origin, RenewalStatus, Stage
 
 MONEY = Permission.VIEW_MONEY
 SHARED = {"created": _("Deals created"), "in-flight": _("Sourced in-flight deals"), "won": _("Closed won deals")}
@@ -32,9 +33,9 @@ def _deal_columns(*more: Column) -> tuple[Column, ...]:
         Column("deal_id", _("Deal")),
         Column("deal", _("Deal name"), expression="name"),
         Column("product_line", _("Product line"), default=False),
-        Column("kind", _("Kind"), choices=dict(DealKind.choices)),
-        Column("origin", _("Origin"), choices=dict(Origin.choices)),
-        Column("stage", _("Stage"), choices=dict(Stage.choices)),
+        Column("kind", _("Kind"), choices=labels(DealKind)),
+        Column("origin", _("Origin"), choices=labels(Origin)),
+        Column("stage", _("Stage"), choices=labels(Stage)),
         Column("created_on", _("Created on"), Kind.DATE),
         *more,
         Column("mrr", _("MRR"), Kind.MONEY, permission=MONEY, currency="currency"),
@@ -60,9 +61,9 @@ def _shared(which: str) -> Callable[[Scope, Mapping[str, Any]], QuerySet[Deal]]:
 def _describe_shared(scope: Scope, params: Mapping[str, Any]) -> list[str]:
     words = []
     if params["origin"]:
-        words.append(str(_("Origin: %s")) % dict(Origin.choices)[params["origin"]])
+        words.append(str(_("Origin: %s")) % labels(Origin)[params["origin"]])
     if params["stage"]:
-        words.append(str(_("Stage: %s")) % dict(Stage.choices)[params["stage"]])
+        words.append(str(_("Stage: %s")) % labels(Stage)[params["stage"]])
     return words
 
 
@@ -199,7 +200,7 @@ register(
             Column("last_active_on", _("Last active on"), Kind.DATE),
             Column("next_renewal", _("Next renewal"), Kind.DATE),
             Column("next_line", _("Renewing product"), default=False),
-            Column("next_status", _("Renewal status"), choices=dict(RenewalStatus.choices), default=False),
+            Column("next_status", _("Renewal status"), choices=labels(RenewalStatus), default=False),
             Column("state", _("State"), choices=STATES),
             Column("health", _("Health"), choices=HEALTH),
             Column("reason", _("Reason"), choices=REASONS),

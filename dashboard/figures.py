@@ -16,7 +16,7 @@ from commissions.queries import statements
 from ledger.queries import Changes, PointTotals, changes, client_points, forecast
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
-from tiers.models import ChangeKind
+from program.terms import ReviewResult
 from tiers.queries import Standing, history, money_figures, retention, standing
 from tiers.rules import TierGap
 
@@ -101,7 +101,7 @@ def tier_figures(scope: Scope, now: Standing) -> dict[str, Any]:
         "history": [
             {"on": row.on.isoformat(), "from": row.before or None, "to": row.after or None}
             for row in history(scope, now.day)
-            if row.kind != ChangeKind.KEPT
+            if row.kind != ReviewResult.KEPT
         ],
     }
 

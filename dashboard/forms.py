@@ -6,13 +6,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from clients.churn import CHURNED, CONTRACTED, latest_month
-from clients.models import Origin, Stage
 from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.dates.months import month_start
 from partner_portal.lib.dates.periods import requested_day
 from partner_portal.lib.web.forms import ForgivingForm
 from partner_portal.lib.web.one_line import OneLineField
+from program.labels import labelled
+from program.terms import Origin, Stage
 
 KINDS = {CHURNED: _("Churned"), CONTRACTED: _("Pays less")}
 STUCK = {"stalled": _("Stalled"), "past_close": _("Past the expected close")}
@@ -24,8 +25,8 @@ class SharedForm(RangeForm):
     range_prefix = "shared_"
     default_range = "this-quarter"
 
-    origin = forms.ChoiceField(label=_("Origin"), required=False, choices=[("", _("Every origin")), *Origin.choices])
-    stage = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", _("Every stage")), *Stage.choices])
+    origin = forms.ChoiceField(label=_("Origin"), required=False, choices=[("", _("Every origin")), *labelled(Origin)])
+    stage = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", _("Every stage")), *labelled(Stage)])
 
 
 class StuckForm(ForgivingForm):

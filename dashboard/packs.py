@@ -18,7 +18,8 @@ from dashboard.panels import PANELS
 from dashboard.portfolio import REASONS, portfolio
 from dashboard.words import opening
 from partner_portal.lib.rounding import half_even
-from partner_portal.templatetags.figures import MONEY, decimal_words, short_month, whole
+from partner_portal.templatetags.figures import decimal_words, short_month, whole
+from program.terms import MONEY_METRICS
 from renewals.datasets import as_row
 from renewals.queries import renewal_rows
 
@@ -81,7 +82,7 @@ def contents(overview: Overview) -> dict[str, Any]:
         "scope": scope,
         "day": overview.day,
         "reasons": REASONS,
-        "hidden_metrics": MONEY,
+        "hidden_metrics": MONEY_METRICS,
         "first": first,
         "rest": rest,
         "all_renewals": [as_row(row) for row in renewals[:PACK_RENEWALS]],

@@ -34,12 +34,12 @@ from accounts.scope import Scope
 from clients.churn import latest_month
 from clients.models import Cancellation, Client, Deal, MrrMonth, Service
 from clients.pipeline import points_dollars
-from clients.queries import SALES
 from ledger.client_states import last_known_month
 from ledger.models import Lot
 from partner_portal.lib.dates.months import add_months
 from program.queries import rulebook
-from renewals.models import Renewal, RenewalStatus
+from program.terms import SALES, RenewalStatus, Stage
+from renewals.models import Renewal
 
 QUIET_DAYS = 60
 FEW_TOOLS = 2
@@ -153,7 +153,7 @@ class _Evidence:
     def __init__(self, scope: Scope) -> None:
         self.today = today = scope.today
         whole = Cancellation.objects.filter(client=OuterRef("client"), product_line="", cancelled_on__lte=today)
-        sales = Deal.objects.filter(stage="won", kind__in=SALES, closed_on__lte=today)
+        sales = Deal.objects.filter(stage=Stage.WON, kind__in=SALES, closed_on__lte=today)
         services = Service.objects.filter(started_on__lte=today)
         of_client = {"client": OuterRef("pk")}
         self.sold = Q(Exists(sales.filter(**of_client)))

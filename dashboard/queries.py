@@ -10,18 +10,13 @@ from django.db.models import Count, Max, Min, Sum
 
 from accounts.scope import Scope
 from calculator.formula import Market, amount_of_managed, amount_of_sold
-from ledger.queries import DIRECTIONS, SIDES, ZERO, entries_in, history_starts, open_lots
+from ledger.queries import ZERO, entries_in, history_starts, open_lots
 from partner_portal.lib.dates.periods import DAY, ChosenPeriod, Period, chosen_period
 from program.periods import programme_periods
 from program.queries import rulebook
+from program.terms import Direction, Metric, Origin, Side, Track
 
 CHANGES_PREFIX = "changes_"
-ORIGINS_OF = {
-    "total_points": ("sourced", "assisted", "managed"),
-    "sold_points": ("sourced", "assisted"),
-    "sourced_points": ("sourced",),
-    "managed_points": ("managed",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +34,8 @@ class Worth:
     growth_factor: how many times more a growth market counts, 1 when there is none.
     """
 
-    amounts: Mapping[str, Fraction]
-    rates: Mapping[str, Decimal]
+    amounts: Mapping[Track, Fraction]
+    rates: Mapping[Track, Decimal]
     growth_factor: Decimal
 
 
@@ -62,22 +57,22 @@ def expiring_until(scope: Scope, day: date) -> Expiring:
     return Expiring(found["points"] or ZERO, found["clients"])
 
 
-def worth_of(scope: Scope, metric: str, points: Decimal) -> Worth | None:
+def worth_of(scope: Scope, metric: Metric, points: Decimal) -> Worth | None:
     """What so many points of a tier metric take; None for a metric that does not count points."""
     book = rulebook(scope)
     market = Market("USD", growth=False, on=scope.today)
-    amounts: dict[str, Fraction] = {}
-    rates: dict[str, Decimal] = {}
-    for origin in ORIGINS_OF.get(metric, ()):
-        managed = origin == "managed"
-        amount = amount_of_managed(book, market, points) if managed else amount_of_sold(book, market, points, origin)
+    amounts: dict[Track, Fraction] = {}
+    rates: dict[Track, Decimal] = {}
+    for track in metric.tracks:
+        origin = Origin(track) if track.is_sold else None
+        amount = amount_of_sold(book, market, points, origin) if origin else amount_of_managed(book, market, points)
         if amount is not None:
-            amounts[origin] = amount
-            rates[origin] = book.managed_rate if managed else book.rate(origin, scope.today)
+            amounts[track] = amount
+            rates[track] = book.rate(origin, scope.today) if origin else book.managed_rate
     return Worth(amounts, rates, book.market_factor(True, scope.today)) if amounts else None
 
 
-def nearest_changes(scope: Scope, side: str, direction: str, period: Period) -> Period | None:
+def nearest_changes(scope: Scope, side: Side, direction: Direction, period: Period) -> Period | None:
     """The range of the same length nearest to `period` that has such entries: the last one before it, else the first after.
 
     None when there are none at all.
@@ -89,7 +84,7 @@ def nearest_changes(scope: Scope, side: str, direction: str, period: Period) -> 
     def days(first: date, last: date) -> Mapping[str, date | None]:
         if last < first:
             return {"first": None, "last": None}
-        found = entries_in(scope, Period(first, last)).filter(track__in=SIDES[side], cause__in=DIRECTIONS[direction])
+        found = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
         return found.aggregate(first=Min("on"), last=Max("on"))
 
     span = (period.days - 1) * DAY

@@ -30,6 +30,7 @@ from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
+from program.terms import Direction, Side
 from tiers.portfolio import rules_in_force
 
 SHARED_COUNTERS = ("created", "in-flight", "won")
@@ -112,7 +113,7 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
     direction, side = which.split("-")
     period = selection.params["period"]
     title = _("%(title)s: none, %(range)s") % {"title": selection.dataset.title, "range": period_words(period)}
-    nearest = nearest_changes(request.scope, side, direction, period)
+    nearest = nearest_changes(request.scope, Side(side), Direction(direction), period)
     if nearest is None:
         return Empty(title, _("There have never been any."))
     query = {f"{CHANGES_PREFIX}from": nearest.first.isoformat(), f"{CHANGES_PREFIX}to": nearest.last.isoformat()}

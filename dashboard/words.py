@@ -21,16 +21,17 @@ from partner_portal.templatetags.figures import (
     tier_name,
     whole,
 )
+from program.terms import Cause, Metric, ReviewResult
 from tiers.gap_text import MOST_NAMED, lacking, lacks, many_missing, missing_text, need_text, short_of
 from tiers.queries import Projected, Standing
-from tiers.rules import REVIEW_KEPT, Outlook, OutlookReading, RequirementGap, TierGap
+from tiers.rules import Outlook, OutlookReading, RequirementGap, TierGap
 
 COSTLIEST = {
-    "expired": gettext_noop("Expired points cost most."),
-    "downgraded": gettext_noop("Downgrades cost most."),
-    "churned": gettext_noop("Cancellations cost most."),
-    "reduced": gettext_noop("Services that became smaller cost most."),
-    "ended": gettext_noop("Services that ended cost most."),
+    Cause.EXPIRED: gettext_noop("Expired points cost most."),
+    Cause.DOWNGRADED: gettext_noop("Downgrades cost most."),
+    Cause.CHURNED: gettext_noop("Cancellations cost most."),
+    Cause.REDUCED: gettext_noop("Services that became smaller cost most."),
+    Cause.ENDED: gettext_noop("Services that ended cost most."),
 }
 
 
@@ -131,7 +132,7 @@ def review_reason(outlook: Outlook, *, past: bool = False) -> str:
             return _("There was nothing to review: a tier is credited on the day its requirements are met.")
         return _("There is nothing to review: a tier is credited on the day its requirements are met.")
     met = [reading for reading in outlook.readings if reading.met]
-    if row.kind == REVIEW_KEPT and not met:
+    if row.kind == ReviewResult.KEPT and not met:
         text = (
             _("%(tier)s had been credited since %(since)s, too short to fall.")
             if past
@@ -181,7 +182,7 @@ def reading_note(reading: OutlookReading) -> str:
         return _("met") if reading.gap.certified else _("not certified")
     if binding.missing is None:
         return _("no data")
-    if binding.metric == "total_points":
+    if binding.metric == Metric.TOTAL_POINTS:
         return _("%s short") % whole(ceiling(binding.missing, 0))
     return _("%s short") % missing_text(binding)
 
@@ -260,12 +261,12 @@ def net_change(changes: Changes) -> tuple[str, str, str]:
         "closed": date_format(changes.period.last, "j M"),
     }
     span = _("from %(before)s at the end of %(opened)s to %(after)s on %(closed)s.") % ends
-    losses: dict[str, Decimal] = {}
+    losses: dict[Cause, Decimal] = {}
     for by_cause in changes.causes.values():
         for cause, value in by_cause.items():
             if value < 0:
                 losses[cause] = losses.get(cause, Decimal(0)) - value
-    most = max(losses, key=lambda cause: losses[cause], default="")
+    most = max(losses, key=lambda cause: losses[cause], default=None)
     cost = _(COSTLIEST[most]) if most else _("Nothing was lost.")
     if after == before:
         return _("Total points stayed at"), ends["after"], f". {cost}"

@@ -22,15 +22,15 @@ from partner_portal.lib.dates.clock import now
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
+from program.labels import labels
+from program.terms import Track
 
 WORK_LOCK = 7002  # held by the worker that is at a batch
 AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and our seeing its lock
 _PATIENCE = timedelta(seconds=30)  # until a batch that no worker took is worth a remark
 POINTS = {
-    "sourced": gettext_lazy("Sourced"),
-    "assisted": gettext_lazy("Assisted"),
-    "managed": gettext_lazy("Managed"),
+    **labels(Track),
     "total": gettext_lazy("Total"),
 }
 

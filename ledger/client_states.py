@@ -10,8 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ledger.engine import lines_in_force
-from ledger.records import SALES, ClientFacts, ServiceFact
+from ledger.records import ClientFacts, ServiceFact
 from partner_portal.lib.dates.months import add_months, month_start
+from program.terms import SALES, Stage
 
 
 class State(StrEnum):
@@ -151,7 +152,7 @@ def _sale_days(facts: ClientFacts, on: date) -> list[date]:
     return [
         deal.closed_on
         for deal in facts.deals
-        if deal.stage == "won" and deal.kind in SALES and deal.closed_on is not None and deal.closed_on <= on
+        if deal.stage == Stage.WON and deal.kind in SALES and deal.closed_on is not None and deal.closed_on <= on
     ]
 
 

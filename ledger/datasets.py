@@ -11,19 +11,20 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from clients.models import DealKind
 from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGainForm, SoldLossForm
-from ledger.models import Cause, PointEntry, Track
-from ledger.queries import DIRECTIONS, SIDES, entries_in, freshness, open_lots
+from ledger.models import PointEntry
+from ledger.queries import entries_in, freshness, open_lots
 from ledger.records import Entry
 from ledger.why_text import why
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
+from program.labels import labels
+from program.terms import Cause, DealKind, Direction, Market, Side, Track
 
 MONEY = Permission.VIEW_MONEY
-TRACKS = dict(Track.choices)
-CAUSES = dict(Cause.choices)
-MARKETS = {"growth": _("Growth"), "standard": _("Standard")}
+TRACKS = labels(Track)
+CAUSES = labels(Cause)
+MARKETS = labels(Market)
 CORRECTIONS = {"": _("No"), "reversal": _("Reverses an earlier entry"), "replacement": _("Replaces it")}
 
 # What a sentence about an entry needs, by the engine's names.
@@ -45,10 +46,12 @@ def sentence(row: Mapping[str, Any], scope: Scope) -> str:
     return str(_("Correction, takes back: %s")) % taken_back
 
 
-def _entry_columns(side: str, direction: str) -> tuple[Column, ...]:
-    lost = direction == "lost"
-    sold = side == "sold"
-    market = Case(When(factor__gt=1, then=Value("growth")), default=Value("standard"), output_field=CharField())
+def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
+    lost = direction == Direction.LOST
+    sold = side == Side.SOLD
+    market = Case(
+        When(factor__gt=1, then=Value(Market.GROWTH)), default=Value(Market.STANDARD), output_field=CharField()
+    )
     columns = [
         Column("client", _("Client"), expression="client__name"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
@@ -92,7 +95,9 @@ def _correction() -> Case:
 
 
 def _lot_market() -> Case:
-    return Case(When(lot__factor__gt=1, then=Value("growth")), default=Value("standard"), output_field=CharField())
+    return Case(
+        When(lot__factor__gt=1, then=Value(Market.GROWTH)), default=Value(Market.STANDARD), output_field=CharField()
+    )
 
 
 def _amount(of_lot: bool) -> str:
@@ -103,9 +108,9 @@ def _currency(of_lot: bool) -> str:
     return "lot__currency" if of_lot else "currency"
 
 
-def _rows(side: str, direction: str) -> Callable[[Scope, Mapping[str, Any]], QuerySet[PointEntry]]:
+def _rows(side: Side, direction: Direction) -> Callable[[Scope, Mapping[str, Any]], QuerySet[PointEntry]]:
     def rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[PointEntry]:
-        found = entries_in(scope, params["period"]).filter(track__in=SIDES[side], cause__in=DIRECTIONS[direction])
+        found = entries_in(scope, params["period"]).filter(track__in=side.tracks, cause__in=direction.causes)
         for name in ("track", "cause"):
             if params.get(name):
                 found = found.filter(**{name: params[name]})
@@ -124,10 +129,10 @@ def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
 
 
 FORMS = {
-    ("new", "sold"): (_("New sold points"), SoldGainForm),
-    ("lost", "sold"): (_("Lost sold points"), SoldLossForm),
-    ("new", "managed"): (_("New managed points"), ManagedGainForm),
-    ("lost", "managed"): (_("Lost managed points"), ManagedLossForm),
+    (Direction.NEW, Side.SOLD): (_("New sold points"), SoldGainForm),
+    (Direction.LOST, Side.SOLD): (_("Lost sold points"), SoldLossForm),
+    (Direction.NEW, Side.MANAGED): (_("New managed points"), ManagedGainForm),
+    (Direction.LOST, Side.MANAGED): (_("Lost managed points"), ManagedLossForm),
 }
 
 for (direction, side), (title, form) in FORMS.items():
@@ -142,8 +147,8 @@ for (direction, side), (title, form) in FORMS.items():
             form=form,
             order=("-on",),
             figure="points",
-            sign=-1 if direction == "lost" else 1,
-            search=("client", "client_id", "deal_id", "deal") if side == "sold" else ("client", "client_id"),
+            sign=-1 if direction == Direction.LOST else 1,
+            search=("client", "client_id", "deal_id", "deal") if side == Side.SOLD else ("client", "client_id"),
             client="client_id",
             describe=_describe,
         )
@@ -179,7 +184,7 @@ def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
     if params["client"]:
         words.append(str(_("Client: %s")) % params["client"])
     if params["kind"]:
-        words.append(str(_("Deal type: %s")) % dict(DealKind.choices)[params["kind"]])
+        words.append(str(_("Deal type: %s")) % labels(DealKind)[params["kind"]])
     if params["track"]:
         words.append(str(_("Track: %s")) % TRACKS[params["track"]])
     return words

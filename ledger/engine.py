@@ -15,11 +15,6 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ledger.records import (
-    GAINS,
-    LOSSES,
-    SALES,
-    SOLD_TRACKS,
-    TRACKS,
     CancellationFact,
     ClientFacts,
     DealFact,
@@ -31,13 +26,9 @@ from ledger.records import (
 )
 from partner_portal.lib.rounding import half_even
 from program.rulebook import Rulebook, managed_points, posted, sold_points
+from program.terms import SALES, TRACK_OF_ORIGIN, Cause, DealKind, LotState, Stage, Track
 
 __all__ = [
-    "GAINS",
-    "LOSSES",
-    "SALES",
-    "SOLD_TRACKS",
-    "TRACKS",
     "CancellationFact",
     "ClientFacts",
     "DealFact",
@@ -80,7 +71,7 @@ def lots(facts: ClientFacts, rulebook: Rulebook, on: date) -> tuple[Lot, ...]:
     walk = _SoldWalk(facts, rulebook, on)
     losses: dict[str, list[Entry]] = {}
     for entry in walk.entries:
-        if entry.cause != "earned" and entry.deal_id is not None:
+        if entry.cause != Cause.EARNED and entry.deal_id is not None:
             losses.setdefault(entry.deal_id, []).append(entry)
     return tuple(lot.standing(tuple(losses.get(lot.deal.deal_id, ()))) for lot in walk.lots)
 
@@ -95,7 +86,7 @@ def lines_in_force(facts: ClientFacts, on: date) -> frozenset[str]:
     """The product lines sold by a won deal up to the day and not cancelled since, at its end."""
     sold: dict[str, date] = {}
     for deal in facts.deals:
-        if deal.stage == "won" and deal.kind in SALES and deal.closed_on is not None and deal.closed_on <= on:
+        if deal.stage == Stage.WON and deal.kind in SALES and deal.closed_on is not None and deal.closed_on <= on:
             sold[deal.product_line] = max(sold.get(deal.product_line, deal.closed_on), deal.closed_on)
     return frozenset(
         line
@@ -143,11 +134,11 @@ class _RunningLot:
     active: bool = True
     cancelled_on: date | None = None
 
-    def lose(self, points: Decimal, on: date, cause: str, **why: Any) -> Entry:
+    def lose(self, points: Decimal, on: date, cause: Cause, **why: Any) -> Entry:
         """Take the points and say so. Only downgrades and cancellations reduce what is kept."""
         before = self.remaining
         self.remaining -= points
-        if cause != "expired":
+        if cause != Cause.EXPIRED:
             self.kept -= points
         earning = self.earning
         return Entry(
@@ -164,13 +155,13 @@ class _RunningLot:
 
     def standing(self, losses: tuple[Entry, ...]) -> Lot:
         if self.cancelled_on is not None:
-            state = "lost"
+            state = LotState.LOST
         elif not self.active:
-            state = "lost" if self.earning.points and not self.kept else "expired"
+            state = LotState.LOST if self.earning.points and not self.kept else LotState.EXPIRED
         elif self.remaining == self.earning.points:
-            state = "active"
+            state = LotState.ACTIVE
         else:
-            state = "partly_lost" if self.remaining else "lost"
+            state = LotState.PARTLY_LOST if self.remaining else LotState.LOST
         return Lot(self.deal, self.earning, self.remaining, self.kept, self.cancelled_on, state, losses)
 
 
@@ -215,7 +206,7 @@ class _SoldWalk:
             if lot.active:
                 lot.active = False
                 if lot.remaining:
-                    self.entries.append(lot.lose(lot.remaining, on, "expired"))
+                    self.entries.append(lot.lose(lot.remaining, on, Cause.EXPIRED))
 
     def _cancel(self, on: date, name: str) -> None:
         lines = self._lines.values() if name == "" else [self._lines[name]] if name in self._lines else []
@@ -231,7 +222,7 @@ class _SoldWalk:
             lot.active = False
             lot.cancelled_on = on
             if lot.remaining:
-                self.entries.append(lot.lose(lot.remaining, on, "churned", cancelled_line=name))
+                self.entries.append(lot.lose(lot.remaining, on, Cause.CHURNED, cancelled_line=name))
 
     def _downgrade(self, on: date, deal: DealFact) -> None:
         line = self._lines.get(deal.product_line)
@@ -253,7 +244,7 @@ class _SoldWalk:
                     lot.lose(
                         points,
                         on,
-                        "downgraded",
+                        Cause.DOWNGRADED,
                         by_deal_id=deal.deal_id,
                         amount=deal.mrr,
                         currency=deal.currency,
@@ -273,16 +264,17 @@ class _SoldWalk:
         sale = _Sale(deal, on)
         line.sales.append(sale)
         self.sales.append(sale)
-        if deal.origin not in SOLD_TRACKS:
+        track = TRACK_OF_ORIGIN.get(deal.origin)
+        if track is None:
             return
         rate = rulebook.rate(deal.origin, line.sold_on)
         factor = rulebook.factor(self._country, on)
         points = posted(sold_points(unit, rate, factor))
         earning = Entry(
-            deal.origin,
+            track,
             points,
             on,
-            "earned",
+            Cause.EARNED,
             deal.deal_id,
             expires_on=rulebook.expires_on(on),
             amount=deal.mrr,
@@ -309,10 +301,10 @@ def _events(facts: ClientFacts, until: date) -> Iterator[_Event]:
         if cancellation.cancelled_on <= until:
             yield cancellation.cancelled_on, _CANCELLATION, cancellation.product_line, None
     for deal in facts.deals:
-        if deal.stage == "won" and deal.closed_on is not None and deal.closed_on <= until:
+        if deal.stage == Stage.WON and deal.closed_on is not None and deal.closed_on <= until:
             if deal.kind in SALES:
                 yield deal.closed_on, _SALE, deal.deal_id, deal
-            elif deal.kind == "downgrade":
+            elif deal.kind == DealKind.DOWNGRADE:
                 yield deal.closed_on, _DOWNGRADE, deal.deal_id, deal
 
 
@@ -388,17 +380,17 @@ def _managed_entry(
 ) -> Entry:
     points = after - before
     if points > 0:
-        cause = "raised" if before > 0 else "earned"
+        cause = Cause.RAISED if before > 0 else Cause.EARNED
     elif whole:
-        cause = "churned"
+        cause = Cause.CHURNED
     else:
-        cause = "reduced" if after > 0 else "ended"
-    cancelled_line = "" if cause == "churned" else None
+        cause = Cause.REDUCED if after > 0 else Cause.ENDED
+    cancelled_line = "" if cause == Cause.CHURNED else None
     if len(spans) != 1:
-        return Entry("managed", points, on, cause, before=before, cancelled_line=cancelled_line)
+        return Entry(Track.MANAGED, points, on, cause, before=before, cancelled_line=cancelled_line)
     span = spans[0]
     return Entry(
-        "managed",
+        Track.MANAGED,
         points,
         on,
         cause,

@@ -50,7 +50,7 @@ def _load(
     ).values_list(
         "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
     ):
-        deals[client].append(DealFact(deal_id, line, kind, origin, stage, mrr, currency, on))
+        deals[client].append(DealFact.read(deal_id, line, kind, origin, stage, mrr, currency, on))
         keys[client][deal_id] = pk
     services: dict[int, list[ServiceFact]] = {pk: [] for pk in countries}
     for client, start, end, mrr, currency, partners in of_services.filter(

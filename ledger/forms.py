@@ -1,19 +1,20 @@
 """What somebody may ask of the ledger's rows: a range of days, causes, tracks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
-from clients.models import DealKind
-from ledger.models import GAINS, LOSSES, SOLD_TRACKS, Cause, Track
 from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, requested_day
 from partner_portal.lib.web.forms import ForgivingForm
+from program.labels import labelled
 from program.periods import programme_periods
 from program.queries import rulebook
+from program.terms import GAINS, SALES, SOLD_TRACKS, Cause
 
 
 def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
@@ -68,15 +69,13 @@ class RangeForm(ForgivingForm):
         return self.chosen.query | super().query | on
 
 
-def choices_of(empty: Any, values: Any) -> list[tuple[str, Any]]:
+def choices_of(empty: Any, members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
     """The choices of members of an enumeration, after one that chooses nothing and is called `empty`."""
-    return [("", empty), *((value.value, value.label) for value in values)]
+    return [("", empty), *labelled(members)]
 
 
 class SoldGainForm(RangeForm):
-    track = forms.ChoiceField(
-        label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
-    )
+    track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("Both tracks"), SOLD_TRACKS))
 
 
 class SoldLossForm(SoldGainForm):
@@ -88,14 +87,14 @@ class SoldLossForm(SoldGainForm):
 
 
 class ManagedGainForm(RangeForm):
-    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=choices_of(_("All causes"), map(Cause, GAINS)))
+    cause = forms.ChoiceField(label=_("Cause"), required=False, choices=choices_of(_("All causes"), GAINS))
 
 
 class ManagedLossForm(RangeForm):
     cause = forms.ChoiceField(
         label=_("Cause"),
         required=False,
-        choices=choices_of(_("All causes"), [Cause(c) for c in LOSSES if c in {"churned", "reduced", "ended"}]),
+        choices=choices_of(_("All causes"), (Cause.CHURNED, Cause.REDUCED, Cause.ENDED)),
     )
 
 
@@ -119,11 +118,9 @@ class ExpiringForm(ForgivingForm):
     kind = forms.ChoiceField(
         label=_("Deal type"),
         required=False,
-        choices=choices_of(_("All deals"), (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)),
+        choices=choices_of(_("All deals"), SALES),
     )
-    track = forms.ChoiceField(
-        label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
-    )
+    track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("Both tracks"), SOLD_TRACKS))
 
     def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
         super().__init__(data, scope=scope, **kwargs)

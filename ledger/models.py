@@ -5,31 +5,11 @@
 
 from django.db import models
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner
 from clients.models import Client, Deal
-
-
-class Track(models.TextChoices):
-    SOURCED = "sourced", _("Sourced")
-    ASSISTED = "assisted", _("Assisted")
-    MANAGED = "managed", _("Managed")
-
-
-class Cause(models.TextChoices):
-    EARNED = "earned", _("Earned")
-    RAISED = "raised", _("Raised")
-    EXPIRED = "expired", _("Expired")
-    DOWNGRADED = "downgraded", _("Downgraded")
-    CHURNED = "churned", _("Churned")
-    REDUCED = "reduced", _("Reduced")
-    ENDED = "ended", _("Ended")
-
-
-SOLD_TRACKS = (Track.SOURCED, Track.ASSISTED)
-GAINS = (Cause.EARNED, Cause.RAISED)
-LOSSES = (Cause.EXPIRED, Cause.DOWNGRADED, Cause.CHURNED, Cause.REDUCED, Cause.ENDED)
+from program.labels import labelled, values
+from program.terms import Cause, Track
 
 
 class PointEntry(models.Model):
@@ -48,8 +28,8 @@ class PointEntry(models.Model):
     )
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="entries", db_index=False)
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False)
-    track = models.CharField(max_length=8, choices=Track)
-    cause = models.CharField(max_length=10, choices=Cause)
+    track = models.CharField(max_length=8, choices=labelled(Track))
+    cause = models.CharField(max_length=10, choices=labelled(Cause))
     on = models.DateField()
     points = models.DecimalField(max_digits=18, decimal_places=4)
     expires_on = models.DateField(null=True)
@@ -78,12 +58,12 @@ class PointEntry(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(track__in=Track.values), name="entry_track_known"),
-            models.CheckConstraint(condition=models.Q(cause__in=Cause.values), name="entry_cause_known"),
+            models.CheckConstraint(condition=models.Q(track__in=values(Track)), name="entry_track_known"),
+            models.CheckConstraint(condition=models.Q(cause__in=values(Cause)), name="entry_cause_known"),
             models.CheckConstraint(condition=~models.Q(points=0), name="entry_not_zero"),
             models.CheckConstraint(
-                condition=models.Q(track="managed", deal__isnull=True)
-                | ~models.Q(track="managed") & models.Q(deal__isnull=False),
+                condition=models.Q(track=Track.MANAGED.value, deal__isnull=True)
+                | ~models.Q(track=Track.MANAGED.value) & models.Q(deal__isnull=False),
                 name="entry_deal_when_sold",
             ),
             models.CheckConstraint(
@@ -99,7 +79,7 @@ class PointEntry(models.Model):
             models.Index(
                 fields=["partner", "track", "on"],
                 include=["lot", "points"],
-                condition=models.Q(cause__in=("downgraded", "churned")),
+                condition=models.Q(cause__in=(Cause.DOWNGRADED.value, Cause.CHURNED.value)),
                 name="entry_taken_early",
             ),
         ]
@@ -114,8 +94,8 @@ class DailyPoints(models.Model):
     pk = models.CompositePrimaryKey("partner_id", "on", "track", "cause")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     on = models.DateField()
-    track = models.CharField(max_length=8, choices=Track)
-    cause = models.CharField(max_length=10, choices=Cause)
+    track = models.CharField(max_length=8, choices=labelled(Track))
+    cause = models.CharField(max_length=10, choices=labelled(Cause))
     points = models.DecimalField(max_digits=20, decimal_places=4)
     entries = models.PositiveIntegerField()
 
@@ -132,7 +112,7 @@ class Lot(models.Model):
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots")
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False)
-    track = models.CharField(max_length=8, choices=Track)
+    track = models.CharField(max_length=8, choices=labelled(Track))
     earned_on = models.DateField()
     expires_on = models.DateField()
     earned = models.DecimalField(max_digits=18, decimal_places=4)

@@ -11,6 +11,7 @@ from ledger.facts_of_clients import LoadedFacts, load_facts
 from ledger.models import PointEntry
 from ledger.records import Entry
 from program.rulebook import Rulebook
+from program.terms import Cause
 
 CHUNK = 500  # clients: bounds memory, and keeps the number of queries small
 
@@ -98,12 +99,12 @@ def _difference(loaded: LoadedFacts, posted: list[Posted], wanted: tuple[Entry, 
         if which not in present or which not in due or present[which].values != values_of(due[which])
     }
     # A loss names its earning entry: where that one is posted anew, its losses are too.
-    moved_lots = {which[3] for which in changed if which[2] == "earned" and which[3]}
+    moved_lots = {which[3] for which in changed if which[2] == Cause.EARNED and which[3]}
     changed |= {which for which in present.keys() & due.keys() if which[3] in moved_lots}
     return Difference(
         loaded,
         reverse=[row.pk for which, row in present.items() if which in changed],
         post=[entry for entry in wanted if entry.key in changed],
-        lots={which[3]: row.pk for which, row in present.items() if which[2] == "earned" and which[3]},
+        lots={which[3]: row.pk for which, row in present.items() if which[2] == Cause.EARNED and which[3]},
         corrected=frozenset(which[3] for which in present.keys() & changed),
     )

@@ -11,16 +11,15 @@ from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.scope import Scope
-from ledger.models import GAINS, LOSSES, SOLD_TRACKS, DailyPoints, Lot, PointEntry, Posting, Track
+from ledger.models import DailyPoints, Lot, PointEntry, Posting
 from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.dates.periods import Period
 from program.queries import revision, revision_in_force
+from program.terms import Cause, Direction, Side, Track
 
 ZERO = Decimal("0.0000")
-SIDES = {"sold": tuple(SOLD_TRACKS), "managed": (Track.MANAGED,)}
-DIRECTIONS = {"new": tuple(GAINS), "lost": tuple(LOSSES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Changes:
     lost_sold: Counter
     new_managed: Counter
     lost_managed: Counter
-    causes: Mapping[str, Mapping[str, Decimal]]
+    causes: Mapping[Track, Mapping[Cause, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +126,10 @@ def history_starts(scope: Scope) -> date | None:
 def points_on(scope: Scope, day: date) -> PointTotals:
     """Points at the end of the day."""
     sums = dict(_daily(scope).filter(on__lte=day).values_list("track").annotate(Sum("points")))
-    return PointTotals(**{track: sums.get(track, ZERO) for track in Track.values})
+    return PointTotals(**{track.value: sums.get(track, ZERO) for track in Track})
 
 
-def daily_changes(scope: Scope, through: date, after: date | None = None) -> list[tuple[date, str, Decimal]]:
+def daily_changes(scope: Scope, through: date, after: date | None = None) -> list[tuple[date, Track, Decimal]]:
     """Signed changes by day and track up to `through`, included: what a series of the whole history is made of.
 
     With `after`, only the days after that one.
@@ -138,12 +137,13 @@ def daily_changes(scope: Scope, through: date, after: date | None = None) -> lis
     days = _daily(scope).filter(on__lte=through)
     if after is not None:
         days = days.filter(on__gt=after)
-    return list(days.values_list("on", "track").annotate(points=Sum("points")).order_by("on"))
+    rows = days.values_list("on", "track").annotate(points=Sum("points")).order_by("on")
+    return [(on, Track(track), points) for on, track, points in rows]
 
 
-def causes(scope: Scope, period: Period) -> dict[str, dict[str, Decimal]]:
+def causes(scope: Scope, period: Period) -> dict[Track, dict[Cause, Decimal]]:
     """Signed sums by track and cause over the period; zero sums are left out."""
-    found: dict[str, dict[str, Decimal]] = {track: {} for track in Track.values}
+    found: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
     rows = (
         _daily(scope)
         .filter(on__range=(period.first, period.last))
@@ -153,7 +153,7 @@ def causes(scope: Scope, period: Period) -> dict[str, dict[str, Decimal]]:
     )
     for track, cause, points in rows:
         if points:
-            found[track][cause] = points
+            found[Track(track)][Cause(cause)] = points
     return found
 
 
@@ -168,35 +168,30 @@ def _changes(scope: Scope, period: Period) -> Changes:
     counted = entries_in(scope, period).aggregate(
         **{
             f"{direction}_{side}_{what}": Count(column, distinct=what == "clients", filter=_matches(side, direction))
-            for side in SIDES
-            for direction in DIRECTIONS
+            for side in Side
+            for direction in Direction
             for what, column in (("entries", "pk"), ("clients", "client"))
         }
     )
 
-    def counter(direction: str, side: str) -> Counter:
+    def counter(direction: Direction, side: Side) -> Counter:
         points = sum(
-            (
-                value
-                for track in SIDES[side]
-                for cause, value in by_cause[track].items()
-                if cause in DIRECTIONS[direction]
-            ),
+            (value for track in side.tracks for cause, value in by_cause[track].items() if cause in direction.causes),
             ZERO,
         )
         name = f"{direction}_{side}"
         return Counter(
-            points if direction == "new" else -points, counted[f"{name}_entries"], counted[f"{name}_clients"]
+            points if direction == Direction.NEW else -points, counted[f"{name}_entries"], counted[f"{name}_clients"]
         )
 
     return Changes(
         period,
         points_on(scope, period.day_before),
         points_on(scope, period.last),
-        counter("new", "sold"),
-        counter("lost", "sold"),
-        counter("new", "managed"),
-        counter("lost", "managed"),
+        counter(Direction.NEW, Side.SOLD),
+        counter(Direction.LOST, Side.SOLD),
+        counter(Direction.NEW, Side.MANAGED),
+        counter(Direction.LOST, Side.MANAGED),
         by_cause,
     )
 
@@ -273,5 +268,5 @@ def _daily(scope: Scope) -> QuerySet[DailyPoints]:
     return DailyPoints.objects.filter(partner=scope.partner)
 
 
-def _matches(side: str, direction: str) -> Q:
-    return Q(track__in=SIDES[side], cause__in=DIRECTIONS[direction])
+def _matches(side: Side, direction: Direction) -> Q:
+    return Q(track__in=side.tracks, cause__in=direction.causes)

@@ -9,14 +9,14 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-SOLD_TRACKS = ("sourced", "assisted")
-TRACKS = ("sourced", "assisted", "managed")
-GAINS = frozenset({"earned", "raised"})
-LOSSES = frozenset({"expired", "downgraded", "churned", "reduced", "ended"})
-SALES = frozenset({"new", "cross_sell", "upgrade"})
+from program.terms import Cause, DealKind, LotState, Origin, Stage, Track
 
 _ZERO = Decimal(0)
 _WHOLE = Fraction(1)
+# A look-up here costs a tenth of what `DealKind(text)` does, and a posting reads every deal of the partner.
+_KINDS = {kind.value: kind for kind in DealKind}
+_ORIGINS = {origin.value: origin for origin in Origin}
+_STAGES = {stage.value: stage for stage in Stage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,19 @@ class DealFact:
 
     deal_id: str
     product_line: str
-    kind: str
-    origin: str
-    stage: str
+    kind: DealKind
+    origin: Origin
+    stage: Stage
     mrr: Decimal
     currency: str
     closed_on: date | None
+
+    @classmethod
+    def read(
+        cls, deal_id: str, line: str, kind: str, origin: str, stage: str, mrr: Decimal, currency: str, on: date | None
+    ) -> "DealFact":
+        """The deal of a row of the database or of a file, in the order of the fields. Raises KeyError for an unknown term."""
+        return cls(deal_id, line, _KINDS[kind], _ORIGINS[origin], _STAGES[stage], mrr, currency, on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Computation:
     currency: str
     per_unit: Decimal  # the amount of the currency that stands for US$100
     rate: Decimal
-    track: str
+    track: Track | Origin
     factor: Decimal  # of the market
     points: Decimal
     partners: int | None = None  # who share a managed client; None for sold points
@@ -80,7 +87,7 @@ class Computation:
 class Entry:
     """One change of points, and what its why-sentence needs as flat values. `key` is unique within a client.
 
-    points: signed, 4 decimals; on: the day it counts; cause: one of GAINS or LOSSES.
+    points: signed, 4 decimals; on: the day it counts; cause: why.
     deal_id: the lot's deal (None for managed); by_deal_id: the downgrade that took the points.
     expires_on: of an earned lot, the first day it no longer counts.
     before: the points of the lot (or of the managed state) before this entry; `after` is the sum.
@@ -94,10 +101,10 @@ class Entry:
     cancelled_line: of a churned entry, the product line that was cancelled, "" for the whole client.
     """
 
-    track: str
+    track: Track
     points: Decimal
     on: date
-    cause: str
+    cause: Cause
     deal_id: str | None = None
     by_deal_id: str | None = None
     expires_on: date | None = None
@@ -120,7 +127,7 @@ class Entry:
         return self.before + self.points
 
     @property
-    def key(self) -> tuple[str, date, str, str, str]:
+    def key(self) -> tuple[Track, date, Cause, str, str]:
         """What an entry is about: two entries of one client never share it, whatever their points are."""
         return (self.track, self.on, self.cause, self.deal_id or "", self.by_deal_id or "")
 
@@ -131,8 +138,6 @@ class Lot:
 
     earning: the entry that earned it (not posted when it rounds to 0 points). remaining, kept: points; `kept` is what
     downgrades and cancellations left of it, which expiry does not reduce. losses: the entries that name it, in order.
-    state: `active` (all of it counts), `partly_lost` (some of it counts), `lost` (nothing is left, before its time),
-    `expired` (its time is over).
     """
 
     deal: DealFact
@@ -140,11 +145,11 @@ class Lot:
     remaining: Decimal
     kept: Decimal
     cancelled_on: date | None
-    state: str
+    state: LotState
     losses: tuple[Entry, ...]
 
     @property
-    def track(self) -> str:
+    def track(self) -> Track:
         """`sourced` or `assisted`."""
         return self.earning.track
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from ledger.records import GAINS, SOLD_TRACKS, TRACKS, Entry, Lot
+from ledger.records import Entry, Lot
 from partner_portal.lib.dates.months import month_start
+from program.terms import GAINS, SOLD_TRACKS, Cause, Track
 
 _ZERO = Decimal(0)
 
@@ -50,13 +51,13 @@ class PointChanges:
 class PointSeries:
     """The tracks of a portfolio through time, from signed changes `(day, track, points)` in any order."""
 
-    def __init__(self, changes: Iterable[tuple[date, str, Decimal]]) -> None:
-        by_track: dict[str, dict[date, Decimal]] = {track: {} for track in TRACKS}
+    def __init__(self, changes: Iterable[tuple[date, Track, Decimal]]) -> None:
+        by_track: dict[Track, dict[date, Decimal]] = {track: {} for track in Track}
         for on, track, points in changes:
             days = by_track[track]
             days[on] = days.get(on, _ZERO) + points
-        self.days: dict[str, list[date]] = {}
-        self.sums: dict[str, list[Decimal]] = {}
+        self.days: dict[Track, list[date]] = {}
+        self.sums: dict[Track, list[Decimal]] = {}
         for track, changed in by_track.items():
             running = _ZERO
             self.days[track] = sorted(changed)
@@ -72,14 +73,14 @@ class PointSeries:
         """The first day with an entry; None for an empty ledger."""
         return min((days[0] for days in self.days.values() if days), default=None)
 
-    def track(self, track: str, on: date) -> Decimal:
+    def track(self, track: Track, on: date) -> Decimal:
         """The points of one track at the end of the day."""
         index = bisect_right(self.days[track], on)
         return self.sums[track][index - 1] if index else _ZERO
 
     def figures(self, on: date) -> PointFigures:
         """The points of all tracks at the end of the day."""
-        return PointFigures(self.track("sourced", on), self.track("assisted", on), self.track("managed", on))
+        return PointFigures(*(self.track(track, on) for track in (Track.SOURCED, Track.ASSISTED, Track.MANAGED)))
 
 
 def point_changes(entries: Iterable[Entry], first: date, last: date) -> PointChanges:
@@ -97,9 +98,9 @@ def point_changes(entries: Iterable[Entry], first: date, last: date) -> PointCha
     return PointChanges(opening, sums[True, True], -sums[True, False], sums[False, True], -sums[False, False], closing)
 
 
-def causes(entries: Iterable[Entry], first: date, last: date) -> dict[str, dict[str, Decimal]]:
+def causes(entries: Iterable[Entry], first: date, last: date) -> dict[Track, dict[Cause, Decimal]]:
     """Signed sums by track and cause from `first` to `last`, both days included; sums of 0 are left out."""
-    found: dict[str, dict[str, Decimal]] = {track: {} for track in TRACKS}
+    found: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
     for entry in entries:
         if first <= entry.on <= last:
             track = found[entry.track]
@@ -117,10 +118,10 @@ def forecast(lots: Iterable[Lot]) -> dict[date, Decimal]:
     return dict(sorted(months.items()))
 
 
-def without(series: PointSeries, taken: Mapping[str, Decimal], since: date) -> PointSeries:
+def without(series: PointSeries, taken: Mapping[Track, Decimal], since: date) -> PointSeries:
     """The series if these points (by track) were not there from `since` on."""
     changes = []
-    for track in TRACKS:
+    for track in Track:
         before = _ZERO
         for on, after in zip(series.days[track], series.sums[track], strict=True):
             changes.append((on, track, after - before))

@@ -23,6 +23,7 @@ from partner_portal.lib.db.locks import PARTNER_FACTS, lock, lock_if_free
 from partner_portal.lib.rows.events import facts_committed, figures_wanted, ledger_posted
 from program.queries import current
 from program.rulebook import Rulebook
+from program.terms import Cause, Stage
 
 BLOCK = 5_000  # rows collected before they go to the server
 STAGED = (
@@ -156,7 +157,7 @@ def _due(scope: Scope, after: date, through: date) -> set[int]:
     own = Q(partner=scope.partner)
     sources = [
         Lot.objects.filter(own & within("expires_on") & ~Q(remaining=0)),
-        Deal.objects.filter(own & within("closed_on") & Q(stage="won")),
+        Deal.objects.filter(own & within("closed_on") & Q(stage=Stage.WON)),
         Service.objects.filter(own & (within("started_on") | within("ended_on"))),
         Cancellation.objects.filter(own & within("cancelled_on")),
     ]
@@ -200,7 +201,7 @@ class _Writer:
         for entry in difference.post:
             pk = next(ids)
             deal_id = entry.deal_id or ""
-            sold_loss = bool(deal_id) and entry.cause != "earned"
+            sold_loss = bool(deal_id) and entry.cause != Cause.EARNED
             if deal_id and not sold_loss:
                 lots[deal_id] = pk
             rule_set = self.rulebook.rule_set(entry.on)

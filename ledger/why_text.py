@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from ledger.records import Computation, Entry
 from partner_portal.lib.sentences import day_text, exact_money, exact_number
+from program.terms import Cause, Origin, Track
 
 
 def why(entry: Entry, *, with_money: bool = True) -> str:
@@ -17,15 +18,15 @@ def why(entry: Entry, *, with_money: bool = True) -> str:
 
     Without money, the amounts are named but not told: `MRR in units of US$100 x 5 (sourced) x 1 = 50`.
     """
-    if entry.track == "managed":
+    if entry.track == Track.MANAGED:
         return _managed(entry, with_money)
-    if entry.cause == "earned":
+    if entry.cause == Cause.EARNED:
         return _computation(entry, entry.points, with_money)
-    if entry.cause == "downgraded":
+    if entry.cause == Cause.DOWNGRADED:
         return _downgraded(entry, with_money)
-    if entry.cause == "expired":
+    if entry.cause == Cause.EXPIRED:
         return _expired(entry)
-    if entry.cause == "churned":
+    if entry.cause == Cause.CHURNED:
         return _lost(entry)
     return f"{exact_number(entry.points)} points of deal {entry.deal_id}: {entry.cause}."
 
@@ -47,7 +48,7 @@ def managing_partners(count: int) -> str:
     return ngettext("%(count)s managing partner", "%(count)s managing partners", count) % {"count": count}
 
 
-def _rest(rate: Decimal, track: str, factor: Decimal, partners: int | None, points: Decimal) -> str:
+def _rest(rate: Decimal, track: Track | Origin, factor: Decimal, partners: int | None, points: Decimal) -> str:
     shared = "" if partners is None else f" / {managing_partners(partners)}"
     return f"{exact_number(rate)} ({track}) x {exact_number(factor)}{shared} = {exact_number(points)}"
 
@@ -142,15 +143,15 @@ def _managed(entry: Entry, with_money: bool) -> str:
         "on": day_text(entry.on),
         "computed": computed,
     }
-    if entry.cause == "earned":
+    if entry.cause == Cause.EARNED:
         return _computation(entry, entry.after, with_money)
     if entry.after == 0:
         text = (
             _("From %(before)s to 0: the whole client was cancelled on %(on)s.")
-            if entry.cause == "churned"
+            if entry.cause == Cause.CHURNED
             else _("From %(before)s to 0: no service is in force from %(on)s on.")
         )
         return text % values
-    if entry.cause == "churned":
+    if entry.cause == Cause.CHURNED:
         return _("From %(before)s to %(after)s, with the whole client cancelled that day: %(computed)s") % values
     return _("From %(before)s to %(after)s: %(computed)s") % values

@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from partner_portal.lib.countries import COUNTRIES
 from partner_portal.lib.currencies import CODES
+from program.labels import labelled, values
 from program.rulebook import in_every_year
+from program.terms import Metric
 
 MONTH = [MinValueValidator(1), MaxValueValidator(12)]
 DAY = [MinValueValidator(1), MaxValueValidator(31)]
@@ -26,22 +28,6 @@ def _refuse_a_day_that_some_years_lack(row: models.Model, month: str, day: str) 
     values = getattr(row, month), getattr(row, day)
     if all(values) and not in_every_year(*values):
         raise ValidationError({day: _("Not every year has this day.")})
-
-
-class Metric(models.TextChoices):
-    """What a tier can require (points.md 7)."""
-
-    TOTAL_POINTS = "total_points", _("Total points")
-    SOLD_POINTS = "sold_points", _("Sold points")
-    SOURCED_POINTS = "sourced_points", _("Sourced points")
-    MANAGED_POINTS = "managed_points", _("Managed points")
-    CSR = "csr", _("C$R")
-    GRR = "grr", _("GRR")
-    CERTIFIED_PEOPLE = "certified_people", _("Certified people")
-    TOOL_USAGE_MEAN = "tool_usage_mean", _("Mean tool usage")
-    TOOL_USAGE_MEDIAN = "tool_usage_median", _("Median tool usage")
-    SOLD_MRR_12M = "sold_mrr_12m", _("Sold MRR, 12 months")
-    MANAGED_MRR = "managed_mrr", _("Managed MRR")
 
 
 class Program(models.Model):
@@ -210,14 +196,14 @@ class Requirement(models.Model):
 
     tier = models.ForeignKey(Tier, on_delete=models.CASCADE, related_name="requirements")
     position = models.PositiveSmallIntegerField(default=0)
-    metric = models.CharField(max_length=20, choices=Metric)
+    metric = models.CharField(max_length=20, choices=labelled(Metric))
     value = models.DecimalField(max_digits=18, decimal_places=4, validators=NOT_NEGATIVE)
 
     class Meta:
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["tier", "metric"], name="one_requirement_a_metric"),
-            models.CheckConstraint(condition=models.Q(metric__in=Metric.values), name="requirement_metric_known"),
+            models.CheckConstraint(condition=models.Q(metric__in=values(Metric)), name="requirement_metric_known"),
         ]
 
     def __str__(self) -> str:

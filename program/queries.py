@@ -17,6 +17,7 @@ from program.rulebook import Review as ReviewRule
 from program.rulebook import RuleSet as RuleSetRule
 from program.rulebook import SoldRate as SoldRateRule
 from program.rulebook import Tier as TierRule
+from program.terms import Metric
 
 
 def current() -> tuple[Rulebook, int]:
@@ -95,7 +96,7 @@ def _rulebook(program_id: int, revision: int) -> Rulebook:
                 tuple(
                     TierRule(
                         tier.name,
-                        tuple(RequirementRule(need.metric, need.value) for need in tier.requirements.all()),
+                        tuple(RequirementRule(Metric(need.metric), need.value) for need in tier.requirements.all()),
                         tier.by_invitation,
                     )
                     for tier in row.tiers.all()

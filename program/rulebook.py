@@ -14,21 +14,8 @@ from typing import Protocol
 
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import half_even
+from program.terms import Metric, Origin
 
-METRICS = (
-    "total_points",
-    "sold_points",
-    "sourced_points",
-    "managed_points",
-    "csr",
-    "grr",
-    "certified_people",
-    "tool_usage_mean",
-    "tool_usage_median",
-    "sold_mrr_12m",
-    "managed_mrr",
-)
-ORIGINS = ("sourced", "assisted", "none")
 POINT_PLACES = 4
 
 _ZERO = Decimal(0)
@@ -53,7 +40,7 @@ class _Dated(Protocol):
 class Requirement:
     """`metric` must be at least `value` (points, counts, points-dollars, or a ratio such as 0.85)."""
 
-    metric: str
+    metric: Metric
     value: Decimal
 
 
@@ -261,11 +248,11 @@ class Rulebook:
         """The rates of a product line that was first sold on that day."""
         return _in_force(self.sold_rates, line_sold_on) or self.sold_rates[0]
 
-    def rate(self, origin: str, line_sold_on: date) -> Decimal:
+    def rate(self, origin: Origin, line_sold_on: date) -> Decimal:
         """Points a unit for a deal of that origin on a line first sold on that day; 0 unless sourced or assisted."""
-        if origin == "sourced":
+        if origin == Origin.SOURCED:
             return self.sold_rate(line_sold_on).sourced
-        if origin == "assisted":
+        if origin == Origin.ASSISTED:
             return self.sold_rate(line_sold_on).assisted
         return _ZERO
 
@@ -340,7 +327,10 @@ def parse_rulebook(mapping: Mapping[str, object]) -> Rulebook:
         managed_rate=top.table("managed_rate").number("points"),
         sold_rates=_distinct(
             "sold_rate",
-            (SoldRate(row.day("from"), row.number("sourced"), row.number("assisted")) for row in top.rows("sold_rate")),
+            (
+                SoldRate(row.day("from"), row.number(Origin.SOURCED), row.number(Origin.ASSISTED))
+                for row in top.rows("sold_rate")
+            ),
         ),
         currency_tables=_distinct(
             "currency_table",
@@ -374,13 +364,13 @@ def _rule_set(row: "_Table") -> RuleSet:
     tiers: list[Tier] = []
     for tier in row.rows("tier"):
         needs = tier.table("requirements").numbers()
-        unknown = sorted(set(needs) - set(METRICS))
+        unknown = sorted(set(needs) - set(Metric))
         if unknown:
-            raise ValueError(f"{tier.place}: unknown metric {unknown[0]!r}; accepted: {', '.join(METRICS)}.")
+            raise ValueError(f"{tier.place}: unknown metric {unknown[0]!r}; accepted: {', '.join(Metric)}.")
         name = tier.text("name")
         if any(name == other.name for other in tiers):
             raise ValueError(f"{tier.place}: the tier {name!r} occurs twice in one rule set.")
-        requirements = tuple(Requirement(metric, value) for metric, value in needs.items())
+        requirements = tuple(Requirement(Metric(metric), value) for metric, value in needs.items())
         tiers.append(Tier(name, requirements, by_invitation=tier.flag("by_invitation")))
     return RuleSet(
         row.day("from"),

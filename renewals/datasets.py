@@ -11,9 +11,9 @@ from accounts.scope import Scope
 from clients.pipeline import valued_by
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
-from partner_portal.templatetags.figures import METRICS
+from program.labels import METRIC_TEXTS, labels
+from program.terms import RenewalStatus
 from renewals.forms import DECISIONS, RenewalsForm
-from renewals.models import RenewalStatus
 from renewals.queries import DECIDED, RenewalRow, renewal_rows
 
 MONEY = Permission.VIEW_MONEY
@@ -33,7 +33,7 @@ def as_row(each: RenewalRow) -> dict[str, Any]:
         "tier_with": (impact.with_tier or str(_("Untiered"))) if impact else None,
         "tier_without": (impact.without_tier or str(_("Untiered"))) if impact else None,
         "gap_with": impact.gap_with if impact else None, "gap_without": impact.gap_without if impact else None,
-        "fails": ", ".join(str(METRICS[metric]) for metric in impact.fails) if impact else "",
+        "fails": ", ".join(str(METRIC_TEXTS[metric].name) for metric in impact.fails) if impact else "",
         "falls": bool(impact and impact.falls),
         "last_active_employee": each.last_active_employee, "last_active_on": each.last_active_on,
         "manager": each.manager, "manager_email": each.manager_email,
@@ -65,7 +65,7 @@ def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
     if params["period"].last >= scope.today:
         words.append(str(_("Overdue renewals included")))
     if params["status"]:
-        words.append(str(_("Status: %s")) % dict(RenewalStatus.choices)[params["status"]])
+        words.append(str(_("Status: %s")) % labels(RenewalStatus)[params["status"]])
     if params["show"]:
         words.append(str(DECISIONS[params["show"]]))
     if params["manager"]:
@@ -86,7 +86,7 @@ register(
             Column("renews_on", _("Renews on"), Kind.DATE),
             Column("days", _("Days to renew"), Kind.COUNT),
             Column("deadline", _("Decide by"), Kind.DATE),
-            Column("status", _("Status"), choices=dict(RenewalStatus.choices)),
+            Column("status", _("Status"), choices=labels(RenewalStatus)),
             Column("current_mrr", _("MRR now"), Kind.MONEY, permission=MONEY, currency="currency"),
             Column("renewal_mrr", _("MRR then"), Kind.MONEY, permission=MONEY, currency="currency"),
             Column("change", _("MRR change"), Kind.MONEY, permission=MONEY, currency="currency", default=False),

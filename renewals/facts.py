@@ -5,7 +5,9 @@ from django.utils.translation import gettext_lazy
 from clients.facts import fixed_amount, usable_currencies
 from partner_portal.lib.rows.column_types import Choice, Currency, Day, Number, Reference, Text
 from partner_portal.lib.rows.facts import Column, FactKind, register
-from renewals.models import Renewal, RenewalStatus
+from program.labels import values
+from program.terms import RenewalStatus
+from renewals.models import Renewal
 
 RENEWALS = register(
     FactKind(
@@ -20,7 +22,7 @@ RENEWALS = register(
             Column("current_mrr", Number(least=0), required=True),
             Column("renewal_mrr", Number(least=0), required=True),
             Column("currency", Currency(usable_currencies), required=True),
-            Column("status", Choice(tuple(RenewalStatus.values)), required=True),
+            Column("status", Choice(tuple(values(RenewalStatus))), required=True),
             Column("renewal_manager", Text()),
             Column("renewal_manager_email", Text()),
         ),

@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from ledger.forms import RangeForm
-from renewals.models import RenewalStatus
+from program.labels import labelled
+from program.terms import RenewalStatus
 
 DECISIONS = {
     "overdue": _("Overdue"),
@@ -27,7 +28,7 @@ class RenewalsForm(RangeForm):
     default_range = "next-90-days"
 
     status = forms.ChoiceField(
-        label=_("Status"), required=False, choices=[("", _("Every status")), *RenewalStatus.choices]
+        label=_("Status"), required=False, choices=[("", _("Every status")), *labelled(RenewalStatus)]
     )
     show = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All renewals")), *DECISIONS.items()])
     manager = forms.ChoiceField(

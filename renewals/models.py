@@ -6,13 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
 from clients.models import Client
-
-
-class RenewalStatus(models.TextChoices):
-    PENDING = "pending", _("Pending")
-    CONFIRMED = "confirmed", _("Confirmed")
-    CANCELLATION_REQUESTED = "cancellation_requested", _("Cancellation requested")
-    RENEWED = "renewed", _("Renewed")
+from program.labels import labelled, values
+from program.terms import RenewalStatus
 
 
 class Renewal(models.Model):
@@ -25,7 +20,7 @@ class Renewal(models.Model):
     current_mrr = models.DecimalField(max_digits=16, decimal_places=2)
     renewal_mrr = models.DecimalField(max_digits=16, decimal_places=2)
     currency = models.CharField(max_length=3)
-    status = models.CharField(max_length=22, choices=RenewalStatus)
+    status = models.CharField(max_length=22, choices=labelled(RenewalStatus))
     renewal_manager = models.CharField(max_length=1000, blank=True)
     renewal_manager_email = models.CharField(max_length=1000, blank=True)
 
@@ -34,7 +29,7 @@ class Renewal(models.Model):
             models.UniqueConstraint(fields=["partner", "client", "product_line", "renews_on"], name="renewal_key"),
             models.CheckConstraint(condition=models.Q(current_mrr__gte=0), name="renewal_current_mrr_not_negative"),
             models.CheckConstraint(condition=models.Q(renewal_mrr__gte=0), name="renewal_mrr_not_negative"),
-            models.CheckConstraint(condition=models.Q(status__in=RenewalStatus.values), name="renewal_status_known"),
+            models.CheckConstraint(condition=models.Q(status__in=values(RenewalStatus)), name="renewal_status_known"),
         ]
         indexes = [models.Index(fields=["partner", "renews_on"])]
 

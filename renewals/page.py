@@ -13,7 +13,7 @@ from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.sentences import day_text
 from program.queries import revision
-from renewals.models import RenewalStatus
+from program.terms import RenewalStatus
 from renewals.queries import RenewalRow, Week, by_week, renewal_rows
 from tiers.queries import credited_on, history
 

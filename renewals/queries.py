@@ -20,8 +20,9 @@ from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import as_decimal
 from program.queries import revision, rulebook
+from program.terms import RenewalStatus
 from renewals import rules
-from renewals.models import CalendarFeed, Renewal, RenewalReminder, RenewalStatus
+from renewals.models import CalendarFeed, Renewal, RenewalReminder
 from renewals.stakes import stakes
 from tiers.measures import outlook_measures
 from tiers.queries import credited_on, history

@@ -9,19 +9,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from ledger.engine import lines_in_force, lots, managed
-from ledger.records import SOLD_TRACKS, CancellationFact, ClientFacts
+from ledger.records import CancellationFact, ClientFacts
 from program.rulebook import Rulebook
+from program.terms import Metric, Track
 from tiers.rules import Measures, TierGap, gap, performance
 
 DECISION_DAYS = 45
 _ZERO = Decimal(0)
-# Which tracks a tier metric adds up.
-_TRACKS_OF = {
-    "total_points": ("sourced", "assisted", "managed"),
-    "sold_points": ("sourced", "assisted"),
-    "sourced_points": ("sourced",),
-    "managed_points": ("managed",),
-}
 
 
 def deadline(renews_on: date) -> date:
@@ -33,7 +27,7 @@ def deadline(renews_on: date) -> date:
 class StakeLot:
     """What is left on the renewal day of one lot of the line, in points, and the first day on which it no longer counts."""
 
-    track: str
+    track: Track
     points: Decimal
     expires_on: date
 
@@ -55,13 +49,13 @@ class Stake:
         """All points at stake."""
         return self.sold + self.managed
 
-    def missing_on(self, day: date) -> dict[str, Decimal]:
+    def missing_on(self, day: date) -> dict[Track, Decimal]:
         """By track, what would be missing at the end of a later day: a lot that expires by then is gone either way."""
-        found = dict.fromkeys((*SOLD_TRACKS, "managed"), _ZERO)
+        found = dict.fromkeys(Track, _ZERO)
         for lot in self.lots:
             if lot.expires_on > day:
                 found[lot.track] += lot.points
-        found["managed"] += self.managed
+        found[Track.MANAGED] += self.managed
         return found
 
 
@@ -91,15 +85,15 @@ def cancelled(cancellations: Iterable[CancellationFact], line: str, day: date) -
 class WithoutPoints:
     """Measures as they would be without some points, by track, on every day asked."""
 
-    def __init__(self, measures: Measures, taken: Mapping[str, Decimal]) -> None:
+    def __init__(self, measures: Measures, taken: Mapping[Track, Decimal]) -> None:
         self._measures = measures
         self._taken = taken
 
-    def value(self, metric: str, on: date) -> Decimal | None:
+    def value(self, metric: Metric, on: date) -> Decimal | None:
         """The metric at the end of the day, unrounded; None for "no data"."""
         value = self._measures.value(metric, on)
-        tracks = _TRACKS_OF.get(metric, ())
-        return value if value is None else value - sum((self._taken.get(track, _ZERO) for track in tracks), _ZERO)
+        taken = (self._taken.get(track, _ZERO) for track in metric.tracks)
+        return value if value is None else value - sum(taken, _ZERO)
 
     def certified(self, on: date) -> bool:
         """Whether anyone holds the certification that every tier needs."""
@@ -111,10 +105,10 @@ class OnceADay:
 
     def __init__(self, measures: Measures) -> None:
         self._measures = measures
-        self._values: dict[tuple[str, date], Decimal | None] = {}
+        self._values: dict[tuple[Metric, date], Decimal | None] = {}
         self._certified: dict[date, bool] = {}
 
-    def value(self, metric: str, on: date) -> Decimal | None:
+    def value(self, metric: Metric, on: date) -> Decimal | None:
         """The metric at the end of the day, unrounded; None for "no data"."""
         if (metric, on) not in self._values:
             self._values[metric, on] = self._measures.value(metric, on)
@@ -143,7 +137,7 @@ class Impact:
     without_tier: str | None
     gap_with: Decimal | None
     gap_without: Decimal | None
-    fails: tuple[str, ...]
+    fails: tuple[Metric, ...]
 
     @property
     def falls(self) -> bool:
@@ -168,10 +162,12 @@ def impact(found: Stake, measures: Measures, rulebook: Rulebook, credited: str |
 
 
 def _missing_total(found: TierGap | None) -> Decimal | None:
-    return next((row.missing for row in found.requirements if row.metric == "total_points"), None) if found else None
+    return (
+        next((row.missing for row in found.requirements if row.metric == Metric.TOTAL_POINTS), None) if found else None
+    )
 
 
-def _newly_failing(kept: TierGap | None, lost: TierGap | None) -> tuple[str, ...]:
+def _newly_failing(kept: TierGap | None, lost: TierGap | None) -> tuple[Metric, ...]:
     if kept is None or lost is None:
         return ()
     pairs = zip(kept.requirements, lost.requirements, strict=True)

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from accounts.scope import Scope
 from clients.models import Deal
-from clients.queries import SALES
 from ledger.engine import lines_in_force, managed
 from ledger.facts_of_clients import load_managed
 from ledger.models import Lot, PointEntry
 from ledger.records import CancellationFact, ClientFacts, DealFact
 from program.queries import rulebook
+from program.terms import SALES, Stage, Track
 from renewals import rules
 from renewals.models import Renewal
 from renewals.rules import Stake, StakeLot
@@ -48,7 +48,7 @@ def _sold(
         of_line.setdefault((client, line), []).append(tuple(lot))
     return {
         row.pk: tuple(
-            StakeLot(track, left, expires_on)
+            StakeLot(Track(track), left, expires_on)
             for earned_on, expires_on, _deal, track, pk, earned in sorted(
                 of_line.get((row.client_id, row.product_line), ())
             )
@@ -95,10 +95,10 @@ def _lines(scope: Scope, clients: set[int], facts: dict[int, ClientFacts]) -> di
     deals: dict[int, list[DealFact]] = {client: [] for client in clients}
     some = clients or {0}  # nobody: the question is asked all the same, so that the number of queries stays what it is
     sales = Deal.objects.filter(
-        partner=scope.partner, client_id__in=some, stage="won", kind__in=SALES, closed_on__lte=scope.today
+        partner=scope.partner, client_id__in=some, stage=Stage.WON, kind__in=SALES, closed_on__lte=scope.today
     )
     days = sales.order_by("client_id", "product_line", "closed_on").distinct("client_id", "product_line", "closed_on")
     columns = ("client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on")
     for client, *values in days.values_list(*columns):
-        deals[client].append(DealFact(*values))
+        deals[client].append(DealFact.read(*values))
     return {client: ClientFacts("", found, (), facts[client].cancellations) for client, found in deals.items()}

@@ -27,6 +27,7 @@ from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.lib.web.range_control import range_control
 from partner_portal.lib.web.refusals import refuse_parallel
+from program.terms import RenewalStatus
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file
 from renewals.datasets import as_row
@@ -172,7 +173,7 @@ def _events(found: Sequence[Any], slug: str) -> list[Event]:
                 f"renewal-{row.pk}@{slug}", row.renews_on, _("Renewal: %(client)s, %(line)s") % values, about, address
             )
         )
-        if row.status == "pending":
+        if row.status == RenewalStatus.PENDING:
             summary = _("Decide: %(client)s, %(line)s") % values
             events.append(Event(f"decision-{row.pk}@{slug}", deadline(row.renews_on), summary, about, address))
     return events

@@ -3,25 +3,27 @@
 Pure: geometry only. The template writes it as SVG attributes, so that the figures are there before any script.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from ledger.records import TRACKS
 from partner_portal.lib.rounding import half_even
+from program.terms import Metric, Track
 from tiers.rules import TierGap
 
 LABEL = 22  # per cent of the width that a label may need on a phone
-METRICS = {"total_points": TRACKS, "sold_points": ("sourced", "assisted"), "sourced_points": ("sourced",),
-           "assisted_points": ("assisted",), "managed_points": ("managed",)}  # fmt: skip
+# The rows of the chart: the metrics that count points, and assisted points, which no tier can require.
+METRICS: dict[str, tuple[Track, ...]] = {
+    metric.value: metric.tracks for metric in (Metric.TOTAL_POINTS, Metric.SOLD_POINTS, Metric.SOURCED_POINTS)
+} | {"assisted_points": (Track.ASSISTED,), Metric.MANAGED_POINTS.value: Metric.MANAGED_POINTS.tracks}
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A part of a bar in the fill of its track."""
 
-    track: str
+    track: Track
     start: str
     width: str
 
@@ -51,7 +53,8 @@ class Bar:
     @property
     def track(self) -> str:
         """The track the bar is of; "" for sums of several."""
-        return self.metric.removesuffix("_points") if len(METRICS[self.metric]) == 1 else ""
+        tracks = METRICS[self.metric]
+        return tracks[0] if len(tracks) == 1 else ""
 
     @property
     def lines(self) -> int:
@@ -59,7 +62,7 @@ class Bar:
         return max((mark.line for mark in self.marks), default=0) + 1
 
 
-def bars(points: dict[str, Decimal], targets: Sequence[TierGap], chosen: str | None) -> tuple[Bar, ...]:
+def bars(points: Mapping[Track, Decimal], targets: Sequence[TierGap], chosen: str | None) -> tuple[Bar, ...]:
     """A bar for the total, one for every track, and one for sold points where a tier asks for them, all on one scale: up to
     the points there are or what the chosen target needs, whichever is more."""
     needs = {
@@ -68,10 +71,10 @@ def bars(points: dict[str, Decimal], targets: Sequence[TierGap], chosen: str | N
     }
     haves = {metric: sum((points[track] for track in tracks), Decimal(0)) for metric, tracks in METRICS.items()}
     wanted = [need for rows in needs.values() for tier, need in rows if tier == chosen]
-    scale = Fraction(max([haves["total_points"], *wanted, Decimal(1)])) * Fraction(108, 100)
+    scale = Fraction(max([haves[Metric.TOTAL_POINTS], *wanted, Decimal(1)])) * Fraction(108, 100)
     found = []
     for metric, tracks in METRICS.items():
-        if metric == "sold_points" and not needs[metric]:
+        if metric == Metric.SOLD_POINTS and not needs[metric]:
             continue
         segments, start = [], Fraction(0)
         for track in tracks:

@@ -15,13 +15,15 @@ from django.db.models.functions import Coalesce
 
 from accounts.scope import Scope
 from clients.models import Client
-from ledger.models import SOLD_TRACKS, Lot, PointEntry, Track
+from ledger.models import Lot, PointEntry
 from ledger.queries import ZERO, open_lots, posting
 from partner_portal.lib.rows.datasets import Rows
+from program.labels import values
 from program.queries import rulebook
+from program.terms import SOLD_TRACKS, Market, Track
 
 EXPIRY_DAYS = 90
-TRACKS = tuple(Track.values)
+TRACKS = tuple(values(Track))
 POINTS = DecimalField(max_digits=20, decimal_places=4)
 NONE = Value(ZERO, output_field=POINTS)
 
@@ -63,9 +65,13 @@ def _clients(scope: Scope, day: date, asked: Narrowed) -> QuerySet[Client]:
         clients = clients.filter(country=asked.country)
     if asked.market:
         matches = Q(country__in=growth)
-        clients = clients.filter(matches if asked.market == "growth" else ~matches)
+        clients = clients.filter(matches if asked.market == Market.GROWTH else ~matches)
     return clients.annotate(
-        market=Case(When(country__in=growth, then=Value("growth")), default=Value("standard"), output_field=CharField())
+        market=Case(
+            When(country__in=growth, then=Value(Market.GROWTH)),
+            default=Value(Market.STANDARD),
+            output_field=CharField(),
+        )
     )
 
 

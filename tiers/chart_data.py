@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from ledger.series import PointFigures
 from partner_portal.templatetags.figures import tier_name, whole
+from program.terms import Metric, Track
 from tiers.over_time import OverTime
 
-TRACKS = ("total", "sourced", "assisted", "managed")
+TRACKS = ("total", *Track)
 
 
 def timeline(series: OverTime) -> dict[str, Any]:
@@ -29,9 +30,9 @@ def timeline(series: OverTime) -> dict[str, Any]:
         "markers": series.step == "month",
         "names": {
             "total": _("Total"),
-            "sourced": _("sourced"),
-            "assisted": _("assisted"),
-            "managed": _("managed"),
+            Track.SOURCED: _("sourced"),
+            Track.ASSISTED: _("assisted"),
+            Track.MANAGED: _("managed"),
             "ahead": _("if nothing else happens"),
             "today": _("today"),
         },
@@ -45,7 +46,7 @@ def timeline(series: OverTime) -> dict[str, Any]:
                 "open": each.last == series.until,
             }
             for each in series.thresholds
-            if each.metric == "total_points"
+            if each.metric == Metric.TOTAL_POINTS
         ],
         "reviews": [
             {"on": mark.on.isoformat(), "label": f"{date_format(mark.on, 'j M y')}<br>{escape(tier_name(mark.tier))}"}
@@ -56,7 +57,7 @@ def timeline(series: OverTime) -> dict[str, Any]:
 
 def _lines(points: list[tuple[date, PointFigures]]) -> dict[str, list[str]]:
     return {"days": [day.isoformat() for day, _figures in points]} | {
-        track: [_number(getattr(figures, track)) for _day, figures in points] for track in TRACKS
+        str(track): [_number(getattr(figures, track)) for _day, figures in points] for track in TRACKS
     }
 
 

@@ -24,6 +24,7 @@ from partner_portal.lib.collation import SortKey
 from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
+from program.terms import RenewalStatus, Track
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.no_points_reasons import Uncounted, uncounted
@@ -155,7 +156,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         .values_list("track")
         .annotate(Sum("points"))
     )
-    points = PointTotals(**{track: sums.get(track, ZERO) for track in ("sourced", "assisted", "managed")})
+    points = PointTotals(**{track.value: sums.get(track, ZERO) for track in Track})
     state = _state(scope, client, loaded.facts, day)
     names = dict(Deal.objects.filter(partner=scope.partner, client=client).values_list("deal_id", "name"))
     return ClientRecord(
@@ -180,7 +181,7 @@ def _state(scope: Scope, client: Client, facts: ClientFacts, day: date) -> Clien
     return client_state(
         facts,
         [MrrFact(month, mrr) for month, mrr in months],
-        [RenewalFact(renews_on, status == "pending") for renews_on, status in renewals],
+        [RenewalFact(renews_on, status == RenewalStatus.PENDING) for renews_on, status in renewals],
         day,
     )
 
@@ -225,7 +226,7 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
         unit = book.unit(service.mrr, service.currency, service.started_on)
         points = posted(managed_points(unit, book.managed_rate, factor, partners))
         computation = Computation(
-            service.mrr, service.currency, per_unit, book.managed_rate, "managed", factor, points, partners
+            service.mrr, service.currency, per_unit, book.managed_rate, Track.MANAGED, factor, points, partners
         )
         sentence = working(computation) if with_money else ""
         cancelled = min(
@@ -248,7 +249,7 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
 def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:
     book = rulebook(scope)
     measures = outlook_measures(scope, day)
-    taken = {"sourced": points.sourced, "assisted": points.assisted, "managed": points.managed}
+    taken = {Track.SOURCED: points.sourced, Track.ASSISTED: points.assisted, Track.MANAGED: points.managed}
     less = PortfolioMeasures(without(measures.points, taken, day), measures.certification, measures.others)
     held = credited_on(history(scope, day)).tier or rules.performance(measures, book, day)
     rule_set = book.rule_set(day)

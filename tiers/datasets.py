@@ -11,17 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from clients.models import Client, DealKind
+from clients.models import Client
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
-from ledger.models import Cause, Lot, PointEntry
+from ledger.models import Lot, PointEntry
 from ledger.queries import lots_of_day
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Rows, Selection, register
+from program.labels import label, labels, values
+from program.terms import Cause, DealKind, LotState, Track
 from tiers.breakdown import EXPIRY_DAYS, Narrowed, breakdown
 from tiers.forms import MARKETS, SOLD, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
 from tiers.portfolio import certified_people, tool_use_clients
 
-KINDS = dict(DealKind.choices)
+KINDS = labels(DealKind)
 
 
 def seen_from(params: Mapping[str, Any], scope: Scope) -> list[str]:
@@ -91,9 +93,10 @@ register(
             Column("client_id", _("Client id"), default=False),
             Column("country", _("Country")),
             Column("market", _("Market"), choices=MARKETS),
-            Column("sourced", TRACKS["sourced"], Kind.POINTS, total=True, opens=_opens_entries("sourced")),
-            Column("assisted", TRACKS["assisted"], Kind.POINTS, total=True, opens=_opens_entries("assisted")),
-            Column("managed", TRACKS["managed"], Kind.POINTS, total=True, opens=_opens_entries("managed")),
+            *(
+                Column(track.value, label(track), Kind.POINTS, total=True, opens=_opens_entries(track.value))
+                for track in Track
+            ),
             Column("total", _("Total"), Kind.POINTS, total=True, opens=_opens_entries("")),
             Column("expiring", _("Expires in 90 days"), Kind.POINTS, total=True, opens=_opens_expiring),
             Column("next_expiry", _("Next expiry"), Kind.DATE),
@@ -103,7 +106,7 @@ register(
         order=("-total",),
         figure="total",
         sum_of="total",
-        parts=("sourced", "assisted", "managed"),
+        parts=tuple(values(Track)),
         search=("client", "client_id"),
         client="pk",
         describe=_describe_breakdown,
@@ -121,10 +124,10 @@ def _lots(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Lot]:
     )
     lots = lots_of_day(scope, day).annotate(
         state=Case(
-            When(Exists(ran_out), then=Value("expired")),
-            When(left=F("earned"), then=Value("active")),
-            When(left__gt=0, then=Value("partly_lost")),
-            default=Value("lost"),
+            When(Exists(ran_out), then=Value(LotState.EXPIRED)),
+            When(left=F("earned"), then=Value(LotState.ACTIVE)),
+            When(left__gt=0, then=Value(LotState.PARTLY_LOST)),
+            default=Value(LotState.LOST),
             output_field=CharField(),
         )
     )

@@ -7,24 +7,18 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
-from clients.models import DealKind
 from ledger.forms import RangeForm, choices_of, seen_on
-from ledger.models import SOLD_TRACKS, Cause, Track
 from ledger.queries import history_starts
 from partner_portal.lib.dates.periods import FIRST_DAY, PROGRAMME, Period
 from partner_portal.lib.web.forms import ForgivingForm
+from program.labels import labels
+from program.terms import SALES, SOLD_TRACKS, Cause, LotState, Market, Track
 from tiers.breakdown import Narrowed, countries
 from tiers.queries import invitable
 
-STATES = {
-    "active": _("Active"),
-    "partly_lost": _("Partly lost"),
-    "lost": _("Lost"),
-    "expired": _("Expired"),
-}
+STATES = labels(LotState)
 SOLD = {"12-months": _("Sold in the last 12 months")}
-MARKETS = {"standard": _("Standard"), "growth": _("Growth")}
-SALES = (DealKind.NEW, DealKind.CROSS_SELL, DealKind.UPGRADE)
+MARKETS = labels((Market.STANDARD, Market.GROWTH))
 
 
 class DayForm(ForgivingForm):
@@ -87,9 +81,7 @@ class LotsForm(DayForm):
     client = forms.CharField(required=False, max_length=1000)
     kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=choices_of(_("All deals"), SALES))
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("All states")), *STATES.items()])
-    track = forms.ChoiceField(
-        label=_("Track"), required=False, choices=choices_of(_("Both tracks"), map(Track, SOLD_TRACKS))
-    )
+    track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("Both tracks"), SOLD_TRACKS))
     sold = forms.ChoiceField(label=_("Sold"), required=False, choices=[("", _("At any time")), *SOLD.items()])
 
 

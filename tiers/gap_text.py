@@ -12,17 +12,18 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from partner_portal.lib.rounding import ceiling
 from partner_portal.lib.sentences import listed
-from partner_portal.templatetags.figures import MONEY, RATIOS, decimal_words, plain_number, whole
+from partner_portal.templatetags.figures import decimal_words, plain_number, whole
+from program.terms import Metric, Unit
 from tiers.reason_text import METRIC_NAMES
 from tiers.rules import RequirementGap, TierGap
 
 MOST_NAMED = 3  # gaps that a sentence names; more are counted, and the page lists them
 COUNTED = {
-    "total_points": ngettext_lazy("%(number)s point", "%(number)s points", "count"),
-    "sold_points": ngettext_lazy("%(number)s sold point", "%(number)s sold points", "count"),
-    "sourced_points": ngettext_lazy("%(number)s sourced point", "%(number)s sourced points", "count"),
-    "managed_points": ngettext_lazy("%(number)s managed point", "%(number)s managed points", "count"),
-    "certified_people": ngettext_lazy("%(number)s certified person", "%(number)s certified people", "count"),
+    Metric.TOTAL_POINTS: ngettext_lazy("%(number)s point", "%(number)s points", "count"),
+    Metric.SOLD_POINTS: ngettext_lazy("%(number)s sold point", "%(number)s sold points", "count"),
+    Metric.SOURCED_POINTS: ngettext_lazy("%(number)s sourced point", "%(number)s sourced points", "count"),
+    Metric.MANAGED_POINTS: ngettext_lazy("%(number)s managed point", "%(number)s managed points", "count"),
+    Metric.CERTIFIED_PEOPLE: ngettext_lazy("%(number)s certified person", "%(number)s certified people", "count"),
 }
 
 
@@ -30,7 +31,7 @@ def missing_text(row: RequirementGap) -> str:
     """What an unmet requirement lacks: `40 points`, `12 sourced points`, `3.2 percentage points of GRR`, `data on GRR`."""
     if row.missing is None:
         return _("data on %(name)s") % {"name": _(METRIC_NAMES[row.metric])}
-    if row.metric in RATIOS:
+    if row.metric.unit is Unit.RATIO:
         percent = decimal_words(ceiling(row.missing * 100, 1), 1)
         return _("%(number)s percentage points of %(name)s") % {"number": percent, "name": _(METRIC_NAMES[row.metric])}
     return _amount(row.metric, row.missing, lambda value, places: ceiling(value, places))
@@ -38,7 +39,7 @@ def missing_text(row: RequirementGap) -> str:
 
 def need_text(row: RequirementGap) -> str:
     """What a requirement asks for: `1,260 points`, `85.0 % of GRR`."""
-    if row.metric in RATIOS:
+    if row.metric.unit is Unit.RATIO:
         percent = decimal_words(row.need * 100, 1)
         return _("%(percent)s %% of %(name)s") % {"percent": percent, "name": _(METRIC_NAMES[row.metric])}
     return _amount(row.metric, row.need, lambda value, _places: value)
@@ -81,10 +82,10 @@ def many_missing(tier: str, count: int) -> str:
     return text % {"tier": tier, "count": count}
 
 
-def _amount(metric: str, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> str:
+def _amount(metric: Metric, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> str:
     if metric in COUNTED:
         return _counted(COUNTED[metric], rounded(value, 0))
-    if metric in MONEY:
+    if metric.unit is Unit.MONEY:
         return _("some %(name)s") % {"name": _(METRIC_NAMES[metric])}
     return _("%(number)s of %(name)s") % {
         "number": decimal_words(rounded(value, 1), 1),

@@ -16,11 +16,11 @@ from django.db.models.functions import Least
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, Service
-from clients.queries import SALES, certifications, mrr_history
+from clients.queries import certifications, mrr_history
 from clients.rules import MONEY_MONTHS, Certifications, tool_use
 from ledger.engine import entries
 from ledger.facts_of_clients import load_managed
-from ledger.models import PointEntry, Track
+from ledger.models import PointEntry
 from ledger.queries import daily_changes, open_lots, posting
 from ledger.series import PointSeries
 from partner_portal.lib.caching import remembered
@@ -28,9 +28,10 @@ from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import as_decimal
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
+from program.terms import SALES, SOLD_TRACKS, Cause, Metric, Stage, Track
 from tiers.rules import PortfolioMeasures
 
-Metric = Callable[[date], Decimal | int | None]
+Measure = Callable[[date], Decimal | int | None]
 DAY = timedelta(days=1)
 
 
@@ -65,7 +66,7 @@ def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
     return scope.memo[name]  # type: ignore[no-any-return]
 
 
-def known_changes(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+def known_changes(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""
     return remembered(
         scope,
@@ -75,7 +76,7 @@ def known_changes(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
     )
 
 
-def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
     """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before."""
     cancelled = (
         Cancellation.objects.filter(
@@ -93,10 +94,10 @@ def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, str, Deci
     sums = lots.exclude(client_id__in=leaving).values_list("expires_on", "track").annotate(points=Sum("left"))
     early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(cancelled)))
     rows = [*sums, *early.values_list("lost_on", "track", "left")]
-    return [(on, track, -points) for on, track, points in rows]
+    return [(on, Track(track), -points) for on, track, points in rows]
 
 
-def _known_managed(scope: Scope, day: date) -> list[tuple[date, str, Decimal]]:
+def _known_managed(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
     """Services that start or end, and whole clients that leave: of days that are posted from the ledger, of later ones what
     the engine makes of the services in force after them."""
     state = posting(scope)
@@ -119,25 +120,25 @@ def _measures(
     scope: Scope, rules: Rulebook, points: PointSeries, certified: Certifications, hold: date | None = None
 ) -> PortfolioMeasures:
     asked = {need.metric for rule_set in rules.rule_sets for tier in rule_set.tiers for need in tier.requirements}
-    others: dict[str, Metric] = {"certified_people": certified.people}
-    if asked & {"csr", "grr"}:
+    others: dict[Metric, Measure] = {Metric.CERTIFIED_PEOPLE: certified.people}
+    if asked & {Metric.CSR, Metric.GRR}:
         history = mrr_history(scope)
-        others["csr"] = _held(lambda on: history.retention(on).csr, hold)
-        others["grr"] = _held(lambda on: history.retention(on).grr, hold)
-    if asked & {"tool_usage_mean", "tool_usage_median"}:
+        others[Metric.CSR] = _held(lambda on: history.retention(on).csr, hold)
+        others[Metric.GRR] = _held(lambda on: history.retention(on).grr, hold)
+    if asked & {Metric.TOOL_USAGE_MEAN, Metric.TOOL_USAGE_MEDIAN}:
         usage = _tool_use_by_day(scope)
-        others["tool_usage_mean"] = _held(lambda on: tool_use(usage(on)).mean, hold)
-        others["tool_usage_median"] = _held(lambda on: tool_use(usage(on)).median, hold)
-    if "sold_mrr_12m" in asked:
-        others["sold_mrr_12m"] = _sold_mrr(scope, rules, hold)
-    if "managed_mrr" in asked:
-        others["managed_mrr"] = _managed_mrr(scope, rules)
+        others[Metric.TOOL_USAGE_MEAN] = _held(lambda on: tool_use(usage(on)).mean, hold)
+        others[Metric.TOOL_USAGE_MEDIAN] = _held(lambda on: tool_use(usage(on)).median, hold)
+    if Metric.SOLD_MRR_12M in asked:
+        others[Metric.SOLD_MRR_12M] = _sold_mrr(scope, rules, hold)
+    if Metric.MANAGED_MRR in asked:
+        others[Metric.MANAGED_MRR] = _managed_mrr(scope, rules)
     name = rules.partner_certification
     return PortfolioMeasures(points, lambda on: certified.held(name, on), others)
 
 
-def _held(metric: Metric, hold: date | None) -> Metric:
-    return metric if hold is None else lambda on: metric(min(on, hold))
+def _held(measure: Measure, hold: date | None) -> Measure:
+    return measure if hold is None else lambda on: measure(min(on, hold))
 
 
 def _leaves_window(day: date) -> date:
@@ -146,9 +147,9 @@ def _leaves_window(day: date) -> date:
     return later if add_months(later, -MONEY_MONTHS) >= day else later + DAY
 
 
-def _sold_mrr(scope: Scope, rules: Rulebook, through: date | None) -> Metric:
+def _sold_mrr(scope: Scope, rules: Rulebook, through: date | None) -> Measure:
     """Of sales up to `through` (None: all): that a sale will be closed is never known ahead, whatever its date says."""
-    sold = Deal.objects.filter(partner=scope.partner, stage="won", kind__in=SALES, origin__in=("sourced", "assisted"))
+    sold = Deal.objects.filter(partner=scope.partner, stage=Stage.WON, kind__in=SALES, origin__in=SOLD_TRACKS)
     if through is not None:
         sold = sold.filter(closed_on__lte=through)
     changes: list[tuple[date, Fraction]] = []
@@ -160,7 +161,7 @@ def _sold_mrr(scope: Scope, rules: Rulebook, through: date | None) -> Metric:
     return Steps(changes)
 
 
-def _managed_mrr(scope: Scope, rules: Rulebook) -> Metric:
+def _managed_mrr(scope: Scope, rules: Rulebook) -> Measure:
     """Services in force, each from its start to its end or to the whole client's next cancellation."""
     ends: dict[int, list[date]] = {}
     cancelled = Cancellation.objects.filter(partner=scope.partner, product_line="").order_by("cancelled_on")
@@ -188,8 +189,8 @@ def _tool_use_by_day(scope: Scope) -> Callable[[date], list[int]]:
     in_force = PointEntry.objects.filter(partner=scope.partner, reverses__isnull=True, reversed_by__isnull=True)
     rows = in_force.filter(client_id__in=known).order_by("client_id", "on", "id")
     for client, track, cause, on, points in rows.values_list("client_id", "track", "cause", "on", "points"):
-        if track != "managed":
-            if cause == "earned":
+        if track != Track.MANAGED:
+            if cause == Cause.EARNED:
                 spans[client].append((on, _leaves_window(on)))
             continue
         before, since = managed.get(client, (Decimal(0), on))

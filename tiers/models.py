@@ -5,13 +5,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
+from program.labels import labelled
+from program.terms import ReviewResult
 from tiers.reasons import Reason, from_json
-
-
-class ChangeKind(models.TextChoices):
-    RISE = "rise", _("Rise")
-    REVIEW = "review", _("Review")
-    KEPT = "kept", _("Review, kept")
 
 
 class TierChange(models.Model):
@@ -24,7 +20,7 @@ class TierChange(models.Model):
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     on = models.DateField()
     position = models.PositiveSmallIntegerField()
-    kind = models.CharField(max_length=6, choices=ChangeKind)
+    kind = models.CharField(max_length=6, choices=labelled(ReviewResult))
     before = models.CharField(max_length=60, blank=True)
     after = models.CharField(max_length=60, blank=True)
     reason = models.JSONField(default=dict)

@@ -10,8 +10,9 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from ledger.engine import SALES, SOLD_TRACKS, ClientFacts, DealFact, Entry, Lot, lots, managed
+from ledger.engine import ClientFacts, DealFact, Entry, Lot, lots, managed
 from program.rulebook import Rulebook
+from program.terms import SALES, Cause, Stage
 
 
 class Why(StrEnum):
@@ -70,15 +71,15 @@ def _sold(facts: ClientFacts, rulebook: Rulebook, on: date) -> list[NoPointsReas
     if any(lot.remaining for lot in found):
         return []
     sales = [deal for deal in facts.deals if deal.kind in SALES]
-    won = [(deal, deal.closed_on) for deal in sales if deal.stage == "won" and deal.closed_on is not None]
+    won = [(deal, deal.closed_on) for deal in sales if deal.stage == Stage.WON and deal.closed_on is not None]
     later = [(deal, day) for deal, day in won if day > on]
     reasons = [
         *_taken(found),
         *_of_deals(Why.DEALS_TOO_SMALL, (lot.deal for lot in found if not lot.earned)),
-        *_of_deals(Why.NO_ORIGIN, (deal for deal, day in won if deal.origin not in SOLD_TRACKS and day <= on)),
+        *_of_deals(Why.NO_ORIGIN, (deal for deal, day in won if deal.origin.track is None and day <= on)),
         *_of_deals(Why.WON_LATER, (deal for deal, _day in later), min((day for _deal, day in later), default=None)),
-        *_of_deals(Why.OPEN, (deal for deal in sales if deal.stage == "open")),
-        *_of_deals(Why.LOST, (deal for deal in sales if deal.stage == "lost")),
+        *_of_deals(Why.OPEN, (deal for deal in sales if deal.stage == Stage.OPEN)),
+        *_of_deals(Why.LOST, (deal for deal in sales if deal.stage == Stage.LOST)),
     ]
     return reasons or [NoPointsReason(Why.NOTHING_SOLD)]
 
@@ -106,9 +107,9 @@ def _taken(found: Iterable[Lot]) -> list[NoPointsReason]:
 
 
 def _why_taken(loss: Entry) -> Why:
-    if loss.cause == "expired":
+    if loss.cause == Cause.EXPIRED:
         return Why.EXPIRED
-    if loss.cause != "churned":
+    if loss.cause != Cause.CHURNED:
         return Why.DOWNGRADED
     return Why.LINE_CANCELLED if loss.cancelled_line else Why.CANCELLED
 

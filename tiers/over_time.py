@@ -19,9 +19,10 @@ from partner_portal.lib.dates.periods import DAY, Period
 from partner_portal.lib.shown_places import adding_places
 from program.queries import revision, rulebook
 from program.rulebook import Rulebook
+from program.terms import Metric, ReviewResult
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import ChangeKind, TierChange
+from tiers.models import TierChange
 from tiers.queries import credited_on, history, invitations
 from tiers.reasons import Reason
 from tiers.rules import Change, PortfolioMeasures
@@ -45,7 +46,7 @@ class Threshold:
     """What a tier asks of a metric from `first` to `last`, both included: as it was, is, or is announced to be."""
 
     tier: str
-    metric: str
+    metric: Metric
     value: Decimal
     first: date
     last: date
@@ -230,7 +231,7 @@ def _levels(
 
 
 def _changes(rows: Sequence[TierChange], coming: Sequence[Change]) -> list[tuple[date, str | None, bool]]:
-    past = [(row.on, row.after or None, False) for row in rows if row.kind != ChangeKind.KEPT]
+    past = [(row.on, row.after or None, False) for row in rows if row.kind != ReviewResult.KEPT]
     return past + [(row.on, row.after, True) for row in coming if row.before != row.after]
 
 
@@ -253,8 +254,8 @@ def _reviews(
     span: Period,
     today: date,
 ) -> Iterator[ReviewMark]:
-    reasons = {row.on: row.why for row in rows if row.kind != ChangeKind.RISE}
-    reasons |= {row.on: row.reason for row in coming if row.kind != rules.RISE}
+    reasons = {row.on: row.why for row in rows if row.kind != ReviewResult.RISE}
+    reasons |= {row.on: row.reason for row in coming if row.kind != ReviewResult.RISE}
     for review in book.reviews_between(span.first, span.last):
         held = [tier for on, tier, _ahead in changes if on <= review.on]
         yield ReviewMark(review.on, held[-1] if held else None, reasons.get(review.on), review.on > today)

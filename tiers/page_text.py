@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 
 from partner_portal.lib.sentences import day_text, listed, month_name
 from partner_portal.templatetags.figures import metric_label, tier_name, whole
+from program.terms import Metric
 from tiers.gap_text import lacking, short_of
 from tiers.over_time import OverTime
 from tiers.reason_text import reason_text
@@ -106,7 +107,7 @@ def _total(page: TierPage) -> str:
         (row.need, gap.tier)
         for gap in page.standing.targets
         for row in gap.requirements
-        if row.metric == "total_points"
+        if row.metric == Metric.TOTAL_POINTS
     ]
     below = [(need, tier) for need, tier in needs if need <= total]
     above = [(need, tier) for need, tier in needs if need > total]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from partner_portal.lib.dates.months import add_months
 from program.queries import rulebook
+from program.terms import Market, Origin
 from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions, ExtraDeal
 
 EXTRA_ROWS = 4
@@ -111,8 +112,8 @@ class PlanForm:
         return ExtraDeal(
             amount,
             currency,
-            "assisted" if self.data.get(f"origin.{number}") == "assisted" else "sourced",
-            self.data.get(f"market.{number}") == "growth",
+            Origin.ASSISTED if self.data.get(f"origin.{number}") == Origin.ASSISTED else Origin.SOURCED,
+            self.data.get(f"market.{number}") == Market.GROWTH,
             closes,
             self.data.get(f"manage.{number}") == "yes",
             int(others) if others.isascii() and others.isdigit() and len(others) < 4 else 0,
@@ -146,7 +147,7 @@ def _extra_values(each: ExtraDeal) -> Mapping[str, str]:
         "amount": f"{each.amount:f}",
         "currency": each.currency,
         "origin": each.origin,
-        "market": "growth" if each.growth else "standard",
+        "market": Market.of(growth=each.growth),
         "closes": each.closes_on.isoformat(),
         "manage": "yes" if each.manage else "",
         "others": str(each.others) if each.others else "",

@@ -12,8 +12,9 @@ from itertools import islice
 from ledger.engine import entries
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from program.rulebook import Rulebook
+from program.terms import DealKind, Origin, Stage, Track
 
-Change = tuple[date, str, Decimal]
+Change = tuple[date, Track, Decimal]
 MOST_ASSUMPTIONS = 200  # of one plan, of all kinds together
 ANYWHERE = "ZZ"  # a country that is in no list of growth markets
 
@@ -25,7 +26,7 @@ class ExtraDeal:
 
     amount: Decimal
     currency: str
-    origin: str
+    origin: Origin
     growth: bool
     closes_on: date
     manage: bool = False
@@ -82,9 +83,9 @@ def planned(client_id: str, facts: ClientFacts, plan: Assumptions, day: date) ->
     """The known facts with what the plan assumes of this client. Deals that are no longer open are left alone."""
     certain = known(facts, day)
     won = [
-        replace(deal, stage="won", closed_on=plan.deals[deal.deal_id])
+        replace(deal, stage=Stage.WON, closed_on=plan.deals[deal.deal_id])
         for deal in facts.deals
-        if deal.stage == "open" and deal.deal_id in plan.deals
+        if deal.stage == Stage.OPEN and deal.deal_id in plan.deals
     ]
     assumed = {deal.deal_id for deal in won}
     lost = [CancellationFact(line, on) for (client, line), on in plan.lost_lines.items() if client == client_id]
@@ -101,7 +102,7 @@ def extra_facts(deal: ExtraDeal, rulebook: Rulebook) -> ClientFacts:
     """The facts of a client that has this one deal."""
     market = rulebook.growth_market(deal.closes_on)
     country = min(market.countries) if deal.growth and market is not None and market.countries else ANYWHERE
-    sale = DealFact("plan", "plan", "new", deal.origin, "won", deal.amount, deal.currency, deal.closes_on)
+    sale = DealFact("plan", "plan", DealKind.NEW, deal.origin, Stage.WON, deal.amount, deal.currency, deal.closes_on)
     service = ServiceFact(deal.closes_on, None, deal.amount, deal.currency, 1 + deal.others)
     return ClientFacts(country, (sale,), (service,) if deal.manage else ())
 

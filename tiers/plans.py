@@ -18,10 +18,11 @@ from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import DAY
 from program.queries import rulebook
 from program.rulebook import Rulebook, posted, sold_points
+from program.terms import SOLD_TRACKS, DealKind, Origin, RenewalStatus, Stage
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.models import TierPlan
-from tiers.plan_rules import Assumptions, ExtraDeal, changes_of
+from tiers.plan_rules import Assumptions, Change, ExtraDeal, changes_of
 from tiers.queries import credited_on, history, invitations
 from tiers.rules import PortfolioMeasures, TierGap
 
@@ -131,8 +132,8 @@ def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> Pl
 
 def open_deals(scope: Scope, search: str, chosen: Sequence[str]) -> list[OpenDeal]:
     """Open deals that could bring points: the chosen ones, and of the others the first by points."""
-    deals = Deal.objects.filter(partner=scope.partner, stage="open", origin__in=("sourced", "assisted"))
-    deals = deals.exclude(kind="downgrade").select_related("client")
+    deals = Deal.objects.filter(partner=scope.partner, stage=Stage.OPEN, origin__in=SOLD_TRACKS)
+    deals = deals.exclude(kind=DealKind.DOWNGRADE).select_related("client")
     if key := search_key(search):
         deals = deals.alias(deal_key=SearchKey("deal_id"), name_key=SearchKey("name"))
         found = Q(client__name_search_key__contains=key) | Q(deal_key__contains=key) | Q(name_key__contains=key)
@@ -149,7 +150,7 @@ def renewals(scope: Scope, search: str) -> list[dict[str, Any]]:
         partner=scope.partner,
         renewals__renews_on__gt=scope.today,
         renewals__renews_on__lte=add_months(scope.today, 12),
-    ).exclude(renewals__status="renewed")
+    ).exclude(renewals__status=RenewalStatus.RENEWED)
     if search:
         clients = clients.filter(name_search_key__contains=search_key(search))
     names = ("client_id", "name", "renewals__product_line", "renewals__renews_on", "renewals__status")
@@ -214,7 +215,7 @@ def _touched(scope: Scope, assumed: Assumptions) -> list[tuple[str, Any]]:
     ids = {client for client, _line in assumed.lost_lines} | set(assumed.lost_clients)
     mentioned = Q(client_id__in=ids)
     if assumed.deals:
-        mentioned |= Q(deals__deal_id__in=list(assumed.deals), deals__stage="open")
+        mentioned |= Q(deals__deal_id__in=list(assumed.deals), deals__stage=Stage.OPEN)
     if not ids and not assumed.deals:
         return []
     names = dict(Client.objects.filter(mentioned, partner=scope.partner).values_list("pk", "client_id"))
@@ -223,7 +224,7 @@ def _touched(scope: Scope, assumed: Assumptions) -> list[tuple[str, Any]]:
 
 def _missing(scope: Scope, assumed: Assumptions) -> tuple[str, ...]:
     deals = set(
-        Deal.objects.filter(partner=scope.partner, stage="open", deal_id__in=list(assumed.deals)).values_list(
+        Deal.objects.filter(partner=scope.partner, stage=Stage.OPEN, deal_id__in=list(assumed.deals)).values_list(
             "deal_id", flat=True
         )
     )
@@ -232,7 +233,7 @@ def _missing(scope: Scope, assumed: Assumptions) -> tuple[str, ...]:
     return tuple(sorted((set(assumed.deals) - deals) | (ids - clients)))
 
 
-def _with(base: PortfolioMeasures, changes: Sequence[tuple[date, str, Decimal]]) -> PortfolioMeasures:
+def _with(base: PortfolioMeasures, changes: Sequence[Change]) -> PortfolioMeasures:
     series = base.points
     own = []
     for track, days in series.days.items():
@@ -248,4 +249,4 @@ def _worth(book: Rulebook, deal: Deal, day: date) -> Decimal:
     if deal.currency not in book.currency_table(day).amounts:
         return Decimal(0)
     unit = book.unit(deal.mrr, deal.currency, day)
-    return posted(sold_points(unit, book.rate(deal.origin, day), book.factor(deal.client.country, day)))
+    return posted(sold_points(unit, book.rate(Origin(deal.origin), day), book.factor(deal.client.country, day)))

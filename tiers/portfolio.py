@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from accounts.scope import Scope
 from clients.models import Certification, Client
 from clients.rules import ToolUse, tool_use
-from ledger.models import Lot, PointEntry, Track
+from ledger.models import Lot, PointEntry
 from ledger.queries import posting
 from ledger.series import without
 from partner_portal.lib.caching import remembered
@@ -19,6 +19,7 @@ from partner_portal.lib.collation import sort_key
 from partner_portal.lib.dates.months import add_months
 from program.queries import revision, rulebook
 from program.rulebook import CurrencyTable, GrowthMarket, RuleSet, SoldRate
+from program.terms import Track
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.rules import PortfolioMeasures, TierGap
@@ -154,7 +155,7 @@ class WithPoints:
     certification: str
 
 
-def with_points(scope: Scope, day: date, added: Mapping[str, Decimal]) -> WithPoints:
+def with_points(scope: Scope, day: date, added: Mapping[Track, Decimal]) -> WithPoints:
     """The figures of `day` with these points more, by track: what one more deal would do."""
     book = rulebook(scope)
     measures = outlook_measures(scope, day)

@@ -13,9 +13,10 @@ from ledger.series import PointFigures
 from partner_portal.lib.caching import remembered
 from program.queries import revision, rulebook
 from program.rulebook import RuleSet
+from program.terms import Origin, ReviewResult
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import ChangeKind, Invitation, TierChange
+from tiers.models import Invitation, TierChange
 from tiers.rules import Credited, Outlook, TierGap
 
 
@@ -89,7 +90,7 @@ def history(scope: Scope, day: date | None = None) -> list[TierChange]:
 
 def credited_on(rows: Sequence[TierChange]) -> Credited:
     """The credited tier after these rows, and since when."""
-    changed = [row for row in rows if row.kind != ChangeKind.KEPT]
+    changed = [row for row in rows if row.kind != ReviewResult.KEPT]
     return Credited(changed[-1].after or None, changed[-1].on) if changed else Credited(None, None)
 
 
@@ -158,7 +159,7 @@ def money_figures(scope: Scope, day: date) -> MoneyFigures:
 
 def _money_figures(scope: Scope, day: date) -> MoneyFigures:
     book = rulebook(scope)
-    sold = sold_in_12_months(scope, day, ["sourced"])
+    sold = sold_in_12_months(scope, day, [Origin.SOURCED])
     lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)
     # The loss is a quotient cut off at 40 places: at 30 the difference is what it would be exactly, so that one that lies
     # exactly half-way between two cents (125.875) is still seen as that.

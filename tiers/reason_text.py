@@ -7,20 +7,21 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.sentences import day_text, listed, month_name, rounded_number
+from program.terms import Metric, Unit
 from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Reason, Rose
 
 METRIC_NAMES = {
-    "total_points": gettext_noop("total"),
-    "sold_points": gettext_noop("sold"),
-    "sourced_points": gettext_noop("sourced"),
-    "managed_points": gettext_noop("managed"),
-    "csr": gettext_noop("C$R"),
-    "grr": gettext_noop("GRR"),
-    "certified_people": gettext_noop("certified people"),
-    "tool_usage_mean": gettext_noop("mean tool usage"),
-    "tool_usage_median": gettext_noop("median tool usage"),
-    "sold_mrr_12m": gettext_noop("12-month sold MRR"),
-    "managed_mrr": gettext_noop("managed MRR"),
+    Metric.TOTAL_POINTS: gettext_noop("total"),
+    Metric.SOLD_POINTS: gettext_noop("sold"),
+    Metric.SOURCED_POINTS: gettext_noop("sourced"),
+    Metric.MANAGED_POINTS: gettext_noop("managed"),
+    Metric.CSR: gettext_noop("C$R"),
+    Metric.GRR: gettext_noop("GRR"),
+    Metric.CERTIFIED_PEOPLE: gettext_noop("certified people"),
+    Metric.TOOL_USAGE_MEAN: gettext_noop("mean tool usage"),
+    Metric.TOOL_USAGE_MEDIAN: gettext_noop("median tool usage"),
+    Metric.SOLD_MRR_12M: gettext_noop("12-month sold MRR"),
+    Metric.MANAGED_MRR: gettext_noop("managed MRR"),
 }
 _NUMBERS = (
     gettext_lazy("no"), gettext_lazy("one"), gettext_lazy("two"), gettext_lazy("three"), gettext_lazy("four"),
@@ -77,13 +78,13 @@ def _requirement(row: MetRequirement) -> str:
     }
 
 
-def _value(metric: str, value: Decimal) -> str:
-    if metric in ("csr", "grr"):
+def _value(metric: Metric, value: Decimal) -> str:
+    if metric.unit is Unit.RATIO:
         return f"{rounded_number(half_even(value * 100, 1))} %"
-    if metric.startswith("tool_usage"):
+    if metric.unit is Unit.AVERAGE:
         return rounded_number(half_even(value, 1))
     text = rounded_number(half_even(value, 0))
-    return f"US$ {text}" if metric.endswith(("mrr", "mrr_12m")) else text
+    return f"US$ {text}" if metric.unit is Unit.MONEY else text
 
 
 def _count(number: int) -> str:

@@ -10,12 +10,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from program.terms import Metric
+
 
 @dataclass(frozen=True, slots=True)
 class MetRequirement:
     """A requirement of a tier that was met: what there was, unrounded, and what is needed."""
 
-    metric: str
+    metric: Metric
     have: Decimal
     need: Decimal
 
@@ -78,7 +80,10 @@ def from_json(stored: Mapping[str, Any]) -> Reason:
     values = {name: value for name, value in stored.items() if name != "kind"}
     match stored["kind"]:
         case "rose":
-            met = (MetRequirement(row["metric"], Decimal(row["have"]), Decimal(row["need"])) for row in values["met"])
+            met = (
+                MetRequirement(Metric(row["metric"]), Decimal(row["have"]), Decimal(row["need"]))
+                for row in values["met"]
+            )
             return Rose(**values | {"met": tuple(met)})
         case "held":
             return Held(**values | {"since": date.fromisoformat(values["since"])})

@@ -12,11 +12,8 @@ from typing import Protocol
 from ledger.series import PointSeries
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Requirement, ReviewDay, Rulebook, RuleSet, Tier
+from program.terms import Metric, ReviewResult
 from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Reason, Rose
-
-RISE = "rise"
-REVIEW_FALL = "review_fall"
-REVIEW_KEPT = "review_kept"
 
 _ZERO = Decimal(0)
 _DAY = timedelta(days=1)
@@ -25,7 +22,7 @@ _DAY = timedelta(days=1)
 class Measures(Protocol):
     """What can be measured on a day: the tier metrics, and whether the partner certification is held."""
 
-    def value(self, metric: str, on: date) -> Decimal | None:
+    def value(self, metric: Metric, on: date) -> Decimal | None:
         """The metric at the end of the day, unrounded; None for "no data"."""
         ...
 
@@ -41,19 +38,12 @@ class PortfolioMeasures:
 
     points: PointSeries
     certification: Callable[[date], bool]
-    others: Mapping[str, Callable[[date], Decimal | int | None]] = field(default_factory=dict)
+    others: Mapping[Metric, Callable[[date], Decimal | int | None]] = field(default_factory=dict)
 
-    def value(self, metric: str, on: date) -> Decimal | None:
+    def value(self, metric: Metric, on: date) -> Decimal | None:
         """The metric at the end of the day, unrounded; None for "no data"."""
-        points = self.points
-        if metric == "sourced_points":
-            return points.track("sourced", on)
-        if metric == "managed_points":
-            return points.track("managed", on)
-        if metric == "sold_points":
-            return points.track("sourced", on) + points.track("assisted", on)
-        if metric == "total_points":
-            return points.track("sourced", on) + points.track("assisted", on) + points.track("managed", on)
+        if tracks := metric.tracks:
+            return sum((self.points.track(track, on) for track in tracks), _ZERO)
         other = self.others.get(metric)
         found = None if other is None else other(on)
         return Decimal(found) if isinstance(found, int) else found
@@ -73,7 +63,7 @@ class RequirementGap:
     binding: of the unmet requirements of its tier, the one with the largest missing/need; no data is wholly missing.
     """
 
-    metric: str
+    metric: Metric
     have: Decimal | None
     need: Decimal
     missing: Decimal | None
@@ -193,7 +183,7 @@ class Change:
     """A row of the history: a rise, or a review that let the tier fall or kept it (then before is after)."""
 
     on: date
-    kind: str
+    kind: ReviewResult
     before: str | None
     after: str | None
     reason: Reason
@@ -265,14 +255,14 @@ class CreditedTier:
         readings = tuple(self._reading(day, tier) for day in review.readings)
         if state.since is not None and on < add_months(state.since, self._rulebook.hold_months):
             held = Held(tier, state.since, self._rulebook.hold_months)
-            return Change(on, REVIEW_KEPT, tier, tier, held, readings)
+            return Change(on, ReviewResult.KEPT, tier, tier, held, readings)
         if not self._measures.certified(on):
-            return Change(on, REVIEW_FALL, tier, None, Lapsed(self._rulebook.partner_certification), readings)
+            return Change(on, ReviewResult.FALL, tier, None, Lapsed(self._rulebook.partner_certification), readings)
         met = tuple(reading.on for reading in readings if reading.met)
         if met:
-            return Change(on, REVIEW_KEPT, tier, tier, Kept(tier, met, len(readings)), readings)
+            return Change(on, ReviewResult.KEPT, tier, tier, Kept(tier, met, len(readings)), readings)
         best = self._best(readings)
-        return Change(on, REVIEW_FALL, tier, best, Fell(tier, best, review.window_start, len(readings)), readings)
+        return Change(on, ReviewResult.FALL, tier, best, Fell(tier, best, review.window_start, len(readings)), readings)
 
     def performance(self, on: date) -> Tier | None:
         """The performance tier of the day, computed once."""
@@ -313,7 +303,7 @@ class CreditedTier:
             newly_certified=self._rulebook.partner_certification if newly_certified else None,
             not_invited=reached.name if reached is not tier else None,
         )
-        return Change(on, RISE, state.tier, tier.name, reason)
+        return Change(on, ReviewResult.RISE, state.tier, tier.name, reason)
 
     def _creditable(self, reached: Tier | None, on: date) -> Tier | None:
         """The tier itself, or the highest one below it that needs no invitation or has one."""
@@ -384,9 +374,9 @@ def outlook(
         return None
     walk = CreditedTier(measures, rulebook, invitations)
     rows = walk.after(state, today + _DAY, review.on)
-    rises = tuple(row for row in rows if row.kind == RISE and row.on < review.on)
+    rises = tuple(row for row in rows if row.kind == ReviewResult.RISE and row.on < review.on)
     before = Credited(rises[-1].after, rises[-1].on) if rises else state
-    review_row = next((row for row in rows if row.on == review.on and row.kind != RISE), None)
+    review_row = next((row for row in rows if row.on == review.on and row.kind != ReviewResult.RISE), None)
     after = rows[-1].after if rows else state.tier
     readings = []
     for day in review.readings:

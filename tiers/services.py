@@ -22,13 +22,11 @@ from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
-from tiers.models import ChangeKind, Invitation, TierChange, TierPlan
+from tiers.models import Invitation, TierChange, TierPlan
 from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions
 from tiers.plans import plan_of, written
 from tiers.queries import invitations
 from tiers.reasons import to_json
-
-KINDS = {rules.RISE: ChangeKind.RISE, rules.REVIEW_FALL: ChangeKind.REVIEW, rules.REVIEW_KEPT: ChangeKind.KEPT}
 
 
 @receiver(ledger_posted)
@@ -48,7 +46,7 @@ def derive_history(*, scope: Scope) -> None:
     for row in found:
         places[row.on] = places.get(row.on, -1) + 1
         reason = to_json(row.reason)
-        wanted.append((row.on, places[row.on], KINDS[row.kind].value, row.before or "", row.after or "", reason))
+        wanted.append((row.on, places[row.on], row.kind, row.before or "", row.after or "", reason))
     stored = TierChange.objects.filter(partner=scope.partner)
     if list(stored.values_list("on", "position", "kind", "before", "after", "reason")) == wanted:
         return

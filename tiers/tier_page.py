@@ -1,11 +1,11 @@
 """What the tier page shows of a day, read once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from accounts.scope import Scope
+from program.terms import Metric, Track
 from tiers import bars
 from tiers.models import TierChange
 from tiers.portfolio import (
@@ -43,7 +43,7 @@ class TierPage:
     standing: Standing
     tiers: tuple[str, ...]
     target: TierGap | None
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     table: tuple[tuple[TierGap, tuple[RequirementGap | None, ...]], ...]
     bars: tuple[bars.Bar, ...]
     keep: KeepTier | None
@@ -63,14 +63,14 @@ def tier_page(scope: Scope, day: date, target: str | None) -> TierPage:
     """Everything on the page but its series. A constant number of queries."""
     now = standing(scope, day)
     rule_set = now.rule_set
-    metrics: list[str] = []
+    metrics: list[Metric] = []
     for gap in now.targets:
         metrics += [row.metric for row in gap.requirements if row.metric not in metrics]
     chosen = now.target(target)
-    points: Mapping[str, Decimal] = {
-        "sourced": now.points.sourced,
-        "assisted": now.points.assisted,
-        "managed": now.points.managed,
+    points = {
+        Track.SOURCED: now.points.sourced,
+        Track.ASSISTED: now.points.assisted,
+        Track.MANAGED: now.points.managed,
     }
     return TierPage(
         standing=now,
@@ -78,7 +78,7 @@ def tier_page(scope: Scope, day: date, target: str | None) -> TierPage:
         target=chosen,
         metrics=tuple(metrics),
         table=tuple((gap, _cells(gap, metrics)) for gap in now.targets),
-        bars=bars.bars(dict(points), now.targets, chosen.tier if chosen else None),
+        bars=bars.bars(points, now.targets, chosen.tier if chosen else None),
         keep=_keep(now),
         tools=tool_usage(scope, day),
         rules=rules_in_force(scope, day),
@@ -88,7 +88,7 @@ def tier_page(scope: Scope, day: date, target: str | None) -> TierPage:
     )
 
 
-def _cells(gap: TierGap, metrics: list[str]) -> tuple[RequirementGap | None, ...]:
+def _cells(gap: TierGap, metrics: list[Metric]) -> tuple[RequirementGap | None, ...]:
     return tuple(next((row for row in gap.requirements if row.metric == metric), None) for metric in metrics)
 
 

@@ -14,8 +14,7 @@ from accounts.scope import Scope
 from dashboard import words
 from dashboard.overview import TOGETHER, Overview
 from dashboard.queries import CHANGES_PREFIX, changes_period
-from ledger.datasets import CAUSES, TRACKS
-from ledger.queries import DIRECTIONS, SIDES, Changes, Counter
+from ledger.queries import Changes, Counter
 from ledger.queries import changes as changes_of
 from partner_portal.lib.dates.comparison import Comparison, Difference, compared
 from partner_portal.lib.dates.periods import ChosenPeriod
@@ -23,8 +22,10 @@ from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import adding_places, close_places, common_places
 from partner_portal.lib.web.range_control import RangeControl, range_control
 from partner_portal.templatetags.figures import decimal_words, signed_words
+from program.labels import label
 from program.periods import programme_periods
 from program.queries import rulebook
+from program.terms import Cause, Direction, Side, Track
 
 ZERO = Decimal(0)
 
@@ -94,8 +95,8 @@ def changes(overview: Overview) -> ChangesPanel:
     before = changes_of(scope, comparison.base) if comparison.base is not None and comparison.known else None
     verb, net, span = words.net_change(found)
     difference = found.closing.total - found.opening.total
-    causes = tuple(cause for cause in CAUSES if any(cause in by_cause for by_cause in found.causes.values()))
-    rows = tuple(_row(track, found.causes[track], causes, chosen.query) for track in TRACKS)
+    causes = tuple(cause for cause in Cause if any(cause in by_cause for by_cause in found.causes.values()))
+    rows = tuple(_row(track, found.causes[track], causes, chosen.query) for track in Track)
     places = _places(found)
     totals = [sum((by_cause.get(cause, ZERO) for by_cause in found.causes.values()), ZERO) for cause in causes]
     beyond = ""
@@ -122,27 +123,27 @@ def changes(overview: Overview) -> ChangesPanel:
         changes=found,
         figures=tuple(
             Figure(
-                label,
+                name,
                 getattr(found, f"{direction}_{side}"),
-                direction == "new",
+                direction == Direction.NEW,
                 address(direction, side, chosen.query),
                 comparison.difference(
                     getattr(found, f"{direction}_{side}").points,
                     getattr(before, f"{direction}_{side}").points if before else None,
                 ),
             )
-            for label, direction, side in (
-                (_("New sold"), "new", "sold"),
-                (_("Lost sold"), "lost", "sold"),
-                (_("New managed"), "new", "managed"),
-                (_("Lost managed"), "lost", "managed"),
+            for name, direction, side in (
+                (_("New sold"), Direction.NEW, Side.SOLD),
+                (_("Lost sold"), Direction.LOST, Side.SOLD),
+                (_("New managed"), Direction.NEW, Side.MANAGED),
+                (_("Lost managed"), Direction.LOST, Side.MANAGED),
             )
         ),
         verb=verb,
         net=net,
         span=span,
         rising=None if not difference else difference > 0,
-        causes=tuple((cause, str(CAUSES[cause])) for cause in causes),
+        causes=tuple((cause, str(label(cause))) for cause in causes),
         rows=rows,
         totals=CauseRow("", _("Total"), tuple(CauseCell(value, "") for value in totals), difference),
         steps={"steps": _steps(found, places)},
@@ -162,24 +163,26 @@ def changes_range(
     return range_control(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
 
 
-def address(direction: str, side: str, query: Mapping[str, str], **filters: str) -> str:
+def address(direction: Direction, side: Side, query: Mapping[str, str], **filters: str) -> str:
     """The drill-down of a counter, in the range that `query` names."""
     return f"{reverse('dashboard_changes', args=[f'{direction}-{side}'])}?{urlencode({**query, **filters})}"
 
 
-def _row(track: str, by_cause: Mapping[str, Decimal], causes: tuple[str, ...], query: Mapping[str, str]) -> CauseRow:
-    side = next(side for side, tracks in SIDES.items() if track in tracks)
+def _row(
+    track: Track, by_cause: Mapping[Cause, Decimal], causes: tuple[Cause, ...], query: Mapping[str, str]
+) -> CauseRow:
+    side = Side.SOLD if track.is_sold else Side.MANAGED
 
-    def cell(cause: str) -> CauseCell:
+    def cell(cause: Cause) -> CauseCell:
         if cause not in by_cause:
             return CauseCell(None, "")
-        direction = next(direction for direction, members in DIRECTIONS.items() if cause in members)
-        filters = {"cause": cause} if side == "managed" else {"track": track}
-        if side == "sold" and direction == "lost":
+        direction = Direction.NEW if cause.is_gain else Direction.LOST
+        filters: dict[str, str] = {"cause": cause} if side == Side.MANAGED else {"track": track}
+        if side == Side.SOLD and direction == Direction.LOST:
             filters["cause"] = cause
         return CauseCell(by_cause[cause], address(direction, side, query, **filters))
 
-    return CauseRow(track, str(TRACKS[track]), tuple(map(cell, causes)), sum(by_cause.values(), ZERO))
+    return CauseRow(track, str(label(track)), tuple(map(cell, causes)), sum(by_cause.values(), ZERO))
 
 
 def _places(found: Changes) -> int:

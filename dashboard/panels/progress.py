@@ -13,7 +13,8 @@ from ledger.datasets import TRACKS
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import DAY
 from partner_portal.lib.rounding import ceiling
-from partner_portal.templatetags.figures import MONEY, places_of, whole
+from partner_portal.templatetags.figures import places_of, whole
+from program.terms import MONEY_METRICS, Metric
 from tiers.gap_text import lacks, missing_text
 from tiers.queries import MoneyFigures, Standing, money_figures, retention
 from tiers.rules import OutlookReading, RequirementGap, TierGap
@@ -116,14 +117,14 @@ def progress(overview: Overview) -> Progress:
         ladder=_ladder(standing),
         next_missing=binding,
         next_others=_others(standing.next_tier, standing.certified.name) if standing.next_tier else (),
-        next_hidden=binding is not None and binding.metric in MONEY and not scope.may_see_money,
+        next_hidden=binding is not None and binding.metric in MONEY_METRICS and not scope.may_see_money,
         money=money,
         money_lost=money.source_dollar_12m - money.rolling_sourced_mrr_12m if money else None,
         money_since=add_months(scope.today, -12) + DAY,
         retention=kept,
         retention_last=kept.series[-1].month if kept.series else None,
-        csr_for=_tiers_that_ask_for("csr", standing),
-        grr_for=_tiers_that_ask_for("grr", standing),
+        csr_for=_tiers_that_ask_for(Metric.CSR, standing),
+        grr_for=_tiers_that_ask_for(Metric.GRR, standing),
     )
 
 
@@ -133,7 +134,7 @@ def _others(gap: TierGap, certification: str) -> Sequence[str]:
     return lacked + ([] if gap.certified or gap.binding is None else [lacks(gap, certification)[-1]])
 
 
-def _tiers_that_ask_for(metric: str, standing: Standing) -> tuple[str, ...]:
+def _tiers_that_ask_for(metric: Metric, standing: Standing) -> tuple[str, ...]:
     return tuple(gap.tier for gap in standing.targets if any(each.metric == metric for each in gap.requirements))
 
 
@@ -147,7 +148,7 @@ def _ladder(standing: Standing) -> Ladder:
     goal = standing.next_tier
     marks: list[tuple[str, Decimal]] = []
     for gap in standing.targets:
-        needs = [each.need for each in gap.requirements if each.metric == "total_points"]
+        needs = [each.need for each in gap.requirements if each.metric == Metric.TOTAL_POINTS]
         marks += [(gap.tier, need) for need in needs]
         if goal is not None and gap.tier == goal.tier:
             break
@@ -195,7 +196,7 @@ def _ticks(marks: list[tuple[str, Decimal]], width: Decimal) -> tuple[Tick, ...]
 def _total_on_review(standing: Standing) -> Decimal | None:
     """The total on the review day if nothing else happens, where a requirement of the credited tier tells it."""
     gap = standing.outlook.readings[-1].gap if standing.outlook else None
-    return next((each.have for each in gap.requirements if each.metric == "total_points"), None) if gap else None
+    return next((each.have for each in gap.requirements if each.metric == Metric.TOTAL_POINTS), None) if gap else None
 
 
 def _percent(value: Decimal, width: Decimal) -> str:

@@ -12,18 +12,19 @@ from django.utils.translation import gettext_lazy
 from dashboard import words
 from dashboard.overview import Overview
 from dashboard.queries import Worth, worth_of
-from partner_portal.templatetags.figures import MONEY, plain_number
+from partner_portal.templatetags.figures import plain_number
+from program.terms import MONEY_METRICS, Metric, Track
 from tiers.gap_text import missing_text
 from tiers.queries import Certified
 from tiers.rules import RequirementGap, TierGap
 
 FULL = Decimal(100)
 _WAYS = {
-    "sourced": gettext_lazy("Sourced"),
-    "assisted": gettext_lazy("Assisted"),
-    "managed": gettext_lazy("Managed alone"),
+    Track.SOURCED: gettext_lazy("Sourced"),
+    Track.ASSISTED: gettext_lazy("Assisted"),
+    Track.MANAGED: gettext_lazy("Managed alone"),
 }
-FILLS = {"sourced_points": ("f-sourced",), "managed_points": ("f-managed", "f-dots")}
+FILLS = {Metric.SOURCED_POINTS: ("f-sourced",), Metric.MANAGED_POINTS: ("f-managed", "f-dots")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def _requirement(gap: RequirementGap, may_see_money: bool) -> Requirement:
     have, need = gap.have or Decimal(0), gap.need
     filled = FULL if gap.met else have / need * FULL if need else Decimal(0)
     mark = need / have * FULL if gap.met and have else FULL
-    hidden = gap.metric in MONEY and not may_see_money
+    hidden = gap.metric in MONEY_METRICS and not may_see_money
     return Requirement(
         gap, FILLS.get(gap.metric, ("f-ink",)), f"{max(filled, Decimal(0)):.2f}%", f"{mark:.2f}%", hidden
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from clients.rules import MonthRetention, Retention
 from dashboard.overview import Overview
 from partner_portal.templatetags.figures import short_month
+from program.terms import Metric
 from tiers.queries import retention as retention_of
 
 
@@ -57,5 +58,5 @@ def retention(overview: Overview) -> RetentionPanel:
                 },
             ],
         },
-        used=frozenset(asked & {"csr", "grr"}),
+        used=frozenset(asked & {Metric.CSR, Metric.GRR}),
     )

@@ -11,46 +11,35 @@ from typing import Any, Protocol
 
 from django import template
 from django.utils.formats import date_format, number_format
-from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import ceiling, floor, half_even
 from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import POINT_PLACES, Number, adding_places, close_places, enough_places
+from program.labels import METRIC_TEXTS
+from program.terms import Cause, Metric, Track, Unit
 
 register = template.Library()
 
 MINUS = "−"
 
-METRICS: dict[str, str | Promise] = {
-    "total_points": gettext_lazy("Total points"),
-    "sold_points": gettext_lazy("Sold points"),
-    "sourced_points": gettext_lazy("Sourced points"),
-    "managed_points": gettext_lazy("Managed points"),
-    "csr": gettext_lazy("Customer dollar retention (C$R)"),
-    "grr": gettext_lazy("Gross revenue retention (GRR)"),
-    "certified_people": gettext_lazy("Certified people"),
-    "tool_usage_mean": gettext_lazy("Tool usage, mean"),
-    "tool_usage_median": gettext_lazy("Tool usage, median"),
-    "sold_mrr_12m": gettext_lazy("Sold MRR of 12 months"),
-    "managed_mrr": gettext_lazy("Managed MRR"),
-}
-RATIOS = {"csr", "grr"}
-MONEY = {"sold_mrr_12m", "managed_mrr"}
 CAUSE_MARKS = {
-    "earned": ("", "check"),
-    "raised": ("", "up"),
-    "expired": ("", "clock"),
-    "downgraded": ("warn", "down"),
-    "churned": ("bad", "close"),
-    "reduced": ("warn", "down"),
-    "ended": ("", "pause"),
+    Cause.EARNED: ("", "check"),
+    Cause.RAISED: ("", "up"),
+    Cause.EXPIRED: ("", "clock"),
+    Cause.DOWNGRADED: ("warn", "down"),
+    Cause.CHURNED: ("bad", "close"),
+    Cause.REDUCED: ("warn", "down"),
+    Cause.ENDED: ("", "pause"),
 }
-TRACK_FILLS = {"sourced": ("f-sourced",), "assisted": ("f-assisted", "f-hatch"), "managed": ("f-managed", "f-dots")}
+TRACK_FILLS: dict[str, tuple[str, ...]] = {
+    Track.SOURCED: ("f-sourced",),
+    Track.ASSISTED: ("f-assisted", "f-hatch"),
+    Track.MANAGED: ("f-managed", "f-dots"),
+}
 
 
 def _digits(value: Number, places: int, *, signed: bool = False) -> str:
@@ -69,7 +58,7 @@ class Need(Protocol):
     """A tier requirement on a day, as `tiers.rules.RequirementGap` says it."""
 
     @property
-    def metric(self) -> str: ...
+    def metric(self) -> Metric: ...
     @property
     def have(self) -> Decimal | None: ...
     @property
@@ -403,21 +392,21 @@ def tier_name(name: str | None) -> str:
 
 
 @register.filter
-def metric_label(metric: str) -> str:
+def metric_label(metric: Metric) -> str:
     """What a tier requirement is called."""
-    return str(METRICS[metric])
+    return str(METRIC_TEXTS[metric].name)
 
 
 @register.simple_tag
-def metric_value(metric: str, value: Number | None) -> SafeString | str:
+def metric_value(metric: Metric, value: Number | None) -> SafeString | str:
     """A value of a tier requirement as its metric is written."""
-    if metric in RATIOS:
+    if metric.unit is Unit.RATIO:
         return percent(value)
-    if metric in MONEY:
+    if metric.unit is Unit.MONEY:
         return dollars(value)
-    if metric.endswith("_points"):
+    if metric.unit is Unit.POINTS:
         return points(value)
-    return decimals(value, 1 if metric.startswith("tool_usage") else 0)
+    return decimals(value, 1 if metric.unit is Unit.AVERAGE else 0)
 
 
 @register.simple_tag
@@ -435,16 +424,16 @@ def metric_missing(need: "Need") -> SafeString | str:
     return no_data() if need.missing is None else _metric_to(need.metric, need.missing, ceiling)
 
 
-def _metric_to(metric: str, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> SafeString | str:
-    if metric in RATIOS:
+def _metric_to(metric: Metric, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> SafeString | str:
+    if metric.unit is Unit.RATIO:
         return format_html('<span class="nowrap">{} %</span>', _write(rounded(value * 100, 1), 1))
-    if metric in MONEY:
+    if metric.unit is Unit.MONEY:
         return _dollars(half_even(value, 2), rounded(value, 0))
-    if metric.endswith("_points"):
+    if metric.unit is Unit.POINTS:
         shown = rounded(value, 1)
         places = 0 if shown == shown.to_integral_value() and value == shown else 1
         return _data(half_even(value, POINT_PLACES), _write(shown, places))
-    return _write(rounded(value, places := 1 if metric.startswith("tool_usage") else 0), places)
+    return _write(rounded(value, places := 1 if metric.unit is Unit.AVERAGE else 0), places)
 
 
 @register.simple_tag
@@ -456,7 +445,7 @@ def swatch(*fills: str) -> SafeString:
 
 
 @register.simple_tag
-def cause_tag(cause: str, label: str) -> SafeString:
+def cause_tag(cause: Cause, label: str) -> SafeString:
     """A cause of a change of points: word, icon and tone."""
     tone, mark = CAUSE_MARKS[cause]
     return format_html(

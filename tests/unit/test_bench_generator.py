@@ -121,7 +121,7 @@ def test_large_and_small_lead_to_as_many_entries_as_they_claim(
     facts: dict[str, tuple[list, list, list]] = defaultdict(lambda: ([], [], []))
     for row in rows(folder, "deals"):
         facts[row["client_id"]][0].append(
-            DealFact(
+            DealFact.read(
                 row["deal_id"],
                 row["product_line"],
                 row["kind"],

@@ -32,7 +32,7 @@ ORIGINS = st.sampled_from(["sourced", "assisted", "none"])
 def test_the_calculator_gives_what_the_ledger_posts(rulebook, market, amount, origin, others):
     facts = ClientFacts(
         "IN" if market.growth else "US",
-        [DealFact("D1", "Sales Hub", "new", origin, "won", amount, market.currency, market.on)],
+        [DealFact.read("D1", "Sales Hub", "new", origin, "won", amount, market.currency, market.on)],
         [ServiceFact(market.on, None, amount, market.currency, 1 + others)],
     )
     posted = {entry.track: entry for entry in entries(facts, rulebook, market.on)}

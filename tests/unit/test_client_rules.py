@@ -156,7 +156,7 @@ class TestMoney:
     def facts(self) -> ClientFacts:
         def deal(deal_id: str, closed_on: str, amount: str, line: str, **changes: str) -> DealFact:
             row = {"kind": "new", "origin": "sourced", "currency": "USD"} | changes
-            return DealFact(
+            return DealFact.read(
                 deal_id, line, row["kind"], row["origin"], "won", Decimal(amount), row["currency"], D(closed_on)
             )
 
@@ -189,7 +189,9 @@ class TestMoney:
 
     def test_expiry_does_not_reduce_the_rolling_figure(self, rulebook):
         # 29 Feb 2024 + 12 months is 28 Feb 2025: expired that day, and still inside the 12 months up to it.
-        facts = ClientFacts("US", [DealFact("A", "a", "new", "sourced", "won", Decimal(500), "USD", D("2024-02-29"))])
+        facts = ClientFacts(
+            "US", [DealFact.read("A", "a", "new", "sourced", "won", Decimal(500), "USD", D("2024-02-29"))]
+        )
         found = lots(facts, rulebook, D("2025-02-28"))
         assert found[0].remaining == 0
         assert rolling_sourced_mrr_12m(found, rulebook, D("2025-02-28")) == 500

@@ -16,7 +16,7 @@ TODAY = D("2026-11-23")
 def deal(
     on: str | None, line: str = "Sales Hub", *, kind: str = "new", origin: str = "sourced", stage: str = "won"
 ) -> DealFact:
-    return DealFact(f"D{on}{line}{kind}", line, kind, origin, stage, Decimal(1000), "USD", D(on) if on else None)
+    return DealFact.read(f"D{on}{line}{kind}", line, kind, origin, stage, Decimal(1000), "USD", D(on) if on else None)
 
 
 def service(start: str, end: str | None = None) -> ServiceFact:

@@ -155,7 +155,7 @@ def test_exchange_rates():
 class TestExpected:
     def deal(self, closed_on: str, mrr: str = "800", **changes: str) -> DealFact:
         row = {"deal_id": "D1", "kind": "new", "origin": "sourced", "line": "Sales Hub", "currency": "USD"} | changes
-        return DealFact(
+        return DealFact.read(
             row["deal_id"], row["line"], row["kind"], row["origin"], "won", Decimal(mrr), row["currency"], D(closed_on)
         )
 

@@ -34,7 +34,7 @@ def deal(
     currency: str = "USD",
     stage: str = "won",
 ) -> DealFact:
-    return DealFact(
+    return DealFact.read(
         deal_id, line, kind, origin, stage, Decimal(mrr), currency, None if closed_on is None else D(closed_on)
     )
 

@@ -9,10 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.engine import (
-    GAINS,
-    SALES,
-    SOLD_TRACKS,
-    TRACKS,
     CancellationFact,
     ClientFacts,
     DealFact,
@@ -25,6 +21,7 @@ from ledger.series import PointFigures, PointSeries, causes, forecast, point_cha
 from ledger.why_text import why
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Rulebook
+from program.terms import GAINS, SALES, SOLD_TRACKS, Track
 
 FIRST = date(2023, 12, 1)
 LAST = date(2025, 12, 31)
@@ -53,7 +50,7 @@ def clients(draw: st.DrawFn) -> ClientFacts:
             max_size=9,
         )
     )
-    deals = [DealFact(f"D{number}", *row) for number, row in enumerate(rows)]
+    deals = [DealFact.read(f"D{number}", *row) for number, row in enumerate(rows)]
     services = draw(
         st.lists(st.builds(ServiceFact, DAYS, st.none() | DAYS, AMOUNTS, CURRENCIES, st.integers(0, 4)), max_size=4)
     )
@@ -207,7 +204,7 @@ def test_in_the_end_every_sold_point_is_lost(rulebook, facts):
     found = entries(facts, rulebook, add_months(LAST, 12))
     for track in SOLD_TRACKS:
         assert sum((entry.points for entry in found if entry.track == track), Decimal(0)) == 0
-    assert {entry.track for entry in found} <= set(TRACKS)
+    assert {entry.track for entry in found} <= set(Track)
 
 
 def test_a_series_without_some_points_from_a_day_on():

@@ -23,7 +23,7 @@ FX = FxRates.of([("EUR", D("2026-07-01"), Decimal("1.10")), ("EUR", D("2026-08-0
 
 
 def life(closed_on="2026-01-15", mrr="800", currency="USD", cuts=(), cancelled=None, origin="sourced"):
-    deal = DealFact("D1", "Sales Hub", "new", origin, "won", Decimal(mrr), currency, D(closed_on))
+    deal = DealFact.read("D1", "Sales Hub", "new", origin, "won", Decimal(mrr), currency, D(closed_on))
     return DealLife(deal, D(closed_on), tuple((D(on), part) for on, part in cuts), cancelled and D(cancelled))
 
 
@@ -79,7 +79,7 @@ def test_a_currency_without_any_rate_is_named_and_left_out():
 )
 def test_stretches_say_month_by_month_what_the_rule_for_one_month_says(closed, mrr, cuts, currency):
     days = sorted((date.fromordinal(closed.toordinal() + after), part) for after, part in cuts)
-    deal = DealFact("D1", "Sales Hub", "new", "sourced", "won", mrr, currency, closed)
+    deal = DealFact.read("D1", "Sales Hub", "new", "sourced", "won", mrr, currency, closed)
     one = DealLife(deal, closed, tuple(days), None)
     first, last = D("2023-01-01"), D("2029-12-01")
     slow = [(row.month, row.mrr, row.commission) for row in expected([one], TERMS, FX, first, last)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.shown_places import adding_places
 from partner_portal.templatetags import figures
+from program.terms import Metric
 from tiers.rules import RequirementGap
 
 
@@ -115,7 +116,7 @@ def test_a_tier_mark_is_filled_up_to_the_tier(name, filled):
     ],
 )
 def test_a_requirement_is_written_as_what_it_measures(metric, value, text):
-    assert figures.metric_value(metric, value) == text
+    assert figures.metric_value(Metric(metric), value) == text
 
 
 def test_names_are_escaped():
@@ -125,7 +126,7 @@ def test_names_are_escaped():
 
 def need(metric, have, at_least):
     have, at_least = Decimal(have), Decimal(at_least)
-    return RequirementGap(metric, have, at_least, max(Decimal(0), at_least - have), have >= at_least, False)
+    return RequirementGap(Metric(metric), have, at_least, max(Decimal(0), at_least - have), have >= at_least, False)
 
 
 def shown(markup):

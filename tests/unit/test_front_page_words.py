@@ -9,10 +9,8 @@ from dashboard import words
 from ledger.queries import Changes, Counter, PointTotals
 from partner_portal.lib.dates.periods import Period
 from program.rulebook import ReviewDay
+from program.terms import Metric, ReviewResult
 from tiers.rules import (
-    REVIEW_FALL,
-    REVIEW_KEPT,
-    RISE,
     Change,
     Credited,
     Outlook,
@@ -27,18 +25,20 @@ REVIEW = ReviewDay(date(2027, 1, 15), date(2026, 8, 15))
 def need(metric, have, at_least, *, binding=False):
     have = None if have is None else Decimal(have)
     missing = None if have is None else max(Decimal(0), Decimal(at_least) - have)
-    return RequirementGap(metric, have, Decimal(at_least), missing, missing == 0, binding)
+    return RequirementGap(Metric(metric), have, Decimal(at_least), missing, missing == 0, binding)
 
 
 def target(*needs, tier="Diamond", certified=True, by_invitation=False):
     return TierGap(tier, by_invitation, certified and all(each.met for each in needs), certified, needs)
 
 
-def outlook(*met, credited="Diamond", after="Diamond", kind=REVIEW_KEPT, since=date(2025, 3, 4), gap=None, to_come=2):
+def outlook(
+    *met, credited="Diamond", after="Diamond", kind=ReviewResult.KEPT, since=date(2025, 3, 4), gap=None, to_come=2
+):
     readings = tuple(
         OutlookReading(on, "Gold", on in met, place >= 6 - to_come, gap) for place, on in enumerate(REVIEW.readings)
     )
-    row = Change(REVIEW.on, kind, credited, after if kind == REVIEW_FALL else credited, "") if credited else None
+    row = Change(REVIEW.on, kind, credited, after if kind == ReviewResult.FALL else credited, "") if credited else None
     return Outlook(REVIEW, Credited(credited, since), after, readings, row, ())
 
 
@@ -91,12 +91,12 @@ def test_amounts_of_money_are_never_named_in_a_sentence():
     ("given", "effect", "reason"),
     [
         (
-            outlook(after="Platinum", kind=REVIEW_FALL, gap=SHORT),
+            outlook(after="Platinum", kind=ReviewResult.FALL, gap=SHORT),
             "falls to Platinum",
             "No reading in this window has met Diamond; one of the two left would keep it.",
         ),
         (
-            outlook(after="Platinum", kind=REVIEW_FALL, gap=SHORT, to_come=1),
+            outlook(after="Platinum", kind=ReviewResult.FALL, gap=SHORT, to_come=1),
             "falls to Platinum",
             "No reading in this window has met Diamond; the one left would keep it.",
         ),
@@ -111,7 +111,7 @@ def test_amounts_of_money_are_never_named_in_a_sentence():
             "Diamond has been credited since 1 Sep 2026, too short to fall.",
         ),
         (
-            outlook(after=None, kind=REVIEW_FALL, gap=target(need("total_points", 1, 1260), certified=False)),
+            outlook(after=None, kind=ReviewResult.FALL, gap=target(need("total_points", 1, 1260), certified=False)),
             "falls to Untiered",
             "No certification would be valid on the day.",
         ),
@@ -121,7 +121,7 @@ def test_amounts_of_money_are_never_named_in_a_sentence():
             "There is nothing to review: a tier is credited on the day its requirements are met.",
         ),
         (
-            outlook(credited=None, after="Gold", kind=RISE),
+            outlook(credited=None, after="Gold", kind=ReviewResult.RISE),
             "rises to Gold",
             "There is nothing to review: a tier is credited on the day its requirements are met.",
         ),

@@ -7,6 +7,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from program.terms import Metric
 from tiers.gap_text import lacking, missing_text, short_of
 from tiers.rules import RequirementGap, TierGap
 
@@ -15,9 +16,9 @@ NAME = "Solutions Partner"
 
 def need(metric, have, at_least):
     if have is None:
-        return RequirementGap(metric, None, Decimal(at_least), None, False, False)
+        return RequirementGap(Metric(metric), None, Decimal(at_least), None, False, False)
     have, at_least = Decimal(have), Decimal(at_least)
-    return RequirementGap(metric, have, at_least, max(Decimal(0), at_least - have), have >= at_least, False)
+    return RequirementGap(Metric(metric), have, at_least, max(Decimal(0), at_least - have), have >= at_least, False)
 
 
 def target(tier, *needs, certified=True):

@@ -74,7 +74,7 @@ def northwind() -> Northwind:
     for row in rows("deals"):
         mrr, closed_on = Decimal(row["mrr"]), day(row["closed_on"])
         deals[row["client_id"]].append(
-            DealFact(
+            DealFact.read(
                 row["deal_id"],
                 row["product_line"],
                 row["kind"],
@@ -327,17 +327,17 @@ def test_the_history_says_why_and_lists_reviews_that_kept_the_tier():
     history = CreditedTier(measures(partner, series), partner.rulebook).history(series.first_day, LAST_DAY)
     assert [(row.on.isoformat(), row.kind, row.before, row.after) for row in history] == [
         ("2022-07-18", "rise", None, "Gold"),
-        ("2023-01-15", "review_kept", "Gold", "Gold"),
-        ("2023-07-15", "review_kept", "Gold", "Gold"),
+        ("2023-01-15", "kept", "Gold", "Gold"),
+        ("2023-07-15", "kept", "Gold", "Gold"),
         ("2023-11-29", "rise", "Gold", "Platinum"),
-        ("2024-01-15", "review_kept", "Platinum", "Platinum"),
-        ("2024-07-15", "review_fall", "Platinum", None),
+        ("2024-01-15", "kept", "Platinum", "Platinum"),
+        ("2024-07-15", "review", "Platinum", None),
         ("2024-08-04", "rise", None, "Platinum"),
-        ("2025-01-15", "review_kept", "Platinum", "Platinum"),
-        ("2025-07-15", "review_kept", "Platinum", "Platinum"),
-        ("2026-01-15", "review_kept", "Platinum", "Platinum"),
+        ("2025-01-15", "kept", "Platinum", "Platinum"),
+        ("2025-07-15", "kept", "Platinum", "Platinum"),
+        ("2026-01-15", "kept", "Platinum", "Platinum"),
         ("2026-03-20", "rise", "Platinum", "Diamond"),
-        ("2026-07-15", "review_kept", "Diamond", "Diamond"),
+        ("2026-07-15", "kept", "Diamond", "Diamond"),
     ]
     said = {row.on.isoformat(): reason_text(row.reason) for row in history}
     assert said["2024-07-15"] == "Review. No Solutions Partner certification was valid on the day."

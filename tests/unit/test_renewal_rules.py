@@ -14,7 +14,7 @@ D = date.fromisoformat
 
 
 def deal(deal_id, line, closed_on, mrr, kind="new", origin="sourced"):
-    return DealFact(deal_id, line, kind, origin, "won", Decimal(mrr), "USD", D(closed_on))
+    return DealFact.read(deal_id, line, kind, origin, "won", Decimal(mrr), "USD", D(closed_on))
 
 
 @pytest.fixture

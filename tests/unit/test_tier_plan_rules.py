@@ -9,8 +9,8 @@ from tiers.plans import read, written
 
 D = date.fromisoformat
 TODAY, UNTIL = D("2026-11-23"), D("2027-07-15")
-OPEN = DealFact("D1", "CRM", "new", "sourced", "open", Decimal(1000), "USD", None)
-WON = DealFact("D2", "Chat", "new", "assisted", "won", Decimal(1000), "USD", D("2026-03-01"))
+OPEN = DealFact.read("D1", "CRM", "new", "sourced", "open", Decimal(1000), "USD", None)
+WON = DealFact.read("D2", "Chat", "new", "assisted", "won", Decimal(1000), "USD", D("2026-03-01"))
 NOTHING = Assumptions({}, {}, {})
 
 
@@ -40,7 +40,7 @@ def test_a_lost_client_loses_its_lots_and_its_managed_points(rulebook):
 
 
 def test_a_lost_renewal_takes_its_line_only(rulebook):
-    other = DealFact("D3", "Ads", "new", "sourced", "won", Decimal(1000), "USD", D("2026-03-01"))
+    other = DealFact.read("D3", "Ads", "new", "sourced", "won", Decimal(1000), "USD", D("2026-03-01"))
     plan = Assumptions({}, {("C1", "Chat"): D("2026-12-31")}, {})
     assert sums(changes(plan, ClientFacts("US", [WON, other]), rulebook), D("2026-12-31")) == {
         "assisted": Decimal("-30.0000")
@@ -54,8 +54,8 @@ def test_a_hypothetical_deal_follows_market_and_managing_partners(rulebook):
 
 
 def test_an_upgrade_of_an_old_line_keeps_the_lines_rate(rulebook):
-    first = DealFact("D4", "CRM", "new", "sourced", "won", Decimal(1000), "USD", D("2021-10-15"))
-    upgrade = DealFact("D5", "CRM", "upgrade", "sourced", "open", Decimal(500), "USD", None)
+    first = DealFact.read("D4", "CRM", "new", "sourced", "won", Decimal(1000), "USD", D("2021-10-15"))
+    upgrade = DealFact.read("D5", "CRM", "upgrade", "sourced", "open", Decimal(500), "USD", None)
     found = changes(Assumptions({"D5": D("2026-12-01")}, {}, {}), ClientFacts("US", [first, upgrade]), rulebook)
     assert sums(found, UNTIL) == {"sourced": Decimal("15.0000")}
 

@@ -9,6 +9,7 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from program.terms import Metric
 from tiers.reason_text import METRIC_NAMES, reason_text
 from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Rose, from_json, to_json
 
@@ -31,8 +32,8 @@ REASONS = st.one_of(
 )
 ROSE = Rose(
     (
-        MetRequirement("total_points", Decimal("1292.1"), Decimal(1260)),
-        MetRequirement("csr", Decimal("0.9"), Decimal("0.85")),
+        MetRequirement(Metric.TOTAL_POINTS, Decimal("1292.1"), Decimal(1260)),
+        MetRequirement(Metric.CSR, Decimal("0.9"), Decimal("0.85")),
     ),
     newly_certified="Solutions",
     not_invited=None,
@@ -76,7 +77,7 @@ def test_an_unknown_kind_is_an_error():
             "Een certificering Solutions werd geldig.",
         ),
         (
-            Rose((MetRequirement("managed_mrr", Decimal("50000.5"), Decimal(50000)),), None, "Elite"),
+            Rose((MetRequirement(Metric.MANAGED_MRR, Decimal("50000.5"), Decimal(50000)),), None, "Elite"),
             "Rise. Managed MRR US$ 50,000 of US$ 50,000 was met on the day. Elite is by invitation.",
             None,
         ),

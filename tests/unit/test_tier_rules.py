@@ -8,6 +8,7 @@ import pytest
 
 from ledger.series import PointSeries
 from program.rulebook import Requirement, Rulebook, RuleSet, Tier
+from program.terms import Metric
 from tiers.reason_text import reason_text
 from tiers.reasons import MetRequirement, Rose
 from tiers.rules import (
@@ -45,7 +46,7 @@ def measured(
 
 
 def tier(name: str, total: int, *, by_invitation: bool = False) -> Tier:
-    return Tier(name, (Requirement("total_points", Decimal(total)),), by_invitation)
+    return Tier(name, (Requirement(Metric.TOTAL_POINTS, Decimal(total)),), by_invitation)
 
 
 def simple(rulebook: Rulebook, *tiers: Tier, start: str = "2024-01-01") -> Rulebook:
@@ -102,7 +103,7 @@ class TestPerformance:
         series = PointSeries([(on, "sourced", Decimal(1)), (on, "assisted", Decimal(2)), (on, "managed", Decimal(4))])
         measures = PortfolioMeasures(series, lambda on: True, {"certified_people": lambda on: 3})
         metrics = ("sourced_points", "sold_points", "managed_points", "total_points", "certified_people", "csr")
-        assert [measures.value(metric, on) for metric in metrics] == [1, 3, 4, 7, 3, None]
+        assert [measures.value(Metric(metric), on) for metric in metrics] == [1, 3, 4, 7, 3, None]
 
 
 class TestGap:
@@ -135,7 +136,7 @@ class TestGap:
 
     def test_a_requirement_of_nothing(self, rulebook):
         on = D("2026-02-01")
-        none = Tier("Any", (Requirement("csr", Decimal(0)),))
+        none = Tier("Any", (Requirement(Metric.CSR, Decimal(0)),))
         assert gap(none, measured({}), on).binding.metric == "csr"
         assert gap(none, measured({}, others={"csr": Decimal(0)}), on).met
 
@@ -176,7 +177,7 @@ class TestRises:
         rules = simple(rulebook, BRONZE)
         measures = measured({"2024-02-01": 10}, certified=("2024-03-01", "2999-01-01"))
         (row,) = CreditedTier(measures, rules).history(D("2024-02-01"), D("2024-06-01"))
-        met = (MetRequirement("total_points", Decimal(10), Decimal(10)),)
+        met = (MetRequirement(Metric.TOTAL_POINTS, Decimal(10), Decimal(10)),)
         assert row == Change(D("2024-03-01"), "rise", None, "Bronze", Rose(met, "Solutions Partner", None))
 
     def test_a_new_rule_set_can_raise(self, rulebook):
@@ -194,15 +195,15 @@ class TestReviews:
         rules = simple(rulebook, BRONZE)
         on_the_day = measured({"2024-01-15": 10, "2024-01-16": 0})
         a_day_less = measured({"2024-01-16": 10, "2024-01-17": 0})
-        assert history(rules, on_the_day, "2024-07-15")[1:] == [("2024-07-15", "review_fall", "Bronze", None)]
-        assert history(rules, a_day_less, "2024-07-15")[1:] == [("2024-07-15", "review_kept", "Bronze", "Bronze")]
+        assert history(rules, on_the_day, "2024-07-15")[1:] == [("2024-07-15", "review", "Bronze", None)]
+        assert history(rules, a_day_less, "2024-07-15")[1:] == [("2024-07-15", "kept", "Bronze", "Bronze")]
 
     def test_the_hold_shields_from_a_lapsed_certification(self, rulebook):
         rules = simple(rulebook, BRONZE)
         measures = measured({"2024-02-01": 10}, certified=("2024-01-01", "2024-07-01"))
         assert history(rules, measures, "2025-01-15")[1:] == [
-            ("2024-07-15", "review_kept", "Bronze", "Bronze"),
-            ("2025-01-15", "review_fall", "Bronze", None),
+            ("2024-07-15", "kept", "Bronze", "Bronze"),
+            ("2025-01-15", "review", "Bronze", None),
         ]
 
     def test_one_reading_on_the_first_or_last_day_of_the_window_is_enough(self, rulebook):
@@ -210,23 +211,23 @@ class TestReviews:
         first = measured({"2024-01-01": 20, "2024-08-16": 0})
         last = measured({"2024-01-01": 20, "2024-08-01": 0, "2025-01-15": 20})
         between = measured({"2024-01-01": 20, "2024-08-01": 0, "2024-08-16": 20, "2024-09-15": 10})
-        assert history(rules, first, "2025-01-15")[-1] == ("2025-01-15", "review_kept", "Silver", "Silver")
-        assert history(rules, last, "2025-01-15")[-1] == ("2025-01-15", "review_kept", "Silver", "Silver")
-        assert history(rules, between, "2025-01-15")[-1] == ("2025-01-15", "review_fall", "Silver", "Bronze")
+        assert history(rules, first, "2025-01-15")[-1] == ("2025-01-15", "kept", "Silver", "Silver")
+        assert history(rules, last, "2025-01-15")[-1] == ("2025-01-15", "kept", "Silver", "Silver")
+        assert history(rules, between, "2025-01-15")[-1] == ("2025-01-15", "review", "Silver", "Bronze")
 
     def test_a_fall_starts_a_new_hold(self, rulebook):
         rules = simple(rulebook, BRONZE, SILVER)
         measures = measured({"2024-01-01": 20, "2024-08-01": 10, "2025-01-20": 0})
         assert history(rules, measures, "2026-01-15")[3:] == [
-            ("2025-01-15", "review_fall", "Silver", "Bronze"),
-            ("2025-07-15", "review_fall", "Bronze", None),
+            ("2025-01-15", "review", "Silver", "Bronze"),
+            ("2025-07-15", "review", "Bronze", None),
         ]
 
     def test_the_review_comes_before_the_rise_of_the_day(self, rulebook):
         rules = simple(rulebook, BRONZE, SILVER)
         measures = measured({"2024-01-01": 10, "2024-07-15": 20})
         assert history(rules, measures, "2024-07-15")[2:] == [
-            ("2024-07-15", "review_kept", "Bronze", "Bronze"),
+            ("2024-07-15", "kept", "Bronze", "Bronze"),
             ("2024-07-15", "rise", "Bronze", "Silver"),
         ]
 
@@ -253,9 +254,9 @@ class TestReviews:
         rules = simple(rulebook, BRONZE, SILVER)
         rules = replace(rules, rule_sets=(*rules.rule_sets, renamed))
         kept = measured({"2024-01-01": 20, "2024-08-01": 0, "2025-01-01": 20})
-        assert history(rules, kept, "2025-01-15")[-1] == ("2025-01-15", "review_kept", "Silver", "Silver")
+        assert history(rules, kept, "2025-01-15")[-1] == ("2025-01-15", "kept", "Silver", "Silver")
         lower = measured({"2024-01-01": 20, "2024-08-01": 0, "2025-01-01": 10})
-        assert history(rules, lower, "2025-01-15")[-1] == ("2025-01-15", "review_fall", "Silver", "Bronze")
+        assert history(rules, lower, "2025-01-15")[-1] == ("2025-01-15", "review", "Silver", "Bronze")
 
 
 class TestWords:
@@ -282,7 +283,7 @@ class TestWords:
             ("sold_mrr_12m", "1000"),
             ("total_points", "0"),
         )
-        silver = Tier("Silver", tuple(Requirement(metric, Decimal(value)) for metric, value in needs))
+        silver = Tier("Silver", tuple(Requirement(Metric(metric), Decimal(value)) for metric, value in needs))
         rules = simple(rulebook, silver, tier("Top", 10, by_invitation=True))
         others = {
             "grr": Decimal("0.8765"),
@@ -315,7 +316,7 @@ class TestOutlook:
             ("2024-12-15", None, True, 16),
             ("2025-01-15", None, True, 16),
         ]
-        assert (found.before.tier, found.after, found.review_row.kind) == ("Silver", "Bronze", "review_fall")
+        assert (found.before.tier, found.after, found.review_row.kind) == ("Silver", "Bronze", "review")
 
     def test_a_rise_before_the_review_counts(self, rulebook):
         rules = simple(rulebook, BRONZE, SILVER)
@@ -345,5 +346,5 @@ def test_credited_tier_of_a_day_and_changes(rulebook):
         Credited("Bronze", D("2024-02-01")),
     ]
     assert credited(rows, D("2025-01-15")) == Credited("Silver", D("2024-05-01"))
-    assert [row.kind for row in rows] == ["rise", "rise", "review_kept", "review_kept"]
+    assert [row.kind for row in rows] == ["rise", "rise", "kept", "kept"]
     assert [row.kind for row in changes(rows)] == ["rise", "rise"]

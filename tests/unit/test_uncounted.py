@@ -14,7 +14,7 @@ ON = D("2026-11-23")
 
 
 def deal(number, *, stage="won", origin="sourced", closed="2026-03-01", kind="new", mrr="1000"):
-    return DealFact(f"D{number}", "CRM", kind, origin, stage, Decimal(mrr), "USD", D(closed) if closed else None)
+    return DealFact.read(f"D{number}", "CRM", kind, origin, stage, Decimal(mrr), "USD", D(closed) if closed else None)
 
 
 def service(start, end=None):

@@ -14,7 +14,7 @@ number, money = exact_number, exact_money
 
 
 def deal(deal_id: str, closed_on: str, mrr: str, *, kind: str = "new", origin: str = "sourced", currency: str = "USD"):
-    return DealFact(deal_id, "Sales Hub", kind, origin, "won", Decimal(mrr), currency, D(closed_on))
+    return DealFact.read(deal_id, "Sales Hub", kind, origin, "won", Decimal(mrr), currency, D(closed_on))
 
 
 def sentences(rulebook, facts: ClientFacts, until: str = "2027-01-01") -> list[str]:

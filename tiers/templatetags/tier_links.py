@@ -10,23 +10,24 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from partner_portal.templatetags.figures import RATIOS, metric_have, metric_missing
+from partner_portal.templatetags.figures import metric_have, metric_missing
+from program.terms import Metric, Track, Unit
 from tiers.rules import RequirementGap
 
 register = template.Library()
 
 # The rows that a metric is the sum, the number or the mean of.
 ROWS_OF: dict[str, tuple[str, dict[str, str]]] = {
-    "total_points": ("tier_breakdown", {}),
-    "sold_points": ("tier_expiring", {}),
-    "sourced_points": ("tier_breakdown", {"track": "sourced"}),
-    "assisted_points": ("tier_breakdown", {"track": "assisted"}),
-    "managed_points": ("tier_breakdown", {"track": "managed"}),
-    "certified_people": ("tier_people", {}),
-    "tool_usage_mean": ("tier_tools", {}),
-    "tool_usage_median": ("tier_tools", {}),
-    "sold_mrr_12m": ("tier_lots", {"sold": "12-months"}),
-    "managed_mrr": ("tier_breakdown", {"track": "managed"}),
+    Metric.TOTAL_POINTS: ("tier_breakdown", {}),
+    Metric.SOLD_POINTS: ("tier_expiring", {}),
+    Metric.SOURCED_POINTS: ("tier_breakdown", {"track": Track.SOURCED}),
+    "assisted_points": ("tier_breakdown", {"track": Track.ASSISTED}),
+    Metric.MANAGED_POINTS: ("tier_breakdown", {"track": Track.MANAGED}),
+    Metric.CERTIFIED_PEOPLE: ("tier_people", {}),
+    Metric.TOOL_USAGE_MEAN: ("tier_tools", {}),
+    Metric.TOOL_USAGE_MEDIAN: ("tier_tools", {}),
+    Metric.SOLD_MRR_12M: ("tier_lots", {"sold": "12-months"}),
+    Metric.MANAGED_MRR: ("tier_breakdown", {"track": Track.MANAGED}),
 }
 
 
@@ -65,7 +66,7 @@ def row_link(context: Context, text: str, name: str, **query: Any) -> SafeString
 def _to_rows(context: Context, need: RequirementGap, value: SafeString | str) -> SafeString | str:
     if need.have is None:
         return value
-    if need.metric in RATIOS:
+    if need.metric.unit is Unit.RATIO:
         return format_html('<a href="{}#retention">{}</a>', to(context, "dashboard"), value)
     name, query = ROWS_OF[need.metric]
     return format_html("<a {}>{}</a>", opens(context, name, **query), value)

@@ -6,6 +6,7 @@ from typing import Any
 from clients.models import Client, Deal
 from program.models import Program, Requirement, Tier
 from program.services import rules_changed
+from program.terms import Metric
 from tiers.measures import outlook_measures
 
 TODAY = date(2026, 11, 23)
@@ -14,7 +15,7 @@ AHEAD = date(2026, 12, 15)
 
 def sold(scope: Any) -> Any:
     scope.memo.clear()
-    return outlook_measures(scope, TODAY).value("sold_mrr_12m", AHEAD)
+    return outlook_measures(scope, TODAY).value(Metric.SOLD_MRR_12M, AHEAD)
 
 
 def test_a_sale_that_is_dated_ahead_is_not_known_to_come(scope: Any) -> None:
