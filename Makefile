@@ -12,6 +12,7 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 READY := .venv/synced
+PACKAGES := accounts api calculator clients commissions dashboard imports ledger partner_portal program renewals reports tiers
 LOCKS := requirements.txt requirements-embedded.txt requirements-dev.txt
 
 .PHONY: help
@@ -30,10 +31,14 @@ test: $(READY) programs ## all tests: unit, integration, browser (ARGS="-k word"
 	$(PYTHON) -m pytest -n 2 $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## style, layers, types, Django's checks, missing migrations
+lint: $(READY) ## style, layers, dead code, types, Django's checks, missing migrations
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m djlint --lint --quiet templates
 	$(PYTHON) .venv/bin/lint-imports
+	@mkdir -p var/lint
+	@grep -ohrE '[A-Za-z_]{2,}' templates partner_portal/settings.py | sort -u | sed 's/.*/getattr(_, "&")/' > var/lint/named_elsewhere.py
+	$(PYTHON) -m vulture $(PACKAGES) manage.py var/lint/named_elsewhere.py
 	$(PYTHON) -m mypy .
 	PORTAL_VAR=var/lint $(PYTHON) manage.py check --fail-level WARNING
 	PORTAL_VAR=var/lint $(PYTHON) manage.py makemigrations --check

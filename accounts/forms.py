@@ -25,7 +25,7 @@ from accounts import sign_in_limits, tasks
 from accounts.audit import named_actions
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Role
-from partner_portal.lib import currencies
+from partner_portal.lib.cldr import currency_codes, currency_name
 from partner_portal.lib.web.one_line import OneLineField
 
 
@@ -174,12 +174,16 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), choices=Role)
 
 
+def _currencies(language: str) -> list[tuple[str, str]]:
+    return [(code, f"{code}: {currency_name(code, language)}") for code in sorted(currency_codes())]
+
+
 class _PartnerFields(forms.ModelForm):
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=lambda: [(zone, zone) for zone in time_zones()])
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     payout_currency = forms.ChoiceField(
         label=_("Payout currency"),
-        choices=[(code, code) for code in currencies.CODES],
+        choices=lambda: _currencies(get_language() or settings.LANGUAGE_CODE),
         error_messages={"invalid_choice": _("“%(value)s” is no currency code such as USD.")},
     )
 

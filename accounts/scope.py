@@ -1,6 +1,6 @@
 """Whose eyes a piece of code looks through. Every query takes a `Scope` first; nothing is loaded by id alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,14 +12,14 @@ from django.db import connection, transaction
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import PERSON_REQUESTS
+from partner_portal.lib.db.locks import PERSON_REQUESTS, PLACE_TAKEN, places
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A user in a partner, what they may do there, and the partner's today. `user` is None for the system itself.
 
-    `memo` holds what was already read for this scope and cannot change while it lives, such as the rulebook.
+    `memo` is what `once` has read for this scope.
     """
 
     user: User | None
@@ -28,11 +28,27 @@ class Scope:
     permissions: frozenset[Permission]
     locale: str
     today: date
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def on(self, day: date) -> "Scope":
         """The same eyes on another day: what asks for today gets `day`."""
         return self if day == self.today else replace(self, today=day, memo={})
+
+    def once[T](self, key: Hashable, make: Callable[[], T]) -> T:
+        """`make()`, or what it gave before in this scope for the same key and generation of the partner.
+
+        For what several panels of a page read. key: names the answer and all it depends on besides the scope itself.
+        What changes without moving the generation must `forget` when it does.
+        """
+        place = (self.partner.generation, key)
+        if place not in self.memo:
+            self.memo[place] = make()
+        answer: T = self.memo[place]
+        return answer
+
+    def forget(self) -> None:
+        """Drop what `once` has read: rows behind it were written."""
+        self.memo.clear()
 
     def may(self, permission: Permission | str) -> bool:
         """Whether the right is held."""
@@ -72,6 +88,15 @@ def memberships_of(user: User) -> list[Membership]:
     return list(Membership.objects.select_related("partner").filter(user=user).order_by("id"))
 
 
+def owner_scope(partner: Partner, user: User) -> Scope:
+    """The scope that the owner of some work has now. Raises PermissionDenied when they left or may not sign in."""
+    membership = next((row for row in memberships_of(user) if row.partner_id == partner.pk), None)
+    if membership is None or not user.is_active:
+        raise PermissionDenied("no longer a member")
+    membership.user = user
+    return member_scope(membership)
+
+
 def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
     """Tell the database, for the rest of this transaction, whose rows may be seen. Raises outside a transaction."""
     if not connection.in_atomic_block:
@@ -91,8 +116,8 @@ def enter(user_id: int, at_once: int) -> bool:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {_FREE_PLACE}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
-            [*_places(user_id, at_once), str(user_id)],
+            f"SELECT {PLACE_TAKEN}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
+            [*places(PERSON_REQUESTS, user_id, at_once), str(user_id)],
         )
         return bool(cursor.fetchone()[0]) or not at_once
 
@@ -100,18 +125,8 @@ def enter(user_id: int, at_once: int) -> bool:
 def take_place(user_id: int, at_once: int) -> bool:
     """The same for a request that is not signed in but answered in somebody's name; the tenant stays as it is set."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_FREE_PLACE}", _places(user_id, at_once))
+        cursor.execute(f"SELECT {PLACE_TAKEN}", places(PERSON_REQUESTS, user_id, at_once))
         return bool(cursor.fetchone()[0]) or not at_once
-
-
-# Stops at the first place that nobody holds.
-_FREE_PLACE = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
-_MOST_PLACES = 64
-
-
-def _places(user_id: int, at_once: int) -> list[int]:
-    """How many places, and the two keys of 32 bits that name them: the kind of lock, and the person with the place."""
-    return [min(at_once, _MOST_PLACES), PERSON_REQUESTS, user_id % 2**24 * (_MOST_PLACES + 1)]
 
 
 @contextmanager

@@ -233,6 +233,22 @@ def record_opening(*, scope: Scope, partner: Partner) -> None:
         )
 
 
+def bump_generation(scope: Scope) -> None:
+    """Move the partner's generation after a write of facts, entries or settings: what was cached of them is out of date.
+
+    The scope's partner and what the scope has read follow, so that nothing older is stored under the new generation. After a
+    rollback call `reload_partner`: the transaction's generation was never anybody else's.
+    """
+    Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+    reload_partner(scope)
+
+
+def reload_partner(scope: Scope) -> None:
+    """Read the scope's partner anew and drop what the scope has read."""
+    scope.partner.refresh_from_db()
+    scope.forget()
+
+
 @transaction.atomic
 def change_partner(*, scope: Scope, values: dict[str, Any]) -> list[str]:
     """Change the partner's settings; returns the names of those that changed. The values are checked by `PartnerForm`."""
@@ -240,10 +256,8 @@ def change_partner(*, scope: Scope, values: dict[str, Any]) -> list[str]:
     partner = Partner.objects.select_for_update().get(pk=scope.partner.pk)
     changed = sorted(field for field, value in values.items() if getattr(partner, field) != value)
     if changed:
-        # The generation moves because pages that are kept ready show the name, the currency and the day.
-        Partner.objects.filter(pk=partner.pk).update(
-            **{field: values[field] for field in changed}, generation=F("generation") + 1
-        )
+        Partner.objects.filter(pk=partner.pk).update(**{field: values[field] for field in changed})
+        bump_generation(scope)  # cached pages show the name, the currency and the day
         audit.record(scope, "settings.changed", partner.slug, fields=changed)
     return changed
 

@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from calculator.numbers import NumberError, read_number, write_number
-from partner_portal.lib.countries import COUNTRIES
-from partner_portal.lib.country_names import country_name
+from partner_portal.lib.cldr import country_codes, country_name
 from partner_portal.templatetags.figures import plain_number
 from program.labels import labelled
 from program.queries import rulebook
@@ -150,7 +149,7 @@ def markets(book: Rulebook, day: date, language: str) -> list[tuple[str, str]]:
         str(_("Standard market, × %(factor)s")) % {"factor": plain_number(book.market_factor(False, day))},
         str(_("Growth market, × %(factor)s")) % {"factor": plain_number(book.market_factor(True, day))},
     )
-    named = sorted(((country_name(code, language), code) for code in COUNTRIES), key=_without_accents)
+    named = sorted(((country_name(code, language), code) for code in country_codes()), key=_without_accents)
     return [(Market.STANDARD.value, plain), (Market.GROWTH.value, grown)] + [
         (code, f"{name}: {(grown if book.is_growth(code, day) else plain)}") for name, code in named
     ]

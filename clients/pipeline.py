@@ -26,10 +26,10 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from clients.models import Deal
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
 from partner_portal.lib.sentences import day_text
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import Stage
 
@@ -113,32 +113,44 @@ class PipelineMonth:
         return Decimal(self.won) / closed if closed else None
 
 
-def pipeline(scope: Scope) -> list[PipelineMonth]:
-    """The last twelve months and this one, in order. Two queries, or none."""
-    return remembered(scope, ("pipeline",), lambda: _pipeline(scope), revision=revision(scope))
-
-
-def _pipeline(scope: Scope) -> list[PipelineMonth]:
-    first, last = add_months(month_start(scope.today), -TREND_MONTHS), scope.today
-    registered = Deal.objects.filter(partner=scope.partner, registered=True)
-    created = dict(
-        registered.filter(created_on__range=(first, last))
-        .order_by()
-        .values_list(TruncMonth("created_on"))
-        .annotate(count=Count("pk"))
+@cached_by_generation("pipeline-sums")
+def _sums(scope: Scope) -> list[dict[str, Any]]:
+    """Registered deals `created` and `closed` by month since the first month of the trend, and `won` in the last 12 months.
+    One query, or none."""
+    since = (add_months(month_start(scope.today), -TREND_MONTHS), scope.today)
+    registered = Deal.objects.filter(partner=scope.partner, registered=True).order_by()
+    won = Q(stage=Stage.WON)
+    days = MedianDays(_days(F("closed_on"), F("created_on")), filter=won)
+    none = Value(None, FloatField())
+    created = (
+        registered.filter(created_on__range=since)
+        .values(what=Value("created"), month=TruncMonth("created_on"))
+        .annotate(count=Count("pk"), won=Value(0), lost=Value(0), days=none)
     )
-    closed: dict[date, Any] = {
-        row["month"]: row
-        for row in registered.filter(closed_on__range=(first, last))
+    closed = (
+        registered.filter(closed_on__range=since)
         .exclude(stage=Stage.OPEN)
-        .order_by()
-        .values(month=TruncMonth("closed_on"))
+        .values(what=Value("closed"), month=TruncMonth("closed_on"))
         .annotate(
-            won=Count("pk", filter=Q(stage=Stage.WON)),
-            lost=Count("pk", filter=Q(stage=Stage.LOST)),
-            days=MedianDays(_days(F("closed_on"), F("created_on")), filter=Q(stage=Stage.WON)),
+            count=Count("pk"), won=Count("pk", filter=won), lost=Count("pk", filter=Q(stage=Stage.LOST)), days=days
         )
-    }
+    )
+    lately = (
+        registered.filter(won, closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today)
+        .values(what=Value("won"), month=Value(None, DateField()))
+        .annotate(count=Count("pk"), won=Count("pk"), lost=Value(0), days=days)
+    )
+    rows: Any = created.union(closed, lately, all=True)
+    return list(rows)
+
+
+@cached_by_generation("pipeline")
+def pipeline(scope: Scope) -> list[PipelineMonth]:
+    """The last twelve months and this one, in order. One query, or none."""
+    first, last = add_months(month_start(scope.today), -TREND_MONTHS), scope.today
+    rows = _sums(scope)
+    created = {row["month"]: row["count"] for row in rows if row["what"] == "created"}
+    closed = {row["month"]: row for row in rows if row["what"] == "closed"}
     nothing: dict[str, Any] = {"won": 0, "lost": 0, "days": None}
     return [
         PipelineMonth(
@@ -175,16 +187,10 @@ class Stuck:
     median: Decimal | None
 
 
+@cached_by_generation("stalled-after")
 def stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
     """Days open from which a deal is stalled: twice the median of the deals won in the last 12 months, at least 30."""
-    return remembered(scope, ("stalled-after",), lambda: _stalled_after(scope), revision=revision(scope))
-
-
-def _stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
-    won = Deal.objects.filter(
-        partner=scope.partner, registered=True, stage=Stage.WON,
-        closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today,
-    ).aggregate(count=Count("pk"), days=MedianDays(_days(F("closed_on"), F("created_on"))))  # fmt: skip
+    won: dict[str, Any] = next((row for row in _sums(scope) if row["what"] == "won"), {"count": 0})
     if won["count"] < ENOUGH_WON:
         return STALLED_WITHOUT_HISTORY, None
     return max(STALLED_AT_LEAST, int(2 * won["days"])), won["days"]
@@ -219,12 +225,9 @@ def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
     )
 
 
+@cached_by_generation("stuck-deals")
 def stuck(scope: Scope) -> Stuck:
     """How many are stuck, and the first few. Two queries, or none."""
-    return remembered(scope, ("stuck-deals",), lambda: _stuck(scope), revision=revision(scope))
-
-
-def _stuck(scope: Scope) -> Stuck:
     after, median = stalled_after(scope)
     rows: Any = (
         stuck_deals(scope)

@@ -1,11 +1,12 @@
 """Reads the facts: retention, certifications, tool usage, and the two 12-month money figures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.scope import Scope
 from clients.models import Certification, Deal, RetentionMonth
@@ -18,16 +19,20 @@ from clients.rules import (
     MrrHistory,
     SharedSelling,
 )
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import SALES, Origin, Stage
 
 
 def mrr_history(scope: Scope) -> MrrHistory:
-    """Retention of every month that can be compared."""
+    """Retention of every month that can be compared. Read once a scope."""
+    return scope.once("mrr-history", lambda: _mrr_history(scope))
+
+
+def _mrr_history(scope: Scope) -> MrrHistory:
     months: dict[date, MonthSums] = {}
     for row in RetentionMonth.objects.filter(partner=scope.partner).order_by("month", "currency"):
         sums = months.setdefault(row.month, MonthSums({}, {}, {}))
@@ -42,16 +47,15 @@ def mrr_history(scope: Scope) -> MrrHistory:
 
 
 def certifications(scope: Scope) -> Certifications:
-    """Every certification of the partner's people."""
-    rows = Certification.objects.filter(partner=scope.partner)
-    return Certifications(
-        CertificationFact(*row) for row in rows.values_list("person", "certification", "earned_on", "expires_on")
+    """Every certification of the partner's people. Read once a scope."""
+    rows = Certification.objects.filter(partner=scope.partner).values_list(
+        "person", "certification", "earned_on", "expires_on"
     )
+    return scope.once("certifications", lambda: Certifications(CertificationFact(*row) for row in rows))
 
 
 def sold_in_12_months(scope: Scope, day: date, origins: Iterable[Origin]) -> Fraction:
     """Points-dollars, exact, of won sales of these origins in the 12 months that end on `day`, as sold (points.md 6)."""
-    rules = rulebook(scope)
     deals = Deal.objects.filter(
         partner=scope.partner,
         stage=Stage.WON,
@@ -60,54 +64,79 @@ def sold_in_12_months(scope: Scope, day: date, origins: Iterable[Origin]) -> Fra
         closed_on__gt=add_months(day, -MONEY_MONTHS),
         closed_on__lte=day,
     )
-    return points_dollars_of(deals, rules, "closed_on")
+    rules = rulebook(scope)
+    sums = _sums_by_table(rules, "sold", "closed_on")
+    rows = deals.order_by().values("currency").annotate(**sums)
+    return sum((_points_dollars(rules, row, "sold") for row in rows), Fraction(0))
 
 
-def points_dollars_of(deals: QuerySet[Deal], rules: Rulebook, dated: str) -> Fraction:
-    """Points-dollars, exact, of the deals' MRR by the currency table of each deal's day `dated`. One query."""
+def _sums_by_table(rules: Rulebook, name: str, dated: str, wanted: Q | None = None) -> dict[str, Sum]:
+    """The MRR of the `wanted` deals (None: all) by the currency table in force on each deal's day `dated`, as aggregates."""
     starts = [table.start for table in rules.currency_tables]
     sums = {}
     for index, start in enumerate(starts):
-        in_force = Q(**{f"{dated}__gte": start}) if index else Q()
+        in_force = wanted or Q()
+        if index:
+            in_force &= Q(**{f"{dated}__gte": start})
         if index + 1 < len(starts):
             in_force &= Q(**{f"{dated}__lt": starts[index + 1]})
-        sums[f"table_{index}"] = Sum("mrr", filter=in_force)
+        sums[f"{name}_{index}"] = Sum("mrr", filter=in_force)
+    return sums
+
+
+def _points_dollars(rules: Rulebook, row: Mapping[str, Any], name: str) -> Fraction:
+    """Points-dollars, exact, of the sums of one currency that `_sums_by_table` made."""
     total = Fraction(0)
-    for row in deals.order_by().values("currency").annotate(**sums):
-        for index, start in enumerate(starts):
-            amount = row[f"table_{index}"]  # type: ignore[literal-required]
-            if amount:
-                total += rules.points_dollars(amount, row["currency"], start)
+    for index, table in enumerate(rules.currency_tables):
+        if amount := row[f"{name}_{index}"]:
+            total += rules.points_dollars(amount, row["currency"], table.start)
     return total
 
 
 def shared_deals(scope: Scope, which: str, period: Period) -> QuerySet[Deal]:
     """Registered deals `created` in the period, sourced and `in_flight` at its end, or `won` in it (points.md 3)."""
-    registered = Deal.objects.filter(partner=scope.partner, registered=True)
+    return Deal.objects.filter(_shared(which, period), partner=scope.partner, registered=True)
+
+
+def _shared(which: str, period: Period) -> Q:
     if which == "created":
-        return registered.filter(created_on__range=(period.first, period.last))
+        return Q(created_on__range=(period.first, period.last))
     if which == "won":
-        return registered.filter(stage=Stage.WON, closed_on__range=(period.first, period.last))
+        return Q(stage=Stage.WON, closed_on__range=(period.first, period.last))
     if which == "in_flight":
         not_closed = Q(stage=Stage.OPEN) | Q(closed_on__gt=period.last)
-        return registered.filter(not_closed, origin=Origin.SOURCED, created_on__lte=period.last)
+        return Q(not_closed, origin=Origin.SOURCED, created_on__lte=period.last)
     raise ValueError(f"no shared deals are called {which}")
 
 
+@cached_by_generation("shared-selling")
 def shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
-    """Number and MRR (points-dollars, exact) of the three kinds of shared deals. Six queries, or none."""
-    key = ("shared-selling", period.first, period.last)
-    return remembered(scope, key, lambda: _shared_selling_of(scope, period), revision=revision(scope))
-
-
-def _shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
+    """Number and MRR (points-dollars, exact) of the three kinds of shared deals. One query, or none."""
     rules = rulebook(scope)
-    in_flight = shared_deals(scope, "in_flight", period)
-    by_currency = in_flight.order_by().values_list("currency").annotate(Sum("mrr"))
-    flying = sum((rules.points_dollars(amount, code, period.last) for code, amount in by_currency), Fraction(0))
-    created, won = (shared_deals(scope, which, period) for which in ("created", "won"))
+    created, in_flight, won = (_shared(which, period) for which in ("created", "in_flight", "won"))
+    deals = Deal.objects.filter(created | in_flight | won, partner=scope.partner, registered=True)
+    rows: Any = list(
+        deals.order_by()
+        .values("currency")
+        .annotate(
+            count_created=Count("pk", filter=created),
+            count_in_flight=Count("pk", filter=in_flight),
+            count_won=Count("pk", filter=won),
+            in_flight=Sum("mrr", filter=in_flight),
+            **_sums_by_table(rules, "created", "created_on", created),
+            **_sums_by_table(rules, "won", "closed_on", won),
+        )
+    )
+
+    def count(which: str) -> int:
+        return sum(row[f"count_{which}"] for row in rows)
+
+    def dollars(which: str) -> Fraction:
+        return sum((_points_dollars(rules, row, which) for row in rows), Fraction(0))
+
+    flying = (rules.points_dollars(row["in_flight"], row["currency"], period.last) for row in rows if row["in_flight"])
     return SharedSelling(
-        created=DealSum(created.count(), points_dollars_of(created, rules, "created_on")),
-        in_flight=DealSum(in_flight.count(), flying),
-        won=DealSum(won.count(), points_dollars_of(won, rules, "closed_on")),
+        created=DealSum(count("created"), dollars("created")),
+        in_flight=DealSum(count("in_flight"), sum(flying, Fraction(0))),
+        won=DealSum(count("won"), dollars("won")),
     )

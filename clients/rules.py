@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import Protocol
 
 from partner_portal.lib.dates.months import add_months, month_end, month_start
 from partner_portal.lib.rounding import as_decimal
 from program.rulebook import Rulebook
-from program.terms import SOLD_TRACKS, Origin, Stage, Track
 
 RETENTION_MONTHS = 12
 MONEY_MONTHS = 12
@@ -23,16 +21,6 @@ _DIGITS = 50
 
 
 # Retention
-
-
-@dataclass(frozen=True, slots=True)
-class MrrFact:
-    """What a client paid a month at the end of a month (`month` is its first day)."""
-
-    client_id: str
-    month: date
-    mrr: Decimal
-    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +69,6 @@ class MonthSums:
     churned: Mapping[str, Decimal]
     kept: Mapping[str, Decimal]
     switched: tuple[tuple[Decimal, str, Decimal, str], ...] = ()
-
-
-def month_sums(facts: Iterable[MrrFact]) -> dict[date, MonthSums]:
-    """The sums of every month that has rows, as the month before it has."""
-    months: dict[date, dict[str, MrrFact]] = {}
-    for fact in facts:
-        months.setdefault(month_start(fact.month), {})[fact.client_id] = fact
-    pairs = ((month, months.get(add_months(month, -1)), now) for month, now in months.items())
-    return {month: _sums(before, now) for month, before, now in pairs if before}
-
-
-def _sums(before: Mapping[str, MrrFact], now: Mapping[str, MrrFact]) -> MonthSums:
-    start: dict[str, Decimal] = {}
-    churned: dict[str, Decimal] = {}
-    kept: dict[str, Decimal] = {}
-    switched = []
-    for client_id, was in before.items():
-        start[was.currency] = start.get(was.currency, Decimal(0)) + was.mrr
-        fact = now.get(client_id)
-        if fact is None or not fact.mrr:
-            churned[was.currency] = churned.get(was.currency, Decimal(0)) + was.mrr
-        elif fact.currency == was.currency:
-            kept[was.currency] = kept.get(was.currency, Decimal(0)) + min(was.mrr, fact.mrr)
-        else:
-            switched.append((was.mrr, was.currency, fact.mrr, fact.currency))
-    return MonthSums(start, churned, kept, tuple(switched))
 
 
 class MrrHistory:
@@ -273,68 +235,7 @@ def tool_use(values: Iterable[int | None]) -> ToolUse:
     return ToolUse(as_decimal(mean), as_decimal(statistics.median(known)), len(known))
 
 
-# Money figures
-
-
-class SoldLot(Protocol):
-    """What the money figures need of a lot; `ledger.engine.Lot` is one."""
-
-    @property
-    def track(self) -> Track: ...
-    @property
-    def earned_on(self) -> date: ...
-    @property
-    def unit(self) -> Fraction: ...
-    @property
-    def kept_share(self) -> Fraction: ...
-
-
-def _in_window(lots: Iterable[SoldLot], on: date, tracks: frozenset[Track]) -> Iterable[SoldLot]:
-    after = add_months(on, -MONEY_MONTHS)
-    return (lot for lot in lots if lot.track in tracks and after < lot.earned_on <= on)
-
-
-def source_dollar_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
-    """12-month source dollar: sourced sales of the 12 months up to the day, as sold, in points-dollars, exact."""
-    found = _in_window(lots, on, frozenset({Track.SOURCED}))
-    return sum((lot.unit for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
-
-
-def rolling_sourced_mrr_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
-    """Rolling 12-month sourced MRR: the same sales at what downgrades and cancellations left of them.
-
-    `lots` as they stand on the day. In points-dollars, exact.
-    """
-    found = _in_window(lots, on, frozenset({Track.SOURCED}))
-    return sum((lot.unit * lot.kept_share for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
-
-
-def sold_mrr_12m(lots: Iterable[SoldLot], rulebook: Rulebook, on: date) -> Fraction:
-    """The 12-month source dollar over all origins but `none`, in points-dollars, exact (a tier metric)."""
-    found = _in_window(lots, on, frozenset(SOLD_TRACKS))
-    return sum((lot.unit for lot in found), Fraction(0)) * Fraction(rulebook.unit_usd)
-
-
 # Shared selling
-
-
-class SharedDeal(Protocol):
-    """What shared selling needs of a deal."""
-
-    @property
-    def registered(self) -> bool: ...
-    @property
-    def origin(self) -> Origin: ...
-    @property
-    def stage(self) -> Stage: ...
-    @property
-    def mrr(self) -> Decimal: ...
-    @property
-    def currency(self) -> str: ...
-    @property
-    def created_on(self) -> date: ...
-    @property
-    def closed_on(self) -> date | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,44 +253,3 @@ class SharedSelling:
     created: DealSum
     in_flight: DealSum
     won: DealSum
-
-
-def created_in(deal: SharedDeal, first: date, last: date) -> bool:
-    """Whether a registered deal counts as created in the range, both days included."""
-    return deal.registered and first <= deal.created_on <= last
-
-
-def in_flight_on(deal: SharedDeal, on: date) -> bool:
-    """Whether a registered sourced deal was created by the day and not closed by its end."""
-    if not deal.registered or deal.origin != Origin.SOURCED or deal.created_on > on:
-        return False
-    return deal.stage == Stage.OPEN or (deal.closed_on is not None and deal.closed_on > on)
-
-
-def won_in(deal: SharedDeal, first: date, last: date) -> bool:
-    """Whether a registered deal counts as won in the range, both days included."""
-    return (
-        deal.registered and deal.stage == Stage.WON and deal.closed_on is not None and first <= deal.closed_on <= last
-    )
-
-
-def shared_selling(deals: Iterable[SharedDeal], rulebook: Rulebook, first: date, last: date) -> SharedSelling:
-    """Shared selling from `first` to `last`, both days included.
-
-    Created deals are valued by the currency table of the day they were created, deals in flight by that of `last`, won
-    deals by that of the day they closed.
-
-    Raises:
-        UnknownCurrencyError: a currency without a fixed amount.
-    """
-    all_deals = tuple(deals)
-
-    def summed(found: list[tuple[SharedDeal, date]]) -> DealSum:
-        dollars = (rulebook.points_dollars(deal.mrr, deal.currency, on) for deal, on in found)
-        return DealSum(len(found), sum(dollars, Fraction(0)))
-
-    return SharedSelling(
-        created=summed([(deal, deal.created_on) for deal in all_deals if created_in(deal, first, last)]),
-        in_flight=summed([(deal, last) for deal in all_deals if in_flight_on(deal, last)]),
-        won=summed([(deal, deal.closed_on or last) for deal in all_deals if won_in(deal, first, last)]),
-    )

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Q, QuerySet
 
 from accounts.scope import Scope
@@ -20,9 +21,9 @@ from ledger.engine import deal_lives
 from ledger.facts_of_clients import load_sold
 from ledger.queries import posting
 from ledger.records import ClientFacts, DealFact, DealLife
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import CommissionTerms
 from program.terms import SALES, DealKind, Origin, Stage
 
@@ -63,16 +64,19 @@ def earnings(
 
 
 def numbers_within(scope: Scope, first: date, last: date) -> tuple[int, int, list[str]]:
-    """Of the deals that earn in these months: how many, of how many clients, and their currencies. Three queries."""
+    """Of the deals that earn in these months: how many, of how many clients, and their currencies. One query."""
     kept = _kept(scope).filter(_within(first, last))
-    sums = kept.aggregate(deals=Count("pk"), clients=Count("client", distinct=True))
-    currencies = set(kept.values_list("deal__currency", flat=True).distinct())
+    sums = kept.aggregate(
+        deals=Count("pk"),
+        clients=Count("client", distinct=True),
+        currencies=ArrayAgg("deal__currency", distinct=True),
+    )
     others = [each for each in _cut_later(scope) if each.within(first, last)]
     clients = {each.client for each in others}
     return (
         sums["deals"] + len(others),
         sums["clients"] + len(clients),
-        sorted(currencies | {each.currency for each in others}),
+        sorted({*(sums["currencies"] or ()), *(each.currency for each in others)}),
     )
 
 
@@ -89,29 +93,22 @@ def _kept(scope: Scope) -> QuerySet[DealEarning]:
 
 def _cut_later(scope: Scope) -> list[Earning]:
     """Of a past day, the earnings of those clients."""
-    later = _clients_cut_later(scope)
-    if not later:
-        return []
-    return remembered(
-        scope,
-        ("commission-earnings", "cut later"),
-        lambda: [each for _deal, each in worked_out(scope, later)],
-        revision=revision(scope),
-    )
+    return _earnings_cut_later(scope) if _clients_cut_later(scope) else []
+
+
+@cached_by_generation("commission-earnings-cut-later")
+def _earnings_cut_later(scope: Scope) -> list[Earning]:
+    return [each for _deal, each in worked_out(scope, _clients_cut_later(scope))]
 
 
 def _clients_cut_later(scope: Scope) -> set[int] | None:
     """Clients with a downgrade between today and the day that earnings are kept of; None when that is today."""
-    if "cut-later" not in scope.memo:
-        state = posting(scope)
-        scope.memo["cut-later"] = None
-        if state is not None and scope.today < state.posted_through:
-            since = (scope.today + timedelta(days=1), state.posted_through)
-            cuts = Deal.objects.filter(
-                partner=scope.partner, stage=Stage.WON, kind=DealKind.DOWNGRADE, closed_on__range=since
-            )
-            scope.memo["cut-later"] = set(cuts.values_list("client_id", flat=True))
-    return scope.memo["cut-later"]  # type: ignore[no-any-return]
+    state = posting(scope)
+    if state is None or scope.today >= state.posted_through:
+        return None
+    since = (scope.today + timedelta(days=1), state.posted_through)
+    cuts = Deal.objects.filter(partner=scope.partner, stage=Stage.WON, kind=DealKind.DOWNGRADE, closed_on__range=since)
+    return scope.once("cut-later", lambda: set(cuts.values_list("client_id", flat=True)))
 
 
 def _as_earning(

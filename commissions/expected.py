@@ -11,8 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
-from ledger.engine import DealLife
-from partner_portal.lib.dates.months import add_months, month_start, months_between, quarter_of
+from ledger.records import DealLife
+from partner_portal.lib.dates.months import add_months, month_count, month_start, months_between, quarter_of
 from program.rulebook import CommissionTerms
 
 _CENT = 10**CENT_PLACES
@@ -53,7 +53,7 @@ class Earning:
         if today < self.closed_on or (self.gone_on is not None and self.gone_on <= today):
             return 0
         first = max(month_start(today), month_start(self.closed_on))
-        return max(0, _months(first, month_start(self.ends_on)))
+        return max(0, month_count(first, month_start(self.ends_on)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,6 @@ def _half_up(part: int, whole: int) -> int:
     return (2 * part + whole) // (2 * whole)
 
 
-def _months(first: date, later: date) -> int:
-    return (later.year - first.year) * 12 + later.month - first.month
-
-
 class Forecast:
     """Expected commission of a portfolio, at the imported exchange rates."""
 
@@ -149,7 +145,7 @@ class Forecast:
         for each in earnings:
             factors = self._factors_of(each.currency, months)
             for stretch in each.stretches:
-                start, end = _months(months[0], stretch.first), _months(months[0], stretch.last)
+                start, end = month_count(months[0], stretch.first), month_count(months[0], stretch.last)
                 numerator, denominator = stretch.mrr.as_integer_ratio()
                 known, cents = None, 0
                 for index in range(max(start, 0), min(end + 1, len(months))):

@@ -4,8 +4,8 @@ from django.utils.translation import gettext_lazy
 
 from clients.facts import usable_currencies
 from commissions.models import StatementLine
-from partner_portal.lib.rows.column_types import Choice, Currency, Day, Month, Number, Quarter, Reference, Text, Whole
-from partner_portal.lib.rows.facts import Column, FactKind, register
+from partner_portal.lib.rows.column_types import Choice, Currency, Day, Month, Number, Quarter, Text, Whole
+from partner_portal.lib.rows.facts import Column, FactKind, Reference, register
 from program.labels import values
 from program.terms import LineStatus
 

@@ -13,7 +13,7 @@ from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
 from partner_portal.lib.web.forms import ForgivingForm
 from program.labels import labels
-from program.terms import LineStatus, PaymentStanding
+from program.terms import PaymentStanding
 
 CAUSE_LABELS = {
     "recompute": _("Does not recompute"),
@@ -195,6 +195,3 @@ def quarter_text(quarter: str) -> str:
     """`2026-Q3` as people write it: `Q3 2026`."""
     year, _dash, number = quarter.partition("-")
     return f"{number} {year}"
-
-
-STATUS_LABELS = labels(LineStatus)

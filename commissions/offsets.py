@@ -52,10 +52,6 @@ class Offsets:
         """What is taken off a positive statement."""
         return sum((each.amount for each in self.uses if each.by == statement_id), Decimal(0))
 
-    def used_of(self, statement_id: str) -> Decimal:
-        """What later statements have made up for."""
-        return sum((each.amount for each in self.uses if each.of == statement_id), Decimal(0))
-
 
 def offsets(statements: Iterable[Total]) -> Offsets:
     """Who makes up for which negative statement: oldest first, in order of pay date, each payout currency by itself."""

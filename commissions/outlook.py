@@ -6,25 +6,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Min, Sum
-
 from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
 from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
 from commissions.expected import Earning, Forecast
-from commissions.queries import fx_rates, payout_lines, standing_of
-from partner_portal.lib.caching import remembered
+from commissions.queries import fx_rates, payout_sums
 from partner_portal.lib.dates.months import add_months, month_start, quarter_end, quarter_of
 from partner_portal.lib.rounding import half_up
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 
 
 def forecast(scope: Scope) -> Forecast:
     """The arithmetic with the programme's terms and the imported rates."""
-    if "commission-forecast" not in scope.memo:
-        scope.memo["commission-forecast"] = Forecast(rulebook(scope).commission, fx_rates(scope))
-    return scope.memo["commission-forecast"]  # type: ignore[no-any-return]
+    return scope.once("commission-forecast", lambda: Forecast(rulebook(scope).commission, fx_rates(scope)))
 
 
 def next_quarters(today: date) -> tuple[date, date]:
@@ -65,27 +61,17 @@ class Quarter:
         return self.total - self.expected
 
 
+@cached_by_generation("statement-quarters")
 def quarters(scope: Scope) -> list[Quarter]:
     """Every quarter from the first statement's to the third after this one, in order. Two queries, or none."""
-    return remembered(scope, ("statement-quarters",), lambda: _quarters(scope), revision=revision(scope))
-
-
-def _quarters(scope: Scope) -> list[Quarter]:
     terms = rulebook(scope).commission
-    rows = (
-        payout_lines(scope)
-        .order_by()
-        .values("period", standing=standing_of(scope))
-        .annotate(amount=Sum("commission"), pay=Min("pay_on"), ids=Count("statement_id", distinct=True))
-    )
     sums: dict[str, dict[str, Decimal]] = {}
     pay: dict[str, date] = {}
     ids: dict[str, int] = {}
-    for row in rows:
-        period = row["period"]
-        sums.setdefault(period, {})[row["standing"]] = row["amount"]
-        pay[period] = min(pay.get(period, row["pay"]), row["pay"])
-        ids[period] = max(ids.get(period, 0), row["ids"])
+    for row in payout_sums(scope):
+        sums.setdefault(row.period, {})[row.standing] = row.amount
+        pay[row.period] = min(pay.get(row.period, row.pay_on), row.pay_on)
+        ids[row.period] = max(ids.get(row.period, 0), row.statements)
     ahead_first, last = next_quarters(scope.today)
     first = min([quarter_start(period) for period in sums] + [ahead_first])
     expected = expected_by_quarter(scope, first, last)
@@ -112,14 +98,10 @@ def points_table(scope: Scope, quarter: str) -> date:
     return rulebook(scope).currency_table(quarter_end(quarter_start(quarter))).start
 
 
+@cached_by_generation("commission-quarters")
 def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
     """Expected commission of the quarters from `first` to `last`, in order."""
-    return remembered(
-        scope,
-        ("commission-quarters", first, last),
-        lambda: forecast(scope).by_quarter(earnings(scope, (first, last)), first, last),
-        revision=revision(scope),
-    )
+    return forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +115,10 @@ class Outlook:
     without_rate: tuple[str, ...]  # currencies that are left out for want of a rate
 
 
+@cached_by_generation("commission-outlook")
 def outlook(scope: Scope) -> Outlook:
     """Expected commission of the next four quarters."""
     first, last = next_quarters(scope.today)
-    return remembered(scope, ("commission-outlook",), lambda: _outlook(scope, first, last), revision=revision(scope))
-
-
-def _outlook(scope: Scope, first: date, last: date) -> Outlook:
     fx = fx_rates(scope)
     deals, clients, currencies = numbers_within(scope, first, last)
     rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
@@ -190,13 +169,9 @@ class Ahead:
         return tuple(zip(self.quarters, self.amounts, strict=True))
 
 
+@cached_by_generation("commission-by-client-ahead")
 def ahead_by_client(scope: Scope, limit: int) -> Ahead:
     """Expected commission of the next four quarters by client; beyond `limit` clients only their sums."""
-    key = ("commission-by-client-ahead", limit)
-    return remembered(scope, key, lambda: _ahead_by_client(scope, limit), revision=revision(scope))
-
-
-def _ahead_by_client(scope: Scope, limit: int) -> Ahead:
     first, last = next_quarters(scope.today)
     sums = forecast(scope)
     deals: dict[int, list[Earning]] = {}
@@ -277,7 +252,5 @@ def earning_rows(scope: Scope) -> list[dict[str, Any]]:
 
 def client_names(scope: Scope) -> dict[int, tuple[str, str]]:
     """Client id and name by primary key, read once a scope."""
-    if "client-names" not in scope.memo:
-        rows = Client.objects.filter(partner=scope.partner).values_list("pk", "client_id", "name")
-        scope.memo["client-names"] = {pk: (client_id, name) for pk, client_id, name in rows}
-    return scope.memo["client-names"]  # type: ignore[no-any-return]
+    rows = Client.objects.filter(partner=scope.partner).values_list("pk", "client_id", "name")
+    return scope.once("client-names", lambda: {pk: (client_id, name) for pk, client_id, name in rows})

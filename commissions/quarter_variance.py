@@ -1,7 +1,6 @@
 """Reads where the statements of a past quarter differ from what was expected, client by client. The causes: `variance`."""
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from django.db.models import Sum
@@ -12,9 +11,9 @@ from commissions.earnings import earnings
 from commissions.outlook import client_names, forecast, quarter_start, quarters
 from commissions.queries import FIELDS, clawbacks_by_line, payout_lines
 from commissions.variance import Difference, ExpectedMonth, differences
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import month_start, quarter_end
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 
 
 def past_quarters(scope: Scope) -> list[str]:
@@ -22,14 +21,9 @@ def past_quarters(scope: Scope) -> list[str]:
     return [each.quarter for each in reversed(quarters(scope)) if each.comparable]
 
 
+@cached_by_generation("commission-differences")
 def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:
     """Where the statements of a past quarter differ from what was expected, and why."""
-    return remembered(
-        scope, ("commission-differences", quarter), lambda: _differences(scope, quarter), revision=revision(scope)
-    )
-
-
-def _differences(scope: Scope, quarter: str) -> tuple[Difference, ...]:
     first = quarter_start(quarter)
     last = month_start(quarter_end(first))
     rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
@@ -86,14 +80,7 @@ class Variance:
 
 def variance_of(scope: Scope, quarter: str) -> Variance:
     """Expected against the statements of a past quarter, the largest differences first."""
-    first = quarter_start(quarter)
-    last = month_start(quarter_end(first))
-    expected = remembered(
-        scope,
-        ("commission-by-client", quarter),
-        lambda: _expected_by_client(scope, first, last),
-        revision=revision(scope),
-    )
+    expected = _expected_by_client(scope, quarter)
     rows = payout_lines(scope).filter(period=quarter).order_by().values_list("client_id")
     totals = dict(rows.annotate(total=Sum("commission")))
     why: dict[int, list[Difference]] = {}
@@ -109,7 +96,10 @@ def variance_of(scope: Scope, quarter: str) -> Variance:
     )
 
 
-def _expected_by_client(scope: Scope, first: date, last: date) -> dict[int, Decimal]:
+@cached_by_generation("commission-by-client")
+def _expected_by_client(scope: Scope, quarter: str) -> dict[int, Decimal]:
+    first = quarter_start(quarter)
+    last = month_start(quarter_end(first))
     sums: dict[int, Decimal] = {}
     for each in earnings(scope, (first, last)):
         for amount in forecast(scope).amounts(each, first, last):

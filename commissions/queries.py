@@ -18,9 +18,8 @@ from accounts.scope import Scope
 from commissions import offsets, rules
 from commissions.clawbacks import Clawback, clawbacks
 from commissions.models import StatementLine
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.periods import Period
-from program.queries import revision
+from program.caching import cached_by_generation
 from program.terms import LineStatus, PaymentStanding
 
 FIELDS = (
@@ -123,12 +122,14 @@ def statement_summaries(
     scope: Scope, *, statement_id: str | None = None, payout_currency: str | None = None
 ) -> list[StatementSummary]:
     """Statements as their lines make them (points.md 12 and 14), newest first. Three queries, whatever their size, or none."""
-    every = remembered(scope, ("statement-summaries",), lambda: _statement_summaries(scope), revision=revision(scope))
     return [
-        each for each in every if statement_id in (None, each.statement_id) and payout_currency in (None, each.currency)
+        each
+        for each in _statement_summaries(scope)
+        if statement_id in (None, each.statement_id) and payout_currency in (None, each.currency)
     ]
 
 
+@cached_by_generation("statement-summaries")
 def _statement_summaries(scope: Scope) -> list[StatementSummary]:
     rows: Any = (
         lines(scope)
@@ -206,9 +207,15 @@ def statement(scope: Scope, statement_id: str) -> StatementSummary | None:
     return next(iter(statement_summaries(scope, statement_id=statement_id)), None)
 
 
+@cached_by_generation("commission-clawbacks")
 def clawbacks_of(scope: Scope) -> tuple[Clawback, ...]:
     """Variances of adjusting lines against the lines that they adjust (points.md 14). Two queries, or none."""
-    return remembered(scope, ("commission-clawbacks",), lambda: _clawbacks(scope), revision=revision(scope))
+    adjusting = [rules.StatementLine(*row) for row in lines(scope).exclude(adjusts="").values_list(*FIELDS)]
+    if not adjusting:
+        return ()
+    adjusted = lines(scope).alias(name=NAME).filter(name__in={each.adjusts for each in adjusting})
+    originals = (rules.StatementLine(*row) for row in adjusted.values_list(*FIELDS))
+    return clawbacks(adjusting, {each.name: each for each in originals})
 
 
 def clawbacks_by_line(scope: Scope) -> Mapping[str, list[Clawback]]:
@@ -219,15 +226,6 @@ def clawbacks_by_line(scope: Scope) -> Mapping[str, list[Clawback]]:
     return found
 
 
-def _clawbacks(scope: Scope) -> tuple[Clawback, ...]:
-    adjusting = [rules.StatementLine(*row) for row in lines(scope).exclude(adjusts="").values_list(*FIELDS)]
-    if not adjusting:
-        return ()
-    adjusted = lines(scope).alias(name=NAME).filter(name__in={each.adjusts for each in adjusting})
-    originals = (rules.StatementLine(*row) for row in adjusted.values_list(*FIELDS))
-    return clawbacks(adjusting, {each.name: each for each in originals})
-
-
 def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
     """One line with its client; None when there is none."""
     return lines(scope).select_related("client").filter(statement_id=statement_id, line_no=line_no).first()
@@ -235,13 +233,7 @@ def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
 
 def other_payout_currencies(scope: Scope) -> list[str]:
     """Payout currencies of lines that are in none of the sums, in order."""
-    key = ("other-payout-currencies",)
-    return remembered(scope, key, lambda: _other_payout_currencies(scope), revision=revision(scope))
-
-
-def _other_payout_currencies(scope: Scope) -> list[str]:
-    others = lines(scope).exclude(payout_currency=scope.partner.payout_currency)
-    return list(others.order_by("payout_currency").values_list("payout_currency", flat=True).distinct())
+    return sorted({row.currency for row in line_sums(scope)} - {scope.partner.payout_currency})
 
 
 # Payments
@@ -273,46 +265,78 @@ def paid_lines(scope: Scope, period: Period) -> QuerySet[StatementLine]:
     return payout_lines(scope).filter(when, status=LineStatus.PAID)
 
 
+@cached_by_generation("commission-paid")
 def paid_in(scope: Scope, period: Period) -> Paid:
     """What was paid in the period. One query, or none."""
-    key = ("commission-paid", period.first, period.last)
-    return remembered(scope, key, lambda: _paid_in(scope, period), revision=revision(scope))
-
-
-def _paid_in(scope: Scope, period: Period) -> Paid:
     found = paid_lines(scope, period).aggregate(
         amount=Sum("commission", default=Decimal(0)), payments=Count("paid_on", distinct=True), last_on=Max("paid_on")
     )
     return Paid(**found)
 
 
+@dataclass(frozen=True, slots=True)
+class LineSum:
+    """Lines of one quarter (`period`), payout currency and standing: their sum and number, how many statements they are of, and
+    their earliest pay day."""
+
+    period: str
+    currency: str
+    standing: PaymentStanding
+    amount: Decimal
+    lines: int
+    statements: int
+    pay_on: date
+
+
+@cached_by_generation("commission-line-sums")
+def line_sums(scope: Scope) -> list[LineSum]:
+    """Every line, summed. One query, or none."""
+    rows = (
+        lines(scope)
+        .order_by()
+        .values("period", currency_paid=F("payout_currency"), standing=standing_of(scope))
+        .annotate(
+            amount=Sum("commission"), count=Count("pk"), ids=Count("statement_id", distinct=True), pay=Min("pay_on")
+        )
+    )
+    return [
+        LineSum(
+            row["period"],
+            row["currency_paid"],
+            PaymentStanding(row["standing"]),
+            row["amount"],
+            row["count"],
+            row["ids"],
+            row["pay"],
+        )
+        for row in rows
+    ]
+
+
+def payout_sums(scope: Scope) -> list[LineSum]:
+    """Those in the partner's payout currency: the ones that may be added up."""
+    return [row for row in line_sums(scope) if row.currency == scope.partner.payout_currency]
+
+
 def standings(scope: Scope) -> dict[PaymentStanding, Standing]:
     """Sums by what has become of the money (points.md 10), for every standing. One query, or none."""
-    return remembered(scope, ("commission-standings",), lambda: _standings(scope), revision=revision(scope))
-
-
-def _standings(scope: Scope) -> dict[PaymentStanding, Standing]:
-    rows = (
-        payout_lines(scope)
-        .order_by()
-        .values(standing=standing_of(scope))
-        .annotate(amount=Sum("commission"), count=Count("pk"), first=Min("pay_on"))
-    )
     found = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
-    return found | {
-        PaymentStanding(row["standing"]): Standing(row["amount"], row["count"], row["first"]) for row in rows
-    }
+    for row in payout_sums(scope):
+        before = found.get(row.standing, Standing(Decimal(0), 0, None))
+        pay_on = row.pay_on if before.pay_on is None else min(before.pay_on, row.pay_on)
+        found[row.standing] = Standing(before.amount + row.amount, before.lines + row.lines, pay_on)
+    return found
 
 
 # Exchange rates
 
 
 def fx_rates(scope: Scope) -> rules.FxRates:
-    """The imported rates into the partner's payout currency. One query."""
+    """The imported rates into the partner's payout currency. Read once a scope."""
     rows = (
         payout_lines(scope)
         .order_by("currency", "invoice_month", "-statement_id", "-line_no")
         .distinct("currency", "invoice_month")
         .values_list("currency", "invoice_month", "fx_rate")
     )
-    return rules.FxRates.of(rows, scope.partner.payout_currency)
+    return scope.once("fx-rates", lambda: rules.FxRates(rows, scope.partner.payout_currency))

@@ -1,20 +1,20 @@
-"""Commission arithmetic: what a line comes to, how a statement stands, and what deals are expected to earn.
+"""Commission arithmetic: what a line comes to, how a statement stands, and which deals earn it.
 
 Pure: no Django, no clock. Rules: `docs/points.md` 8, 10 and 12. Commission is in payout currency with 2 decimals,
 at real exchange rates; only points use the fixed table of the programme.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from ledger.engine import DealLife
-from partner_portal.lib.dates.months import add_months, month_end, months_between, quarter_end, quarter_of
+from ledger.records import DealLife
+from partner_portal.lib.dates.months import add_months, month_end, quarter_end
 from partner_portal.lib.rounding import half_up
 from program.rulebook import CommissionTerms
-from program.terms import LineStatus, Origin, PaymentStanding
+from program.terms import LineStatus, Origin
 
 CENT_PLACES = 2
 # Least advanced first; withheld money may still come, so it says more about a statement than forfeited money.
@@ -121,42 +121,6 @@ def _statement(lines: Sequence[StatementLine]) -> Statement:
     )
 
 
-def adjustments(lines: Iterable[StatementLine]) -> dict[str, tuple[StatementLine, ...]]:
-    """The lines that adjust another one, by the name (`statement_id/line_no`) of the line they adjust."""
-    found: dict[str, list[StatementLine]] = {}
-    for line in lines:
-        if line.adjusts:
-            found.setdefault(line.adjusts, []).append(line)
-    return {name: tuple(rows) for name, rows in found.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Payments:
-    """Commission by what has become of it. overdue: issued lines whose pay day is before today."""
-
-    paid: Decimal
-    scheduled: Decimal
-    overdue: Decimal
-    draft: Decimal
-    withheld: Decimal
-    forfeited: Decimal
-
-
-def payments(lines: Iterable[StatementLine], today: date) -> Payments:
-    """Sums of commission by standing on the day; all lines must be in one payout currency."""
-    sums = {
-        standing.value: Decimal(0)
-        for standing in PaymentStanding
-        if standing not in (PaymentStanding.OFFSET, PaymentStanding.SETTLED)
-    }
-    for line in lines:
-        standing: str = line.status
-        if line.status == LineStatus.ISSUED:
-            standing = PaymentStanding.SCHEDULED if line.pay_on >= today else PaymentStanding.OVERDUE
-        sums[standing] += line.commission
-    return Payments(**sums)
-
-
 # Exchange rates
 
 
@@ -169,22 +133,16 @@ class FxRate:
 
 
 class FxRates:
-    """The imported rates, by currency and month. The payout currency itself is always 1."""
+    """The imported rates, by currency and month. The payout currency itself is always 1.
 
-    def __init__(self, lines: Iterable[StatementLine], payout_currency: str) -> None:
+    rates: currency, any day of the month, rate; one a currency and month.
+    """
+
+    def __init__(self, rates: Iterable[tuple[str, date, Decimal]], payout_currency: str) -> None:
         self._payout_currency = payout_currency
         self._rates: dict[str, dict[date, Decimal]] = {}
-        for line in sorted(lines, key=lambda line: (line.invoice_month, line.statement_id, line.line_no)):
-            if line.payout_currency == payout_currency:
-                self._rates.setdefault(line.currency, {})[month_end(line.invoice_month)] = line.fx_rate
-
-    @classmethod
-    def of(cls, rates: Iterable[tuple[str, date, Decimal]], payout_currency: str) -> "FxRates":
-        """From one rate a currency and month: (currency, any day of the month, rate)."""
-        found = cls((), payout_currency)
         for currency, month, rate in rates:
-            found._rates.setdefault(currency, {})[month_end(month)] = rate
-        return found
+            self._rates.setdefault(currency, {})[month_end(month)] = rate
 
     def on(self, currency: str, month: date) -> FxRate | None:
         """The rate of the month, otherwise the latest imported one; None when there is none at all."""
@@ -201,25 +159,6 @@ class FxRates:
 # Expected commission
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedLine:
-    """What a deal is expected to earn for one month (its first day).
-
-    mrr: what is left of the deal on the month's last day, exact, in `currency`; fx and commission are None when no
-    exchange rate was ever imported for the currency.
-    """
-
-    deal_id: str
-    product_line: str
-    month: date
-    quarter: str
-    pay_on: date
-    mrr: Fraction
-    currency: str
-    fx: FxRate | None
-    commission: Decimal | None
-
-
 def pay_day(month: date, terms: CommissionTerms) -> date:
     """The day on which the quarter of the month is paid."""
     return quarter_end(month) + timedelta(days=terms.pay_days_after_quarter)
@@ -233,53 +172,3 @@ def term_end(closed_on: date, terms: CommissionTerms) -> date:
 def earns(life: DealLife, terms: CommissionTerms) -> bool:
     """Whether a deal earns commission at all: sourced and closed since the terms began."""
     return life.deal.origin == Origin.SOURCED and life.closed_on >= terms.start
-
-
-def in_force(life: DealLife, terms: CommissionTerms, month: date) -> Fraction:
-    """The part of the deal that earns in the month: what is left of it on the month's last day, 0 outside its term."""
-    last_day = month_end(month)
-    if not earns(life, terms) or not life.closed_on <= last_day < term_end(life.closed_on, terms):
-        return Fraction(0)
-    return life.share(last_day)
-
-
-def expected(
-    lives: Iterable[DealLife], terms: CommissionTerms, fx: FxRates, first_month: date, last_month: date
-) -> tuple[ExpectedLine, ...]:
-    """What deals of one client should earn in each month from `first_month` to `last_month`, both included.
-
-    `lives` must reach to the end of the last month, so that known cancellations and downgrades count.
-    """
-    months = months_between(first_month, last_month)
-    found = []
-    for life in lives:
-        for month in months:
-            part = in_force(life, terms, month)
-            if not part:
-                continue
-            mrr = Fraction(life.deal.mrr) * part
-            rate = fx.on(life.deal.currency, month)
-            earned = None if rate is None else half_up(mrr * Fraction(terms.rate) * Fraction(rate.rate), CENT_PLACES)
-            found.append(
-                ExpectedLine(
-                    life.deal.deal_id,
-                    life.deal.product_line,
-                    month,
-                    quarter_of(month),
-                    pay_day(month, terms),
-                    mrr,
-                    life.deal.currency,
-                    rate,
-                    earned,
-                )
-            )
-    return tuple(found)
-
-
-def by_quarter(lines: Iterable[ExpectedLine]) -> Mapping[str, Decimal]:
-    """Expected commission by quarter, in order; lines without an exchange rate are left out."""
-    sums: dict[str, Decimal] = {}
-    for line in sorted(lines, key=lambda line: line.month):
-        if line.commission is not None:
-            sums[line.quarter] = sums.get(line.quarter, Decimal(0)) + line.commission
-    return sums

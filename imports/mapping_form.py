@@ -19,7 +19,7 @@ from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import Rule, midnight_utc
 from imports.sample import WORDS, Sample
 from imports.tables import shortened
-from partner_portal.lib.countries import COUNTRIES
+from partner_portal.lib.cldr import country_codes
 from partner_portal.lib.rows.column_types import CellError, Choice, ColumnType, Country, Day, Flag, Number
 from partner_portal.lib.rows.facts import Column, FactKind
 
@@ -171,7 +171,7 @@ class MappingForm(forms.Form):
             folded = word.casefold()
             label = _("%(word)s means") % {"word": shortened(word)}
             if isinstance(kind, Country):
-                meaning = known.get(folded) or (word.upper() if word.upper() in COUNTRIES else "")
+                meaning = known.get(folded) or (word.upper() if word.upper() in country_codes() else "")
                 self._field(key, forms.CharField(label=label, max_length=2, widget=_typed()), meaning)
             else:
                 meaning = known.get(folded) or next((v for v in _values(kind) if v == folded), "")
@@ -224,7 +224,7 @@ class MappingForm(forms.Form):
         return [
             (word, f"word-{name}-{hashlib.sha256(word.casefold().encode()).hexdigest()[:16]}")
             for word in self.sample.words[place][:WORDS]
-            if not (isinstance(kind, Country) and word in COUNTRIES)
+            if not (isinstance(kind, Country) and word in country_codes())
         ]
 
     def _rule(self, column: Column) -> Rule | None:
@@ -284,7 +284,7 @@ class MappingForm(forms.Form):
             meaning = self.cleaned_data.get(key, "")
             if isinstance(column.type, Country) and meaning:
                 meaning = meaning.upper()
-                if meaning not in COUNTRIES:
+                if meaning not in country_codes():
                     self.add_error(key, _("Not the code of a country, such as NL or GB."))
                     continue
             if meaning and meaning != word:

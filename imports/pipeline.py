@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounts.models import Partner
 from accounts.scope import Scope
+from accounts.services import bump_generation, reload_partner
 from imports import fact_writer
 from imports.checks import Checked, Source, Step, check
 from imports.fact_writer import Counts
@@ -143,7 +142,7 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
         before += len(each.values)
     moved = sum(counts.new + counts.changed for counts in outcome.counts.values())
     if moved:
-        Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+        bump_generation(scope)
     if moved >= analyze.MANY_ROWS:
         transaction.on_commit(analyze.analyze_tables, robust=True)
     step("posting", 0, 0)
@@ -165,6 +164,7 @@ def try_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) ->
             outcome = write_checked(scope, checked, batch_id=batch_id, step=step)
             raise _Undo
     except _Undo:
+        reload_partner(scope)
         return outcome
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any
 
-from django.db import connection
 from django.db.models import Max, Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -19,13 +18,13 @@ from imports.mapping import Mapping, fingerprint, from_data, proposed, ready_mad
 from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.db.locks import IMPORT_BATCH, held_keys
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 from program.labels import labels
 from program.terms import Track
 
-WORK_LOCK = 7002  # held by the worker that is at a batch
 AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and our seeing its lock
 _PATIENCE = timedelta(seconds=30)  # until a batch that no worker took is worth a remark
@@ -175,15 +174,7 @@ class State:
 
 def batches_in_progress() -> set[int]:
     """Numbers of batches that a worker holds. Ask before reading a batch: the lock goes after the outcome is written."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s
-               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """,
-            [WORK_LOCK],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    return held_keys(IMPORT_BATCH)
 
 
 def state_of(batch: ImportBatch, at_work: set[int]) -> State:

@@ -91,16 +91,6 @@ def read_headers(file: IO[bytes], sheets: Collection[str]) -> dict[str, list[str
         text.detach()
 
 
-def read_header(file: IO[bytes], sheet: str) -> list[str]:
-    """Only the first row of a CSV file, or of a sheet; empty when there is none. Raises UnreadableFile."""
-    return read_headers(file, [sheet]).get(sheet, [])
-
-
-def sheet_names(file: IO[bytes]) -> list[str]:
-    """The names of a workbook's sheets. Raises UnreadableFile."""
-    return workbook_contents(file).sheets
-
-
 def workbook_contents(file: IO[bytes]) -> workbooks.Contents:
     """The names of a workbook's sheets and its unpacked size. Raises UnreadableFile."""
     _refuse_old_format(file)

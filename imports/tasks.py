@@ -1,23 +1,21 @@
 """Work on batches outside of a request. A task gets numbers only and asks for its user's rights again."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Partner, User
-from accounts.scope import Scope, member_scope, memberships_of, partner_scope, system_scope
+from accounts.scope import owner_scope, partner_scope, system_scope
 from imports import services
 from imports.models import BatchStatus, ImportBatch
 from imports.progress import ProgressReporter, forget
-from imports.queries import WORK_LOCK
+from partner_portal.lib.db.locks import IMPORT_BATCH, session_lock
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +24,8 @@ log = logging.getLogger(__name__)
 def process_batch(partner_id: int, batch_id: int) -> None:
     """Check or write the batch, whichever is due. Delivered twice, the second finds it taken or done."""
     partner = Partner.objects.get(pk=partner_id)
-    with _work_lock(batch_id) as mine:
-        if not mine:
+    with session_lock(IMPORT_BATCH, batch_id) as side:
+        if side is None:
             return
         with partner_scope(partner):
             batch = services.start(scope=system_scope(partner), batch_id=batch_id)
@@ -43,7 +41,7 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
     reason = ""
     try:
         with partner_scope(partner, user):
-            scope = _scope(partner, user)
+            scope = owner_scope(partner, user) if user else system_scope(partner)
             with translation.override(scope.locale):
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
                 step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
@@ -61,30 +59,6 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
     if reason:
         with partner_scope(partner):
             services.fail(scope=system_scope(partner), batch_id=batch.pk, reason=reason)
-
-
-def _scope(partner: Partner, user: User | None) -> Scope:
-    """The rights that the user has now. Raises PermissionDenied when they have gone."""
-    if user is None:
-        return system_scope(partner)
-    for membership in memberships_of(user):
-        if membership.partner_id == partner.pk and user.is_active:
-            return member_scope(membership)
-    raise PermissionDenied
-
-
-@contextmanager
-def _work_lock(batch_id: int) -> Iterator[bool]:
-    """Whether we are the one worker at the batch. The database gives the lock back when our process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [WORK_LOCK, batch_id])
-        mine = bool(cursor.fetchone()[0])
-    try:
-        yield mine
-    finally:
-        if mine and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [WORK_LOCK, batch_id])
 
 
 @shared_task

@@ -15,7 +15,6 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ledger.records import (
-    CancellationFact,
     ClientFacts,
     DealFact,
     DealLife,
@@ -27,22 +26,6 @@ from ledger.records import (
 from partner_portal.lib.rounding import half_even
 from program.rulebook import Rulebook, managed_points, posted, sold_points
 from program.terms import SALES, TRACK_OF_ORIGIN, Cause, DealKind, LotState, Stage, Track
-
-__all__ = [
-    "CancellationFact",
-    "ClientFacts",
-    "DealFact",
-    "DealLife",
-    "Entry",
-    "Lot",
-    "ManagedState",
-    "ServiceFact",
-    "deal_lives",
-    "entries",
-    "lines_in_force",
-    "lots",
-    "managed",
-]
 
 SHARE_PLACES = 6
 _ZERO = Decimal(0)

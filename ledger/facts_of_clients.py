@@ -1,6 +1,6 @@
 """Loads the facts of clients as the engine wants them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,6 +9,8 @@ from django.db.models import Q, QuerySet
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, Service
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
+
+SERVICE = ("started_on", "ended_on", "mrr", "currency", "managing_partners")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,66 @@ def load_sold(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
     return _load(scope, client_pks, Deal.objects.all(), Service.objects.none())
 
 
-def load_managed(scope: Scope, client_pks: Collection[int], *, after: date) -> list[LoadedFacts]:
-    """The same without deals, and of the services only those that reach past the day: all that the managed track of later
-    days depends on. Three queries."""
-    reaching = Service.objects.filter(Q(ended_on__isnull=True) | Q(ended_on__gt=after))
-    return _load(scope, client_pks, Deal.objects.none(), reaching)
+def load_managed(
+    scope: Scope,
+    clients: Q,
+    *,
+    after: date,
+    also: Collection[int] = (),
+    cancellations: Mapping[int, Sequence[CancellationFact]] | None = None,
+) -> list[LoadedFacts]:
+    """Services that reach past the day, and the cancellations of their clients: all that the managed track of later days
+    depends on. Two queries, or one with the `cancellations` of these clients.
+
+    clients: whose services, as a condition on their `client_id`. Clients without such services are left out, unless they are
+    in `also`; their country is "".
+    """
+    reaching = Service.objects.filter(clients, Q(ended_on__isnull=True) | Q(ended_on__gt=after), partner=scope.partner)
+    countries = dict.fromkeys(also, "")
+    services: dict[int, list[ServiceFact]] = {pk: [] for pk in also}
+    for client, country, start, end, mrr, currency, partners in reaching.values_list(
+        "client_id", "client__country", *SERVICE
+    ):
+        countries[client] = country
+        services.setdefault(client, []).append(ServiceFact(start, end, mrr, currency, partners))
+    if cancellations is None:
+        cancellations = load_cancellations(scope, countries)
+    return [
+        LoadedFacts(pk, ClientFacts(country, [], services[pk], cancellations.get(pk, ())), {})
+        for pk, country in countries.items()
+    ]
+
+
+def load_cancellations(scope: Scope, client_pks: Collection[int]) -> Mapping[int, Sequence[CancellationFact]]:
+    """The cancellations of each of these clients. One query."""
+    found: dict[int, list[CancellationFact]] = {pk: [] for pk in client_pks}
+    rows = Cancellation.objects.filter(partner=scope.partner, client_id__in=client_pks)
+    for client, line, on in rows.values_list("client_id", "product_line", "cancelled_on"):
+        found[client].append(CancellationFact(line, on))
+    return found
+
+
+def facts_of(scope: Scope, client: Client, deals: Iterable[Deal], cancellations: Iterable[Cancellation]) -> ClientFacts:
+    """The facts of a client whose deals and cancellations were read already. One query."""
+    services = Service.objects.filter(partner=scope.partner, client=client)
+    return ClientFacts(
+        client.country,
+        [
+            DealFact(
+                deal.deal_id,
+                deal.product_line,
+                deal.kind,
+                deal.origin,
+                deal.stage,
+                deal.mrr,
+                deal.currency,
+                deal.closed_on,
+            )
+            for deal in deals
+        ],
+        [ServiceFact(*row) for row in services.values_list(*SERVICE)],
+        [CancellationFact(row.product_line, row.cancelled_on) for row in cancellations],
+    )
 
 
 def _load(
@@ -55,13 +112,9 @@ def _load(
     services: dict[int, list[ServiceFact]] = {pk: [] for pk in countries}
     for client, start, end, mrr, currency, partners in of_services.filter(
         partner=scope.partner, client_id__in=countries
-    ).values_list("client_id", "started_on", "ended_on", "mrr", "currency", "managing_partners"):
+    ).values_list("client_id", *SERVICE):
         services[client].append(ServiceFact(start, end, mrr, currency, partners))
-    cancellations: dict[int, list[CancellationFact]] = {pk: [] for pk in countries}
-    for client, line, on in Cancellation.objects.filter(partner=scope.partner, client_id__in=countries).values_list(
-        "client_id", "product_line", "cancelled_on"
-    ):
-        cancellations[client].append(CancellationFact(line, on))
+    cancellations = load_cancellations(scope, countries)
     return [
         LoadedFacts(pk, ClientFacts(country, deals[pk], services[pk], cancellations[pk]), keys[pk])
         for pk, country in countries.items()

@@ -12,11 +12,11 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.scope import Scope
 from ledger.models import DailyPoints, Lot, PointEntry, Posting
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.dates.periods import Period
-from program.queries import revision, revision_in_force
+from program.caching import cached_by_generation
+from program.queries import in_force, note_in_force, revision
 from program.terms import Cause, Direction, Side, Track
 
 ZERO = Decimal("0.0000")
@@ -95,17 +95,24 @@ class Behind(NamedTuple):
 
 
 def posting(scope: Scope) -> Posting | None:
-    """How far the ledger is posted; None before the first import."""
-    return Posting.objects.filter(partner=scope.partner).first()
+    """How far the ledger is posted; None before the first import. Read once a scope, with the programme in force."""
+
+    def read() -> Posting | None:
+        states = Posting.objects.filter(partner=scope.partner)
+        state = states.annotate(program=in_force("pk"), in_force=in_force("revision")).first()
+        if state is not None and state.program is not None:
+            note_in_force(scope, state.program, state.in_force)
+        return state
+
+    return scope.once("posting", read)
 
 
 def behind(scope: Scope) -> Behind | None:
     """What happened since the ledger was last posted; None when nothing did, or it never was. One query."""
-    states = Posting.objects.filter(partner=scope.partner).annotate(in_force=Subquery(revision_in_force()))
-    state = states.first()
+    state = posting(scope)
     if state is None:
         return None
-    found = Behind(state.posted_through < scope.today, state.revision != state.in_force)
+    found = Behind(state.posted_through < scope.today, state.revision != revision(scope))
     return found if any(found) else None
 
 
@@ -120,7 +127,12 @@ def freshness(scope: Scope) -> Freshness | None:
 
 def history_starts(scope: Scope) -> date | None:
     """The first day with points gained; None for an empty ledger. What is reversed was never there."""
-    return _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]  # type: ignore[no-any-return]
+
+    def read() -> date | None:
+        first: date | None = _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]
+        return first
+
+    return scope.once("history-starts", read)
 
 
 def points_on(scope: Scope, day: date) -> PointTotals:
@@ -134,37 +146,21 @@ def daily_changes(scope: Scope, through: date, after: date | None = None) -> lis
 
     With `after`, only the days after that one.
     """
-    days = _daily(scope).filter(on__lte=through)
+    days = _daily(scope).filter(on__lte=through).exclude(points=0)
     if after is not None:
         days = days.filter(on__gt=after)
     rows = days.values_list("on", "track").annotate(points=Sum("points")).order_by("on")
-    return [(on, Track(track), points) for on, track, points in rows]
-
-
-def causes(scope: Scope, period: Period) -> dict[Track, dict[Cause, Decimal]]:
-    """Signed sums by track and cause over the period; zero sums are left out."""
-    found: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
-    rows = (
-        _daily(scope)
-        .filter(on__range=(period.first, period.last))
-        .values_list("track", "cause")
-        .annotate(points=Sum("points"))
-        .order_by("track", "cause")
-    )
-    for track, cause, points in rows:
-        if points:
-            found[Track(track)][Cause(cause)] = points
+    found = [(on, Track(track), points) for on, track, points in rows]
+    if found and after is None:
+        scope.once("history-starts", lambda: found[0][0])
     return found
 
 
+@cached_by_generation("changes")
 def changes(scope: Scope, period: Period) -> Changes:
-    """The bridge of a period: opening + new - lost = closing, for sold and managed points. Four queries, or none."""
-    key = ("changes", period.first, period.last)
-    return remembered(scope, key, lambda: _changes(scope, period), revision=revision(scope))
-
-
-def _changes(scope: Scope, period: Period) -> Changes:
-    by_cause = causes(scope, period)
+    """The bridge of a period: opening + new - lost = closing, for sold and managed points. Two queries, or none."""
+    opening, by_cause = _opening_and_causes(scope, period)
+    moved = {track: sum(by_cause[track].values(), ZERO) for track in Track}
     counted = entries_in(scope, period).aggregate(
         **{
             f"{direction}_{side}_{what}": Count(column, distinct=what == "clients", filter=_matches(side, direction))
@@ -186,14 +182,34 @@ def _changes(scope: Scope, period: Period) -> Changes:
 
     return Changes(
         period,
-        points_on(scope, period.day_before),
-        points_on(scope, period.last),
+        PointTotals(**{track.value: opening[track] for track in Track}),
+        PointTotals(**{track.value: opening[track] + moved[track] for track in Track}),
         counter(Direction.NEW, Side.SOLD),
         counter(Direction.LOST, Side.SOLD),
         counter(Direction.NEW, Side.MANAGED),
         counter(Direction.LOST, Side.MANAGED),
         by_cause,
     )
+
+
+def _opening_and_causes(scope: Scope, period: Period) -> tuple[dict[Track, Decimal], dict[Track, dict[Cause, Decimal]]]:
+    """Points by track on the day before the period; signed sums by track and cause over it, zero sums left out."""
+    opening = dict.fromkeys(Track, ZERO)
+    found: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
+    rows = (
+        _daily(scope)
+        .filter(on__lte=period.last)
+        .values_list("track", "cause")
+        .annotate(
+            before=Sum("points", filter=Q(on__lt=period.first)), points=Sum("points", filter=Q(on__gte=period.first))
+        )
+        .order_by("track", "cause")
+    )
+    for track, cause, before, points in rows:
+        opening[Track(track)] += before or ZERO
+        if points:
+            found[Track(track)][Cause(cause)] = points
+    return opening, found
 
 
 def entries_in(scope: Scope, period: Period) -> QuerySet[PointEntry]:
@@ -218,12 +234,9 @@ def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
     return lots.filter(left__gt=0)  # type: ignore[misc]  # annotated by lots_of_day
 
 
+@cached_by_generation("forecast")
 def forecast(scope: Scope, day: date) -> list[MonthLoss]:
     """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
-    return remembered(scope, ("forecast", day), lambda: _forecast(scope, day), revision=revision(scope))
-
-
-def _forecast(scope: Scope, day: date) -> list[MonthLoss]:
     rows = (
         open_lots(scope, day)
         .values(month=TruncMonth("expires_on"))

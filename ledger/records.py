@@ -168,21 +168,6 @@ class Lot:
         """The first day on which it no longer counts."""
         return self.earning.expires_on or date.max
 
-    @property
-    def unit(self) -> Fraction:
-        """What was sold, in units of US$100 by the table of the day, exact."""
-        return Fraction(self.deal.mrr) / Fraction(self.earning.per_unit or 1)
-
-    @property
-    def kept_share(self) -> Fraction:
-        """What downgrades and cancellations left of the lot, as a part of what it earned.
-
-        A lot so small that it rounds to 0 points keeps all or, once cancelled, nothing.
-        """
-        if self.earned:
-            return Fraction(self.kept) / Fraction(self.earned)
-        return Fraction(0) if self.cancelled_on else _WHOLE
-
 
 @dataclass(frozen=True, slots=True)
 class DealLife:

@@ -9,12 +9,12 @@ from datetime import date
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.dispatch import receiver
 
-from accounts.models import Partner
 from accounts.scope import Scope
+from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
 from ledger.models import Lot, Posting
 from ledger.posting import FROM_ENGINE, Difference, differences, values_of
@@ -102,10 +102,10 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
         partner=scope.partner,
         defaults={"posted_through": through, "revision": revision, "posted_at": Now()},
     )
+    scope.forget()
     advanced = posting is None or (through, revision) != (posting.posted_through, posting.revision)
     if writer.entries or advanced:
-        Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
-        scope.partner.refresh_from_db(fields=["generation"])  # what was remembered of the ledger before holds no more
+        bump_generation(scope)
     ledger_posted.send(post, scope=scope, client_ids=pks)
     return PostingResult(writer.entries, writer.corrections, len(writer.clients), before, points_on(scope, scope.today))
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ledger.records import Computation, Entry
+from partner_portal.lib.dates.months import month_count
 from partner_portal.lib.sentences import day_text, exact_money, exact_number
 from program.terms import Cause, Origin, Track
 
@@ -92,7 +93,7 @@ def _expired(entry: Entry) -> str:
             else _("All that remained of the %(earned)s points of deal %(deal)s, %(left)s, expired on %(on)s.")
         )
         return text % values
-    months = (entry.on.year - entry.earned_on.year) * 12 + entry.on.month - entry.earned_on.month
+    months = month_count(entry.earned_on, entry.on)
     text = (
         _("All %(earned)s points of deal %(deal)s expired %(months)s months after %(start)s.")
         if _whole(entry)

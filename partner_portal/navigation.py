@@ -120,7 +120,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "navigation": {"main": links(MAIN, scope, path) if scope else [], "account": links(ACCOUNT, scope, path)}
         if signed_in
         else {},
-        "programme": _programme if scope else "",
+        "programme": SimpleLazyObject(lambda: program_queries.rulebook(scope).name) if scope else "",
         "freshness": SimpleLazyObject(lambda: freshness(scope)) if scope else None,
         "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),
         "theme_choices": User._meta.get_field("theme").choices,
@@ -129,7 +129,3 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 def _label_of(path: str) -> str | Promise:
     return next((entry.label for entry in (*MAIN, *ACCOUNT) if entry.holds(path)), "")
-
-
-def _programme() -> str:
-    return program_queries.rulebook().name

@@ -12,8 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from partner_portal.lib.countries import COUNTRIES
-from partner_portal.lib.currencies import CODES
+from partner_portal.lib.cldr import country_codes, currency_codes
 from program.labels import labelled, values
 from program.rulebook import in_every_year
 from program.terms import Metric
@@ -106,7 +105,7 @@ class CurrencyAmount(models.Model):
     def clean(self) -> None:
         """Raises ValidationError for what is no currency."""
         self.currency = self.currency.upper()
-        if self.currency not in CODES:
+        if self.currency not in currency_codes():
             raise ValidationError({"currency": _("Not a currency code in use (ISO 4217).")})
 
 
@@ -128,7 +127,7 @@ class GrowthMarket(models.Model):
     def clean(self) -> None:
         """Raises ValidationError that names what is no country."""
         self.countries = sorted({country.upper() for country in self.countries or ()})
-        if unknown := ", ".join(sorted(set(self.countries) - COUNTRIES)):
+        if unknown := ", ".join(sorted(set(self.countries) - country_codes())):
             raise ValidationError(
                 {"countries": _("Not country codes (ISO 3166-1 alpha-2): %(codes)s") % {"codes": unknown}}
             )

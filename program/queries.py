@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 
 from accounts.scope import Scope
 from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate
@@ -43,9 +43,14 @@ def revision(scope: Scope) -> int:
     return _current(scope)[1]
 
 
-def revision_in_force() -> QuerySet[Program, int]:
-    """The revision of the programme's rules as one value inside another query."""
-    return _in_force().values_list("revision", flat=True)[:1]
+def in_force(column: str) -> Subquery:
+    """`pk` or `revision` of the programme in force as a value inside another query."""
+    return Subquery(_in_force().values(column)[:1])
+
+
+def note_in_force(scope: Scope, program_id: int, revision: int) -> None:
+    """Note what another query has read by `in_force`, so that `rulebook` and `revision` need no query of their own."""
+    scope.once("programme", lambda: (_rulebook(program_id, revision), revision))
 
 
 def _in_force() -> QuerySet[Program]:
@@ -53,9 +58,7 @@ def _in_force() -> QuerySet[Program]:
 
 
 def _current(scope: Scope) -> tuple[Rulebook, int]:
-    if "programme" not in scope.memo:
-        scope.memo["programme"] = current()
-    return scope.memo["programme"]  # type: ignore[no-any-return]
+    return scope.once("programme", current)
 
 
 @lru_cache(maxsize=4)

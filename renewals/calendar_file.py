@@ -1,10 +1,12 @@
-"""An iCalendar file (RFC 5545) of whole-day events, written by the letter: CRLF, escaped text, lines of 75 octets."""
+"""An iCalendar file (RFC 5545) of whole-day events."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-LINE_OCTETS = 75
+# Not even escaped may these stand in a text; tabs and line breaks may.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,39 +22,24 @@ class Event:
 
 def calendar_file(name: str, events: Iterable[Event], stamp: datetime) -> bytes:
     """The file. stamp: when it was made."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Partner Portal//Renewals//EN", "CALSCALE:GREGORIAN"]
-    lines += ["METHOD:PUBLISH", f"X-WR-CALNAME:{_text(name)}", "REFRESH-INTERVAL;VALUE=DURATION:PT12H"]
+    import icalendar  # takes a fifth of a second to load, and one address needs it
+
+    calendar = icalendar.Calendar()
+    calendar.add("version", "2.0")
+    calendar.add("prodid", "-//Partner Portal//Renewals//EN")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "PUBLISH")
+    calendar.add("x-wr-calname", icalendar.vText(_CONTROLS.sub("", name)))
+    calendar.add("refresh-interval", timedelta(hours=12), parameters={"VALUE": "DURATION"})
     for event in events:
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{_text(event.uid)}",
-            f"DTSTAMP:{stamp.astimezone(UTC):%Y%m%dT%H%M%SZ}",
-            f"DTSTART;VALUE=DATE:{event.day:%Y%m%d}",
-            f"DTEND;VALUE=DATE:{event.day + timedelta(days=1):%Y%m%d}",
-            f"SUMMARY:{_text(event.summary)}",
-            f"DESCRIPTION:{_text(event.description)}",
-            f"URL:{event.url}",
-            "TRANSP:TRANSPARENT",
-            "END:VEVENT",
-        ]
-    lines.append("END:VCALENDAR")
-    return b"".join(part + b"\r\n" for line in lines for part in _folded(line))
-
-
-def _text(value: str) -> str:
-    """TEXT of RFC 5545: backslash, comma, semicolon and line break escaped, other control characters left out."""
-    escaped = value.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    escaped = escaped.replace("\r\n", "\\n").replace("\n", "\\n").replace("\r", "\\n")
-    return "".join(character for character in escaped if character >= " " or character == "\t")
-
-
-def _folded(line: str) -> Iterator[bytes]:
-    """At most 75 octets a line, never within a character; what follows begins with a space."""
-    part = b""
-    for character in line:
-        octets = character.encode()
-        if len(part) + len(octets) > LINE_OCTETS:
-            yield part
-            part = b" "
-        part += octets
-    yield part
+        entry = icalendar.Event()
+        entry.add("uid", event.uid)
+        entry.add("dtstamp", stamp.astimezone(UTC))
+        entry.add("dtstart", event.day)
+        entry.add("dtend", event.day + timedelta(days=1))
+        entry.add("summary", _CONTROLS.sub("", event.summary))
+        entry.add("description", _CONTROLS.sub("", event.description))
+        entry.add("url", event.url)
+        entry.add("transp", "TRANSPARENT")
+        calendar.add_component(entry)
+    return bytes(calendar.to_ical(sorted=False))

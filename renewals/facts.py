@@ -3,8 +3,8 @@
 from django.utils.translation import gettext_lazy
 
 from clients.facts import fixed_amount, usable_currencies
-from partner_portal.lib.rows.column_types import Choice, Currency, Day, Number, Reference, Text
-from partner_portal.lib.rows.facts import Column, FactKind, register
+from partner_portal.lib.rows.column_types import Choice, Currency, Day, Number, Text
+from partner_portal.lib.rows.facts import Column, FactKind, Reference, register
 from program.labels import values
 from program.terms import RenewalStatus
 from renewals.models import Renewal

@@ -9,10 +9,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.sentences import day_text
-from program.queries import revision
+from program.caching import cached_by_generation
 from program.terms import RenewalStatus
 from renewals.queries import RenewalRow, Week, by_week, renewal_rows
 from tiers.queries import credited_on, history
@@ -65,34 +64,30 @@ class Glance:
     renewal_usd: Decimal
 
 
+@cached_by_generation("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
     """What a panel shows of a range; kept apart from the rows, which may be thousands."""
-
-    def look() -> Glance:
-        rows = renewal_rows(scope, period)
-        return Glance(
-            tuple(rows[:shown]),
-            max(0, len(rows) - shown),
-            summary(rows),
-            sum((row.change_usd for row in rows), Decimal(0)),
-            sum((row.current_usd for row in rows), Decimal(0)),
-            sum((row.renewal_usd for row in rows), Decimal(0)),
-        )
-
-    key = ("renewals-glance", period.first, period.last, shown)
-    return remembered(scope, key, look, revision=revision(scope))
+    rows = renewal_rows(scope, period)
+    return Glance(
+        tuple(rows[:shown]),
+        max(0, len(rows) - shown),
+        summary(rows),
+        sum((row.change_usd for row in rows), Decimal(0)),
+        sum((row.current_usd for row in rows), Decimal(0)),
+        sum((row.renewal_usd for row in rows), Decimal(0)),
+    )
 
 
 def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
     """What the page says above its table; kept apart from the rows for the same reason."""
-
-    def look() -> tuple[Summary, Sequence[Week]]:
-        rows = renewal_rows(scope, period)
-        return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
-
-    key = ("renewals-head", period.first, period.last)
-    found, weeks = remembered(scope, key, look, revision=revision(scope))
+    found, weeks = _head(scope, period)
     return found, timeline(weeks)
+
+
+@cached_by_generation("renewals-head")
+def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
+    rows = renewal_rows(scope, period)
+    return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
 
 
 def timeline(weeks: Sequence[Week]) -> Timeline:

@@ -14,12 +14,12 @@ from django.http import Http404
 from accounts.models import Membership, Partner, User
 from accounts.scope import Scope, outside_partners
 from clients.models import Client
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.collation import SortKey
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import as_decimal
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.terms import RenewalStatus
 from renewals import rules
 from renewals.models import CalendarFeed, Renewal, RenewalReminder
@@ -92,17 +92,13 @@ class RenewalRow:
         return self.days - rules.DECISION_DAYS
 
 
+@cached_by_generation("renewals")
 def renewal_rows(scope: Scope, period: Period, *, client: str = "") -> list[RenewalRow]:
     """The renewals of a period with points at stake and tier impact, soonest first. A constant number of queries.
 
     client: only this client's, by its id.
     """
-    return remembered(
-        scope,
-        ("renewals", period.first, period.last, client),
-        lambda: _rows(scope, renewals(scope, period), client),
-        revision=revision(scope),
-    )
+    return _rows(scope, renewals(scope, period), client)
 
 
 def client_exists(scope: Scope, client: str) -> bool:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from ledger.engine import lines_in_force, lots, managed
-from ledger.records import CancellationFact, ClientFacts
+from ledger.records import CancellationFact
 from program.rulebook import Rulebook
 from program.terms import Metric, Track
 from tiers.rules import Measures, TierGap, gap, performance
@@ -57,24 +56,6 @@ class Stake:
                 found[lot.track] += lot.points
         found[Track.MANAGED] += self.managed
         return found
-
-
-def stake(facts: ClientFacts, rulebook: Rulebook, line: str, other_lines: Iterable[str], renews_on: date) -> Stake:
-    """What the renewal of `line` puts at stake at the end of `renews_on`. `renewals.stakes` reads the same for many at once.
-
-    facts: as known, without deals that have not closed yet. other_lines: further lines that the client is known to have,
-    such as those of its other renewals; one that was cancelled by then does not count.
-    """
-    found = tuple(
-        StakeLot(lot.track, lot.remaining, lot.expires_on)
-        for lot in lots(facts, rulebook, renews_on)
-        if lot.deal.product_line == line and lot.remaining
-    )
-    others = lines_in_force(facts, renews_on) | {
-        each for each in other_lines if not cancelled(facts.cancellations, each, renews_on)
-    }
-    managed_points = _ZERO if others - {line} else managed(facts, rulebook, renews_on).points
-    return Stake(found, managed_points)
 
 
 def cancelled(cancellations: Iterable[CancellationFact], line: str, day: date) -> bool:

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
+from django.db.models import FilteredRelation, Q
+
 from accounts.scope import Scope
 from clients.models import Deal
 from ledger.engine import lines_in_force, managed
 from ledger.facts_of_clients import load_managed
-from ledger.models import Lot, PointEntry
+from ledger.models import Lot
 from ledger.records import CancellationFact, ClientFacts, DealFact
 from program.queries import rulebook
 from program.terms import SALES, Stage, Track
@@ -20,12 +22,13 @@ type Line = tuple[int, str]  # client, product line
 
 
 def stakes(scope: Scope, found: Sequence[Renewal]) -> dict[int, Stake]:
-    """The stake of each of these renewals, by primary key. Seven queries, whatever their number."""
+    """The stake of each of these renewals, by primary key. Five queries, whatever their number."""
     if not found:
         return {}
     clients = {row.client_id for row in found}
     first = min(min(row.renews_on for row in found), scope.today)
-    facts = {loaded.client_pk: loaded.facts for loaded in load_managed(scope, clients, after=first)}
+    loaded = load_managed(scope, Q(client_id__in=clients), after=first, also=clients)
+    facts = {each.client_pk: each.facts for each in loaded}
     sold = _sold(scope, found, facts, first)
     points = _managed(scope, found, facts)
     return {row.pk: Stake(sold[row.pk], points[row.pk]) for row in found}
@@ -38,14 +41,19 @@ def _sold(
     lots = Lot.objects.filter(
         partner=scope.partner, client_id__in=facts, earned_on__lte=scope.today, expires_on__gt=first
     )
+    # Each lot once for every loss, or once without any.
+    lost = FilteredRelation(
+        "entry__losses", condition=Q(entry__losses__partner=scope.partner, entry__losses__on__lte=scope.today)
+    )
     taken: dict[int, list[tuple[date, Decimal]]] = {}
-    losses = PointEntry.objects.filter(partner=scope.partner, lot__in=lots.values("pk"), on__lte=scope.today)
-    for lot, on, points in losses.values_list("lot_id", "on", "points"):
-        taken.setdefault(lot, []).append((on, points))
-    of_line: dict[Line, list[tuple[date, date, str, str, int, Decimal]]] = {}
-    columns = ("client_id", "deal__product_line", "earned_on", "expires_on", "deal__deal_id", "track", "pk", "earned")
-    for client, line, *lot in lots.values_list(*columns):
-        of_line.setdefault((client, line), []).append(tuple(lot))
+    of_line: dict[Line, set[tuple[date, date, str, str, int, Decimal]]] = {}
+    for client, line, earned_on, expires_on, deal, track, pk, earned, on, points in lots.annotate(lost=lost).values_list(
+        "client_id", "deal__product_line", "earned_on", "expires_on", "deal__deal_id", "track", "pk", "earned",
+        "lost__on", "lost__points",
+    ):  # fmt: skip
+        of_line.setdefault((client, line), set()).add((earned_on, expires_on, deal, track, pk, earned))
+        if on is not None:
+            taken.setdefault(pk, []).append((on, points))
     return {
         row.pk: tuple(
             StakeLot(Track(track), left, expires_on)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.http import QueryDict
 from django.utils.formats import date_format
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
@@ -89,9 +90,8 @@ def suggested_name(selection: Selection, at: datetime) -> str:
 
 
 def slug(text: str) -> str:
-    """Lower-case ASCII letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "export"
+    """The text as a part of a file name: ASCII letters, digits, hyphens and underscores; `export` when none is left."""
+    return slugify(text)[:60] or "export"
 
 
 def clean_file_name(text: str) -> str:
@@ -99,8 +99,3 @@ def clean_file_name(text: str) -> str:
     name = re.sub(r"\.(xlsx|csv|zip)$", "", text.strip(), flags=re.IGNORECASE)
     name = "".join(sign for sign in name if unicodedata.category(sign)[0] != "C")
     return re.sub(r'[/\\:*?"<>|]+', "-", name).strip(" .-")[:150]
-
-
-def whole_number(text: str) -> int:
-    """A primary key from an address or a form; 0, which nothing has, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0

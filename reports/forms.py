@@ -15,6 +15,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.one_line import OneLineField
+from partner_portal.lib.web.whole_number import whole_number
 from reports.definitions import clean_file_name
 from reports.dialects import DIALECTS, dialect_for
 from reports.models import Chart, Comparison, Delivery, Format, Frequency, WhenEmpty
@@ -137,8 +138,7 @@ class ReportForm(forms.Form):
         ticked = [name for name in given.getlist("column") if name in permitted]
 
         def place(name: str) -> int:
-            text = self.data.get(f"place-{name}", "")
-            return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 999
+            return whole_number(self.data.get(f"place-{name}"), digits=3, default=999)
 
         return sorted(dict.fromkeys(ticked), key=place)
 

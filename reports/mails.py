@@ -3,8 +3,6 @@
 Names that people typed are folded to one line, so that none can pass for a line of the mail itself.
 """
 
-import smtplib
-import socket
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,17 +22,13 @@ from partner_portal.lib.rows.datasets import data_as_of, find
 from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.lib.web.one_line import one_line
 from partner_portal.templatetags.figures import whole
+from reports.content_types import CONTENT_TYPES
 from reports.definitions import period_of, period_text, reopen
 from reports.models import Delivery, Export, Recipient, SavedReport, Schedule, ScheduleRun
 from reports.queries.schedules import recipient_token
 from reports.receipts import page_link
 
 ATTACHMENT_BYTES = 10 * 1024 * 1024
-CONTENT_TYPES = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv",
-    "zip": "application/zip",
-}
 
 
 def report_mail(
@@ -103,7 +97,7 @@ def test_mail(*, schedule: Schedule, export: Export, person: Any) -> EmailMultiA
 
 def _attach(mail: EmailMultiAlternatives, export: Export) -> None:
     with default_storage.open(str(export.file.name), "rb") as file:
-        mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format])
+        mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format].partition(";")[0])
 
 
 def _mail(
@@ -215,41 +209,3 @@ def _both(subject: str, template: str, context: dict[str, Any], address: str) ->
     )
     mail.attach_alternative(render_to_string(f"reports/mail/{template}.html", context), "text/html")
     return mail
-
-
-def server_reply(error: Exception) -> tuple[int, str]:
-    """The code and text with which the mail server answered about one recipient; (0, "") for any other trouble.
-
-    It says so after the recipient's address or after the text of the mail.
-    """
-    code, text = 0, b""
-    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
-        [(code, text), *_others] = error.recipients.values()
-    elif isinstance(error, smtplib.SMTPDataError):
-        code, text = error.smtp_code, error.smtp_error  # type: ignore[assignment]
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return (code, one_line(f"{code} {said}")[:200]) if code else (0, "")
-
-
-def no_mail_server() -> str:
-    """What is said when the mail server answered nothing about a recipient."""
-    return _("The mail server did not take the mail.")
-
-
-def delay_in_words(error: Exception) -> str:
-    """Why a recipient did not get a mail that is tried again."""
-    code, said = server_reply(error)
-    if code:
-        return _("the mail server put it off: %(reply)s") % {"reply": said}
-    return failure_text(error)
-
-
-def failure_text(error: Exception) -> str:
-    """Why a run did not succeed, for its owner."""
-    if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError | socket.gaierror):
-        return no_mail_server()
-    if isinstance(error, RuntimeError):
-        return str(error)
-    from reports.services.exports import in_words
-
-    return in_words(error)

@@ -189,6 +189,11 @@ class Export(models.Model):
         return self.name
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the file can be downloaded."""
+        return self.state == State.READY
+
+    @property
     def file_name(self) -> str:
         """What the file is called when it is saved."""
         return f"{self.name}.{self.format}"

@@ -1,11 +1,12 @@
 """What workers do for reports, and what the clock knocks for. Tasks take ids and call one service."""
 
 from celery import Task, shared_task
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner
 from accounts.scope import partner_scope, system_scope
 from partner_portal.lib.dates import clock
+from reports.models import Export
 from reports.services import exports, handover, schedules
 
 
@@ -72,4 +73,16 @@ def run_due_schedules() -> int:
 )
 def run_schedule(self: Task, partner_id: int, run_id: int) -> str:
     """Write one scheduled report and send it."""
-    return schedules.run_schedule(partner_id=partner_id, run_id=run_id)
+    return schedules.run_schedule(partner_id=partner_id, run_id=run_id, notify=enqueue_notice)
+
+
+def enqueue_export(export: Export) -> None:
+    """Hand the export to a worker once it is committed."""
+    partner_id, export_id = export.partner_id, export.pk
+    transaction.on_commit(lambda: run_export.delay(partner_id, export_id))
+
+
+def enqueue_notice(export: Export) -> None:
+    """Have the other admins written to about a large export once it is committed."""
+    partner_id, export_id = export.partner_id, export.pk
+    transaction.on_commit(lambda: notify_large_export.delay(partner_id, export_id))

@@ -12,11 +12,11 @@ from django.http import Http404
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, MrrMonth
 from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state
-from ledger.engine import Lot, lots, managed
-from ledger.facts_of_clients import load_facts
+from ledger.engine import lots, managed
+from ledger.facts_of_clients import facts_of
 from ledger.models import PointEntry
-from ledger.queries import ZERO, PointTotals, points_on
-from ledger.records import ClientFacts, Computation, ServiceFact
+from ledger.queries import ZERO, PointTotals
+from ledger.records import ClientFacts, Computation, Lot, ServiceFact
 from ledger.series import without
 from ledger.state_text import state_text
 from ledger.why_text import why, working
@@ -28,7 +28,7 @@ from program.terms import RenewalStatus, Track
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.no_points_reasons import Uncounted, uncounted
-from tiers.queries import credited_on, history
+from tiers.queries import credited_on, history, points_of
 from tiers.rules import PortfolioMeasures, TierGap
 
 NONE = Decimal("0.0000")
@@ -71,7 +71,10 @@ class WithoutClient:
 
 @dataclass(frozen=True, slots=True)
 class ClientRecord:
-    """A client at the end of `day`. partner_total: points of all clients on it. state_in_words: what decides its state."""
+    """A client at the end of `day`. partner_total: points of all clients on it. state_in_words: what decides its state.
+
+    deals, cancellations: all of them, latest first; renewals (`renewals.models.Renewal`): soonest first.
+    """
 
     client: Client
     day: date
@@ -85,6 +88,9 @@ class ClientRecord:
     services: Sequence[ShownService]
     uncounted: Uncounted
     without: WithoutClient | None
+    deals: Sequence[Deal]
+    renewals: Sequence[Any]
+    cancellations: Sequence[Cancellation]
 
     @property
     def places(self) -> int:
@@ -149,7 +155,10 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
     """Everything about the client on `day`, as the facts are known today. A constant number of queries. Raises Http404."""
     client = client_of(scope, client_id)
     book = rulebook(scope)
-    (loaded,) = load_facts(scope, [client.pk])
+    deals = list(Deal.objects.filter(partner=scope.partner, client=client).order_by("-created_on", "deal_id"))
+    renewals = list(client.renewals.filter(partner=scope.partner).order_by("renews_on", SortKey("product_line")))
+    cancellations = list(Cancellation.objects.filter(partner=scope.partner, client=client).order_by("-cancelled_on"))
+    facts = facts_of(scope, client, deals, cancellations)
     sums = dict(
         PointEntry.objects.filter(partner=scope.partner, client=client, on__lte=day)
         .order_by()
@@ -157,48 +166,35 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         .annotate(Sum("points"))
     )
     points = PointTotals(**{track.value: sums.get(track, ZERO) for track in Track})
-    state = _state(scope, client, loaded.facts, day)
-    names = dict(Deal.objects.filter(partner=scope.partner, client=client).values_list("deal_id", "name"))
+    state = _state(scope, client, facts, renewals, day)
+    names = {deal.deal_id: deal.name for deal in deals}
     return ClientRecord(
         client=client,
         day=day,
         growth=book.is_growth(client.country, day),
         factor=book.factor(client.country, day),
         points=points,
-        partner_total=points_on(scope, day).total,
+        partner_total=points_of(outlook_measures(scope, day), day).total,
         state=state,
         state_in_words=state_text(state),
-        lots=_lots(loaded.facts, book, day, names, with_money=scope.may_see_money),
-        services=_services(loaded.facts, book, day, with_money=scope.may_see_money),
-        uncounted=uncounted(loaded.facts, book, day),
+        lots=_lots(facts, book, day, names, with_money=scope.may_see_money),
+        services=_services(facts, book, day, with_money=scope.may_see_money),
+        uncounted=uncounted(facts, book, day),
         without=_without(scope, points, day) if points.total else None,
+        deals=deals,
+        renewals=renewals,
+        cancellations=cancellations,
     )
 
 
-def _state(scope: Scope, client: Client, facts: ClientFacts, day: date) -> ClientState:
+def _state(scope: Scope, client: Client, facts: ClientFacts, renewals: Sequence[Any], day: date) -> ClientState:
     months = MrrMonth.objects.filter(partner=scope.partner, client=client).values_list("month", "mrr")
-    renewals = client.renewals.filter(partner=scope.partner).values_list("renews_on", "status")
     return client_state(
         facts,
         [MrrFact(month, mrr) for month, mrr in months],
-        [RenewalFact(renews_on, status == RenewalStatus.PENDING) for renews_on, status in renewals],
+        [RenewalFact(row.renews_on, row.status == RenewalStatus.PENDING) for row in renewals],
         day,
     )
-
-
-def deals_of(scope: Scope, client: Client) -> list[Deal]:
-    """Every deal, latest first."""
-    return list(Deal.objects.filter(partner=scope.partner, client=client).order_by("-created_on", "deal_id"))
-
-
-def renewals_of(scope: Scope, client: Client) -> list[Any]:
-    """Every renewal, soonest first."""
-    return list(client.renewals.filter(partner=scope.partner).order_by("renews_on", SortKey("product_line")))
-
-
-def cancellations_of(scope: Scope, client: Client) -> list[Cancellation]:
-    """Every cancellation, latest first."""
-    return list(Cancellation.objects.filter(partner=scope.partner, client=client).order_by("-cancelled_on"))
 
 
 def _lots(

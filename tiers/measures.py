@@ -5,7 +5,7 @@ Metrics that no rule set asks for are not loaded.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -19,14 +19,15 @@ from clients.models import Cancellation, Client, Deal, Service
 from clients.queries import certifications, mrr_history
 from clients.rules import MONEY_MONTHS, Certifications, tool_use
 from ledger.engine import entries
-from ledger.facts_of_clients import load_managed
+from ledger.facts_of_clients import LoadedFacts, load_managed
 from ledger.models import PointEntry
 from ledger.queries import daily_changes, open_lots, posting
+from ledger.records import CancellationFact
 from ledger.series import PointSeries
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rounding import as_decimal
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import SALES, SOLD_TRACKS, Cause, Metric, Stage, Track
 from tiers.rules import PortfolioMeasures
@@ -57,28 +58,42 @@ def history_measures(scope: Scope, through: date) -> PortfolioMeasures:
 def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
     """Measures that reach past `day` if nothing but what is known on it happens; metrics that cannot be known ahead stay as
     they are on `day`. Read once a scope."""
-    name = f"outlook {scope.partner.generation} {day}"
-    if name not in scope.memo:
+
+    def measure() -> PortfolioMeasures:
         changes = daily_changes(scope, day) + known_changes(scope, day)
         # Only certifications that lapse are known to come, not those that somebody might earn.
         certified = certifications(scope).earned_by(day)
-        scope.memo[name] = _measures(scope, rulebook(scope), PointSeries(changes), certified, hold=day)
-    return scope.memo[name]  # type: ignore[no-any-return]
+        return _measures(scope, rulebook(scope), PointSeries(changes), certified, hold=day)
+
+    return scope.once(("outlook", day), measure)
 
 
+@cached_by_generation("known-changes")
 def known_changes(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""
-    return remembered(
-        scope,
-        ("known-changes", day),
-        lambda: _known_losses_of_lots(scope, day) + _known_managed(scope, day),
-        revision=revision(scope),
-    )
+    state = posting(scope)
+    through = max(day, state.posted_through) if state else day
+    cancellations = Cancellation.objects.filter(partner=scope.partner)
+    moving = Service.objects.filter(Q(started_on__gt=through) | Q(ended_on__gt=through), partner=scope.partner)
+    leaving = cancellations.filter(product_line="", cancelled_on__gt=through)
+    moved = Q(client_id__in=moving.values("client_id")) | Q(client_id__in=leaving.values("client_id"))
+    cancelled: dict[int, list[CancellationFact]] = {}
+    rows = cancellations.filter(Q(cancelled_on__gt=day) | moved)
+    for client, line, on in rows.values_list("client_id", "product_line", "cancelled_on"):
+        cancelled.setdefault(client, []).append(CancellationFact(line, on))
+    losing = {client for client, found in cancelled.items() if any(each.cancelled_on > day for each in found)}
+    later = daily_changes(scope, through, after=day) if through > day else []
+    posted = [change for change in later if change[1] == Track.MANAGED]
+    managed = load_managed(scope, moved, after=through, cancellations=cancelled)
+    return _known_losses_of_lots(scope, day, losing) + posted + _managed_after(scope, through, managed)
 
 
-def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
-    """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before."""
-    cancelled = (
+def _known_losses_of_lots(scope: Scope, day: date, leaving: Collection[int]) -> list[tuple[date, Track, Decimal]]:
+    """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before.
+
+    leaving: clients with a cancellation after the day.
+    """
+    first_cancelled = (
         Cancellation.objects.filter(
             Q(product_line="") | Q(product_line=OuterRef("deal__product_line")),
             client=OuterRef("client"),
@@ -88,29 +103,19 @@ def _known_losses_of_lots(scope: Scope, day: date) -> list[tuple[date, Track, De
         .values("cancelled_on")[:1]
     )
     lots = open_lots(scope, day).order_by()
-    leaving = set(
-        Cancellation.objects.filter(partner=scope.partner, cancelled_on__gt=day).values_list("client_id", flat=True)
-    )
     sums = lots.exclude(client_id__in=leaving).values_list("expires_on", "track").annotate(points=Sum("left"))
-    early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(cancelled)))
+    early = lots.filter(client_id__in=leaving).annotate(lost_on=Least("expires_on", Subquery(first_cancelled)))
     rows = [*sums, *early.values_list("lost_on", "track", "left")]
     return [(on, Track(track), -points) for on, track, points in rows]
 
 
-def _known_managed(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
-    """Services that start or end, and whole clients that leave: of days that are posted from the ledger, of later ones what
-    the engine makes of the services in force after them."""
-    state = posting(scope)
-    through = max(day, state.posted_through) if state else day
-    posted = [change for change in daily_changes(scope, through, after=day) if change[1] == Track.MANAGED]
-    own = Q(partner=scope.partner)
-    ends = Service.objects.filter(own & (Q(started_on__gt=through) | Q(ended_on__gt=through)))
-    leaves = Cancellation.objects.filter(own & Q(product_line="", cancelled_on__gt=through))
-    moving = {pk for source in (ends, leaves) for pk in source.values_list("client_id", flat=True)}
+def _managed_after(scope: Scope, through: date, clients: Iterable[LoadedFacts]) -> list[tuple[date, Track, Decimal]]:
+    """Services that start or end, and whole clients that leave, on days that are not posted yet: what the engine makes of the
+    services in force after them."""
     book = rulebook(scope)
-    return posted + [
+    return [
         (entry.on, entry.track, entry.points)
-        for loaded in load_managed(scope, moving, after=through)
+        for loaded in clients
         for entry in entries(loaded.facts, book, date.max)
         if entry.on > through
     ]

@@ -10,7 +10,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from ledger.engine import ClientFacts, DealFact, Entry, Lot, lots, managed
+from ledger.engine import lots, managed
+from ledger.records import ClientFacts, DealFact, Entry, Lot
 from program.rulebook import Rulebook
 from program.terms import SALES, Cause, Stage
 

@@ -13,11 +13,11 @@ from django.db.models.functions import TruncMonth
 from accounts.scope import Scope
 from ledger.queries import ZERO, MonthLoss, forecast, open_lots
 from ledger.series import PointFigures
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
 from partner_portal.lib.dates.periods import DAY, Period
 from partner_portal.lib.shown_places import adding_places
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import Metric, ReviewResult
 from tiers import rules
@@ -161,13 +161,9 @@ def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
     )
 
 
+@cached_by_generation("expiry-calendar")
 def expiry_calendar(scope: Scope, day: date, *, first: int = 0, count: int = 25) -> ExpiryCalendar:
     """What expires by month and client, `count` clients from the `first` on, most points first. Five queries, or none."""
-    key = ("expiry-calendar", day, first, count)
-    return remembered(scope, key, lambda: _expiry_calendar(scope, day, first, count), revision=revision(scope))
-
-
-def _expiry_calendar(scope: Scope, day: date, first: int, count: int) -> ExpiryCalendar:
     lots = open_lots(scope, day)
     months = forecast(scope, day)
     sums = lots.order_by().values("client_id", "client__client_id", "client__name").annotate(points=Sum("left"))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.lib.dates.months import add_months
+from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rulebook
 from program.terms import Market, Origin
 from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions, ExtraDeal
@@ -108,7 +109,6 @@ class PlanForm:
             )
             self.problems.append(text % {"number": number})
             return None
-        others = self.data.get(f"others.{number}", "") or "0"
         return ExtraDeal(
             amount,
             currency,
@@ -116,7 +116,7 @@ class PlanForm:
             self.data.get(f"market.{number}") == Market.GROWTH,
             closes,
             self.data.get(f"manage.{number}") == "yes",
-            int(others) if others.isascii() and others.isdigit() and len(others) < 4 else 0,
+            whole_number(self.data.get(f"others.{number}"), digits=3),
         )
 
 

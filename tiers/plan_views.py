@@ -16,6 +16,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.queries import team_contacts
 from accounts.roles import Permission
 from partner_portal.lib.web.htmx import page_or_part
+from partner_portal.lib.web.whole_number import whole_number
 from tiers import services
 from tiers.plan_form import EXTRA_ROWS, LINE, PlanForm, address, too_many
 from tiers.plan_rules import MOST_ASSUMPTIONS
@@ -149,10 +150,9 @@ def _workbench(request: ScopedRequest, query: QueryDict, problem: str = "", stat
 
 def _edited(request: ScopedRequest, text: str) -> Any:
     """The plan of one's own that the workbench changes, if any."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        return None
+    number = whole_number(text, digits=9)
     owner = request.scope.user.pk if request.scope.user else None
-    return next((each for each in plans(request.scope) if each.pk == int(text) and each.owner_id == owner), None)
+    return next((each for each in plans(request.scope) if each.pk == number and each.owner_id == owner), None)
 
 
 def _lines(assumed: Any) -> list[tuple[str, str, Any]]:

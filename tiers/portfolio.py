@@ -14,10 +14,10 @@ from clients.rules import ToolUse, tool_use
 from ledger.models import Lot, PointEntry
 from ledger.queries import posting
 from ledger.series import without
-from partner_portal.lib.caching import remembered
 from partner_portal.lib.collation import sort_key
 from partner_portal.lib.dates.months import add_months
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import CurrencyTable, GrowthMarket, RuleSet, SoldRate
 from program.terms import Track
 from tiers import rules
@@ -82,12 +82,9 @@ def tool_use_clients(scope: Scope, day: date) -> QuerySet[Client]:
     return _counting(scope, day).filter(tool_usage__isnull=False)
 
 
+@cached_by_generation("tool-usage")
 def tool_usage(scope: Scope, day: date) -> ToolUsage:
     """Mean and median tool usage on the day, by the values known today. One query, or none."""
-    return remembered(scope, ("tool-usage", day), lambda: _tool_usage(scope, day), revision=revision(scope))
-
-
-def _tool_usage(scope: Scope, day: date) -> ToolUsage:
     values = list(_counting(scope, day).values_list("tool_usage", flat=True))
     return ToolUsage(tool_use(values), sum(value is None for value in values))
 

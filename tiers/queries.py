@@ -8,16 +8,16 @@ from fractions import Fraction
 from accounts.scope import Scope
 from clients.queries import certifications, mrr_history, sold_in_12_months
 from clients.rules import CertificationFact, Retention
-from ledger.queries import PointTotals, points_on, rolling_sourced_loss
+from ledger.queries import ZERO, PointTotals, rolling_sourced_loss
 from ledger.series import PointFigures
-from partner_portal.lib.caching import remembered
-from program.queries import revision, rulebook
+from program.caching import cached_by_generation
+from program.queries import rulebook
 from program.rulebook import RuleSet
-from program.terms import Origin, ReviewResult
+from program.terms import Origin, ReviewResult, Track
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.models import Invitation, TierChange
-from tiers.rules import Credited, Outlook, TierGap
+from tiers.rules import Credited, Outlook, PortfolioMeasures, TierGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,9 @@ class MoneyFigures:
 
 
 def history(scope: Scope, day: date | None = None) -> list[TierChange]:
-    """Rises and reviews up to `day`, oldest first."""
-    return list(TierChange.objects.filter(partner=scope.partner, on__lte=day or scope.today))
+    """Rises and reviews up to `day` (default: today), oldest first. Read once a scope and day."""
+    rows = TierChange.objects.filter(partner=scope.partner, on__lte=day or scope.today)
+    return list(scope.once(("history", day or scope.today), lambda: tuple(rows)))
 
 
 def credited_on(rows: Sequence[TierChange]) -> Credited:
@@ -96,10 +97,9 @@ def credited_on(rows: Sequence[TierChange]) -> Credited:
 
 def invitations(scope: Scope, day: date | None = None) -> list[rules.Invitation]:
     """The tiers that the vendor invited the partner to, up to `day`, or all of them; by tier."""
-    found = Invitation.objects.filter(partner=scope.partner).order_by("tier")
-    if day is not None:
-        found = found.filter(on__lte=day)
-    return [rules.Invitation(row.tier, row.on) for row in found]
+    rows = Invitation.objects.filter(partner=scope.partner).order_by("tier").values_list("tier", "on")
+    found = scope.once("invitations", lambda: tuple(rules.Invitation(*row) for row in rows))
+    return [each for each in found if day is None or each.on <= day]
 
 
 def invitable(scope: Scope) -> list[str]:
@@ -120,7 +120,7 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
     return Standing(
         day=day,
         rule_set=book.rule_set(day),
-        points=points_on(scope, day),
+        points=points_of(measures, day),
         performance=rules.performance(measures, book, day),
         credited=credited.tier,
         credited_since=credited.since,
@@ -130,6 +130,12 @@ def standing(scope: Scope, day: date | None = None) -> Standing:
         outlook=rules.outlook(measures, book, credited, day, invitations(scope, day)),
         certified=_certified(scope, day),
     )
+
+
+def points_of(measures: PortfolioMeasures, day: date) -> PointTotals:
+    """The points of a day that the measures were read for."""
+    points = measures.points
+    return PointTotals(**{track.value: ZERO + points.track(track, day) for track in Track})
 
 
 def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:
@@ -152,12 +158,9 @@ def retention(scope: Scope, day: date) -> Retention:
     return mrr_history(scope).retention(day)
 
 
+@cached_by_generation("money-figures")
 def money_figures(scope: Scope, day: date) -> MoneyFigures:
     """12-month source dollar and rolling 12-month sourced MRR (points.md 6)."""
-    return remembered(scope, ("money-figures", day), lambda: _money_figures(scope, day), revision=revision(scope))
-
-
-def _money_figures(scope: Scope, day: date) -> MoneyFigures:
     book = rulebook(scope)
     sold = sold_in_12_months(scope, day, [Origin.SOURCED])
     lost = Fraction(rolling_sourced_loss(scope, day)) * Fraction(book.unit_usd)

@@ -198,20 +198,6 @@ class Credited:
     since: date | None
 
 
-def changes(history: Iterable[Change]) -> tuple[Change, ...]:
-    """The rows in which the credited tier changed, without reviews that kept it."""
-    return tuple(row for row in history if row.before != row.after)
-
-
-def credited(history: Iterable[Change], on: date) -> Credited:
-    """The credited tier at the end of the day."""
-    state = Credited(None, None)
-    for row in history:
-        if row.on <= on and row.before != row.after:
-            state = Credited(row.after, row.on)
-    return state
-
-
 class CreditedTier:
     """Walks the credited tier day by day; all days are evaluated with the same measures."""
 

@@ -8,7 +8,6 @@ from django.apps import apps as all_apps
 from django.apps.registry import Apps
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.http import Http404
@@ -17,6 +16,7 @@ from accounts.audit import record
 from accounts.models import Partner
 from accounts.roles import Permission
 from accounts.scope import Scope, partner_scope, system_scope
+from accounts.services import bump_generation
 from ledger.queries import history_starts
 from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
@@ -55,6 +55,7 @@ def derive_history(*, scope: Scope) -> None:
     TierChange.objects.bulk_create(
         TierChange(partner=scope.partner, **dict(zip(fields, row, strict=True))) for row in wanted
     )
+    scope.forget()
 
 
 def derive_marked_histories(sender: AppConfig, apps: Apps = all_apps, **_: Any) -> None:
@@ -95,9 +96,8 @@ def remove_invitation(*, scope: Scope, tier: str) -> None:
 
 
 def _invitations_changed(scope: Scope) -> None:
-    """Figures that were remembered hold no more, and the history is worked out again."""
-    Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
-    scope.partner.refresh_from_db(fields=["generation"])
+    """Invalidate cached figures and derive the history again."""
+    bump_generation(scope)
     derive_history(scope=scope)
 
 

@@ -18,9 +18,10 @@ from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.whole_number import whole_number
 from tiers import page_text, services
 from tiers.chart_data import timeline
-from tiers.client_record import cancellations_of, client_record, deals_of, renewals_of
+from tiers.client_record import client_record
 from tiers.forms import DayForm, InvitationForm, OverTimeForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.portfolio import rules_in_force
@@ -41,7 +42,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
-    context: dict[str, Any] = {"form": form, "starts": history_starts(scope)}
+    context: dict[str, Any] = {"form": form}
     if part not in ("over-time", "expiry-calendar"):
         page = tier_page(scope, form.day, request.GET.get("target"))
         context |= {
@@ -56,9 +57,10 @@ def tier(request: ScopedRequest) -> HttpResponse:
     if part != "expiry-calendar":
         context |= _over_time(request) | {"refocus": part == "over-time"}
     if part != "over-time":
-        first = max(0, _whole(request.GET.get("clients_from")))
+        first = max(0, whole_number(request.GET.get("clients_from"), digits=7))
         calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
         context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
+    context["starts"] = history_starts(scope)
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
 
 
@@ -158,16 +160,15 @@ def client_full(request: ScopedRequest, client_id: str) -> HttpResponse:
     form = _day(request)
     record = client_record(scope, client_id, form.day)
     found = select("client-entries", scope, {"client": client_id, **form.moved})
-    deals = deals_of(scope, record.client)
     context = {
         "record": record,
         "form": form,
         "full": True,
         "starts": history_starts(scope),
-        "deals": deals,
-        "registered": sum(deal.registered for deal in deals),
-        "renewals": renewals_of(scope, record.client),
-        "cancellations": cancellations_of(scope, record.client),
+        "deals": record.deals,
+        "registered": sum(deal.registered for deal in record.deals),
+        "renewals": record.renewals,
+        "cancellations": record.cancellations,
         "entries": found,
         "latest": _first_rows(found),
     }
@@ -261,7 +262,3 @@ def _first_rows(selection: Selection) -> list[dict[str, Any]]:
                 cells[f"{column.name}_label"] = column.choices.get(cells[column.name], cells[column.name])
         found.append(cells)
     return found
-
-
-def _whole(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else 0

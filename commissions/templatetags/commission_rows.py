@@ -1,12 +1,13 @@
 """Links from figures of commission to the rows behind them."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from partner_portal.templatetags.elements import dialog_link
 
 register = template.Library()
 
@@ -17,8 +18,4 @@ def rows_link(which: str, text: Any, **params: Any) -> SafeString:
 
     In the dialog with script, as a page without.
     """
-    query = urlencode({name: value for name, value in params.items() if value not in ("", None)})
-    address = reverse("commission_rows", args=[which]) + (f"?{query}" if query else "")
-    return format_html(
-        '<a href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML">{}</a>', address, address, text
-    )
+    return format_html("<a {}>{}</a>", dialog_link(reverse("commission_rows", args=[which]), params), text)

@@ -1,9 +1,9 @@
-"""What a page worked out from facts and entries, kept until either moves.
+"""Caches what was calculated from facts and entries until either changes.
 
 A partner's generation moves at every commit of facts or entries, so an answer is never out of date and nothing has to be
-thrown away. Nor does code read what other code kept: after an upgrade a class may have moved, or its fields may mean something
-else. An answer is kept for others only once the transaction that it was worked out in has committed: one that moved
-the generation may yet be rolled back. Never used while writing facts, before the generation has moved.
+invalidated. Nor does code read what other code stored: after an upgrade a class may have moved, or its fields may mean
+something else. An answer is stored for other requests only once the transaction it was calculated in has committed: one that
+moved the generation may yet be rolled back. Never used while writing facts, before the generation has moved.
 """
 
 from collections.abc import Callable, Hashable
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-KEPT_SECONDS = 7 * 24 * 3600
+STORED_SECONDS = 7 * 24 * 3600
 _MISSING = object()
 
 
@@ -28,8 +28,7 @@ class Scope(Protocol):
     def partner(self) -> Any: ...  # with `pk` and `generation`
     @property
     def today(self) -> Any: ...
-    @property
-    def memo(self) -> dict[str, Any]: ...
+    def once[T](self, key: Hashable, make: Callable[[], T]) -> T: ...
 
 
 @once
@@ -43,20 +42,22 @@ def code_fingerprint() -> str:
     return found.hexdigest()
 
 
-def remembered[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int) -> T:
+def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int) -> T:
     """`compute()`, or what it gave before for this partner, generation, day and programme `revision`.
 
     key: names the answer and everything else it depends on; what depends on the reader's rights says so in it. The value
-    must survive pickling and must not depend on the reader's language.
+    must survive pickling and must not depend on the reader's language. Queries use `program.caching.cached_by_generation`.
     """
     partner = scope.partner
     parts = (code_fingerprint(), partner.pk, partner.generation, revision, scope.today.isoformat(), *key)
     name = "portal-" + sha256(repr(parts).encode()).hexdigest()
-    if name in scope.memo:
-        return scope.memo[name]  # type: ignore[no-any-return]
-    found = cache.get(name, _MISSING)
-    if found is _MISSING:
-        found = compute()
-        transaction.on_commit(lambda: cache.set(name, found, KEPT_SECONDS), robust=True)
-    scope.memo[name] = found
-    return found  # type: ignore[no-any-return]
+
+    def load() -> T:
+        stored = cache.get(name, _MISSING)
+        if stored is not _MISSING:
+            return stored  # type: ignore[no-any-return]  # the cache holds any type
+        answer = compute()
+        transaction.on_commit(lambda: cache.set(name, answer, STORED_SECONDS), robust=True)
+        return answer
+
+    return scope.once(name, load)

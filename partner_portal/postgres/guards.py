@@ -13,6 +13,7 @@ from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.db import connection, connections, models
 
+from partner_portal.lib.db.locks import GUARDS, lock
 from partner_portal.postgres.role import RUNTIME_ROLE
 
 PARTNER = "(SELECT nullif(current_setting('portal.partner', true), '')::bigint)"
@@ -58,8 +59,8 @@ def append_only_models() -> list[type[models.Model]]:
 
 def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) -> None:
     """Receiver of post_migrate; idempotent. Must run as the owner of the tables."""
+    lock(GUARDS, 0, using)
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('portal guards'))")
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [RUNTIME_ROLE])
         if cursor.fetchone() is None:
             cursor.execute(f'CREATE ROLE "{RUNTIME_ROLE}" NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE')

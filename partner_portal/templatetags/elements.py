@@ -1,5 +1,9 @@
 """Small pieces of a page: icons from the sprite, and the control of a form field. Built in to every template."""
 
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.utils.html import format_html
@@ -27,3 +31,14 @@ def control(field: BoundField, classes: str = "") -> SafeString:
         return field.as_widget()
     given = widget.attrs.get("class", "")
     return field.as_widget(attrs={"class": " ".join(filter(None, ["input", given, classes])), "placeholder": False})
+
+
+@register.simple_tag
+def dialog_link(url: str, query: Mapping[str, Any] | None = None, **params: Any) -> SafeString:
+    """The attributes of a link that htmx opens in the dialog and that leads to `url` without script.
+
+    The query is `query` and `params`; what is empty in it is left out.
+    """
+    chosen = {name: value for name, value in {**(query or {}), **params}.items() if value not in ("", None)}
+    address = f"{url}?{urlencode(chosen)}" if chosen else url
+    return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)

@@ -10,7 +10,7 @@ from accounts.scope import Scope
 from partner_portal.lib.collation import SortKey
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import ClientList
-from reports.definitions import whole_number
+from partner_portal.lib.web.whole_number import whole_number
 from reports.models import KeptList, ListMember
 from reports.queries.saved import RESTORABLE
 

@@ -1,6 +1,5 @@
 """Files: asked for, written, cancelled, run again, taken up when their worker died, and removed when their time is over."""
 
-import errno
 import hashlib
 import json
 import logging
@@ -8,7 +7,7 @@ import shutil
 import smtplib
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,36 +15,34 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone, translation
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.audit import record
 from accounts.models import Partner, User
 from accounts.roles import Permission
-from accounts.scope import Scope, member_scope, memberships_of, partner_scope
+from accounts.scope import Scope, owner_scope, partner_scope
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import lock
+from partner_portal.lib.db.locks import EXPORT, EXPORT_REQUESTS, held_keys, lock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.one_line import one_line
 from reports import mails
 from reports.definitions import column_names, params_of, period_of, period_text, reopen, slug
 from reports.dialects import DIALECTS, dialect_for
-from reports.export_lock import Claim, TakenError, WithdrawnError, is_claimed
+from reports.export_lock import Claim, TakenError, WithdrawnError, claimed
+from reports.failures import failure_text, server_reply, too_many_rows
 from reports.models import Export, Format, State
 from reports.receipts import readme, receipt
 from reports.snapshot import bring_up_to_date, snapshot
-from reports.writers import XLSX_ROWS, TooManyRowsError, Written, write_csv, write_csv_in_python, write_xlsx
+from reports.writers import XLSX_ROWS, Written, write_csv, write_csv_in_python, write_xlsx
 
-ASKING = 7102  # lock: one user asks for one file at a time
 TWICE = timedelta(minutes=1)  # the same file asked for again within this time is one file
 LOST = timedelta(minutes=5)  # a message that no worker took for so long is sent again; taking it twice does no harm
 ATTEMPTS = 3
@@ -87,16 +84,18 @@ def request_export(
     export_request: ExportRequest,
     report_id: int | None = None,
     by_schedule: bool = False,
+    notify: Callable[[Export], None] | None = None,
 ) -> Export:
     """Put an export down as queued, and give it back; the same wish within a minute gives the same export.
 
-    A file for a schedule's test mail is always a new one: each test counts. Nothing is started: `start_now` or `start_later`
-    does that. Raises RefusedError and PermissionDenied, and then stores nothing.
+    A file for a schedule's test mail is always a new one: each test counts. Nothing is started: `start_now` or
+    `reports.tasks.enqueue_export` does that. notify: called with an export large enough for the other admins to be told.
+    Raises RefusedError and PermissionDenied, and then stores nothing.
     """
     scope.require(Permission.EXPORT)
     if scope.user is None:
         raise PermissionDenied("nobody asks")
-    lock(ASKING, scope.user.pk)
+    lock(EXPORT_REQUESTS, scope.user.pk)
     if export_request.columns:
         selection = selection.with_columns(export_request.columns)
     params, columns = params_of(selection), column_names(selection)
@@ -139,15 +138,9 @@ def request_export(
     record(scope, "export.asked", export.file_name, **details)
     if rows > settings.EXPORT_NOTABLE_ROWS:
         record(scope, "export.large", export.file_name, **details)
-        _notify_later(export)
+        if notify is not None:
+            notify(export)
     return export
-
-
-def _notify_later(export: Export) -> None:
-    from reports.tasks import notify_large_export as task
-
-    partner_id, export_id = export.partner_id, export.pk
-    transaction.on_commit(lambda: task.delay(partner_id, export_id))
 
 
 def notify_large(*, partner_id: int, export_id: int, only: Collection[int] | None = None) -> int:
@@ -168,19 +161,11 @@ def notify_large(*, partner_id: int, export_id: int, only: Collection[int] | Non
             told += 1
         except (OSError, smtplib.SMTPException) as error:
             log.warning("an admin could not be told of large export %s", export_id, exc_info=True)
-            if mails.server_reply(error)[0] < 500:
+            if server_reply(error)[0] < 500:
                 again.append(person.pk)
     if again:
         raise NotToldError(again)
     return told
-
-
-def too_many_rows(rows: int) -> str:
-    """Why so many rows are no workbook."""
-    return _("%(rows)s rows do not fit in Excel, which holds %(limit)s. Choose CSV, which holds them all.") % {
-        "rows": number_format(rows, use_l10n=True, force_grouping=True),
-        "limit": number_format(XLSX_ROWS, use_l10n=True, force_grouping=True),
-    }
 
 
 def _request_key(dataset: str, params: dict[str, str], columns: list[str], export_request: ExportRequest) -> str:
@@ -227,14 +212,6 @@ def _refuse_too_many(scope: Scope, now: datetime) -> None:
         )
 
 
-def start_later(export: Export) -> None:
-    """Hand the export to a worker once it is committed."""
-    from reports.tasks import run_export as task
-
-    partner_id, export_id = export.partner_id, export.pk
-    transaction.on_commit(lambda: task.delay(partner_id, export_id))
-
-
 def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
     """Write a small file at once, in the request's own transaction."""
     if export.state != State.QUEUED:
@@ -248,7 +225,7 @@ def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
             written = _write(selection, export, path, claim=None)
             _keep(export, path, written, attempt=1)
     except Exception as error:
-        _fail(export, attempt=1, reason=in_words(error))
+        _fail(export, attempt=1, reason=failure_text(error))
     export.refresh_from_db()
     return export
 
@@ -260,7 +237,7 @@ def run_export(*, partner_id: int, export_id: int) -> str:
     """
     partner = Partner.objects.get(pk=partner_id)
     try:
-        with Claim(partner_id, export_id) as claim:
+        with claimed(partner_id, export_id) as claim:
             return _run_claimed(partner, export_id, claim)
     except TakenError:
         return "taken"
@@ -295,7 +272,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         raise
     except Exception as error:
         with partner_scope(partner):
-            _fail(export, attempt=claim.attempt, reason=in_words(error))
+            _fail(export, attempt=claim.attempt, reason=failure_text(error))
         return State.FAILED
 
 
@@ -313,15 +290,6 @@ def _notify_ready(export: Export) -> None:
             mail.send()
     except (OSError, smtplib.SMTPException):
         log.exception("nobody could be told that an export is ready")
-
-
-def owner_scope(partner: Partner, user: User) -> Scope:
-    """The scope of somebody who asked for work, now. Raises PermissionDenied when they left or may not sign in."""
-    membership = next((each for each in memberships_of(user) if each.partner_id == partner.pk), None)
-    if membership is None or not user.is_active:
-        raise PermissionDenied("no longer a member")
-    membership.user = user
-    return member_scope(membership)
 
 
 def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
@@ -376,27 +344,6 @@ def _fail(export: Export, *, attempt: int, reason: str) -> None:
     )
 
 
-def in_words(error: Exception) -> str:
-    """What went wrong, for the person who waits. What nobody foresaw is logged and called so."""
-    if isinstance(error, TooManyRowsError):
-        return too_many_rows(error.rows)
-    if isinstance(error, PermissionDenied):
-        return _("You may no longer see these rows. Nothing was written.")
-    if isinstance(error, KeyError):
-        return _("This kind of rows no longer exists. Nothing was written.")
-    if isinstance(error, SoftTimeLimitExceeded):
-        return _("It took longer than a worker may work on one file. Choose fewer rows or columns.")
-    if isinstance(error, OSError) and (
-        error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in str(error)
-    ):
-        log.error("export: the disk is full")
-        return _("The disk of the portal is full. Nothing was kept; tell the people who run it, then run this again.")
-    log.exception("export failed", exc_info=error)
-    if isinstance(error, DatabaseError):
-        return _("The database could not give the rows. Nothing was kept; run it again.")
-    return _("Something went wrong in the portal, and it was logged. Nothing was kept; run it again.")
-
-
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
     """A folder for files that are not finished; it goes away with what is in it."""
@@ -434,7 +381,7 @@ def requeue_lost(*, partner: Partner) -> list[int]:
             waits = (
                 export.state == State.QUEUED and abs(now - export.queued_at) < LOST
             )  # the clock may have been put back
-            if waits or is_claimed(export.pk):
+            if waits or export.pk in held_keys(EXPORT):
                 continue
             if export.attempts >= ATTEMPTS:
                 with translation.override(export.owner.language or partner.language):

@@ -14,13 +14,11 @@ from accounts.audit import record
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import lock
+from partner_portal.lib.db.locks import LISTS, lock
 from partner_portal.lib.rows.datasets import ALIAS, Selection, as_expression
 from reports.definitions import period_of, period_text
 from reports.models import KeptList, ListMember
 from reports.queries.lists import may_change
-
-CHANGING = 7103  # lock: one writer of a partner's lists at a time
 
 
 class NameTakenError(Exception):
@@ -45,7 +43,7 @@ def make_list(
     Raises NameTakenError.
     """
     scope.require(Permission.KEEP)
-    lock(CHANGING, scope.partner.pk)
+    lock(LISTS, scope.partner.pk)
     if request_key:
         same = KeptList.objects.filter(partner=scope.partner, request_key=request_key).first()
         if same:
@@ -61,7 +59,7 @@ def make_list(
 def add_to_list(*, scope: Scope, kept: KeptList, selection: Selection, ticked: Collection[str] = ()) -> Added:
     """Add the clients behind the selection's rows, or behind those ticked; who is in the list already stays as they are."""
     scope.require(Permission.KEEP)
-    lock(CHANGING, scope.partner.pk)
+    lock(LISTS, scope.partner.pk)
     clients = _clients(selection, ticked)
     added = _add(scope, kept, clients, source_text(selection))
     record(scope, "list.added", kept.name, clients=added)
@@ -84,7 +82,7 @@ def rename_list(*, scope: Scope, kept: KeptList, name: str) -> None:
 def copy_list(*, scope: Scope, kept: KeptList) -> KeptList:
     """A list of one's own with the same members; each keeps its source."""
     scope.require(Permission.KEEP)
-    lock(CHANGING, scope.partner.pk)
+    lock(LISTS, scope.partner.pk)
     copy = _create(scope, _free_name(scope, kept.name), _("Copy of “%(name)s”") % {"name": kept.name}, None)
     members = ListMember.objects.filter(kept_list=kept).values_list("client_id", "source")
     ListMember.objects.bulk_create(
@@ -107,7 +105,7 @@ def delete_list(*, scope: Scope, kept: KeptList) -> None:
 def restore_list(*, scope: Scope, kept: KeptList) -> KeptList:
     """Bring a deleted list back, under another name when its own is taken by now."""
     _require_change(scope, kept)
-    lock(CHANGING, scope.partner.pk)
+    lock(LISTS, scope.partner.pk)
     kept.name = _free_name(scope, kept.name, itself=True)
     KeptList.objects.filter(pk=kept.pk).update(deleted_at=None, name=kept.name)
     record(scope, "list.restored", kept.name)

@@ -13,14 +13,13 @@ from accounts.audit import record
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import lock
+from partner_portal.lib.db.locks import REPORTS, lock
 from partner_portal.lib.rows.datasets import Selection
 from reports.definitions import column_names, params_of
 from reports.models import Pinned, SavedReport, Schedule
 from reports.queries.saved import may_change
 from reports.services.schedules import make_schedule, pause_without_report
 
-SAVING = 7104  # lock: one writer of a user's reports at a time
 LOOKS = ("name", "description", "comparison", "chart", "shared", "pinned")
 
 
@@ -32,7 +31,7 @@ def save_report(
     scope.require(Permission.KEEP)
     if scope.user is None:
         raise PermissionDenied("nobody saves")
-    lock(SAVING, scope.user.pk)
+    lock(REPORTS, scope.user.pk)
     if request_key:
         same = SavedReport.objects.filter(partner=scope.partner, request_key=request_key).first()
         if same:
@@ -140,7 +139,7 @@ def pin_report(*, scope: Scope, saved: SavedReport, pinned: str) -> None:
 def move_report(*, scope: Scope, saved: SavedReport, earlier: bool) -> None:
     """Change places with the neighbour on the dashboard."""
     _require_change(scope, saved)
-    lock(SAVING, scope.partner.pk)
+    lock(REPORTS, scope.partner.pk)
     row = list(
         SavedReport.objects.filter(partner=scope.partner, deleted_at=None).exclude(pinned="").order_by("position", "pk")
     )

@@ -2,7 +2,7 @@
 
 import logging
 import smtplib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,12 +20,12 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import Partner
 from accounts.roles import Permission
-from accounts.scope import Scope, partner_scope, system_scope
+from accounts.scope import Scope, owner_scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
+from partner_portal.lib.db.locks import SCHEDULE_RUN, session_lock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.one_line import one_line
-from reports import mails
-from reports.export_lock import RUN, held
+from reports import failures, mails
 from reports.models import Export, Recipient, RunState, SavedReport, Schedule, ScheduleRun, State, WhenEmpty
 from reports.queries import saved as saved_queries
 from reports.queries.schedules import allowed_domains, domain_of, may_change, members, owner_left, rule_of
@@ -140,7 +140,7 @@ def _ask_to_confirm(partner: Partner, recipient: Recipient) -> None:
 
 def _refusal(error: Exception) -> str:
     """What the mail server said when it refused a recipient for good; "" for any other trouble."""
-    code, said = mails.server_reply(error)
+    code, said = failures.server_reply(error)
     if 500 <= code < 600:
         return said
     # Django itself refuses an address that no mail server could be given.
@@ -284,14 +284,15 @@ def _resume_due(scope: Scope, now: datetime) -> None:
             Schedule.objects.filter(pk=schedule.pk).update(next_slot=slot)
 
 
-def run_schedule(*, partner_id: int, run_id: int) -> str:
+def run_schedule(*, partner_id: int, run_id: int, notify: Callable[[Export], None] | None = None) -> str:
     """One run: write the file under the owner's rights of now, and write to everybody who has not got it yet.
 
-    Returns the run's state, or "taken" when another worker has it.
+    notify: called with a file large enough for the other admins to be told. Returns the run's state, or "taken" when another
+    worker has it.
     """
     partner = Partner.objects.get(pk=partner_id)
-    with held(RUN, run_id) as mine:
-        if not mine:
+    with session_lock(SCHEDULE_RUN, run_id) as side:
+        if side is None:
             return "taken"
         with partner_scope(partner):
             run = ScheduleRun.objects.select_related("schedule__report", "schedule__owner", "export").get(pk=run_id)
@@ -301,10 +302,10 @@ def run_schedule(*, partner_id: int, run_id: int) -> str:
         schedule.partner = schedule.report.partner = partner
         language = schedule.owner.language or partner.language
         with translation.override(language), timezone.override(partner.time_zone):
-            return _attempt(partner, schedule, run)
+            return _attempt(partner, schedule, run, notify)
 
 
-def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
+def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun, notify: Callable[[Export], None] | None) -> str:
     try:
         if schedule.deleted_at or schedule.paused:
             return _end(partner, run, RunState.MISSED, _("The schedule was stopped in the meantime."))
@@ -317,7 +318,7 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
         recipients = _recipients(partner, schedule, run)
         if not recipients and not run.delivered:
             raise _NobodyError(_in_sentence(run.missed) or _("Nobody is left to send it to."))
-        export = _export(partner, schedule, run, scope)
+        export = _export(partner, schedule, run, scope, notify)
         _deliver(partner, schedule, run, export, recipients)
         if any(entry["later"] for entry in run.missed) and run.attempts < len(BACK_OFF):
             return _try_later(partner, schedule, run, _in_sentence(run.missed))
@@ -339,7 +340,7 @@ def _attempt(partner: Partner, schedule: Schedule, run: ScheduleRun) -> str:
 def _owner_scope(partner: Partner, schedule: Schedule) -> Scope:
     """The owner's scope of now. Raises _PauseError when it does not suffice any more."""
     try:
-        scope = exports.owner_scope(partner, schedule.owner)
+        scope = owner_scope(partner, schedule.owner)
     except PermissionDenied as error:
         raise _PauseError(_("Its owner has left. An admin can take it over.")) from error
     if not (scope.may(Permission.SCHEDULE) and scope.may(Permission.EXPORT)):
@@ -358,7 +359,13 @@ def _selection(scope: Scope, schedule: Schedule) -> Any:
         raise _PauseError(_("This kind of rows no longer exists.")) from error
 
 
-def _export(partner: Partner, schedule: Schedule, run: ScheduleRun, scope: Scope) -> Export:
+def _export(
+    partner: Partner,
+    schedule: Schedule,
+    run: ScheduleRun,
+    scope: Scope,
+    notify: Callable[[Export], None] | None,
+) -> Export:
     """The run's file; one that an earlier attempt finished is used again. Raises RuntimeError with the reason in words."""
     if run.export is None or run.export.state not in {State.READY, State.QUEUED, State.RUNNING}:
         with partner_scope(partner, schedule.owner):
@@ -377,6 +384,7 @@ def _export(partner: Partner, schedule: Schedule, run: ScheduleRun, scope: Scope
                     export_request=export_request,
                     report_id=schedule.report_id,
                     by_schedule=True,
+                    notify=notify,
                 )
             except exports.RefusedError as refused:
                 raise _PauseError(str(refused)) from refused
@@ -436,8 +444,8 @@ def _put_down(run: ScheduleRun, recipient: Recipient, reason: str, *, later: boo
 
 def _in_sentence(missed: list[dict[str, Any]]) -> str:
     """Whom a run did not reach and why; only why, when the mail server answered nobody."""
-    if missed and all(entry["reason"] == mails.no_mail_server() for entry in missed):
-        return mails.no_mail_server()
+    if missed and all(entry["reason"] == failures.no_mail_server() for entry in missed):
+        return failures.no_mail_server()
     return "; ".join(f"{entry['name']}: {entry['reason']}" for entry in missed)
 
 
@@ -452,7 +460,7 @@ def _deliver(
     silent = 0
     for recipient in recipients:
         if silent >= SILENT:
-            _put_down(run, recipient, mails.no_mail_server(), later=True)
+            _put_down(run, recipient, failures.no_mail_server(), later=True)
             continue
         try:
             with partner_scope(partner, schedule.owner):
@@ -471,8 +479,8 @@ def _deliver(
                     record(system_scope(partner), "schedule.refused", schedule.report.name, recipient=recipient.address)
                 _put_down(run, recipient, _refused_in_words(recipient))
             else:
-                _put_down(run, recipient, mails.delay_in_words(error), later=True)
-            silent = 0 if mails.server_reply(error)[0] else silent + 1
+                _put_down(run, recipient, failures.delay_text(error), later=True)
+            silent = 0 if failures.server_reply(error)[0] else silent + 1
         else:
             silent = 0
             run.delivered, run.reached = [*run.delivered, recipient.pk], [*run.reached, recipient.name]
@@ -525,7 +533,7 @@ def _try_later(partner: Partner, schedule: Schedule, run: ScheduleRun, reason: s
 
 def _failed(partner: Partner, schedule: Schedule, run: ScheduleRun, error: Exception) -> str:
     """Try again later, up to a limit; a run that has reached somebody by then is not failed."""
-    reason = mails.failure_text(error)
+    reason = failures.run_failure_text(error)
     if run.attempts < len(BACK_OFF):
         return _try_later(partner, schedule, run, reason)
     if run.delivered:
@@ -586,12 +594,14 @@ def _end(partner: Partner, run: ScheduleRun, state: str, reason: str, rows: int 
     return str(state)
 
 
-def send_test(*, scope: Scope, selection: Selection, schedule: Schedule) -> Export:
+def send_test(
+    *, scope: Scope, selection: Selection, schedule: Schedule, notify: Callable[[Export], None] | None = None
+) -> Export:
     """Send what the schedule would send now, to the one who asks alone. `schedule` need not be saved. Returns the file.
 
     It counts towards the person's share of the workers, as any other file. More than EXPORT_ROWS_AT_ONCE rows are left to a
-    worker: the file is still queued then, and the mail follows when it is ready. Raises OSError or SMTPException when the
-    mail does not go out, and RefusedError when there is no file.
+    worker: the file is still queued then, for the caller to enqueue, and the mail follows when it is ready.
+    Raises OSError or SMTPException when the mail does not go out, and RefusedError when there is no file.
     """
     scope.require(Permission.SCHEDULE)
     report = schedule.report
@@ -600,10 +610,9 @@ def send_test(*, scope: Scope, selection: Selection, schedule: Schedule) -> Expo
         name=exports.scheduled_name(report.name, selection, at), format=schedule.format, dialect=schedule.dialect,
         title=report.name, trial={"zone": schedule.zone, "delivery": schedule.delivery},
     )  # fmt: skip
-    export = exports.request_export(scope=scope, selection=selection, export_request=export_request)
+    export = exports.request_export(scope=scope, selection=selection, export_request=export_request, notify=notify)
     record(scope, "schedule.tested", report.name)
     if export.rows > settings.EXPORT_ROWS_AT_ONCE:
-        exports.start_later(export)
         return export
     export = exports.start_now(scope=scope, selection=selection, export=export)
     if export.state != State.READY:

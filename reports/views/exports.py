@@ -1,7 +1,6 @@
 """Files: the pane that asks for one, the page that follows them, the download, and the bell."""
 
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -10,7 +9,6 @@ from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,47 +16,22 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from partner_portal.lib.dates import clock
-from partner_portal.lib.rows.datasets import Selection, find, select
-from partner_portal.lib.web.htmx import page_or_part, part_of, private, wanted_part
+from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.web.htmx import page_or_part, part_of, private
 from partner_portal.templatetags.figures import decimals
+from reports import tasks
+from reports.content_types import CONTENT_TYPES
 from reports.definitions import reopen, suggested_name
 from reports.dialects import PLACES
 from reports.forms import ExportForm
 from reports.queries import exports as queries
 from reports.queries import schedules as schedule_queries
 from reports.services import exports as services
+from reports.views.pane import in_pane, pane, selection_or_404
+from reports.views.schedules import with_slots
 from reports.writers import XLSX_ROWS
 
 STOP_POLLING = 286  # htmx's own: swap, and ask no more
-
-
-def selection_or_404(request: ScopedRequest, key: str) -> Selection:
-    """The rows that the address names; a dataset that does not exist is not found."""
-    try:
-        return select(find(key), request.scope, request.GET)
-    except KeyError as error:
-        raise Http404 from error
-
-
-def pane(request: ScopedRequest, template: str, selection: Selection, **context: Any) -> TemplateResponse:
-    """A form about a selection: as the side pane of its dialog, or as a page of its own."""
-    query = selection.address()
-    context |= {
-        "selection": selection,
-        "rows_address": reverse("dataset_rows", args=[selection.dataset.key]) + (f"?{query}" if query else ""),
-        "pane_address": request.get_full_path(),
-        "in_pane": in_pane(request),
-        "side": wanted_part(request) if in_pane(request) else "page-side",
-    }
-    name = f"{template}#pane" if in_pane(request) else template
-    response = TemplateResponse(request, name, context)
-    private(response)
-    return response
-
-
-def in_pane(request: ScopedRequest) -> bool:
-    """Whether the form stands in the side pane of a dialog or of a page with rows."""
-    return wanted_part(request) in {"dialog-side", "page-side"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -97,14 +70,16 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
 def _started(
     request: ScopedRequest, selection: Selection, export_request: services.ExportRequest, context: dict[str, Any]
 ) -> HttpResponse:
-    export = services.request_export(scope=request.scope, selection=selection, export_request=export_request)
+    export = services.request_export(
+        scope=request.scope, selection=selection, export_request=export_request, notify=tasks.enqueue_notice
+    )
     if export.rows <= settings.EXPORT_ROWS_AT_ONCE:
         export = services.start_now(scope=request.scope, selection=selection, export=export)
-        if export.state == "ready":
+        if export.is_ready:
             return _file(request, export)
         messages.error(request, export.reason)
         return redirect("exports")
-    services.start_later(export)
+    tasks.enqueue_export(export)
     if in_pane(request):
         return pane(request, "reports/export_new.html", selection, **context, started=export)
     return redirect("exports")
@@ -132,8 +107,6 @@ def index(request: ScopedRequest) -> HttpResponse:
 
 
 def _schedules(request: ScopedRequest) -> list[Any]:
-    from reports.views.schedules import with_slots  # they need the pane of this module
-
     return with_slots(request.scope, schedule_queries.schedules(request.scope)) if _may_schedule(request) else []
 
 
@@ -174,7 +147,7 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
     access = queries.access(request.scope, export)
     if not access.rows:
         raise Http404
-    if export.state != "ready" or not default_storage.exists(str(export.file.name)):
+    if not export.is_ready or not default_storage.exists(str(export.file.name)):
         return _about(request, export, status=410, gone=True)
     if not access.columns:
         return _about(request, export, status=403)
@@ -183,25 +156,16 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
 
 def _file(request: ScopedRequest, export: Any) -> HttpResponse:
     services.note_download(scope=request.scope, export=export)
-    response = FileResponse(default_storage.open(export.file.name, "rb"), content_type=CONTENT_TYPES[export.format])
+    response = FileResponse(
+        default_storage.open(export.file.name, "rb"),
+        as_attachment=True,
+        filename=export.file_name,
+        content_type=CONTENT_TYPES[export.format],
+    )
     response["Content-Length"] = export.size
-    response["Content-Disposition"] = disposition(export.file_name)
     response["X-Content-Type-Options"] = "nosniff"
     patch_cache_control(response, private=True, no_store=True)
     return response  # type: ignore[return-value]  # a FileResponse is one, but not to the stubs
-
-
-CONTENT_TYPES = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "csv": "text/csv; charset=utf-8",
-    "zip": "application/zip",
-}
-
-
-def disposition(name: str) -> str:
-    """`attachment` with an ASCII name for old programs and the real one (RFC 5987) for the others."""
-    plain = "".join(sign if 32 <= ord(sign) < 127 and sign not in '"\\%' else "_" for sign in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @require_POST
@@ -231,7 +195,9 @@ def again(request: ScopedRequest, pk: int) -> HttpResponse:
         name=name, format=chosen, dialect=old.dialect, stable_names=old.stable_names, title=old.title
     )
     try:
-        export = services.request_export(scope=request.scope, selection=opened.selection, export_request=export_request)
+        export = services.request_export(
+            scope=request.scope, selection=opened.selection, export_request=export_request, notify=tasks.enqueue_notice
+        )
     except services.RefusedError as refused:
         messages.error(request, str(refused))
         return redirect("exports")
@@ -240,7 +206,7 @@ def again(request: ScopedRequest, pk: int) -> HttpResponse:
     if export.rows <= settings.EXPORT_ROWS_AT_ONCE:
         services.start_now(scope=request.scope, selection=opened.selection, export=export)
     else:
-        services.start_later(export)
+        tasks.enqueue_export(export)
     return redirect("exports")
 
 

@@ -16,12 +16,13 @@ from partner_portal.lib.collation import sort_key
 from partner_portal.lib.rows.datasets import Selection, all_datasets, select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part
+from partner_portal.lib.web.whole_number import whole_number
 from partner_portal.templatetags.figures import period as short_period
-from reports.definitions import period_of, whole_number
+from reports.definitions import period_of
 from reports.forms import NameForm, UseInListForm
 from reports.queries import lists as queries
 from reports.services import lists as services
-from reports.views.exports import pane, selection_or_404
+from reports.views.pane import pane, selection_or_404
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from partner_portal.lib.web.drilldown import Link, drilldown
-from reports.views.exports import selection_or_404
+from reports.views.pane import selection_or_404
 
 
 @require_safe

@@ -16,13 +16,14 @@ from accounts.roles import Permission
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private
+from partner_portal.lib.web.whole_number import whole_number
 from partner_portal.templatetags.figures import period as short_period
 from reports.comparison import compared, grouped
-from reports.definitions import period_of, period_text, sorting_text, whole_number
+from reports.definitions import period_of, period_text, sorting_text
 from reports.forms import ReportForm
 from reports.queries import saved as queries
 from reports.services import saved as services
-from reports.views.exports import in_pane, pane, selection_or_404
+from reports.views.pane import in_pane, pane, selection_or_404
 
 LOOKING = "look"  # in an address of a report: what follows is looked at instead of what is stored
 

@@ -18,8 +18,9 @@ from accounts.roles import Permission
 from accounts.scope import Scope, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.web.htmx import page_or_part
+from partner_portal.lib.web.whole_number import whole_number
 from partner_portal.templatetags.figures import whole
-from reports.definitions import whole_number
+from reports import tasks
 from reports.forms import ScheduleForm, when_empty
 from reports.queries import saved as report_queries
 from reports.queries import schedules as queries
@@ -27,7 +28,7 @@ from reports.schedule import next_slots
 from reports.services import saved as report_services
 from reports.services import schedules as services
 from reports.services.exports import RefusedError
-from reports.views.exports import in_pane, pane, selection_or_404
+from reports.views.pane import in_pane, pane, selection_or_404
 from reports.views.saved import suggested
 
 
@@ -107,11 +108,15 @@ def _tested(
     """Send a test to the one who asks. Nothing is kept but the file."""
     draft = queries.draft(request.scope, selection, form.values, form.cleaned_data["name"], report)
     try:
-        export = services.send_test(scope=request.scope, selection=selection, schedule=draft)
+        export = services.send_test(
+            scope=request.scope, selection=selection, schedule=draft, notify=tasks.enqueue_notice
+        )
+        if export.state == "queued":
+            tasks.enqueue_export(export)
         words = {"address": request.scope.user.email, "rows": whole(export.rows)}  # type: ignore[union-attr]
         context["told"] = (
             _("A test is on its way to %(address)s.") % words
-            if export.state == "ready"
+            if export.is_ready
             else _(
                 "The file has %(rows)s rows, so it is made in the background. The test goes to %(address)s when it is ready."
             )

@@ -129,7 +129,7 @@ def test_a_workbook_read_back_has_typed_cells_and_the_same_sums(scope_of, key, r
             assert all(isinstance(cell.value, datetime) for cell in cells)
         else:
             assert all(cell.data_type == "s" for cell in cells)
-    frame = pandas.read_excel(path, engine="calamine", sheet_name=0)
+    frame = pandas.read_excel(path, engine="openpyxl", sheet_name=0)
     assert len(frame) == selection.count
     for name, column in zip(frame.columns, columns, strict=True):
         if column.total and selection.count:
@@ -170,7 +170,7 @@ def test_names_that_break_careless_files_in_a_workbook(nasty, tmp_path):
     cells = [row[0] for row in openpyxl.load_workbook(path).worksheets[0].iter_rows(min_row=2)]
     assert {cell.data_type for cell in cells if cell.value} == {"s"}
     read = {cell.value or "" for cell in cells}
-    frame = pandas.read_excel(path, engine="calamine", sheet_name=0, keep_default_na=False)
+    frame = pandas.read_excel(path, engine="openpyxl", sheet_name=0, keep_default_na=False)
     for name in NASTY:
         if "\r" not in name:
             assert name in read

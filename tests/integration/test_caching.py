@@ -1,10 +1,17 @@
 """What a page worked out is kept for the next one, and never read by other code."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
+from accounts.services import bump_generation, change_partner
+from imports.checks import Source
+from imports.pipeline import check_sources, try_checked
+from imports.reading import read_csv
 from partner_portal.lib import caching
+from partner_portal.lib.rows.facts import find_kind
+from program.caching import cached_by_generation
 
 
 @pytest.fixture
@@ -13,7 +20,7 @@ def answered(scope, django_capture_on_commit_callbacks):
 
     def answer(value):
         with django_capture_on_commit_callbacks(execute=True):
-            return caching.remembered(replace(scope, memo={}), ("a question",), lambda: value, revision=1)
+            return caching.cached(replace(scope, memo={}), ("a question",), lambda: value, revision=1)
 
     return answer
 
@@ -33,3 +40,45 @@ def test_the_fingerprint_names_the_code_of_our_apps(settings, tmp_path):
     assert now == caching.code_fingerprint()
     settings.BASE_DIR = tmp_path  # none of our apps is there
     assert caching.code_fingerprint.__wrapped__() != now
+
+
+def test_a_decorated_query_is_keyed_by_its_arguments_however_they_are_passed(scope, django_capture_on_commit_callbacks):
+    calls = []
+
+    @cached_by_generation("a test's query")
+    def query(scope, day, *, client=""):
+        calls.append((day, client))
+        return len(calls)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert [query(scope, 1), query(scope, day=1), query(scope, 1, client=""), query(scope, 1, client="C1")] == [
+            1,
+            1,
+            1,
+            2,
+        ]
+    assert query(replace(scope, memo={}), day=1) == 1
+    assert calls == [(1, ""), (1, "C1")]
+
+
+def test_moving_the_generation_drops_what_the_scope_has_read_and_its_partner_follows(scope):
+    before = scope.partner.generation
+    assert [scope.once("figure", lambda: "old"), scope.once("figure", lambda: "new")] == ["old", "old"]
+    bump_generation(scope)
+    assert scope.partner.generation == before + 1
+    assert scope.once("figure", lambda: "new") == "new"
+
+
+def test_a_change_of_settings_reaches_the_scope_that_made_it(scope):
+    """Otherwise the sums in the old currency would be stored under the new generation."""
+    change_partner(scope=scope, values={"payout_currency": "EUR"})
+    assert scope.partner.payout_currency == "EUR"
+
+
+def test_a_trial_leaves_no_generation_behind(scope):
+    before = scope.partner.generation
+    table = read_csv(BytesIO(b"client_id,name,country,currency\nT1,Trial,US,USD\n"))
+    checked = check_sources(scope, [Source("clients.csv", find_kind("clients"), table)], lambda *_: None)
+    outcome = try_checked(scope, checked, batch_id=None, step=lambda *_: None)
+    assert [counts.new for counts in outcome.counts.values()] == [1]
+    assert scope.partner.generation == before

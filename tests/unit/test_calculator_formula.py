@@ -16,7 +16,8 @@ from calculator.formula import (
     managed_points_of,
     sold_points_of,
 )
-from ledger.engine import ClientFacts, DealFact, ServiceFact, entries
+from ledger.engine import entries
+from ledger.records import ClientFacts, DealFact, ServiceFact
 from ledger.why_text import why, working
 from program.rulebook import UnknownCurrencyError
 

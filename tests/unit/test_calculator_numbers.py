@@ -33,6 +33,7 @@ def read(text, language, places=2):
         ("000012.50", "en", "12.5"),
         ("99999999999999.99", "en", "99999999999999.99"),
         ("1,234.56", "en-gb", "1234.56"),
+        ("1.234,56", "de", "1234.56"),
     ],
 )
 def test_what_is_written_is_what_is_read(text, language, value):
@@ -47,6 +48,9 @@ def test_what_is_written_is_what_is_read(text, language, value):
         ("1,234.56", "nl", "write it like 1.234,56"),
         ("12,34", "en", "write it like 1,234.56"),
         ("1,2345", "en", "write it like"),
+        ("0.500", "nl", "write it like 1.234,56"),
+        ("-", "en", "not a number"),
+        ("1_000", "en", "not a number"),
         ("abc", "en", "not a number"),
         ("1e5", "en", "not a number"),
         ("NaN", "en", "not a number"),
@@ -57,6 +61,7 @@ def test_what_is_written_is_what_is_read(text, language, value):
         ("1.234", "en", "at most 2 decimals"),
         ("1" * 40, "en", "below 100,000,000,000,000"),
         ("9" * 40 + ",50", "nl", "below 100.000.000.000.000"),
+        ("999" + ",999" * 49, "en", "below 100,000,000,000,000"),
         ("100000000000000", "en", "below"),
         ("<script>alert(1)</script>", "en", "not a number"),
     ],

@@ -6,21 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from commissions.expected import earning
+from commissions.expected import Amount, Earning, Forecast, earning
 from commissions.rules import (
     FxRates,
-    Payments,
     StatementLine,
-    by_quarter,
     commission,
-    expected,
     pay_day,
-    payments,
     statement_status,
     statements,
     term_end,
 )
-from ledger.engine import CancellationFact, ClientFacts, DealFact, deal_lives
+from ledger.engine import deal_lives
+from ledger.records import CancellationFact, ClientFacts, DealFact
 
 D = date.fromisoformat
 LINE = StatementLine(
@@ -111,35 +108,9 @@ def test_statements_from_their_lines():
     assert found[0].paid_on is None
 
 
-def test_payments_by_what_has_become_of_them():
-    lines = [
-        replace(LINE, status=status, pay_on=D(day), commission=Decimal(amount))
-        for status, day, amount in (
-            ("paid", "2026-05-15", 1),
-            ("issued", "2026-11-23", 2),
-            ("issued", "2026-11-22", 4),
-            ("withheld", "2026-05-15", 8),
-            ("forfeited", "2026-05-15", 16),
-            ("draft", "2026-05-15", 32),
-        )
-    ]
-    assert payments(lines, D("2026-11-23")) == Payments(
-        paid=Decimal(1),
-        scheduled=Decimal(2),
-        overdue=Decimal(4),
-        draft=Decimal(32),
-        withheld=Decimal(8),
-        forfeited=Decimal(16),
-    )
-
-
 def test_exchange_rates():
-    lines = [
-        replace(LINE, invoice_month=D("2026-02-01"), fx_rate=Decimal("1.10")),
-        LINE,
-        replace(LINE, currency="GBP", payout_currency="EUR"),
-    ]
-    rates = FxRates(lines, "USD")
+    months = [("EUR", D("2026-02-01"), Decimal("1.10")), ("EUR", D("2026-01-01"), Decimal("1.059478"))]
+    rates = FxRates(months, "USD")
     assert (rates.on("EUR", D("2026-01-10")).rate, rates.on("EUR", D("2026-01-10")).on) == (
         Decimal("1.059478"),
         D("2026-01-31"),
@@ -159,13 +130,18 @@ class TestExpected:
             row["deal_id"], row["line"], row["kind"], row["origin"], "won", Decimal(mrr), row["currency"], D(closed_on)
         )
 
-    def lines(self, rulebook, facts: ClientFacts, first: str, last: str, *fx: StatementLine):
+    def earnings(self, rulebook, facts: ClientFacts) -> list[Earning]:
         lives = deal_lives(facts, rulebook, D("2030-01-01"))
-        return expected(lives, rulebook.commission, FxRates(fx, "USD"), D(first), D(last))
+        return [found for life in lives if (found := earning(7, life, rulebook.commission))]
+
+    def amounts(self, rulebook, facts: ClientFacts, first: str, last: str, *fx: tuple) -> list[Amount]:
+        forecast = Forecast(rulebook.commission, FxRates(fx, "USD"))
+        found = self.earnings(rulebook, facts)
+        return [amount for each in found for amount in forecast.amounts(each, D(first), D(last))]
 
     def test_thirty_six_months_from_the_first_month_end(self, rulebook):
         for closed_on in ("2024-02-10", "2024-02-29"):
-            found = self.lines(rulebook, ClientFacts("US", [self.deal(closed_on)]), "2023-01-01", "2029-12-01")
+            found = self.amounts(rulebook, ClientFacts("US", [self.deal(closed_on)]), "2023-01-01", "2029-12-01")
             assert len(found) == 36
             assert (found[0].month, found[-1].month) == (D("2024-02-01"), D("2027-01-01"))
             assert {row.commission for row in found} == {Decimal("160.00")}
@@ -180,34 +156,31 @@ class TestExpected:
         ],
     )
     def test_which_deals_earn(self, rulebook, deal, counts):
-        found = self.lines(rulebook, ClientFacts("US", [self.deal(**deal)]), "2023-04-01", "2023-04-01")
+        found = self.amounts(rulebook, ClientFacts("US", [self.deal(**deal)]), "2023-04-01", "2023-04-01")
         assert bool(found) is counts
 
     def test_a_month_counts_when_the_deal_is_in_force_on_its_last_day(self, rulebook):
         facts = ClientFacts("US", [self.deal("2025-01-31")], cancellations=[CancellationFact("", D("2025-03-31"))])
-        found = self.lines(rulebook, facts, "2024-12-01", "2025-12-01")
+        found = self.amounts(rulebook, facts, "2024-12-01", "2025-12-01")
         assert [row.month for row in found] == [D("2025-01-01"), D("2025-02-01")]
 
     def test_downgrades_count_in_proportion_even_when_the_lot_has_expired(self, rulebook):
         facts = ClientFacts(
             "US", [self.deal("2024-01-10"), self.deal("2025-06-30", "200", deal_id="D2", kind="downgrade")]
         )
-        found = self.lines(rulebook, facts, "2025-04-01", "2025-09-01")
+        found = self.amounts(rulebook, facts, "2025-04-01", "2025-09-01")
         assert [row.commission for row in found] == [160, 160, 120, 120, 120, 120]
-        assert by_quarter(found) == {"2025-Q2": 440, "2025-Q3": 360}
+        forecast = Forecast(rulebook.commission, FxRates((), "USD"))
+        sums = forecast.by_quarter(self.earnings(rulebook, facts), D("2025-04-01"), D("2025-09-01"))
+        assert sums == {"2025-Q2": 440, "2025-Q3": 360}
 
     def test_currencies(self, rulebook):
         facts = ClientFacts("DE", [self.deal("2026-01-10", "100", currency="EUR")])
-        (found,) = self.lines(rulebook, facts, "2026-01-01", "2026-01-01", LINE)
-        assert (found.commission, found.fx.on, found.pay_on, found.quarter) == (
-            Decimal("21.19"),
-            D("2026-01-31"),
-            D("2026-05-15"),
-            "2026-Q1",
-        )
-        (unknown,) = self.lines(rulebook, facts, "2026-01-01", "2026-01-01")
+        rate = ("EUR", D("2026-01-01"), Decimal("1.059478"))
+        (found,) = self.amounts(rulebook, facts, "2026-01-01", "2026-01-01", rate)
+        assert (found.commission, found.fx.on) == (Decimal("21.19"), D("2026-01-31"))
+        (unknown,) = self.amounts(rulebook, facts, "2026-01-01", "2026-01-01")
         assert (unknown.commission, unknown.fx) == (None, None)
-        assert by_quarter([unknown]) == {}
 
     def test_pay_days_and_terms(self, rulebook):
         terms = rulebook.commission

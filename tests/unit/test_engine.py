@@ -6,17 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from ledger.engine import (
-    CancellationFact,
-    ClientFacts,
-    DealFact,
-    ServiceFact,
-    deal_lives,
-    entries,
-    lines_in_force,
-    lots,
-    managed,
-)
+from ledger.engine import deal_lives, entries, lines_in_force, lots, managed
+from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from program.rulebook import UnknownCurrencyError
 
 D = date.fromisoformat
@@ -243,13 +234,7 @@ class TestLots:
         of = facts(deal("A", "2025-01-01"), deal("B", "2025-02-01", "500", kind="downgrade"))
         (lot,) = lots(of, rulebook, D("2026-01-01"))
         assert [(row.cause, row.points) for row in lot.losses] == [("downgraded", -25), ("expired", -25)]
-        assert lot.kept_share == Fraction(1, 2)
-
-    @pytest.mark.parametrize(("cancelled", "kept"), [([], 1), ([("", "2025-03-01")], 0)])
-    def test_a_lot_that_rounds_to_nothing_keeps_all_or_nothing(self, rulebook, cancelled, kept):
-        of = facts(deal("A", "2025-01-01", "0.01", currency="COP"), cancellations=cancelled)
-        (lot,) = lots(of, rulebook, D("2025-06-01"))
-        assert (lot.earned, lot.kept_share) == (0, kept)
+        assert (lot.earned, lot.kept) == (50, 25)
 
     def test_lines_in_force(self, rulebook):
         of = facts(

@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commissions.expected import Forecast, earning
-from commissions.rules import FxRates, StatementLine, expected
+from commissions.rules import FxRates, StatementLine
 from commissions.variance import ExpectedMonth, differences
 from ledger.records import DealFact, DealLife
 from partner_portal.lib.dates.months import quarter_of
 from program.rulebook import CommissionTerms
+from tests.reference import commission as reference
 
 D = date.fromisoformat
 TERMS = CommissionTerms(Decimal("0.2"), 36, D("2023-04-01"), 45)
 TODAY = D("2026-11-23")
-FX = FxRates.of([("EUR", D("2026-07-01"), Decimal("1.10")), ("EUR", D("2026-08-01"), Decimal("1.059478"))], "USD")
+FX = FxRates([("EUR", D("2026-07-01"), Decimal("1.10")), ("EUR", D("2026-08-01"), Decimal("1.059478"))], "USD")
 
 
 def life(closed_on="2026-01-15", mrr="800", currency="USD", cuts=(), cancelled=None, origin="sourced"):
@@ -82,16 +83,16 @@ def test_stretches_say_month_by_month_what_the_rule_for_one_month_says(closed, m
     deal = DealFact.read("D1", "Sales Hub", "new", "sourced", "won", mrr, currency, closed)
     one = DealLife(deal, closed, tuple(days), None)
     first, last = D("2023-01-01"), D("2029-12-01")
-    slow = [(row.month, row.mrr, row.commission) for row in expected([one], TERMS, FX, first, last)]
+    slow = list(reference.amounts(one, TERMS, FX, first, last))
     found = earning(7, one, TERMS)
     forecast = Forecast(TERMS, FX)
-    fast = [(a.month, a.mrr, a.commission) for a in forecast.amounts(found, first, last)] if found else []
+    fast = list(forecast.amounts(found, first, last)) if found else []
     assert fast == slow
     for start, end in ((first, last), (D("2026-07-01"), D("2026-09-01")), (D("2025-04-01"), D("2027-03-01"))):
-        within = [(month, commission) for month, _mrr, commission in slow if start <= month <= end]
+        within = [amount for amount in slow if start <= amount.month <= end]
         sums = forecast.by_quarter([found] if found else [], start, end)
         assert sums == {
-            quarter: sum((commission for month, commission in within if quarter_of(month) == quarter), Decimal(0))
+            quarter: sum((amount.commission for amount in within if quarter_of(amount.month) == quarter), Decimal(0))
             for quarter in sums
         }
         assert bool(within) == (found is not None and found.within(start, end))

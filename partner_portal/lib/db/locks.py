@@ -1,19 +1,68 @@
-"""Locks that the database holds until the end of the transaction."""
+"""Advisory locks of PostgreSQL, and every key that the portal takes them by.
 
-from django.db import connection
+A lock has two keys: one of the kinds below, and the primary key of what is locked. A lock of a transaction is released when
+that ends; a lock of a session belongs to a connection of its own, so that PostgreSQL releases it when its process dies,
+however it dies.
+"""
 
-PERSON_REQUESTS = 7003  # one of the requests that a person may have running at the same time
-PARTNER_FACTS = 7001  # facts and ledger of one partner: one writer at a time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+
+PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
+IMPORT_BATCH = 7002  # a batch: the worker that checks or writes it
+PERSON_REQUESTS = 7003  # a person and a place: one of the requests that they may have running at the same time
+GUARDS = 7004  # 0: one process that installs the database's own guards
+EXPORT = 7101  # an export: the worker that writes it
+EXPORT_REQUESTS = 7102  # a user: one file is requested at a time
+LISTS = 7103  # a partner: one writer of its lists
+REPORTS = 7104  # a user, or a partner: one writer of their reports
+SCHEDULE_RUN = 7105  # a run of a schedule: the worker that is at it
+
+MOST_PLACES = 64
+# Whether one of so many places is free, which is then locked until the end of the transaction; see `places`.
+PLACE_TAKEN = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
 
 
-def lock(kind: int, key: int) -> None:
-    """Wait for the lock (kind, key) and keep it until the transaction ends; taking it again is free."""
-    with connection.cursor() as cursor:
+def lock(kind: int, key: int, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Wait for the lock and hold it until the transaction ends; taking it again is free."""
+    with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [kind, key])
 
 
 def lock_if_free(kind: int, key: int) -> bool:
-    """Take the lock without waiting and keep it until the transaction ends; False when somebody else has it."""
+    """Take the lock without waiting and hold it until the transaction ends; False when somebody else has it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [kind, key])
         return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def session_lock(kind: int, key: int) -> Iterator[Any | None]:
+    """Hold the lock during the block and yield the connection that holds it; None when a living process has it."""
+    side: Any = connection.copy()
+    try:
+        with side.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, key])
+            taken = cursor.fetchone()[0]
+        yield side if taken else None
+    finally:
+        side.close()
+
+
+def held_keys(kind: int) -> set[int]:
+    """The keys of all locks of a kind that living processes hold."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [kind],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def places(kind: int, key: int, limit: int) -> list[int]:
+    """The parameters of `PLACE_TAKEN`: `limit` places (at most `MOST_PLACES`) of one key."""
+    return [min(limit, MOST_PLACES), kind, key % 2**24 * (MOST_PLACES + 1)]

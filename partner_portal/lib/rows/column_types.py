@@ -13,8 +13,7 @@ from decimal import Decimal
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.countries import COUNTRIES
-from partner_portal.lib.currencies import CODES
+from partner_portal.lib.cldr import country_codes, currency_codes
 
 TEXT_LIMIT = 1000  # characters of a text
 _KEY_BYTES = 1300  # of a text that is part of a key: an index row holds about 2,700 bytes, and a key up to two texts
@@ -229,7 +228,7 @@ class Country(ColumnType):
         return _("two capital letters of ISO 3166-1, such as NL or GB")
 
     def read(self, text: str) -> str:
-        if text not in COUNTRIES:
+        if text not in country_codes():
             raise CellError(_("not the code of a country"))
         return text
 
@@ -253,34 +252,13 @@ class Currency(ColumnType):
         known = self.known() if self.known else None
 
         def read(text: str) -> str:
-            if _CURRENCY.fullmatch(text) is None or (known is None and text not in CODES):
+            if _CURRENCY.fullmatch(text) is None or (known is None and text not in currency_codes()):
                 raise CellError(_("not the code of a currency"))
             if known is not None and text not in known:
                 raise CellError(_("the programme has no fixed amount for %(currency)s") % {"currency": text})
             return text
 
         return read
-
-
-@dataclass(frozen=True, slots=True)
-class Reference(ColumnType):
-    """The key of a row of another kind (or of the same): that row must be stored or in the same batch."""
-
-    kind: str
-    key: bool = False
-
-    @property
-    def accepted(self) -> str:
-        from partner_portal.lib.rows.facts import kind
-
-        target = kind(self.kind)
-        return _("the %(key)s of a row of %(kind)s, stored or in this batch") % {
-            "key": "/".join(target.key_columns),
-            "kind": target.key,
-        }
-
-    def read(self, text: str) -> str:
-        return Text(key=self.key).read(text)
 
 
 def _day(text: str) -> date | None:

@@ -11,11 +11,31 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
-from partner_portal.lib.rows.column_types import ColumnType, Reference
+from partner_portal.lib.rows.column_types import ColumnType, Text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(ColumnType):
+    """The key of a row of another kind (or of the same): that row must be stored or in the same batch."""
+
+    kind: str
+    key: bool = False
+
+    @property
+    def accepted(self) -> str:
+        target = kind(self.kind)
+        return _("the %(key)s of a row of %(kind)s, stored or in this batch") % {
+            "key": "/".join(target.key_columns),
+            "kind": target.key,
+        }
+
+    def read(self, text: str) -> str:
+        return Text(key=self.key).read(text)
 
 
 @dataclass(frozen=True, slots=True)

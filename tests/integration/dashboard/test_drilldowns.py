@@ -209,7 +209,7 @@ def test_nobody_sees_the_rows_of_another_partner(web, scope):
         assert html.escape(name) not in theirs
 
 
-@pytest.mark.parametrize(("target", "pinned"), [("", 16), ("dialog", 13), ("dialog-rows", 12)])
+@pytest.mark.parametrize(("target", "pinned"), [("", 13), ("dialog", 12), ("dialog-rows", 11)])
 def test_the_number_of_queries_is_the_same_for_one_row_and_for_many(web, target, pinned):
     client = web("admin")
     counts = {}

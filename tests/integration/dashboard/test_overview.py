@@ -214,7 +214,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(web):
         with CaptureQueriesContext(connection) as queries:
             client.get(f"/dashboard/?{period}", headers={**HTMX, "HX-Target": "changes"})
         counts.add(len(queries))
-    assert counts == {14}
+    assert counts == {11}
 
 
 def test_old_data_is_said_to_be_old_and_who_may_import_is_shown_where(web, scope, partner):

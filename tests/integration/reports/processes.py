@@ -102,7 +102,7 @@ class Worker:
 
 
 def send(environment, *exports):
-    """What `start_later` does, from a process that knows the broker; `exports` are (partner, export) ids."""
+    """What `enqueue_export` does, from a process that knows the broker; `exports` are (partner, export) ids."""
     _call(environment, "; ".join(f"run_export.delay({partner}, {export})" for partner, export in exports))
 
 

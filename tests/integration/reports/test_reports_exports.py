@@ -197,7 +197,8 @@ def test_a_clock_that_was_put_back_neither_serves_old_files_nor_keeps_waiting(we
 
 
 def test_too_many_rows_for_excel_are_refused_with_csv_offered(web, scope, monkeypatch):
-    monkeypatch.setattr("reports.services.exports.XLSX_ROWS", 10)
+    for module in ("reports.services.exports", "reports.failures"):
+        monkeypatch.setattr(f"{module}.XLSX_ROWS", 10)
     response = ask(web("admin"))
     assert response.status_code == 200
     assert "95 rows do not fit in Excel, which holds 10. Choose CSV" in response.content.decode()

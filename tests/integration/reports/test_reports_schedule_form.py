@@ -168,7 +168,7 @@ def test_tests_count_towards_the_limits(web, person, settings):
 
 def test_a_large_test_is_left_to_a_worker(web, person, settings, monkeypatch):
     settings.EXPORT_ROWS_AT_ONCE = 3
-    monkeypatch.setattr("reports.services.exports.start_later", lambda export: None)
+    monkeypatch.setattr("reports.tasks.enqueue_export", lambda export: None)
     answer = send(web("manager"), person("manager"), then="test", delivery="file", format="csv", htmx=True)
     export = Export.objects.get()
     assert export.rows > 3

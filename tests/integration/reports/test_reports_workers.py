@@ -69,7 +69,7 @@ def worker_of(broker):
 
 
 def send(broker, partner, *exports):
-    """What `start_later` does, from a process that knows the broker."""
+    """What `enqueue_export` does, from a process that knows the broker."""
     processes.send(environment(broker), *((partner.pk, export.pk) for export in exports))
 
 

@@ -35,6 +35,7 @@ def test_recorded_shown_and_taken_back(web, scope):
 
     answer = admin.post("/tiers/invitations/", {"remove": "Elite"}, follow=True)
     assert told(answer) == ["The invitation is removed."]
+    scope.forget()
     assert invitations(scope) == []
     assert admin.post("/tiers/invitations/", {"remove": "Elite"}).status_code == 404
 

@@ -38,19 +38,20 @@ def rows_of(scope: Scope) -> list[tuple[Any, ...]]:
 
 
 def test_reasons_are_derived_again_by_migrate(owner):
-    scope = system_scope(Partner.objects.get(slug="northwind"))
-    with partner_scope(scope.partner):
-        before = rows_of(scope)
+    partner = Partner.objects.get(slug="northwind")
+    with partner_scope(partner):
+        before = rows_of(system_scope(partner))
     assert len(before) == 12
     call_command("migrate", "tiers", "0002", verbosity=0)
     with connection.cursor() as cursor:
-        with partner_scope(scope.partner):
+        with partner_scope(partner):
             cursor.execute("UPDATE tiers_creditedtier SET reason = 'Review. Kept: all six readings met Gold.'")
             assert cursor.rowcount == 12
         call_command("migrate", "tiers", verbosity=0)
         cursor.execute(GUARDS)
         assert cursor.fetchall() == [("tiers_tierchange", True, True, 1, True)]
-    with partner_scope(scope.partner):
+    with partner_scope(partner):
+        scope = system_scope(partner)
         assert rows_of(scope) == before
         said = {row.on.isoformat(): reason_text(row.why) for row in history(scope)}
     assert said["2023-01-15"] == "Review. Kept: Gold has been credited since 18 Jul 2022, less than 6 months."

@@ -12,5 +12,5 @@ def test_half_a_cent_survives_a_loss_that_is_no_finite_decimal(scope, monkeypatc
     lost = Decimal("0.0079166666666666666666666666666666666667")  # 40 places, a little too much
     monkeypatch.setattr(queries, "sold_in_12_months", lambda *_: Fraction(380, 3))
     monkeypatch.setattr(queries, "rolling_sourced_loss", lambda *_: lost)
-    found = queries._money_figures(scope, date(2026, 1, 15))
+    found = queries.money_figures(scope, date(2026, 1, 15))
     assert found.rolling_sourced_mrr_12m == Fraction(126) + Fraction(2, 3) - Fraction(19, 24)

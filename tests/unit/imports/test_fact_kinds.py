@@ -5,8 +5,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from clients.models import Client
 from partner_portal.lib.rows import facts
-from partner_portal.lib.rows.column_types import Reference, Text
-from partner_portal.lib.rows.facts import Column, FactKind, RowCheck, find_kind, kind, kinds, register
+from partner_portal.lib.rows.column_types import Text
+from partner_portal.lib.rows.facts import Column, FactKind, Reference, RowCheck, find_kind, kind, kinds, register
 
 
 @pytest.fixture

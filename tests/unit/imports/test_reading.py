@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook
 
 from imports import workbooks
-from imports.reading import read_csv, read_header, read_sheet, sheet_names
+from imports.reading import read_csv, read_headers, read_sheet, workbook_contents
 from imports.tables import Problem, Table, UnreadableFile
 
 
@@ -110,7 +110,7 @@ class TestCsv:
         assert (error.value.problem.message, error.value.problem.row) == (message, row)
 
     def test_only_the_header(self) -> None:
-        assert read_header(io.BytesIO(b"\xef\xbb\xbfa; b\n1;2\n"), "") == ["a", "b"]
+        assert read_headers(io.BytesIO(b"\xef\xbb\xbfa; b\n1;2\n"), [""]) == {"": ["a", "b"]}
 
 
 class TestWorkbooks:
@@ -135,7 +135,7 @@ class TestWorkbooks:
         book.active.title = "deals"
         book.create_sheet("Notes")
         file = saved(book)
-        assert sheet_names(file) == ["deals", "Notes"]
+        assert workbook_contents(file).sheets == ["deals", "Notes"]
         with pytest.raises(UnreadableFile, match="no header"):
             read_sheet(file, "Notes")
 
@@ -185,7 +185,7 @@ class TestWorkbooks:
     @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 but no more", b"\x00" * 1000])
     def test_no_workbook(self, content: bytes) -> None:
         with pytest.raises(UnreadableFile, match="not a workbook"):
-            sheet_names(io.BytesIO(content))
+            workbook_contents(io.BytesIO(content))
 
     def test_a_zip_of_something_else(self) -> None:
         file = io.BytesIO()
@@ -193,14 +193,14 @@ class TestWorkbooks:
             packed.writestr("readme.txt", "hello")
         file.seek(0)
         with pytest.raises(UnreadableFile, match="not a workbook"):
-            sheet_names(file)
+            workbook_contents(file)
 
     def test_the_old_format_or_a_password(self) -> None:
         with pytest.raises(UnreadableFile, match="old Excel format or behind a password"):
-            sheet_names(io.BytesIO(b"\xd0\xcf\x11\xe0" + b"\0" * 100))
+            workbook_contents(io.BytesIO(b"\xd0\xcf\x11\xe0" + b"\0" * 100))
 
     def test_only_the_header(self) -> None:
-        assert read_header(workbook(["a", " b"], [1, 2]), "deals") == ["a", "b"]
+        assert read_headers(workbook(["a", " b"], [1, 2]), ["deals"]) == {"deals": ["a", "b"]}
 
     @pytest.mark.parametrize(
         ("dies_by", "message"),
@@ -224,7 +224,7 @@ class TestWorkbooks:
 
         monkeypatch.setattr(workbooks.subprocess, "Popen", dying)
         with pytest.raises(UnreadableFile, match=message):
-            sheet_names(workbook(["a"]))
+            workbook_contents(workbook(["a"]))
 
     def test_the_process_that_reads_knows_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[dict[str, Any]] = []
@@ -235,5 +235,5 @@ class TestWorkbooks:
             return start(command, **how)
 
         monkeypatch.setattr(workbooks.subprocess, "Popen", noting)
-        assert sheet_names(workbook(["a"])) == ["deals"]
+        assert workbook_contents(workbook(["a"])).sheets == ["deals"]
         assert [how["env"] for how in seen] == [{}]

@@ -1,0 +1,82 @@
+"""What went wrong with a file or a mail, as a sentence for the person who waits for it."""
+
+import errno
+import logging
+import smtplib
+import socket
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from partner_portal.lib.web.one_line import one_line
+from reports.writers import XLSX_ROWS, TooManyRowsError
+
+log = logging.getLogger(__name__)
+
+
+def too_many_rows(rows: int) -> str:
+    """Why so many rows are no workbook."""
+    return _("%(rows)s rows do not fit in Excel, which holds %(limit)s. Choose CSV, which holds them all.") % {
+        "rows": number_format(rows, use_l10n=True, force_grouping=True),
+        "limit": number_format(XLSX_ROWS, use_l10n=True, force_grouping=True),
+    }
+
+
+def failure_text(error: Exception) -> str:
+    """What went wrong, for the person who waits. What nobody foresaw is logged and called so."""
+    if isinstance(error, TooManyRowsError):
+        return too_many_rows(error.rows)
+    if isinstance(error, PermissionDenied):
+        return _("You may no longer see these rows. Nothing was written.")
+    if isinstance(error, KeyError):
+        return _("This kind of rows no longer exists. Nothing was written.")
+    if isinstance(error, SoftTimeLimitExceeded):
+        return _("It took longer than a worker may work on one file. Choose fewer rows or columns.")
+    if isinstance(error, OSError) and (
+        error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in str(error)
+    ):
+        log.error("export: the disk is full")
+        return _("The disk of the portal is full. Nothing was kept; tell the people who run it, then run this again.")
+    log.exception("export failed", exc_info=error)
+    if isinstance(error, DatabaseError):
+        return _("The database could not give the rows. Nothing was kept; run it again.")
+    return _("Something went wrong in the portal, and it was logged. Nothing was kept; run it again.")
+
+
+def server_reply(error: Exception) -> tuple[int, str]:
+    """The code and text with which the mail server answered about one recipient; (0, "") for any other trouble.
+
+    It says so after the recipient's address or after the text of the mail.
+    """
+    code, text = 0, b""
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
+        [(code, text), *_others] = error.recipients.values()
+    elif isinstance(error, smtplib.SMTPDataError):
+        code, text = error.smtp_code, error.smtp_error  # type: ignore[assignment]
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return (code, one_line(f"{code} {said}")[:200]) if code else (0, "")
+
+
+def no_mail_server() -> str:
+    """What is said when the mail server answered nothing about a recipient."""
+    return _("The mail server did not take the mail.")
+
+
+def delay_text(error: Exception) -> str:
+    """Why a recipient did not get a mail that is tried again."""
+    code, said = server_reply(error)
+    if code:
+        return _("the mail server put it off: %(reply)s") % {"reply": said}
+    return run_failure_text(error)
+
+
+def run_failure_text(error: Exception) -> str:
+    """Why a run did not succeed, for its owner."""
+    if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError | socket.gaierror):
+        return no_mail_server()
+    if isinstance(error, RuntimeError):
+        return str(error)
+    return failure_text(error)
