@@ -19,8 +19,8 @@ from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, memberships_of, outside_partners, partner_scope, system_scope, user_scope
 from partner_portal.lib.formula_guard import guarded
-from partner_portal.lib.language import COMMA_LANGUAGES
 from partner_portal.lib.rows.events import member_left
+from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 from partner_portal.postgres.guards import append_only_lifted
 
 

@@ -8,8 +8,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from ledger.why import working
-from partner_portal.lib.wording import ENGLISH, Wording
+from ledger.records import Computation
 from program.rulebook import Rulebook, managed_points, posted, sold_points
 from program.terms import Origin, Track
 
@@ -25,12 +24,20 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Points of a sold amount (and of managing it), 4 decimals, with the sentence of each computation."""
+    """How the points of a sold amount come about, and those of managing it; None when it is not managed."""
 
-    sold: Decimal
-    managed: Decimal
-    sold_working: str
-    managed_working: str | None
+    sold_working: Computation
+    managed_working: Computation | None
+
+    @property
+    def sold(self) -> Decimal:
+        """Sold points, 4 decimals."""
+        return self.sold_working.points
+
+    @property
+    def managed(self) -> Decimal:
+        """Managed points, 4 decimals; 0 when it is not managed."""
+        return self.managed_working.points if self.managed_working else Decimal(0)
 
     @property
     def total(self) -> Decimal:
@@ -46,7 +53,6 @@ def estimate(
     origin: Origin,
     manage: bool,
     others: int = 0,
-    wording: Wording = ENGLISH,
 ) -> Estimate:
     """The points that a sale of `amount` MRR on that day brings, and those of managing it with `others` more partners.
 
@@ -60,14 +66,14 @@ def estimate(
     factor = rulebook.market_factor(market.growth, market.on)
     rate = rulebook.rate(origin, market.on)
     sold = posted(sold_points_of(rulebook, market, amount, origin))
-    sold_working = working(amount, market.currency, per_unit, rate, origin, factor, sold, wording=wording)
+    sale = Computation(amount, market.currency, per_unit, rate, origin, factor, sold)
     if not manage:
-        return Estimate(sold, Decimal(0), sold_working, None)
+        return Estimate(sale, None)
     managed = posted(managed_points_of(rulebook, market, amount, others))
-    managed_working = working(
-        amount, market.currency, per_unit, rulebook.managed_rate, Track.MANAGED, factor, managed, 1 + others, wording
+    rate = rulebook.managed_rate
+    return Estimate(
+        sale, Computation(amount, market.currency, per_unit, rate, Track.MANAGED, factor, managed, 1 + others)
     )
-    return Estimate(sold, managed, sold_working, managed_working)
 
 
 def sold_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, origin: Origin) -> Fraction:

@@ -17,13 +17,13 @@ from calculator.formula import (
     managed_points_of,
     sold_points_of,
 )
-from ledger.why import managing_partners, per_us_100
-from partner_portal.lib.language import of_reader
+from ledger.why_text import managing_partners, per_us_100, working
 from partner_portal.lib.rounding import floor, half_even
+from partner_portal.lib.sentences import exact_money, exact_number, listed
 from partner_portal.templatetags.figures import decimal_words, plain_number, whole
 from program.rulebook import posted
 from program.terms import Metric, Origin, Track
-from tiers.gap_text import lacks, listed
+from tiers.gap_text import lacks
 from tiers.portfolio import RulesInForce, WithPoints, rules_in_force, with_points
 
 ESTIMATE = ("amount", "currency", "origin", "market", "manage", "others")
@@ -53,10 +53,12 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The answers to a form; a part with wrong inputs is None. with_deal: today's portfolio with the estimate's points."""
+    """The answers to a form; a part with wrong inputs is None. workings: how the
+    estimate comes about, a line for each kind of points; with_deal: today's portfolio with the estimate's points."""
 
     rules: RulesInForce
     estimate: Estimate | None
+    workings: tuple[str, ...]
     with_deal: Effect | None
     sold: Converted | None
     managed: Converted | None
@@ -74,6 +76,7 @@ def results(form: CalculatorForm) -> Results:
     return Results(
         rules_in_force(form.scope, day),
         found,
+        tuple(working(each) for each in (found.sold_working, found.managed_working) if each) if found else (),
         _effect(with_points(form.scope, form.scope.today, added)) if found and day == form.scope.today else None,
         sold,
         managed,
@@ -90,7 +93,6 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
         origin=Origin(cleaned["origin"]),
         manage=cleaned["manage"] == "yes",
         others=cleaned["others"],
-        wording=of_reader(),
     )
 
 
@@ -135,13 +137,12 @@ def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Conv
     origin, others = cleaned["c_origin"], cleaned["c_others"]
     rate, factor = book.rate(origin, day), book.market_factor(market.growth, day)
     per_unit = book.per_unit(market.currency, day)
-    wording = of_reader()
-    number, us_100 = wording.number, wording.gettext("per US$100")
-    shared = f" x {managing_partners(1 + others, wording)}" if others else ""
+    number, us_100 = exact_number, _("per US$100")
+    shared = f" x {managing_partners(1 + others)}" if others else ""
     if form.to_points:
         sold_points = sold_points_of(book, market, cleaned["c_sold"], origin)
         managed_points = managed_points_of(book, market, cleaned["c_managed"], others)
-        divided = f" / {managing_partners(1 + others, wording)}" if others else ""
+        divided = f" / {managing_partners(1 + others)}" if others else ""
         return (
             _to_points(
                 cleaned["c_sold"], sold_points, market, per_unit, f"{number(rate)} ({origin}) x {number(factor)}"
@@ -172,8 +173,7 @@ def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Conv
 
 def _to_points(amount: Decimal, points: Fraction, market: Market, per_unit: Decimal, rest: str) -> Converted:
     value = posted(points)
-    wording = of_reader()
-    text = f"{per_us_100(amount, market.currency, per_unit, wording)} x {rest} = {wording.number(value)}"
+    text = f"{per_us_100(amount, market.currency, per_unit)} x {rest} = {exact_number(value)}"
     return Converted(value, amount, text, value != points)
 
 
@@ -181,6 +181,5 @@ def _to_amount(points: Decimal, amount: Fraction | None, rest: str, market: Mark
     if amount is None:
         return None
     value = half_even(amount, 2)
-    wording = of_reader()
-    text = f"{wording.number(points)} {rest} = {wording.money(value, market.currency)}"
+    text = f"{exact_number(points)} {rest} = {exact_money(value, market.currency)}"
     return Converted(points, value, text, value != amount)

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_noop, ngettext
 
 from ledger.queries import Changes
 from partner_portal.lib.rounding import ceiling
+from partner_portal.lib.sentences import day_text, listed
 from partner_portal.lib.shown_places import adding_places, enough_places
 from partner_portal.templatetags.figures import (
-    day_text,
     decimal_words,
     metric_label,
     plain_number,
@@ -22,7 +22,7 @@ from partner_portal.templatetags.figures import (
     whole,
 )
 from program.terms import Cause, Metric, ReviewResult
-from tiers.gap_text import MOST_NAMED, lacking, lacks, listed, many_missing, missing_text, need_text, short_of
+from tiers.gap_text import MOST_NAMED, lacking, lacks, many_missing, missing_text, need_text, short_of
 from tiers.queries import Projected, Standing
 from tiers.rules import Outlook, OutlookReading, RequirementGap, TierGap
 

@@ -12,7 +12,6 @@ from enum import StrEnum
 from ledger.engine import lines_in_force
 from ledger.records import ClientFacts, ServiceFact
 from partner_portal.lib.dates.months import add_months, month_start
-from partner_portal.lib.wording import ENGLISH, Wording
 from program.terms import SALES, Stage
 
 
@@ -172,31 +171,3 @@ def _in_force(service: ServiceFact, facts: ClientFacts, on: date) -> bool:
     return not any(
         row.product_line == "" and service.started_on < row.cancelled_on <= on for row in facts.cancellations
     )
-
-
-def in_words(found: ClientState, wording: Wording = ENGLISH) -> str:
-    """Why the client is what it is, in one sentence; of an unknown one, what would tell."""
-    texts = {
-        Reason.NOTHING: wording.gettext("No won deal, no service and no MRR above 0 is known."),
-        Reason.CANCELLED: wording.gettext(
-            "The whole client was cancelled on %(day)s, and nothing was sold or managed since."
-        ),
-        Reason.LINES_CANCELLED: wording.gettext("Every product line sold is cancelled, and no service is in force."),
-        Reason.NO_MRR: wording.gettext(
-            "MRR was 0 in the latest month of its history, with no service in force and no renewal to decide."
-        ),
-        Reason.MANAGED: wording.gettext("A service is in force."),
-        Reason.PAYS: wording.gettext("It paid in the latest month of its MRR history."),
-        Reason.LINE: wording.gettext("Sold and not cancelled: %(lines)s."),
-        Reason.UNDECIDED: wording.gettext(
-            "MRR was 0 in the latest month of its history, but a renewal is not decided: the decision would tell."
-        ),
-        Reason.TOO_LITTLE: wording.gettext(
-            "Nothing imported says whether this is a client today. Its MRR history, a won deal or a service would tell."
-        ),
-    }
-    values = {
-        "day": wording.day(found.cancelled_on) if found.cancelled_on else "",
-        "lines": wording.listed(list(found.lines)),
-    }
-    return texts[found.reason] % values

@@ -15,9 +15,8 @@ from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGai
 from ledger.models import PointEntry
 from ledger.queries import entries_in, freshness, open_lots
 from ledger.records import Entry
-from ledger.why import why
+from ledger.why_text import why
 from partner_portal.lib.dates.months import month_end
-from partner_portal.lib.language import of_reader
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track
@@ -42,8 +41,8 @@ def sentence(row: Mapping[str, Any], scope: Scope) -> str:
     """How the points of a row came about; without amounts for those who may not see money."""
     entry = Entry(**{name: row[f"why_{name}"] for name in WHY})
     if row["why_reverses"] is None:
-        return why(entry, with_money=scope.may_see_money, wording=of_reader())
-    taken_back = why(replace(entry, points=-entry.points), with_money=scope.may_see_money, wording=of_reader())
+        return why(entry, with_money=scope.may_see_money)
+    taken_back = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
     return str(_("Correction, takes back: %s")) % taken_back
 
 

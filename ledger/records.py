@@ -70,6 +70,20 @@ class ClientFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Computation:
+    """Points as they are worked out (`docs/points.md` 3): amount / per_unit x rate x factor, and / partners when managed."""
+
+    amount: Decimal  # MRR in `currency`
+    currency: str
+    per_unit: Decimal  # the amount of the currency that stands for US$100
+    rate: Decimal
+    track: Track | Origin
+    factor: Decimal  # of the market
+    points: Decimal
+    partners: int | None = None  # who share a managed client; None for sold points
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One change of points, and what its why-sentence needs as flat values. `key` is unique within a client.
 

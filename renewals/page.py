@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.lib.dates.periods import Period
-from partner_portal.templatetags.figures import day_text
+from partner_portal.lib.sentences import day_text
 from program.caching import cached_by_generation
 from program.terms import RenewalStatus
 from renewals.queries import RenewalRow, Week, by_week, renewal_rows

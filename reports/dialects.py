@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from partner_portal.lib.language import COMMA_LANGUAGES
 from partner_portal.lib.rows.datasets import Kind
+from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 
 PLACES = {Kind.POINTS: 4, Kind.MONEY: 2, Kind.RATIO: 4, Kind.RATE: 8}  # at least so many decimals
 EXACT_PLACES = 8  # and at most so many, where a value has them: rounded cells would not sum to the figure

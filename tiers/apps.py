@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,8 +9,9 @@ class TiersConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from tiers import services  # noqa: F401 -- receives ledger_posted
+        from tiers import services  # receives ledger_posted
 
+        post_migrate.connect(services.derive_marked_histories, sender=self)
         name_actions(
             {
                 "tiers.invitation": _("Invitation to a tier recorded"),

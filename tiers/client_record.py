@@ -11,16 +11,16 @@ from django.http import Http404
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Client, Deal, MrrMonth
-from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state, in_words
+from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state
 from ledger.engine import lots, managed
 from ledger.facts_of_clients import facts_of
 from ledger.models import PointEntry
 from ledger.queries import ZERO, PointTotals
-from ledger.records import ClientFacts, Lot, ServiceFact
+from ledger.records import ClientFacts, Computation, Lot, ServiceFact
 from ledger.series import without
-from ledger.why import why, working
+from ledger.state_text import state_text
+from ledger.why_text import why, working
 from partner_portal.lib.collation import SortKey
-from partner_portal.lib.language import of_reader
 from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
@@ -176,10 +176,10 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         points=points,
         partner_total=points_of(outlook_measures(scope, day), day).total,
         state=state,
-        state_in_words=in_words(state, of_reader()),
+        state_in_words=state_text(state),
         lots=_lots(facts, book, day, names, with_money=scope.may_see_money),
         services=_services(facts, book, day, with_money=scope.may_see_money),
-        uncounted=uncounted(facts, book, day, of_reader()),
+        uncounted=uncounted(facts, book, day),
         without=_without(scope, points, day) if points.total else None,
         deals=deals,
         renewals=renewals,
@@ -200,13 +200,12 @@ def _state(scope: Scope, client: Client, facts: ClientFacts, renewals: Sequence[
 def _lots(
     facts: ClientFacts, book: Rulebook, day: date, names: dict[str, str], *, with_money: bool
 ) -> tuple[ShownLot, ...]:
-    wording = of_reader()
     found = [
         ShownLot(
             lot,
             names.get(lot.deal.deal_id, ""),
-            why(lot.earning, with_money=with_money, wording=wording),
-            tuple((loss.on, loss.points, why(loss, with_money=with_money, wording=wording)) for loss in lot.losses),
+            why(lot.earning, with_money=with_money),
+            tuple((loss.on, loss.points, why(loss, with_money=with_money)) for loss in lot.losses),
         )
         for lot in lots(facts, book, day)
     ]
@@ -215,7 +214,6 @@ def _lots(
 
 def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool) -> tuple[ShownService, ...]:
     in_force = managed(facts, book, day).services
-    wording = of_reader()
     found = []
     for service in sorted(facts.services, key=lambda each: each.started_on, reverse=True):
         per_unit = book.per_unit(service.currency, service.started_on)
@@ -223,21 +221,10 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
         partners = max(1, service.managing_partners)
         unit = book.unit(service.mrr, service.currency, service.started_on)
         points = posted(managed_points(unit, book.managed_rate, factor, partners))
-        sentence = (
-            working(
-                service.mrr,
-                service.currency,
-                per_unit,
-                book.managed_rate,
-                Track.MANAGED,
-                factor,
-                points,
-                partners,
-                wording,
-            )
-            if with_money
-            else ""
+        computation = Computation(
+            service.mrr, service.currency, per_unit, book.managed_rate, Track.MANAGED, factor, points, partners
         )
+        sentence = working(computation) if with_money else ""
         cancelled = min(
             (
                 row.cancelled_on

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from partner_portal.lib.rounding import ceiling
+from partner_portal.lib.sentences import listed
 from partner_portal.templatetags.figures import decimal_words, plain_number, whole
 from program.terms import Metric, Unit
 from tiers.reason_text import METRIC_NAMES
@@ -79,13 +80,6 @@ def many_missing(tier: str, count: int) -> str:
     """`Elite: 4 requirements missing`."""
     text = ngettext("%(tier)s: %(count)s requirement missing", "%(tier)s: %(count)s requirements missing", count)
     return text % {"tier": tier, "count": count}
-
-
-def listed(parts: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return _("%(first)s and %(last)s") % {"first": ", ".join(parts[:-1]), "last": parts[-1]}
 
 
 def _amount(metric: Metric, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> str:

@@ -7,12 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Partner, User
 from program.labels import labelled
 from program.terms import ReviewResult
+from tiers.reasons import Reason, from_json
 
 
-class CreditedTier(models.Model):
+class TierChange(models.Model):
     """A rise, or a review and what it did. Derived from the ledger: rewritten whenever the past is corrected.
 
-    Tiers are named; "" is untiered. A kept review has the same tier before and after.
+    Tiers are named; "" is untiered. A kept review has the same tier before and after. `reason` holds what
+    `tiers.reasons.to_json` writes; {} after an upgrade that changed its form, until the history is derived again.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -21,7 +23,7 @@ class CreditedTier(models.Model):
     kind = models.CharField(max_length=6, choices=labelled(ReviewResult))
     before = models.CharField(max_length=60, blank=True)
     after = models.CharField(max_length=60, blank=True)
-    reason = models.TextField()
+    reason = models.JSONField(default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["partner", "on", "position"], name="one_tier_step_a_place")]
@@ -29,6 +31,11 @@ class CreditedTier(models.Model):
 
     def __str__(self) -> str:
         return f"{self.on}: {self.before or 'untiered'} to {self.after or 'untiered'}"
+
+    @property
+    def why(self) -> Reason | None:
+        """The reason as a value; None while it is not derived again."""
+        return from_json(self.reason) if self.reason else None
 
 
 class Invitation(models.Model):

@@ -1,30 +1,60 @@
 """Why a client brings no sold or no managed points on a day (docs/points.md 3).
 
-Pure: from the client's facts alone; English unless another wording is given. Every sentence names the fact that decides,
-so that somebody can go and check it.
+Pure: from the client's facts alone. Every reason names the fact that decides, so that somebody can go and check it;
+`tiers.no_points_text` makes the sentences.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from ledger.engine import lots, managed
 from ledger.records import ClientFacts, DealFact, Entry, Lot
-from partner_portal.lib.wording import ENGLISH, Wording
 from program.rulebook import Rulebook
 from program.terms import SALES, Cause, Stage
 
-NAMED = 3  # deals named one by one; more are counted
-LEAST = Decimal("0.0001")  # points have 4 decimals
+
+class Why(StrEnum):
+    """What keeps a client from bringing points."""
+
+    EXPIRED = "expired"  # sold points; these four took them
+    DOWNGRADED = "downgraded"
+    LINE_CANCELLED = "line_cancelled"
+    CANCELLED = "cancelled"
+    DEALS_TOO_SMALL = "deals_too_small"
+    NO_ORIGIN = "no_origin"  # neither sourced nor assisted
+    WON_LATER = "won_later"
+    OPEN = "open"
+    LOST = "lost"
+    NOTHING_SOLD = "nothing_sold"
+    SERVICES_CANCELLED = "services_cancelled"  # managed points; with the whole client
+    SERVICES_ENDED = "services_ended"
+    SERVICE_TOO_SMALL = "service_too_small"
+    SERVICE_LATER = "service_later"
+    NEVER_MANAGED = "never_managed"
+
+
+@dataclass(frozen=True, slots=True)
+class NoPointsReason:
+    """A reason and the facts behind it; those that it has none of are empty."""
+
+    why: Why
+    deals: tuple[str, ...] = ()  # their ids, sorted
+    on: date | None = None  # the day of what took the points, or of what is still to come
+    earned_on: date | None = None  # of the points that were taken
+    points: Decimal = Decimal(0)  # that were taken
+    by_deal_id: str = ""  # the downgrade that took them
+    cancelled_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Uncounted:
-    """Reasons in words, most telling first; empty for a side that brings points."""
+    """The reasons of both sides, most telling first; empty for a side that brings points."""
 
-    sold: tuple[str, ...]
-    managed: tuple[str, ...]
+    sold: tuple[NoPointsReason, ...]
+    managed: tuple[NoPointsReason, ...]
 
     @property
     def wholly(self) -> bool:
@@ -32,44 +62,30 @@ class Uncounted:
         return bool(self.sold and self.managed)
 
 
-def uncounted(facts: ClientFacts, rulebook: Rulebook, on: date, wording: Wording = ENGLISH) -> Uncounted:
+def uncounted(facts: ClientFacts, rulebook: Rulebook, on: date) -> Uncounted:
     """Why the client does not count on the day. Raises UnknownCurrencyError as the engine does."""
-    return Uncounted(_sold(facts, rulebook, on, wording), _managed(facts, rulebook, on, wording))
+    return Uncounted(tuple(_sold(facts, rulebook, on)), tuple(_managed(facts, rulebook, on)))
 
 
-def _sold(facts: ClientFacts, rulebook: Rulebook, on: date, wording: Wording) -> tuple[str, ...]:
+def _sold(facts: ClientFacts, rulebook: Rulebook, on: date) -> list[NoPointsReason]:
     found = lots(facts, rulebook, on)
     if any(lot.remaining for lot in found):
-        return ()
-    reasons = [*_gone(found, wording), *_too_small(found, wording)]
+        return []
     sales = [deal for deal in facts.deals if deal.kind in SALES]
-    won = [deal for deal in sales if deal.stage == Stage.WON and deal.closed_on is not None]
-    strangers = [deal for deal in won if deal.origin.track is None and deal.closed_on and deal.closed_on <= on]
-    if strangers:
-        one = wording.gettext("%(deals)s is of origin “none”: neither sourced nor assisted by us.")
-        many = wording.gettext("%(deals)s are of origin “none”: neither sourced nor assisted by us.")
-        reasons.append(_of_deals(one, many, strangers, wording))
-    later = [deal for deal in won if deal.closed_on and deal.closed_on > on]
-    if later:
-        first = wording.day(min(deal.closed_on for deal in later if deal.closed_on))
-        one = wording.gettext("%(deals)s is won only from %(first)s on.")
-        many = wording.gettext("%(deals)s are won only from %(first)s on.")
-        reasons.append(_of_deals(one, many, later, wording, first=first))
-    waiting = [deal for deal in sales if deal.stage == Stage.OPEN]
-    if waiting:
-        one = wording.gettext("%(deals)s is still open: points come on the day a deal is won.")
-        many = wording.gettext("%(deals)s are still open: points come on the day a deal is won.")
-        reasons.append(_of_deals(one, many, waiting, wording))
-    lost = [deal for deal in sales if deal.stage == Stage.LOST]
-    if lost:
-        one, many = wording.gettext("%(deals)s was lost."), wording.gettext("%(deals)s were lost.")
-        reasons.append(_of_deals(one, many, lost, wording))
-    if not reasons:
-        reasons.append(wording.gettext("Nothing was sold to this client: there is no deal of it."))
-    return tuple(reasons)
+    won = [(deal, deal.closed_on) for deal in sales if deal.stage == Stage.WON and deal.closed_on is not None]
+    later = [(deal, day) for deal, day in won if day > on]
+    reasons = [
+        *_taken(found),
+        *_of_deals(Why.DEALS_TOO_SMALL, (lot.deal for lot in found if not lot.earned)),
+        *_of_deals(Why.NO_ORIGIN, (deal for deal, day in won if deal.origin.track is None and day <= on)),
+        *_of_deals(Why.WON_LATER, (deal for deal, _day in later), min((day for _deal, day in later), default=None)),
+        *_of_deals(Why.OPEN, (deal for deal in sales if deal.stage == Stage.OPEN)),
+        *_of_deals(Why.LOST, (deal for deal in sales if deal.stage == Stage.LOST)),
+    ]
+    return reasons or [NoPointsReason(Why.NOTHING_SOLD)]
 
 
-def _gone(found: Iterable[Lot], wording: Wording) -> list[str]:
+def _taken(found: Iterable[Lot]) -> list[NoPointsReason]:
     """What took the points: the latest loss of every cause, latest first."""
     latest: dict[str, tuple[Entry, Lot]] = {}
     for lot in found:
@@ -78,66 +94,51 @@ def _gone(found: Iterable[Lot], wording: Wording) -> list[str]:
             if loss.cause not in latest or latest[loss.cause][0].on <= loss.on:
                 latest[loss.cause] = (loss, lot)
     return [
-        _loss(loss, lot, wording)
+        NoPointsReason(
+            _why_taken(loss),
+            (lot.deal.deal_id,),
+            loss.on,
+            lot.earned_on,
+            -loss.points,
+            loss.by_deal_id or "",
+            loss.cancelled_line or "",
+        )
         for loss, lot in sorted(latest.values(), key=lambda pair: (pair[0].on, pair[0].cause), reverse=True)
     ]
 
 
-def _loss(loss: Entry, lot: Lot, wording: Wording) -> str:
-    values = {
-        "deal": lot.deal.deal_id,
-        "earned": wording.day(lot.earned_on),
-        "on": wording.day(loss.on),
-        "line": loss.cancelled_line,
-        "points": wording.number(-loss.points),
-        "by": loss.by_deal_id,
-    }
+def _why_taken(loss: Entry) -> Why:
     if loss.cause == Cause.EXPIRED:
-        return wording.gettext("The points of deal %(deal)s, won on %(earned)s, expired on %(on)s.") % values
+        return Why.EXPIRED
     if loss.cause != Cause.CHURNED:
-        return wording.gettext("Downgrade %(by)s of %(on)s took all that was left of deal %(deal)s.") % values
-    text = (
-        wording.gettext("“%(line)s” was cancelled on %(on)s, which took the %(points)s points of deal %(deal)s.")
-        if loss.cancelled_line
-        else wording.gettext(
-            "The whole client was cancelled on %(on)s, which took the %(points)s points of deal %(deal)s."
-        )
-    )
-    return text % values
+        return Why.DOWNGRADED
+    return Why.LINE_CANCELLED if loss.cancelled_line else Why.CANCELLED
 
 
-def _too_small(found: Iterable[Lot], wording: Wording) -> list[str]:
-    small = [lot.deal for lot in found if not lot.earned]
-    if not small:
-        return []
-    one = wording.gettext("%(deals)s is too small for %(least)s points.")
-    many = wording.gettext("%(deals)s are too small for %(least)s points.")
-    return [_of_deals(one, many, small, wording, least=wording.number(LEAST))]
+def _of_deals(why: Why, deals: Iterable[DealFact], on: date | None = None) -> list[NoPointsReason]:
+    """The reason with its deals; no reason without any."""
+    ids = tuple(sorted(deal.deal_id for deal in deals))
+    return [NoPointsReason(why, ids, on)] if ids else []
 
 
-def _managed(facts: ClientFacts, rulebook: Rulebook, on: date, wording: Wording) -> tuple[str, ...]:
+def _managed(facts: ClientFacts, rulebook: Rulebook, on: date) -> list[NoPointsReason]:
     if managed(facts, rulebook, on).points:
-        return ()
+        return []
     started = [service for service in facts.services if service.started_on <= on]
-    coming = sorted(service.started_on for service in facts.services if service.started_on > on)
+    coming = min((service.started_on for service in facts.services if service.started_on > on), default=None)
     reasons = []
     if started:
         last = max(started, key=lambda service: service.started_on)
         cancelled = _whole_cancellation(facts, last.started_on, last.ended_on, on)
         if cancelled is not None:
-            text = wording.gettext("The whole client was cancelled on %(on)s, which ended its managed points.")
-            reasons.append(text % {"on": wording.day(cancelled)})
+            reasons.append(NoPointsReason(Why.SERVICES_CANCELLED, on=cancelled))
         elif last.ended_on is not None and last.ended_on <= on:
-            text = wording.gettext("Not managed since %(on)s, when the last service ended.")
-            reasons.append(text % {"on": wording.day(last.ended_on)})
+            reasons.append(NoPointsReason(Why.SERVICES_ENDED, on=last.ended_on))
         else:
-            text = wording.gettext("The service in force is too small for %(least)s points.")
-            reasons.append(text % {"least": wording.number(LEAST)})
-    if coming:
-        reasons.append(wording.gettext("The next service starts on %(on)s.") % {"on": wording.day(coming[0])})
-    if not reasons:
-        reasons.append(wording.gettext("We never managed this client: there is no service of it."))
-    return tuple(reasons)
+            reasons.append(NoPointsReason(Why.SERVICE_TOO_SMALL))
+    if coming is not None:
+        reasons.append(NoPointsReason(Why.SERVICE_LATER, on=coming))
+    return reasons or [NoPointsReason(Why.NEVER_MANAGED)]
 
 
 def _whole_cancellation(facts: ClientFacts, start: date, end: date | None, on: date) -> date | None:
@@ -150,13 +151,3 @@ def _whole_cancellation(facts: ClientFacts, start: date, end: date | None, on: d
         ),
         default=None,
     )
-
-
-def _of_deals(one: str, many: str, deals: Sequence[DealFact], wording: Wording, **values: str) -> str:
-    """A sentence about one deal or several, which it names, or counts when they are many."""
-    names = sorted(deal.deal_id for deal in deals)
-    if len(names) == 1:
-        return one % {"deals": wording.gettext("Deal %(id)s") % {"id": names[0]}, **values}
-    if len(names) > NAMED:
-        return many % {"deals": wording.gettext("%(count)s deals") % {"count": len(names)}, **values}
-    return many % {"deals": wording.gettext("Deals %(ids)s") % {"ids": wording.listed(names)}, **values}

@@ -22,8 +22,9 @@ from program.rulebook import Rulebook
 from program.terms import Metric, ReviewResult
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import CreditedTier
+from tiers.models import TierChange
 from tiers.queries import credited_on, history, invitations
+from tiers.reasons import Reason
 from tiers.rules import Change, PortfolioMeasures
 
 MONTHS_AHEAD = 12
@@ -57,7 +58,7 @@ class ReviewMark:
 
     on: date
     tier: str | None
-    reason: str
+    reason: Reason | None
     ahead: bool
 
 
@@ -225,7 +226,7 @@ def _levels(
         yield Level(day, measures.points.figures(day), rules.performance(measures, book, day), credited, day > today)
 
 
-def _changes(rows: Sequence[CreditedTier], coming: Sequence[Change]) -> list[tuple[date, str | None, bool]]:
+def _changes(rows: Sequence[TierChange], coming: Sequence[Change]) -> list[tuple[date, str | None, bool]]:
     past = [(row.on, row.after or None, False) for row in rows if row.kind != ReviewResult.KEPT]
     return past + [(row.on, row.after, True) for row in coming if row.before != row.after]
 
@@ -243,17 +244,17 @@ def _thresholds(book: Rulebook, first: date, last: date) -> Iterator[Threshold]:
 
 def _reviews(
     book: Rulebook,
-    rows: Sequence[CreditedTier],
+    rows: Sequence[TierChange],
     coming: Sequence[Change],
     changes: Sequence[tuple[date, str | None, bool]],
     span: Period,
     today: date,
 ) -> Iterator[ReviewMark]:
-    reasons = {row.on: row.reason for row in rows if row.kind != ReviewResult.RISE}
+    reasons = {row.on: row.why for row in rows if row.kind != ReviewResult.RISE}
     reasons |= {row.on: row.reason for row in coming if row.kind != ReviewResult.RISE}
     for review in book.reviews_between(span.first, span.last):
         held = [tier for on, tier, _ahead in changes if on <= review.on]
-        yield ReviewMark(review.on, held[-1] if held else None, reasons.get(review.on, ""), review.on > today)
+        yield ReviewMark(review.on, held[-1] if held else None, reasons.get(review.on), review.on > today)
 
 
 def _drops(measures: PortfolioMeasures, day: date, until: date) -> Iterator[tuple[date, PointFigures]]:

@@ -1,18 +1,16 @@
 """The sentences of the tier page: what its figures say, before any drawing."""
 
 from dataclasses import dataclass
-from datetime import date
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from partner_portal.lib.language import of_reader
+from partner_portal.lib.sentences import day_text, listed, month_name
 from partner_portal.templatetags.figures import metric_label, tier_name, whole
 from program.terms import Metric
-from tiers.gap_text import lacking, listed, short_of
+from tiers.gap_text import lacking, short_of
 from tiers.over_time import OverTime
-from tiers.reason_text import reworded
+from tiers.reason_text import reason_text
 from tiers.tier_page import KeepTier, TierPage
 
 
@@ -38,9 +36,9 @@ def series_said(series: OverTime) -> str:
     now, peak = series.now, series.peak
     values = {
         "peak": whole(peak.points.total),
-        "when": _day(peak.day),
+        "when": day_text(peak.day),
         "now": whole(now.points.total),
-        "day": _day(now.day),
+        "day": day_text(now.day),
     }
     if peak.day == now.day:
         text = _("With %(now)s points on %(day)s, the total is at its highest of the range.") % values
@@ -53,11 +51,11 @@ def series_said(series: OverTime) -> str:
         if (not series.end.points.sold)
         else _("If nothing else happens, %(points)s are left on %(end)s.")
     )
-    text += " " + ending % {"points": whole(series.end.points.total), "end": _day(series.end.day)}
+    text += " " + ending % {"points": whole(series.end.points.total), "end": day_text(series.end.day)}
     if series.next_drop is not None:
         text += " " + _("The tier by performance is %(tier)s by %(when)s.") % {
             "tier": tier_name(series.next_drop.performance),
-            "when": _day(series.next_drop.day),
+            "when": day_text(series.next_drop.day),
         }
     return str(text)
 
@@ -134,7 +132,7 @@ def _keep(keep: KeepTier | None, page: TierPage) -> str:
     if keep is None or outlook is None:
         return ""
     if keep.met:
-        months = listed([date_format(reading.on, "F") for reading in keep.met])
+        months = listed([month_name(reading.on) for reading in keep.met])
         text = (
             _("%(tier)s was to stay at the next review: met in %(months)s.")
             if page.past
@@ -142,7 +140,7 @@ def _keep(keep: KeepTier | None, page: TierPage) -> str:
         )
         return text % {"tier": keep.tier, "months": months}
     if keep.kept or keep.closest is None or keep.closest.gap is None:
-        return reworded(outlook.reason, of_reader())
+        return reason_text(outlook.review_row.reason) if outlook.review_row else ""
     text = (
         _(
             "To keep %(tier)s, one reading had to meet it. The closest was %(day)s: %(what)s missing if nothing else happened."
@@ -154,7 +152,7 @@ def _keep(keep: KeepTier | None, page: TierPage) -> str:
     )
     return text % {
         "tier": keep.tier,
-        "day": _day(keep.closest.on),
+        "day": day_text(keep.closest.on),
         "what": lacking(keep.closest.gap, page.standing.certified.name),
     }
 
@@ -167,7 +165,3 @@ def _next(page: TierPage) -> str:
     if gap.binding is None:
         return f"{short}."
     return _("%(what)s. Binding: %(metric)s.") % {"what": short, "metric": metric_label(gap.binding.metric)}
-
-
-def _day(value: date) -> str:
-    return date_format(value, "j M Y")

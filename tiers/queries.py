@@ -16,7 +16,7 @@ from program.rulebook import RuleSet
 from program.terms import Origin, ReviewResult, Track
 from tiers import rules
 from tiers.measures import outlook_measures
-from tiers.models import CreditedTier, Invitation
+from tiers.models import Invitation, TierChange
 from tiers.rules import Credited, Outlook, PortfolioMeasures, TierGap
 
 
@@ -83,13 +83,13 @@ class MoneyFigures:
     currency_table: date
 
 
-def history(scope: Scope, day: date | None = None) -> list[CreditedTier]:
+def history(scope: Scope, day: date | None = None) -> list[TierChange]:
     """Rises and reviews up to `day` (default: today), oldest first. Read once a scope and day."""
-    rows = CreditedTier.objects.filter(partner=scope.partner, on__lte=day or scope.today)
+    rows = TierChange.objects.filter(partner=scope.partner, on__lte=day or scope.today)
     return list(scope.once(("history", day or scope.today), lambda: tuple(rows)))
 
 
-def credited_on(rows: Sequence[CreditedTier]) -> Credited:
+def credited_on(rows: Sequence[TierChange]) -> Credited:
     """The credited tier after these rows, and since when."""
     changed = [row for row in rows if row.kind != ReviewResult.KEPT]
     return Credited(changed[-1].after or None, changed[-1].on) if changed else Credited(None, None)

@@ -1,7 +1,6 @@
 """Which tier the figures of a day reach, what is missing for another, and the credited tier through time.
 
-Pure: no Django, no clock. A tier is its name; None is untiered. Rules: `docs/points.md` 7 and 12. The sentences are in
-`tiers.reason_text`.
+Pure: no Django, no clock. A tier is its name; None is untiered. Rules: `docs/points.md` 7 and 12.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +13,7 @@ from ledger.series import PointSeries
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Requirement, ReviewDay, Rulebook, RuleSet, Tier
 from program.terms import Metric, ReviewResult
-from tiers import reason_text
+from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Reason, Rose
 
 _ZERO = Decimal(0)
 _DAY = timedelta(days=1)
@@ -187,7 +186,7 @@ class Change:
     kind: ReviewResult
     before: str | None
     after: str | None
-    reason: str
+    reason: Reason
     readings: tuple[Reading, ...] = ()
 
 
@@ -241,17 +240,15 @@ class CreditedTier:
             raise ValueError("An untiered partner has nothing to review.")
         readings = tuple(self._reading(day, tier) for day in review.readings)
         if state.since is not None and on < add_months(state.since, self._rulebook.hold_months):
-            reason = reason_text.held(tier, state.since, self._rulebook.hold_months)
-            return Change(on, ReviewResult.KEPT, tier, tier, reason, readings)
+            held = Held(tier, state.since, self._rulebook.hold_months)
+            return Change(on, ReviewResult.KEPT, tier, tier, held, readings)
         if not self._measures.certified(on):
-            reason = reason_text.lapsed(self._rulebook.partner_certification)
-            return Change(on, ReviewResult.FALL, tier, None, reason, readings)
-        met = [reading.on for reading in readings if reading.met]
+            return Change(on, ReviewResult.FALL, tier, None, Lapsed(self._rulebook.partner_certification), readings)
+        met = tuple(reading.on for reading in readings if reading.met)
         if met:
-            return Change(on, ReviewResult.KEPT, tier, tier, reason_text.kept(tier, met, len(readings)), readings)
+            return Change(on, ReviewResult.KEPT, tier, tier, Kept(tier, met, len(readings)), readings)
         best = self._best(readings)
-        reason = reason_text.fall(tier, best, review.window_start, len(readings))
-        return Change(on, ReviewResult.FALL, tier, best, reason, readings)
+        return Change(on, ReviewResult.FALL, tier, best, Fell(tier, best, review.window_start, len(readings)), readings)
 
     def performance(self, on: date) -> Tier | None:
         """The performance tier of the day, computed once."""
@@ -283,8 +280,12 @@ class CreditedTier:
             return None
         shown = gap(tier, self._measures, on)
         newly_certified = not self._measures.certified(on - _DAY)
-        reason = reason_text.rise(
-            [(row.metric, row.have, row.need) for row in shown.requirements if row.met],
+        reason = Rose(
+            tuple(
+                MetRequirement(row.metric, row.have, row.need)
+                for row in shown.requirements
+                if row.met and row.have is not None
+            ),
             newly_certified=self._rulebook.partner_certification if newly_certified else None,
             not_invited=reached.name if reached is not tier else None,
         )
@@ -341,7 +342,6 @@ class Outlook:
     review: ReviewDay
     before: Credited
     after: str | None
-    reason: str
     readings: tuple[OutlookReading, ...]
     review_row: Change | None
     rises: tuple[Change, ...]
@@ -379,5 +379,4 @@ def outlook(
                 None if tier is None else gap(tier, measures, day),
             )
         )
-    reason = reason_text.untiered() if review_row is None else review_row.reason
-    return Outlook(review, before, after, reason, tuple(readings), review_row, rises)
+    return Outlook(review, before, after, tuple(readings), review_row, rises)

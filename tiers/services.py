@@ -3,6 +3,9 @@
 from datetime import date
 from typing import Any
 
+from django.apps import AppConfig
+from django.apps import apps as all_apps
+from django.apps.registry import Apps
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models.functions import Now
@@ -10,18 +13,20 @@ from django.dispatch import receiver
 from django.http import Http404
 
 from accounts.audit import record
+from accounts.models import Partner
 from accounts.roles import Permission
-from accounts.scope import Scope
+from accounts.scope import Scope, partner_scope, system_scope
 from accounts.services import bump_generation
 from ledger.queries import history_starts
 from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
-from tiers.models import CreditedTier, Invitation, TierPlan
+from tiers.models import Invitation, TierChange, TierPlan
 from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions
 from tiers.plans import plan_of, written
 from tiers.queries import invitations
+from tiers.reasons import to_json
 
 
 @receiver(ledger_posted)
@@ -40,16 +45,32 @@ def derive_history(*, scope: Scope) -> None:
     wanted = []
     for row in found:
         places[row.on] = places.get(row.on, -1) + 1
-        wanted.append((row.on, places[row.on], row.kind, row.before or "", row.after or "", row.reason))
-    stored = CreditedTier.objects.filter(partner=scope.partner)
+        reason = to_json(row.reason)
+        wanted.append((row.on, places[row.on], row.kind, row.before or "", row.after or "", reason))
+    stored = TierChange.objects.filter(partner=scope.partner)
     if list(stored.values_list("on", "position", "kind", "before", "after", "reason")) == wanted:
         return
     stored.delete()
     fields = ("on", "position", "kind", "before", "after", "reason")
-    CreditedTier.objects.bulk_create(
-        CreditedTier(partner=scope.partner, **dict(zip(fields, row, strict=True))) for row in wanted
+    TierChange.objects.bulk_create(
+        TierChange(partner=scope.partner, **dict(zip(fields, row, strict=True))) for row in wanted
     )
     scope.forget()
+
+
+def derive_marked_histories(sender: AppConfig, apps: Apps = all_apps, **_: Any) -> None:
+    """Receiver of post_migrate: derive the histories whose reasons a migration left empty.
+
+    Does nothing where `apps`, the models after migrating, are not yet or no longer those of this code.
+    """
+    try:
+        apps.get_model("tiers", "TierChange")
+    except LookupError:
+        return
+    for partner in Partner.objects.order_by("pk"):
+        with partner_scope(partner):
+            if TierChange.objects.filter(partner=partner, reason={}).exists():
+                derive_history(scope=system_scope(partner))
 
 
 @transaction.atomic

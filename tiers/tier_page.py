@@ -7,7 +7,7 @@ from decimal import Decimal
 from accounts.scope import Scope
 from program.terms import Metric, Track
 from tiers import bars
-from tiers.models import CreditedTier
+from tiers.models import TierChange
 from tiers.portfolio import (
     Announced,
     RulesInForce,
@@ -50,7 +50,7 @@ class TierPage:
     tools: ToolUsage
     rules: RulesInForce
     announced: tuple[Announced, ...]
-    history: tuple[CreditedTier, ...]
+    history: tuple[TierChange, ...]
     past: bool
 
     @property

@@ -18,9 +18,10 @@ from ledger.queries import Changes, Counter
 from ledger.queries import changes as changes_of
 from partner_portal.lib.dates.comparison import Comparison, Difference, compared
 from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import adding_places, close_places, common_places
 from partner_portal.lib.web.range_control import RangeControl, range_control
-from partner_portal.templatetags.figures import day_text, decimal_words, signed_words
+from partner_portal.templatetags.figures import decimal_words, signed_words
 from program.labels import label
 from program.periods import programme_periods
 from program.queries import rulebook

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import ceiling, floor, half_even
+from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import POINT_PLACES, Number, adding_places, close_places, enough_places
 from program.labels import METRIC_TEXTS
 from program.terms import Cause, Metric, Track, Unit
@@ -301,11 +302,7 @@ def abs_value(value: int) -> int:
 
 # Days
 
-
-@register.filter
-def day_text(value: date) -> str:
-    """`23 Nov 2026` as text."""
-    return date_format(value, "j M Y")
+register.filter(day_text)
 
 
 @register.filter

@@ -71,7 +71,7 @@ WORDS = {
     "schedule_new", "dataset_rows",
 }  # fmt: skip
 DERIVED = {
-    "tiers_creditedtier",
+    "tiers_tierchange",
     "clients_retentionmonth",
     "commissions_dealearning",
 }  # no address and no text of their own

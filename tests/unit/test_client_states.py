@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from ledger.client_states import MrrFact, Reason, RenewalFact, State, client_state, in_words, last_known_month
+from ledger.client_states import MrrFact, Reason, RenewalFact, State, client_state, last_known_month
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
+from ledger.state_text import state_text
 
 D = date.fromisoformat
 TODAY = D("2026-11-23")
@@ -140,9 +141,9 @@ def test_every_reason_has_a_sentence() -> None:
     found = client_state(
         ClientFacts("US", [deal("2024-01-01"), deal("2024-01-01", "CMS")], (), []), [], [PENDING_AHEAD], TODAY
     )
-    assert in_words(found) == "Sold and not cancelled: CMS and Sales Hub."
+    assert state_text(found) == "Sold and not cancelled: CMS and Sales Hub."
     gone = client_state(ClientFacts("US", (), (), [CancellationFact("", D("2025-10-31"))]), [], [], TODAY)
-    assert in_words(gone) == ("The whole client was cancelled on 31 Oct 2025, and nothing was sold or managed since.")
+    assert state_text(gone) == ("The whole client was cancelled on 31 Oct 2025, and nothing was sold or managed since.")
     unknown = client_state(ClientFacts("US", (), [service("2024-01-01", "2025-01-01")]), [], [], TODAY)
-    assert in_words(unknown).endswith("Its MRR history, a won deal or a service would tell.")
+    assert state_text(unknown).endswith("Its MRR history, a won deal or a service would tell.")
     assert len(Reason) == 9

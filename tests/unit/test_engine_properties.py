@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.engine import entries, lots, managed
 from ledger.records import CancellationFact, ClientFacts, DealFact, Entry, ServiceFact
 from ledger.series import PointFigures, PointSeries, without
-from ledger.why import why
+from ledger.why_text import why
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Rulebook
 from program.terms import GAINS, SALES, SOLD_TRACKS, Track

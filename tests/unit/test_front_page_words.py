@@ -39,7 +39,7 @@ def outlook(
         OutlookReading(on, "Gold", on in met, place >= 6 - to_come, gap) for place, on in enumerate(REVIEW.readings)
     )
     row = Change(REVIEW.on, kind, credited, after if kind == ReviewResult.FALL else credited, "") if credited else None
-    return Outlook(REVIEW, Credited(credited, since), after, "", readings, row, ())
+    return Outlook(REVIEW, Credited(credited, since), after, readings, row, ())
 
 
 SHORT = target(need("total_points", 1184, 1260, binding=True), need("sourced_points", 356, 320))

@@ -12,10 +12,11 @@ from commissions.rules import FxRates, StatementLine, commission, pay_day, state
 from ledger.engine import deal_lives, entries, lots, managed
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from ledger.series import PointSeries
-from ledger.why import why
+from ledger.why_text import why
 from partner_portal.lib.rounding import half_even
 from program.rulebook import Requirement, Rulebook, RuleSet, Tier
 from program.terms import Metric
+from tiers.reason_text import reason_text
 from tiers.rules import Credited, CreditedTier, PortfolioMeasures, gap, performance
 
 D = date.fromisoformat
@@ -163,7 +164,10 @@ def test_example_15(rulebook):
     row = reviewed(rulebook, Credited("Diamond", D("2025-03-04")), {"2026-02-01": PLATINUM, "2026-05-20": GOLD})
     assert (row.after, row.kind) == ("Platinum", "review")
     assert [reading.performance for reading in row.readings] == ["Platinum"] * 4 + ["Gold"] * 2
-    assert row.reason == "Review. None of the six readings since 15 Feb 2026 met Diamond; the best was Platinum."
+    assert (
+        reason_text(row.reason)
+        == "Review. None of the six readings since 15 Feb 2026 met Diamond; the best was Platinum."
+    )
 
 
 def test_example_16(rulebook):
@@ -173,19 +177,19 @@ def test_example_16(rulebook):
         {"2026-02-01": PLATINUM, "2026-03-10": DIAMOND, "2026-04-01": GOLD},
     )
     assert (row.after, row.kind) == ("Diamond", "kept")
-    assert row.reason == "Review. Kept, met in March."
+    assert reason_text(row.reason) == "Review. Kept, met in March."
 
 
 def test_example_17(rulebook):
     row = reviewed(rulebook, Credited("Diamond", D("2026-04-15")), {"2026-02-01": GOLD})
     assert (row.after, row.kind) == ("Diamond", "kept")
-    assert row.reason == "Review. Kept: Diamond has been credited since 15 Apr 2026, less than 6 months."
+    assert reason_text(row.reason) == "Review. Kept: Diamond has been credited since 15 Apr 2026, less than 6 months."
 
 
 def test_example_18(rulebook):
     row = reviewed(rulebook, Credited("Diamond", D("2025-03-04")), {"2026-02-01": DIAMOND}, lapses="2026-07-15")
     assert (row.after, row.kind) == (None, "review")
-    assert row.reason == "Review. No Solutions Partner certification was valid on the day."
+    assert reason_text(row.reason) == "Review. No Solutions Partner certification was valid on the day."
 
 
 def line(line_no: int, net: str, *, adjusts: str = "", statement: str = "S-2026Q1") -> StatementLine:

@@ -7,11 +7,11 @@ import pytest
 
 from ledger.engine import entries
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
-from ledger.why import why
-from partner_portal.lib.wording import ENGLISH
+from ledger.why_text import why
+from partner_portal.lib.sentences import exact_money, exact_number
 
 D = date.fromisoformat
-number, money = ENGLISH.number, ENGLISH.money
+number, money = exact_number, exact_money
 
 
 def deal(deal_id: str, closed_on: str, mrr: str, *, kind: str = "new", origin: str = "sourced", currency: str = "USD"):

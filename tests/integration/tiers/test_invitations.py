@@ -7,7 +7,7 @@ import pytest
 from accounts.models import AuditEvent
 from accounts.scope import partner_scope
 from tiers import services
-from tiers.models import CreditedTier, Invitation
+from tiers.models import Invitation, TierChange
 from tiers.queries import invitable, invitations
 
 DAY = "2026-11-01"
@@ -71,8 +71,8 @@ def test_another_partners_invitation_is_not_there(web, other_partner):
 
 def test_an_invitation_moves_what_was_remembered_and_the_history(scope):
     before = scope.partner.generation
-    rows = list(CreditedTier.objects.filter(partner=scope.partner).values_list("on", "after"))
+    rows = list(TierChange.objects.filter(partner=scope.partner).values_list("on", "after"))
     services.record_invitation(scope=scope, tier="Elite", on=date(2026, 11, 1))
     assert scope.partner.generation == before + 1
     # Elite is not met on any day, so that the invitation alone credits nothing.
-    assert list(CreditedTier.objects.filter(partner=scope.partner).values_list("on", "after")) == rows
+    assert list(TierChange.objects.filter(partner=scope.partner).values_list("on", "after")) == rows

@@ -1,0 +1,158 @@
+"""One sentence that says how the points of an entry came about (`docs/points.md` 4), in the reader's language.
+
+Numbers are printed in full, so that the sentence can be checked by hand.
+"""
+
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ledger.records import Computation, Entry
+from partner_portal.lib.dates.months import month_count
+from partner_portal.lib.sentences import day_text, exact_money, exact_number
+from program.terms import Cause, Origin, Track
+
+
+def why(entry: Entry, *, with_money: bool = True) -> str:
+    """The sentence of an entry, such as `EUR 880.00 / 88 per US$100 x 5 (sourced) x 1 = 50`.
+
+    Without money, the amounts are named but not told: `MRR in units of US$100 x 5 (sourced) x 1 = 50`.
+    """
+    if entry.track == Track.MANAGED:
+        return _managed(entry, with_money)
+    if entry.cause == Cause.EARNED:
+        return _computation(entry, entry.points, with_money)
+    if entry.cause == Cause.DOWNGRADED:
+        return _downgraded(entry, with_money)
+    if entry.cause == Cause.EXPIRED:
+        return _expired(entry)
+    if entry.cause == Cause.CHURNED:
+        return _lost(entry)
+    return f"{exact_number(entry.points)} points of deal {entry.deal_id}: {entry.cause}."
+
+
+def working(computation: Computation) -> str:
+    """The computation of sold or managed points in one line."""
+    of = computation
+    unit = per_us_100(of.amount, of.currency, of.per_unit)
+    return f"{unit} x {_rest(of.rate, of.track, of.factor, of.partners, of.points)}"
+
+
+def per_us_100(amount: Decimal, currency: str, per_unit: Decimal) -> str:
+    """The amount in units of US$100 by the currency table: `EUR 880.00 / 88 per US$100`."""
+    return f"{exact_money(amount, currency)} / {exact_number(per_unit)} {_('per US$100')}"
+
+
+def managing_partners(count: int) -> str:
+    """By how many partners managed points are divided: `2 managing partners`."""
+    return ngettext("%(count)s managing partner", "%(count)s managing partners", count) % {"count": count}
+
+
+def _rest(rate: Decimal, track: Track | Origin, factor: Decimal, partners: int | None, points: Decimal) -> str:
+    shared = "" if partners is None else f" / {managing_partners(partners)}"
+    return f"{exact_number(rate)} ({track}) x {exact_number(factor)}{shared} = {exact_number(points)}"
+
+
+def _computation(entry: Entry, points: Decimal, with_money: bool) -> str:
+    if entry.amount is None or entry.per_unit is None or entry.rate is None or entry.factor is None:
+        text = _("%(points)s points in force from several services at once.")
+        return text % {"points": exact_number(points)}
+    unit = per_us_100(entry.amount, entry.currency, entry.per_unit) if with_money else _("MRR in units of US$100")
+    return f"{unit} x {_rest(entry.rate, entry.track, entry.factor, entry.partners, points)}"
+
+
+def _downgraded(entry: Entry, with_money: bool) -> str:
+    text = (
+        _(
+            "Downgrade %(by)s of %(amount)s took %(share)s %% of its product line: "
+            "%(lost)s of the %(before)s points that deal %(deal)s had left."
+        )
+        if with_money
+        else _(
+            "Downgrade %(by)s took %(share)s %% of its product line: "
+            "%(lost)s of the %(before)s points that deal %(deal)s had left."
+        )
+    )
+    return text % {
+        "by": entry.by_deal_id,
+        "amount": exact_money(entry.amount or Decimal(0), entry.currency),
+        "share": exact_number((entry.share or Decimal(0)) * 100),
+        "lost": exact_number(-entry.points),
+        "before": exact_number(entry.before),
+        "deal": entry.deal_id or "",
+    }
+
+
+def _expired(entry: Entry) -> str:
+    values = _lot_values(entry)
+    if entry.earned_on is None:
+        text = (
+            _("All %(earned)s points of deal %(deal)s expired on %(on)s.")
+            if _whole(entry)
+            else _("All that remained of the %(earned)s points of deal %(deal)s, %(left)s, expired on %(on)s.")
+        )
+        return text % values
+    months = month_count(entry.earned_on, entry.on)
+    text = (
+        _("All %(earned)s points of deal %(deal)s expired %(months)s months after %(start)s.")
+        if _whole(entry)
+        else _(
+            "All that remained of the %(earned)s points of deal %(deal)s, %(left)s, "
+            "expired %(months)s months after %(start)s."
+        )
+    )
+    return text % (values | {"months": str(months), "start": day_text(entry.earned_on)})
+
+
+def _lost(entry: Entry) -> str:
+    text = (
+        _("All %(earned)s points of deal %(deal)s were lost when %(what)s was cancelled on %(on)s.")
+        if _whole(entry)
+        else _(
+            "All that remained of the %(earned)s points of deal %(deal)s, %(left)s, "
+            "were lost when %(what)s was cancelled on %(on)s."
+        )
+    )
+    what = entry.cancelled_line or _("the whole client")
+    return text % (_lot_values(entry) | {"what": what})
+
+
+def _earned(entry: Entry) -> Decimal:
+    return entry.before if entry.lot_points is None else entry.lot_points
+
+
+def _whole(entry: Entry) -> bool:
+    """Whether nothing of the lot had gone before."""
+    return entry.before == _earned(entry)
+
+
+def _lot_values(entry: Entry) -> dict[str, str]:
+    return {
+        "earned": exact_number(_earned(entry)),
+        "left": exact_number(entry.before),
+        "deal": entry.deal_id or "",
+        "on": day_text(entry.on),
+    }
+
+
+def _managed(entry: Entry, with_money: bool) -> str:
+    computed = _computation(entry, entry.after, with_money) if entry.after else ""
+    values = {
+        "before": exact_number(entry.before),
+        "after": exact_number(entry.after),
+        "on": day_text(entry.on),
+        "computed": computed,
+    }
+    if entry.cause == Cause.EARNED:
+        return _computation(entry, entry.after, with_money)
+    if entry.after == 0:
+        text = (
+            _("From %(before)s to 0: the whole client was cancelled on %(on)s.")
+            if entry.cause == Cause.CHURNED
+            else _("From %(before)s to 0: no service is in force from %(on)s on.")
+        )
+        return text % values
+    if entry.cause == Cause.CHURNED:
+        return _("From %(before)s to %(after)s, with the whole client cancelled that day: %(computed)s") % values
+    return _("From %(before)s to %(after)s: %(computed)s") % values
