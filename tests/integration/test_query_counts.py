@@ -71,7 +71,7 @@ PAGES = {
     "/tiers/entries/": 12,
     "/tiers/people/": 10,
     "/tiers/tools/": 12,
-    "/tiers/plans/new/": 20,
+    "/tiers/plans/new/": 21,
     "/tiers/clients/C1/": 23,
     "/clients/C1/": 25,
     "/clients/": 16,

@@ -2,6 +2,9 @@
 
 from unittest.mock import patch
 
+import pytest
+from django.core.cache import cache
+
 from dashboard import tasks
 from partner_portal.lib.rows.events import facts_committed
 
@@ -14,7 +17,14 @@ def test_an_import_asks_for_it_once_it_is_committed(scope, django_capture_on_com
         asked.assert_called_once_with(scope.partner.pk)
 
 
-def test_what_was_prepared_is_not_worked_out_again(partner, scope_of, django_capture_on_commit_callbacks):
+@pytest.fixture
+def own_cache():
+    """What is stored here must not be read by a test that changes facts past the services."""
+    yield
+    cache.clear()
+
+
+def test_what_was_prepared_is_not_worked_out_again(own_cache, partner, scope_of, django_capture_on_commit_callbacks):
     from commissions import outlook
 
     with django_capture_on_commit_callbacks(execute=True):
