@@ -188,4 +188,4 @@ def test_labels_follow_the_direction_also_while_typing(web, direction, labels):
     headers = {"HX-Request": "true", "HX-Target": "calculator-points-result"}
     for kept in ({}, headers):
         page = web().get(f"/calculator/?c_direction={direction}", headers=kept).content.decode()
-        assert re.findall(r'<label for="calc-c_(?:sold|managed)"[^>]*>([^<]+)</label>', page) == labels
+        assert re.findall(r'<label for="calc-c_(?:sold|managed)"[^>]*>\s*([^<]+?)\s*</label>', page) == labels
