@@ -189,18 +189,18 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
 
     def chosen(column: str, option: str, then: str) -> None:
         """Choose where a column comes from; what is asked next appears by itself, or after another look."""
-        page.get_by_label(re.compile(f"^{column} ")).select_option(option)
+        page.get_by_label(re.compile(rf"^\s*{column}\s")).select_option(option)
         if not javascript:
             page.get_by_role("button", name="Look again").click()
         expect(page.get_by_label(then).first).to_be_visible()
 
-    page.get_by_label(re.compile("^client_id ")).select_option("Partner client")
+    page.get_by_label(re.compile(r"^\s*client_id\s")).select_option("Partner client")
     chosen("kind", "Deal Type", "New Business means")
     page.get_by_label("New Business means").select_option("new")
     page.get_by_label("Legal review means").select_option("open")
     for column, value in (("product_line", "Sales Hub"), ("origin", "sourced"), ("registered", "yes")):
-        line = page.get_by_role("listitem").filter(has=page.get_by_label(re.compile(f"^{column} ")))
-        line.get_by_label(re.compile(f"^{column} ")).select_option("The same for every row")
+        line = page.get_by_role("listitem").filter(has=page.get_by_label(re.compile(rf"^\s*{column}\s")))
+        line.get_by_label(re.compile(rf"^\s*{column}\s")).select_option("The same for every row")
         if not javascript:
             page.get_by_role("button", name="Look again").click()
         field = line.get_by_label("Value for every row")
@@ -245,11 +245,11 @@ def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     expect(page.get_by_text("Say once where ours are")).to_be_visible()
     looks_right(page, "imports-mapping-asked")
     page.get_by_role("link", name="Map its columns of deals.csv").click()
-    page.get_by_label(re.compile("^kind ")).focus()
-    page.get_by_label(re.compile("^kind ")).select_option("Deal Type")
+    page.get_by_label(re.compile(r"^\s*kind\s")).focus()
+    page.get_by_label(re.compile(r"^\s*kind\s")).select_option("Deal Type")
     expect(page.get_by_label("New Business means")).to_be_visible()
-    expect(page.get_by_label(re.compile("^kind "))).to_be_focused()
-    page.get_by_label(re.compile("^registered ")).select_option("The same for every row")
+    expect(page.get_by_label(re.compile(r"^\s*kind\s"))).to_be_focused()
+    page.get_by_label(re.compile(r"^\s*registered\s")).select_option("The same for every row")
     expect(page.get_by_label("Value for every row")).to_be_visible()
     expect(page.get_by_role("table", name="What is not accepted in these rows")).to_contain_text("Legal review")
     looks_right(page, "imports-mapping")

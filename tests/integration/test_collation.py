@@ -89,7 +89,9 @@ def fresh(db: None, tmp_path: Path) -> Any:
 
 
 def names_in(html: str) -> list[str]:
-    return [unescape(name) for name in re.findall(r'<th scope="row"><a href="/clients/[^"]+/">([^<]+)</a>', html)]
+    return [
+        unescape(name) for name in re.findall(r'<th scope="row">\s*<a href="/clients/[^"]+/">\s*([^<]+?)\s*</a>', html)
+    ]
 
 
 def column(scope: Any, key: str, sort: str, name: str, query: str = "") -> list[Any]:

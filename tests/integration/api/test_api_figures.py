@@ -136,7 +136,7 @@ def test_a_member_is_told_what_a_tier_takes_in_money_but_not_what_there_is(token
     """The demo programme asks for no amounts at present; a rule set may."""
     from api import answers
 
-    monkeypatch.setattr(answers, "MONEY", {"total_points"})
+    monkeypatch.setattr(answers, "MONEY_METRICS", {"total_points"})
     for role, told in (("member", False), ("finance", True)):
         progress = get(token_of(role), "progress").json()
         needs = [need for target in progress["targets"] for need in target["requirements"]]

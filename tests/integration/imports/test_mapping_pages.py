@@ -459,7 +459,7 @@ class TestOtherWays:
             with CaptureQueriesContext(connection) as queries:
                 assert admin.get(address).status_code == 200
             counts.append(len(queries))
-        assert counts == [14, 14]
+        assert counts == [12, 12]
 
 
 def test_a_file_with_500_columns_is_mapped_without_waiting(admin: Any, send: Any, choose: Any) -> None:

@@ -35,7 +35,7 @@ def test_every_number_of_the_first_sentence_opens_as_many_rows(web, address, lea
 def test_the_weeks_open_their_renewals(web):
     browser = web("member")
     html = browser.get("/renewals/").content.decode()
-    cells = re.findall(r'<a href="(/renewals/\?renewals_from=[^"]+show=(\w+))">([\d,.]+)</a>', html)
+    cells = re.findall(r'<a href="(/renewals/\?renewals_from=[^"]+show=(\w+))">\s*([\d,.]+)\s*</a>', html)
     weeks = [(unescape(address), show, value) for address, show, value in cells]
     assert len(weeks) >= 6
     for address, show, value in weeks[:9]:

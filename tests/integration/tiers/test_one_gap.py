@@ -60,7 +60,7 @@ def test_the_points_that_expire_by_the_review_open_as_many(web):
         client = web("admin")
         panel = part(client.get("/dashboard/").text, "expiry")
         address, exact, clients = re.search(
-            r'<b><a href="([^"]+)"[^>]*><data value="([\d.]+)"[^>]*>[^<]*</data> points of (\d+) clients expire by the review',
+            r'<b>\s*<a href="([^"]+)"[^>]*>\s*<data value="([\d.]+)"[^>]*>[^<]*</data> points of (\d+) clients expire by',
             panel,
         ).groups()
         rows = client.get(address).context["drill"].selection
