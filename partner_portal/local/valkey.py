@@ -31,8 +31,7 @@ from partner_portal.local.shared_server import EmbeddedServerError, SharedServer
 SOCKET = "valkey.sock"
 START_SECONDS = 60  # reading a long append-only file takes a while
 SECONDS_TO_APPEAR = 3  # it detaches first, so an error is seen only by its absence
-#: The queue and the cache are databases of one server.
-QUEUE_DATABASE, CACHE_DATABASE = "0", "1"
+CACHE_DATABASE = "1"  # of the same server; the queue has database 0
 
 SETTINGS = {
     "port": "0",  # no network address
