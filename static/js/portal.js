@@ -94,8 +94,8 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target?.setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target?.removeAttribute("aria-busy"));
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  const told = detail.elt.closest("[data-announce]") ?? detail.elt.querySelector("[data-announce]");
-  if (told) announce(told.dataset.announce);
+  const announced = detail.elt.closest("[data-announce]") ?? detail.elt.querySelector("[data-announce]");
+  if (announced) announce(announced.dataset.announce);
 });
 
 // A part that could not be fetched says so in its own place and leaves the rest of the page alone.
