@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-APPS = ["accounts", "api", "calculator", "clients", "commissions", "dashboard", "imports", "ledger", "partner_portal", "program"]
+APPS = ["accounts", "api", "calculator", "clients", "commissions", "dashboard", "imports", "ledger", "partner_portal", "portfolio", "program"]
 APPS += ["renewals", "reports", "tiers"]
 # htmx sets this one itself.
 SET_BY_LIBRARIES = {"htmx-request"}
