@@ -1,6 +1,6 @@
 """The state of a client on a day: prospect, client, former client or unknown (docs/points.md 15).
 
-Pure: no Django, no clock. `dashboard.portfolio` computes the same for all clients in the database.
+Pure: no Django, no clock. `portfolio.client_list` computes the same for all clients in the database.
 """
 
 from collections.abc import Collection, Iterable

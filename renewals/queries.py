@@ -13,7 +13,6 @@ from django.http import Http404
 
 from accounts.models import Membership, Partner, User
 from accounts.scope import Scope, outside_partners
-from clients.models import Client
 from partner_portal.lib.collation import SortKey
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
@@ -97,11 +96,6 @@ def renewal_rows(scope: Scope, period: Period, *, client: str = "") -> list[Rene
     """
     rows = renewals(scope, period)
     return _rows(scope, rows.filter(client__client_id=client) if client else rows)
-
-
-def client_exists(scope: Scope, client: str) -> bool:
-    """Whether the partner has a client of this id."""
-    return Client.objects.filter(partner=scope.partner, client_id=client).exists()
 
 
 def client_renewals(scope: Scope, client: str) -> list[RenewalRow]:

@@ -27,7 +27,6 @@ from partner_portal.lib.web.range_control import range_control
 from partner_portal.lib.web.refusals import refuse_parallel
 from renewals import page, queries, services
 from renewals.calendar_file import calendar_file
-from renewals.datasets import as_row
 from renewals.forms import ReminderForm
 
 DEFAULT_DAYS = 7
@@ -72,21 +71,6 @@ def rows(request: ScopedRequest) -> HttpResponse:
     return drilldown(
         request, select("renewals", request.scope, request.GET), back=Link(_("Renewals"), reverse("renewals"))
     )
-
-
-@require_safe
-@requires(Permission.VIEW)
-def client(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """One client's renewals with points at stake: a section of its record, or a page without JavaScript."""
-    if not queries.client_exists(request.scope, client_id):
-        raise Http404
-    template = "renewals/client.html" if request.htmx else "renewals/client_page.html"
-    context = {
-        "rows": [as_row(row) for row in queries.client_renewals(request.scope, client_id)],
-        "client": client_id,
-        "credited": page.credited_tier(request.scope),
-    }
-    return private(TemplateResponse(request, template, context))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
