@@ -23,7 +23,6 @@ from dashboard.panels.changes import changes_range
 from dashboard.portfolio import REASONS, STATES, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import freshness, history_starts, posting
-from partner_portal.lib.dates.periods import ChosenPeriod
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
@@ -92,7 +91,7 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
     if which not in COUNTERS:
         raise Http404(which)
     selection = select(f"changes-{which}", request.scope, request.GET)
-    chosen: ChosenPeriod = selection.form.chosen  # type: ignore[attr-defined]
+    chosen = selection.chosen
     back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
     return drilldown(
         request,

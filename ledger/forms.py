@@ -10,14 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, requested_day
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.datasets import Params
+from partner_portal.lib.rows.forms import DatasetForm
 from program.labels import labelled
 from program.periods import programme_periods
 from program.queries import rulebook
 from program.terms import GAINS, SALES, SOLD_TRACKS, Cause
 
 
-def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
+def seen_on(data: Params, scope: Scope, problems: list[str]) -> date:
     """The day that `on=YYYY-MM-DD` asks for; today without one, and, with a sentence in `problems`, for no day or one ahead."""
     text = str(data.get("on") or "").strip()
     if not text:
@@ -33,7 +34,7 @@ def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
     return day
 
 
-class RangeForm(ForgivingForm):
+class RangeForm(DatasetForm):
     """Reads `<prefix>range` or `<prefix>from` and `<prefix>to`; a wrong one falls back to the default.
 
     `on` moves the day that presets are resolved from. Cleaned data has `period` (a `Period`) beside the fields.
@@ -42,10 +43,14 @@ class RangeForm(ForgivingForm):
     range_prefix = "changes_"
     default_range = "last-30-days"
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    scope: Scope
+    chosen: ChosenPeriod
+    day: date
+
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         self.day = seen_on(self.data, scope, self.problems)
-        self.chosen: ChosenPeriod = chosen_period(
+        self.chosen = chosen_period(
             self.data,
             prefix=self.range_prefix,
             today=self.day,
@@ -65,8 +70,7 @@ class RangeForm(ForgivingForm):
     @property
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
-        on = {"on": self.day.isoformat()} if self.day != self.scope.today else {}
-        return self.chosen.query | super().query | on
+        return self.chosen.query | super().query | self.moved
 
 
 def choices_of(empty: Any, members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
@@ -98,7 +102,7 @@ class ManagedLossForm(RangeForm):
     )
 
 
-class ExpiringForm(ForgivingForm):
+class ExpiringForm(DatasetForm):
     """What will expire: in a month `YYYY-MM`, `within` that many days, or `by` the next review, of a `client` (its id);
     without them everything that is left. `on` moves the day it is seen from.
 
@@ -106,6 +110,9 @@ class ExpiringForm(ForgivingForm):
     """
 
     left_out = _("“%(value)s” is no month, number of days or track; it is ignored.")
+
+    scope: Scope
+    day: date
 
     month = forms.CharField(required=False, max_length=7)
     within = forms.IntegerField(required=False, min_value=1, max_value=366)
@@ -122,8 +129,8 @@ class ExpiringForm(ForgivingForm):
     )
     track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("Both tracks"), SOLD_TRACKS))
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         self.day = seen_on(self.data, scope, self.problems)
 
     def clean_month(self) -> date | None:
@@ -153,6 +160,4 @@ class ExpiringForm(ForgivingForm):
         found = {name: str(cleaned[name]) for name in ("within", "by", "client", "kind", "track") if cleaned.get(name)}
         if cleaned.get("month"):
             found["month"] = f"{cleaned['month']:%Y-%m}"
-        if self.day != self.scope.today:
-            found["on"] = self.day.isoformat()
-        return found
+        return found | self.moved
