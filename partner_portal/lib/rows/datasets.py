@@ -61,6 +61,8 @@ class Column:
     `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
     write it, on a line of its own; files keep both.
     opens(row, selection): the address of what a value opens in the portal, "" for nothing.
+    opens_client: the column with the id of the client whose panel a value opens, "" for none.
+    marks_row: a value is written as a tag of its row, whether or not the column is shown.
     """
 
     name: str
@@ -69,13 +71,15 @@ class Column:
     expression: Any = None
     default: bool = True
     permission: str = ""
-    choices: Mapping[str, Any] | None = None
+    choices: Mapping[str, Label] | None = None
     currency: str = ""
     total: bool = False
     compute: Callable[[Row, Any], str] | None = None
     needs: Mapping[str, Any] = field(default_factory=dict)
     under: str = ""
     opens: "Callable[[Row, Selection[Any]], str] | None" = None
+    opens_client: str = ""
+    marks_row: bool = False
 
     @property
     def source(self) -> Any:
@@ -110,6 +114,7 @@ class _Hooks:
     """What the apps beside the pages lend to every dataset."""
 
     lists: ClientLists | None = None
+    client_address: Callable[[str], str] | None = None
     as_of: OfScope[[], datetime | None] | None = None
 
 
@@ -126,6 +131,16 @@ def client_list(scope: Scope, key: str) -> ClientList | None:
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
     """Every list the scope may use: (key, name), by name."""
     return _Hooks.lists.choices(scope) if _Hooks.lists else []
+
+
+def register_client_address(address: Callable[[str], str]) -> None:
+    """Register which page opens for the id of a client."""
+    _Hooks.client_address = address
+
+
+def client_address(client_id: str) -> str:
+    """Return the address of the client's panel, "" when no app has one."""
+    return _Hooks.client_address(client_id) if _Hooks.client_address else ""
 
 
 def register_freshness(as_of: OfScope[[], datetime | None]) -> None:
