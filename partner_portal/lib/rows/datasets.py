@@ -26,6 +26,14 @@ ALIAS = "c_"  # columns are annotated under this prefix, so that none collides w
 PAGE_SIZE = 25
 
 
+# A row by the names of its columns or fields: a value is whatever the database or a calculation gives for it.
+type Row = Mapping[str, Any]
+# What a dataset's form makes of an address: its cleaned data, by the names of its fields.
+type Params = Mapping[str, Any]
+# The rows of a dataset: a query, or rows calculated in Python.
+type Rows = QuerySet[Any] | Sequence[Row]
+
+
 class Scope(Protocol):
     """What a dataset needs to know of `accounts.scope.Scope`."""
 
@@ -83,9 +91,6 @@ class Column:
     def sorts_as_name(self) -> bool:
         """Whether its texts are sorted as people read them (`lib.collation`); the keys of choices are not."""
         return self.kind == Kind.TEXT and not self.choices
-
-
-Rows = QuerySet[Any] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
