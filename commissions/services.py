@@ -5,7 +5,6 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
-from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.roles import Permission
@@ -81,13 +80,3 @@ def _as_row(scope: Scope, deal_pk: int, earning: Earning) -> DealEarning:
         gone_on=earning.gone_on,
         stretches=[(f"{row.first}", f"{row.last}", f"{row.mrr}") for row in stretches] if earning.cut else None,
     )
-
-
-audit.name_actions(
-    {
-        "question.asked": _("Statement line questioned"),
-        "question.reworded": _("Question about a statement line reworded"),
-        "question.followed_up": _("Question about a statement line followed up"),
-        "question.withdrawn": _("Question about a statement line withdrawn"),
-    }
-)
