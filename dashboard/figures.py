@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Protocol
+from typing import NotRequired, Protocol, TypedDict
 
 from accounts.scope import Scope
 from clients.queries import shared_selling_of
@@ -22,6 +22,23 @@ from tiers.rules import TierGap
 
 # JSON values by name.
 type Figures = dict[str, object]
+
+
+class RequirementFigures(TypedDict):
+    """What a tier requires; `have` and `missing` are left out for those who may not see money."""
+
+    metric: str
+    have: NotRequired[str | None]
+    need: str
+    missing: NotRequired[str | None]
+
+
+class TargetFigures(TypedDict):
+    """A tier as a target."""
+
+    tier: str
+    met: bool
+    requirements: list[RequirementFigures]
 
 
 class Statement(Protocol):
@@ -109,7 +126,7 @@ def tier_figures(scope: Scope, now: Standing) -> Figures:
     }
 
 
-def target_figures(target: TierGap) -> Figures:
+def target_figures(target: TierGap) -> TargetFigures:
     """A tier as a target: each requirement with what there is, what it takes and what is missing."""
     return {
         "tier": target.tier,
