@@ -102,7 +102,7 @@ register(
         columns=money_columns(
             Column("statement", _("Statement")),
             Column("line_no", _("Line"), Kind.COUNT),
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("deal_id", _("Deal")),
             Column("product_line", _("Product line"), default=False),
@@ -215,7 +215,7 @@ register(
         unit=(_("difference"), _("differences")),
         permission=MONEY,
         columns=money_columns(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("quarter", _("Quarter")),
             Column("month", _("Month"), Kind.MONTH),

@@ -65,7 +65,7 @@ register(
         unit=(_("deal and quarter"), _("deals and quarters")),
         permission=MONEY,
         columns=money_columns(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("deal_id", _("Deal")),
             Column("product_line", _("Product line"), under="deal_id"),
@@ -130,7 +130,7 @@ register(
         unit=(_("deal"), _("deals")),
         permission=MONEY,
         columns=money_columns(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("deal_id", _("Deal")),
             Column("product_line", _("Product line"), under="deal_id"),
