@@ -10,6 +10,7 @@ from api.rows import UnusableError
 from commissions.queries import statement_summaries
 from dashboard import words
 from dashboard.figures import (
+    TargetFigures,
     changes_figures,
     forecast_figures,
     retention_figures,
@@ -73,7 +74,7 @@ def progress(scope: Scope, day: date) -> dict[str, Any]:
     }
 
 
-def _target(target: TierGap, scope: Scope) -> dict[str, Any]:
+def _target(target: TierGap, scope: Scope) -> TargetFigures:
     """The target; how much money there is and is missing only for those who may see it, as on the pages."""
     found = target_figures(target)
     if not scope.may_see_money:
