@@ -7,7 +7,7 @@ with the same withdrawal, by which they are found again when the client is resto
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
@@ -197,7 +197,7 @@ def _check_restored(scope: Scope, of_kind: FactKind, pks: Collection[int]) -> No
             raise NotRestorableError(f"{finding.column}: {finding.message}.")
 
 
-def rows_of(of_kind: FactKind) -> models.QuerySet[Fact]:
+def rows_of(of_kind: FactKind) -> models.QuerySet[Any]:
     """The rows of a kind, of all partners and with withdrawn ones."""
     return cast(type[Fact], of_kind.model).with_withdrawn.all()
 
