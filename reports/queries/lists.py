@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404
 
 from accounts.roles import Permission
@@ -21,7 +21,9 @@ def _kept(scope: Scope) -> QuerySet[KeptList]:
 
 def lists(scope: Scope) -> QuerySet[KeptList]:
     """Every list with its owner and its number of `clients`, by name."""
-    return _kept(scope).select_related("owner").annotate(clients=Count("members")).order_by(SortKey("name"), "pk")
+    current = Q(members__client__withdrawal__isnull=True)
+    counted = _kept(scope).select_related("owner").annotate(clients=Count("members", filter=current))
+    return counted.order_by(SortKey("name"), "pk")
 
 
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
@@ -34,8 +36,8 @@ def client_list(scope: Scope, key: str) -> ClientList | None:
     kept = _kept(scope).filter(pk=whole_number(key)).first()
     if kept is None:
         return None
-    clients = ListMember.objects.filter(kept_list=kept).values_list("client_id", flat=True)
-    return ClientList(str(kept.pk), kept.name, clients)
+    clients = ListMember.objects.filter(kept_list=kept, client__withdrawal__isnull=True)
+    return ClientList(str(kept.pk), kept.name, clients.values_list("client_id", flat=True))
 
 
 def kept_list(scope: Scope, pk: int) -> KeptList:
@@ -60,5 +62,7 @@ def may_change(scope: Scope, kept: KeptList) -> bool:
 
 
 def members(scope: Scope, list_id: int) -> QuerySet[Any]:
-    """The members of a list that is not deleted."""
-    return ListMember.objects.filter(partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None)
+    """The members of a list that is not deleted; clients that were withdrawn come back to it when they are restored."""
+    return ListMember.objects.filter(
+        partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None, client__withdrawal__isnull=True
+    )
