@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.access import ScopedRequest
+from accounts.access import PortalRequest
 from accounts.roles import Permission
 from accounts.scope import Scope, partner_scope, take_place
 from api import queries, services
@@ -21,15 +22,15 @@ from api.limits import seconds_to_wait
 from api.tokens import parse
 from ledger.services import catch_up_without_waiting
 from partner_portal.lib.web.refusals import json_refusal, refuse_parallel
+from partner_portal.lib.web.view_rules import View, rules_of, state
 
 logger = logging.getLogger(__name__)
-View = Callable[..., HttpResponse]
 
 
 class _FailedError(Exception):
     """Takes an answer of 500 out of the transaction, which is rolled back by that."""
 
-    def __init__(self, response: HttpResponse) -> None:
+    def __init__(self, response: HttpResponseBase) -> None:
         super().__init__()
         self.response = response
 
@@ -56,9 +57,9 @@ def answers(permission: Permission) -> Callable[[View], View]:
         @csrf_exempt  # nothing but reading gets past the first line; other methods are told so, in JSON
         @login_not_required
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: PortalRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method not in ("GET", "HEAD"):
-                response = refusal(405, _("This API only reads: use GET."))
+                response: HttpResponseBase = refusal(405, _("This API only reads: use GET."))
             else:
                 request.method = "GET"  # the server leaves the body of an answer to HEAD out
                 response = _admitted(request, permission, lambda: view(request, *args, **kwargs))
@@ -66,26 +67,28 @@ def answers(permission: Permission) -> Callable[[View], View]:
             patch_vary_headers(response, ["Authorization", "Cookie"])
             return response
 
-        guarded.required_permission = permission  # type: ignore[attr-defined]
-        guarded.takes_tokens = True  # type: ignore[attr-defined]
-        return guarded
+        return state(guarded, replace(rules_of(view), permission=permission, takes_tokens=True))
 
     return mark
 
 
-def _admitted(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def _admitted(
+    request: PortalRequest, permission: Permission, answer: Callable[[], HttpResponseBase]
+) -> HttpResponseBase:
     if "Authorization" in request.headers:
         return _by_token(request, permission, answer)
     if not request.user.is_authenticated:
         return refusal(401, _("Send a token: Authorization: Bearer pp_…"))
-    scope: Scope | None = getattr(request, "scope", None)
+    scope = request.scope
     if scope is None:
         return refusal(403, _("You do not belong to any partner."))
-    behind = request.points_of_former_rules  # type: ignore[attr-defined]
+    behind = request.points_of_former_rules
     return _within_limits(scope, permission, f"user-{request.user.pk}", lambda: _in_time() if behind else answer())
 
 
-def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def _by_token(
+    request: PortalRequest, permission: Permission, answer: Callable[[], HttpResponseBase]
+) -> HttpResponseBase:
     scheme, _space, text = request.headers["Authorization"].partition(" ")
     presented = parse(text) if scheme.lower() == "bearer" else None
     partner = queries.partner_of_token(presented) if presented else None
@@ -100,7 +103,7 @@ def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[],
             token, scope = found
             if not take_place(token.user_id, settings.REQUESTS_AT_ONCE):
                 return refuse_parallel(request)
-            request.scope = scope  # type: ignore[attr-defined]
+            request.scope = scope
             with translation.override(scope.locale), timezone.override(partner.time_zone):
                 return _kept_whole(
                     _within_limits(scope, permission, f"token-{token.pk}", lambda: _noted(scope, token, answer))
@@ -109,12 +112,12 @@ def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[],
         return failed.response
 
 
-def _noted(scope: Scope, token: Any, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def _noted(scope: Scope, token: Any, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     services.note_use(scope=scope, token=token)
     return answer() if catch_up_without_waiting(scope=scope) else _in_time()
 
 
-def _in_time() -> HttpResponse:
+def _in_time() -> HttpResponseBase:
     """Programs get no points of former rules: nobody there would read a remark."""
     response = refusal(503, _("The programme's rules have changed; all points are being worked out again."))
     response["Retry-After"] = "10"
@@ -122,8 +125,8 @@ def _in_time() -> HttpResponse:
 
 
 def _within_limits(
-    scope: Scope, permission: Permission, caller: str, answer: Callable[[], HttpResponse]
-) -> HttpResponse:
+    scope: Scope, permission: Permission, caller: str, answer: Callable[[], HttpResponseBase]
+) -> HttpResponseBase:
     if not scope.may(permission):
         return refusal(403, _("The role “%(role)s” may not read this.") % {"role": scope.role})
     wait = seconds_to_wait(caller)
@@ -134,7 +137,7 @@ def _within_limits(
     return answer()
 
 
-def _kept_whole(response: HttpResponse) -> HttpResponse:
+def _kept_whole(response: HttpResponseBase) -> HttpResponseBase:
     if response.status_code >= 500:
         raise _FailedError(response)
     return response
@@ -142,6 +145,6 @@ def _kept_whole(response: HttpResponse) -> HttpResponse:
 
 @csrf_exempt
 @login_not_required
-def not_found(request: ScopedRequest, rest: str = "") -> HttpResponse:
+def not_found(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """Every address below the API that is none, for anybody."""
     return refusal(404, _("There is nothing at this address."))

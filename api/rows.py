@@ -56,7 +56,7 @@ class Parameter:
 
 def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
     """The parameters of the dataset's own; paging, sorting, searching and columns are the same everywhere."""
-    form = dataset.form({}, scope=scope)  # type: ignore[call-arg]
+    form = dataset.form({}, scope=scope)
     form.is_valid()
     found = []
     if isinstance(form, RangeForm):
@@ -71,7 +71,7 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
             )
         )
         found.append(Parameter(f"{prefix}to", _("The last day, included; no earlier than the first"), "date", {}))
-    if hasattr(form, "day"):
+    if form.day is not None:
         found.append(
             Parameter(
                 "on",
@@ -128,7 +128,7 @@ def _column(column: Column) -> dict[str, Any]:
 # What is asked
 
 
-def asked(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection:
+def asked(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection[Scope]:
     """The selection that the query string names.
 
     Raises UnusableError for a name or a value that would have been passed over, PermissionDenied for a dataset that is not
@@ -167,7 +167,7 @@ def _impossible(query: QueryDict) -> list[str]:
     return problems
 
 
-def _passed_over(selection: Selection, data: Mapping[str, str]) -> list[str]:
+def _passed_over(selection: Selection[Scope], data: Mapping[str, str]) -> list[str]:
     """Parameters that had no effect: names that nothing knows, and values that were no use."""
     own = {each.name for each in parameters(selection.dataset, selection.scope)}
     problems = []
@@ -189,7 +189,7 @@ def _passed_over(selection: Selection, data: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _with_currencies(selection: Selection) -> Selection:
+def _with_currencies(selection: Selection[Scope]) -> Selection[Scope]:
     """An amount of money never goes without its currency."""
     names = [column.name for column in selection.columns]
     missing = {column.currency for column in selection.columns if column.currency} - set(names)
@@ -199,7 +199,7 @@ def _with_currencies(selection: Selection) -> Selection:
 # What is answered
 
 
-def answer(selection: Selection, page: int, page_size: int, address: str) -> dict[str, Any]:
+def answer(selection: Selection[Scope], page: int, page_size: int, address: str) -> dict[str, Any]:
     """A page of the rows, with the totals of all of them. Raises NoSuchPageError. address: of this view, for the links."""
     count = selection.count
     pages = max(1, -(-count // page_size))
@@ -235,7 +235,7 @@ def answer(selection: Selection, page: int, page_size: int, address: str) -> dic
     }
 
 
-def _query(selection: Selection, **changes: str) -> str:
+def _query(selection: Selection[Scope], **changes: str) -> str:
     names = [column.name for column in selection.columns]
     usual = [column.name for column in _with_currencies(_usual(selection)).columns]
     if names != usual:
@@ -243,12 +243,12 @@ def _query(selection: Selection, **changes: str) -> str:
     return selection.address(**changes)
 
 
-def _usual(selection: Selection) -> Selection:
+def _usual(selection: Selection[Scope]) -> Selection[Scope]:
     shown = [column.name for column in selection.dataset.permitted(selection.scope) if column.default]
     return selection.with_columns(shown)
 
 
-def _totals(selection: Selection) -> dict[str, Any]:
+def _totals(selection: Selection[Scope]) -> dict[str, Any]:
     """Sums of every summed column, whether it is among the chosen ones or not, with the one currency of amounts."""
     dataset, scope = selection.dataset, selection.scope
     summed = [column for column in dataset.permitted(scope) if column.total]
@@ -263,7 +263,7 @@ def _totals(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _row(selection: Selection, row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(selection: Selection[Scope], row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         column.name: plain(column, value) for column, value in zip(selection.columns, selection.cells(row), strict=True)
     }

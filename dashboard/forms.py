@@ -5,12 +5,12 @@ from datetime import date
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.scope import Scope
 from clients.churn import CHURNED, CONTRACTED, latest_month
-from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.dates.months import month_start
 from partner_portal.lib.dates.periods import requested_day
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.one_line import OneLineField
 from program.labels import labelled
 from program.terms import Origin, Stage
@@ -29,14 +29,16 @@ class SharedForm(RangeForm):
     stage = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", _("Every stage")), *labelled(Stage)])
 
 
-class StuckForm(ForgivingForm):
+class StuckForm(DatasetForm):
     """Why a deal is stuck."""
 
     why = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All of them")), *STUCK.items()])
 
 
-class ChurnForm(ForgivingForm):
+class ChurnForm(DatasetForm):
     """A month `YYYY-MM` (the last complete one unless another is named), and how a client paid less."""
+
+    scope: Scope
 
     month = forms.CharField(required=False, max_length=7)
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("Both kinds")), *KINDS.items()])
@@ -55,22 +57,6 @@ class ChurnForm(ForgivingForm):
         month = self.cleaned_data["month"]
         found = {"month": f"{month:%Y-%m}"} if self.data.get("month") and month else {}
         return found | ({"kind": self.cleaned_data["kind"]} if self.cleaned_data["kind"] else {})
-
-
-HOLDS = {
-    "managed": _("Managed by us"),
-    "sold": _("With sold points"),
-    "renewing": _("Renews within 90 days"),
-    "none": _("Without points"),
-}
-
-
-class PortfolioForm(ForgivingForm):
-    """Clients of one health or state, or with something."""
-
-    health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
-    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Every state")), *STATES.items()])
-    holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])
 
 
 class PackForm(forms.Form):

@@ -20,14 +20,14 @@ from partner_portal.lib.rows.datasets import Selection, find, select
 class Opened:
     """A stored definition as it opens today; `notices` say what no longer exists."""
 
-    selection: Selection
+    selection: Selection[Scope]
     notices: tuple[str, ...]
 
 
 def params_of(selection: Selection, *, fixed: bool = False) -> dict[str, str]:
     """The selection's parameters; `fixed` writes a moving range as the days it stands for now."""
     params = {name: str(value) for name, value in QueryDict(selection.address()).items()}
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     if fixed and chosen is not None and chosen.preset:
         params.pop(f"{chosen.prefix}range", None)
         params |= {

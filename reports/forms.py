@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.one_line import OneLineField
 from partner_portal.lib.web.whole_number import whole_number
 from reports.definitions import clean_file_name
@@ -60,23 +61,14 @@ class ExportForm(forms.Form):
         return tuple(column.name for column in columns)
 
 
-class OfListForm(forms.Form):
+class OfListForm(DatasetForm):
     """Which list's members."""
 
     of = forms.IntegerField(required=False, min_value=0, max_value=2**62)
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.problems: list[str] = []
-
     def clean(self) -> dict[str, Any]:
         self._errors = forms.utils.ErrorDict()
         return {"of": self.cleaned_data.get("of") or 0}
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The parameters that name the same list again."""
-        return {"of": str(self.cleaned_data["of"])} if self.cleaned_data["of"] else {}
 
 
 class UseInListForm(forms.Form):

@@ -8,29 +8,21 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientList, register_lists
+from partner_portal.lib.rows.datasets import ClientLists, register_lists
 from partner_portal.lib.rows.events import mail_domains_asked, member_left
 from partner_portal.lib.rows.row_actions import RowAction, register_action
 
 
-class _Lists:
-    """Kept lists, as every dataset about clients may be narrowed to one."""
-
-    def find(self, scope: Scope, key: str) -> ClientList | None:
-        from reports.queries.lists import client_list
-
-        return client_list(scope, key)
-
-    def choices(self, scope: Scope) -> list[tuple[str, str]]:
-        from reports.queries.lists import list_choices
-
-        return list_choices(scope)
-
-
 def offer() -> None:
     """Called once, when the app is ready."""
-    register_lists(_Lists())
-    register_action(RowAction("list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True))
+    from reports.queries.lists import client_list, list_choices
+
+    register_lists(ClientLists(client_list, list_choices))
+    register_action(
+        RowAction(
+            "list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True, takes_ticks=True
+        )
+    )
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
     register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))

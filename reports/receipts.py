@@ -27,9 +27,9 @@ def page_link(selection: Selection) -> str:
     return f"{settings.SITE_URL}{path}{f'?{query}' if query else ''}"
 
 
-def receipt(selection: Selection, written: Written, *, title: str, at: datetime) -> Iterator[tuple[str, Any]]:
+def receipt(selection: Selection[Scope], written: Written, *, title: str, at: datetime) -> Iterator[tuple[str, Any]]:
     """(what, value) in the order they are read; counts and sums are numbers, everything else is text."""
-    scope: Scope = selection.scope
+    scope = selection.scope
     yield _("Title"), title
     yield _("Partner"), scope.partner.name
     yield _("Days"), period_text(period_of(selection)) or _("No range of days")
@@ -62,7 +62,7 @@ def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]
             )
 
 
-def readme(selection: Selection, written: Written, *, title: str, at: datetime) -> str:
+def readme(selection: Selection[Scope], written: Written, *, title: str, at: datetime) -> str:
     """The receipt as plain text, one line each."""
     lines = (
         f"{what}: {number_format(value) if isinstance(value, Decimal) else value}"

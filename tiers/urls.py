@@ -1,4 +1,4 @@
-"""The tier page, the rows behind its figures, and clients one by one."""
+"""The tier page, the rows behind its figures, and plans."""
 
 from django.urls import path
 
@@ -18,6 +18,4 @@ urlpatterns = [
     path("tiers/plans/save/", plan_views.plan_save, name="tier_plan_save"),
     path("tiers/plans/<int:pk>/", plan_views.plan, name="tier_plan"),
     path("tiers/plans/<int:pk>/delete/", plan_views.plan_delete, name="tier_plan_delete"),
-    path("tiers/clients/<id:client_id>/", views.client_panel, name="tier_client"),
-    path("clients/<id:client_id>/", views.client_full, name="client"),
 ]

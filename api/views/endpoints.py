@@ -12,7 +12,7 @@ from ninja import Field, NinjaAPI, Path, Query, Schema
 from ninja.errors import ValidationError
 from ninja.security.base import AuthBase
 
-from accounts.access import ScopedRequest
+from accounts.access import ScopedRequest, scope_of
 from accounts.roles import Permission
 from api import answers, schemas
 from api.access import refusal
@@ -38,7 +38,7 @@ class Token(AuthBase):
     openapi_scheme = "bearer"
 
     def __call__(self, request: HttpRequest) -> Any:
-        return getattr(request, "scope", None)
+        return scope_of(request)
 
 
 api = NinjaAPI(

@@ -6,7 +6,7 @@ from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -91,7 +91,8 @@ def documentation(request: ScopedRequest) -> HttpResponse:
 
 
 @answers(Permission.VIEW)
-def openapi(request: HttpRequest) -> HttpResponse:
+def openapi(request: ScopedRequest) -> HttpResponse:
     """The OpenAPI document, as this caller has it."""
-    scope = request.scope  # type: ignore[attr-defined]
-    return JsonResponse(document(api, scope, reverse("api:documentation")), json_dumps_params={"ensure_ascii": False})
+    return JsonResponse(
+        document(api, request.scope, reverse("api:documentation")), json_dumps_params={"ensure_ascii": False}
+    )

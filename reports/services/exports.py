@@ -212,7 +212,7 @@ def _refuse_too_many(scope: Scope, now: datetime) -> None:
         )
 
 
-def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
+def start_now(*, scope: Scope, selection: Selection[Scope], export: Export) -> Export:
     """Write a small file at once, in the request's own transaction."""
     if export.state != State.QUEUED:
         return export
@@ -292,7 +292,7 @@ def _notify_ready(export: Export) -> None:
         log.exception("nobody could be told that an export is ready")
 
 
-def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
+def _write(selection: Selection[Scope], export: Export, path: Path, claim: Claim | None) -> Written:
     """Rows into the file at `path`; exactly one statement reads them when nobody holds a snapshot."""
     at = clock.now().astimezone(ZoneInfo(selection.scope.partner.time_zone))
     if claim:

@@ -595,7 +595,7 @@ def _end(partner: Partner, run: ScheduleRun, state: str, reason: str, rows: int 
 
 
 def send_test(
-    *, scope: Scope, selection: Selection, schedule: Schedule, notify: Callable[[Export], None] | None = None
+    *, scope: Scope, selection: Selection[Scope], schedule: Schedule, notify: Callable[[Export], None] | None = None
 ) -> Export:
     """Send what the schedule would send now, to the one who asks alone. `schedule` need not be saved. Returns the file.
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_cache_control
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part, part_of, private
@@ -36,7 +37,7 @@ STOP_POLLING = 286  # htmx's own: swap, and ask no more
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.EXPORT)
-def new(request: ScopedRequest, key: str) -> HttpResponse:
+def new(request: ScopedRequest, key: str) -> HttpResponseBase:
     """Ask for the rows as a file: a small one comes at once, a large one waits under Exports."""
     selection = selection_or_404(request, key)
     at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
@@ -68,8 +69,8 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
 
 
 def _started(
-    request: ScopedRequest, selection: Selection, export_request: services.ExportRequest, context: dict[str, Any]
-) -> HttpResponse:
+    request: ScopedRequest, selection: Selection[Scope], export_request: services.ExportRequest, context: dict[str, Any]
+) -> HttpResponseBase:
     export = services.request_export(
         scope=request.scope, selection=selection, export_request=export_request, notify=tasks.enqueue_notice
     )
@@ -141,7 +142,7 @@ def _about(request: ScopedRequest, export: Any, *, status: int = 200, **context:
 
 @require_safe
 @requires(Permission.EXPORT)
-def download(request: ScopedRequest, pk: int) -> HttpResponse:
+def download(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """The file, while it is kept and its owner may still see its rows."""
     export = queries.export(request.scope, pk)
     access = queries.access(request.scope, export)
@@ -154,7 +155,7 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
     return _file(request, export)
 
 
-def _file(request: ScopedRequest, export: Any) -> HttpResponse:
+def _file(request: ScopedRequest, export: Any) -> HttpResponseBase:
     services.note_download(scope=request.scope, export=export)
     response = FileResponse(
         default_storage.open(export.file.name, "rb"),
@@ -165,7 +166,7 @@ def _file(request: ScopedRequest, export: Any) -> HttpResponse:
     response["Content-Length"] = export.size
     response["X-Content-Type-Options"] = "nosniff"
     patch_cache_control(response, private=True, no_store=True)
-    return response  # type: ignore[return-value]  # a FileResponse is one, but not to the stubs
+    return response
 
 
 @require_POST

@@ -52,7 +52,7 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
 
 def suggested(selection: Selection) -> str:
     """A name from the rows and their days."""
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     if chosen is None:
         return str(selection.dataset.title)
     days = str(chosen.label) if chosen.preset else short_period(chosen.period)
@@ -61,7 +61,7 @@ def suggested(selection: Selection) -> str:
 
 def _about(selection: Selection) -> dict[str, Any]:
     """What the form tells about the view that is kept."""
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     return {
         "chosen": chosen,
         "moving": bool(chosen and chosen.preset),
@@ -143,7 +143,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
         return redirect("report", pk)
     looked = request.GET.dict() if LOOKING in request.GET else None
     selection = queries.opened(request.scope, saved, looked).selection
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     initial = {name: getattr(saved, name) for name in ("name", "description", "comparison", "chart", "shared")}
     initial["days"] = ReportForm.MOVING if chosen and chosen.preset else ReportForm.FIXED
     form = ReportForm(request.POST or None, selection=selection, initial=initial)
