@@ -16,7 +16,7 @@ def addresses(scope):
     """Pages of every kind that have parts, and those of things that somebody stored."""
     selection = select("changes-lost-sold", scope, {"changes_range": "last-12-months"})
     kept = lists.make_list(scope=scope, name="Win back", selection=selection).kept_list
-    report = saved.save_report(scope=scope, selection=selection, fixed=False, looks={"name": "Lost"})
+    report = saved.save_report(scope=scope, selection=selection, fixed=False, appearance={"name": "Lost"})
     export = exports.request_export(
         scope=scope, selection=selection, export_request=exports.ExportRequest(name="lost", format="csv")
     )
