@@ -1,4 +1,4 @@
-"""The facts of a partner's business, as imported: who its clients are, what was sold, managed, cancelled and certified.
+"""Models of a partner's imported facts: clients, deals, services, cancellations, MRR months and certifications.
 
 Amounts are monthly (MRR) in the row's own currency. Keys are those of the import files (points.md 1).
 """
@@ -13,7 +13,7 @@ from program.terms import DealKind, Origin, Stage
 
 
 class Client(models.Model):
-    """A customer of the vendor that the partner sold to or manages. The database makes the keys of the name by itself."""
+    """A customer of the vendor that the partner sold to or manages. The database generates the keys of the name."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client_id = models.CharField(_("client id"), max_length=1000)
@@ -92,7 +92,10 @@ class Deal(models.Model):
 
 
 class Service(models.Model):
-    """A time in which the partner manages the client. Services of one client never overlap."""
+    """A period in which the partner manages the client, until the day before `ended_on` (null: no end known).
+
+    Services of one client never overlap.
+    """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services")
@@ -112,7 +115,7 @@ class Service(models.Model):
                 name="service_ends_after_start",
             ),
         ]
-        # What is known to come: few rows of many.
+        # For starts and ends that are still ahead: few of many rows.
         indexes = [
             models.Index(fields=["partner", "started_on"], name="service_by_start"),
             models.Index(fields=["partner", "ended_on"], name="service_by_end"),
@@ -163,10 +166,11 @@ class MrrMonth(models.Model):
 
 
 class RetentionMonth(models.Model):
-    """A month against the month before it, by the currency of the month before: sums of MRR over all clients.
+    """MRR of a month compared with the month before, summed over all clients by the currency of the month before.
 
-    A sum of `MrrMonth` that can be thrown away and made again (`clients.services`). `switched` lists the clients that
-    stayed and changed currency: [MRR before, MRR now, currency now].
+    Derived from `MrrMonth` by `clients.services`, and safe to delete. start: MRR of the month before; churned: the part of
+    clients without MRR now; kept: the smaller of both months, for clients that did not change currency. switched: clients
+    that did, as [MRR before, MRR now, currency now].
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -185,7 +189,7 @@ class RetentionMonth(models.Model):
 
 
 class Certification(models.Model):
-    """A certification a person of the partner holds from `earned_on` until the day before `expires_on`."""
+    """A certification that a person of the partner holds from `earned_on` until the day before `expires_on` (null: for ever)."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     person = models.CharField(max_length=1000)

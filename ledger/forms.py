@@ -1,4 +1,4 @@
-"""What somebody may ask of the ledger's rows: a range of days, causes, tracks."""
+"""Forms that filter the ledger's rows by range, cause and track."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -18,7 +18,10 @@ from program.terms import GAINS, SALES, SOLD_TRACKS, Cause
 
 
 def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
-    """The day that `on=YYYY-MM-DD` asks for; today without one, and, with a sentence in `problems`, for no day or one ahead."""
+    """The day of the parameter `on=YYYY-MM-DD`, or today without it.
+
+    For text that is no day, and for a day ahead, it returns today and adds a sentence to `problems`.
+    """
     text = str(data.get("on") or "").strip()
     if not text:
         return scope.today
@@ -36,7 +39,7 @@ def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
 class RangeForm(ForgivingForm):
     """Reads `<prefix>range` or `<prefix>from` and `<prefix>to`; a wrong one falls back to the default.
 
-    `on` moves the day that presets are resolved from. Cleaned data has `period` (a `Period`) beside the fields.
+    Presets are resolved from the day of the parameter `on`. Cleaned data has `period` (a `Period`) besides the fields.
     """
 
     range_prefix = "changes_"
@@ -70,7 +73,7 @@ class RangeForm(ForgivingForm):
 
 
 def choices_of(empty: Any, members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
-    """The choices of members of an enumeration, after one that chooses nothing and is called `empty`."""
+    """Choices for the members of an enumeration, after one labelled `empty` that filters nothing."""
     return [("", empty), *labelled(members)]
 
 
@@ -99,10 +102,10 @@ class ManagedLossForm(RangeForm):
 
 
 class ExpiringForm(ForgivingForm):
-    """What will expire: in a month `YYYY-MM`, `within` that many days, or `by` the next review, of a `client` (its id);
-    without them everything that is left. `on` moves the day it is seen from.
+    """Filters lots that will expire: in a month `YYYY-MM`, `within` a number of days, or `by` the next review.
 
-    Always valid, with what fell back in `problems`. Cleaned data has the review's day as `until`.
+    Further by client id, deal type and track; without parameters, all lots that are left on the day of `on`. Always valid:
+    values that are ignored are named in `problems`. Cleaned data has the day of the review as `until`.
     """
 
     left_out = _("“%(value)s” is no month, number of days or track; it is ignored.")
@@ -150,9 +153,9 @@ class ExpiringForm(ForgivingForm):
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
         cleaned = self.cleaned_data
-        found = {name: str(cleaned[name]) for name in ("within", "by", "client", "kind", "track") if cleaned.get(name)}
+        query = {name: str(cleaned[name]) for name in ("within", "by", "client", "kind", "track") if cleaned.get(name)}
         if cleaned.get("month"):
-            found["month"] = f"{cleaned['month']:%Y-%m}"
+            query["month"] = f"{cleaned['month']:%Y-%m}"
         if self.day != self.scope.today:
-            found["on"] = self.day.isoformat()
-        return found
+            query["on"] = self.day.isoformat()
+        return query

@@ -1,4 +1,4 @@
-"""Makes sure that a page never shows yesterday's ledger, or that of former rules, as today's."""
+"""Middleware that posts the ledger up to today before a page reads it."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,10 @@ from ledger.services import catch_up_without_waiting
 
 
 class LedgerCatchUpMiddleware:
-    """Catches the ledger up before the view runs, and notes on the request when that could not be waited for."""
+    """Catches the ledger up before the view runs.
+
+    Sets `request.points_of_former_rules` to True when another process is reposting it under new rules.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
