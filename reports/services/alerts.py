@@ -32,7 +32,7 @@ def alert(partner: Partner, schedule: Schedule, reason: str, *, paused: bool) ->
         try:
             mails.send_trouble(schedule, person, reason, paused=paused)
         except (OSError, smtplib.SMTPException):
-            log.exception("nobody could be told that schedule %s has trouble", schedule.pk)
+            log.exception("an alert about schedule %s failed", schedule.pk)
 
 
 def alert_missed(partner: Partner, schedule: Schedule, missed: Sequence[Missed]) -> None:
@@ -46,7 +46,7 @@ def alert_missed(partner: Partner, schedule: Schedule, missed: Sequence[Missed])
         try:
             mails.send_unreached(schedule, person, [(entry["name"], entry["reason"]) for entry in unreported])
         except (OSError, smtplib.SMTPException):
-            log.exception("nobody could be told whom schedule %s does not reach", schedule.pk)
+            log.exception("an alert about missed recipients of schedule %s failed", schedule.pk)
 
 
 def claim_unreported(partner: Partner, missed: Sequence[Missed]) -> list[Missed]:

@@ -162,7 +162,7 @@ def notify_large(*, partner_id: int, export_id: int, only: Collection[int] | Non
             mails.send_large(export, person)
             sent += 1
         except (OSError, smtplib.SMTPException) as error:
-            log.warning("an admin could not be told of large export %s", export_id, exc_info=True)
+            log.warning("the mail to an admin about large export %s failed", export_id, exc_info=True)
             if server_reply(error)[0] < 500:
                 unnotified.append(person.pk)
     if unnotified:
@@ -293,7 +293,7 @@ def _notify_ready(export: Export) -> None:
                 mail = mails.trial_mail(export)
             mail.send()
     except (OSError, smtplib.SMTPException):
-        log.exception("nobody could be told that an export is ready")
+        log.exception("the notice that an export is ready failed")
 
 
 def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
