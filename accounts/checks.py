@@ -9,6 +9,8 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from partner_portal.lib.web.view_rules import rules_of
+
 GUARDED_ELSEWHERE = ("allauth.", "django.contrib.admin", "django.views.static")
 
 
@@ -30,7 +32,7 @@ def every_route_is_guarded(app_configs: Any, **_kwargs: Any) -> list[CheckMessag
         view = pattern.callback
         if view.__module__.startswith(GUARDED_ELSEWHERE) or address.startswith("admin/"):
             continue
-        if not hasattr(view, "required_permission") and getattr(view, "login_required", True):
+        if rules_of(view).permission is None and getattr(view, "login_required", True):
             problems.append(Error(f"/{address} states no permission.", hint="Add @requires(...).", id="accounts.E001"))
     return problems
 

@@ -1,28 +1,28 @@
 """Access to the API: who asks, with which right, in which transaction, and the JSON of every refusal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import wraps
 from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from ninja.security import HttpBearer
 
-from accounts.access import ScopedRequest
+from accounts.access import ScopedRequest, scope_of
 from accounts.roles import Permission
 from accounts.scope import partner_scope, take_place
 from api import queries, services
 from api.tokens import parse
 from ledger.services import catch_up_without_waiting
 from partner_portal.lib.web.refusals import json_refusal, refuse_parallel
-
-View = Callable[..., HttpResponse]
+from partner_portal.lib.web.view_rules import View, rules_of, state
 
 
 class ApiRequest(ScopedRequest):
@@ -30,7 +30,6 @@ class ApiRequest(ScopedRequest):
 
     permission: Permission  # what the operation needs
     stack: ExitStack  # contexts that the response is made in
-    points_of_former_rules: bool  # set by the middleware for people who are signed in
     auth: str  # the caller, as the limit counts them
 
 
@@ -61,7 +60,7 @@ def guarded(view: View, permission: Permission) -> View:
 
     @login_not_required
     @wraps(view)
-    def guard(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def guard(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             request.method = "GET"  # the server leaves out the body of a response to HEAD
             request.permission = permission
@@ -75,8 +74,7 @@ def guarded(view: View, permission: Permission) -> View:
         patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
 
-    vars(guard).update(required_permission=permission, takes_tokens=True)
-    return guard
+    return state(guard, replace(rules_of(view), permission=permission, takes_tokens=True))
 
 
 class Token(HttpBearer):
@@ -112,7 +110,7 @@ def signed_in(request: ApiRequest) -> str | None:
     """Let a person read who is signed in and sends no token. Raises RefusedError and PermissionDenied."""
     if "Authorization" in request.headers or not request.user.is_authenticated:
         return None
-    if getattr(request, "scope", None) is None:
+    if scope_of(request) is None:
         raise RefusedError(refusal(403, _("You do not belong to any partner.")))
     request.scope.require(request.permission)
     if request.points_of_former_rules:
@@ -129,6 +127,6 @@ def _rules_changed() -> HttpResponse:
 
 @csrf_exempt
 @login_not_required
-def not_found(request: ScopedRequest, rest: str = "") -> HttpResponse:
+def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:
     """404 for every unknown address below the API."""
     return refusal(404, _("There is nothing at this address."))

@@ -56,7 +56,7 @@ class Parameter:
 
 def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
     """The dataset's own parameters, besides paging, sorting, searching and columns, which all datasets have."""
-    form = dataset.form({}, scope=scope)  # type: ignore[call-arg]
+    form = dataset.form({}, scope=scope)
     form.is_valid()
     found = []
     if isinstance(form, RangeForm):
@@ -71,7 +71,7 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
             )
         )
         found.append(Parameter(f"{prefix}to", _("The last day, included; no earlier than the first"), "date", {}))
-    if hasattr(form, "day"):
+    if form.day is not None:
         found.append(
             Parameter(
                 "on",
@@ -130,7 +130,7 @@ def _column(column: Column) -> dict[str, object]:
 # Query string
 
 
-def selection_of(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection:
+def selection_of(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection[Scope]:
     """Parse a query string into a selection.
 
     Raises InvalidQueryError for a name or value that pages would ignore, and PermissionDenied for a dataset that the scope may
@@ -168,7 +168,7 @@ def _repeated(query: QueryDict) -> list[str]:
     ]
 
 
-def _ignored(selection: Selection, data: Mapping[str, str]) -> list[str]:
+def _ignored(selection: Selection[Scope], data: Mapping[str, str]) -> list[str]:
     """Problems of parameters that had no effect: unknown names, and values that the form did not accept."""
     own = {parameter.name for parameter in parameters(selection.dataset, selection.scope)}
     problems = []
@@ -190,7 +190,7 @@ def _ignored(selection: Selection, data: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _with_currencies(selection: Selection) -> Selection:
+def _with_currencies(selection: Selection[Scope]) -> Selection[Scope]:
     """Add the currency column of every selected amount."""
     names = [column.name for column in selection.columns]
     missing = {column.currency for column in selection.columns if column.currency} - set(names)
@@ -200,7 +200,7 @@ def _with_currencies(selection: Selection) -> Selection:
 # Rows
 
 
-def page_of_rows(selection: Selection, page: int, page_size: int, address: str) -> dict[str, object]:
+def page_of_rows(selection: Selection[Scope], page: int, page_size: int, address: str) -> dict[str, object]:
     """A page of the rows with the totals of all rows. Raises NoSuchPageError. address: of the operation, for the links."""
     count = selection.count
     pages = max(1, -(-count // page_size))
@@ -236,7 +236,7 @@ def page_of_rows(selection: Selection, page: int, page_size: int, address: str) 
     }
 
 
-def _query(selection: Selection, **changes: str) -> str:
+def _query(selection: Selection[Scope], **changes: str) -> str:
     names = [column.name for column in selection.columns]
     usual = [column.name for column in _with_currencies(_usual(selection)).columns]
     if names != usual:
@@ -244,12 +244,12 @@ def _query(selection: Selection, **changes: str) -> str:
     return selection.address(**changes)
 
 
-def _usual(selection: Selection) -> Selection:
+def _usual(selection: Selection[Scope]) -> Selection[Scope]:
     shown = [column.name for column in selection.dataset.permitted(selection.scope) if column.default]
     return selection.with_columns(shown)
 
 
-def _totals(selection: Selection) -> dict[str, object]:
+def _totals(selection: Selection[Scope]) -> dict[str, object]:
     """Sums of every summed column, selected or not, and the currency of each amount."""
     dataset, scope = selection.dataset, selection.scope
     summed = [column for column in dataset.permitted(scope) if column.total]
@@ -264,7 +264,7 @@ def _totals(selection: Selection) -> dict[str, object]:
     }
 
 
-def _row(selection: Selection, row: Mapping[str, Any]) -> dict[str, object]:
+def _row(selection: Selection[Scope], row: Mapping[str, Any]) -> dict[str, object]:
     return {
         column.name: plain(column, value) for column, value in zip(selection.columns, selection.cells(row), strict=True)
     }

@@ -469,7 +469,7 @@ register(
         columns=(
             Column("statement", _("Statement"), permission=MONEY),
             Column("line_no", _("Line"), Kind.COUNT, permission=MONEY),
-            Column("client", _("Client"), permission=MONEY),
+            Column("client", _("Client"), permission=MONEY, opens_client="client_id"),
             Column("client_id", _("Client id"), permission=MONEY, default=False),
             Column("deal_id", _("Deal"), permission=MONEY),
             Column("product_line", _("Product line"), permission=MONEY, default=False),
@@ -544,7 +544,7 @@ register(
         unit=(_("deal and quarter"), _("deals and quarters")),
         permission=MONEY,
         columns=(
-            Column("client", _("Client"), permission=MONEY),
+            Column("client", _("Client"), permission=MONEY, opens_client="client_id"),
             Column("client_id", _("Client id"), permission=MONEY, default=False),
             Column("deal_id", _("Deal"), permission=MONEY),
             Column("product_line", _("Product line"), permission=MONEY, under="deal_id"),
@@ -593,7 +593,7 @@ register(
         unit=(_("deal"), _("deals")),
         permission=MONEY,
         columns=(
-            Column("client", _("Client"), permission=MONEY),
+            Column("client", _("Client"), permission=MONEY, opens_client="client_id"),
             Column("client_id", _("Client id"), permission=MONEY, default=False),
             Column("deal_id", _("Deal"), permission=MONEY),
             Column("product_line", _("Product line"), permission=MONEY, under="deal_id"),
@@ -718,7 +718,7 @@ register(
         unit=(_("difference"), _("differences")),
         permission=MONEY,
         columns=(
-            Column("client", _("Client"), permission=MONEY),
+            Column("client", _("Client"), permission=MONEY, opens_client="client_id"),
             Column("client_id", _("Client id"), permission=MONEY, default=False),
             Column("quarter", _("Quarter"), permission=MONEY),
             Column("month", _("Month"), Kind.MONTH, permission=MONEY),

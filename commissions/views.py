@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -89,7 +89,7 @@ def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW_MONEY)
-def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
+def printed(request: ScopedRequest, statement_id: str) -> HttpResponseBase:
     """One statement with all its lines on one page, for paper or PDF; a very long one asks to be exported instead."""
     try:
         found = _statement(request, statement_id)

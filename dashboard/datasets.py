@@ -26,7 +26,7 @@ SHARED = {"created": _("Deals created"), "in-flight": _("Sourced in-flight deals
 
 def _deal_columns(*more: Column) -> tuple[Column, ...]:
     return (
-        Column("client", _("Client"), expression="client__name"),
+        Column("client", _("Client"), expression="client__name", opens_client="client_id"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
         Column("deal_id", _("Deal")),
         Column("deal", _("Deal name"), expression="name"),
@@ -128,7 +128,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("month", _("Month"), Kind.MONTH, default=False),
             Column("kind", _("Kind"), choices=KINDS),

@@ -1,15 +1,16 @@
-"""Checks the tables of a batch against what their kinds declare: every cell, every row, and what rows say of each other.
+"""Check step: every cell, every row, and the relations between rows, against what the kinds declare.
 
-All errors are found, not the first. A value is looked at once however often it occurs, so that a hundred thousand rows
+Every error is reported, not only the first. A value is read once however often it occurs, so that a hundred thousand rows
 take seconds.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
+from accounts.scope import Scope
 from imports.mapping import Mapping, in_source_terms
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.rows.column_types import CellError
@@ -17,6 +18,7 @@ from partner_portal.lib.rows.facts import Column, FactKind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 type Places = "pd.DataFrame"
@@ -26,34 +28,26 @@ type Step = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class Source:
-    """One table that goes into the batch: where it came from, what it holds, and the table, unless it cannot be read.
+    """One table of the batch."""
 
-    mapping, found: of a file with other headers, the mapping that made `table` out of it, and the table as it was read.
-    """
-
-    label: str
+    label: str  # file and sheet, for people
     kind: FactKind
-    table: Table
-    unreadable: Problem | None = None
-    mapping: Mapping | None = None
-    found: Table | None = None
+    table: Table  # with our headers
+    unreadable: Problem | None = None  # why the file cannot be read; `table` is empty then
+    mapping: Mapping | None = None  # what made `table` out of a file with other headers
+    original: Table | None = None  # such a file's table as it was read
 
 
 @dataclass(slots=True)
 class CheckedKind:
-    """All rows of one kind in the batch.
-
-    texts:  as found; values: as the database reads them, None where a cell is wrong; both with the same labels.
-    places: for each label the source's number and the row in it.
-    bad:    labels of rows with an error. repeated: labels of rows that say again what another file of the batch says.
-    """
+    """All rows of one kind in the batch. Rows have the same labels in all frames and sets."""
 
     kind: FactKind
-    texts: "pd.DataFrame"
-    values: "pd.DataFrame"
-    places: Places
-    bad: set[int] = field(default_factory=set)
-    repeated: set[int] = field(default_factory=set)
+    texts: "pd.DataFrame"  # as in the files
+    values: "pd.DataFrame"  # as the database reads them; None where a cell is wrong
+    places: Places  # number of the source, and row in it
+    bad: set[int] = field(default_factory=set)  # rows with an error
+    repeated: set[int] = field(default_factory=set)  # rows that another file of the batch has too, with the same values
 
     @property
     def good(self) -> "pd.DataFrame":
@@ -63,17 +57,14 @@ class CheckedKind:
 
 @dataclass(slots=True)
 class Checked:
-    """The outcome: rows by kind, in writing order; by source the number of rows, problems, numbers of bad rows, notices.
+    """Result of a check; all lists but `kinds` are by source."""
 
-    blocked: a source as a whole is unusable, so that leaving out rows does not help.
-    """
-
-    kinds: list[CheckedKind]
-    rows: list[int]
+    kinds: list[CheckedKind]  # in the order of writing
+    rows: list[int]  # how many
     problems: list[list[Problem]]
-    bad_rows: list[set[int]]
+    bad_rows: list[set[int]]  # their numbers
     notices: list[list[str]]
-    blocked: bool = False
+    blocked: bool = False  # a source as a whole is unusable: leaving out rows does not help
 
     @property
     def errors(self) -> int:
@@ -81,8 +72,8 @@ class Checked:
         return sum(len(problems) for problems in self.problems)
 
 
-def check(sources: Sequence[Source], *, scope: Any, stored_keys: StoredKeys, step: Step = lambda *_: None) -> Checked:
-    """Check everything. `stored_keys(kind, texts)` says which of these reference texts name a stored row of the kind.
+def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, step: Step = lambda *_: None) -> Checked:
+    """Check the sources together. `stored_keys(kind, texts)` returns those texts that name a stored row of the kind.
 
     Rows of a kind may refer to good rows of the batch; a row that refers to a bad one is bad too, since the bad one
     cannot be written.
@@ -108,13 +99,13 @@ def check(sources: Sequence[Source], *, scope: Any, stored_keys: StoredKeys, ste
         checked = _Checker(kind, sources, outcome, scope, stored_keys).run(known)
         known[kind.key] = checked
         outcome.kinds.append(checked)
-    for number, found in enumerate(problems):
-        order = {name: place for place, name in enumerate(sources[number].table.header)}
-        found.sort(key=lambda problem: (problem.row, order.get(problem.column, -1)))
-        outcome.bad_rows[number] |= {problem.row for problem in found if problem.row > 1}
-        source = sources[number]
-        if source.mapping and source.found:
-            problems[number] = [in_source_terms(problem, source.found, source.mapping) for problem in found]
+    for number, source in enumerate(sources):
+        of_source = problems[number]
+        order = {name: place for place, name in enumerate(source.table.header)}
+        of_source.sort(key=lambda problem: (problem.row, order.get(problem.column, -1)))
+        outcome.bad_rows[number] |= {problem.row for problem in of_source if problem.row > 1}
+        if source.mapping and source.original:
+            problems[number] = [in_source_terms(problem, source.original, source.mapping) for problem in of_source]
     return outcome
 
 
@@ -123,7 +114,7 @@ def _readable(source: Source, kind: FactKind) -> bool:
 
 
 def reference_text(kind: FactKind, rows: "pd.DataFrame") -> "pd.Series":
-    """How other rows name these: the key's values joined by "/"."""
+    """The texts by which other rows refer to these: the key's values joined by "/"."""
     first, *others = kind.key_columns
     text = rows[first]
     for name in others:
@@ -132,14 +123,14 @@ def reference_text(kind: FactKind, rows: "pd.DataFrame") -> "pd.Series":
 
 
 def _check_header(number: int, source: Source, outcome: Checked) -> None:
-    """Missing and repeated columns block; unknown ones are passed over, with what was wrong in them."""
+    """Missing and repeated columns block; unknown ones are ignored, with what was wrong in them."""
     kind, header = source.kind, source.table.header
     names = {column.name for column in kind.columns}
-    found = outcome.problems[number]
-    found[:] = [problem for problem in found if not problem.column or problem.column in names]
+    problems = outcome.problems[number]
+    problems[:] = [problem for problem in problems if not problem.column or problem.column in names]
     for column in kind.columns:
         if header.count(column.name) > 1:
-            found.append(
+            problems.append(
                 Problem(1, column.name, column.name, _("the column is there twice"), _("one column of this name"))
             )
             outcome.blocked = True
@@ -149,7 +140,7 @@ def _check_header(number: int, source: Source, outcome: Checked) -> None:
                 _("the column is missing (“%(near)s” is spelled differently)") if near else _("the column is missing")
             )
             accepted = _("a column with exactly this name")
-            found.append(Problem(1, column.name, near, message % {"near": near}, accepted))
+            problems.append(Problem(1, column.name, near, message % {"near": near}, accepted))
             outcome.blocked = True
     for name in dict.fromkeys(header):
         if name and name not in names:
@@ -160,7 +151,7 @@ class _Checker:
     """Checks the rows of one kind."""
 
     def __init__(
-        self, kind: FactKind, sources: Sequence[Source], outcome: Checked, scope: Any, stored_keys: StoredKeys
+        self, kind: FactKind, sources: Sequence[Source], outcome: Checked, scope: Scope, stored_keys: StoredKeys
     ) -> None:
         self.kind = kind
         self.sources = sources
@@ -171,10 +162,10 @@ class _Checker:
         self.checked = CheckedKind(kind, texts, texts.copy(deep=False), places)
         self._source_of = places["source"].to_numpy()
         self._row_of = places["row"].to_numpy()
-        self._told = {
+        self._reported = {
             (number, problem.row, problem.column)
-            for number, found in enumerate(outcome.problems)
-            for problem in found
+            for number, problems in enumerate(outcome.problems)
+            for problem in problems
             if problem.row > 1 and problem.column
         }
 
@@ -196,17 +187,17 @@ class _Checker:
         for label in labels:
             self.checked.bad.add(label)
             row = int(self._row_of[label])
-            if (self._source_of[label], row, column) in self._told:
-                continue  # what reading found there explains it
+            if (self._source_of[label], row, column) in self._reported:
+                continue  # the problem met while reading explains it
             value = shortened(str(texts.iat[label]))
             self.outcome.problems[self._source_of[label]].append(Problem(row, column, value, message, accepted))
 
     def _mark_unsplit_rows(self) -> None:
-        """Rows in which reading already found something wrong."""
+        """Mark the rows that had a problem when they were read."""
         wrong = {
             (number, problem.row)
-            for number, found in enumerate(self.outcome.problems)
-            for problem in found
+            for number, problems in enumerate(self.outcome.problems)
+            for problem in problems
             if problem.row > 1
         }
         if wrong:
@@ -217,7 +208,7 @@ class _Checker:
             }
 
     def _read(self, column: Column) -> None:
-        """Every cell of a column, each different text once."""
+        """Read every cell of a column; equal texts are read once."""
         import numpy as np
         import pandas as pd
 
@@ -241,8 +232,8 @@ class _Checker:
         if values != list(different):
             self.checked.values[column.name] = np.array(values, dtype=object)[codes]
 
-    def _report_cells(self, column: Column, codes: Any, wrong: dict[int, str]) -> None:
-        """Each cell whose text is one of the wrong ones. A file without the column has been told so once."""
+    def _report_cells(self, column: Column, codes: "np.ndarray", wrong: dict[int, str]) -> None:
+        """Report the cells with a wrong text, but not in a file without the column: that is reported once."""
         import numpy as np
 
         accepted = column.type.accepted
@@ -272,18 +263,18 @@ class _Checker:
         accepted = _("each %(key)s once") % {"key": " + ".join(keys)}
         for label, first, equal in zip(again, earlier, same, strict=True):
             other = self._source_of[first]
-            words = {"key": " + ".join(keys), "row": self._row_of[first], "file": self.sources[other].label}
+            names = {"key": " + ".join(keys), "row": self._row_of[first], "file": self.sources[other].label}
             if other == self._source_of[label]:
-                message = _("the same %(key)s as in row %(row)s") % words
+                message = _("the same %(key)s as in row %(row)s") % names
             elif equal:
                 self.checked.repeated.add(label)
                 continue
             else:
-                message = _("the same %(key)s as in row %(row)s of %(file)s, with other values") % words
+                message = _("the same %(key)s as in row %(row)s of %(file)s, with other values") % names
             self._report([label], keys[-1], message, accepted)
 
     def _resolve(self, name: str, target: str, known: dict[str, CheckedKind]) -> None:
-        """References to rows that are neither stored nor brought by a good row of the batch."""
+        """Report references to rows that are neither stored nor brought by a good row of the batch."""
         rows = self._acceptable([name])
         named = rows.loc[rows[name] != "", name]
         wanted = set(named.unique())
@@ -313,7 +304,7 @@ class _Checker:
 
 
 def _brought(brought: CheckedKind | None) -> "pd.Series":
-    """How the rows of a kind in the batch are named, by label; those with an unreadable key left out."""
+    """By label the texts that refer to the rows of a kind in the batch; rows with an unreadable key are left out."""
     import pandas as pd
 
     if brought is None:
@@ -323,7 +314,7 @@ def _brought(brought: CheckedKind | None) -> "pd.Series":
 
 
 def _together(kind: FactKind, sources: Sequence[Source]) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """The rows of all sources of a kind as one frame with a column for each declared one, and their places."""
+    """The rows of all sources of a kind as one frame with all declared columns, and their places."""
     import pandas as pd
 
     names = [column.name for column in kind.columns]

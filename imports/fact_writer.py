@@ -1,13 +1,13 @@
-"""Facts in the database, generic over their kinds: which rows are there, and how the rows of a batch are written.
+"""Write step, the same for all kinds: compares the rows of a batch with the stored facts and writes the differences.
 
-All SQL that names a kind's table is made here, from the model's own table and field names.
+All SQL that names a kind's table is built here, from the model's own table and field names.
 """
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from accounts.scope import Scope
@@ -20,7 +20,7 @@ _STEP = 5000
 
 @dataclass(slots=True)
 class Counts:
-    """What writing rows did, or would do."""
+    """How many rows writing added, changed and left alone, or would."""
 
     new: int = 0
     changed: int = 0
@@ -29,14 +29,14 @@ class Counts:
 
 @dataclass(slots=True)
 class Written:
-    """Counts by source number, and the clients (primary keys) whose points may have moved."""
+    """Result of writing one kind."""
 
-    counts: dict[int, Counts] = field(default_factory=dict)
-    client_ids: set[int] = field(default_factory=set)
+    counts: dict[int, Counts] = field(default_factory=dict)  # by number of the source
+    client_ids: set[int] = field(default_factory=set)  # primary keys of clients whose points may have moved
 
 
 def stored_keys(scope: Scope, kind: FactKind, texts: Collection[str]) -> set[str]:
-    """Which of these reference texts (the key's values joined by "/") name a stored row of the partner."""
+    """Those of the reference texts (the key's values joined by "/") that name a stored row of the partner."""
     key = [_column(kind, name) for name in kind.key_columns]
     named = key[0] if len(key) == 1 else sql.SQL("concat_ws('/', {})").format(sql.SQL(", ").join(key))
     query = sql.SQL("SELECT {named} FROM {table} WHERE partner_id = %s AND {named} = ANY(%s)")
@@ -46,9 +46,9 @@ def stored_keys(scope: Scope, kind: FactKind, texts: Collection[str]) -> set[str
 
 
 def write(scope: Scope, checked: CheckedKind, step: Callable[[int], None]) -> Written:
-    """Write the good rows of a kind: new ones are added, those with other values changed, the same ones left alone.
+    """Write the good rows of a kind: add new ones, change those with other values, leave equal ones alone.
 
-    Needs the partner's lock, so that what is compared stays true. `step` is told how many rows are handed over.
+    Needs the partner's lock, so that the comparison stays true. `step` is called with the number of rows sent so far.
     """
     writer = _Writer(scope, checked)
     with connection.cursor() as cursor:
@@ -62,7 +62,7 @@ def write(scope: Scope, checked: CheckedKind, step: Callable[[int], None]) -> Wr
 
 
 class _Writer:
-    """One kind's rows: staged by COPY, compared with the table by key in SQL, then written in two statements."""
+    """Writes one kind's rows: stages them by COPY, compares them by key in SQL, then writes in two statements."""
 
     def __init__(self, scope: Scope, checked: CheckedKind) -> None:
         self.partner = scope.partner.pk
@@ -73,12 +73,12 @@ class _Writer:
         self.plan = sql.Identifier(f"plan_{self.kind.key}")
         self.fields = {column.name: _field(self.kind, column.name) for column in self.kind.columns}
 
-    def stage(self, cursor: Any, step: Callable[[int], None]) -> None:
-        """The rows as a temporary table, in the types of the model's columns."""
+    def stage(self, cursor: CursorWrapper, step: Callable[[int], None]) -> None:
+        """Copy the rows into a temporary table with the types of the model's columns."""
         self.drop(cursor)
         columns = [
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_type(kept_in)))
-            for name, kept_in in self.fields.items()
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_type(model_field)))
+            for name, model_field in self.fields.items()
         ]
         create = sql.SQL("CREATE TEMPORARY TABLE {} (source integer, position integer, {}) ON COMMIT DROP")
         cursor.execute(create.format(self.staged, sql.SQL(", ").join(columns)))
@@ -89,20 +89,20 @@ class _Writer:
                 target.write_row(row)
         cursor.execute(sql.SQL("ANALYZE {}").format(self.staged))
 
-    def _rows(self) -> Iterator[tuple[Any, ...]]:
+    def _rows(self) -> Iterator[tuple[object, ...]]:
         good = self.checked.good
         places = self.checked.places["source"].to_numpy()[good.index]
         values = [
-            [text or None for text in good[name]] if kept_in.null else good[name].tolist()
-            for name, kept_in in self.fields.items()
+            [text or None for text in good[name]] if model_field.null else good[name].tolist()
+            for name, model_field in self.fields.items()
         ]
         return zip(places.tolist(), good.index.tolist(), *values, strict=True)
 
-    def compare(self, cursor: Any) -> None:
-        """The plan: every staged row with the stored row of its key, and whether they say the same."""
+    def compare(self, cursor: CursorWrapper) -> None:
+        """Make the plan: every staged row with the stored row of its key, and whether they are equal."""
         values, joins = [], []
-        for name, kept_in in self.fields.items():
-            if kept_in.is_relation:
+        for name, model_field in self.fields.items():
+            if model_field.is_relation:
                 alias = sql.Identifier(f"of_{name}")
                 target = kind_of(self.kind.references[name])
                 values.append(sql.SQL("{}.id").format(alias))
@@ -115,7 +115,7 @@ class _Writer:
                 )
             else:
                 values.append(sql.SQL("staged.{}").format(sql.Identifier(name)))
-        stored = [sql.SQL("stored.{}").format(_identifier(kept_in)) for kept_in in self.fields.values()]
+        stored = [sql.SQL("stored.{}").format(_identifier(model_field)) for model_field in self.fields.values()]
         names = list(self.fields)
         same_key = [
             sql.SQL("{} = {}").format(stored[names.index(name)], values[names.index(name)])
@@ -132,8 +132,8 @@ class _Writer:
         ).format(
             plan=self.plan,
             values=sql.SQL(", ").join(
-                sql.SQL("{} AS {}").format(value, _identifier(kept_in))
-                for value, kept_in in zip(values, self.fields.values(), strict=True)
+                sql.SQL("{} AS {}").format(value, _identifier(model_field))
+                for value, model_field in zip(values, self.fields.values(), strict=True)
             ),
             client=sql.SQL("stored.{}").format(self._client_column()),
             stored=sql.SQL(", ").join(stored),
@@ -146,12 +146,12 @@ class _Writer:
         cursor.execute(query, {"partner": self.partner})
 
     def _client_column(self) -> sql.Identifier:
-        """The column with the client; of the client itself, and where no points depend on the rows, the row's own key."""
+        """Column with the client; the row's own key for clients, and where no points depend on the rows."""
         name = self.kind.client_field
-        return sql.Identifier("id") if name in ("", "pk") else _identifier(self.kind.model._meta.get_field(name))
+        return sql.Identifier("id") if name in ("", "pk") else _identifier(_with_column(self.kind.model, name))
 
-    def settle(self, cursor: Any) -> Written:
-        """Carry the plan out."""
+    def settle(self, cursor: CursorWrapper) -> Written:
+        """Carry out the plan."""
         written = Written()
         cursor.execute(
             sql.SQL(
@@ -168,7 +168,7 @@ class _Writer:
             query = sql.SQL("SELECT DISTINCT unnest(ARRAY[{}, stored_client]) FROM {} WHERE NOT same")
             cursor.execute(query.format(now, self.plan))
             written.client_ids = {client for (client,) in cursor.fetchall() if client is not None}
-        columns = [_identifier(kept_in) for kept_in in self.fields.values()]
+        columns = [_identifier(model_field) for model_field in self.fields.values()]
         cursor.execute(
             sql.SQL("UPDATE {} stored SET {} FROM {} plan WHERE stored.id = plan.stored_id AND NOT plan.same").format(
                 self.table,
@@ -184,8 +184,8 @@ class _Writer:
         )
         return written
 
-    def drop(self, cursor: Any) -> None:
-        """Leave no temporary table to the next batch of the same transaction."""
+    def drop(self, cursor: CursorWrapper) -> None:
+        """Drop the temporary tables: the same transaction may write another batch."""
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(self.staged, self.plan))
 
 
@@ -198,13 +198,20 @@ def _repeated(checked: CheckedKind) -> dict[int, int]:
     return counts
 
 
-def _field(kind: FactKind, name: str) -> Any:
-    """The model field (whose type Django's stubs do not tell apart from reverse relations) that keeps a column."""
-    return kind.model._meta.get_field(kind.column(name).field_name)
+def _field(kind: FactKind, name: str) -> models.Field:
+    """The model field that stores a column. Raises TypeError for a relation without a column of its own."""
+    return _with_column(kind.model, kind.column(name).field_name)
 
 
-def _identifier(field: Any) -> sql.Identifier:
-    return sql.Identifier(field.column)
+def _with_column(model: type[models.Model], name: str) -> models.Field:
+    stored_in = model._meta.get_field(name)
+    if not isinstance(stored_in, models.Field):
+        raise TypeError(f"{model.__name__}.{name} has no column.")
+    return stored_in
+
+
+def _identifier(field: models.Field) -> sql.Identifier:
+    return sql.Identifier(str(field.column))
 
 
 def _column(kind: FactKind, name: str) -> sql.Identifier:
@@ -215,6 +222,6 @@ def _table(model: type[models.Model]) -> sql.Identifier:
     return sql.Identifier(model._meta.db_table)
 
 
-def _type(field: Any) -> str:
-    """The column type of a field; of a reference, that of the key it is named by."""
+def _type(field: models.Field) -> str:
+    """The column type of a field; for a reference, that of the key that names its row."""
     return "text" if field.is_relation else str(field.db_type(connection))

@@ -1,7 +1,7 @@
-"""What people hand over: files, what the files hold, which errors they want to see, and the decision to write."""
+"""Forms of an import: the files, their kinds, the filter of errors, and the decision to write."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from django import forms
 from django.conf import settings
@@ -11,10 +11,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from imports.pipeline import ENDINGS, ending_of
+from imports.queries import ProblemChoice
 from partner_portal.lib.rows.facts import kinds
 
 MOST_FILES = 50
 LEAVE_OUT = "-"
+
+
+class TableLike(Protocol):
+    """What the forms need to know of an `ImportTable`."""
+
+    pk: int
+    errors: int
+
+    @property
+    def label(self) -> str: ...
 
 
 class _MultipleFilesInput(forms.ClearableFileInput):
@@ -22,23 +33,23 @@ class _MultipleFilesInput(forms.ClearableFileInput):
 
 
 class _FilesField(forms.FileField):
-    """Several files at once; all that is wrong with any of them is said."""
+    """Several files at once; the errors of all of them are shown together."""
 
     widget = _MultipleFilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        files = [each for each in data or [] if each]
+    def clean(self, data: Sequence[UploadedFile] | None, initial: object = None) -> list[UploadedFile]:
+        files = [file for file in data or [] if file]
         if not files:
             raise forms.ValidationError(_("Choose at least one file."))
         if len(files) > MOST_FILES:
             message = _("These are %(found)s files; one batch may have %(most)s. Upload them in several batches.")
             raise forms.ValidationError(message % {"found": len(files), "most": MOST_FILES})
         wrong = [
-            _("%(name)s: only CSV (.csv) and Excel (.xlsx) files can be imported.") % {"name": each.name}
-            for each in files
-            if ending_of(each.name or "") not in ENDINGS
+            _("%(name)s: only CSV (.csv) and Excel (.xlsx) files can be imported.") % {"name": file.name}
+            for file in files
+            if ending_of(file.name or "") not in ENDINGS
         ]
-        size = sum(each.size or 0 for each in files)
+        size = sum(file.size or 0 for file in files)
         if size > settings.IMPORT_MAX_BYTES:
             most = filesizeformat(settings.IMPORT_MAX_BYTES)
             message = _("Together the files have %(size)s; one batch may have %(most)s.")
@@ -49,14 +60,20 @@ class _FilesField(forms.FileField):
 
 
 class UploadForm(forms.Form):
-    files = _FilesField(label=gettext_lazy("CSV or Excel files"))  # type: ignore[assignment]
+    files = _FilesField(label=gettext_lazy("CSV or Excel files"))  # type: ignore[assignment]  # Form.files, which nobody reads here
 
 
 class KindsForm(forms.Form):
-    """A choice for every table that does not say what it holds. `guesses`: kinds' keys by table, where the header tells."""
+    """A choice of kind for every table whose name does not give it. guesses: keys of kinds by table."""
 
-    def __init__(self, tables: Sequence[Any], *args: Any, guesses: dict[int, str] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        tables: Sequence["TableLike"],
+        data: Mapping[str, object] | None = None,
+        *,
+        guesses: dict[int, str] | None = None,
+    ) -> None:
+        super().__init__(data)
         choices = [("", _("Choose")), *((kind.key, kind.label) for kind in kinds()), (LEAVE_OUT, _("Leave it out"))]
         for table in tables:
             self.fields[f"table-{table.pk}"] = forms.ChoiceField(
@@ -68,7 +85,7 @@ class KindsForm(forms.Form):
 
     @property
     def kinds(self) -> dict[int, str]:
-        """The kinds' keys by table, "" for one that is left out."""
+        """Keys of kinds by table; "" for one that is left out."""
         return {
             int(name.removeprefix("table-")): "" if value == LEAVE_OUT else value
             for name, value in self.cleaned_data.items()
@@ -76,10 +93,8 @@ class KindsForm(forms.Form):
 
 
 class ProblemFilter(forms.Form):
-    """Which errors to show. What does not fit is passed over: the address may be old."""
+    """Which errors to show. Values that do not fit are ignored: the address may be old."""
 
-    table = forms.ChoiceField(label=gettext_lazy("File"), required=False)
-    column = forms.ChoiceField(label=gettext_lazy("Column"), required=False)
     q = forms.CharField(
         label=gettext_lazy("Search"),
         required=False,
@@ -87,30 +102,36 @@ class ProblemFilter(forms.Form):
         widget=forms.TextInput(attrs={"type": "search", "class": "search"}),
     )
 
-    def __init__(self, data: Any, *, tables: Sequence[Any], columns: Sequence[str]) -> None:
+    def __init__(self, data: Mapping[str, object], *, tables: Sequence[TableLike], columns: Sequence[str]) -> None:
         super().__init__(data)
         wrong = [(str(table.pk), table.label) for table in tables if table.errors]
-        self.fields["table"].choices = [("", _("All files")), *wrong]  # type: ignore[attr-defined]
-        self.fields["column"].choices = [("", _("All columns")), *((name, name) for name in columns)]  # type: ignore[attr-defined]
+        by_name = [(name, name) for name in columns]
+        self.fields["table"] = forms.ChoiceField(
+            label=_("File"), required=False, choices=[("", _("All files")), *wrong]
+        )
+        self.fields["column"] = forms.ChoiceField(
+            label=_("Column"), required=False, choices=[("", _("All columns")), *by_name]
+        )
+        self.order_fields(["table", "column", "q"])
 
     @property
-    def chosen(self) -> dict[str, Any]:
-        """Arguments for `queries.problems`."""
+    def chosen(self) -> ProblemChoice:
+        """The errors to show."""
         self.is_valid()
         table = self.cleaned_data.get("table")
-        return {
-            "table": int(table) if table else None,
-            "column": self.cleaned_data.get("column", ""),
-            "text": self.cleaned_data.get("q", "").replace("\0", "").strip(),
-        }
+        return ProblemChoice(
+            table=int(table) if table else None,
+            column=self.cleaned_data.get("column", ""),
+            text=self.cleaned_data.get("q", "").replace("\0", "").strip(),
+        )
 
 
 class CommitForm(forms.Form):
-    """The decision to write. With bad rows it has to be said that they are left out."""
+    """The decision to write. Bad rows are left out only when that is ticked."""
 
     skip_bad_rows = forms.BooleanField(required=False)
 
-    def __init__(self, data: Any = None, *, bad_rows: int = 0) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, bad_rows: int = 0) -> None:
         super().__init__(data)
         field = self.fields["skip_bad_rows"]
         field.label = ngettext("Leave out the %(rows)s bad row", "Leave out the %(rows)s bad rows", bad_rows) % {

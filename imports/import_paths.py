@@ -1,4 +1,4 @@
-"""Checks files and writes them in one go, as one batch: how the command imports."""
+"""Imports files by path in one go, as one batch: for the command."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from partner_portal.lib.rows.facts import kind
 
 
 class UnknownFileKindError(Exception):
-    """Neither the name of the file at `path` nor that of a sheet in it says what it holds."""
+    """Neither the name of the file at `path` nor that of a sheet in it is one of a kind."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -28,9 +28,9 @@ class UnknownFileKindError(Exception):
 
 
 def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, step: Step = silent) -> "PathsResult":
-    """Check files and write them at once, as one batch: how the command imports.
+    """Check files and write them as one batch.
 
-    A batch with errors is kept as failed, with what is wrong, and writes no fact. Raises UnreadableFile for a workbook that
+    A batch with errors is stored as failed, with its errors, and writes no fact. Raises UnreadableFile for a workbook that
     cannot be opened, UnknownFileKindError.
     """
     scope.require(Permission.IMPORT)
@@ -73,7 +73,7 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
 
 
 class PathsResult:
-    """What `import_paths` did: the batch, and every problem with the label of its source."""
+    """Result of `import_paths`: the batch, and every problem with the label of its source."""
 
     def __init__(self, batch: ImportBatch, sources: Sequence[Source], outcome: Outcome) -> None:
         self.batch = batch
@@ -87,7 +87,7 @@ class PathsResult:
 
     @property
     def notices(self) -> list[tuple[str, str]]:
-        """What was passed over without being an error, by the label of its source: columns that nobody reads."""
+        """What was ignored without being an error, with the label of its source."""
         return [
             (source.label, notice)
             for source, notices in zip(self.sources, self.outcome.checked.notices, strict=True)
@@ -95,7 +95,7 @@ class PathsResult:
         ]
 
     def counts(self) -> list[tuple[str, Counts]]:
-        """What was done with each source's rows, by its label."""
+        """How many rows of every source were added and changed, with its label."""
         return [(source.label, self.outcome.counts.get(number, Counts())) for number, source in enumerate(self.sources)]
 
     @property
@@ -111,6 +111,6 @@ def _sheets_of_path(path: Path) -> tuple[list[Sheet], int]:
     except UnreadableFile as error:
         error.name = str(path)
         raise
-    if any(not sheet.kind and not sheet.passed_over for sheet in sheets):
+    if any(not sheet.kind and not sheet.ignored for sheet in sheets):
         raise UnknownFileKindError(path)
     return sheets, unpacked

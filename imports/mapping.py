@@ -1,7 +1,7 @@
-"""Turns a table with somebody else's headers into one with ours, before the ordinary checks run (`docs/points.md` 1).
+"""Mapping step: turns a table with other headers into one with ours, before the ordinary checks run (`docs/points.md` 1).
 
-Pure: no database and no request. A cell that a rule cannot read stays as it was found, so that the ordinary check refuses
-it and the error shows what is in the file; `in_source_terms` then names the column of the file instead of ours.
+Pure: no database and no request. A cell that a rule cannot read stays as it is, so that the ordinary check rejects it and
+the error shows what is in the file; `in_source_terms` then names the column of the file instead of ours.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.rows.column_types import DateCell, NumberCell
@@ -30,6 +30,26 @@ _COMMA = re.compile(r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class RuleData(TypedDict, total=False):
+    """A rule as it is stored; what is missing has its default."""
+
+    source: list[str]
+    constant: str
+    words: dict[str, str]
+    dates: str
+    decimals: str
+    midnight_utc: str
+
+
+class MappingData(TypedDict, total=False):
+    """A mapping as it is stored. `zone` is the time zone of its moments, where it is known."""
+
+    name: str
+    asked: list[str]
+    columns: dict[str, RuleData]
+    zone: str
+
+
 class WrongMapping(ValueError):  # noqa: N818 -- it says what the mapping is
     """A mapping that cannot be used; the message says why."""
 
@@ -38,14 +58,14 @@ class WrongMapping(ValueError):  # noqa: N818 -- it says what the mapping is
 class Rule:
     """Where one of our columns comes from: a column of the file, or a constant for every row.
 
-    source:   names that the column may have, the first that the file has is taken; capitals do not matter.
-    constant: the text for every row; taken when there is no `source`.
-    words:    what a word of the file stands for; capitals do not matter. A word that is not listed stays as it is.
+    source:   names that the column may have; the first one in the file counts; capitals do not matter.
+    constant: the text for every row, when there is no `source`.
+    words:    meanings by word of the file; capitals do not matter. A word that is not listed stays as it is.
     dates:    how days are written: `iso` (a day or a moment), `epoch_ms` (milliseconds since 1970), `day_first`
               (23/11/2026), `month_first` (11/23/2026); "" leaves them alone.
     decimals: `comma` for 1.234,56, `point` for 1,234.56; "" leaves them alone.
-    midnight_utc: what a moment that is exactly midnight UTC means, in either form: `day` or "" for that day, as HubSpot keeps
-              a plain day; `moment` for the day that it is in the partner's time zone.
+    midnight_utc: what a moment that is exactly midnight UTC means: `day` or "" for that day, as HubSpot stores a plain day;
+              `moment` for the day that it is in the partner's time zone.
 
     Raises WrongMapping for an unknown form of dates, decimals or midnights, and for a rule with a source and a constant.
     """
@@ -64,6 +84,11 @@ class Rule:
         if self.source and self.constant:
             raise WrongMapping("A column comes from the file or is a constant, not both.")
 
+    def as_data(self) -> RuleData:
+        """The rule as plain data, without what has its default."""
+        settings = {name: list(value) if name == "source" else value for name, value in asdict(self).items() if value}
+        return cast("RuleData", settings)
+
     def place_in(self, header: Sequence[str]) -> int | None:
         """The place of the rule's column in the file; None when no name is there. Exact names go before similar ones.
 
@@ -79,7 +104,7 @@ class Rule:
         return None
 
     def read(self, text: str, zone: tzinfo = UTC) -> str:
-        """The text as our files write it; the text itself when the rule does not understand it. `zone`: of moments' days."""
+        """The text as our files write it; the text itself when the rule cannot read it. zone: in which moments become days."""
         if not text or isinstance(text, DateCell):
             return text
         words = {word.casefold(): meaning for word, meaning in self.words.items()}
@@ -134,12 +159,12 @@ def midnight_utc(text: str, form: str) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How the files of one sort become files of our `kind`: a rule by our column. `asked`: columns a person has to decide."""
+    """How files of one sort become files of our `kind`."""
 
     kind: str
     name: str
-    columns: Dictionary[str, Rule]
-    asked: tuple[str, ...] = ()
+    columns: Dictionary[str, Rule]  # by our column
+    asked: tuple[str, ...] = ()  # columns that a person has to decide
 
     def missing(self, required: Sequence[str], header: Sequence[str]) -> list[str]:
         """Those of the required columns that would stay empty with such a file. Raises WrongMapping."""
@@ -156,35 +181,38 @@ class Mapping:
         rule = self.columns.get(name, Rule())
         return bool(rule.constant) or rule.place_in(header) is not None
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self) -> MappingData:
         """The mapping as plain data, for `from_data`."""
         return {
             "name": self.name,
             "asked": list(self.asked),
-            "columns": {
-                name: {key: list(value) if key == "source" else value for key, value in asdict(rule).items() if value}
-                for name, rule in self.columns.items()
-            },
+            "columns": {name: rule.as_data() for name, rule in self.columns.items()},
         }
 
 
-def from_data(kind: str, data: Dictionary[str, Any], known: Sequence[str]) -> Mapping:
+def from_data(kind: str, data: MappingData, known: Sequence[str]) -> Mapping:
     """A mapping from plain data. `known`: our columns. Raises WrongMapping for a column or a setting that is not known."""
     columns = data.get("columns", {})
     unknown = {*columns, *data.get("asked", ())} - set(known)
     if unknown:
         raise WrongMapping(f"{kind} has no column {', '.join(sorted(unknown))}.")
     try:
-        rules = {name: Rule(**(rule | {"source": tuple(rule.get("source", ()))})) for name, rule in columns.items()}
+        rules = {name: _rule(rule) for name, rule in columns.items()}
     except TypeError as error:
         raise WrongMapping(str(error)) from None
     return Mapping(kind, data.get("name", ""), rules, tuple(data.get("asked", ())))
 
 
-def proposed(kind: str, known: Sequence[str], header: Sequence[str]) -> Mapping:
-    """What can be said of a file without asking: our columns by the names of the kind's ready-made mappings, then by ours.
+def _rule(data: RuleData) -> Rule:
+    """Raises TypeError for a setting that is not known."""
+    settings: dict[str, Any] = {**data, "source": tuple(data.get("source", ()))}
+    return Rule(**settings)
 
-    Capitals, and blanks in place of our underscores, do not matter. A column that nothing is known of has no rule.
+
+def proposed(kind: str, known: Sequence[str], header: Sequence[str]) -> Mapping:
+    """The mapping proposed for a file that nobody mapped yet: by the names of the kind's ready-made mappings, then by ours.
+
+    Capitals, and blanks in place of our underscores, do not matter. A column without a match has no rule.
     """
     shipped = [from_data(kind, data, known) for key, data in ready_made() if key == kind]
     rules: dict[str, Rule] = {}
@@ -198,12 +226,12 @@ def proposed(kind: str, known: Sequence[str], header: Sequence[str]) -> Mapping:
 
 
 @cache
-def ready_made() -> tuple[tuple[str, dict[str, Any]], ...]:
+def ready_made() -> tuple[tuple[str, MappingData], ...]:
     """Kind and data of every mapping that ships, from `imports/mappings/`."""
-    found = []
+    mappings: list[tuple[str, MappingData]] = []
     for path in sorted(READY_MADE.glob("*.toml")):
-        found += list(tomllib.loads(path.read_text(encoding="utf-8")).items())
-    return tuple(found)
+        mappings += tomllib.loads(path.read_text(encoding="utf-8")).items()
+    return tuple(mappings)
 
 
 def fingerprint(header: Sequence[str]) -> str:
@@ -213,7 +241,7 @@ def fingerprint(header: Sequence[str]) -> str:
 
 
 def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
-    """The table with our headers; rows keep their numbers. Raises WrongMapping."""
+    """The table with our headers; row numbers stay. Raises WrongMapping."""
     import pandas as pd
 
     columns: dict[str, pd.Series] = {}
@@ -222,7 +250,7 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
         place = rule.place_in(table.header)
         if place is not None:
             ours.setdefault(table.header[place], []).append(name)
-            # Most texts occur again and again; each is read once. A number cell is told from a text that looks the same.
+            # Equal texts are read once; a number cell is not the same as a text with its digits.
             readings: dict[tuple[type, str], str] = {}
             cells = []
             for text in table.rows[place]:

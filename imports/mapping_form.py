@@ -1,10 +1,10 @@
-"""What a person says about a file with other headers: where each of our columns comes from, and how its cells are written."""
+"""Form of a mapping: where each of our columns comes from in a file with other headers, and how its cells are written."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.forms.utils import flatatt
@@ -17,11 +17,14 @@ from django.utils.translation import gettext_lazy
 
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import Rule, midnight_utc
-from imports.sample import WORDS, Sample
+from imports.mapping_preview import WORDS, Sample
 from imports.tables import shortened
 from partner_portal.lib.cldr import country_codes
 from partner_portal.lib.rows.column_types import CellError, Choice, ColumnType, Country, Day, Flag, Number
 from partner_portal.lib.rows.facts import Column, FactKind
+
+if TYPE_CHECKING:
+    from django.forms.renderers import BaseRenderer
 
 CONSTANT = "="
 _SELECTED = mark_safe(" selected")
@@ -36,9 +39,11 @@ _PLAIN_WORDS = {"true": "yes", "false": "no"}  # how programs write a flag
 
 
 class _LongSelect(forms.Select):
-    """A list of hundreds of choices, rendered in one go: with a template for each, a page with a list a column is slow."""
+    """A select rendered without a template per option: a page has one with hundreds of options for every column."""
 
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+    def render(
+        self, name: str, value: object, attrs: dict[str, object] | None = None, renderer: "BaseRenderer | None" = None
+    ) -> SafeString:
         chosen = "" if value is None else str(value)
         attributes = self.build_attrs(self.attrs, attrs) | {"name": name}
         options = format_html_join(
@@ -51,7 +56,7 @@ class _LongSelect(forms.Select):
 
 @dataclass(slots=True)
 class Line:
-    """The fields of one of our columns. `words`: of the file, each with the field for its meaning; more: there are others."""
+    """The fields of one of our columns."""
 
     column: Column
     source: forms.BoundField
@@ -59,21 +64,23 @@ class Line:
     dates: forms.BoundField | None = None
     midnight: forms.BoundField | None = None
     decimals: forms.BoundField | None = None
-    words: list[tuple[str, forms.BoundField]] = field(default_factory=list)
-    more: bool = False
-    says: str = ""
+    words: list[tuple[str, forms.BoundField]] = field(
+        default_factory=list
+    )  # of the file, with fields for their meanings
+    more: bool = False  # the file has more words than are listed
+    source_name: str = ""  # of the file's column
 
     @property
     def wrong(self) -> bool:
-        """Whether anything said of the column cannot be used."""
-        said = (self.source, self.constant, *(meaning for _word, meaning in self.words))
-        return any(each.errors for each in said if each)
+        """Whether an answer about the column cannot be used."""
+        fields = (self.source, self.constant, *(meaning for _word, meaning in self.words))
+        return any(field_.errors for field_ in fields if field_)
 
 
 class MappingForm(forms.Form):
-    """A line a column of the kind. What is not in `data` is taken from `base`, so that half an answer can be gone on from.
+    """The answers about all columns of the kind; what is not in `data` is taken from `base`.
 
-    `mapping` is what is said so far; it can be used when the form is valid. zone: in which moments become days.
+    `mapping` is the mapping so far, and can be used when the form is valid. zone: in which moments become days.
     """
 
     def __init__(
@@ -81,15 +88,15 @@ class MappingForm(forms.Form):
         kind: FactKind,
         sample: Sample,
         base: ColumnMapping,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, object] | None = None,
         zone: tzinfo = UTC,
     ) -> None:
         self.kind, self.sample, self.base, self.zone = kind, sample, base, zone
-        self.said: dict[str, Any] = dict(data.items()) if data else {}
+        self.answers: dict[str, object] = dict(data.items()) if data else {}
         self.rules: dict[str, Rule] = {}
-        super().__init__(self.said)
+        super().__init__(self.answers)
         self._sources = [
-            (str(place), self._in_words(name))
+            (str(place), self._source_label(name))
             for place, name in enumerate(sample.header)
             if name and sample.header.index(name) == place
         ]
@@ -99,13 +106,13 @@ class MappingForm(forms.Form):
 
     @property
     def mapping(self) -> ColumnMapping:
-        """The rules of the columns that are settled."""
+        """The mapping of the columns with an answer."""
         self.is_valid()
         return ColumnMapping(self.kind.key, "", self.rules)
 
     @property
     def open(self) -> list[str]:
-        """Columns that must be filled and are not settled."""
+        """Required columns without an answer."""
         self.is_valid()
         return [column.name for column in self.kind.columns if column.required and column.name not in self.rules]
 
@@ -119,21 +126,21 @@ class MappingForm(forms.Form):
                     setattr(line, part, self[f"{part}-{name}"])
             place = self._place(name)
             if place is not None:
-                line.says = self.sample.header[place]
+                line.source_name = self.sample.header[place]
                 line.words = [
                     (word, self[key]) for word, key in self._words(name, column.type, place) if key in self.fields
                 ]
                 line.more = _has_words(column.type) and len(self.sample.words[place]) > WORDS
             yield line
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         for column in self.kind.columns:
             rule = self._rule(column)
             if rule:
                 self.rules[column.name] = rule
         return self.cleaned_data
 
-    def _in_words(self, name: str) -> str:
+    def _source_label(self, name: str) -> str:
         times = self.sample.header.count(name)
         if times == 1:
             return shortened(name)
@@ -148,7 +155,7 @@ class MappingForm(forms.Form):
             f"from-{name}", forms.ChoiceField(label=name, choices=choices, widget=_LongSelect), self._source_of(rule)
         )
         place = self._place(name)
-        if self.said[f"from-{name}"] == CONSTANT:
+        if self.answers[f"from-{name}"] == CONSTANT:
             label = _("Value for every row")
             values = _values(kind)
             constant: forms.Field = (
@@ -182,7 +189,7 @@ class MappingForm(forms.Form):
 
     def _add_midnight(self, name: str, place: int, rule: Rule) -> None:
         """Ask what midnight UTC means where a cell of the file has it and the time zone would make another day of it."""
-        form = str(self.said[f"dates-{name}"])
+        form = str(self.answers[f"dates-{name}"])
         text = self.sample.midnights.get(place, {}).get(form, "")
         day = midnight_utc(text, form) if text else None
         if day is None or not _is_behind_utc(self.zone, day.year):
@@ -196,13 +203,13 @@ class MappingForm(forms.Form):
         label = _("What midnight UTC means, as in %(text)s") % {"text": shortened(text)}
         self._field(f"midnight-{name}", forms.ChoiceField(label=label, choices=meanings), rule.midnight_utc or "day")
 
-    def _field(self, key: str, made: forms.Field, proposed: str) -> None:
-        made.required = False
-        self.fields[key] = made
-        self.said.setdefault(key, proposed)
+    def _field(self, key: str, form_field: forms.Field, proposed: str) -> None:
+        form_field.required = False
+        self.fields[key] = form_field
+        self.answers.setdefault(key, proposed)
 
     def _source_of(self, rule: Rule) -> str:
-        """The choice that a rule makes in this file; one whose column is there twice chooses that, and is refused."""
+        """The choice of a rule in this file. A column that is there twice is chosen too, and rejected later."""
         if rule.constant:
             return CONSTANT
         for same in (str, str.casefold):
@@ -213,12 +220,12 @@ class MappingForm(forms.Form):
         return ""
 
     def _place(self, name: str) -> int | None:
-        """The place of the file's column that is chosen; None for none."""
-        chosen = self.said.get(f"from-{name}", "")
+        """The place of the chosen column of the file; None for none."""
+        chosen = str(self.answers.get(f"from-{name}", ""))
         return int(chosen) if chosen in self._places else None
 
     def _words(self, name: str, kind: ColumnType, place: int) -> list[tuple[str, str]]:
-        """The words of the file that can be given a meaning, with their fields' names."""
+        """The words of the file that have a meaning to choose, with the names of their fields."""
         if not _has_words(kind):
             return []
         return [
@@ -252,10 +259,10 @@ class MappingForm(forms.Form):
         )
 
     def _midnight(self, column: Column, source: str) -> str:
-        """What midnight UTC means: as said, or as it was said before of the same column when this file has none."""
+        """What midnight UTC means: the answer, or the earlier one for the same column when this file has no midnight."""
         base = self.base.columns.get(column.name, Rule())
-        said = source.casefold() in {name.casefold() for name in base.source} and base.midnight_utc
-        return self.cleaned_data.get(f"midnight-{column.name}", "") or said or ""
+        earlier = base.midnight_utc if source.casefold() in {name.casefold() for name in base.source} else ""
+        return str(self.cleaned_data.get(f"midnight-{column.name}", "") or earlier)
 
     def _constant(self, column: Column) -> Rule | None:
         key = f"constant-{column.name}"
@@ -274,7 +281,7 @@ class MappingForm(forms.Form):
         return Rule(constant=text)
 
     def _meanings(self, column: Column, place: int) -> dict[str, str]:
-        """What words mean: those of this file as said, and others of the same column as they were said before."""
+        """Meanings by word: the answers for this file, and earlier ones for other words of the same column."""
         words = {}
         base = self.base.columns.get(column.name, Rule())
         if self.sample.header[place].casefold() in {name.casefold() for name in base.source}:
@@ -298,7 +305,7 @@ def _is_behind_utc(zone: tzinfo, year: int) -> bool:
 
 
 def _values(kind: ColumnType) -> tuple[str, ...]:
-    """The words that a column accepts, when they can be counted."""
+    """The words that a column accepts, when there are only a few."""
     if isinstance(kind, Choice):
         return kind.values
     return ("yes", "no") if isinstance(kind, Flag) else ()
@@ -309,5 +316,5 @@ def _has_words(kind: ColumnType) -> bool:
 
 
 def _typed() -> forms.TextInput:
-    """A text that stays as it is typed while an answer to an earlier change comes in."""
+    """A text field that htmx leaves alone while the answer to an earlier change comes in."""
     return forms.TextInput(attrs={"hx-preserve": "true"})

@@ -1,4 +1,4 @@
-"""What was uploaded, what is wrong with it, and what writing it did. The facts themselves are kept by their own apps."""
+"""Imports: what was uploaded, its errors, and what it changed. The facts are models of their own apps."""
 
 import uuid
 
@@ -22,13 +22,13 @@ class BatchStatus(models.TextChoices):
 
 
 class ImportBatch(models.Model):
-    """Files that are written together or not at all. The ledger's entries name it by its number.
+    """Files that are written together or not at all. The ledger's entries refer to it by its number.
 
     rows, bad_rows, errors: of all files; bad_rows were left out when the batch was written with `skip_bad_rows`.
-    changes:   rows that were new or other than before when the batch was written.
-    blocked:   a file as a whole is wrong, so that leaving out rows does not help.
-    problems_digest: what was wrong when the batch was checked; at writing it must still be just that.
-    preview, points: what the ledger said, of a trial and of the writing: points before and after, entries, corrections.
+    changes:   rows that were new or changed when the batch was written.
+    blocked:   a file as a whole is wrong: leaving out rows does not help.
+    problems_digest: digest of the errors of the check; the errors at writing must be the same.
+    preview, points: the ledger's summary of the trial and of the writing: points before and after, entries, corrections.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -62,14 +62,14 @@ class ImportBatch(models.Model):
 
 
 def stored_name(instance: "ImportFile", filename: str) -> str:
-    """Where an uploaded file is kept: nothing of the name it came with, so that nothing can be made of it."""
+    """Path of an uploaded file in the storage: random, since the name it came with cannot be trusted."""
     return f"imports/{instance.partner_id}/{uuid.uuid4().hex}"
 
 
 class ImportFile(models.Model):
-    """One uploaded file. Its content goes away some time after the batch was written or discarded; the row stays.
+    """One uploaded file. Its content is deleted some time after the batch was written or discarded; the row stays.
 
-    size: in bytes. unpacked: bytes of all parts of a workbook as they are read; 0 for CSV.
+    size: in bytes. unpacked: bytes of all parts of a workbook together; 0 for CSV.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -87,10 +87,10 @@ class ImportFile(models.Model):
 class ImportTable(models.Model):
     """The rows of one kind in one file: a CSV file, or a sheet of a workbook.
 
-    kind: key of the fact kind, "" until somebody says. left_out: somebody said that it is not to be read.
-    mapping: how its columns become ours, as `imports.mapping` writes it down, with the zone of its moments; null for a file
-    with our own. unmapped: its columns are not ours, and somebody has to say what they are.
-    new, changed, same: null until they are known.
+    kind: key of the fact kind, "" until it is known. left_out: it is not read.
+    mapping: how its columns become ours (`imports.mapping.MappingData`, with the zone); null for a file with our columns.
+    unmapped: its columns are not ours and have no mapping yet.
+    new, changed, same: numbers of rows; null until they are known.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -119,7 +119,7 @@ class ImportTable(models.Model):
 
 
 class ImportProblem(models.Model):
-    """One error: where, what is there (shortened), what is wrong with it, what would be accepted. `row` 1 is the header."""
+    """One error (`imports.tables.Problem`)."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="problems", db_index=False)
@@ -141,9 +141,9 @@ class ImportProblem(models.Model):
 
 
 class RememberedMapping(models.Model):
-    """How files of one kind with one header become ours, as somebody of the partner said last.
+    """The latest mapping of a partner's files of one kind with one header.
 
-    name: of the file it was said of. fingerprint: of the header (`imports.mapping`). data: as `imports.mapping` writes it.
+    name: of the file it was made for. fingerprint: of the header (`imports.mapping`). data: `imports.mapping.MappingData`.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")

@@ -1,13 +1,13 @@
-"""The work on a batch: read its files, check everything, try or do the writing. Callers hold the transaction.
+"""Steps of an import in order: read the files, check everything, try or do the writing. Callers hold the transaction.
 
-The trial is the writing itself, undone at the end: what a preview says is what would happen.
+A trial is the writing itself, rolled back at the end: the preview says what would happen.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -32,22 +32,21 @@ ENDINGS = (CSV, WORKBOOK)
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table that a file holds: the sheet ("" for CSV), the key of the kind its name says ("" when it says none), and
-    whether it is passed over, since other sheets have the names of kinds."""
+    """A table of a file."""
 
-    name: str
-    kind: str = ""
-    passed_over: bool = False
+    name: str  # of the sheet; "" for CSV
+    kind: str = ""  # key of the kind that the name stands for; "" for none
+    ignored: bool = False  # since other sheets have the names of kinds
 
 
 def silent(phase: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+    """Report no progress."""
 
 
 def sheets_of(name: str, file: IO[bytes]) -> tuple[list[Sheet], int]:
-    """The tables of a file, told from its name and the names of its sheets, and a workbook's unpacked size in bytes.
+    """The tables of a file by its name and the names of its sheets, and a workbook's unpacked size in bytes.
 
-    A workbook whose sheets say nothing but whose file is named after a kind holds that kind on its first sheet.
+    A workbook that is named after a kind, while none of its sheets is, holds that kind on its first sheet.
     Raises UnreadableFile.
     """
     named = find_kind(name.rpartition(".")[0])
@@ -58,13 +57,11 @@ def sheets_of(name: str, file: IO[bytes]) -> tuple[list[Sheet], int]:
 
 
 def _sheets(names: Sequence[str], named: FactKind | None) -> list[Sheet]:
-    found = [(sheet, find_kind(sheet)) for sheet in names]
-    if any(kind for _sheet, kind in found):
-        return [Sheet(sheet, kind.key if kind else "", passed_over=kind is None) for sheet, kind in found]
+    named_sheets = [(sheet, find_kind(sheet)) for sheet in names]
+    if any(kind for _sheet, kind in named_sheets):
+        return [Sheet(sheet, kind.key if kind else "", ignored=kind is None) for sheet, kind in named_sheets]
     if named:
-        return [
-            Sheet(sheet, named.key if place == 0 else "", passed_over=place > 0) for place, sheet in enumerate(names)
-        ]
+        return [Sheet(sheet, named.key if place == 0 else "", ignored=place > 0) for place, sheet in enumerate(names)]
     return [Sheet(sheet) for sheet in names]
 
 
@@ -74,7 +71,7 @@ def ending_of(name: str) -> str:
 
 
 def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str, mapping: Mapping | None = None) -> Source:
-    """A table of an open file, with what reading found wrong in it: only the columns of the kind, or of the mapping."""
+    """A table of an open file, with the problems met in it: only the columns of the kind, or of the mapping."""
     file.seek(0)
     needed = _needed(kind, mapping)
     try:
@@ -89,30 +86,27 @@ def _needed(kind: FactKind, mapping: Mapping | None) -> Needed:
     names = {column.name for column in kind.columns}
 
     def places(header: list[str]) -> set[int]:
-        found = {place for place, name in enumerate(header) if name in names}
+        wanted = {place for place, name in enumerate(header) if name in names}
         for rule in mapping.columns.values() if mapping else ():
             with suppress(WrongMapping):  # `mapped` raises it
                 place = rule.place_in(header)
-                found |= set() if place is None else {place}
-        return found
+                wanted |= set() if place is None else {place}
+        return wanted
 
     return places
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What was found, and what writing did or would do: counts by source, and the ledger's summary of it.
-
-    `counts` is empty when nothing could be tried, because a file as a whole is wrong.
-    """
+    """Result of a check, and of writing or trying to."""
 
     checked: Checked
-    counts: dict[int, Counts] = field(default_factory=dict)
-    points: dict[str, Any] = field(default_factory=dict)
+    counts: dict[int, Counts] = field(default_factory=dict)  # by source; empty when a file as a whole is wrong
+    points: dict[str, object] = field(default_factory=dict)  # summary of the ledger
 
     @property
     def digest(self) -> str:
-        """Changes when other rows are wrong, or wrong in other places."""
+        """Differs when other rows are wrong, or wrong in other places."""
         digest = hashlib.sha256()
         for number, problems in enumerate(self.checked.problems):
             for problem in problems:
@@ -121,7 +115,7 @@ class Outcome:
 
 
 def check_sources(scope: Scope, sources: Sequence[Source], step: Step) -> Checked:
-    """Check under the partner's lock: until the transaction ends nobody else writes what the checks looked at."""
+    """Check under the partner's lock: until the transaction ends, nobody else writes what the checks have read."""
     step("waiting", 0, 0)
     lock(PARTNER_FACTS, scope.partner.pk)
     return check(
@@ -130,16 +124,16 @@ def check_sources(scope: Scope, sources: Sequence[Source], step: Step) -> Checke
 
 
 def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) -> Outcome:
-    """Write the good rows, have the ledger posted, and say what that did. Needs the lock of `check_sources`."""
+    """Write the good rows and have the ledger posted. Needs the lock of `check_sources`."""
     outcome = Outcome(checked)
     client_ids: set[int] = set()
-    total = sum(len(each.values) for each in checked.kinds)
+    total = sum(len(rows.values) for rows in checked.kinds)
     before = 0
-    for each in checked.kinds:
-        written = fact_writer.write(scope, each, _onward(step, "writing", before, total))
+    for rows in checked.kinds:
+        written = fact_writer.write(scope, rows, _within_phase(step, "writing", before, total))
         outcome.counts |= written.counts
         client_ids |= written.client_ids
-        before += len(each.values)
+        before += len(rows.values)
     moved = sum(counts.new + counts.changed for counts in outcome.counts.values())
     if moved:
         bump_generation(scope)
@@ -147,7 +141,11 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
         transaction.on_commit(analyze.analyze_tables, robust=True)
     step("posting", 0, 0)
     answers = facts_committed.send(
-        ImportBatch, scope=scope, client_ids=client_ids, batch_id=batch_id, progress=_onward(step, "posting", 0, 0)
+        ImportBatch,
+        scope=scope,
+        client_ids=client_ids,
+        batch_id=batch_id,
+        progress=_within_phase(step, "posting", 0, 0),
     )
     for _receiver, answer in answers:
         outcome.points |= getattr(answer, "summary", {})
@@ -155,32 +153,34 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
 
 
 def try_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) -> Outcome:
-    """What `write_checked` would do; everything it did is undone."""
+    """Run `write_checked` and roll it back."""
     outcome = Outcome(checked)
     if checked.blocked:
         return outcome
     try:
         with transaction.atomic():
             outcome = write_checked(scope, checked, batch_id=batch_id, step=step)
-            raise _Undo
-    except _Undo:
+            raise _RollBack
+    except _RollBack:
         reload_partner(scope)
         return outcome
 
 
-class _Undo(Exception):  # noqa: N818 -- not an error: it ends a trial
-    """Takes back a trial."""
+class _RollBack(Exception):  # noqa: N818 -- not an error: it ends a trial
+    """Ends a trial."""
 
 
-def _onward(step: Step, phase: str, before: int, total: int) -> Callable[..., None]:
-    def told(done: int, of: int = total) -> None:
+def _within_phase(step: Step, phase: str, before: int, total: int) -> Callable[..., None]:
+    """Report progress of a part of a phase, before which `before` of `total` rows were done."""
+
+    def report(done: int, of: int = total) -> None:
         step(phase, before + done, of)
 
-    return told
+    return report
 
 
 def phase_text(phase: str) -> str:
-    """What a phase is called on the page."""
+    """Name of a phase on the page."""
     return {
         "reading": _("Reading the files"),
         "waiting": _("Waiting for another import to finish"),

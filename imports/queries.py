@@ -1,4 +1,4 @@
-"""Reads of batches, what is wrong in them, and what they changed. A batch of another partner does not exist here."""
+"""Reads of batches, their errors, and what they changed. A batch of another partner does not exist here."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, NamedTuple
 
 from django.db.models import Max, Q, QuerySet
 from django.http import Http404
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.scope import Scope
-from imports.mapping import Mapping, fingerprint, from_data, proposed, ready_made
+from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made
 from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.dates.clock import now
@@ -26,8 +26,8 @@ from program.labels import labels
 from program.terms import Track
 
 AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
-_STARTING = timedelta(seconds=10)  # between a worker's note that it began and our seeing its lock
-_PATIENCE = timedelta(seconds=30)  # until a batch that no worker took is worth a remark
+_STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
+_PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
 POINTS = {
     **labels(Track),
     "total": gettext_lazy("Total"),
@@ -40,9 +40,10 @@ def history(scope: Scope) -> QuerySet[ImportBatch]:
 
 
 def last_written(scope: Scope) -> datetime | None:
-    """When facts last came in; None before the first import."""
+    """When facts were last imported; None before the first import."""
     written = ImportBatch.objects.filter(partner=scope.partner, status=BatchStatus.COMMITTED)
-    return written.aggregate(last=Max("committed_at"))["last"]  # type: ignore[no-any-return]
+    last: datetime | None = written.aggregate(last=Max("committed_at"))["last"]
+    return last
 
 
 def get_batch(scope: Scope, batch_id: int) -> ImportBatch:
@@ -55,8 +56,8 @@ def get_batch(scope: Scope, batch_id: int) -> ImportBatch:
 
 def tables_of(scope: Scope, batch_id: int) -> list[ImportTable]:
     """The tables of a batch in the order of the files, those that are left out too."""
-    found = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id)
-    return list(found.select_related("file").order_by("file_id", "id"))
+    tables = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id)
+    return list(tables.select_related("file").order_by("file_id", "id"))
 
 
 def tables_to_read(scope: Scope, batch_id: int) -> list[ImportTable]:
@@ -65,24 +66,24 @@ def tables_to_read(scope: Scope, batch_id: int) -> list[ImportTable]:
 
 
 def tables_to_choose(scope: Scope, batch_id: int) -> list[ImportTable]:
-    """The tables of a batch of which nobody said yet what they hold."""
+    """The tables of a batch whose kind is not known yet."""
     return [table for table in tables_of(scope, batch_id) if not table.kind and not table.left_out]
 
 
 def get_table(scope: Scope, batch_id: int, table_id: int) -> ImportTable:
     """One table of a batch. Raises Http404."""
-    found = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id, pk=table_id)
-    table = found.select_related("file", "batch__user").first()
+    tables = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id, pk=table_id)
+    table = tables.select_related("file", "batch__user").first()
     if table is None:
         raise Http404
     return table
 
 
-# How columns become ours
+# Mappings
 
 
 def can_be_mapped(table: ImportTable) -> bool:
-    """Whether it can still be said how the table's columns become ours."""
+    """Whether the table's mapping can still be changed."""
     if not table.kind or table.left_out:
         return False
     return table.batch.status in (BatchStatus.CHOOSING, BatchStatus.CHECKED)
@@ -94,11 +95,12 @@ def required(kind: FactKind) -> list[str]:
 
 
 def mapping_of(table: ImportTable) -> Mapping:
-    """The mapping that the table has."""
-    return _from_data(table.kind, table.mapping or {})
+    """The mapping of the table."""
+    data: MappingData = table.mapping or MappingData()
+    return _from_data(table.kind, data)
 
 
-def _from_data(key: str, data: dict[str, Any]) -> Mapping:
+def _from_data(key: str, data: MappingData) -> Mapping:
     return from_data(key, data, [column.name for column in kind_of(key).columns])
 
 
@@ -116,7 +118,7 @@ def get_remembered(scope: Scope, mapping_id: int) -> RememberedMapping:
 
 
 def rules_of(row: RememberedMapping) -> Mapping:
-    """What a remembered mapping says."""
+    """The mapping of a remembered one."""
     return _from_data(row.kind, row.data)
 
 
@@ -127,8 +129,8 @@ def saved_mappings(scope: Scope, kind: FactKind) -> list[Mapping]:
 
 
 def proposal(scope: Scope, table: ImportTable, header: Sequence[str]) -> tuple[Mapping, str]:
-    """How the table's columns probably become ours, and where that was said: "table" for the table itself, "same" for a
-    file with this header, "similar" for another that has the columns too, "shipped", or "" when only names agree."""
+    """The mapping proposed for the table, and its origin: "table" for its own, "same" for that of a file with this header,
+    "similar" for that of another whose columns it has too, "shipped", or "" when only names agree."""
     kind = kind_of(table.kind)
     if table.mapping:
         return mapping_of(table), "table"
@@ -142,11 +144,11 @@ def proposal(scope: Scope, table: ImportTable, header: Sequence[str]) -> tuple[M
         row = next(fitting, None)
         if row:
             return rules_of(row), origin
-    found = proposed(kind.key, [column.name for column in kind.columns], header)
+    mapping = proposed(kind.key, [column.name for column in kind.columns], header)
     for key, data in ready_made():
         if key == kind.key and _from_data(key, data).proposes(needed, header):
-            return found, "shipped"
-    return found, ""
+            return mapping, "shipped"
+    return mapping, ""
 
 
 def totals(tables: Sequence[ImportTable]) -> dict[str, int | None]:
@@ -158,30 +160,30 @@ def totals(tables: Sequence[ImportTable]) -> dict[str, int | None]:
     return sums
 
 
-# What a batch is doing
+# State of a batch
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a batch stands, in words, with the tone of its tag: ok, warn, bad, info. `stuck`: nobody is working on it."""
+    """State of a batch for people."""
 
-    words: str
-    tone: str
-    at_work: bool = False
-    stuck: bool = False
+    text: str
+    tone: str  # of its tag: ok, warn, bad, info
+    running: bool = False
+    stuck: bool = False  # no worker has it
     discarded: bool = False
 
 
 def batches_in_progress() -> set[int]:
-    """Numbers of batches that a worker holds. Ask before reading a batch: the lock goes after the outcome is written."""
+    """Numbers of batches that a worker holds. Ask before reading a batch: its lock goes after its outcome is written."""
     return held_keys(IMPORT_BATCH)
 
 
-def state_of(batch: ImportBatch, at_work: set[int]) -> State:
-    """How the batch stands, given the batches that workers hold."""
+def state_of(batch: ImportBatch, in_progress: set[int]) -> State:
+    """State of the batch, given the batches that workers hold."""
     match batch.status:
         case BatchStatus.CHECKING | BatchStatus.COMMITTING:
-            return _progress_state(batch, at_work)
+            return _progress_state(batch, in_progress)
         case BatchStatus.COMMITTED if batch.skip_bad_rows:
             left_out = ngettext("Written, %(rows)s row left out", "Written, %(rows)s rows left out", batch.bad_rows)
             return State(left_out % {"rows": batch.bad_rows}, "warn")
@@ -196,13 +198,13 @@ def state_of(batch: ImportBatch, at_work: set[int]) -> State:
     return State(_("Discarded"), "", discarded=True)
 
 
-def _progress_state(batch: ImportBatch, at_work: set[int]) -> State:
-    if batch.pk in at_work or (batch.started_at and now() - batch.started_at < _STARTING):
-        return State(str(BatchStatus(batch.status).label), "info", at_work=True)
+def _progress_state(batch: ImportBatch, in_progress: set[int]) -> State:
+    if batch.pk in in_progress or (batch.started_at and now() - batch.started_at < _STARTING):
+        return State(str(BatchStatus(batch.status).label), "info", running=True)
     if batch.started_at:
         return State(_("Interrupted"), "bad", stuck=True)
     late = batch.queued_at is not None and now() - batch.queued_at > _PATIENCE
-    return State(_("Waits for a worker"), "warn" if late else "info", at_work=True, stuck=late)
+    return State(_("Waits for a worker"), "warn" if late else "info", running=True, stuck=late)
 
 
 # What a batch changed
@@ -210,15 +212,15 @@ def _progress_state(batch: ImportBatch, at_work: set[int]) -> State:
 
 @dataclass(frozen=True, slots=True)
 class PointsLine:
-    """Points of a track before and after, and the difference."""
+    """Points of a track before and after an import."""
 
-    track: str
+    track: str  # "total" for all of them
     before: Decimal
     after: Decimal
 
     @property
     def name(self) -> str:
-        """What the track is called."""
+        """Name of the track."""
         return str(POINTS[self.track])
 
     @property
@@ -227,44 +229,51 @@ class PointsLine:
         return self.after - self.before
 
 
-def points_lines(summary: dict) -> list[PointsLine]:
-    """What the ledger's summary says about points, a line a track; empty when it says nothing."""
+def points_lines(summary: dict[str, dict[str, str]]) -> list[PointsLine]:
+    """Points by track from the ledger's summary of a batch; empty when it has none."""
     before, after = summary.get("points_before"), summary.get("points_after")
     if not before or not after:
         return []
     return [PointsLine(name, Decimal(before[name]), Decimal(after[name])) for name in POINTS if name in before]
 
 
-# What is wrong
+# Errors
 
 
-def problems(
-    scope: Scope, batch_id: int, *, table: int | None = None, column: str = "", text: str = ""
-) -> QuerySet[ImportProblem]:
-    """The errors of a batch by file and row: of one table, of one column, or those in which the text occurs."""
-    found = ImportProblem.objects.filter(partner=scope.partner, batch_id=batch_id)
-    if table is not None:
-        found = found.filter(table_id=table)
-    if column:
-        found = found.filter(column=column)
-    if text:
-        found = found.alias(value_key=SearchKey("value"), message_key=SearchKey("message"))
-        found = found.filter(Q(value_key__contains=search_key(text)) | Q(message_key__contains=search_key(text)))
-    return found.select_related("table__file").order_by("table_id", "row", "id")
+class ProblemChoice(NamedTuple):
+    """Which errors of a batch: of one table (None: of all), of one column, and with a text; "" for any."""
+
+    table: int | None = None
+    column: str = ""
+    text: str = ""
+
+
+def problems(scope: Scope, batch_id: int, choice: ProblemChoice) -> QuerySet[ImportProblem]:
+    """The errors of a batch by file and row."""
+    rows = ImportProblem.objects.filter(partner=scope.partner, batch_id=batch_id)
+    if choice.table is not None:
+        rows = rows.filter(table_id=choice.table)
+    if choice.column:
+        rows = rows.filter(column=choice.column)
+    if choice.text:
+        key = search_key(choice.text)
+        with_keys = rows.alias(value_key=SearchKey("value"), message_key=SearchKey("message"))
+        rows = with_keys.filter(Q(value_key__contains=key) | Q(message_key__contains=key))
+    return rows.select_related("table__file").order_by("table_id", "row", "id")
 
 
 def problem_columns(scope: Scope, batch_id: int) -> list[str]:
-    """The columns in which something is wrong."""
-    found = ImportProblem.objects.filter(partner=scope.partner, batch_id=batch_id).exclude(column="")
-    return list(found.order_by("column").values_list("column", flat=True).distinct())
+    """The columns with an error."""
+    rows = ImportProblem.objects.filter(partner=scope.partner, batch_id=batch_id).exclude(column="")
+    return list(rows.order_by("column").values_list("column", flat=True).distinct())
 
 
-def write_problems_csv(found: QuerySet[ImportProblem], file: IO[bytes]) -> None:
-    """The errors as CSV, marked as UTF-8 for Excel, without a cell that a spreadsheet would compute."""
+def write_problems_csv(problems: QuerySet[ImportProblem], file: IO[bytes]) -> None:
+    """Write the errors as CSV: with a byte order mark for Excel, and formulas guarded."""
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     writer = csv.writer(text)
     writer.writerow([_("file"), _("sheet"), _("row"), _("column"), _("value"), _("what is wrong"), _("accepted")])
-    rows = found.values_list("table__file__name", "table__sheet", "row", "column", "value", "message", "accepted")
+    rows = problems.values_list("table__file__name", "table__sheet", "row", "column", "value", "message", "accepted")
     for row in rows.iterator(chunk_size=5000):
         writer.writerow([guarded(cell) if isinstance(cell, str) else cell for cell in row])
     text.flush()

@@ -1,8 +1,7 @@
-"""Reads CSV files and workbooks into tables of texts. Nothing is interpreted here: `NA` stays NA, an empty cell is "".
+"""Reading step: CSV files and sheets as tables of texts. Nothing is interpreted: `NA` stays NA, an empty cell is "".
 
-Cells of a CSV file come from Python's own reader and not from pandas', because only there does every row keep its number:
-pandas leaves out rows that it cannot split, or refuses the file at the first. Workbooks are read by a process of their own
-(`imports.workbooks`).
+CSV is read by Python's own reader and not by pandas', which loses row numbers: it leaves out rows that it cannot split, or
+rejects the file at the first. Workbooks are read by a process of their own (`imports.workbooks`).
 """
 
 import codecs
@@ -19,8 +18,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from imports import workbooks
-from imports.sheet_rows import MOST_COLUMNS
 from imports.tables import Problem, Table, UnreadableFile, shortened
+from imports.xlsx.sheet import MOST_COLUMNS
 
 MOST_SEPARATORS = 100_000  # in one row of a CSV file, those inside of quotes too
 MOST_CHARACTERS = 1 << 22  # of one row of a CSV file
@@ -36,17 +35,17 @@ type Needed = Callable[[list[str]], Collection[int]]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table while it is read: its header, its rows that are not blank with their numbers, and the problems met so far."""
+    """A table while it is read."""
 
     header: list[str]
-    rows: Iterator[tuple[int, list[str]]]
-    problems: list[Problem]
+    rows: Iterator[tuple[int, list[str]]]  # with their numbers; blank rows are left out
+    problems: list[Problem]  # met so far
 
 
 def read_csv(file: IO[bytes], needed: Needed | None = None) -> Table:
     """The table of a CSV file: UTF-8 with or without a mark, separated by `,` or `;`.
 
-    needed: places of the columns that are wanted, by the header; the others are in the header only. None for all.
+    needed: returns the places of the wanted columns of a header; the others are in the header only. None for all columns.
     Raises UnreadableFile: not UTF-8, no header, too many columns, a quote that never closes.
     """
     with _csv(file) as (rows, separator):
@@ -57,7 +56,7 @@ def read_csv(file: IO[bytes], needed: Needed | None = None) -> Table:
 
 
 def read_sheet(file: IO[bytes], sheet: str, needed: Needed | None = None) -> Table:
-    """One sheet of a workbook. Formulas and error values are problems: what they stand for is not in the file for sure.
+    """One sheet of a workbook. Formulas and error values are problems: what they stand for is not certain.
 
     `needed` as for `read_csv`. Raises UnreadableFile: not a workbook, too large, too many columns, no header.
     """
@@ -93,7 +92,7 @@ def read_headers(file: IO[bytes], sheets: Collection[str]) -> dict[str, list[str
 
 def workbook_contents(file: IO[bytes]) -> workbooks.Contents:
     """The names of a workbook's sheets and its unpacked size. Raises UnreadableFile."""
-    _refuse_old_format(file)
+    _check_format(file)
     return workbooks.contents(file)
 
 
@@ -101,7 +100,7 @@ def _table(sheet: str, rows: Rows, needed: Needed | None) -> Table:
     places = sorted(needed(rows.header)) if needed else list(range(len(rows.header)))
     numbers: list[int] = []
     columns: list[list[str]] = [[] for _place in places]
-    # Most texts occur again and again; keeping each once makes a large file small.
+    # Most texts occur many times; storing them once saves most of the memory of a large file.
     known: dict[str, str] = {}
     for chunk in batched(rows.rows, _ROWS, strict=False):
         numbers += [number for number, _row in chunk]
@@ -118,7 +117,7 @@ def _table(sheet: str, rows: Rows, needed: Needed | None) -> Table:
 
 
 def _checked_header(header: list[str]) -> list[str]:
-    """The header without what is empty at its end. Raises UnreadableFile."""
+    """The header without empty cells at its end. Raises UnreadableFile."""
     while header and not header[-1]:
         header.pop()
     if not header:
@@ -128,19 +127,19 @@ def _checked_header(header: list[str]) -> list[str]:
     return header
 
 
-def _too_wide(found: str) -> UnreadableFile:
+def _too_wide(width: str) -> UnreadableFile:
     return UnreadableFile(
-        _("%(found)s columns; a file may have %(most)s") % {"found": found, "most": MOST_COLUMNS},
+        _("%(found)s columns; a file may have %(most)s") % {"found": width, "most": MOST_COLUMNS},
         _("only the columns that are needed"),
     )
 
 
-def _too_many(found: int, width: int, number: int, value: str) -> Problem:
+def _too_many(cells: int, width: int, number: int, value: str) -> Problem:
     return Problem(
         number,
         "",
         shortened(value.strip()),
-        _("%(found)s cells, but the header has %(width)s") % {"found": found, "width": width},
+        _("%(found)s cells, but the header has %(width)s") % {"found": cells, "width": width},
         _("as many cells as the header; a separator inside a text needs quotes around it"),
     )
 
@@ -281,8 +280,8 @@ def _numbered(text: io.TextIOWrapper, separator: str) -> Iterator[tuple[int, lis
 
 @contextmanager
 def _sheet(file: IO[bytes], sheet: str) -> Iterator[Rows]:
-    _refuse_old_format(file)
-    with workbooks.opened(file, sheet) as (header, rows, problems):
+    _check_format(file)
+    with workbooks.open_sheet(file, sheet) as (header, rows, problems):
         header = _checked_header(header)
         yield Rows(header, _capped(_of_sheet(rows, len(header), problems), problems), problems)
 
@@ -299,7 +298,7 @@ def _of_sheet(
             yield row.number, cells + [""] * (width - len(cells))
 
 
-def _refuse_old_format(file: IO[bytes]) -> None:
+def _check_format(file: IO[bytes]) -> None:
     """Raises UnreadableFile."""
     file.seek(0)
     start = file.read(4)

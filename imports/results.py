@@ -1,7 +1,6 @@
-"""Writes down what is in a batch, and what work on it found, in place of what an earlier check found."""
+"""Stores the outcome of a check or of writing with the batch, in place of an earlier one."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -12,12 +11,12 @@ from accounts.scope import Scope
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
 
-_KEPT = ("points_before", "points_after", "entries", "corrections", "clients")
+_SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
 _PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
 
 
 def add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> None:
-    """The tables of a file of the batch."""
+    """Add the tables of a file to the batch."""
     ImportTable.objects.bulk_create(
         ImportTable(
             partner_id=batch.partner_id,
@@ -25,19 +24,19 @@ def add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> 
             file=row,
             sheet=sheet.name,
             kind=sheet.kind,
-            left_out=sheet.passed_over,
+            left_out=sheet.ignored,
         )
         for sheet in sheets
     )
 
 
-def kept(outcome: Outcome) -> dict[str, Any]:
-    """What of the ledger's summary a batch keeps."""
-    return {name: outcome.points[name] for name in _KEPT if name in outcome.points}
+def points_summary(outcome: Outcome) -> dict[str, object]:
+    """The part of the ledger's summary that is stored with a batch."""
+    return {name: outcome.points[name] for name in _SUMMARY if name in outcome.points}
 
 
 def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    """Sizes, notices, counts and problems of the batch and its tables, in place of those of an earlier check."""
+    """Store sizes, notices, counts and problems of the batch and its tables, in place of those of an earlier check."""
     checked = outcome.checked
     save_counts(tables, outcome)
     for number, table in enumerate(tables):
@@ -57,7 +56,7 @@ def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
 
 
 def save_counts(tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    """How many rows are new, changed and the same; unknown when nothing could be tried."""
+    """Store how many rows are new, changed and the same; null when nothing could be tried."""
     for number, table in enumerate(tables):
         counts = outcome.counts.get(number)
         if counts is None and outcome.counts:
@@ -68,7 +67,7 @@ def save_counts(tables: Sequence[ImportTable], outcome: Outcome) -> None:
 
 
 def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    """Through a temporary table: there may be a million, and COPY does not write to a table with row-level security."""
+    """Insert the problems through a temporary table: there may be a million, and COPY cannot write under row security."""
     columns = sql.SQL(", ").join(map(sql.Identifier, _PROBLEM_COLUMNS))
     table = sql.Identifier(ImportProblem._meta.db_table)
     with connection.cursor() as cursor:
@@ -80,10 +79,10 @@ def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: 
         )
         with cursor.copy("COPY staged_problems FROM STDIN") as target:
             for number, problems in enumerate(outcome.checked.problems):
-                for each in problems:
+                for problem in problems:
                     target.write_row((
-                        batch.partner_id, batch.pk, tables[number].pk, each.row, each.column,
-                        each.value.replace("\0", "\N{REPLACEMENT CHARACTER}"), each.message, each.accepted,
+                        batch.partner_id, batch.pk, tables[number].pk, problem.row, problem.column,
+                        problem.value.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem.message, problem.accepted,
                     ))  # fmt: skip
         cursor.execute(
             sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM staged_problems").format(table, columns=columns)
@@ -92,20 +91,20 @@ def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: 
 
 
 def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
-    """The facts are written: note what that did."""
+    """Mark the batch as written, with what that changed."""
     save_counts(tables, outcome)
-    batch.points = kept(outcome)
+    batch.points = points_summary(outcome)
     batch.status = BatchStatus.COMMITTED
     batch.committed_at = Now()
     counts = outcome.counts.values()
-    batch.changes = sum(each.new + each.changed for each in counts)
+    batch.changes = sum(count.new + count.changed for count in counts)
     batch.save()
     audit.record(
         scope,
         "import.written",
         str(batch),
         rows=batch.rows,
-        new=sum(each.new for each in counts),
-        changed=sum(each.changed for each in counts),
+        new=sum(count.new for count in counts),
+        changed=sum(count.changed for count in counts),
         left_out=batch.bad_rows if batch.skip_bad_rows else 0,
     )

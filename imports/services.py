@@ -1,10 +1,10 @@
-"""What may be done with a batch. Each function is one step of its life, in one transaction, with its line in the audit log."""
+"""Steps in the life of a batch, each in one transaction and with its audit event."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import IO, Any, cast
+from typing import IO, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from accounts.scope import Scope
 from imports.checks import Source, Step
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import WrongMapping, fingerprint, mapped
+from imports.mapping_preview import Sample, cached_sample, sample_of
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable, RememberedMapping
 from imports.pipeline import (
     CSV,
@@ -36,8 +37,7 @@ from imports.pipeline import (
 )
 from imports.queries import get_remembered, mapping_of, required, saved_mappings, tables_to_read
 from imports.reading import read_headers, rows_of
-from imports.results import add_tables, finish, kept, save_findings
-from imports.sample import Sample, cached_sample, sample_of
+from imports.results import add_tables, finish, points_summary, save_findings
 from imports.tables import UnreadableFile
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
@@ -46,26 +46,26 @@ from partner_portal.lib.rows.facts import kind, kinds
 MOST_ATTEMPTS = 3
 OPEN_FOR_MAPPING = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
 UNDECIDED = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED)
-_NERVOUS = timedelta(minutes=1)
+_DOUBLE_CLICK = timedelta(minutes=1)
 _SECONDS_CACHED = 3600
-_PACKED = 5  # times as much is in a workbook as its size says, and times as much in its XML as in CSV
+_PACKED = 5  # a workbook unpacks to so many times its size, and its XML is so many times as long as CSV
 
 
 class NotNow(Exception):  # noqa: N818 -- it says when, not what went wrong
-    """The batch is not in a state for this step; the message says which state it is in."""
+    """The batch is not in a state for this step; the message names its state."""
 
 
 @transaction.atomic
 def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
-    """Keep the files as a new batch, to be checked next, or first asked about when a name does not say what is in it.
+    """Store the files as a new batch. It is checked next, unless the kind of a file has to be asked for first.
 
-    Raises UnreadableFile when a workbook cannot be opened.
+    The same files, uploaded twice within a minute, are one batch. Raises UnreadableFile when a workbook cannot be opened.
     """
     scope.require(Permission.IMPORT)
     digests = [_digest(uploaded) for uploaded in files]
-    again = _just_uploaded(scope, [(each.name or "", digest) for each, digest in zip(files, digests, strict=True)])
-    if again:
-        return again
+    named = [(uploaded.name or "", digest) for uploaded, digest in zip(files, digests, strict=True)]
+    if earlier := _just_uploaded(scope, named):
+        return earlier
     batch = ImportBatch.objects.create(
         partner=scope.partner, user=scope.user, status=BatchStatus.CHECKING, queued_at=Now()
     )
@@ -97,9 +97,9 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
 
 
 def _just_uploaded(scope: Scope, files: list[tuple[str, str]]) -> ImportBatch | None:
-    """The batch that the same person made of the same files a moment ago and that still waits: a nervous second click."""
+    """The undecided batch that the same person made of the same files within the last minute: a double click."""
     batch = ImportBatch.objects.filter(partner=scope.partner, user=scope.user).order_by("-id").first()
-    if batch is None or batch.status not in UNDECIDED or now() - batch.created_at > _NERVOUS:
+    if batch is None or batch.status not in UNDECIDED or now() - batch.created_at > _DOUBLE_CLICK:
         return None
     same = sorted(batch.files.values_list("name", "sha256")) == sorted(files)
     return batch if same else None
@@ -115,20 +115,20 @@ def _digest(uploaded: UploadedFile) -> str:
 
 @transaction.atomic
 def choose_kinds(*, scope: Scope, batch_id: int, kinds: Mapping[int, str]) -> ImportBatch:
-    """Say what tables hold: a kind's key by table, "" to leave the table out. Raises NotNow."""
+    """Set the kinds of tables: keys of kinds by table, "" to leave the table out. Raises NotNow."""
     batch = _locked(scope, batch_id, BatchStatus.CHOOSING)
     for table in batch.tables.select_related("file").filter(kind="", left_out=False):
         table.kind = kinds.get(table.pk, "")
         table.left_out = not table.kind
         table.unmapped = bool(table.kind and set(required(kind(table.kind))) - set(header_of(table)))
         table.save(update_fields=["kind", "left_out", "unmapped"])
-    _go_on(batch)
+    _to_next_step(batch)
     return batch
 
 
 @transaction.atomic
 def map_table(*, scope: Scope, batch_id: int, table_id: int, mapping: ColumnMapping) -> ImportBatch:
-    """Say how the columns of a table become ours; remembered for the partner's next file with this header.
+    """Set the mapping of a table, and remember it for the partner's next file with this header.
 
     A batch that was checked is checked again. Raises NotNow, WrongMapping for one that does not fit the file.
     """
@@ -137,7 +137,7 @@ def map_table(*, scope: Scope, batch_id: int, table_id: int, mapping: ColumnMapp
     header = header_of(table)
     if mapping.kind != table.kind or mapping.missing(required(kind(table.kind)), header):
         raise WrongMapping(_("Columns that must be filled have no source."))
-    table.mapping = mapping.as_data() | {"zone": scope.partner.time_zone}
+    table.mapping = {**mapping.as_data(), "zone": scope.partner.time_zone}
     table.unmapped = table.left_out = False
     table.save(update_fields=["mapping", "unmapped", "left_out"])
     row, _created = RememberedMapping.objects.update_or_create(
@@ -147,7 +147,7 @@ def map_table(*, scope: Scope, batch_id: int, table_id: int, mapping: ColumnMapp
         defaults={"name": table.label, "data": mapping.as_data(), "user": scope.user, "saved_at": Now()},
     )
     audit.record(scope, "import.mapping_remembered", str(row), batch=str(batch))
-    _go_on(batch)
+    _to_next_step(batch)
     return batch
 
 
@@ -156,30 +156,30 @@ def leave_out(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
     """Leave a table whose columns are not ours out of the batch. Raises NotNow."""
     batch = _locked(scope, batch_id, *OPEN_FOR_MAPPING)
     batch.tables.filter(pk=table_id).update(left_out=True, unmapped=False, rows=0, errors=0, bad_rows=0)
-    _go_on(batch)
+    _to_next_step(batch)
     return batch
 
 
 @transaction.atomic
 def ask_kind_again(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
-    """Take back what was said about what a table holds. Raises NotNow."""
+    """Clear the kind and the mapping of a table. Raises NotNow."""
     batch = _locked(scope, batch_id, *OPEN_FOR_MAPPING)
     batch.tables.filter(pk=table_id).update(kind="", mapping=None, unmapped=False)
-    _go_on(batch)
+    _to_next_step(batch)
     return batch
 
 
 @transaction.atomic
 def forget_mapping(*, scope: Scope, mapping_id: int) -> None:
-    """Propose a remembered mapping no more. Batches keep theirs. Raises Http404."""
+    """Delete a remembered mapping; batches that used it are unchanged. Raises Http404."""
     scope.require(Permission.IMPORT)
     row = get_remembered(scope, mapping_id)
     row.delete()
     audit.record(scope, "import.mapping_forgotten", str(row))
 
 
-def _go_on(batch: ImportBatch) -> None:
-    """The next step of a batch of which something was said: ask what is still open, or check."""
+def _to_next_step(batch: ImportBatch) -> None:
+    """Have a batch wait for the answers still open, or be checked."""
     batch.refresh_from_db()
     open_ = batch.tables.filter(left_out=False).filter(Q(kind="") | Q(unmapped=True)).exists()
     batch.status = BatchStatus.CHOOSING if open_ else BatchStatus.CHECKING
@@ -189,24 +189,24 @@ def _go_on(batch: ImportBatch) -> None:
 
 @transaction.atomic
 def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
-    """Read and check the batch's files and try what writing them would do. Nothing of it stays but the answer.
+    """Read and check the batch's files and try to write them. Only the outcome is stored.
 
-    When the columns of a file are somebody else's, the batch waits for somebody to say what they are instead.
-    The batch is not locked meanwhile, so that it can be discarded. Raises NotNow when it was, or is not to be checked.
+    When a file has other columns than ours, the batch waits for a mapping instead. It is not locked meanwhile, so that it
+    can be discarded. Raises NotNow when it was, or is not to be checked.
     """
     tables = tables_to_read(scope, batch_id)
     sources = _sources(tables, step)
-    strangers = _strangers(scope, tables, sources)
-    if strangers:
+    unmapped = _unmapped(scope, tables, sources)
+    if unmapped:
         batch = _locked(scope, batch_id, BatchStatus.CHECKING)
-        batch.tables.filter(pk__in=strangers).update(unmapped=True)
-        _go_on(batch)
+        batch.tables.filter(pk__in=unmapped).update(unmapped=True)
+        _to_next_step(batch)
         return batch
     checked = check_sources(scope, sources, step)
     outcome = try_checked(scope, checked, batch_id=batch_id, step=step)
     batch = _locked(scope, batch_id, BatchStatus.CHECKING)
     save_findings(batch, tables, outcome)
-    batch.preview = kept(outcome)
+    batch.preview = points_summary(outcome)
     batch.status = BatchStatus.CHECKED
     batch.checked_at = Now()
     batch.save()
@@ -215,7 +215,7 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
 
 @transaction.atomic
 def request_commit(*, scope: Scope, batch_id: int, skip_bad_rows: bool) -> ImportBatch:
-    """Decide that the batch is to be written. Raises NotNow, also when there are bad rows and they are not to be left out."""
+    """Have the batch written. Raises NotNow, also when there are bad rows and they are not to be left out."""
     batch = _locked(scope, batch_id, BatchStatus.CHECKED)
     if batch.blocked:
         raise NotNow(_("A file cannot be used as it is. Correct it and upload the files again."))
@@ -230,10 +230,10 @@ def request_commit(*, scope: Scope, batch_id: int, skip_bad_rows: bool) -> Impor
 
 @transaction.atomic
 def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
-    """Write the batch, after checking it once more: other imports may have come in between.
+    """Write the batch, after checking it again: other imports may have been written in between.
 
     When other rows are wrong now than the user saw, nothing is written and the batch waits for a new decision.
-    Raises NotNow, with everything undone, when the batch was discarded meanwhile.
+    Raises NotNow, with everything rolled back, when the batch was discarded meanwhile.
     """
     tables = tables_to_read(scope, batch_id)
     checked = check_sources(scope, _sources(tables, step), step)
@@ -243,7 +243,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
     batch = _locked(scope, batch_id, BatchStatus.COMMITTING)
     if not as_seen:
         save_findings(batch, tables, outcome)
-        batch.preview = kept(outcome)
+        batch.preview = points_summary(outcome)
         batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
         batch.note = _(
             "Nothing was written: since the check the stored facts have changed, and with them what is wrong."
@@ -257,9 +257,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
 @transaction.atomic
 def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     """Discard a batch that is not written. Raises NotNow."""
-    batch = _locked(
-        scope, batch_id, BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING
-    )
+    batch = _locked(scope, batch_id, *UNDECIDED, BatchStatus.COMMITTING)
     batch.status = BatchStatus.CANCELLED
     batch.save(update_fields=["status"])
     batch.problems.all().delete()
@@ -269,7 +267,7 @@ def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
 
 @transaction.atomic
 def requeue(*, scope: Scope, batch_id: int) -> ImportBatch:
-    """Let a batch that was interrupted, or that no worker took, be worked on again. Raises NotNow."""
+    """Requeue a batch that was interrupted or that no worker took. Raises NotNow."""
     batch = _locked(scope, batch_id, BatchStatus.CHECKING, BatchStatus.COMMITTING)
     batch.queued_at, batch.started_at, batch.attempts = Now(), None, 0
     batch.save()
@@ -278,7 +276,7 @@ def requeue(*, scope: Scope, batch_id: int) -> ImportBatch:
 
 @transaction.atomic
 def start(*, scope: Scope, batch_id: int) -> ImportBatch | None:
-    """A worker takes the batch; None when there is nothing to do any more, or it was tried too often."""
+    """Claim the batch for a worker; None when nothing is left to do, or when it was tried too often."""
     batch = ImportBatch.objects.select_for_update().filter(partner=scope.partner, pk=batch_id).first()
     if batch is None or batch.status not in (BatchStatus.CHECKING, BatchStatus.COMMITTING):
         return None
@@ -295,7 +293,7 @@ def start(*, scope: Scope, batch_id: int) -> ImportBatch | None:
 
 @transaction.atomic
 def fail(*, scope: Scope, batch_id: int, reason: str) -> None:
-    """Write down why a batch could not be checked or written. No fact was written."""
+    """Store why a batch could not be checked or written. No fact was written."""
     changed = ImportBatch.objects.filter(
         partner=scope.partner, pk=batch_id, status__in=(BatchStatus.CHECKING, BatchStatus.COMMITTING)
     ).update(status=BatchStatus.FAILED, note=reason)
@@ -304,7 +302,7 @@ def fail(*, scope: Scope, batch_id: int, reason: str) -> None:
 
 
 def forget_files(*, scope: Scope, days: int) -> int:
-    """Discard batches that nobody decided on, and remove the contents of files no longer needed, after so many days."""
+    """Discard undecided batches, and delete the contents of files no longer needed, that are older than `days`."""
     before = now() - timedelta(days=days)
     undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
     for batch_id in ImportBatch.objects.filter(
@@ -322,7 +320,7 @@ def forget_files(*, scope: Scope, days: int) -> int:
 
 
 def _locked(scope: Scope, batch_id: int, *states: BatchStatus) -> ImportBatch:
-    """The batch, ours until the transaction ends. Raises NotNow when it is in none of the states; a second click ends here."""
+    """The batch, locked until the transaction ends. Raises NotNow when it is in none of the states, as after a double click."""
     scope.require(Permission.IMPORT)
     batch = ImportBatch.objects.select_for_update().get(partner=scope.partner, pk=batch_id)
     if batch.status not in states:
@@ -340,16 +338,18 @@ def _sources(tables: Sequence[ImportTable], step: Step) -> list[Source]:
             mapping = mapping_of(table) if table.mapping else None
             source = read_source(table.label, kind(table.kind), _plain(file), table.sheet, mapping)
         if mapping and table.mapping and not source.unreadable:
-            source.mapping, source.found = mapping, source.table
+            source.mapping, source.original = mapping, source.table
             source.table = mapped(source.table, mapping, ZoneInfo(table.mapping["zone"]))
         sources.append(source)
     return sources
 
 
-def _strangers(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[Source]) -> list[int]:
-    """Tables that are named like a kind but have somebody else's columns: none of those that must be filled is there by
-    our name, or a mapping that is known fits. Where only some are missing, the check says which."""
-    found = []
+def _unmapped(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[Source]) -> list[int]:
+    """Tables whose columns are not ours: none of the required ones is there by name, or a known mapping fits.
+
+    Where only some required columns are missing, the check reports them.
+    """
+    unmapped = []
     for table, source in zip(tables, sources, strict=True):
         needed, header = required(source.kind), source.table.header
         if table.mapping or source.unreadable or not set(needed) - set(header):
@@ -357,32 +357,32 @@ def _strangers(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[So
         if not set(needed) & set(header) or any(
             mapping.proposes(needed, header) for mapping in saved_mappings(scope, source.kind)
         ):
-            found.append(table.pk)
-    return found
+            unmapped.append(table.pk)
+    return unmapped
 
 
-def _plain(file: Any) -> IO[bytes]:
-    """The file itself inside Django's wrappers, which readers of text and workbooks cannot do with."""
+def _plain(file: object) -> IO[bytes]:
+    """The file inside Django's wrappers, which readers of text and workbooks cannot use."""
     while isinstance(file, File):
         file = file.file
     return cast("IO[bytes]", file)
 
 
 def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:
-    """Whether the work is short enough to wait for: small files, and no other import of the partner at work.
+    """Whether checking or writing is short enough for a request: small files, and no other import of the partner running.
 
-    Holds the partner's lock from then on, so that none begins.
+    Holds the partner's lock from then on, so that none starts.
     """
     files = ImportFile.objects.filter(partner=scope.partner, batch_id=batch_id)
     weight = sum(
-        each.size if ending_of(each.name) == CSV else max(each.size * _PACKED, each.unpacked // _PACKED)
-        for each in files
+        file.size if ending_of(file.name) == CSV else max(file.size * _PACKED, file.unpacked // _PACKED)
+        for file in files
     )
     return weight <= settings.IMPORT_INLINE_BYTES and lock_if_free(PARTNER_FACTS, scope.partner.pk)
 
 
 def process_now(*, scope: Scope, batch_id: int) -> ImportBatch:
-    """Check or write the batch, whichever is due; left alone when neither is."""
+    """Check or write the batch, whichever is due; do nothing when neither is."""
     status = ImportBatch.objects.values_list("status", flat=True).get(partner=scope.partner, pk=batch_id)
     if status == BatchStatus.CHECKING:
         return check_batch(scope=scope, batch_id=batch_id)
@@ -397,27 +397,27 @@ def header_of(table: ImportTable) -> list[str]:
 
 
 def _headers(tables: Sequence[ImportTable]) -> dict[int, list[str]]:
-    """Headers by table. Files never change, so they are cached; a file is opened once for all of its sheets."""
-    found: dict[int, list[str]] = {}
+    """Headers by table, cached since files never change. A file is opened once for all of its sheets."""
+    by_table: dict[int, list[str]] = {}
     by_file: dict[int, list[ImportTable]] = {}
     for table in tables:
         header = cache.get(f"import-header:{table.pk}")
         if header is None:
             by_file.setdefault(table.file_id, []).append(table)
         else:
-            found[table.pk] = header
+            by_table[table.pk] = header
     for of_file in by_file.values():
         headers: dict[str, list[str]] = {}
         with of_file[0].file.file.open("rb") as file, suppress(UnreadableFile):
             headers = read_headers(_plain(file), [table.sheet for table in of_file])
         for table in of_file:
-            found[table.pk] = headers.get(table.sheet, [])
-            if found[table.pk]:
-                cache.set(f"import-header:{table.pk}", found[table.pk], _SECONDS_CACHED)
-    return found
+            by_table[table.pk] = headers.get(table.sheet, [])
+            if by_table[table.pk]:
+                cache.set(f"import-header:{table.pk}", by_table[table.pk], _SECONDS_CACHED)
+    return by_table
 
 
-def look_at(table: ImportTable) -> Sample:
+def sample_table(table: ImportTable) -> Sample:
     """The table's first rows and its words. Raises UnreadableFile."""
 
     def read() -> Sample:
@@ -427,20 +427,20 @@ def look_at(table: ImportTable) -> Sample:
     return cached_sample(str(table.pk), read)
 
 
-def guesses(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
-    """What tables probably hold, by table: the kind that needs the most columns among those whose columns are all there.
+def proposed_kinds(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
+    """Keys of the kinds proposed for tables, by table: of the kinds whose columns are all there, the one that needs most.
 
-    With other columns, the kind of a mapping that fits: one that was remembered, newest first, before one that ships.
+    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship.
     """
-    found = {}
-    known = [mapping for each in kinds() for mapping in saved_mappings(scope, each)] if tables else []
+    proposed = {}
+    known = [mapping for kind_ in kinds() for mapping in saved_mappings(scope, kind_)] if tables else []
     headers = _headers(tables)
     for table in tables:
         header = headers[table.pk]
-        fitting = [(len(needed), each.key) for each in kinds() if (needed := set(required(each))) <= set(header)]
-        fitting_mappings = (each.kind for each in known if each.proposes(required(kind(each.kind)), header))
+        fitting = [(len(needed), kind_.key) for kind_ in kinds() if (needed := set(required(kind_))) <= set(header)]
+        by_mapping = (mapping.kind for mapping in known if mapping.proposes(required(kind(mapping.kind)), header))
         if fitting:
-            found[table.pk] = max(fitting)[1]
-        elif header and (key := next(fitting_mappings, "")):
-            found[table.pk] = key
-    return found
+            proposed[table.pk] = max(fitting)[1]
+        elif header and (key := next(by_mapping, "")):
+            proposed[table.pk] = key
+    return proposed

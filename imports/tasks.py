@@ -1,4 +1,4 @@
-"""Work on batches outside of a request. A task gets numbers only and asks for its user's rights again."""
+"""Background tasks of imports. A task gets only ids, and runs with the present rights of the batch's user."""
 
 import logging
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
 def process_batch(partner_id: int, batch_id: int) -> None:
-    """Check or write the batch, whichever is due. Delivered twice, the second finds it taken or done."""
+    """Check or write the batch, whichever is due. Delivered twice, the second delivery does nothing."""
     partner = Partner.objects.get(pk=partner_id)
     with session_lock(IMPORT_BATCH, batch_id) as side:
         if side is None:
@@ -32,12 +32,12 @@ def process_batch(partner_id: int, batch_id: int) -> None:
             user = batch.user if batch else None
         if batch:
             try:
-                _work(partner, user, batch)
+                _process(partner, user, batch)
             finally:
                 forget(batch_id)
 
 
-def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
+def _process(partner: Partner, user: User | None, batch: ImportBatch) -> None:
     reason = ""
     try:
         with partner_scope(partner, user):
@@ -46,7 +46,7 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
                 step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
     except services.NotNow:
-        log.info("Import batch %s was discarded while it was worked on.", batch.pk)
+        log.info("Import batch %s was discarded while it was processed.", batch.pk)
     except PermissionDenied:
         reason = _("Nothing was written: the person who started it may not import any more.")
     except SoftTimeLimitExceeded:
@@ -63,7 +63,7 @@ def _work(partner: Partner, user: User | None, batch: ImportBatch) -> None:
 
 @shared_task
 def forget_import_files() -> None:
-    """Once a day: discard batches that nobody decided on, and remove contents of files that are no longer needed."""
+    """Once a day: discard undecided batches, and delete contents of files that are no longer needed."""
     for partner in Partner.objects.order_by("pk"):
         with partner_scope(partner):
             services.forget_files(scope=system_scope(partner), days=settings.IMPORT_FILE_DAYS)

@@ -1,7 +1,6 @@
-"""Workbooks, read by a process of their own: no process of the portal parses one.
+"""Reads workbooks in a process of their own (`imports.xlsx`): no process of the portal parses one.
 
-What comes over the pipe is data only: names, numbers and texts as JSON. Whatever happens to the process becomes a sentence
-(UnreadableFile).
+Only names, numbers and texts come over the pipe, as JSON. Whatever happens to the process is raised as UnreadableFile.
 """
 
 import json
@@ -17,13 +16,14 @@ from dataclasses import dataclass
 from io import UnsupportedOperation
 from pathlib import Path
 from shutil import copyfileobj
-from typing import IO, Any
+from typing import IO
 
 from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from imports.tables import Problem, UnreadableFile, shortened
+from imports.xlsx.protocol import Answer, Finding, Request
 from partner_portal.lib.rows.column_types import DateCell, NumberCell
 
 log = logging.getLogger(__name__)
@@ -34,60 +34,58 @@ _LONGEST_LINE = 64 << 20
 _PATIENCE = 2  # times the processor time, until a process that says nothing is ended
 _KNOWN_TEXTS = 500_000
 
-type Finding = tuple[int, str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a workbook holds: the names of its sheets, and the bytes of all its parts unpacked."""
+    """What a workbook holds."""
 
-    sheets: list[str]
-    unpacked: int
+    sheets: list[str]  # their names, in order
+    unpacked: int  # bytes of all parts together
 
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A row as read: its number, the texts of its cells, and what stands beyond the header (0 and "" for nothing)."""
+    """One row as it was read."""
 
     number: int
     cells: list[str]
-    beyond: int
-    first_beyond: str
+    beyond: int  # the last used column beyond the header's, counted from 1; 0 for none
+    first_beyond: str  # the first text there; "" for none
 
 
 def contents(file: IO[bytes]) -> Contents:
     """The sheets and the unpacked size of a workbook. Raises UnreadableFile."""
     with _answers(file, None) as answers:
-        first = _with(answers, "sheets")
+        first = _next_with(answers, "sheets")
         return Contents(first["sheets"], first["unpacked"])
 
 
 def headers(file: IO[bytes], sheets: Sequence[str]) -> dict[str, list[str]]:
-    """The first row of each sheet; sheets behind one that cannot be read are missing."""
-    found: dict[str, list[str]] = {}
+    """The first row by sheet. Sheets from one that cannot be read onwards are missing."""
+    rows: dict[str, list[str]] = {}
     try:
         with _answers(file, sheets, header_only=True) as answers:
             for answer in answers:
                 if "header" in answer:
-                    found[answer["sheet"]] = [_cell(text) for text in answer["header"]]
+                    rows[answer["sheet"]] = [_cell(text) for text in answer["header"]]
     except UnreadableFile:
         pass
-    return found
+    return rows
 
 
 @contextmanager
-def opened(file: IO[bytes], sheet: str) -> "Iterator[tuple[list[str], Iterator[SheetRow], list[Problem]]]":
-    """Header and rows of a sheet while it is read, and the problems that were met so far. Raises UnreadableFile."""
+def open_sheet(file: IO[bytes], sheet: str) -> Iterator[tuple[list[str], Iterator[SheetRow], list[Problem]]]:
+    """Header and rows of a sheet while it is read, and the problems met so far. Raises UnreadableFile."""
     problems: list[Problem] = []
     with _answers(file, [sheet]) as answers:
-        _with(answers, "sheets")
-        first = _with(answers, "header")
+        _next_with(answers, "sheets")
+        first = _next_with(answers, "header")
         header = [_cell(text) for text in first["header"]]
         problems += _problems(1, header, first["findings"])
         yield header, _rows(answers, header, problems), problems
 
 
-def _rows(answers: Iterator[dict[str, Any]], header: list[str], problems: list[Problem]) -> Iterator[SheetRow]:
+def _rows(answers: Iterator[Answer], header: list[str], problems: list[Problem]) -> Iterator[SheetRow]:
     known: dict[str, str] = {}
     for answer in answers:
         for number, beyond, first_beyond, findings, cells in answer.get("rows", ()):
@@ -104,7 +102,7 @@ def _rows(answers: Iterator[dict[str, Any]], header: list[str], problems: list[P
 
 
 def _cell(text: str) -> str:
-    """The text of a cell; its first character may say that it is a number or a day (`imports.sheet_rows`)."""
+    """The text of a cell; its first character may say that it is a number or a day (`imports.xlsx.cell_text`)."""
     mark = text[:1]
     if mark == "\x01":
         return NumberCell(text[1:])
@@ -114,34 +112,34 @@ def _cell(text: str) -> str:
 
 
 def _problems(number: int, header: Sequence[str], findings: Sequence[Finding]) -> list[Problem]:
-    """Formulas and error values: what they stand for is not in the file for sure."""
-    found = []
+    """Formulas and error values: what they stand for is not certain."""
+    problems = []
     for place, kind, text in findings:
         if kind == "f":
             accepted = _("the value itself (copy, then paste as values)")
-            found.append(Problem(number, header[place], shortened(text), _("a formula"), accepted))
+            problems.append(Problem(number, header[place], shortened(text), _("a formula"), accepted))
         else:
-            found.append(Problem(number, header[place], text, _("an error value"), _("a value, or an empty cell")))
-    return found
+            problems.append(Problem(number, header[place], text, _("an error value"), _("a value, or an empty cell")))
+    return problems
 
 
 # The process
 
 
 @contextmanager
-def _answers(file: IO[bytes], sheets: Sequence[str] | None, *, header_only: bool = False) -> Iterator[Any]:
-    """The lines that the process writes. It has ended when the block has. Raises UnreadableFile."""
-    request = {
-        "sheets": sheets,
+def _answers(file: IO[bytes], sheets: Sequence[str] | None, *, header_only: bool = False) -> Iterator[Iterator[Answer]]:
+    """The answers of the process, which ends with the block. Raises UnreadableFile."""
+    request: Request = {
+        "sheets": None if sheets is None else list(sheets),
         "header_only": header_only,
         "unpacked": settings.IMPORT_UNPACKED_BYTES,
         "memory": settings.IMPORT_UNPACKED_BYTES + SPARE_MEMORY,
         "seconds": settings.IMPORT_WORKBOOK_SECONDS,
     }
     with _with_descriptor(file) as source:
-        # Neither site-packages nor an environment: what reads strangers' files knows no secret and no address.
+        # Neither site-packages nor an environment: the process knows no secret and no address.
         process = subprocess.Popen(  # noqa: S603 -- our own module, its arguments are JSON
-            [sys.executable, "-S", "-E", "-B", "-m", "imports.workbook_process", json.dumps(request)],
+            [sys.executable, "-S", "-E", "-B", "-m", "imports.xlsx.process", json.dumps(request)],
             cwd=_ROOT,
             env={},
             stdin=source.fileno(),
@@ -159,7 +157,7 @@ def _answers(file: IO[bytes], sheets: Sequence[str] | None, *, header_only: bool
 
 @contextmanager
 def _with_descriptor(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The file itself where the system has one, otherwise a copy that it has."""
+    """The file itself when it has a file descriptor, otherwise a copy that has one."""
     file.seek(0)
     if _has_descriptor(file):
         file.flush()
@@ -181,19 +179,19 @@ def _has_descriptor(file: IO[bytes]) -> bool:
     return True
 
 
-def _with(answers: Iterator[dict[str, Any]], key: str) -> dict[str, Any]:
-    """The next answer, which has to have the key. Raises UnreadableFile."""
-    answer = next(answers, {})
+def _next_with(answers: Iterator[Answer], key: str) -> Answer:
+    """The next answer. Raises UnreadableFile when it does not have the key."""
+    answer = next(answers, Answer())
     if key not in answer:
         raise _unreadable("died", {})
     return answer
 
 
-def _checked(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
-    """Answers until the last one. Raises UnreadableFile when the workbook is rejected or the process ends before that."""
+def _checked(process: subprocess.Popen[bytes]) -> Iterator[Answer]:
+    """Answers up to the last one. Raises UnreadableFile when the workbook is rejected or the process ends before that."""
     for line in _lines(process):
         try:
-            answer = json.loads(line)
+            answer: Answer = json.loads(line)
         except ValueError:
             break
         if "refused" in answer:
@@ -231,14 +229,15 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 # Sentences
 
 
-def _unreadable(code: str, details: dict[str, Any]) -> UnreadableFile:
+def _unreadable(code: str, details: dict[str, str | int]) -> UnreadableFile:
     """The sentence for a code of `WorkbookError`, or for the end of the process."""
-    details = details | {
-        "megabytes": number_format(details.get("most", 0) // 2**20, force_grouping=True),
-        "most": number_format(details.get("most", 0), force_grouping=True),
+    most = int(details.get("most", 0))
+    values = details | {
+        "megabytes": number_format(most // 2**20, force_grouping=True),
+        "most": number_format(most, force_grouping=True),
     }
     message, accepted = _sentences().get(code) or _sentences()["damaged"]
-    return UnreadableFile(message % details, accepted % details)
+    return UnreadableFile(message % values, accepted % values)
 
 
 def _sentences() -> dict[str, tuple[str, str]]:

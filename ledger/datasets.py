@@ -53,7 +53,7 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
         When(factor__gt=1, then=Value(Market.GROWTH)), default=Value(Market.STANDARD), output_field=CharField()
     )
     columns = [
-        Column("client", _("Client"), expression="client__name"),
+        Column("client", _("Client"), expression="client__name", opens_client="client_id"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
         Column("on", _("Lost on") if lost else _("Earned on"), Kind.DATE),
         Column("cause", _("Cause"), choices=CAUSES),
@@ -74,7 +74,9 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
         Column("amount", _("Amount"), Kind.MONEY, _amount(lost and sold), permission=MONEY, currency="currency"),
         Column("currency", _("Currency"), expression=_currency(lost and sold), permission=MONEY, default=False),
         Column("rule_set", _("Rule set"), Kind.DATE, default=False),
-        Column("correction", _("Correction"), expression=_correction(), choices=CORRECTIONS, default=False),
+        Column(
+            "correction", _("Correction"), expression=_correction(), choices=CORRECTIONS, default=False, marks_row=True
+        ),
         Column(
             "why",
             _("Why"),
@@ -197,7 +199,7 @@ register(
         unit=(_("lot"), _("lots")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="client__name"),
+            Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id", default=False),
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("points", _("Points left"), Kind.POINTS, expression="left", total=True),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from accounts.access import PortalRequest
 from ledger.services import catch_up_without_waiting
 
 
@@ -16,8 +17,7 @@ class LedgerCatchUpMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        scope = getattr(request, "scope", None)
-        if scope is not None:
-            request.points_of_former_rules = not catch_up_without_waiting(scope=scope)  # type: ignore[attr-defined]
+    def __call__(self, request: PortalRequest) -> HttpResponse:
+        if request.scope is not None:
+            request.points_of_former_rules = not catch_up_without_waiting(scope=request.scope)
         return self.get_response(request)

@@ -17,24 +17,15 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
+from accounts.access import scope_of
+from partner_portal.lib.web.view_rules import rules_of
+
 FORM_OVERHEAD = 1024 * 1024  # bytes of a form beside its files
 _CHUNK = 64 * 1024
 _STORING = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
-
-type View = Callable[..., HttpResponse]
-
-
-def accepts_files(most: Callable[[], int]) -> Callable[[View], View]:
-    """Mark a view that takes files in a form: of `most()` bytes together, from people who hold the view's permission."""
-
-    def mark(view: View) -> View:
-        view.most_bytes_of_files = most  # type: ignore[attr-defined]
-        return view
-
-    return mark
 
 
 class DropFiles(FileUploadHandler):
@@ -100,12 +91,15 @@ def _most_files(request: HttpRequest) -> int:
         view = resolve(request.path_info).func
     except Resolver404:
         return 0
-    scope = getattr(request, "scope", None)
-    permission = getattr(view, "required_permission", None)
-    most = getattr(view, "most_bytes_of_files", None)
-    if most is None or scope is None or permission is None or not scope.may(permission):
+    rules, scope = rules_of(view), scope_of(request)
+    if (
+        rules.most_bytes_of_files is None
+        or rules.permission is None
+        or scope is None
+        or not scope.may(rules.permission)
+    ):
         return 0
-    return int(most())
+    return rules.most_bytes_of_files()
 
 
 def _copied(source: Any, target: IO[bytes], most: int) -> int:

@@ -14,10 +14,12 @@ from django.utils import timezone
 from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import scope_of
 from accounts.models import User
 from accounts.scope import Scope
 from imports import queries as import_queries
 from partner_portal.lib.dates import clock
+from partner_portal.lib.web.view_rules import rules_of
 from program import queries as program_queries
 
 HOME = "/dashboard/"
@@ -101,7 +103,7 @@ def _opens(path: str, scope: Scope | None) -> bool:
         view = resolve(path).func
     except Resolver404:
         return False
-    permission = getattr(view, "required_permission", None)
+    permission = rules_of(view).permission
     return permission is None or (scope is not None and scope.may(permission))
 
 
@@ -112,7 +114,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
     Somebody who is on the way to a page sees `return_to`, the name of the part of the portal that it lies in.
     """
-    scope: Scope | None = getattr(request, "scope", None)
+    scope = scope_of(request)
     signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated
     path = request.path_info
     return {

@@ -46,7 +46,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="name"),
+            Column("client", _("Client"), expression="name", opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("domain", _("Domain"), default=False),
             Column("country", _("Country")),

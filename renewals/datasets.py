@@ -80,7 +80,7 @@ register(
         unit=(_("renewal"), _("renewals")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("product_line", _("Products")),
             Column("renews_on", _("Renews on"), Kind.DATE),

@@ -52,13 +52,13 @@ def overview(request: ScopedRequest) -> HttpResponse:
             "range": range_control(
                 request.path,
                 request.GET.dict(),
-                selection.form.chosen,  # type: ignore[attr-defined]
+                selection.chosen,
                 target="main",
                 presets=tuple(PRESETS),
             ),
             "summary": summary,
             # The rows that the summary counts: the same range without search and filters.
-            "in_range": f"{request.path}?{urlencode(selection.form.chosen.query)}",  # type: ignore[attr-defined]
+            "in_range": f"{request.path}?{urlencode(selection.chosen.query)}",
             "timeline": timeline,
         }
     return page_or_part(request, "renewals/overview.html", context, parts=(ROWS,))

@@ -12,7 +12,7 @@ from reports.definitions import column_names, params_of
 
 def compared(selection: Selection, comparison: str) -> Selection | None:
     """The same rows in the earlier period (a `Comparison`); None without a comparison, or for rows without a range."""
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     if not comparison or chosen is None:
         return None
     other = period_before(chosen.period, chosen.preset) if comparison == "prev" else year_before(chosen.period)

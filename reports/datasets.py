@@ -30,7 +30,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="client__name"),
+            Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id"),
             Column("country", _("Country"), expression="client__country", default=False),
             Column("added_at", _("Added on"), Kind.DATE, expression="added_at__date"),

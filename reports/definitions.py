@@ -32,14 +32,14 @@ class ReportAppearance(TypedDict, total=False):
 class Opened:
     """A stored definition as it opens today."""
 
-    selection: Selection
+    selection: Selection[Scope]
     notices: tuple[str, ...]  # sentences about what no longer exists
 
 
 def params_of(selection: Selection, *, fixed: bool = False) -> dict[str, str]:
     """The selection's parameters. fixed: write a moving range as its days of now."""
     params = {name: str(value) for name, value in QueryDict(selection.address()).items()}
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     if fixed and chosen is not None and chosen.preset:
         params.pop(f"{chosen.prefix}range", None)
         params |= {

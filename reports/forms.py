@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.core.validators import validate_email
 from django.http import QueryDict
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.datasets import Label, Selection
+from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.one_line import OneLineField
 from partner_portal.lib.web.whole_number import whole_number
 from reports.definitions import ReportAppearance, clean_file_name
@@ -69,23 +69,14 @@ class ExportForm(forms.Form):
         return tuple(column.name for column in columns)
 
 
-class OfListForm(forms.Form):
+class OfListForm(DatasetForm):
     """The list whose members are the rows."""
 
     of = forms.IntegerField(required=False, min_value=0, max_value=2**62)
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.problems: list[str] = []
-
     def clean(self) -> dict[str, Any]:
         self._errors = forms.utils.ErrorDict()
         return {"of": self.cleaned_data.get("of") or 0}
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The parameters of an address that name the same list."""
-        return {"of": str(self.cleaned_data["of"])} if self.cleaned_data["of"] else {}
 
 
 class UseInListForm(forms.Form):
@@ -120,7 +111,7 @@ class OfferedColumn(TypedDict):
     """A column to choose, with its present place."""
 
     name: str
-    label: str | Promise
+    label: Label
     shown: bool
     place: int
 

@@ -8,29 +8,21 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientList, register_lists
+from partner_portal.lib.rows.datasets import ClientLists, register_lists
 from partner_portal.lib.rows.events import mail_domains_asked, member_left
 from partner_portal.lib.rows.row_actions import RowAction, register_action
 
 
-class _Lists:
-    """Lists of clients as filters of every dataset about clients."""
-
-    def find(self, scope: Scope, key: str) -> ClientList | None:
-        from reports.queries.lists import list_filter
-
-        return list_filter(scope, key)
-
-    def choices(self, scope: Scope) -> list[tuple[str, str]]:
-        from reports.queries.lists import list_choices
-
-        return list_choices(scope)
-
-
 def register() -> None:
     """Register lists as filters, and the actions above rows. Called once, when the app is ready."""
-    register_lists(_Lists())
-    register_action(RowAction("list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True))
+    from reports.queries.lists import list_choices, list_filter
+
+    register_lists(ClientLists(list_filter, list_choices))
+    register_action(
+        RowAction(
+            "list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True, takes_ticks=True
+        )
+    )
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
     register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))

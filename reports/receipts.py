@@ -28,9 +28,11 @@ def page_link(selection: Selection) -> str:
     return f"{settings.SITE_URL}{path}{f'?{query}' if query else ''}"
 
 
-def receipt(selection: Selection, written: Written, *, title: str, at: datetime) -> Iterator[tuple[str, ReceiptValue]]:
+def receipt(
+    selection: Selection[Scope], written: Written, *, title: str, at: datetime
+) -> Iterator[tuple[str, ReceiptValue]]:
     """(label, value) in the order they are shown; counts and sums are numbers, everything else is text."""
-    scope: Scope = selection.scope
+    scope = selection.scope
     yield _("Title"), title
     yield _("Partner"), scope.partner.name
     yield _("Days"), period_text(period_of(selection)) or _("No range of days")
@@ -63,7 +65,7 @@ def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]
             )
 
 
-def readme(selection: Selection, written: Written, *, title: str, at: datetime) -> str:
+def readme(selection: Selection[Scope], written: Written, *, title: str, at: datetime) -> str:
     """The receipt as plain text, one line per entry."""
     lines = (
         f"{what}: {number_format(value) if isinstance(value, Decimal) else value}"

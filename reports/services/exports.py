@@ -214,7 +214,7 @@ def _check_limits(scope: Scope, now: datetime) -> None:
         )
 
 
-def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
+def start_now(*, scope: Scope, selection: Selection[Scope], export: Export) -> Export:
     """Write a small file immediately, in the transaction of the request."""
     if export.state != State.QUEUED:
         return export
@@ -296,7 +296,7 @@ def _notify_ready(export: Export) -> None:
         log.exception("the notice that an export is ready failed")
 
 
-def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
+def _write(selection: Selection[Scope], export: Export, path: Path, claim: Claim | None) -> Written:
     """Write the rows to `path`. Without a claim, which implies a snapshot, a single statement reads them."""
     at = clock.now().astimezone(ZoneInfo(selection.scope.partner.time_zone))
     if claim:

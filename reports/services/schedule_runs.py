@@ -102,7 +102,7 @@ def _owner_scope(partner: Partner, schedule: Schedule) -> Scope:
     return scope
 
 
-def _selection(scope: Scope, schedule: Schedule) -> Selection:
+def _selection(scope: Scope, schedule: Schedule) -> Selection[Scope]:
     try:
         return saved_queries.opened(scope, schedule.report).selection
     except PermissionDenied as error:

@@ -17,7 +17,7 @@ from reports.services import exports
 
 
 def send_test(
-    *, scope: Scope, selection: Selection, schedule: Schedule, notify: Callable[[Export], None] | None = None
+    *, scope: Scope, selection: Selection[Scope], schedule: Schedule, notify: Callable[[Export], None] | None = None
 ) -> Export:
     """Mail what the schedule would send now to the person who asks, and to nobody else. Returns the file.
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_cache_control
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part, part_of, private
@@ -35,7 +36,7 @@ STOP_POLLING = 286  # htmx swaps the answer and stops polling
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.EXPORT)
-def new(request: ScopedRequest, key: str) -> HttpResponse:
+def new(request: ScopedRequest, key: str) -> HttpResponseBase:
     """Export the rows: a small file is downloaded immediately, a large one is written in the background."""
     selection = selection_or_404(request, key)
     at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
@@ -67,8 +68,11 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
 
 
 def _start(
-    request: ScopedRequest, selection: Selection, export_request: services.ExportRequest, context: dict[str, object]
-) -> HttpResponse:
+    request: ScopedRequest,
+    selection: Selection[Scope],
+    export_request: services.ExportRequest,
+    context: dict[str, object],
+) -> HttpResponseBase:
     export = services.request_export(
         scope=request.scope, selection=selection, export_request=export_request, notify=tasks.enqueue_notice
     )
@@ -140,7 +144,7 @@ def _about(request: ScopedRequest, export: queries.AnyExport, *, status: int = 2
 
 @require_safe
 @requires(Permission.EXPORT)
-def download(request: ScopedRequest, pk: int) -> HttpResponse:
+def download(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Download a file, until it expires and while its owner may see its rows."""
     export = queries.export(request.scope, pk)
     access = queries.access(request.scope, export)
@@ -153,7 +157,7 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
     return _file(request, export)
 
 
-def _file(request: ScopedRequest, export: queries.AnyExport) -> HttpResponse:
+def _file(request: ScopedRequest, export: queries.AnyExport) -> HttpResponseBase:
     services.note_download(scope=request.scope, export=export)
     response = FileResponse(
         default_storage.open(str(export.file.name), "rb"),
@@ -164,7 +168,7 @@ def _file(request: ScopedRequest, export: queries.AnyExport) -> HttpResponse:
     response["Content-Length"] = str(export.size)
     response["X-Content-Type-Options"] = "nosniff"
     patch_cache_control(response, private=True, no_store=True)
-    return response  # type: ignore[return-value]  # a FileResponse is no HttpResponse to the stubs, only a base of it
+    return response
 
 
 @require_POST

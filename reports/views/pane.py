@@ -5,11 +5,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.access import ScopedRequest
+from accounts.scope import Scope
 from partner_portal.lib.rows.datasets import Selection, find, select
 from partner_portal.lib.web.htmx import private, wanted_part
 
 
-def selection_or_404(request: ScopedRequest, key: str) -> Selection:
+def selection_or_404(request: ScopedRequest, key: str) -> Selection[Scope]:
     """The rows that the address names. Raises Http404 for a dataset that does not exist."""
     try:
         return select(find(key), request.scope, request.GET)

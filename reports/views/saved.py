@@ -51,7 +51,7 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
 
 def suggested(selection: Selection) -> str:
     """A name for a report: the title of the rows, and their range."""
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     if chosen is None:
         return str(selection.dataset.title)
     days = str(chosen.label) if chosen.preset else short_period(chosen.period)
@@ -60,7 +60,7 @@ def suggested(selection: Selection) -> str:
 
 def _about(selection: Selection) -> dict[str, object]:
     """Range and sorting of the selection, for the form."""
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     return {
         "chosen": chosen,
         "moving": bool(chosen and chosen.preset),
@@ -142,7 +142,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
         return redirect("report", pk)
     changes = request.GET.dict() if PREVIEW in request.GET else None
     selection = queries.opened(request.scope, saved, changes).selection
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     initial = {name: getattr(saved, name) for name in ("name", "description", "comparison", "chart", "shared")}
     initial["days"] = ReportForm.MOVING if chosen and chosen.preset else ReportForm.FIXED
     form = ReportForm(request.POST or None, selection=selection, initial=initial)

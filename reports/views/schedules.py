@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from accounts.scope import partner_scope
+from accounts.scope import Scope, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part
@@ -62,7 +62,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 def _form(
-    request: ScopedRequest, selection: Selection, *, report: AnyReport | None, schedule: AnySchedule | None
+    request: ScopedRequest, selection: Selection[Scope], *, report: AnyReport | None, schedule: AnySchedule | None
 ) -> HttpResponse:
     scope = request.scope
     people, domains = queries.members(scope), queries.allowed_domains(scope)
@@ -87,7 +87,7 @@ def _form(
 
 def _submit(
     request: ScopedRequest,
-    selection: Selection,
+    selection: Selection[Scope],
     form: ScheduleForm,
     report: AnyReport | None,
     schedule: AnySchedule | None,
@@ -124,7 +124,7 @@ def _submit(
 
 def _send_test(
     request: ScopedRequest,
-    selection: Selection,
+    selection: Selection[Scope],
     form: ScheduleForm,
     report: AnyReport | None,
     context: dict[str, object],

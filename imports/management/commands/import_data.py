@@ -1,10 +1,10 @@
-"""import_data SLUG FILE... [--on DATE] [--skip-bad-rows] (docs/contract.md)"""
+"""Command `import_data SLUG FILE... [--on DATE] [--skip-bad-rows]`: imports files as one batch."""
 
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from django.utils import translation
 
 from accounts.models import Partner
@@ -36,24 +36,24 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *_args: Any, slug: str, files: list[Path], on: date | None, skip_bad_rows: bool, **options: Any
+        self, *_args: object, slug: str, files: list[Path], on: date | None, skip_bad_rows: bool, **options: Any
     ) -> None:
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
         _refuse_wrong_names(files)
-        told = _Terminal(self.stderr if options["verbosity"] else None)
+        terminal = _Terminal(self.stderr if options["verbosity"] else None)
         with clock.moved_to(on), translation.override("en"), partner_scope(partner):
             try:
                 result = import_paths.import_paths(
-                    scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=told
+                    scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=terminal
                 )
             except import_paths.UnknownFileKindError as error:
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
                 self.stderr.write(_line(error.name, error.problem))
                 raise CommandError("Nothing was written: 1 error.", returncode=1) from error
-        told.done()
+        terminal.clear()
         for label, problem in result.problems:
             self.stderr.write(_line(label, problem))
         if not result.written:
@@ -77,16 +77,16 @@ class Command(BaseCommand):
 
 
 class _Terminal:
-    """Shows the phase on one line of a terminal; says nothing where the output goes to a file."""
+    """Shows the phase on one line of a terminal, and nothing when the output goes to a file."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: OutputWrapper | None) -> None:
         self._stream = stream if stream is not None and stream.isatty() else None
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         if self._stream is not None:
             self._stream.write(f"\r{phase} {f'{done} of {total}' if total else '...'}\x1b[K", ending="")
 
-    def done(self) -> None:
+    def clear(self) -> None:
         if self._stream is not None:
             self._stream.write("\r\x1b[K", ending="")
 

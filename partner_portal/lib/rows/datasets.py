@@ -7,33 +7,36 @@ and its rows cannot differ.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
+from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.rows.forms import DatasetForm
+from partner_portal.lib.scope import OfScope, Scope
 
 ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
 PAGE_SIZE = 25
 
 
-class Scope(Protocol):
-    """What a dataset needs to know of `accounts.scope.Scope`."""
-
-    @property
-    def today(self) -> date: ...
-    @property
-    def locale(self) -> str: ...
-    def may(self, permission: str) -> bool: ...
+# A row by the names of its columns or fields: a value is whatever the database or a calculation gives for it.
+type Row = Mapping[str, Any]
+# What a dataset's form makes of an address: its cleaned data, by the names of its fields.
+type Params = Mapping[str, Any]
+# The rows of a dataset: a query, or rows calculated in Python.
+type Rows = QuerySet[Any] | Sequence[Row]
+# A text for people, translated when it is shown.
+type Label = str | Promise
 
 
 class Kind(StrEnum):
@@ -58,21 +61,25 @@ class Column:
     `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
     write it, on a line of its own; files keep both.
     opens(row, selection): the address of what a value opens in the portal, "" for nothing.
+    opens_client: the column with the id of the client whose panel a value opens, "" for none.
+    marks_row: a value is written as a tag of its row, whether or not the column is shown.
     """
 
     name: str
-    label: Any
+    label: Label
     kind: Kind = Kind.TEXT
     expression: Any = None
     default: bool = True
     permission: str = ""
-    choices: Mapping[str, Any] | None = None
+    choices: Mapping[str, Label] | None = None
     currency: str = ""
     total: bool = False
-    compute: Callable[[Mapping[str, Any], Any], str] | None = None
+    compute: Callable[[Row, Any], str] | None = None
     needs: Mapping[str, Any] = field(default_factory=dict)
     under: str = ""
-    opens: Callable[[Mapping[str, Any], Any], str] | None = None
+    opens: "Callable[[Row, Selection[Any]], str] | None" = None
+    opens_client: str = ""
+    marks_row: bool = False
 
     @property
     def source(self) -> Any:
@@ -85,9 +92,6 @@ class Column:
         return self.kind == Kind.TEXT and not self.choices
 
 
-Rows = QuerySet[Any] | Sequence[Mapping[str, Any]]
-
-
 @dataclass(frozen=True, slots=True)
 class ClientList:
     """A kept list of clients that narrows rows: its key in addresses, its name, and a query of the clients' primary keys."""
@@ -97,18 +101,21 @@ class ClientList:
     clients: QuerySet[Any]
 
 
-class ClientLists(Protocol):
-    """What keeps lists of clients. `find` gives None for a key that the scope may not use or that is gone."""
+class ClientLists(NamedTuple):
+    """How saved lists of clients are read."""
 
-    def find(self, scope: Any, key: str) -> ClientList | None: ...
-    def choices(self, scope: Any) -> list[tuple[str, str]]: ...
+    #: The list of a key; None when it is gone or the scope may not use it.
+    find: OfScope[[str], ClientList | None]
+    #: Every list that the scope may use, by name: (key, name).
+    choices: OfScope[[], list[tuple[str, str]]]
 
 
 class _Hooks:
     """What the apps beside the pages lend to every dataset."""
 
     lists: ClientLists | None = None
-    as_of: Callable[[Any], datetime | None] | None = None
+    client_address: Callable[[str], str] | None = None
+    as_of: OfScope[[], datetime | None] | None = None
 
 
 def register_lists(lists: ClientLists) -> None:
@@ -116,22 +123,32 @@ def register_lists(lists: ClientLists) -> None:
     _Hooks.lists = lists
 
 
-def client_list(scope: Any, key: str) -> ClientList | None:
+def client_list(scope: Scope, key: str) -> ClientList | None:
     """The list of that key, for pages that narrow something other than a dataset."""
     return _Hooks.lists.find(scope, key) if _Hooks.lists else None
 
 
-def list_choices(scope: Any) -> list[tuple[str, str]]:
+def list_choices(scope: Scope) -> list[tuple[str, str]]:
     """Every list the scope may use: (key, name), by name."""
     return _Hooks.lists.choices(scope) if _Hooks.lists else []
 
 
-def register_freshness(as_of: Callable[[Any], datetime | None]) -> None:
+def register_client_address(address: Callable[[str], str]) -> None:
+    """Register which page opens for the id of a client."""
+    _Hooks.client_address = address
+
+
+def client_address(client_id: str) -> str:
+    """Return the address of the client's panel, "" when no app has one."""
+    return _Hooks.client_address(client_id) if _Hooks.client_address else ""
+
+
+def register_freshness(as_of: OfScope[[], datetime | None]) -> None:
     """Tell how to find out when a partner's facts last came in."""
     _Hooks.as_of = as_of
 
 
-def data_as_of(scope: Any) -> datetime | None:
+def data_as_of(scope: Scope) -> datetime | None:
     """When the facts behind every dataset last came in; None when nothing did."""
     return _Hooks.as_of(scope) if _Hooks.as_of else None
 
@@ -154,24 +171,24 @@ class Dataset:
     """
 
     key: str
-    title: Any
-    unit: tuple[Any, Any]
+    title: Label
+    unit: tuple[Label, Label]
     permission: str
     columns: tuple[Column, ...]
-    rows: Callable[[Any, Mapping[str, Any]], Rows]
-    form: type[forms.Form]
+    rows: OfScope[[Params], Rows]
+    form: type[DatasetForm]
     order: tuple[str, ...]
     figure: str = ""
     search: tuple[str, ...] = ()
     client: Any = ""
     row: Any = "pk"
     sign: int = 1
-    describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
-    valued: Callable[[Any, Mapping[str, Any]], str] = lambda scope, params: ""
-    total_currency: Callable[[Any], str] = lambda scope: ""
+    describe: OfScope[[Params], list[str]] = lambda scope, params: []
+    valued: OfScope[[Params], str] = lambda scope, params: ""
+    total_currency: OfScope[[], str] = lambda scope: ""
     sum_of: str = ""
     parts: tuple[str, ...] = ()
-    row_link: Callable[[Mapping[str, Any], Any], tuple[str, str] | None] | None = None
+    row_link: Callable[[Row, Any], tuple[str, str] | None] | None = None
     row_link_needs: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
@@ -211,13 +228,13 @@ def all_datasets() -> list[Dataset]:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection[S: Scope = Scope]:
     """A dataset with everything that decides its rows, their order and their columns. Build it with `select`."""
 
     dataset: Dataset
-    scope: Any
-    form: forms.Form
-    params: Mapping[str, Any]
+    scope: S
+    form: DatasetForm
+    params: Params
     query: Mapping[str, str]  # the parameters that name these `params` again
     search: str
     sort: str
@@ -295,6 +312,13 @@ class Selection:
         return result | {"rows": found["rows"], "clients": found.get("clients", 0)}
 
     @property
+    def chosen(self) -> ChosenPeriod:
+        """The range of days that was asked for. Raises ValueError for a dataset without one."""
+        if self.form.chosen is None:
+            raise ValueError(f"{self.dataset.key} has no range of days")
+        return self.form.chosen
+
+    @property
     def count(self) -> int:
         """Number of rows."""
         return int(self.totals["rows"])
@@ -348,9 +372,7 @@ class Selection:
         orders = [each.desc(nulls_last=True) if descending else each.asc(nulls_last=True) for each in keys]
         return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 
-    def _ordered_in_python(
-        self, columns: Iterable[Column], key: Column, descending: bool
-    ) -> Sequence[Mapping[str, Any]]:
+    def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> Sequence[Row]:
         known = [row for row in self.rows if row[key.source] is not None]
         unknown = [row for row in self.rows if row[key.source] is None]
         known.sort(key=lambda row: _sortable(key, row[key.source]), reverse=descending)
@@ -362,7 +384,7 @@ class Selection:
             names |= dict(column.needs)
         return _Renamed(known + unknown, {ALIAS + name: source for name, source in names.items()})
 
-    def cells(self, row: Mapping[str, Any], columns: Iterable[Column] | None = None) -> list[Any]:
+    def cells(self, row: Row, columns: Iterable[Column] | None = None) -> list[Any]:
         """A row's values in the order of the columns; computed ones are computed here."""
         return [
             column.compute({name: row[ALIAS + name] for name in column.needs}, self.scope)
@@ -393,28 +415,28 @@ class Selection:
                 query[name] = str(value)
         return query.urlencode()
 
-    def with_columns(self, names: Sequence[str]) -> "Selection":
+    def with_columns(self, names: Sequence[str]) -> "Selection[S]":
         """The same rows with other columns, in this order; names that are unknown or not permitted are left out."""
         permitted = {column.name: column for column in self.dataset.permitted(self.scope)}
         chosen = tuple(permitted[name] for name in names if name in permitted)
         return replace(self, columns=chosen) if chosen else self
 
 
-def select(dataset: Dataset | str, scope: Any, data: Mapping[str, Any] | None = None) -> Selection:
+def select[S: Scope](dataset: Dataset | str, scope: S, data: Mapping[str, Any] | None = None) -> Selection[S]:
     """Read a selection from an address's parameters (or a stored report's).
 
     Raises PermissionDenied when the scope may not see the dataset. An unknown sort or column falls back with a sentence in
-    `problems`; the form's own fall-backs are in its `problems`, where it has them.
+    `problems`, among those of the form.
     """
     chosen = find(dataset) if isinstance(dataset, str) else dataset
     if not scope.may(chosen.permission):
         raise PermissionDenied(chosen.permission)
     values = {} if data is None else {key: data[key] for key in data}
-    form = chosen.form(values, scope=scope)  # type: ignore[call-arg]
+    form = chosen.form(values, scope=scope)
     form.is_valid()
-    problems = list(getattr(form, "problems", []))
+    problems = list(form.problems)
     permitted = chosen.permitted(scope)
-    query = _canonical(form)
+    query = dict(form.query)
     clients = None
     if chosen.client and values.get("list"):
         clients = client_list(scope, str(values["list"]))
@@ -443,14 +465,6 @@ def select(dataset: Dataset | str, scope: Any, data: Mapping[str, Any] | None = 
     )
 
 
-def _canonical(form: forms.Form) -> dict[str, str]:
-    """The parameters a form stands for: its own `query` where it has one, else its non-empty raw values."""
-    own = getattr(form, "query", None)
-    if own is not None:
-        return dict(own)
-    return {name: str(form.data[name]) for name in form.fields if form.data.get(name) and name not in form.errors}
-
-
 def as_expression(source: Any) -> Any:
     """A field path or an expression as an expression."""
     return F(source) if isinstance(source, str) else source
@@ -460,10 +474,10 @@ def _expression(column: Column) -> Any:
     return as_expression(column.source)
 
 
-class _Renamed(Sequence[Mapping[str, Any]]):
+class _Renamed(Sequence[Row]):
     """Rows with their values under other names, made when they are looked at: a page shows 25 of thousands."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+    def __init__(self, rows: Sequence[Row], names: Mapping[str, str]) -> None:
         self._rows = rows
         self._names = names
 

@@ -185,7 +185,7 @@ def test_a_worker_killed_at_a_batch_is_seen_and_its_work_can_be_done_again(
         assert (row.status, row.attempts) == ("checking", 1)
         ImportBatch.objects.filter(pk=batch.pk).update(started_at=timezone.now() - timezone.timedelta(minutes=1))
         row.refresh_from_db()
-        assert queries.state_of(row, queries.batches_in_progress()).words == "Interrupted"
+        assert queries.state_of(row, queries.batches_in_progress()).text == "Interrupted"
         services.requeue(scope=scope, batch_id=batch.pk)
     process_batch(partner.pk, batch.pk)
     with partner_scope(partner, user):

@@ -133,7 +133,7 @@ class TestTheUsualWay:
         admin.post(f"/imports/{latest().pk}/commit/")
         upload({"clients": BAD})
         rows = admin.get("/imports/").context["rows"]
-        assert [(row["state"].words, row["batch"].rows) for row in rows][:2] == [
+        assert [(row["state"].text, row["batch"].rows) for row in rows][:2] == [
             ("Not written: has errors", 3),
             ("Written", 1),
         ]
@@ -332,7 +332,7 @@ class TestTheWorker:
         with worker():
             waiting = upload({"clients": NEW, "deals": WON})
             assert "Waits for a worker" in text_of(waiting)
-        part = admin.get(f"/imports/{latest().pk}/", headers={"HX-Request": "true", "HX-Target": "batch-work"})
+        part = admin.get(f"/imports/{latest().pk}/", headers={"HX-Request": "true", "HX-Target": "batch-progress"})
         assert part["HX-Refresh"] == "true"
         assert "Every row is good" in text_of(admin.get(f"/imports/{latest().pk}/"))
         with worker():
@@ -358,7 +358,7 @@ class TestTheWorker:
         page = admin.get(f"/imports/{batch.pk}/")
         assert "Comparing and writing the rows 12,000 of 48,000" in text_of(page)
         assert 'max="48000" value="12000"' in page.content.decode()
-        part = admin.get(f"/imports/{batch.pk}/", headers={"HX-Request": "true", "HX-Target": "batch-work"})
+        part = admin.get(f"/imports/{batch.pk}/", headers={"HX-Request": "true", "HX-Target": "batch-progress"})
         assert "<html" not in part.content.decode()
         assert 'hx-trigger="every 1s"' in part.content.decode()
 
@@ -376,7 +376,7 @@ class TestTheWorker:
         page = admin.get(f"/imports/{latest().pk}/")
         assert "The work on this batch was interrupted" in text_of(page)
         assert "every 1s" not in page.content.decode()
-        assert admin.get("/imports/").context["rows"][0]["state"].words == "Interrupted"
+        assert admin.get("/imports/").context["rows"][0]["state"].text == "Interrupted"
         with worker():
             admin.post(f"/imports/{latest().pk}/retry/")
         assert latest().status == "checked"

@@ -7,8 +7,8 @@ import pytest
 
 from imports.mapping import Mapping, from_data, mapped
 from imports.mapping_form import MappingForm
+from imports.mapping_preview import sample_of
 from imports.reading import Rows
-from imports.sample import sample_of
 from imports.tables import Table
 from partner_portal.lib.rows.facts import kind
 
@@ -61,7 +61,7 @@ def test_the_answer_is_remembered_also_by_a_file_without_midnights() -> None:
     without = form_of([ISO[2]], PHOENIX, form="iso", base=remembered).mapping
     assert without.columns["closed_on"].midnight_utc == "moment"
     again = form_of(ISO, PHOENIX, form="iso", base=without)
-    assert again.said["midnight-closed_on"] == "moment"
+    assert again.answers["midnight-closed_on"] == "moment"
     table = Table("", ["closedate"], pd.DataFrame([[ISO[0]]], index=[2], dtype=object))
     only = Mapping("deals", "", {"closed_on": again.mapping.columns["closed_on"]})
     assert mapped(table, only, PHOENIX).rows.at[2, 0] == "2026-03-31"

@@ -1,11 +1,8 @@
-"""Process that reads one workbook: `python -m imports.workbook_process REQUEST`, the file as its standard input.
+"""Process that reads one workbook: `python -m imports.xlsx.process REQUEST`, the file as its standard input.
 
 Standard library only, with an empty environment: no database, no settings, no secrets. It limits its own memory, time and
-files before it looks at a byte, and writes what it reads as lines of JSON. A workbook that brings it down brings down
-nothing else.
-
-REQUEST is JSON: `sheets` (names of sheets to read, null for their names only), `header_only`, `unpacked` (bytes that all
-parts may have), `memory` (bytes of address space), `seconds` (of processor time).
+files before it reads a byte, and answers with lines of JSON (`imports.xlsx.protocol`). A workbook that brings it down
+brings down nothing else.
 """
 
 import io
@@ -14,37 +11,43 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
-from imports.archive import Archive, WorkbookError
-from imports.sheet_rows import Row, Workbook
+from imports.xlsx.archive import Archive, WorkbookError
+from imports.xlsx.book import Workbook
+from imports.xlsx.protocol import Answer, Request, RowAnswer
+from imports.xlsx.sheet import Row
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _LINE_TEXT = 500_000  # characters of the rows of one line
 _LINE_ROWS = 1_000
 
 
 def main() -> int:
-    """Read the request, limit this process, and answer it. The exit code is 0 when the answer is complete."""
-    request = json.loads(sys.argv[1])
+    """Read the request, limit this process, and answer. The exit code is 0 when the answer is complete."""
+    request: Request = json.loads(sys.argv[1])
     _limit(request["memory"], request["seconds"])
     out = sys.stdout.buffer
+    last: Answer
     try:
         for answer in _answers(request):
             out.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
             out.flush()
     except WorkbookError as error:
-        answer = {"refused": error.code, "details": error.details}
+        last = {"refused": error.code, "details": error.details}
     except MemoryError:
-        answer = {"refused": "out_of_memory", "details": {}}
+        last = {"refused": "out_of_memory", "details": {}}
     else:
-        answer = {"complete": True}
-    out.write(json.dumps(answer).encode() + b"\n")
+        last = {"complete": True}
+    out.write(json.dumps(last).encode() + b"\n")
     out.flush()
     return 0
 
 
 def _limit(memory: int, seconds: int) -> None:
-    """What this process may use at most. It cannot raise the limits again."""
+    """Limit what this process may use; it cannot raise the limits again."""
     limits = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_CPU: seconds,
@@ -56,9 +59,8 @@ def _limit(memory: int, seconds: int) -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    file = cast("Any", io.BufferedReader(_Unmoved(0), 1 << 16))
-    archive = Archive(file, request["unpacked"])
+def _answers(request: Request) -> Iterator[Answer]:
+    archive = Archive(io.BufferedReader(_PositionedFile(0), 1 << 16), request["unpacked"])
     book = Workbook(archive, request["unpacked"])
     yield {"sheets": list(book.sheets), "unpacked": archive.unpacked}
     left = request["unpacked"]
@@ -75,12 +77,12 @@ def _answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"rows": lines}
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[Any], int]]:
-    """Rows as [number, beyond, first beyond, findings, cells], and how many characters their cells have."""
-    batch: list[Any] = []
+def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[RowAnswer], int]]:
+    """The rows of one line, and how many characters their cells have."""
+    batch: list[RowAnswer] = []
     text = 0
     for row in rows:
-        batch.append([row.number, row.beyond, row.first_beyond, row.findings, row.cells])
+        batch.append((row.number, row.beyond, row.first_beyond, row.findings, row.cells))
         text += sum(map(len, row.cells)) + len(row.first_beyond)
         if text > _LINE_TEXT or len(batch) >= _LINE_ROWS:
             yield batch, text
@@ -88,8 +90,8 @@ def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[Any], int]]:
     yield batch, text
 
 
-class _Unmoved(io.RawIOBase):
-    """A file read by position: its descriptor is shared with another process, whose place in it must not move."""
+class _PositionedFile(io.RawIOBase):
+    """A file read by position: its descriptor is shared with another process, whose offset must not move."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -109,9 +111,10 @@ class _Unmoved(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def readinto(self, buffer: Any) -> int:
-        data = os.pread(self._descriptor, len(buffer), self._at)
-        buffer[: len(data)] = data
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        target = memoryview(buffer)
+        data = os.pread(self._descriptor, len(target), self._at)
+        target[: len(data)] = data
         self._at += len(data)
         return len(data)
 

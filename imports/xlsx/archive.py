@@ -1,14 +1,14 @@
 """Zip container of a workbook, read without trusting what it says about itself.
 
-Runs in the process that reads workbooks: standard library only. The directory is read by hand, because every anomaly that
-zip readers disagree about (overlaps, second names, sizes that are not true) is a reason to reject the file here.
+The directory is read by hand, because everything that zip readers disagree about (overlaps, second names, false sizes) is a
+reason to reject the file here.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 CHUNK = 1 << 16
 MOST_PARTS = 10_000
@@ -23,9 +23,9 @@ _EMBEDDED = "xl/embeddings/"  # objects of other programs on a sheet: never open
 
 
 class WorkbookError(Exception):
-    """A workbook that is not read. `code` says why (see `imports.workbooks`), `details` are the values of its sentence."""
+    """A workbook that is not read. `imports.workbooks` has the sentence of each `code`; `details` are its values."""
 
-    def __init__(self, code: str, **details: Any) -> None:
+    def __init__(self, code: str, **details: str | int) -> None:
         super().__init__(code, details)
         self.code = code
         self.details = details
@@ -45,9 +45,9 @@ class Part:
 
 
 class Archive:
-    """The parts of a workbook by their names in small letters.
+    """The parts of a workbook by their lower-case names.
 
-    `most_unpacked`: bytes that all parts may have together. Raises WorkbookError for anything irregular.
+    most_unpacked: bytes that all parts may have together. Raises WorkbookError for anything irregular.
     """
 
     def __init__(self, file: IO[bytes], most_unpacked: int) -> None:
@@ -65,7 +65,7 @@ class Archive:
         self.unpacked = sum(part.size for part in self.parts.values())
         if self.unpacked > most_unpacked:
             raise WorkbookError("too_large", most=most_unpacked)
-        self._refuse_overlaps()
+        self._check_overlaps()
 
     def chunks(self, name: str, most: int) -> Iterator[bytes]:
         """The content of a part in pieces, counted while it is inflated. `most`: bytes that it may have."""
@@ -100,7 +100,7 @@ class Archive:
         at = tail.rfind(_END)
         if at < 0 or len(tail) - at < 22:
             raise WorkbookError("not_a_workbook")
-        disk, first_disk, here, count, length, offset, comment = struct.unpack_from("<4H2LH", tail, at + 4)
+        disk, first_disk, here, count, length, offset, comment = map(int, struct.unpack_from("<4H2LH", tail, at + 4))
         end = size - len(tail) + at
         if disk or first_disk or here != count or comment != len(tail) - at - 22:
             raise WorkbookError("damaged")
@@ -112,15 +112,15 @@ class Archive:
             raise WorkbookError("too_many_parts", most=MOST_PARTS)
         if offset + length > end:
             raise WorkbookError("damaged")
-        return int(offset), int(length), int(count)
+        return offset, length, count
 
-    def _end64(self, locator: int) -> Any:
-        """The same from the 64-bit record: its own offset, length, offset and count of the directory."""
-        disk, at, disks = struct.unpack("<LQL", self._read(locator + 4, 16))
+    def _end64(self, locator: int) -> tuple[int, int, int, int]:
+        """From the 64-bit record: its own offset, and the directory's length, offset and number of entries."""
+        disk, at, disks = map(int, struct.unpack("<LQL", self._read(locator + 4, 16)))
         if disk or disks != 1 or at + 56 > locator:
             raise WorkbookError("damaged")
         record = self._read(at, 56)
-        here, count, length, offset = struct.unpack_from("<4Q", record, 24)
+        here, count, length, offset = map(int, struct.unpack_from("<4Q", record, 24))
         if record[:4] != _END64 or here != count:
             raise WorkbookError("damaged")
         return at, length, offset, count
@@ -147,7 +147,8 @@ class Archive:
         if at != length:
             raise WorkbookError("damaged")
 
-    def _refuse_overlaps(self) -> None:
+    def _check_overlaps(self) -> None:
+        """Raises WorkbookError when two parts share bytes."""
         in_order = sorted(self.parts.values(), key=lambda part: part.offset)
         ends = [part.offset for part in in_order[1:]] + [self._directory]
         for part, end in zip(in_order, ends, strict=True):

@@ -1,4 +1,7 @@
-"""The beginning of a table and the words in it: what the page that maps columns shows. Files never change, so it is cached."""
+"""Sample of a table for the page that maps its columns, and its preview through a mapping.
+
+Files never change, so samples are cached.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 ROWS = 8  # that the preview shows
 WORDS = 30  # different ones of a column that can be given a meaning on the page
-_SECONDS_KEPT = 3600
+_SECONDS_CACHED = 3600
 _BEGINS_A_MOMENT = frozenset("-0123456789")
 _SHORTEST_MOMENT = 10  # characters of a plain day; a moment has more
 _MOST_SEEN = 200  # spellings of a column's words that are skipped at once
@@ -26,18 +29,14 @@ _MOST_SEEN = 200  # spellings of a column's words that are skipped at once
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The header, the first rows with their numbers and what reading found in them, and each column's different words.
-
-    words: by the column's place, in the order of the file, capitals aside, at most WORDS and one more.
-    midnights: by the column's place and form of dates, the first cell of the whole file that is exactly midnight UTC.
-    """
+    """The beginning of a table, and the different words of its columns."""
 
     header: list[str]
-    numbers: list[int]
+    numbers: list[int]  # of the first rows
     rows: list[list[str]]
-    problems: list[Problem]
-    words: dict[int, list[str]]
-    midnights: dict[int, dict[str, str]]
+    problems: list[Problem]  # of these rows, met while reading
+    words: dict[int, list[str]]  # by place of the column, without regard to capitals: WORDS and one more at most
+    midnights: dict[int, dict[str, str]]  # by place and form of dates: the file's first cell that is midnight UTC
 
     @property
     def table(self) -> Table:
@@ -49,13 +48,13 @@ class Sample:
 
 
 def sample_of(rows: Rows) -> Sample:
-    """The sample of a table that is being read. What it holds does not grow with the rows."""
+    """The sample of a table that is being read; its size does not grow with the rows."""
     numbers: list[int] = []
     first: list[list[str]] = []
     different: list[dict[str, str]] = [{} for _name in rows.header]
     seen: list[set[str]] = [{""} for _name in rows.header]
     midnights: dict[int, dict[str, str]] = {place: {} for place in range(len(rows.header))}
-    open_ = list(range(len(rows.header)))  # columns that may have more different words
+    open_ = list(range(len(rows.header)))  # columns that are not full of words yet
     for number, row in rows.rows:
         cells = [cell.strip() if type(cell) is str else cell for cell in row] if len(first) < ROWS else row
         if len(first) < ROWS:
@@ -72,19 +71,19 @@ def sample_of(rows: Rows) -> Sample:
             open_ = [place for place in open_ if len(different[place]) <= WORDS]
     shown = set(numbers)
     problems = [problem for problem in rows.problems if problem.row in shown]
-    words = {place: list(found.values()) for place, found in enumerate(different)}
+    words = {place: list(by_key.values()) for place, by_key in enumerate(different)}
     return Sample(rows.header, numbers, first, problems, words, midnights)
 
 
 def _note_midnight(text: str, first: dict[str, str]) -> None:
-    """Note the first cell of a column that is exactly midnight UTC, by form of dates; cheap for all other cells."""
+    """Store the first cell of a column that is midnight UTC, by form of dates; cheap for all other cells."""
     form = "iso" if ":" in text else "epoch_ms"
     if form not in first and len(text) > _SHORTEST_MOMENT and midnight_utc(text, form):
         first[form] = text
 
 
 def _add_word(cell: str, different: dict[str, str], seen: set[str]) -> bool:
-    """Whether the column has enough words with this one."""
+    """Add a word of a column; returns whether it has enough of them now."""
     if len(seen) < _MOST_SEEN:
         seen.add(cell)
     word = str(cell).strip()
@@ -94,38 +93,34 @@ def _add_word(cell: str, different: dict[str, str], seen: set[str]) -> bool:
 
 
 def cached_sample(key: str, read: Callable[[], Sample]) -> Sample:
-    """The sample that `read()` gives, read once an hour at most."""
+    """The sample that `read()` returns, read at most once an hour."""
     name = f"import-sample-2:{key}"  # another number when `Sample` changes
-    found: Sample | None = cache.get(name)
-    if found is None:
-        found = read()
-        cache.set(name, found, _SECONDS_KEPT)
-    return found
+    sample: Sample | None = cache.get(name)
+    if sample is None:
+        sample = read()
+        cache.set(name, sample, _SECONDS_CACHED)
+    return sample
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of the preview, and whether it is refused."""
+    """A cell of the preview."""
 
     text: str
-    wrong: bool
+    wrong: bool  # not accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows as they would be checked. header: our columns, with the file's ("" for a constant).
+    """The first rows as they would be checked, cell by cell; relations between rows are not checked."""
 
-    problems: of single cells, in the file's terms; what rows have to do with each other and with what is stored is not
-    looked at.
-    """
-
-    header: list[tuple[str, str]]
-    rows: list[tuple[int, list[Cell]]]
-    problems: list[Problem]
+    header: list[tuple[str, str]]  # our columns, with those of the file ("" for a constant)
+    rows: list[tuple[int, list[Cell]]]  # with their numbers
+    problems: list[Problem]  # in the file's terms
 
 
 def preview(kind: FactKind, mapping: Mapping, sample: Sample, zone: "tzinfo") -> Preview:
-    """How the sample looks through the mapping, a form's own. Raises WrongMapping for one that does not fit the header."""
+    """The sample through a mapping. Raises WrongMapping for one that does not fit the header."""
     source = sample.table
     result = mapped(source, mapping, zone)
     wrong = {(problem.row, problem.column): problem for problem in result.problems}
