@@ -23,8 +23,8 @@ from ledger.forms import RangeForm
 from ledger.queries import changes
 from partner_portal.lib.rows.datasets import data_as_of
 from program.terms import MONEY_METRICS
-from tiers.queries import standing
-from tiers.rules import Outlook, TierGap
+from tiers.queries import tier_standing
+from tiers.rules import ReviewOutlook, TierGap
 
 EARLIEST = date(2000, 1, 1)
 
@@ -58,7 +58,7 @@ def as_of(scope: Scope) -> str | None:
 
 def progress(scope: Scope, day: date) -> dict[str, Any]:
     """Where the partner stands at the end of the day, and what the next review does if nothing else happens."""
-    now = standing(scope, day)
+    now = tier_standing(scope, day)
     return {
         "partner": scope.partner.slug,
         "on": day.isoformat(),
@@ -83,7 +83,7 @@ def _target(target: TierGap, scope: Scope) -> dict[str, Any]:
     return found
 
 
-def _review(outlook: Outlook) -> dict[str, Any]:
+def _review(outlook: ReviewOutlook) -> dict[str, Any]:
     return {
         "on": outlook.review.on.isoformat(),
         "before": outlook.before.tier,

@@ -17,7 +17,7 @@ from ledger.queries import Changes, PointTotals, changes, client_points, forecas
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
 from program.terms import ReviewResult
-from tiers.queries import Standing, history, money_figures, retention, standing
+from tiers.queries import TierStanding, history, money_figures, retention, tier_standing
 from tiers.rules import TierGap
 
 
@@ -42,7 +42,7 @@ class Statement(Protocol):
 
 def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = False) -> dict[str, Any]:
     """Everything about `day` and `period`. The ledger must be posted through both."""
-    now = standing(scope, day)
+    now = tier_standing(scope, day)
     shared = shared_selling_of(scope, period)
     found: dict[str, Any] = {
         "partner": scope.partner.slug,
@@ -66,7 +66,7 @@ def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = Fal
     return found
 
 
-def rule_set_figure(now: Standing) -> str | None:
+def rule_set_figure(now: TierStanding) -> str | None:
     """The day the rule set in force began."""
     return now.rule_set.start.isoformat() if now.rule_set else None
 
@@ -91,7 +91,7 @@ def changes_figures(moved: Changes) -> dict[str, Any]:
     }
 
 
-def tier_figures(scope: Scope, now: Standing) -> dict[str, Any]:
+def tier_figures(scope: Scope, now: TierStanding) -> dict[str, Any]:
     """Performance and credited tier, and how the credited one came about."""
     return {
         "performance": now.performance,

@@ -11,7 +11,7 @@ from ledger.queries import MonthLoss, forecast, history_starts
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.dates.periods import ChosenPeriod, of_section
 from tiers.forms import DayForm
-from tiers.queries import Projected, Standing, projection, standing
+from tiers.queries import Projected, TierStanding, projection, tier_standing
 
 TOGETHER = ("changes_", "shared_")  # the sections that can share one range; renewals look ahead
 
@@ -31,9 +31,9 @@ class Overview:
         self.part = part
 
     @cached_property
-    def standing(self) -> Standing:
+    def standing(self) -> TierStanding:
         """Tiers and gaps of today."""
-        return standing(self.scope)
+        return tier_standing(self.scope)
 
     @cached_property
     def tier_names(self) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
+from program.queries import rules_in_force
 from program.terms import Direction, Side
-from tiers.portfolio import rules_in_force
 
 SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
