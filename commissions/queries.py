@@ -1,7 +1,7 @@
 """Reads what the vendor's statements say: lines, statements, what has become of the money, exchange rates.
 
-What deals are expected to earn is in `outlook`, where the two differ in `quarter_variance`, and both of one client in
-`client_commission`; questions about lines are in `questions`.
+What deals are expected to earn is in `outlook`, where the two differ in `quarter_variance`; questions about lines are in
+`questions`.
 """
 
 from collections import Counter

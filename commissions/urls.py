@@ -7,7 +7,6 @@ from commissions import views
 urlpatterns = [
     path("", views.overview, name="commissions"),
     path("rows/<slug:which>/", views.rows, name="commission_rows"),
-    path("clients/<id:client_id>/", views.client, name="commission_client"),
     path("questions/", views.questions, name="commission_questions"),
     path("questions/<id:statement_id>/<int:line_no>/", views.question, name="commission_question"),
     path("statements/<id:statement_id>/print/", views.printed, name="commission_statement_print"),

@@ -13,7 +13,6 @@ from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from commissions import queries, services
-from commissions.client_commission import client_commission
 from commissions.forms import FollowUpForm, PaidForm, QuestionForm
 from commissions.outlook import ahead_by_client, points_table
 from commissions.page import (
@@ -168,15 +167,3 @@ def question(request: ScopedRequest, statement_id: str, line_no: int) -> HttpRes
     }  # fmt: skip
     response = TemplateResponse(request, "commissions/question.html", context, status=422 if action else 200)
     return private(response)
-
-
-@require_safe
-@requires(Permission.VIEW_MONEY)
-def client(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """Commission of one client: a section of its record, or a page where there is no script."""
-    found = client_commission(request.scope, client_id)
-    if found is None:
-        raise Http404(client_id)
-    template = "commissions/client.html" if request.htmx else "commissions/client_page.html"
-    context = {"found": found, "currency": request.scope.partner.payout_currency}
-    return private(TemplateResponse(request, template, context))

@@ -1,10 +1,9 @@
 """The rows behind the front page's figures of shared selling and retention."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -14,13 +13,12 @@ from clients.churn import lost_mrr
 from clients.models import Deal
 from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued_by
 from clients.queries import shared_deals
-from dashboard.forms import HOLDS, KINDS, STUCK, ChurnForm, PortfolioForm, SharedForm, StuckForm
-from dashboard.portfolio import HEALTH, REASONS, STATES, portfolio
+from dashboard.forms import KINDS, STUCK, ChurnForm, SharedForm, StuckForm
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from program.labels import labels
 from program.queries import rulebook
-from program.terms import DealKind, Origin, RenewalStatus, Stage
+from program.terms import DealKind, Origin, Stage
 
 MONEY = Permission.VIEW_MONEY
 SHARED = {"created": _("Deals created"), "in-flight": _("Sourced in-flight deals"), "won": _("Closed won deals")}
@@ -152,65 +150,5 @@ register(
         valued=lambda scope, params: (
             valued_by(scope, month_end(params["month"]), month_end(params["month"])) if params["month"] else ""
         ),
-    )
-)
-
-
-def _portfolio(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
-    found = portfolio(scope)
-    for name in ("health", "state"):
-        if params[name]:
-            found = found.filter(**{name: params[name]})
-    holds = {
-        "managed": Q(points_managed__gt=0),
-        "sold": Q(points_sourced__gt=0) | Q(points_assisted__gt=0),
-        "renewing": Q(next_renewal__lte=scope.today + timedelta(days=89)),
-        "none": Q(points_total=0),
-    }
-    return found.filter(holds[params["holds"]]) if params["holds"] else found
-
-
-def _describe_portfolio(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = [str(HEALTH[params["health"]])] if params["health"] else []
-    words += [str(_("State: %s")) % STATES[params["state"]]] if params["state"] else []
-    return words + ([str(HOLDS[params["holds"]])] if params["holds"] else [])
-
-
-register(
-    Dataset(
-        key="clients",
-        title=_("Clients"),
-        unit=(_("client"), _("clients")),
-        permission=Permission.VIEW,
-        columns=(
-            Column("client", _("Client"), expression="name"),
-            Column("client_id", _("Client id"), default=False),
-            Column("domain", _("Domain"), default=False),
-            Column("country", _("Country")),
-            Column("points_total", _("Points"), Kind.POINTS, total=True),
-            Column("points_sourced", _("Sourced"), Kind.POINTS, total=True, default=False),
-            Column("points_assisted", _("Assisted"), Kind.POINTS, total=True, default=False),
-            Column("points_managed", _("Managed"), Kind.POINTS, total=True, default=False),
-            Column("next_expiry", _("Next expiry"), Kind.DATE),
-            Column("mrr", _("MRR"), Kind.MONEY, permission=MONEY, currency="mrr_currency"),
-            Column("mrr_currency", _("Currency"), permission=MONEY, default=False),
-            Column("mrr_usd", _("MRR, points-dollars"), Kind.MONEY, permission=MONEY, total=True),
-            Column("tool_usage", _("Tools used"), Kind.COUNT),
-            Column("last_active_employee", _("Last active employee"), default=False),
-            Column("last_active_on", _("Last active on"), Kind.DATE),
-            Column("next_renewal", _("Next renewal"), Kind.DATE),
-            Column("next_line", _("Renewing product"), default=False),
-            Column("next_status", _("Renewal status"), choices=labels(RenewalStatus), default=False),
-            Column("state", _("State"), choices=STATES),
-            Column("health", _("Health"), choices=HEALTH),
-            Column("reason", _("Reason"), choices=REASONS),
-        ),
-        rows=_portfolio,
-        form=PortfolioForm,
-        order=("client",),
-        search=("client", "client_id", "domain"),
-        client="pk",
-        describe=_describe_portfolio,
-        valued=lambda scope, params: valued_by(scope, scope.today, scope.today),
     )
 )

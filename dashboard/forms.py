@@ -6,7 +6,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from clients.churn import CHURNED, CONTRACTED, latest_month
-from dashboard.portfolio import HEALTH, STATES
 from ledger.forms import RangeForm
 from partner_portal.lib.dates.months import month_start
 from partner_portal.lib.dates.periods import requested_day
@@ -55,22 +54,6 @@ class ChurnForm(ForgivingForm):
         month = self.cleaned_data["month"]
         found = {"month": f"{month:%Y-%m}"} if self.data.get("month") and month else {}
         return found | ({"kind": self.cleaned_data["kind"]} if self.cleaned_data["kind"] else {})
-
-
-HOLDS = {
-    "managed": _("Managed by us"),
-    "sold": _("With sold points"),
-    "renewing": _("Renews within 90 days"),
-    "none": _("Without points"),
-}
-
-
-class PortfolioForm(ForgivingForm):
-    """Clients of one health or state, or with something."""
-
-    health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
-    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Every state")), *STATES.items()])
-    holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])
 
 
 class PackForm(forms.Form):

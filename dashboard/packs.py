@@ -15,10 +15,10 @@ from commissions.page import Bar as Quarter
 from dashboard.models import ReviewPack
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
-from dashboard.portfolio import REASONS, portfolio
 from dashboard.words import opening
 from partner_portal.lib.rounding import half_even
 from partner_portal.templatetags.figures import decimal_words, short_month, whole
+from portfolio.client_list import REASONS, portfolio
 from program.terms import MONEY_METRICS
 from renewals.datasets import as_row
 from renewals.queries import renewal_rows

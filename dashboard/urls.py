@@ -10,7 +10,6 @@ urlpatterns = [
     path("dashboard/", views.overview, name="dashboard"),
     path("dashboard/team/", partner.team, name="dashboard_team"),
     path("dashboard/changes/<slug:which>/", views.changes, name="dashboard_changes"),
-    path("clients/", views.clients, name="clients"),
     path("dashboard/pack/", views.pack, name="dashboard_pack"),
     path("dashboard/packs/", views.packs, name="dashboard_packs"),
     path("dashboard/packs/<int:pk>/", views.kept, name="dashboard_kept_pack"),

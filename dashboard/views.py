@@ -13,21 +13,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from clients.churn import latest_month
 from dashboard import packs as packs_of
 from dashboard import services, words
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
-from dashboard.portfolio import REASONS, STATES, health_counts
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import freshness, history_starts, posting
 from partner_portal.lib.dates.periods import ChosenPeriod
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
-from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.web.page_table import ROWS, SheetTable
+from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
 from program.queries import rules_in_force
@@ -166,24 +163,6 @@ def churn(request: ScopedRequest) -> HttpResponse:
     """The clients behind a month of retention."""
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#retention")
     return drilldown(request, select("retention-lost", request.scope, request.GET), back=back)
-
-
-@require_safe
-@requires(Permission.VIEW)
-def clients(request: ScopedRequest) -> HttpResponse:
-    """The portfolio; the table alone after a search, a filter, a sort or a page."""
-    selection = select("clients", request.scope, request.GET)
-    back = Link(_("Dashboard"), reverse("dashboard"))
-    context = {
-        "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back),
-        "part": wanted_part(request),
-        "reasons": REASONS,
-        "states": STATES,
-        "month": latest_month(request.scope),
-    }
-    if context["part"] != ROWS:
-        context["health_counts"] = health_counts(request.scope)
-    return page_or_part(request, "clients/portfolio.html", context, parts=(ROWS,))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,6 +1,6 @@
 """Whether somebody is a client on a day, by what is known of them (docs/points.md 15).
 
-Pure: no Django, no clock. `dashboard.portfolio` asks the database the same of all clients at once.
+Pure: no Django, no clock. `portfolio.client_list` asks the database the same of all clients at once.
 """
 
 from collections.abc import Collection, Iterable

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "calculator",
     "commissions",
     "renewals",
+    "portfolio",
     "imports",
     "reports",
     "dashboard",

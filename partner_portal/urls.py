@@ -17,6 +17,7 @@ urlpatterns = [
     path("settings/", include("accounts.settings_urls")),
     path("imports/", include("imports.urls")),
     path("admin/", admin.site.urls),
+    path("", include("portfolio.urls")),
     path("commissions/", include("commissions.urls")),
     path("renewals/", include("renewals.urls")),
     path("api/v1/", include("api.urls")),

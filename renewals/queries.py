@@ -13,7 +13,6 @@ from django.http import Http404
 
 from accounts.models import Membership, Partner, User
 from accounts.scope import Scope, outside_partners
-from clients.models import Client
 from partner_portal.lib.collation import SortKey
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
@@ -99,11 +98,6 @@ def renewal_rows(scope: Scope, period: Period, *, client: str = "") -> list[Rene
     client: only this client's, by its id.
     """
     return _rows(scope, renewals(scope, period), client)
-
-
-def client_exists(scope: Scope, client: str) -> bool:
-    """Whether the partner has a client of this id."""
-    return Client.objects.filter(partner=scope.partner, client_id=client).exists()
 
 
 def client_renewals(scope: Scope, client: str) -> list[RenewalRow]:

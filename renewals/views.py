@@ -30,7 +30,6 @@ from partner_portal.lib.web.refusals import refuse_parallel
 from program.terms import RenewalStatus
 from renewals import page, queries, services
 from renewals.calendar_file import Event, calendar_file
-from renewals.datasets import as_row
 from renewals.forms import ReminderForm
 from renewals.rules import deadline
 
@@ -76,21 +75,6 @@ def rows(request: ScopedRequest) -> HttpResponse:
     return drilldown(
         request, select("renewals", request.scope, request.GET), back=Link(_("Renewals"), reverse("renewals"))
     )
-
-
-@require_safe
-@requires(Permission.VIEW)
-def client(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """What one client's renewals put at stake: a section of its record, or a page where there is no script."""
-    if not queries.client_exists(request.scope, client_id):
-        raise Http404
-    template = "renewals/client.html" if request.htmx else "renewals/client_page.html"
-    context = {
-        "rows": [as_row(row) for row in queries.client_renewals(request.scope, client_id)],
-        "client": client_id,
-        "credited": page.credited_tier(request.scope),
-    }
-    return private(TemplateResponse(request, template, context))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

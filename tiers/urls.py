@@ -1,4 +1,4 @@
-"""The tier page, the rows behind its figures, and clients one by one."""
+"""The tier page, the rows behind its figures, and plans."""
 
 from django.urls import path
 
@@ -19,6 +19,4 @@ urlpatterns = [
     path("tiers/plans/save/", plans.plan_save, name="tier_plan_save"),
     path("tiers/plans/<int:pk>/", plans.plan, name="tier_plan"),
     path("tiers/plans/<int:pk>/delete/", plans.plan_delete, name="tier_plan_delete"),
-    path("tiers/clients/<id:client_id>/", views.client_panel, name="tier_client"),
-    path("clients/<id:client_id>/", views.client_full, name="client"),
 ]

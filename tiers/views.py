@@ -1,4 +1,4 @@
-"""The tier page and its parts, the rows behind its figures, and one client as panel and as record."""
+"""The tier page and its parts, and the rows behind its figures."""
 
 from urllib.parse import urlencode
 
@@ -21,7 +21,6 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
-from tiers.client_record import client_record
 from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
@@ -29,7 +28,6 @@ from tiers.queries import invitations
 from tiers.tier_page import tier_page
 
 CALENDAR_ROWS = 12
-ENTRIES = 25
 
 
 @require_safe
@@ -138,43 +136,6 @@ def tools(request: ScopedRequest) -> HttpResponse:
     return _rows(request, "tool-usage")
 
 
-@require_safe
-@requires(Permission.VIEW)
-def client_panel(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """One client: its points, lots and services, over the page or as a page."""
-    form = _day(request)
-    context = {
-        "record": client_record(request.scope, client_id, form.day),
-        "form": form,
-        "starts": history_starts(request.scope),
-        "full": False,
-    }
-    return page_or_part(request, "clients/client.html", context, parts=("dialog",))
-
-
-@require_safe
-@requires(Permission.VIEW)
-def client_full(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """Everything about one client."""
-    scope = request.scope
-    form = _day(request)
-    record = client_record(scope, client_id, form.day)
-    selection = select("client-entries", scope, {"client": client_id, **form.moved})
-    context = {
-        "record": record,
-        "form": form,
-        "full": True,
-        "starts": history_starts(scope),
-        "deals": record.deals,
-        "registered": sum(deal.registered for deal in record.deals),
-        "renewals": record.renewals,
-        "cancellations": record.cancellations,
-        "entries": selection,
-        "latest": _first_rows(selection),
-    }
-    return page_or_part(request, "clients/client.html", context)
-
-
 def _day(request: ScopedRequest) -> DayForm:
     form = DayForm(request.GET, scope=request.scope)
     form.is_valid()
@@ -242,16 +203,3 @@ def _calendar_pages(request: ScopedRequest, first: int, clients: int) -> dict[st
         "previous": f"{request.path}?{_with(request.GET, 'clients_from', str(earlier or ''))}" if first else "",
         "next": f"{request.path}?{_with(request.GET, 'clients_from', str(later))}" if later < clients else "",
     }
-
-
-def _first_rows(selection: Selection) -> list[dict[str, object]]:
-    names = ["correction", "recorded"]
-    columns = [*selection.columns, *(selection.dataset.column(name) for name in names)]
-    rows: list[dict[str, object]] = []
-    for row in selection.ordered(columns)[:ENTRIES]:
-        cells = dict(zip((column.name for column in columns), selection.cells(row, columns), strict=True))
-        for column in columns:
-            if column.choices:
-                cells[f"{column.name}_label"] = column.choices.get(cells[column.name], cells[column.name])
-        rows.append(cells)
-    return rows

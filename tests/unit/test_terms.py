@@ -15,8 +15,8 @@ from tiers.reason_text import METRIC_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = (
-    "accounts", "api", "calculator", "clients", "commissions", "dashboard", "imports", "ledger", "partner_portal", "program",
-    "renewals", "reports", "tiers",
+    "accounts", "api", "calculator", "clients", "commissions", "dashboard", "imports", "ledger", "partner_portal", "portfolio",
+    "program", "renewals", "reports", "tiers",
 )  # fmt: skip
 ENUMS = [value for value in vars(terms).values() if isinstance(value, type) and issubclass(value, StrEnum)][1:]
 # What a name that is compared is called, by the terms that it can hold.

@@ -12,11 +12,11 @@ import pytest
 from django.urls import reverse
 
 from commissions import outlook, queries, services
-from commissions.client_commission import client_commission
 from commissions.quarter_variance import past_quarters, variance_of
 from commissions.questions import questions
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import select
+from portfolio.commission import client_commission
 
 ROOT = Path(__file__).resolve().parents[3]
 CENT = Decimal("0.01")

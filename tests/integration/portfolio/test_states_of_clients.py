@@ -13,11 +13,11 @@ from django.utils.html import strip_tags
 
 from accounts.scope import set_tenant, system_scope
 from clients.models import Cancellation, Client, Deal, MrrMonth, Service
-from dashboard.portfolio import portfolio
 from ledger.client_states import MrrFact, RenewalFact, client_state
 from ledger.facts_of_clients import load_facts
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import select
+from portfolio.client_list import portfolio
 from renewals.models import Renewal
 
 D = date.fromisoformat

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Sum
 from django.http import Http404
@@ -25,6 +24,7 @@ from partner_portal.lib.shown_places import close_places, common_places
 from program.queries import rulebook
 from program.rulebook import Rulebook, managed_points, posted
 from program.terms import RenewalStatus, Track
+from renewals.models import Renewal
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.no_points_reasons import Uncounted, uncounted
@@ -73,7 +73,7 @@ class WithoutClient:
 class ClientRecord:
     """A client at the end of `day`. partner_total: points of all clients on it. state_in_words: what decides its state.
 
-    deals, cancellations: all of them, latest first; renewals (`renewals.models.Renewal`): soonest first.
+    deals, cancellations: all of them, latest first; renewals: soonest first.
     """
 
     client: Client
@@ -89,7 +89,7 @@ class ClientRecord:
     uncounted: Uncounted
     without: WithoutClient | None
     deals: Sequence[Deal]
-    renewals: Sequence[Any]
+    renewals: Sequence[Renewal]
     cancellations: Sequence[Cancellation]
 
     @property
@@ -156,7 +156,9 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
     client = client_of(scope, client_id)
     book = rulebook(scope)
     deals = list(Deal.objects.filter(partner=scope.partner, client=client).order_by("-created_on", "deal_id"))
-    renewals = list(client.renewals.filter(partner=scope.partner).order_by("renews_on", SortKey("product_line")))
+    renewals = list(
+        Renewal.objects.filter(partner=scope.partner, client=client).order_by("renews_on", SortKey("product_line"))
+    )
     cancellations = list(Cancellation.objects.filter(partner=scope.partner, client=client).order_by("-cancelled_on"))
     facts = facts_of(scope, client, deals, cancellations)
     sums = dict(
@@ -187,7 +189,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
     )
 
 
-def _state(scope: Scope, client: Client, facts: ClientFacts, renewals: Sequence[Any], day: date) -> ClientState:
+def _state(scope: Scope, client: Client, facts: ClientFacts, renewals: Sequence[Renewal], day: date) -> ClientState:
     months = MrrMonth.objects.filter(partner=scope.partner, client=client).values_list("month", "mrr")
     return client_state(
         facts,

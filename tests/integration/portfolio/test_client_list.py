@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.portfolio import health_counts, portfolio
 from ledger.queries import points_on
 from partner_portal.lib.rows.datasets import select
+from portfolio.client_list import health_counts, portfolio
 
 ROOT = Path(__file__).resolve().parents[3]
 

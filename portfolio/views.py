@@ -1,0 +1,132 @@
+"""The list of clients, the record of one, and the record's sections that load after it."""
+
+from collections.abc import Mapping
+
+from django.http import Http404, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import ScopedRequest, requires
+from accounts.roles import Permission
+from clients.churn import latest_month
+from ledger.queries import history_starts
+from partner_portal.lib.rows.datasets import Selection, select
+from partner_portal.lib.web.drilldown import Link
+from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.page_table import ROWS, SheetTable
+from portfolio.client_list import REASONS, STATES, health_counts
+from portfolio.commission import client_commission
+from portfolio.record import client_of, client_record
+from renewals.datasets import as_row
+from renewals.page import credited_tier
+from renewals.queries import client_renewals
+from tiers.forms import DayForm
+
+ENTRIES = 25  # the latest, on the record itself
+
+
+@require_safe
+@requires(Permission.VIEW)
+def client_list(request: ScopedRequest) -> HttpResponse:
+    """All clients with their health; the table alone after a search, a filter, a sort or a page."""
+    selection = select("clients", request.scope, request.GET)
+    back = Link(_("Dashboard"), reverse("dashboard"))
+    context: dict[str, object] = {
+        "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back),
+        "part": wanted_part(request),
+        "reasons": REASONS,
+        "states": STATES,
+        "month": latest_month(request.scope),
+    }
+    if context["part"] != ROWS:
+        context["health_counts"] = health_counts(request.scope)
+    return page_or_part(request, "portfolio/client_list.html", context, parts=(ROWS,))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def panel(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """One client's points, lots and services: a dialog over another page, or a page."""
+    form = _day(request)
+    context = {
+        "record": client_record(request.scope, client_id, form.day),
+        "form": form,
+        "starts": history_starts(request.scope),
+        "full": False,
+    }
+    return page_or_part(request, "portfolio/record.html", context, parts=("dialog",))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def record(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """Everything about one client."""
+    scope = request.scope
+    form = _day(request)
+    client = client_record(scope, client_id, form.day)
+    entries = select("client-entries", scope, {"client": client_id, **form.moved})
+    context = {
+        "record": client,
+        "form": form,
+        "full": True,
+        "starts": history_starts(scope),
+        "deals": client.deals,
+        "registered": sum(deal.registered for deal in client.deals),
+        "renewals": client.renewals,
+        "cancellations": client.cancellations,
+        "entries": entries,
+        "latest": _first_rows(entries),
+    }
+    return page_or_part(request, "portfolio/record.html", context)
+
+
+@require_safe
+@requires(Permission.VIEW_MONEY)
+def commission(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """The commission of one client."""
+    found = client_commission(request.scope, client_id)
+    if found is None:
+        raise Http404(client_id)
+    context = {"found": found, "currency": request.scope.partner.payout_currency, "name": found.name}
+    return _section(request, "commission", client_id, context | {"title": _("Commission"), "heading": found.name})
+
+
+@require_safe
+@requires(Permission.VIEW)
+def stakes(request: ScopedRequest, client_id: str) -> HttpResponse:
+    """The points at stake with one client's renewals."""
+    client = client_of(request.scope, client_id)
+    context = {
+        "rows": [as_row(row) for row in client_renewals(request.scope, client_id)],
+        "credited": credited_tier(request.scope),
+        "name": client.name,
+    }
+    return _section(request, "stakes", client_id, context | {"title": _("Renewals"), "heading": _("Renewals")})
+
+
+def _section(request: ScopedRequest, name: str, client_id: str, context: Mapping[str, object]) -> HttpResponse:
+    """A section of the record for htmx; without script a page of its own."""
+    section = f"portfolio/sections/{name}.html"
+    template = section if request.htmx else "portfolio/section_page.html"
+    return private(TemplateResponse(request, template, {**context, "client": client_id, "section": section}))
+
+
+def _day(request: ScopedRequest) -> DayForm:
+    form = DayForm(request.GET, scope=request.scope)
+    form.is_valid()
+    return form
+
+
+def _first_rows(selection: Selection) -> list[dict[str, object]]:
+    """The first rows with the columns of a page and two more, and the label of every cell that is a choice."""
+    columns = [*selection.columns, *(selection.dataset.column(name) for name in ("correction", "recorded"))]
+    rows = []
+    for row in selection.ordered(columns)[:ENTRIES]:
+        cells = dict(zip((column.name for column in columns), selection.cells(row, columns), strict=True))
+        for column in columns:
+            if column.choices:
+                cells[f"{column.name}_label"] = column.choices.get(cells[column.name], cells[column.name])
+        rows.append(cells)
+    return rows
