@@ -49,7 +49,7 @@ from commissions.queries import (
     statement_summaries,
 )
 from commissions.questions import questions
-from commissions.variance import CHECKS, RECOMPUTE, Difference
+from commissions.variance import CHECKS, RECOMPUTE, StatementDifference
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from partner_portal.templatetags.figures import decimal_words
@@ -668,7 +668,7 @@ def _differences(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]
     return found
 
 
-def why_differs(each: Difference) -> str:
+def why_differs(each: StatementDifference) -> str:
     """What the difference comes from, with the numbers that make it."""
     line = each.line
     if each.clawback is not None:

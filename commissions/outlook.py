@@ -10,7 +10,7 @@ from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
 from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
-from commissions.expected import Earning, Forecast
+from commissions.expected import CommissionForecast, Earning
 from commissions.queries import fx_rates, payout_sums
 from partner_portal.lib.dates.months import add_months, month_start, quarter_end, quarter_of
 from partner_portal.lib.rounding import half_up
@@ -18,9 +18,9 @@ from program.caching import cached_by_generation
 from program.queries import rulebook
 
 
-def forecast(scope: Scope) -> Forecast:
+def commission_forecast(scope: Scope) -> CommissionForecast:
     """The arithmetic with the programme's terms and the imported rates."""
-    return scope.once("commission-forecast", lambda: Forecast(rulebook(scope).commission, fx_rates(scope)))
+    return scope.once("commission-forecast", lambda: CommissionForecast(rulebook(scope).commission, fx_rates(scope)))
 
 
 def next_quarters(today: date) -> tuple[date, date]:
@@ -101,11 +101,11 @@ def points_table(scope: Scope, quarter: str) -> date:
 @cached_by_generation("commission-quarters")
 def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
     """Expected commission of the quarters from `first` to `last`, in order."""
-    return forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
+    return commission_forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class CommissionOutlook:
     """What the next four quarters, this one included, are expected to bring from the deals in force today."""
 
     amount: Decimal
@@ -116,13 +116,13 @@ class Outlook:
 
 
 @cached_by_generation("commission-outlook")
-def outlook(scope: Scope) -> Outlook:
+def commission_outlook(scope: Scope) -> CommissionOutlook:
     """Expected commission of the next four quarters."""
     first, last = next_quarters(scope.today)
     fx = fx_rates(scope)
     deals, clients, currencies = numbers_within(scope, first, last)
     rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
-    return Outlook(
+    return CommissionOutlook(
         sum((each.expected for each in quarters(scope) if quarter_start(each.quarter) >= first), Decimal(0)),
         deals,
         clients,
@@ -173,7 +173,7 @@ class Ahead:
 def ahead_by_client(scope: Scope, limit: int) -> Ahead:
     """Expected commission of the next four quarters by client; beyond `limit` clients only their sums."""
     first, last = next_quarters(scope.today)
-    sums = forecast(scope)
+    sums = commission_forecast(scope)
     deals: dict[int, list[Earning]] = {}
     for each in earnings(scope, (first, last)):
         deals.setdefault(each.client, []).append(each)
@@ -203,7 +203,7 @@ def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
         first = quarter_start(quarter)
         last = month_start(quarter_end(first))
     terms = rulebook(scope).commission
-    sums = forecast(scope)
+    sums = commission_forecast(scope)
     names = client_names(scope)
     rows = []
     for each in earnings(scope, (first, last)):

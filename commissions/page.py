@@ -13,10 +13,10 @@ from commissions import queries
 from commissions.datasets import question_link, why_differs, why_mismatch
 from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
 from commissions.offsets import taken_off
-from commissions.outlook import Outlook, Quarter, outlook, quarters
+from commissions.outlook import CommissionOutlook, Quarter, commission_outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, questions_of
-from commissions.variance import Difference
+from commissions.variance import StatementDifference
 from partner_portal.lib.dates.periods import Period
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
@@ -153,8 +153,8 @@ class CommissionPage:
     period: Period
     paid: queries.Paid
     paid_query: Mapping[str, str]
-    standings: Mapping[PaymentStanding, queries.Standing]
-    outlook: Outlook
+    standings: Mapping[PaymentStanding, queries.StandingSum]
+    outlook: CommissionOutlook
     bars: Sequence[Bar]
     chart: Mapping[str, Any]
     statements: Sequence[queries.StatementSummary]
@@ -198,7 +198,7 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         paid=queries.paid_in(scope, form.chosen.period),
         paid_query=form.chosen.query,
         standings=queries.standings(scope),
-        outlook=outlook(scope),
+        outlook=commission_outlook(scope),
         bars=shown,
         chart=chart(shown),
         statements=statements,
@@ -268,7 +268,7 @@ def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> Sh
 
 
 def _causes(scope: Scope, client: ClientVariance) -> list[ShownCause]:
-    grouped: dict[str, list[Difference]] = {}
+    grouped: dict[str, list[StatementDifference]] = {}
     for each in client.differences:
         grouped.setdefault(each.cause, []).append(each)
     return [
@@ -283,7 +283,7 @@ def _causes(scope: Scope, client: ClientVariance) -> list[ShownCause]:
     ]
 
 
-def _way_to_question(scope: Scope, found: Sequence[Difference]) -> tuple[str, str] | None:
+def _way_to_question(scope: Scope, found: Sequence[StatementDifference]) -> tuple[str, str] | None:
     line = found[0].line if len(found) == 1 else None
     return question_link(line.statement_id, line.line_no, scope) if line else None
 

@@ -8,9 +8,9 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions import rules
 from commissions.earnings import earnings
-from commissions.outlook import client_names, forecast, quarter_start, quarters
+from commissions.outlook import client_names, commission_forecast, quarter_start, quarters
 from commissions.queries import FIELDS, clawbacks_by_line, payout_lines
-from commissions.variance import Difference, ExpectedMonth, differences
+from commissions.variance import ExpectedMonth, StatementDifference, differences
 from partner_portal.lib.dates.months import month_start, quarter_end
 from program.caching import cached_by_generation
 from program.queries import rulebook
@@ -22,13 +22,14 @@ def past_quarters(scope: Scope) -> list[str]:
 
 
 @cached_by_generation("commission-differences")
-def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:
+def differences_of(scope: Scope, quarter: str) -> tuple[StatementDifference, ...]:
     """Where the statements of a past quarter differ from what was expected, and why."""
     first = quarter_start(quarter)
     last = month_start(quarter_end(first))
     rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
     lines = [(client, rules.StatementLine(*values)) for client, *values in rows]
-    sums, found = forecast(scope), earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
+    sums = commission_forecast(scope)
+    found = earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
     expected = (
         ExpectedMonth(each, amount)
         for each in found
@@ -54,7 +55,7 @@ class ClientVariance:
     name: str
     expected: Decimal
     total: Decimal
-    differences: tuple[Difference, ...]
+    differences: tuple[StatementDifference, ...]
 
     @property
     def difference(self) -> Decimal:
@@ -83,7 +84,7 @@ def variance_of(scope: Scope, quarter: str) -> Variance:
     expected = _expected_by_client(scope, quarter)
     rows = payout_lines(scope).filter(period=quarter).order_by().values_list("client_id")
     totals = dict(rows.annotate(total=Sum("commission")))
-    why: dict[int, list[Difference]] = {}
+    why: dict[int, list[StatementDifference]] = {}
     for each in differences_of(scope, quarter):
         why.setdefault(each.client, []).append(each)
     names = client_names(scope)
@@ -102,7 +103,7 @@ def _expected_by_client(scope: Scope, quarter: str) -> dict[int, Decimal]:
     last = month_start(quarter_end(first))
     sums: dict[int, Decimal] = {}
     for each in earnings(scope, (first, last)):
-        for amount in forecast(scope).amounts(each, first, last):
+        for amount in commission_forecast(scope).amounts(each, first, last):
             if amount.commission is not None:
                 sums[each.client] = sums.get(each.client, Decimal(0)) + amount.commission
     return sums

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from accounts.scope import Scope
 from clients.queries import shared_selling_of
 from commissions.queries import statements
-from ledger.queries import Changes, PointTotals, changes, client_points, forecast
+from ledger.queries import Changes, PointTotals, changes, client_points, expiry_forecast
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
 from program.terms import ReviewResult
@@ -142,7 +142,7 @@ def forecast_figures(scope: Scope, day: date) -> list[dict[str, str]]:
     """The months in which points expire if nothing else happens."""
     return [
         {"month": f"{cell.month:%Y-%m}", "points": points_figure(cell.points)}
-        for cell in forecast(scope, day)
+        for cell in expiry_forecast(scope, day)
         if cell.points
     ]
 

@@ -35,7 +35,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ClientDifference:
     """What one client's ledger lacks: keys of entries to reverse, entries to post, and the earning entries that stay, by
     deal id. `corrected` names the deals ("" for managed) of which something is reversed.
     """
@@ -47,7 +47,9 @@ class Difference:
     corrected: frozenset[str]
 
 
-def differences(scope: Scope, client_pks: Collection[int], rulebook: Rulebook, through: date) -> Iterator[Difference]:
+def differences(
+    scope: Scope, client_pks: Collection[int], rulebook: Rulebook, through: date
+) -> Iterator[ClientDifference]:
     """Compare clients one by one, up to `through`, included; those without a difference are left out.
 
     Raises UnknownCurrencyError when a rate table no longer knows a currency that is in use.
@@ -80,9 +82,9 @@ def _posted(scope: Scope, client_pks: Collection[int]) -> dict[int, list[Posted]
     return found
 
 
-def _difference(loaded: LoadedFacts, posted: list[Posted], wanted: tuple[Entry, ...]) -> Difference:
+def _difference(loaded: LoadedFacts, posted: list[Posted], wanted: tuple[Entry, ...]) -> ClientDifference:
     if not posted:
-        return Difference(loaded, [], list(wanted), {}, frozenset())
+        return ClientDifference(loaded, [], list(wanted), {}, frozenset())
     deal_ids = {pk: deal_id for deal_id, pk in loaded.deals.items()}
     track, cause, on = (FROM_ENGINE.index(name) for name in ("track", "cause", "on"))
 
@@ -101,7 +103,7 @@ def _difference(loaded: LoadedFacts, posted: list[Posted], wanted: tuple[Entry, 
     # A loss names its earning entry: where that one is posted anew, its losses are too.
     moved_lots = {which[3] for which in changed if which[2] == Cause.EARNED and which[3]}
     changed |= {which for which in present.keys() & due.keys() if which[3] in moved_lots}
-    return Difference(
+    return ClientDifference(
         loaded,
         reverse=[row.pk for which, row in present.items() if which in changed],
         post=[entry for entry in wanted if entry.key in changed],

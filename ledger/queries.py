@@ -79,7 +79,7 @@ class MonthLoss:
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
+class LedgerAge:
     """When the ledger was last posted, through which day, and whether that is too long ago."""
 
     as_of: datetime
@@ -116,13 +116,13 @@ def behind(scope: Scope) -> Behind | None:
     return found if any(found) else None
 
 
-def freshness(scope: Scope) -> Freshness | None:
+def ledger_age(scope: Scope) -> LedgerAge | None:
     """The state of the data; None when there is none yet."""
     state = posting(scope)
     if state is None:
         return None
     limit = timedelta(days=scope.partner.stale_after_days)
-    return Freshness(state.posted_at, state.posted_through, clock.now() - state.posted_at > limit)
+    return LedgerAge(state.posted_at, state.posted_through, clock.now() - state.posted_at > limit)
 
 
 def history_starts(scope: Scope) -> date | None:
@@ -235,7 +235,7 @@ def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
 
 
 @cached_by_generation("forecast")
-def forecast(scope: Scope, day: date) -> list[MonthLoss]:
+def expiry_forecast(scope: Scope, day: date) -> list[MonthLoss]:
     """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
     rows = (
         open_lots(scope, day)

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions.earnings import earnings
 from commissions.expected import Earning
-from commissions.outlook import client_names, forecast, next_quarters, quarter_start
+from commissions.outlook import client_names, commission_forecast, next_quarters, quarter_start
 from commissions.queries import payout_lines
 from partner_portal.lib.dates.months import quarter_end
 from program.terms import LineStatus
@@ -55,7 +55,7 @@ def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
     ahead_first, last = next_quarters(scope.today)
     first = min([quarter_start(period) for period in totals] + [ahead_first])
     deals = earnings(scope, client=pk)
-    expected = forecast(scope).by_quarter(deals, first, last)
+    expected = commission_forecast(scope).by_quarter(deals, first, last)
     quarters_ = tuple(
         ClientQuarter(
             quarter, quarter_end(quarter_start(quarter)) < scope.today, totals.get(quarter, Decimal(0)), amount
