@@ -10,7 +10,7 @@ from accounts.scope import Scope
 from commissions.clawbacks import Clawback
 from commissions.queries import clawbacks_by_line
 from commissions.rules import StatementLine
-from commissions.variance import Difference
+from commissions.variance import StatementDifference
 from partner_portal.lib.rounding import half_even
 from partner_portal.templatetags.figures import decimal_words
 
@@ -68,7 +68,7 @@ def recompute_sentence(line: StatementLine) -> str:
     return _(WHY["recompute"]) % _line_values(line)
 
 
-def difference_sentence(difference: Difference) -> str:
+def difference_sentence(difference: StatementDifference) -> str:
     """What a difference between a statement and the expected commission comes from."""
     line = difference.line
     if difference.clawback is not None:
