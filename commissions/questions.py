@@ -12,8 +12,9 @@ from commissions.models import LineQuestion, QuestionStatus
 
 
 def questions(scope: Scope) -> QuerySet[LineQuestion]:
-    """Every question about a line, with the line, its client and who asked."""
-    return LineQuestion.objects.filter(partner=scope.partner).select_related("line__client", "asked_by")
+    """Every question about a line that is not withdrawn, with the line, its client and who asked."""
+    asked = LineQuestion.objects.filter(partner=scope.partner, line__withdrawal__isnull=True)
+    return asked.select_related("line__client", "asked_by")
 
 
 def questions_of(scope: Scope, lines_shown: Iterable[int]) -> dict[int, LineQuestion]:
