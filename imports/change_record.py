@@ -3,7 +3,7 @@
 Rows of the record are written before the change itself, while the earlier values are still stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -125,7 +125,7 @@ def record_withdrawn(moved: MovedRows, *, partner: int, batch_id: int) -> dict[s
             "{} id, {}, jsonb_build_object('withdrawal_id', NULL), withdrawal_id FROM {} "
             "WHERE withdrawal_id = %(withdrawal)s AND id = ANY(%(pks)s) ORDER BY id"
         ).format(INSERT, sql.Literal(ChangeAction.WITHDRAWN), table_of(kind_of(key)))
-        values: Mapping[str, object] = {
+        values: dict[str, int | str | list[int] | None] = {
             "partner": partner, "batch": batch_id, "kind": key, "withdrawal": moved.withdrawal_id, "pks": list(pks),
         }  # fmt: skip
         with connection.cursor() as cursor:
