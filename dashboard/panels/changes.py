@@ -16,11 +16,10 @@ from dashboard.overview import TOGETHER, Overview
 from dashboard.queries import CHANGES_PREFIX, changes_period
 from ledger.queries import Changes, Counter
 from ledger.queries import changes as changes_of
-from partner_portal.lib.dates.comparison import Comparison, Difference, compared
-from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.dates.ranges import ChosenPeriod, Comparison, Difference, compared
 from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import adding_places, close_places, common_places
-from partner_portal.lib.web.range_control import RangeControl, range_control
+from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.templatetags.figures import decimal_words, signed_words
 from program.labels import label
 from program.periods import programme_periods
@@ -180,7 +179,7 @@ def changes_range(
 ) -> RangeControl:
     """The range control of the changes, on a drill-down's page and, with what the panel adds, on the dashboard."""
     programme = programme_periods(rulebook(scope), scope.today)
-    return range_control(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
+    return RangeControl(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
 
 
 def address(direction: Direction, side: Side, query: Mapping[str, str], **filters: str) -> str:

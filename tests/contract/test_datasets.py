@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from accounts.roles import Permission
-from partner_portal.lib.dates.periods import LOOKING_BACK
+from partner_portal.lib.dates.ranges import LOOKING_BACK
 from partner_portal.lib.rows.datasets import Kind, Selection, all_datasets, select
 
 DATASETS = {dataset.key: dataset for dataset in all_datasets()}

@@ -22,7 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
-from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.dates.ranges import ChosenPeriod
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.scope import OfScope, Scope
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.dates.ranges import ChosenPeriod
 from partner_portal.lib.scope import Scope
 
 
