@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from program.terms import (
@@ -104,6 +105,16 @@ _LABELS: dict[type[StrEnum], Mapping[StrEnum, Promise]] = {
         RenewalStatus.RENEWED: _("Renewed"),
     },
 }
+
+
+def metric_label(metric: Metric) -> str:
+    """The translated name of a tier requirement, in full."""
+    return str(METRIC_TEXTS[metric].name)
+
+
+def tier_name(name: str | None) -> str:
+    """The name of a tier; `Untiered` for None."""
+    return name or gettext("Untiered")
 
 
 def label(member: StrEnum) -> Promise:

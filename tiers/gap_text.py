@@ -1,7 +1,7 @@
 """How far a tier is, in words: every missing amount that stands in a sentence, a mail or a note is written here.
 
 Missing amounts are rounded up, since 39 points would not close a gap of 39.4501; tables use `metric_missing` of
-`partner_portal.templatetags.figures`, which rounds up too. Amounts of money are never named (ADR 8). `docs/points.md` 7.
+`program.markup`, which rounds up too. Amounts of money are never named (ADR 8). `docs/points.md` 7.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
+from partner_portal.formats.numbers import decimal_text, plain_number, whole
 from partner_portal.lib.rounding import ceiling
 from partner_portal.lib.sentences import listed
-from partner_portal.templatetags.figures import decimal_words, plain_number, whole
 from program.terms import Metric, Unit
 from tiers.reason_text import METRIC_NAMES
 from tiers.rules import RequirementGap, TierGap
@@ -32,7 +32,7 @@ def missing_text(row: RequirementGap) -> str:
     if row.missing is None:
         return _("data on %(name)s") % {"name": _(METRIC_NAMES[row.metric])}
     if row.metric.unit is Unit.RATIO:
-        percent = decimal_words(ceiling(row.missing * 100, 1), 1)
+        percent = decimal_text(ceiling(row.missing * 100, 1), 1)
         return _("%(number)s percentage points of %(name)s") % {"number": percent, "name": _(METRIC_NAMES[row.metric])}
     return _amount(row.metric, row.missing, lambda value, places: ceiling(value, places))
 
@@ -40,7 +40,7 @@ def missing_text(row: RequirementGap) -> str:
 def need_text(row: RequirementGap) -> str:
     """What a requirement asks for: `1,260 points`, `85.0 % of GRR`."""
     if row.metric.unit is Unit.RATIO:
-        percent = decimal_words(row.need * 100, 1)
+        percent = decimal_text(row.need * 100, 1)
         return _("%(percent)s %% of %(name)s") % {"percent": percent, "name": _(METRIC_NAMES[row.metric])}
     return _amount(row.metric, row.need, lambda value, _places: value)
 
@@ -88,7 +88,7 @@ def _amount(metric: Metric, value: Decimal, rounded: Callable[[Decimal, int], De
     if metric.unit is Unit.MONEY:
         return _("some %(name)s") % {"name": _(METRIC_NAMES[metric])}
     return _("%(number)s of %(name)s") % {
-        "number": decimal_words(rounded(value, 1), 1),
+        "number": decimal_text(rounded(value, 1), 1),
         "name": _(METRIC_NAMES[metric]),
     }
 

@@ -5,8 +5,10 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
+from partner_portal.formats.days import day_text, month_name
+from partner_portal.formats.numbers import rounded_number
 from partner_portal.lib.rounding import half_even
-from partner_portal.lib.sentences import day_text, listed, month_name, rounded_number
+from partner_portal.lib.sentences import listed
 from program.terms import Metric, Unit
 from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Reason, Rose
 

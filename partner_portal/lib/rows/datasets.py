@@ -68,6 +68,7 @@ class Column:
     opens(row, selection): the address of what a value opens in the portal, "" for nothing.
     opens_client: the column with the id of the client whose panel a value opens, "" for none.
     marks_row: a value is written as a tag of its row, whether or not the column is shown.
+    markup: how pages write a value; None for the format of its kind.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Column:
     opens: "Callable[[Row, Selection[Any]], str] | None" = None
     opens_client: str = ""
     marks_row: bool = False
+    markup: Callable[[Any], str] | None = None
 
     @property
     def source(self) -> Source:
