@@ -9,6 +9,7 @@ from api.rows import InvalidQueryError
 from commissions.queries import statement_summaries
 from dashboard import words
 from dashboard.figures import (
+    TargetFigures,
     changes_figures,
     forecast_figures,
     retention_figures,
@@ -22,8 +23,7 @@ from ledger.forms import RangeForm
 from ledger.queries import changes
 from partner_portal.lib.rows.datasets import data_as_of
 from program.terms import MONEY_METRICS
-from tiers.queries import standing
-from tiers.rules import Outlook, TierGap
+from tiers.rules import TierGap
 
 EARLIEST = date(2000, 1, 1)
 
@@ -57,7 +57,7 @@ def as_of(scope: Scope) -> str | None:
 
 def progress(scope: Scope, day: date) -> dict[str, object]:
     """Points, tiers and targets at the end of the day, and the outcome of the next review if nothing else happens."""
-    now = standing(scope, day)
+    now = tier_standing(scope, day)
     return {
         "partner": scope.partner.slug,
         "on": day.isoformat(),
@@ -72,7 +72,7 @@ def progress(scope: Scope, day: date) -> dict[str, object]:
     }
 
 
-def _target(target: TierGap, scope: Scope) -> dict[str, object]:
+def _target(target: TierGap, scope: Scope) -> TargetFigures:
     """The figures of a target. Amounts of money are left out for roles that may not see them, as on the pages."""
     figures = target_figures(target)
     if not scope.may_see_money:
@@ -82,7 +82,7 @@ def _target(target: TierGap, scope: Scope) -> dict[str, object]:
     return figures
 
 
-def _review(outlook: Outlook) -> dict[str, object]:
+def _review(outlook: ReviewOutlook) -> dict[str, object]:
     return {
         "on": outlook.review.on.isoformat(),
         "before": outlook.before.tier,

@@ -316,7 +316,7 @@ def _only_currency(selection: Selection, name: str) -> str:
     if isinstance(selection.rows, QuerySet):
         ends = selection.rows.order_by().aggregate(first=Min(column.source), last=Max(column.source))
         return ends["first"] or "" if ends["first"] == ends["last"] else ""
-    currencies = {row[column.source] for row in selection.rows if row[column.source]}
+    currencies = {row[column.key] for row in selection.rows if row[column.key]}
     return currencies.pop() if len(currencies) == 1 else ""
 
 

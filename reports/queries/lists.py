@@ -1,6 +1,6 @@
 """Lists of clients and their members. A list is visible to everybody in its partner."""
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404
 
 from accounts.roles import Permission
@@ -19,7 +19,9 @@ def _present(scope: Scope) -> QuerySet[KeptList]:
 
 def lists(scope: Scope) -> QuerySet[KeptList]:
     """Every list with its owner and its number of `clients`, by name."""
-    return _present(scope).select_related("owner").annotate(clients=Count("members")).order_by(SortKey("name"), "pk")
+    current = Q(members__client__withdrawal__isnull=True)
+    counted = _present(scope).select_related("owner").annotate(clients=Count("members", filter=current))
+    return counted.order_by(SortKey("name"), "pk")
 
 
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
@@ -32,8 +34,8 @@ def list_filter(scope: Scope, key: str) -> ClientList | None:
     client_list = _present(scope).filter(pk=whole_number(key)).first()
     if client_list is None:
         return None
-    clients = ListMember.objects.filter(kept_list=client_list).values_list("client_id", flat=True)
-    return ClientList(str(client_list.pk), client_list.name, clients)
+    clients = ListMember.objects.filter(kept_list=client_list, client__withdrawal__isnull=True)
+    return ClientList(str(client_list.pk), client_list.name, clients.values_list("client_id", flat=True))
 
 
 def client_list(scope: Scope, pk: int) -> KeptList:
@@ -57,5 +59,7 @@ def may_change(scope: Scope, client_list: KeptList) -> bool:
 
 
 def members(scope: Scope, list_id: int) -> QuerySet[ListMember]:
-    """The members of a list that is not deleted."""
-    return ListMember.objects.filter(partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None)
+    """The members of a list that is not deleted; clients that were withdrawn come back to it when they are restored."""
+    return ListMember.objects.filter(
+        partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None, client__withdrawal__isnull=True
+    )

@@ -15,7 +15,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import LISTS, lock
-from partner_portal.lib.rows.datasets import ALIAS, Selection, as_expression
+from partner_portal.lib.rows.datasets import ALIAS, Selection, as_expression, row_key
 from reports.definitions import period_of, period_text
 from reports.models import KeptList, ListMember
 from reports.queries.lists import may_change
@@ -140,11 +140,8 @@ def _clients(selection: Selection, ticked: Collection[str]) -> set[int]:
             rows = rows.alias(**{name: key}).filter(**{f"{name}__in": [text for text in ticked if "\0" not in text]})
         clients = rows.order_by().values_list(as_expression(dataset.client), flat=True).distinct()
         return {client for client in clients if client is not None}
-    return {
-        row[dataset.client]
-        for row in rows
-        if row[dataset.client] is not None and (not ticked or str(row[dataset.row]) in ticked)
-    }
+    client, key_of_row = row_key(dataset.client), row_key(dataset.row)
+    return {row[client] for row in rows if row[client] is not None and (not ticked or str(row[key_of_row]) in ticked)}
 
 
 def _add(scope: Scope, client_list: KeptList, clients: set[int], source: str) -> int:
