@@ -23,7 +23,8 @@ from ledger.forms import RangeForm
 from ledger.queries import changes
 from partner_portal.lib.rows.datasets import data_as_of
 from program.terms import MONEY_METRICS
-from tiers.rules import TierGap
+from tiers.queries import tier_standing
+from tiers.rules import ReviewOutlook, TierGap
 
 EARLIEST = date(2000, 1, 1)
 
