@@ -221,7 +221,7 @@ def page_of_rows(selection: Selection[Scope], page: int, page_size: int, address
         "title": str(selection.dataset.title),
         "from": period.first.isoformat() if period else None,
         "to": period.last.isoformat() if period else None,
-        "narrowed_by": selection.words,
+        "narrowed_by": selection.filter_texts,
         "valued_by": selection.valued,
         "sort": selection.sort,
         "columns": [_column(column) for column in selection.columns],

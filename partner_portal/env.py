@@ -41,9 +41,9 @@ def number(name: str, default: int) -> int:
         raise SettingError(f"{name}: '{value}' is not a whole number.") from error
 
 
-def words(name: str, default: str = "") -> list[str]:
+def comma_separated(name: str, default: str = "") -> list[str]:
     """A list separated by commas."""
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
 def database(url: str) -> dict[str, object]:
@@ -67,7 +67,7 @@ def database(url: str) -> dict[str, object]:
 
 
 def file_storage(folder: Path) -> dict[str, object]:
-    """Where uploads and exports are kept: in `folder`, or in an S3-compatible bucket when FILES_S3_BUCKET names one."""
+    """Where uploads and exports are stored: in `folder`, or in an S3-compatible bucket when FILES_S3_BUCKET names one."""
     bucket = text("FILES_S3_BUCKET")
     if not bucket:
         options: dict[str, object] = {

@@ -112,7 +112,7 @@ def frame(request: HttpRequest) -> Context:
 
     What needs a query is asked only where the page shows it, so not for a part of one.
 
-    Somebody who is on the way to a page sees `return_to`, the name of the part of the portal that it lies in.
+    Somebody who signs in to see a page gets `return_to`, the name of the part of the portal that it lies in.
     """
     scope = scope_of(request)
     signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated

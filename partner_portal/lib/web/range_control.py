@@ -123,7 +123,7 @@ class RangeControl:
 
     @property
     def sharing(self) -> Choice | None:
-        """The switch that makes the range and comparison shown those of all sections, or gives them back to each by name."""
+        """The switch that makes the range and comparison shown those of all sections, or gives every section its own again."""
         if not self.sections:
             return None
         values: dict[str, str] = {}

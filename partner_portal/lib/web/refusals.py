@@ -1,4 +1,4 @@
-"""Answers to requests that are refused before a view runs: JSON for programs, a page in words for people.
+"""Answers to requests that are refused before a view runs: JSON for programs, a page for people.
 
 They need neither a database nor a signed-in person, so that refusing costs next to nothing.
 """
