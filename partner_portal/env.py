@@ -21,7 +21,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    """yes/no, true/false, 1/0."""
+    """The variable as a truth value: yes/no, true/false, on/off or 1/0. Raises SettingError."""
     value = text(name).strip().lower()
     if not value:
         return default
@@ -33,7 +33,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def number(name: str, default: int) -> int:
-    """A whole number."""
+    """The variable as a whole number. Raises SettingError."""
     value = text(name).strip()
     try:
         return int(value) if value else default
@@ -42,7 +42,7 @@ def number(name: str, default: int) -> int:
 
 
 def comma_separated(name: str, default: str = "") -> list[str]:
-    """A list separated by commas."""
+    """The variable as a list, separated by commas."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 

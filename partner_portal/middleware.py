@@ -36,7 +36,7 @@ class BrowserPolicyMiddleware:
 
 
 class UnusableRequestMiddleware:
-    """Refuses what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless addresses (414).
+    """Rejects what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless addresses (414).
 
     Checks path, query, headers and cookies first, and at the form once the middleware that bounds and guards it has run.
     """
@@ -52,7 +52,7 @@ class UnusableRequestMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        """Refuse a form with NUL in it. Contents of files are not read; Django cleans their names."""
+        """Reject a form with NUL in it. Contents of files are not read; Django cleans their names."""
         if request.method in ("GET", "HEAD", "OPTIONS", "TRACE"):
             return None
         try:

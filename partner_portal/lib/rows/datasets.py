@@ -61,33 +61,36 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `expression` is a Django expression or field path, or for rows made in Python the key in the row.
-
-    choices: value -> label. permission: who may see it at all. currency: the name of the column with the currency; "" on a
-    money column means points-dollars, in US dollars. total: summed over all rows. compute: a text made from the row and the
-    `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
-    write it, on a line of its own; files keep both.
-    opens(row, selection): the address of what a value opens in the portal, "" for nothing.
-    opens_client: the column with the id of the client whose panel a value opens, "" for none.
-    marks_row: a value is written as a tag of its row, whether or not the column is shown.
-    markup: how pages write a value; None for the format of its kind.
-    """
+    """A column of a dataset."""
 
     name: str
     label: Label
     kind: Kind = Kind.TEXT
+    #: A Django expression or field path, or for rows made in Python the key in the row; None for the column's name.
     expression: Source | None = None
+    #: Whether it is shown unless other columns are chosen.
     default: bool = True
+    #: Who may see it at all; "" for everybody who may see the dataset.
     permission: str = ""
+    #: The labels of its values; None for values that are written as they are.
     choices: Mapping[str, Label] | None = None
+    #: The name of the column with the currency of an amount; "" on a column of money means points-dollars.
     currency: str = ""
+    #: Whether it is summed over all rows.
     total: bool = False
+    #: Makes a text from the `needs` of a row; such a column cannot be sorted, searched or filtered.
     compute: Callable[[Row, Any], str] | None = None
+    #: What `compute` gets, by name.
     needs: Mapping[str, Source] = field(default_factory=dict)
+    #: The column in whose cell pages write it, on a line of its own; files have both columns.
     under: str = ""
+    #: Gives the address of what a value opens in the portal, "" for nothing.
     opens: "Callable[[Row, Selection[Any]], str] | None" = None
+    #: The column with the id of the client whose panel a value opens; "" for none.
     opens_client: str = ""
+    #: Whether a value is written as a tag of its row, whether or not the column is shown.
     marks_row: bool = False
+    #: How pages write a value; None for the format of its kind.
     markup: Callable[[Value], str] | None = None
 
     @property
@@ -171,40 +174,43 @@ def data_as_of(scope: Scope) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The declaration: see `design.md`, "Fact kinds in, datasets out".
+    """What an app declares: which rows there are, and what can be done with them."""
 
-    key: stable, also in stored reports. unit: what one row is, singular and plural. figure: the column whose total is the
-    figure ("" = the number of rows). form: a form class called as form(data, scope=scope), whose cleaned data is what
-    `rows(scope, params)` gets; it must be valid, falling back visibly, for any data. search: columns that are searched.
-    order: default sort, "-name" for descending. client: expression of the client's primary key, for links and lists.
-    row: expression of the row's key, for ticking. `sign` -1 shows a sum of losses as the positive figure it is called.
-    describe(scope, params): the filters as texts, for headings and receipts.
-    valued(scope, params): a text that names the currency table by which amounts became points-dollars; for datasets that sum them.
-    total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
-    sum_of, parts: a column of points that is the sum of others, so that pages write a row with decimals that add up.
-    row_link(row, scope): label and address of what can be done with one row, None for nothing; only on pages, never in
-    files. It gets the values of the columns `row_link_needs` by name.
-    """
-
+    #: Stable, also in stored reports.
     key: str
     title: Label
+    #: What one row is, singular and plural.
     unit: tuple[Label, Label]
     permission: str
     columns: tuple[Column, ...]
+    #: The rows for the cleaned data of `form`.
     rows: OfScope[[Params], Rows]
+    #: Must be valid for any data: a value that cannot be used falls back visibly.
     form: type[DatasetForm]
+    #: The columns that rows are sorted by unless another is chosen, "-name" for descending.
     order: tuple[str, ...]
+    #: The column whose total is the figure; "" for the number of rows.
     figure: str = ""
+    #: The columns that are searched.
     search: tuple[str, ...] = ()
+    #: The client's primary key, for links and lists; "" for rows without a client.
     client: Source = ""
+    #: The row's key, for ticking.
     row: Source = "pk"
+    #: -1 shows a sum of losses as the positive figure it is called.
     sign: int = 1
+    #: The filters as texts, for headings and receipts.
     describe: OfScope[[Params], list[str]] = lambda scope, params: []
+    #: Names the currency table by which amounts became points-dollars; for datasets that sum them.
     valued: OfScope[[Params], str] = lambda scope, params: ""
+    #: The one currency of all rows of summed columns that name a currency; nothing else may be summed.
     total_currency: OfScope[[], str] = lambda scope: ""
+    #: A column of points that is the sum of `parts`, so that pages write a row with decimals that add up.
     sum_of: str = ""
     parts: tuple[str, ...] = ()
+    #: Label and address of what can be done with a row, given its `row_link_needs` and the scope; only on pages.
     row_link: Callable[[Row, Any], tuple[str, str] | None] | None = None
+    #: The columns that `row_link` gets, by name.
     row_link_needs: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
@@ -223,7 +229,7 @@ _registry: dict[str, Dataset] = {}
 
 
 def register(dataset: Dataset) -> Dataset:
-    """Make a dataset known under its key. Raises ValueError when the key is taken."""
+    """Register a dataset under its key. Raises ValueError when the key is taken."""
     if dataset.key in _registry:
         raise ValueError(f"two datasets are called {dataset.key}")
     names = [column.name for column in dataset.columns]

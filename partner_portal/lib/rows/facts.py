@@ -123,7 +123,7 @@ _kinds: dict[str, FactKind] = {}
 
 
 def register(kind: FactKind) -> FactKind:
-    """Make a kind known. Raises ImproperlyConfigured for a second one with its key, or for columns it does not have."""
+    """Register a kind. Raises ImproperlyConfigured for a second one with its key, or for columns it does not have."""
     if kind.key in _kinds:
         raise ImproperlyConfigured(f"The fact kind {kind.key!r} is declared twice.")
     names = [column.name for column in kind.columns]

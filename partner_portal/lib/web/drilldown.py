@@ -60,10 +60,12 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column's head. sort: the address that sorts by it, "" when it cannot; direction: as `aria-sort` has it, or ""."""
+    """A column's head."""
 
     column: Column
+    #: The address that sorts by the column; "" when it cannot.
     sort: str
+    #: The value of `aria-sort`; "" when rows are not sorted by it.
     direction: str
 
     @property
@@ -79,14 +81,17 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value under its column; `currency` is that of the row, for money. sub: the value written below it. address: what the
-    value opens, "" for nothing. adding: the decimals of points with which the row adds up."""
+    """A value under its column."""
 
     column: Column
     value: Value
+    #: Of the row, for money.
     currency: str = ""
+    #: The value written below it.
     sub: "Cell | None" = None
+    #: What the value opens; "" for nothing.
     address: str = ""
+    #: The decimals of points with which the row adds up; None for its own.
     adding: int | None = None
 
     @property
