@@ -118,7 +118,7 @@ register(
             Column("there", _("Compared with"), default=False),
             Column("too_much", _("Too much"), Kind.MONEY, currency="currency"),
             Column("currency", _("Currency"), default=False),
-            Column("difference", _("StatementDifference"), Kind.MONEY, currency="payout_currency", total=True),
+            Column("difference", _("Difference"), Kind.MONEY, currency="payout_currency", total=True),
             Column("payout_currency", _("Payout currency"), default=False),
             Column(
                 "why",
@@ -225,7 +225,7 @@ register(
             Column("reason_kind", _("Cause"), expression="cause", choices=CAUSE_LABELS),
             Column("expected", _("Expected"), Kind.MONEY, currency="payout_currency"),
             Column("on_statement", _("On the statement"), Kind.MONEY, currency="payout_currency"),
-            Column("difference", _("StatementDifference"), Kind.MONEY, currency="payout_currency", total=True),
+            Column("difference", _("Difference"), Kind.MONEY, currency="payout_currency", total=True),
             Column("payout_currency", _("Payout currency"), default=False),
             Column(
                 "why",
