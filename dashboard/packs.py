@@ -16,7 +16,7 @@ from dashboard.models import ReviewPack
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from dashboard.panels.retention import RetentionPanel
-from dashboard.words import opening
+from dashboard.front_page_text import opening
 from partner_portal.lib.rounding import half_even
 from partner_portal.templatetags.figures import decimal_words, short_month, whole
 from portfolio.client_list import REASONS, portfolio
