@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from clients.pipeline import PipelineMonth
 from commissions.page import Bar as Quarter
+from dashboard.front_page_text import opening
 from dashboard.models import ReviewPack
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from dashboard.panels.retention import RetentionPanel
-from dashboard.words import opening
 from partner_portal.formats.days import short_month
 from partner_portal.formats.numbers import decimal_text, whole
 from partner_portal.lib.rounding import half_even

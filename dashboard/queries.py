@@ -54,8 +54,8 @@ def review_days(scope: Scope, first: date, last: date) -> Sequence[date]:
 def expiring_until(scope: Scope, day: date) -> Expiring:
     """What is left today of the lots that expire up to `day`, that day included."""
     lots = open_lots(scope, scope.today).filter(expires_on__lte=day)
-    found = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
-    return Expiring(found["points"] or ZERO, found["clients"])
+    sums = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
+    return Expiring(sums["points"] or ZERO, sums["clients"])
 
 
 def worth_of(scope: Scope, metric: Metric, points: Decimal) -> Worth | None:
@@ -85,8 +85,8 @@ def nearest_changes(scope: Scope, side: Side, direction: Direction, period: Peri
     def days(first: date, last: date) -> Mapping[str, date | None]:
         if last < first:
             return {"first": None, "last": None}
-        found = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
-        return found.aggregate(first=Min("on"), last=Max("on"))
+        entries = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
+        return entries.aggregate(first=Min("on"), last=Max("on"))
 
     span = (period.days - 1) * DAY
     before = days(starts, period.day_before)["last"]

@@ -1,4 +1,4 @@
-"""Tier point changes of a range: opening + new - lost = closing, by cause, each figure with the way to its rows."""
+"""The panel of tier point changes in a range: opening + new - lost = closing, by cause, with links to the rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from dashboard import words
+from dashboard import front_page_text
 from dashboard.overview import TOGETHER, Overview
 from dashboard.queries import CHANGES_PREFIX, changes_period
 from ledger.queries import Changes, Counter
@@ -106,7 +106,7 @@ def changes(overview: Overview) -> ChangesPanel:
     chosen = overview.fixed(asked)
     moved = changes_of(scope, chosen.period)
     before = changes_of(scope, comparison.base) if comparison.base is not None and comparison.known else None
-    verb, net, span = words.net_change(moved)
+    verb, net, span = front_page_text.net_change(moved)
     difference = moved.closing.total - moved.opening.total
     causes = tuple(cause for cause in Cause if any(cause in by_cause for by_cause in moved.causes.values()))
     rows = tuple(_row(track, moved.causes[track], causes, chosen.query) for track in Track)

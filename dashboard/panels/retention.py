@@ -46,12 +46,12 @@ def retention(overview: Overview) -> RetentionPanel:
             "names": [short_month(month.month) for month in means.series],
             "series": [
                 {
-                    "look": "first",
+                    "stroke": "first",
                     "label": _("C$R of the month"),
                     "values": [str(month.csr_monthly) for month in means.series],
                 },
                 {
-                    "look": "second",
+                    "stroke": "second",
                     "label": _("GRR of the month"),
                     "values": [str(month.grr_monthly) for month in means.series],
                 },

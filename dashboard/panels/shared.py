@@ -107,15 +107,15 @@ def shared(overview: Overview) -> Shared:
 def _chart(
     months: Sequence[PipelineMonth], *series: tuple[str, str, Sequence[object]], percent: bool = False
 ) -> Mapping[str, object]:
-    """A chart of lines by month: (look, label, values) as decimal texts, None where a month has no data."""
+    """A chart of lines by month: (stroke, label, values) as decimal texts, None where a month has no data."""
     return {
         "names": [short_month(month.month) for month in months],
         "percent": percent,
         "partial": next((place for place, month in enumerate(months) if month.partial), None),
         "so_far": _("so far"),
         "series": [
-            {"look": look, "label": label, "values": [None if value is None else str(value) for value in values]}
-            for look, label, values in series
+            {"stroke": stroke, "label": label, "values": [None if value is None else str(value) for value in values]}
+            for stroke, label, values in series
         ],
     }
 
