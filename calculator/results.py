@@ -21,10 +21,11 @@ from ledger.why_text import managing_partners, per_us_100, working
 from partner_portal.lib.rounding import floor, half_even
 from partner_portal.lib.sentences import exact_money, exact_number, listed
 from partner_portal.templatetags.figures import decimal_words, plain_number, whole
+from program.queries import RulesInForce, rules_in_force
 from program.rulebook import posted
 from program.terms import Metric, Origin, Track
 from tiers.gap_text import lacks
-from tiers.portfolio import RulesInForce, WithPoints, rules_in_force, with_points
+from tiers.queries import WithPoints, with_points
 
 ESTIMATE = ("amount", "currency", "origin", "market", "manage", "others")
 CONVERSION = ("c_direction", "c_currency", "c_origin", "c_market", "c_others", "c_sold", "c_managed")

@@ -45,7 +45,7 @@ class StatementLine(Fact):
 
 class DealEarning(models.Model):
     """When a deal earns commission, as known on the day that the ledger is posted through (points.md 8). Derived from the
-    facts and kept by `commissions.services`; what does not change with the day stands here, amounts do not.
+    facts by `commissions.services`: what does not change with the day; amounts are calculated when they are read.
 
     first_month, last_month: the first days of the months it earns in, null when in none. gone_on: from when nothing is left.
     stretches: null while nothing was taken from the deal; otherwise its months as (first, last, MRR), the MRR exact, "250/3".

@@ -20,8 +20,9 @@ from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Rows, Select
 from program.labels import label, labels, values
 from program.terms import Cause, DealKind, LotState, Track
 from tiers.breakdown import EXPIRY_DAYS, Narrowed, breakdown
+from tiers.certification import certified_people
 from tiers.forms import MARKETS, SOLD, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
-from tiers.portfolio import certified_people, tool_use_clients
+from tiers.tool_usage import tool_use_clients
 
 KINDS = labels(DealKind)
 

@@ -18,6 +18,7 @@ from tiers.breakdown import Narrowed, countries
 from tiers.queries import invitable
 
 STATES = labels(LotState)
+STEPS = [("", _("By month")), ("day", _("By day"))]
 SOLD = {"12-months": _("Sold in the last 12 months")}
 MARKETS = labels((Market.STANDARD, Market.GROWTH))
 
@@ -117,9 +118,7 @@ class OverTimeForm(RangeForm):
     range_prefix = "time_"
     default_range = "last-12-months"
 
-    step = forms.ChoiceField(
-        label=_("Step"), required=False, choices=[("", _("By month")), ("day", _("By day"))], initial=""
-    )
+    step = forms.ChoiceField(label=_("Step"), required=False, choices=STEPS, initial="")
 
     def presets(self) -> dict[str, tuple[str, Period]]:
         starts = history_starts(self.scope)

@@ -55,7 +55,7 @@ class Invitation(models.Model):
 class TierPlan(models.Model):
     """Assumptions about deals, renewals and clients under a name. Nothing of it ever enters the ledger.
 
-    `assumptions` holds what `tiers.plans` writes. A plan that is not shared is its owner's alone.
+    `assumptions` holds what `tiers.plans.queries` writes. A plan that is not shared is its owner's alone.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")

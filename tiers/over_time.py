@@ -11,7 +11,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import TruncMonth
 
 from accounts.scope import Scope
-from ledger.queries import ZERO, MonthLoss, forecast, open_lots
+from ledger.queries import ZERO, MonthLoss, expiry_forecast, open_lots
 from ledger.series import PointFigures
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
 from partner_portal.lib.dates.periods import DAY, Period
@@ -165,7 +165,7 @@ def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
 def expiry_calendar(scope: Scope, day: date, *, first: int = 0, count: int = 25) -> ExpiryCalendar:
     """What expires by month and client, `count` clients from the `first` on, most points first. Five queries, or none."""
     lots = open_lots(scope, day)
-    months = forecast(scope, day)
+    months = expiry_forecast(scope, day)
     sums = lots.order_by().values("client_id", "client__client_id", "client__name").annotate(points=Sum("left"))
     shown = list(sums.order_by("-points", "client__client_id")[first : first + count])
     cells: dict[tuple[int, date], Decimal] = {}

@@ -332,7 +332,7 @@ class OutlookReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class ReviewOutlook:
     """The next review and what it would do if nothing else happens.
 
     before: credited when it comes; after: once it is done (a rise on the same day included). review_row: None when
@@ -347,9 +347,9 @@ class Outlook:
     rises: tuple[Change, ...]
 
 
-def outlook(
+def review_outlook(
     measures: Measures, rulebook: Rulebook, state: Credited, today: date, invitations: Iterable[Invitation] = ()
-) -> Outlook | None:
+) -> ReviewOutlook | None:
     """What the next review after `today` would do for a partner with this credited tier today.
 
     `measures` must reach to the review: known expiries, ends, cancellations and lapses included. None when the
@@ -379,4 +379,4 @@ def outlook(
                 None if tier is None else gap(tier, measures, day),
             )
         )
-    return Outlook(review, before, after, tuple(readings), review_row, rises)
+    return ReviewOutlook(review, before, after, tuple(readings), review_row, rises)

@@ -6,9 +6,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as all_apps
 from django.apps.registry import Apps
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.http import Http404
 
@@ -22,9 +20,7 @@ from partner_portal.lib.rows.events import ledger_posted
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
-from tiers.models import Invitation, TierChange, TierPlan
-from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions
-from tiers.plans import plan_of, written
+from tiers.models import Invitation, TierChange
 from tiers.queries import invitations
 from tiers.reasons import to_json
 
@@ -99,48 +95,3 @@ def _invitations_changed(scope: Scope) -> None:
     """Invalidate cached figures and derive the history again."""
     bump_generation(scope)
     derive_history(scope=scope)
-
-
-class TooManyAssumptionsError(ValueError):
-    """More assumptions than a plan holds (`tiers.plan_rules.MOST_ASSUMPTIONS`)."""
-
-
-class PlanNameTakenError(ValueError):
-    """The person already has a plan of that name."""
-
-
-@transaction.atomic
-def save_plan(*, scope: Scope, name: str, assumed: Assumptions, shared: bool, plan_id: int | None = None) -> TierPlan:
-    """Keep a plan under a name, new or in place of one's own. Nothing of it enters the ledger.
-
-    Raises PermissionDenied without the right to keep things or for somebody else's plan, Http404 for an unknown plan, and
-    PlanNameTakenError or TooManyAssumptionsError.
-    """
-    scope.require(Permission.KEEP)
-    if assumed.count > MOST_ASSUMPTIONS:
-        raise TooManyAssumptionsError(assumed.count)
-    plan = TierPlan(partner=scope.partner, owner=scope.user) if plan_id is None else _own_plan(scope, plan_id)
-    if TierPlan.objects.filter(partner=scope.partner, owner=scope.user, name=name).exclude(pk=plan.pk).exists():
-        raise PlanNameTakenError(name)
-    plan.name, plan.shared, plan.assumptions = name, shared, written(assumed)
-    plan.updated_at = Now()
-    plan.save()
-    record(scope, "tiers.plan_saved", name, shared=shared)
-    return plan
-
-
-@transaction.atomic
-def delete_plan(*, scope: Scope, plan_id: int) -> str:
-    """Remove one's own plan; gives its name. Raises as `save_plan`."""
-    scope.require(Permission.KEEP)
-    plan = _own_plan(scope, plan_id)
-    plan.delete()
-    record(scope, "tiers.plan_deleted", plan.name)
-    return plan.name
-
-
-def _own_plan(scope: Scope, plan_id: int) -> TierPlan:
-    plan = plan_of(scope, plan_id)
-    if plan.owner_id != (scope.user.pk if scope.user else None):
-        raise PermissionDenied("somebody else's plan")
-    return plan

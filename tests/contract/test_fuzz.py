@@ -200,7 +200,7 @@ def test_the_security_page_says_how_much_is_asked(northwind_rows):
     said = re.search(
         r"(\d+) routes and datasets, (\d+) parameters, (\d+) values, (\d) callers: ([\d,]+) requests", page
     )
-    assert said, "the sentence about nasty values"
+    assert said, "the sentence about unusual values"
     numbers = [int(text.replace(",", "")) for text in said.groups()]
     routes_asked = addresses(northwind_rows)
     asked = sum(1 for name in CALLERS for _request in requests(routes_asked, name))
