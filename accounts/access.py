@@ -28,7 +28,7 @@ class PortalRequest(HtmxRequest):
 
 
 class ScopedRequest(PortalRequest):
-    """A request that `requires` or `api.access.answers` let through: somebody is signed in and has a scope."""
+    """A request that `requires` or `api.access.guarded` let through: somebody is signed in and has a scope."""
 
     user: User
     scope: Scope

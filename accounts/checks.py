@@ -2,7 +2,6 @@
 sign-in by an address that a provider only reports; no proxy that is not believed."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
@@ -25,7 +24,7 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tu
 
 
 @register()
-def every_route_is_guarded(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
+def every_route_is_guarded(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
     """accounts.E001: a view of ours that says neither @requires nor @login_not_required."""
     problems: list[CheckMessage] = []
     for address, pattern in routes():
@@ -38,7 +37,7 @@ def every_route_is_guarded(app_configs: Any, **_kwargs: Any) -> list[CheckMessag
 
 
 @register()
-def providers_open_no_account_by_address(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
+def providers_open_no_account_by_address(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
     """accounts.E002: an address that a provider reports would open the account that has it."""
     names = ("SOCIALACCOUNT_EMAIL_AUTHENTICATION", "SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT")
     return [
@@ -53,7 +52,7 @@ def providers_open_no_account_by_address(app_configs: Any, **_kwargs: Any) -> li
 
 
 @register()
-def https_comes_through_a_proxy(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
+def https_comes_through_a_proxy(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
     """accounts.W001: the portal speaks no HTTPS itself, so with such a SITE_URL a proxy stands in front."""
     if not settings.HTTPS or settings.BEHIND_PROXY:
         return []

@@ -6,7 +6,6 @@ stands in the address: reload, Back, a copied link and every link on the page me
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpResponseBase, HttpResponseRedirect, QueryDict
@@ -34,7 +33,7 @@ def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[V
 
     def mark(view: View) -> View:
         @wraps(view)
-        def remembering(request: ScopedRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def remembering(request: ScopedRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             query = request.GET.dict()
             if query.get("on"):
                 return view(request, *args, **kwargs)

@@ -27,7 +27,7 @@ RETENTION_SUMS = """
 WITH pairs AS (
     SELECT (month + interval '1 month')::date AS month, mrr, currency,
            lead(month) OVER ahead AS next_month, lead(mrr) OVER ahead AS next_mrr, lead(currency) OVER ahead AS next_currency
-    FROM clients_mrrmonth WHERE partner_id = %(partner)s
+    FROM clients_mrrmonth WHERE partner_id = %(partner)s AND withdrawal_id IS NULL
     WINDOW ahead AS (PARTITION BY client_id ORDER BY month)
 ), months AS (
     SELECT month, mrr, currency, next_currency, CASE WHEN next_month = month THEN next_mrr ELSE 0 END AS next_mrr
@@ -42,6 +42,8 @@ SELECT %(partner)s, month, currency,
            jsonb_agg(jsonb_build_array(mrr::text, next_mrr::text, next_currency))
                FILTER (WHERE next_mrr > 0 AND next_currency <> currency), '[]')
 FROM months
-WHERE month = ANY (ARRAY(SELECT DISTINCT month FROM clients_mrrmonth WHERE partner_id = %(partner)s))
+WHERE month = ANY (
+    ARRAY(SELECT DISTINCT month FROM clients_mrrmonth WHERE partner_id = %(partner)s AND withdrawal_id IS NULL)
+)
 GROUP BY month, currency
 """

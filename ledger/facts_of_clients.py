@@ -96,9 +96,9 @@ def facts_of(scope: Scope, client: Client, deals: Iterable[Deal], cancellations:
 def _load(
     scope: Scope, client_pks: Collection[int], of_deals: QuerySet[Deal], of_services: QuerySet[Service]
 ) -> list[LoadedFacts]:
-    countries = dict(
-        Client.objects.filter(partner=scope.partner, pk__in=client_pks).order_by("pk").values_list("pk", "country")
-    )
+    # Withdrawn clients too: they have no facts any more, which is what their posted entries are compared with.
+    clients = Client.with_withdrawn.filter(partner=scope.partner, pk__in=client_pks)
+    countries = dict(clients.order_by("pk").values_list("pk", "country"))
     deals: dict[int, list[DealFact]] = {pk: [] for pk in countries}
     keys: dict[int, dict[str, int]] = {pk: {} for pk in countries}
     for pk, client, deal_id, line, kind, origin, stage, mrr, currency, on in of_deals.filter(

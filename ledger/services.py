@@ -17,7 +17,7 @@ from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
 from ledger.models import Lot, Posting
-from ledger.posting import FROM_ENGINE, Difference, differences, values_of
+from ledger.posting import FROM_ENGINE, ClientDifference, differences, values_of
 from ledger.queries import PointTotals, behind, points_on
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock, lock_if_free
 from partner_portal.lib.rows.events import facts_committed, figures_wanted, ledger_posted
@@ -37,8 +37,8 @@ COPIED = (
 )  # fmt: skip
 
 # Sums by lot and by client, in the columns of their tables. Reversals carry the lot, so plain sums are right; a lot whose
-# earning entry is reversed is left out. One pass each and no join, since the planner has no statistics of rows that this
-# transaction has just written.
+# earning entry is reversed is left out, and so is a client all of whose entries are. One pass each and no join, since the
+# planner has no statistics of rows that this transaction has just written.
 LOTS_OF_CLIENTS = """
     (entry_id, partner_id, client_id, deal_id, track, earned_on, expires_on, earned, remaining)
     SELECT coalesce(lot_id, reverses_id, id), partner_id, client_id, deal_id, track,
@@ -55,6 +55,7 @@ POINTS_OF_CLIENTS = """
            coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0),
            coalesce(sum(points) FILTER (WHERE track = 'managed'), 0)
     FROM ledger_pointentry WHERE partner_id = %s AND client_id = ANY(%s) GROUP BY partner_id, client_id
+    HAVING count(*) > 2 * count(reverses_id)
 """
 
 
@@ -94,7 +95,7 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
     posting = Posting.objects.filter(partner=scope.partner).first()
     through = max(scope.today, posting.posted_through) if posting else scope.today
     if posting is None or client_ids is None or posting.revision != revision:
-        pks = set(Client.objects.filter(partner=scope.partner).values_list("pk", flat=True))
+        pks = set(Client.with_withdrawn.filter(partner=scope.partner).values_list("pk", flat=True))
     else:
         pks = set(client_ids) | _due(scope, posting.posted_through, through)
     before = points_on(scope, scope.today)
@@ -176,7 +177,7 @@ class _Writer:
         self.entries = 0
         self.corrections = 0
 
-    def write(self, differences: Iterable[Difference]) -> None:
+    def write(self, differences: Iterable[ClientDifference]) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS staged_entries")
             cursor.execute("CREATE TEMPORARY TABLE staged_entries (LIKE ledger_pointentry) ON COMMIT DROP")
@@ -197,7 +198,7 @@ class _Writer:
             if self.entries:
                 self._apply(cursor)
 
-    def _rows(self, difference: Difference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
+    def _rows(self, difference: ClientDifference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
         lots = dict(difference.lots)
         for entry in difference.post:
             pk = next(ids)

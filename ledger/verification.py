@@ -30,7 +30,7 @@ SUMS = {
             SELECT client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0.0000) AS sourced,
                    coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0.0000) AS assisted,
                    coalesce(sum(points) FILTER (WHERE track = 'managed'), 0.0000) AS managed
-            FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1
+            FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1 HAVING count(*) > 2 * count(reverses_id)
         ) due USING (client_id)
         WHERE (stored.sourced, stored.assisted, stored.managed) IS DISTINCT FROM (due.sourced, due.assisted, due.managed)
         ORDER BY 1
@@ -61,7 +61,7 @@ SUMS = {
 def discrepancies(scope: Scope) -> Iterator[str]:
     """One sentence per difference; nothing for a ledger that is right."""
     state = posting(scope)
-    clients = set(Client.objects.filter(partner=scope.partner).values_list("pk", flat=True))
+    clients = set(Client.with_withdrawn.filter(partner=scope.partner).values_list("pk", flat=True))
     if state is None:
         if clients:
             yield "There are clients, but the ledger was never posted."

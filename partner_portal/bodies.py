@@ -31,7 +31,7 @@ _STORING = [
 class DropFiles(FileUploadHandler):
     """Stores no file of a form: what a view gets that accepts none."""
 
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
+    def new_file(self, *args: object, **kwargs: object) -> None:
         raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -102,7 +102,7 @@ def _most_files(request: HttpRequest) -> int:
     return rules.most_bytes_of_files()
 
 
-def _copied(source: Any, target: IO[bytes], most: int) -> int:
+def _copied(source: IO[bytes], target: IO[bytes], most: int) -> int:
     """How many bytes were copied; reading ends beyond `most`."""
     length = 0
     while length <= most and (chunk := source.read(_CHUNK)):

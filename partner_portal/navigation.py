@@ -6,7 +6,6 @@ view itself says (`accounts.access.requires`), so no right is written down twice
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.http import HttpRequest
 from django.urls import Resolver404, get_script_prefix, resolve
@@ -19,6 +18,7 @@ from accounts.models import User
 from accounts.scope import Scope
 from imports import queries as import_queries
 from partner_portal.lib.dates import clock
+from partner_portal.lib.web.htmx import Context
 from partner_portal.lib.web.view_rules import rules_of
 from program import queries as program_queries
 
@@ -107,7 +107,7 @@ def _opens(path: str, scope: Scope | None) -> bool:
     return permission is None or (scope is not None and scope.may(permission))
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame(request: HttpRequest) -> Context:
     """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `theme_choices`.
 
     What needs a query is asked only where the page shows it, so not for a part of one.

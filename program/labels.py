@@ -1,11 +1,12 @@
-"""What people read for the members of `program.terms`: the one place in which they are translated."""
+"""The translated names of the members of `program.terms`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from program.terms import (
     Cause,
@@ -25,28 +26,59 @@ from program.terms import (
 
 @dataclass(frozen=True, slots=True)
 class MetricText:
-    """The names of a metric. name: in full, on pages; short: in forms of operators and in columns."""
+    """The translated names of a metric."""
 
-    name: Any
-    short: Any
+    #: In full, on pages.
+    name: Promise
+    #: In forms of operators and in columns.
+    short: Promise
+    #: In the middle of a sentence, after "data on" or before a value.
+    in_sentence: Promise
+    #: A number of it with its noun, chosen by `count`: `12 sourced points`. None for what is not counted in whole numbers.
+    counted: Promise | None = None
 
 
 METRIC_TEXTS = {
-    Metric.TOTAL_POINTS: MetricText(_("Total points"), _("Total points")),
-    Metric.SOLD_POINTS: MetricText(_("Sold points"), _("Sold points")),
-    Metric.SOURCED_POINTS: MetricText(_("Sourced points"), _("Sourced points")),
-    Metric.MANAGED_POINTS: MetricText(_("Managed points"), _("Managed points")),
-    Metric.CSR: MetricText(_("Customer dollar retention (C$R)"), _("C$R")),
-    Metric.GRR: MetricText(_("Gross revenue retention (GRR)"), _("GRR")),
-    Metric.CERTIFIED_PEOPLE: MetricText(_("Certified people"), _("Certified people")),
-    Metric.TOOL_USAGE_MEAN: MetricText(_("Tool usage, mean"), _("Mean tool usage")),
-    Metric.TOOL_USAGE_MEDIAN: MetricText(_("Tool usage, median"), _("Median tool usage")),
-    Metric.SOLD_MRR_12M: MetricText(_("Sold MRR of 12 months"), _("Sold MRR, 12 months")),
-    Metric.MANAGED_MRR: MetricText(_("Managed MRR"), _("Managed MRR")),
+    Metric.TOTAL_POINTS: MetricText(
+        _("Total points"),
+        _("Total points"),
+        _("total"),
+        ngettext_lazy("%(number)s point", "%(number)s points", "count"),
+    ),
+    Metric.SOLD_POINTS: MetricText(
+        _("Sold points"),
+        _("Sold points"),
+        _("sold"),
+        ngettext_lazy("%(number)s sold point", "%(number)s sold points", "count"),
+    ),
+    Metric.SOURCED_POINTS: MetricText(
+        _("Sourced points"),
+        _("Sourced points"),
+        _("sourced"),
+        ngettext_lazy("%(number)s sourced point", "%(number)s sourced points", "count"),
+    ),
+    Metric.MANAGED_POINTS: MetricText(
+        _("Managed points"),
+        _("Managed points"),
+        _("managed"),
+        ngettext_lazy("%(number)s managed point", "%(number)s managed points", "count"),
+    ),
+    Metric.CSR: MetricText(_("Customer dollar retention (C$R)"), _("C$R"), _("C$R")),
+    Metric.GRR: MetricText(_("Gross revenue retention (GRR)"), _("GRR"), _("GRR")),
+    Metric.CERTIFIED_PEOPLE: MetricText(
+        _("Certified people"),
+        _("Certified people"),
+        _("certified people"),
+        ngettext_lazy("%(number)s certified person", "%(number)s certified people", "count"),
+    ),
+    Metric.TOOL_USAGE_MEAN: MetricText(_("Tool usage, mean"), _("Mean tool usage"), _("mean tool usage")),
+    Metric.TOOL_USAGE_MEDIAN: MetricText(_("Tool usage, median"), _("Median tool usage"), _("median tool usage")),
+    Metric.SOLD_MRR_12M: MetricText(_("Sold MRR of 12 months"), _("Sold MRR, 12 months"), _("12-month sold MRR")),
+    Metric.MANAGED_MRR: MetricText(_("Managed MRR"), _("Managed MRR"), _("managed MRR")),
 }
 
 # By enumeration, since members of two of them may be the same string.
-_LABELS: dict[type[StrEnum], dict[Any, Any]] = {
+_LABELS: dict[type[StrEnum], Mapping[StrEnum, Promise]] = {
     Track: {Track.SOURCED: _("Sourced"), Track.ASSISTED: _("Assisted"), Track.MANAGED: _("Managed")},
     Cause: {
         Cause.EARNED: _("Earned"),
@@ -104,17 +136,17 @@ _LABELS: dict[type[StrEnum], dict[Any, Any]] = {
 }
 
 
-def label(member: StrEnum) -> Any:
-    """The translated name of a member, lazily."""
+def label(member: StrEnum) -> Promise:
+    """The translated name of a member, lazy."""
     return _LABELS[type(member)][member]
 
 
-def labelled(members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
-    """The choices of a field: an enumeration, or some of its members, as pairs of value and translated name."""
+def labelled(members: Iterable[StrEnum]) -> list[tuple[str, Promise]]:
+    """Pairs of value and translated name, for the choices of a field: an enumeration, or some of its members."""
     return [(member.value, label(member)) for member in members]
 
 
-def labels(members: Iterable[StrEnum]) -> dict[str, Any]:
+def labels(members: Iterable[StrEnum]) -> dict[str, Promise]:
     """The translated names by value, for columns and filters."""
     return dict(labelled(members))
 

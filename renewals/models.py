@@ -5,15 +5,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
-from clients.models import Client
+from clients.models import Client, Fact, withdrawn_index
 from program.labels import labelled, values
 from program.terms import RenewalStatus
 
 
-class Renewal(models.Model):
+class Renewal(Fact):
     """The renewal of a client's product line on a day, with its MRR before and after."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="renewals")
     product_line = models.CharField(max_length=1000)
     renews_on = models.DateField()
@@ -31,7 +30,7 @@ class Renewal(models.Model):
             models.CheckConstraint(condition=models.Q(renewal_mrr__gte=0), name="renewal_mrr_not_negative"),
             models.CheckConstraint(condition=models.Q(status__in=values(RenewalStatus)), name="renewal_status_known"),
         ]
-        indexes = [models.Index(fields=["partner", "renews_on"])]
+        indexes = [models.Index(fields=["partner", "renews_on"]), withdrawn_index("renewal_withdrawn")]
 
     def __str__(self) -> str:
         return f"{self.product_line} on {self.renews_on}"

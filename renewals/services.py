@@ -8,7 +8,6 @@ from django.dispatch import receiver
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import audit
@@ -55,7 +54,7 @@ def revoke_calendar(*, scope: Scope) -> None:
     audit.record(scope, "renewals.calendar_revoked")
 
 
-@receiver(member_left)
+@receiver(member_left, dispatch_uid="renewals.delete_what_leavers_had")
 @transaction.atomic
 def delete_what_leavers_had(*, scope: Scope, user: User, **_given: object) -> None:
     """Receive `member_left`: delete the reminder and the calendar address of whoever leaves the scope's partner."""
@@ -104,13 +103,3 @@ def stop_reminding(*, scope: Scope, user: User) -> None:
     deleted, _kinds = RenewalReminder.objects.filter(partner=scope.partner, user=user).delete()
     if deleted:
         audit.record(scope, "renewals.reminder_stopped", user.email)
-
-
-audit.name_actions(
-    {
-        "renewals.reminder_changed": _("Own renewal reminder changed"),
-        "renewals.reminder_stopped": _("Renewal reminder stopped by its mail"),
-        "renewals.calendar_created": _("Private calendar address created"),
-        "renewals.calendar_revoked": _("Private calendar address revoked"),
-    }
-)

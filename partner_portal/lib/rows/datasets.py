@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncMonth
 from django.http import QueryDict
 from django.utils.functional import Promise
@@ -35,6 +36,10 @@ type Row = Mapping[str, Any]
 type Params = Mapping[str, Any]
 # The rows of a dataset: a query, or rows calculated in Python.
 type Rows = QuerySet[Any] | Sequence[Row]
+# The value of a column as a query calculates it.
+type Expressed = Combinable
+# The same, or a path of fields; for rows made in Python, the key in the row.
+type Source = str | Expressed
 # A text for people, translated when it is shown.
 type Label = str | Promise
 
@@ -68,23 +73,28 @@ class Column:
     name: str
     label: Label
     kind: Kind = Kind.TEXT
-    expression: Any = None
+    expression: Source | None = None
     default: bool = True
     permission: str = ""
     choices: Mapping[str, Label] | None = None
     currency: str = ""
     total: bool = False
     compute: Callable[[Row, Any], str] | None = None
-    needs: Mapping[str, Any] = field(default_factory=dict)
+    needs: Mapping[str, Source] = field(default_factory=dict)
     under: str = ""
     opens: "Callable[[Row, Selection[Any]], str] | None" = None
     opens_client: str = ""
     marks_row: bool = False
 
     @property
-    def source(self) -> Any:
+    def source(self) -> Source:
         """The expression that gives the value."""
         return self.expression if self.expression is not None else self.name
+
+    @property
+    def key(self) -> str:
+        """The key of the value in a row made in Python."""
+        return row_key(self.source)
 
     @property
     def sorts_as_name(self) -> bool:
@@ -180,8 +190,8 @@ class Dataset:
     order: tuple[str, ...]
     figure: str = ""
     search: tuple[str, ...] = ()
-    client: Any = ""
-    row: Any = "pk"
+    client: Source = ""
+    row: Source = "pk"
     sign: int = 1
     describe: OfScope[[Params], list[str]] = lambda scope, params: []
     valued: OfScope[[Params], str] = lambda scope, params: ""
@@ -257,7 +267,7 @@ class Selection[S: Scope = Scope]:
             found: Rows = rows.alias(**keys).filter(match)
             return found
         needle = search_key(self.search)
-        return [row for row in rows if any(needle in search_key(str(row.get(c.source, ""))) for c in columns)]
+        return [row for row in rows if any(needle in search_key(str(row.get(c.key, ""))) for c in columns)]
 
     def _listed(self, rows: Rows) -> Rows:
         """Only the rows of the clients of the chosen list."""
@@ -270,7 +280,7 @@ class Selection[S: Scope = Scope]:
             )
             return listed
         keys = set(self.clients.clients)
-        return [row for row in rows if row[self.dataset.client] in keys]
+        return [row for row in rows if row[row_key(self.dataset.client)] in keys]
 
     @property
     def words(self) -> list[str]:
@@ -290,7 +300,7 @@ class Selection[S: Scope = Scope]:
         return self.dataset.valued(self.scope, self.params) if shown else ""
 
     @cached_property
-    def totals(self) -> Mapping[str, Any]:
+    def totals(self) -> Row:
         """`rows` and `clients` (numbers), and the sum of every permitted column with a total; one query."""
         summed = [column for column in self.dataset.permitted(self.scope) if column.total]
         if isinstance(self.rows, QuerySet):
@@ -302,12 +312,12 @@ class Selection[S: Scope = Scope]:
         else:
             with localcontext(prec=80):  # as exact as the database sums
                 found = {
-                    f"sum_{c.name}": sum((row[c.source] for row in self.rows if row[c.source] is not None), Decimal(0))
+                    f"sum_{c.name}": sum((row[c.key] for row in self.rows if row[c.key] is not None), Decimal(0))
                     for c in summed
                 }
             found["rows"] = len(self.rows)
             if self.dataset.client:
-                found["clients"] = len({row[self.dataset.client] for row in self.rows})
+                found["clients"] = len({row[row_key(self.dataset.client)] for row in self.rows})
         result = {column.name: found[f"sum_{column.name}"] or Decimal(0) for column in summed}
         return result | {"rows": found["rows"], "clients": found.get("clients", 0)}
 
@@ -373,15 +383,15 @@ class Selection[S: Scope = Scope]:
         return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 
     def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> Sequence[Row]:
-        known = [row for row in self.rows if row[key.source] is not None]
-        unknown = [row for row in self.rows if row[key.source] is None]
-        known.sort(key=lambda row: _sortable(key, row[key.source]), reverse=descending)
-        extra = {"_row": self.dataset.row} | ({"_client": self.dataset.client} if self.dataset.client else {})
-        names = (
-            {column.name: column.source for column in columns if not column.compute} | extra | {key.name: key.source}
+        known = [row for row in self.rows if row[key.key] is not None]
+        unknown = [row for row in self.rows if row[key.key] is None]
+        known.sort(key=lambda row: _sortable(key, row[key.key]), reverse=descending)
+        extra = {"_row": row_key(self.dataset.row)} | (
+            {"_client": row_key(self.dataset.client)} if self.dataset.client else {}
         )
+        names = {column.name: column.key for column in columns if not column.compute} | extra | {key.name: key.key}
         for column in columns:
-            names |= dict(column.needs)
+            names |= {name: row_key(source) for name, source in column.needs.items()}
         return _Renamed(known + unknown, {ALIAS + name: source for name, source in names.items()})
 
     def cells(self, row: Row, columns: Iterable[Column] | None = None) -> list[Any]:
@@ -422,7 +432,7 @@ class Selection[S: Scope = Scope]:
         return replace(self, columns=chosen) if chosen else self
 
 
-def select[S: Scope](dataset: Dataset | str, scope: S, data: Mapping[str, Any] | None = None) -> Selection[S]:
+def select[S: Scope](dataset: Dataset | str, scope: S, data: Params | None = None) -> Selection[S]:
     """Read a selection from an address's parameters (or a stored report's).
 
     Raises PermissionDenied when the scope may not see the dataset. An unknown sort or column falls back with a sentence in
@@ -465,12 +475,19 @@ def select[S: Scope](dataset: Dataset | str, scope: S, data: Mapping[str, Any] |
     )
 
 
-def as_expression(source: Any) -> Any:
+def row_key(source: Source) -> str:
+    """Return the key that a source names in rows made in Python. Raises TypeError for an expression."""
+    if not isinstance(source, str):
+        raise TypeError(f"{source} is no key of a row made in Python")
+    return source
+
+
+def as_expression(source: Source) -> Expressed:
     """A field path or an expression as an expression."""
     return F(source) if isinstance(source, str) else source
 
 
-def _expression(column: Column) -> Any:
+def _expression(column: Column) -> Expressed:
     return as_expression(column.source)
 
 
