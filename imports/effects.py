@@ -26,7 +26,7 @@ class Effects:
     """What an import withdraws or takes back."""
 
     withdrawals: Sequence[Withdrawals] = ()
-    points: Mapping[str, object] = field(default_factory=dict)  #: summary of posting the withdrawals alone
+    points: dict[str, object] = field(default_factory=dict)  #: summary of posting the withdrawals alone
     undone: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict
     )  #: rows by kind and by what the undo does to them
@@ -39,7 +39,7 @@ class Effects:
         return sum(kind.rows for kind in self.withdrawals if kind.guarded)
 
     @classmethod
-    def of_missing(cls, missing: Missing, points: Mapping[str, object]) -> "Effects":
+    def of_missing(cls, missing: Missing, points: dict[str, object]) -> "Effects":
         """Effects of complete files."""
         return cls(
             withdrawals=[

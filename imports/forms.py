@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from imports.pipeline import ENDINGS, ending_of
 from imports.queries import ProblemChoice
-from partner_portal.lib.rows.facts import kinds
+from partner_portal.lib.rows.facts import FactKind, kinds
 
 MOST_FILES = 50
 LEAVE_OUT = "-"
@@ -126,10 +126,29 @@ class ProblemFilter(forms.Form):
         )
 
 
+class CompleteForm(forms.Form):
+    """The kinds of which the files have every row: what is stored and not in them is withdrawn."""
+
+    complete = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(
+        self, kinds: Sequence[FactKind], data: Mapping[str, object] | None = None, *, chosen: Sequence[str] = ()
+    ) -> None:
+        super().__init__(data, initial={"complete": list(chosen)})
+        field = self.fields["complete"]
+        if isinstance(field, forms.MultipleChoiceField):
+            field.choices = [(kind.key, kind.label) for kind in kinds]
+
+
 class CommitForm(forms.Form):
-    """The decision to write. Bad rows are left out only when that is ticked."""
+    """The decision to write. Bad rows are left out only when that is ticked.
+
+    allowed_withdrawals: the confirmed number of rows to withdraw. rest: undo the rows that nobody changed since.
+    """
 
     skip_bad_rows = forms.BooleanField(required=False)
+    allowed_withdrawals = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    rest = forms.BooleanField(required=False)
 
     def __init__(self, data: Mapping[str, object] | None = None, *, bad_rows: int = 0) -> None:
         super().__init__(data)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from django.db.models import Max, Q, QuerySet
 from django.http import Http404
@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.scope import Scope
+from imports.effects import Effects, Withdrawals
+from imports.fact_tables import key_texts
 from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made
-from imports.models import BatchStatus, ImportBatch, ImportProblem, ImportTable, RememberedMapping
+from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import IMPORT_BATCH, held_keys
@@ -25,6 +27,7 @@ from partner_portal.lib.rows.facts import kind as kind_of
 from program.labels import labels
 from program.terms import Track
 
+type Summary = dict[str, Any]  # of the ledger, as it is stored with a batch
 AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
 _PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
@@ -54,6 +57,11 @@ def undone_by(scope: Scope) -> dict[int, ImportBatch]:
         if undo.undoes_id is not None and (undo.pk not in standing or standing[undo.pk].rest):
             standing.setdefault(undo.undoes_id, undo)
     return standing
+
+
+def undo_of(scope: Scope, batch: ImportBatch) -> ImportBatch | None:
+    """The undo of a batch that stands; None for none."""
+    return undone_by(scope).get(batch.pk) if batch.status == BatchStatus.COMMITTED else None
 
 
 def latest_written(scope: Scope) -> ImportBatch | None:
@@ -113,6 +121,40 @@ def tables_of(scope: Scope, batch_id: int) -> list[ImportTable]:
 def tables_to_read(scope: Scope, batch_id: int) -> list[ImportTable]:
     """The tables of a batch that are read."""
     return [table for table in tables_of(scope, batch_id) if table.kind and not table.left_out]
+
+
+def kinds_among(tables: Sequence[ImportTable]) -> list[FactKind]:
+    """The kinds of the tables that are read, in their order."""
+    return [kind_of(key) for key in dict.fromkeys(table.kind for table in tables if table.kind and not table.left_out)]
+
+
+def named_withdrawals(effects: Effects) -> list[tuple[FactKind, Withdrawals, list[tuple[int, str]]]]:
+    """What complete files withdraw, by kind, with the primary keys and names of the first rows."""
+    named = []
+    for row in effects.withdrawals:
+        names = key_texts(kind_of(row.kind), row.pks)
+        named.append((kind_of(row.kind), row, sorted(names.items(), key=lambda item: item[1])))
+    return named
+
+
+class UndoneRows(NamedTuple):
+    """Numbers of rows of a kind by what an undo does to them."""
+
+    kind: FactKind
+    withdrawn: int
+    changed: int
+    restored: int
+
+
+def undone_rows(effects: Effects) -> list[UndoneRows]:
+    """What an undo takes back, by kind."""
+    return [
+        UndoneRows(
+            kind_of(key),
+            *(rows.get(action, 0) for action in (ChangeAction.WITHDRAWN, ChangeAction.CHANGED, ChangeAction.RESTORED)),
+        )
+        for key, rows in effects.undone.items()
+    ]
 
 
 def tables_to_choose(scope: Scope, batch_id: int) -> list[ImportTable]:
@@ -229,9 +271,12 @@ def batches_in_progress() -> set[int]:
     return held_keys(IMPORT_BATCH)
 
 
-def state_of(batch: ImportBatch, in_progress: set[int]) -> State:
-    """State of the batch, given the batches that workers hold."""
+def state_of(batch: ImportBatch, in_progress: set[int], undo: ImportBatch | None = None) -> State:
+    """State of the batch, given the batches that workers hold, and the undo of it that stands."""
     match batch.status:
+        case BatchStatus.COMMITTED if undo:
+            text = _("Partly undone by #%(number)s") if undo.rest else _("Undone by #%(number)s")
+            return State(text % {"number": undo.pk}, "")
         case BatchStatus.CHECKING | BatchStatus.COMMITTING:
             return _progress_state(batch, in_progress)
         case BatchStatus.COMMITTED if batch.skip_bad_rows:
@@ -279,7 +324,7 @@ class PointsLine:
         return self.after - self.before
 
 
-def points_lines(summary: dict[str, dict[str, str]]) -> list[PointsLine]:
+def points_lines(summary: Summary) -> list[PointsLine]:
     """Points by track from the ledger's summary of a batch; empty when it has none."""
     before, after = summary.get("points_before"), summary.get("points_after")
     if not before or not after:

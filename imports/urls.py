@@ -15,5 +15,10 @@ urlpatterns = [
     path("<int:batch_id>/commit/", views.commit, name="imports_commit"),
     path("<int:batch_id>/discard/", views.discard, name="imports_discard"),
     path("<int:batch_id>/retry/", views.retry, name="imports_retry"),
+    path("<int:batch_id>/complete/", views.choose_complete, name="imports_complete"),
+    path("<int:batch_id>/undo/", views.undo, name="imports_undo"),
+    path("<int:batch_id>/changes/", views.changes, name="imports_changes"),
+    path("<int:batch_id>/changes.csv", views.changes_file, name="imports_changes_file"),
+    path("rows/<slug:kind>/<int:pk>/", views.fact_changes, name="imports_row"),
     path("<int:batch_id>/errors.csv", views.errors_file, name="imports_errors"),
 ]

@@ -2,8 +2,9 @@
 
 import csv
 import tempfile
+from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import IO, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,8 +20,9 @@ from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import Scope
-from imports import queries, services, tasks
-from imports.forms import CommitForm, KindsForm, ProblemFilter, UploadForm
+from imports import queries, row_history, services, tasks
+from imports.effects import effects_of
+from imports.forms import CommitForm, CompleteForm, KindsForm, ProblemFilter, UploadForm
 from imports.mapping import WrongMapping
 from imports.mapping_form import MappingForm
 from imports.mapping_preview import preview
@@ -51,12 +53,17 @@ def imports(request: ScopedRequest) -> HttpResponse:
             _process(request.scope, batch.pk)
             return redirect("imports_batch", batch.pk)
     in_progress = queries.batches_in_progress()
+    undone = queries.undone_by(request.scope)
     page = Paginator(queries.history(request.scope), BATCHES_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
         "page": page,
         "rows": [
-            {"batch": batch, "state": queries.state_of(batch, in_progress), "entries": batch.points.get("entries")}
+            {
+                "batch": batch,
+                "state": queries.state_of(batch, in_progress, undone.get(batch.pk)),
+                "entries": batch.points.get("entries"),
+            }
             for batch in page
         ],
         "kinds": kinds(),
@@ -79,7 +86,8 @@ def _batch_page(
     """kinds_form: one with errors, which makes the answer 422."""
     scope = request.scope
     batch = queries.get_batch(scope, batch_id)
-    state = queries.state_of(batch, in_progress)
+    undo = queries.undo_of(scope, batch)
+    state = queries.state_of(batch, in_progress, undo)
     if wanted_part(request) == "batch-progress" and not state.running and not state.stuck:
         # Whoever discarded it is on the way to another page: a refresh would take them back.
         return private(HttpResponseStopPolling() if state.discarded else HttpResponseClientRefresh())
@@ -96,6 +104,7 @@ def _batch_page(
     columns = queries.problem_columns(scope, batch.pk) if batch.errors else []
     filter_form = ProblemFilter(request.GET, tables=tables, columns=columns)
     problems = queries.problems(scope, batch.pk, filter_form.chosen)
+    effects = effects_of(batch)
     context = {
         "batch": batch,
         "state": state,
@@ -108,7 +117,14 @@ def _batch_page(
         "is_filtered": any(filter_form.chosen),
         "page": Paginator(problems, PAGE_SIZE).get_page(request.GET.get("page")),
         "good_rows": batch.rows - batch.bad_rows,
+        "can_write": not batch.blocked and (batch.rows > batch.bad_rows or bool(effects.withdrawals)),
         "commit_form": CommitForm(bad_rows=batch.bad_rows),
+        "effects": effects,
+        "withdrawals": queries.named_withdrawals(effects),
+        "points_of_withdrawals": queries.points_lines(effects.points),
+        "complete_form": CompleteForm(queries.kinds_among(tables), chosen=batch.complete),
+        "undone_rows": queries.undone_rows(effects),
+        "undo": undo,
         "kinds_form": kinds_form,
         "unmapped": [table for table in tables if table.unmapped and not table.left_out],
     }
@@ -212,9 +228,15 @@ def commit(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Write a checked batch. After a double click it is written, or being written."""
     batch = queries.get_batch(request.scope, batch_id)
     form = CommitForm(request.POST, bad_rows=batch.bad_rows)
-    skip = form.is_valid() and form.cleaned_data["skip_bad_rows"]
+    form.is_valid()
     try:
-        services.request_commit(scope=request.scope, batch_id=batch_id, skip_bad_rows=skip)
+        services.request_commit(
+            scope=request.scope,
+            batch_id=batch_id,
+            skip_bad_rows=form.cleaned_data.get("skip_bad_rows", False),
+            allowed_withdrawals=form.cleaned_data.get("allowed_withdrawals"),
+            rest=form.cleaned_data.get("rest", False),
+        )
     except services.NotNow as reason:
         messages.warning(request, str(reason))
     else:
@@ -249,6 +271,71 @@ def retry(request: ScopedRequest, batch_id: int) -> HttpResponse:
     return redirect("imports_batch", batch_id)
 
 
+@require_POST
+@requires(Permission.IMPORT)
+def choose_complete(request: ScopedRequest, batch_id: int) -> HttpResponse:
+    """Say of which kinds the files have every row, and check the batch again."""
+    queries.get_batch(request.scope, batch_id)
+    form = CompleteForm(queries.kinds_among(queries.tables_of(request.scope, batch_id)), request.POST)
+    try:
+        if form.is_valid():
+            services.choose_complete(scope=request.scope, batch_id=batch_id, kinds=form.cleaned_data["complete"])
+    except services.NotNow as reason:
+        messages.warning(request, str(reason))
+    else:
+        _process(request.scope, batch_id)
+    return redirect("imports_batch", batch_id)
+
+
+@require_POST
+@requires(Permission.IMPORT)
+def undo(request: ScopedRequest, batch_id: int) -> HttpResponse:
+    """Check what undoing a written import would do: the undo waits for a decision then."""
+    queries.get_batch(request.scope, batch_id)
+    try:
+        batch = services.request_undo(scope=request.scope, batch_id=batch_id)
+    except services.NotNow as reason:
+        messages.warning(request, str(reason))
+        return redirect("imports_batch", batch_id)
+    _process(request.scope, batch.pk)
+    return redirect("imports_batch", batch.pk)
+
+
+@require_safe
+@requires(Permission.IMPORT)
+def changes(request: ScopedRequest, batch_id: int) -> HttpResponse:
+    """What an import did, row by row."""
+    batch = queries.get_batch(request.scope, batch_id)
+    page = Paginator(row_history.changes_of(request.scope, batch_id), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"batch": batch, "page": page, "rows": row_history.described(list(page))}
+    return page_or_part(request, "imports/changes.html", context, parts=("changes",))
+
+
+@require_safe
+@requires(Permission.IMPORT)
+def changes_file(request: ScopedRequest, batch_id: int) -> HttpResponse:
+    """What an import did, row by row, as CSV."""
+    batch = queries.get_batch(request.scope, batch_id)
+    changes = row_history.changes_of(request.scope, batch_id)
+    return _csv_file(f"import-{batch.pk}-changes.csv", partial(row_history.write_changes_csv, changes))
+
+
+@require_safe
+@requires(Permission.IMPORT)
+def fact_changes(request: ScopedRequest, kind: str, pk: int) -> HttpResponse:
+    """The imports that a stored row has its values from."""
+    of_kind, name, rows = row_history.changes_of_fact(request.scope, kind, pk)
+    return page_or_part(request, "imports/row.html", {"kind": of_kind, "name": name, "rows": rows})
+
+
+def _csv_file(name: str, write: Callable[[IO[bytes]], None]) -> HttpResponse:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 -- the response closes it
+    write(file)
+    file.seek(0)
+    response = FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
+    return private(cast("HttpResponse", response))
+
+
 @require_safe
 @requires(Permission.IMPORT)
 def errors_file(request: ScopedRequest, batch_id: int) -> HttpResponse:
@@ -257,12 +344,8 @@ def errors_file(request: ScopedRequest, batch_id: int) -> HttpResponse:
     tables = queries.tables_of(request.scope, batch_id)
     columns = queries.problem_columns(request.scope, batch_id)
     chosen = ProblemFilter(request.GET, tables=tables, columns=columns).chosen
-    file = tempfile.TemporaryFile()  # noqa: SIM115 -- the response closes it
-    queries.write_problems_csv(queries.problems(request.scope, batch_id, chosen), file)
-    file.seek(0)
-    name = f"import-{batch.pk}-errors.csv"
-    response = FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
-    return private(cast("HttpResponse", response))
+    problems = queries.problems(request.scope, batch_id, chosen)
+    return _csv_file(f"import-{batch.pk}-errors.csv", partial(queries.write_problems_csv, problems))
 
 
 @require_safe

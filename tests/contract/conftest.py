@@ -33,7 +33,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service, Withdrawal
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
-    from imports.models import ImportBatch, ImportFile, ImportProblem, ImportTable, RememberedMapping
+    from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
     from renewals.services import new_calendar, remind_me
@@ -100,6 +100,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     upload.file.save("mark.csv", ContentFile(b"client_id,name\n"))
     table = ImportTable.objects.create(**own, batch=batch, file=upload, kind="clients")
     ImportProblem.objects.create(**own, batch=batch, table=table, row=2, column="name", value=MARK, message=MARK)
+    ImportChange.objects.create(**own, batch=batch, kind="deals", fact_id=deal.pk, action="added")
     mapping = RememberedMapping.objects.create(
         **own, kind="clients", fingerprint="0" * 64, name=MARK, data={}, user=user
     )
@@ -122,7 +123,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_with(
             "batch_id", batch.pk,
             "imports_batch", "imports_kinds", "imports_commit", "imports_discard", "imports_retry", "imports_errors",
+            "imports_complete", "imports_undo", "imports_changes", "imports_changes_file",
         ),
+        "imports_row": {"kind": "deals", "pk": deal.pk},
         "imports_mapping": {"batch_id": batch.pk, "table_id": table.pk},
         "imports_forget_mapping": {"mapping_id": mapping.pk},
         **_of(export, "export", "export_file", "export_cancel", "export_again"),

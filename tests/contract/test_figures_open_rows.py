@@ -90,6 +90,8 @@ ELSEWHERE = {
     "schedule_of_report": "sends on to a form",
     "imports_columns": "what files look like, with examples",
     "imports_batch": "an import, whose files and errors are listed on it",
+    "imports_changes": "what an import did, row by row",
+    "imports_row": "the imports that changed one row",
     "imports_mapping": "a form over the cells of a file",
     "exports_bell": "a number of exports that leads to them",
 }
@@ -284,7 +286,7 @@ def words_around(element):
 
 POSTS_AND_FILES = re.compile(
     r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|_pin|_state$|role|"
-    r"invit|imports_commit|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
+    r"invit|imports_commit|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
 )
 
 

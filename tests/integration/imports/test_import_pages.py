@@ -554,7 +554,7 @@ class TestPages:
         ImportBatch.objects.all().delete()
         for number in range(count):
             upload({"clients": [NEW[0] | {"client_id": f"X{number}"}]})
-        assert own_queries(admin, "/imports/") == 3  # how many, which, and how fresh the facts are
+        assert own_queries(admin, "/imports/") == 4  # how many, which, what is undone, and how fresh the facts are
 
     @pytest.mark.parametrize("count", [1, 3])
     def test_queries_of_a_batch(self, admin: Any, upload: Any, latest: Any, count: int) -> None:
