@@ -1,26 +1,49 @@
-"""The mark every view carries: the permission it needs. A system check refuses a route without one."""
+"""Requests with a scope, and the decorator that states the permission a view needs. A system check rejects a route without one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.roles import Permission
 from accounts.scope import Scope
+from partner_portal.lib.web.htmx import HtmxRequest
+from partner_portal.lib.web.view_rules import View, rules_of, state
 
-View = Callable[..., HttpResponse]
 
+class PortalRequest(HtmxRequest):
+    """A request as the portal's middleware leaves it; for annotations only."""
 
-class ScopedRequest(HttpRequest):
-    """A request that `requires` let through: it has a scope."""
-
-    scope: Scope
+    #: Who is acting in which partner; None for strangers and for people without a membership.
+    scope: Scope | None
+    #: The partners that the person can open; only set together with a scope.
     memberships: list[Membership]
-    htmx: Any
+    #: Whether the points that the page reads are still those of the programme's former rules; only set with a scope.
+    points_of_former_rules: bool
+
+
+class ScopedRequest(PortalRequest):
+    """A request that `requires` or `api.access.guarded` let through: somebody is signed in and has a scope."""
+
+    user: User
+    scope: Scope
+
+
+def scope_of(request: HttpRequest) -> Scope | None:
+    """Return the scope of a request that may not have reached the middleware which sets it."""
+    scope: Scope | None = getattr(request, "scope", None)
+    return scope
+
+
+def memberships_of(request: HttpRequest) -> list[Membership]:
+    """Return the memberships of a request that may not have reached the middleware which sets them."""
+    memberships: list[Membership] = getattr(request, "memberships", [])
+    return memberships
 
 
 def requires(permission: Permission) -> Callable[[View], View]:
@@ -31,15 +54,14 @@ def requires(permission: Permission) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            scope: Scope | None = getattr(request, "scope", None)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            scope = scope_of(request)
             if scope is None:
                 return render(request, "accounts/no_membership.html", status=403)
             if not scope.may(permission):
                 raise PermissionDenied(permission)
             return view(request, *args, **kwargs)
 
-        guarded.required_permission = permission  # type: ignore[attr-defined]
-        return guarded
+        return state(guarded, replace(rules_of(view), permission=permission))
 
     return mark

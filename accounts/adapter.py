@@ -1,16 +1,17 @@
-"""allauth's hooks: people are invited, links are made from SITE_URL, guessing is limited, an address counts once confirmed."""
+"""Adapter of allauth: sign-up by invitation only, links from SITE_URL, limits on guessing, addresses that count once confirmed."""
 
 import logging
 from smtplib import SMTPException
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import sign_in_limits, site
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    error_messages: ClassVar[dict[str, Any]] = {
+    error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": _("E-mail or password is wrong"),
         "too_many_login_attempts": _("Too many wrong tries. Wait five minutes, or set a new password."),
@@ -40,11 +41,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     # Mails
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
         """Send a mail about an account.
 
-        A mail server that does not answer is the operator's trouble: the log says so. The page says the same whether
-        the mail went out, could not go out, or had nobody to go to, so that it tells nobody who has an account.
+        An unreachable mail server is logged for the operator. The page is the same whether the mail was sent, could not be
+        sent or had no recipient, so that it does not disclose who has an account.
         """
         context = {"request": self.request, "email": email, "current_site": site.current_site(), **context}
         try:
@@ -52,8 +53,10 @@ class AccountAdapter(DefaultAccountAdapter):
         except (SMTPException, OSError):
             logger.exception("A mail (%s) could not be sent; check EMAIL_HOST and what belongs to it", template_prefix)
 
-    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
-        """Send the link that confirms a new address. The owner of an address that has an account is told instead."""
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: EmailConfirmationHMAC, signup: bool
+    ) -> None:
+        """Send the link that confirms a new address. The owner of an address that has an account gets a notice instead."""
         address = emailconfirmation.email_address
         if address.verified:
             return
@@ -69,12 +72,12 @@ class AccountAdapter(DefaultAccountAdapter):
         else:
             super().send_confirmation_mail(request, emailconfirmation, signup)
 
-    def send_notification_mail(self, template_prefix: str, user: Any, *args: Any, **kwargs: Any) -> None:
+    def send_notification_mail(self, template_prefix: str, user: User, *args: object, **kwargs: object) -> None:
         """Tell a person what changed about their account; a new address that was withdrawn unconfirmed changes nothing."""
         if template_prefix != "account/email/email_deleted":
             super().send_notification_mail(template_prefix, user, *args, **kwargs)
 
-    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: EmailConfirmationHMAC) -> str:
         return site.link("account_confirm_email", emailconfirmation.key)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
@@ -101,26 +104,26 @@ class AccountAdapter(DefaultAccountAdapter):
                 self.add_message(request, messages.ERROR, message=_("This address belongs to another account already."))
                 return False
 
-    def set_password(self, user: Any, password: str) -> None:
-        """Keep a new password. The person may be of another partner than whoever is signed in in this browser."""
+    def set_password(self, user: User, password: str) -> None:
+        """Save a new password. The person may be of another partner than whoever is signed in in this browser."""
         user.set_password(password)
         with outside_partners():
             user.save(update_fields=["password"])
 
     # Guessing
 
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+    def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
         email = str(credentials.get("email", ""))
         self._allowance, self._login_failed_rl_usage = sign_in_limits.admit(request, email)
         if not self._login_failed_rl_usage:
             raise self.validation_error("too_many_login_attempts")
 
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Have the owner told once the allowance is used up. A worker finds out whether there is an owner."""
+    def authentication_failed(self, request: HttpRequest, **credentials: object) -> None:
+        """Have the owner notified once the allowance is used up. A worker finds out whether there is an owner."""
         if not self._allowance.consume(request, dry_run=True):
             from accounts.tasks import later, mail_about_guessing
 
             later(mail_about_guessing, str(credentials.get("email", "")), self.get_client_ip(request))
 
-    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: object) -> None:
         sign_in_limits.forget_strangers(request, str(credentials.get("email", "")))

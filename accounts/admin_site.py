@@ -17,7 +17,7 @@ class OperatorsSite(AdminSite):
     site_header = site_title = "Partner Portal"
     index_title = "Operators"
 
-    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: object) -> None:
         """Only rules. Other packages would put here who signs in and with which secrets: with these an operator could sign
         in as somebody else, and see what operators do not see."""
         models: Any = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
@@ -27,7 +27,7 @@ class OperatorsSite(AdminSite):
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         guarded = super().admin_view(view, cacheable)
 
-        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def inner(request: HttpRequest, *args: object, **kwargs: object) -> object:
             if not self.has_permission(request):
                 raise Http404
             from accounts.scope import set_tenant
@@ -38,7 +38,7 @@ class OperatorsSite(AdminSite):
 
         return update_wrapper(inner, guarded)
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         if request.user.is_authenticated and not self.has_permission(request):
             raise Http404
         wanted = request.GET.get("next") or reverse("admin:index")

@@ -2,12 +2,13 @@
 sign-in by an address that a provider only reports; no proxy that is not believed."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 from django.urls import URLPattern, URLResolver, get_resolver
+
+from partner_portal.lib.web.view_rules import rules_of
 
 GUARDED_ELSEWHERE = ("allauth.", "django.contrib.admin", "django.views.static")
 
@@ -23,20 +24,20 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tu
 
 
 @register()
-def every_route_is_guarded(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
+def every_route_is_guarded(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
     """accounts.E001: a view of ours that says neither @requires nor @login_not_required."""
     problems: list[CheckMessage] = []
     for address, pattern in routes():
         view = pattern.callback
         if view.__module__.startswith(GUARDED_ELSEWHERE) or address.startswith("admin/"):
             continue
-        if not hasattr(view, "required_permission") and getattr(view, "login_required", True):
+        if rules_of(view).permission is None and getattr(view, "login_required", True):
             problems.append(Error(f"/{address} states no permission.", hint="Add @requires(...).", id="accounts.E001"))
     return problems
 
 
 @register()
-def providers_open_no_account_by_address(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
+def providers_open_no_account_by_address(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
     """accounts.E002: an address that a provider reports would open the account that has it."""
     names = ("SOCIALACCOUNT_EMAIL_AUTHENTICATION", "SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT")
     return [
@@ -51,7 +52,7 @@ def providers_open_no_account_by_address(app_configs: Any, **_kwargs: Any) -> li
 
 
 @register()
-def https_comes_through_a_proxy(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
+def https_comes_through_a_proxy(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
     """accounts.W001: the portal speaks no HTTPS itself, so with such a SITE_URL a proxy stands in front."""
     if not settings.HTTPS or settings.BEHIND_PROXY:
         return []

@@ -1,20 +1,19 @@
 """What every page of a signed-in member shows around its content."""
 
-from typing import Any
-
 from django.http import HttpRequest
 
+from accounts.access import memberships_of, scope_of
 from accounts.roles import Permission, Role
 
 
-def scope(request: HttpRequest) -> dict[str, Any]:
+def scope(request: HttpRequest) -> dict[str, object]:
     """`scope`, the role in words, the permissions by name (`can.import`), and the member's partners."""
-    current = getattr(request, "scope", None)
+    current = scope_of(request)
     if current is None:
         return {"scope": None}
     return {
         "scope": current,
         "role_label": Role(current.role).label,
         "can": {permission.value: current.may(permission) for permission in Permission},
-        "memberships": getattr(request, "memberships", []),
+        "memberships": memberships_of(request),
     }

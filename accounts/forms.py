@@ -38,16 +38,16 @@ def time_zones() -> tuple[str, ...]:
 class SignInForm(LoginForm):
     """allauth's, in the portal's words. The link to a new password stands below the form, not inside it."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = _("E-mail")
         self.fields["password"].label = _("Password")
         self.fields["password"].help_text = ""
         self.fields["remember"].label = _("Stay signed in on this device")
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         try:
-            cleaned: dict[str, Any] = super().clean()
+            cleaned: dict[str, object] = super().clean()
         except ValidationError:
             self.add_error("password", _("Type it again"))
             raise
@@ -57,7 +57,7 @@ class SignInForm(LoginForm):
 class NewPasswordForm(ChangePasswordForm):
     """allauth's, in the portal's words."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = _("Password now")
         self.fields["oldpassword"].help_text = ""
@@ -99,7 +99,7 @@ class ResetRequestForm(ResetPasswordForm):
     def clean_email(self) -> str:
         return str(get_adapter().clean_email(self.cleaned_data["email"].lower()))
 
-    def save(self, request: HttpRequest, **_kwargs: Any) -> str:
+    def save(self, request: HttpRequest, **_kwargs: object) -> str:
         email: str = self.cleaned_data["email"]
         admitted = sign_in_limits.admit_reset(request, email)
         if admitted is None:
@@ -268,10 +268,10 @@ class AuditFilterForm(forms.Form):
         self.fields["action"].choices = [("", _("All")), *named_actions()]  # type: ignore[attr-defined]
         self.fields["person"].choices = [("", _("Everybody")), *people]  # type: ignore[attr-defined]
 
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        since: date | None = cleaned.get("since")
-        until: date | None = cleaned.get("until")
+    def clean(self) -> dict[str, object]:
+        cleaned: dict[str, object] = super().clean() or {}
+        since: date | None = self.cleaned_data.get("since")
+        until: date | None = self.cleaned_data.get("until")
         if since and until and until < since:
             self.add_error("until", _("The end lies before the start."))
         return cleaned

@@ -1,7 +1,5 @@
 """The mail that brings a person into a partner."""
 
-from typing import Any
-
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -22,7 +20,7 @@ def send(scope: Scope, user: User) -> None:
     adapter = get_adapter()
     partner: Partner = scope.partner
     with translation.override(user.language or partner.language):
-        context: dict[str, Any] = {
+        context: dict[str, object] = {
             "user": user,
             "partner": partner,
             "invited_by": scope.user,

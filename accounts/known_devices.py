@@ -5,7 +5,6 @@ their password. A new password makes all of a person's devices unknown.
 """
 
 from secrets import compare_digest, token_urlsafe
-from typing import Any
 
 from django.conf import settings
 from django.core import signing
@@ -13,6 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
 from accounts.models import User
+
+# The person's primary key, the name of the device, the digest of the password.
+type Mark = tuple[int, str, str]
 
 COOKIE = "portal_device"
 SECONDS = 365 * 24 * 3600
@@ -35,7 +37,7 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
     marks = _marks(request)
     device = _device(marks, user) or token_urlsafe(12)
     others = [mark for mark in marks if mark[0] != user.pk]
-    value = signing.dumps([[user.pk, device, _digest(user)], *others[: MOST_PEOPLE - 1]], salt=_SALT)
+    value = signing.dumps([(user.pk, device, _digest(user)), *others[: MOST_PEOPLE - 1]], salt=_SALT)
     response.set_cookie(
         COOKIE,
         value,
@@ -47,18 +49,18 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
     )
 
 
-def _marks(request: HttpRequest) -> list[list[Any]]:
+def _marks(request: HttpRequest) -> list[Mark]:
     try:
-        marks: list[list[Any]] = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=SECONDS)
+        marks = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=SECONDS)
     except signing.BadSignature:
         return []
-    return marks
+    return [(person, device, digest) for person, device, digest in marks]
 
 
-def _device(marks: list[list[Any]], user: User) -> str | None:
+def _device(marks: list[Mark], user: User) -> str | None:
     for person, device, digest in marks:
         if person == user.pk and compare_digest(digest, _digest(user)):
-            return str(device)
+            return device
     return None
 
 

@@ -6,18 +6,18 @@ stands in the address: reload, Back, a copied link and every link on the page me
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponseBase, HttpResponseRedirect, QueryDict
 
 from accounts import services
-from accounts.access import ScopedRequest, View
+from accounts.access import ScopedRequest
 from accounts.models import Membership
 from accounts.scope import Scope
 from partner_portal.lib.dates.comparison import BASES, NONE
 from partner_portal.lib.dates.periods import named_range
 from partner_portal.lib.web.htmx import wanted_part
+from partner_portal.lib.web.view_rules import View
 
 ALL = ""  # the prefix of a range that several sections share
 
@@ -33,7 +33,7 @@ def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[V
 
     def mark(view: View) -> View:
         @wraps(view)
-        def remembering(request: ScopedRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def remembering(request: ScopedRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             query = request.GET.dict()
             if query.get("on"):
                 return view(request, *args, **kwargs)

@@ -21,7 +21,9 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
+from accounts.access import PortalRequest
 from accounts.sessions import LEFT_KEY
+from partner_portal.lib.web.htmx import htmx_of
 from partner_portal.lib.web.refusals import refuse_parallel
 
 logger = logging.getLogger(__name__)
@@ -52,14 +54,14 @@ class ProxyWarning:
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Django's own, and two words more: why one is asked to sign in again, and no sign-in form inside a part of a page."""
+    """Django's middleware, which also says why one has to sign in again and never answers htmx with a sign-in form."""
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]) -> Any:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
             messages.warning(request, _("You were signed out. Sign in and you come back to this view."))
-        if not request.htmx:  # type: ignore[attr-defined]
+        if not htmx_of(request):
             return super().handle_no_permission(request, view_func)
-        back = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+        back = htmx_of(request).current_url_abs_path or "/"
         return HttpResponseClientRedirect(redirect_to_login(back, resolve_url(settings.LOGIN_URL)).url)
 
 
@@ -72,8 +74,8 @@ class ScopeMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.scope = None  # type: ignore[attr-defined]
+    def __call__(self, request: PortalRequest) -> HttpResponse:
+        request.scope = None
         if not request.user.is_authenticated:
             return self.get_response(request)
         with transaction.atomic():
@@ -88,8 +90,8 @@ class ScopeMiddleware:
             membership.user = request.user
             scopes.set_tenant(membership.partner_id, request.user.pk)
             scope = scopes.member_scope(membership)
-            request.scope = scope  # type: ignore[attr-defined]
-            request.memberships = memberships  # type: ignore[attr-defined]
+            request.scope = scope
+            request.memberships = memberships
             with translation.override(scope.locale), timezone.override(scope.partner.time_zone):
                 request.LANGUAGE_CODE = scope.locale
                 return self._answer(request)

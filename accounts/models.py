@@ -1,6 +1,6 @@
 """People, the partner organisations they belong to, the partner's contacts at the vendor, and the audit log."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.validators import RegexValidator
@@ -12,7 +12,7 @@ from accounts.roles import Role
 
 
 class UserManager(BaseUserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
+    def create_user(self, email: str, password: str | None = None, **extra: object) -> "User":
         """A person with a confirmed address: only the mail to it, or an operator, lets them in."""
         from accounts.scope import outside_partners
 
@@ -22,10 +22,10 @@ class UserManager(BaseUserManager["User"]):
             user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        """An operator: reaches the admin site, where programme rules are kept. Sees no partner's data by that.
+    def create_superuser(self, email: str, password: str | None = None, **extra: object) -> "User":
+        """An operator: reaches the admin site, where programme rules are edited. Sees no partner's data by that.
 
-        Only the database's owner may; `portal_app` is refused.
+        Only the database's owner may; `portal_app` gets a database error.
         """
         return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
 
@@ -95,7 +95,9 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
-    ranges = models.JSONField(default=dict, db_default={})  # what `accounts.last_ranges` keeps
+    ranges = models.JSONField(
+        default=dict, db_default={}
+    )  # the last range of every section, see `accounts.last_ranges`
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

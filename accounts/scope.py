@@ -1,10 +1,10 @@
-"""Whose eyes a piece of code looks through. Every query takes a `Scope` first; nothing is loaded by id alone."""
+"""Who is acting, in which partner, with which rights. Every query takes a `Scope` first; nothing is loaded by id alone."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
@@ -17,34 +17,47 @@ from partner_portal.lib.db.locks import PERSON_REQUESTS, PLACE_TAKEN, places
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A user in a partner, what they may do there, and the partner's today. `user` is None for the system itself.
+    """A user in a partner, what they may do there, and the partner's today."""
 
-    `memo` is what `once` has read for this scope.
-    """
-
+    #: Who is acting; None for the system itself.
     user: User | None
+    #: Whose rows are read and written.
     partner: Partner
+    #: The role in the partner, a value of `roles.Role`.
     role: str
+    #: What the role may do.
     permissions: frozenset[Permission]
+    #: The language of texts, such as `en-gb`.
     locale: str
+    #: The business day that is today for the partner.
     today: date
-    memo: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+    #: What `once` has read for this scope.
+    memo: dict[Hashable, object] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def partner_id(self) -> int:
+        """The primary key of the partner."""
+        return self.partner.pk
+
+    @property
+    def generation(self) -> int:
+        """The partner's generation, which moves at every commit of facts or entries."""
+        return self.partner.generation
 
     def on(self, day: date) -> "Scope":
-        """The same eyes on another day: what asks for today gets `day`."""
+        """Return the same scope on another day: its `today` is `day`."""
         return self if day == self.today else replace(self, today=day, memo={})
 
     def once[T](self, key: Hashable, make: Callable[[], T]) -> T:
-        """`make()`, or what it gave before in this scope for the same key and generation of the partner.
+        """Return `make()`, or its earlier answer in this scope for the same key and generation of the partner.
 
         For what several panels of a page read. key: names the answer and all it depends on besides the scope itself.
         What changes without moving the generation must `forget` when it does.
         """
-        place = (self.partner.generation, key)
+        place = (self.generation, key)
         if place not in self.memo:
             self.memo[place] = make()
-        answer: T = self.memo[place]
-        return answer
+        return cast("T", self.memo[place])
 
     def forget(self) -> None:
         """Drop what `once` has read: rows behind it were written."""

@@ -4,8 +4,9 @@ What the rules forbid raises ValidationError with a sentence for the reader; a r
 """
 
 import csv
+from collections.abc import Mapping
 from datetime import datetime
-from typing import IO, Any
+from typing import IO
 from zoneinfo import ZoneInfo
 
 from allauth.mfa.models import Authenticator
@@ -250,7 +251,7 @@ def reload_partner(scope: Scope) -> None:
 
 
 @transaction.atomic
-def change_partner(*, scope: Scope, values: dict[str, Any]) -> list[str]:
+def change_partner(*, scope: Scope, values: Mapping[str, object]) -> list[str]:
     """Change the partner's settings; returns the names of those that changed. The values are checked by `PartnerForm`."""
     scope.require(Permission.SETTINGS)
     partner = Partner.objects.select_for_update().get(pk=scope.partner.pk)
@@ -263,7 +264,7 @@ def change_partner(*, scope: Scope, values: dict[str, Any]) -> list[str]:
 
 
 @transaction.atomic
-def add_contact(*, scope: Scope, values: dict[str, Any]) -> TeamContact:
+def add_contact(*, scope: Scope, values: Mapping[str, object]) -> TeamContact:
     """Add a contact at the vendor, behind the others."""
     scope.require(Permission.SETTINGS)
     position = len(_contacts_for_change(scope))
@@ -273,7 +274,7 @@ def add_contact(*, scope: Scope, values: dict[str, Any]) -> TeamContact:
 
 
 @transaction.atomic
-def restore_contact(*, scope: Scope, contact_id: int, values: dict[str, Any], position: int) -> TeamContact:
+def restore_contact(*, scope: Scope, contact_id: int, values: Mapping[str, object], position: int) -> TeamContact:
     """Undo the removal of a contact: as it was, where it was, once. `contact_id` is the one that it had in this partner."""
     scope.require(Permission.SETTINGS)
     others = _contacts_for_change(scope)
@@ -287,7 +288,7 @@ def restore_contact(*, scope: Scope, contact_id: int, values: dict[str, Any], po
 
 
 @transaction.atomic
-def change_contact(*, scope: Scope, contact_id: int, values: dict[str, Any]) -> TeamContact:
+def change_contact(*, scope: Scope, contact_id: int, values: Mapping[str, object]) -> TeamContact:
     """Change a contact. Raises Http404."""
     scope.require(Permission.SETTINGS)
     contact = queries.team_contact(scope, contact_id)

@@ -6,10 +6,10 @@ device cookie allows a few more guesses a day, no more. Keys never hold the Host
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import RateLimitUsage
 from django.http import HttpRequest
 
 from accounts import known_devices
@@ -29,12 +29,12 @@ class Allowance:
     action: str
     key: str
 
-    def consume(self, request: HttpRequest, *, dry_run: bool = False) -> Any:
+    def consume(self, request: HttpRequest, *, dry_run: bool = False) -> RateLimitUsage | None:
         """Count one; None when none is left. The result can be rolled back."""
         return _consume(request, self.action, self.key, dry_run=dry_run)
 
 
-def admit(request: HttpRequest, email: str) -> tuple[Allowance, Any]:
+def admit(request: HttpRequest, email: str) -> tuple[Allowance, RateLimitUsage | None]:
     """Count a guess before the password is looked at; the second part is None when it must not be looked at.
 
     A known device whose allowance is used up counts as a stranger.
@@ -69,5 +69,5 @@ def _own_allowance(request: HttpRequest, email: str) -> Allowance | None:
     return Allowance("device", device) if device else None
 
 
-def _consume(request: HttpRequest, action: str, key: str = "", *, dry_run: bool = False) -> Any:
+def _consume(request: HttpRequest, action: str, key: str = "", *, dry_run: bool = False) -> RateLimitUsage | None:
     return ratelimit.consume(request, app="accounts", action=action, config=LIMITS, key=key, dry_run=dry_run)

@@ -1,8 +1,8 @@
-"""What workers do for accounts."""
+"""Background tasks of accounts: mails to people who are not signed in."""
 
 import logging
+from functools import partial
 from smtplib import SMTPException
-from typing import Any
 
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
@@ -10,21 +10,18 @@ from kombu.exceptions import OperationalError
 from accounts import account_mails
 
 log = logging.getLogger(__name__)
-RETRIES: dict[str, Any] = {
-    "autoretry_for": (OSError, SMTPException),
-    "retry_backoff": 10,
-    "retry_backoff_max": 600,
-    "max_retries": 6,
-}
+_retried = partial(
+    shared_task, autoretry_for=(OSError, SMTPException), retry_backoff=10, retry_backoff_max=600, max_retries=6
+)
 
 
-@shared_task(**RETRIES)
+@_retried()
 def mail_reset_link(email: str, language: str) -> bool:
     """Mail a link to a new password, if anybody has the address."""
     return account_mails.mail_reset_link(email, language)
 
 
-@shared_task(**RETRIES)
+@_retried()
 def mail_about_guessing(email: str, network_address: str) -> bool:
     """Warn the owner of an address, if anybody has it."""
     return account_mails.mail_about_guessing(email, network_address)

@@ -1,41 +1,52 @@
-"""Who asks: a token, or somebody who is signed in. Each answer is made in one transaction that sees their partner's rows only."""
+"""Access to the API: who asks, with which right, in which transaction, and the JSON of every refusal."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
+from ninja.security import HttpBearer
 
-from accounts.access import ScopedRequest
+from accounts.access import ScopedRequest, scope_of
 from accounts.roles import Permission
-from accounts.scope import Scope, partner_scope, take_place
+from accounts.scope import partner_scope, take_place
 from api import queries, services
-from api.limits import seconds_to_wait
 from api.tokens import parse
 from ledger.services import catch_up_without_waiting
 from partner_portal.lib.web.refusals import json_refusal, refuse_parallel
-
-logger = logging.getLogger(__name__)
-View = Callable[..., HttpResponse]
+from partner_portal.lib.web.view_rules import View, rules_of, state
 
 
-class _FailedError(Exception):
-    """Takes an answer of 500 out of the transaction, which is rolled back by that."""
+class ApiRequest(ScopedRequest):
+    """A request to an operation of the API."""
+
+    permission: Permission  # what the operation needs
+    stack: ExitStack  # contexts that the response is made in
+    auth: str  # the caller, as the limit counts them
+
+
+class RefusedError(Exception):
+    """A request is refused before its operation runs. `response` says why."""
 
     def __init__(self, response: HttpResponse) -> None:
-        super().__init__()
+        super().__init__(response.status_code)
         self.response = response
 
 
+class _RolledBackError(Exception):
+    """Rolls the transaction of a token back behind a response of 500 and above."""
+
+
 def refusal(status: int, detail: str, problems: Sequence[str] = ()) -> HttpResponse:
-    """A refusal as JSON: the sentence, and what exactly is wrong where it is more than one thing."""
+    """A refusal as JSON. detail: one sentence. problems: a sentence for each of several faults."""
     response = json_refusal(status, detail, list(problems))
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Partner Portal"'
@@ -44,104 +55,78 @@ def refusal(status: int, detail: str, problems: Sequence[str] = ()) -> HttpRespo
     return response
 
 
-def answers(permission: Permission) -> Callable[[View], View]:
-    """Let a view answer only to a caller who holds `permission`. The view finds the caller's scope in `request.scope`.
+def guarded(view: View, permission: Permission) -> View:
+    """Wrap an operation: GET and HEAD only, refused as JSON to strangers, never stored in caches."""
 
-    A token in the Authorization header decides alone; without one, the session does. Refused, as JSON: 405 other methods
-    than GET and HEAD, 401 no or no valid token, 403 a right that is missing, 429 too many requests in a minute, 503 too
-    many at the same time or rules that have just changed.
-    """
+    @login_not_required
+    @wraps(view)
+    def guard(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.method in ("GET", "HEAD"):
+            request.method = "GET"  # the server leaves out the body of a response to HEAD
+            request.permission = permission
+            with suppress(_RolledBackError), ExitStack() as request.stack:
+                response = view(request, *args, **kwargs)
+                if response.status_code >= 500:
+                    raise _RolledBackError
+        else:
+            response = refusal(405, _("This API only reads: use GET."))
+        patch_cache_control(response, private=True, no_store=True)
+        patch_vary_headers(response, ["Authorization", "Cookie"])
+        return response
 
-    def mark(view: View) -> View:
-        @csrf_exempt  # nothing but reading gets past the first line; other methods are told so, in JSON
-        @login_not_required
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if request.method not in ("GET", "HEAD"):
-                response = refusal(405, _("This API only reads: use GET."))
-            else:
-                request.method = "GET"  # the server leaves the body of an answer to HEAD out
-                response = _admitted(request, permission, lambda: view(request, *args, **kwargs))
-            patch_cache_control(response, private=True, no_store=True)
-            patch_vary_headers(response, ["Authorization", "Cookie"])
-            return response
-
-        guarded.required_permission = permission  # type: ignore[attr-defined]
-        guarded.takes_tokens = True  # type: ignore[attr-defined]
-        return guarded
-
-    return mark
+    return state(guard, replace(rules_of(view), permission=permission, takes_tokens=True))
 
 
-def _admitted(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    if "Authorization" in request.headers:
-        return _by_token(request, permission, answer)
-    if not request.user.is_authenticated:
-        return refusal(401, _("Send a token: Authorization: Bearer pp_…"))
-    scope: Scope | None = getattr(request, "scope", None)
-    if scope is None:
-        return refusal(403, _("You do not belong to any partner."))
-    behind = request.points_of_former_rules  # type: ignore[attr-defined]
-    return _within_limits(scope, permission, f"user-{request.user.pk}", lambda: _in_time() if behind else answer())
+class Token(HttpBearer):
+    """A token in the Authorization header. It alone decides, whoever is signed in."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> str | None:
+        """Enter the scope of a token; None for one that is unknown, revoked, ended, or without an active owner.
+
+        Raises RefusedError and PermissionDenied.
+        """
+        request = cast(ApiRequest, request)
+        presented = parse(token)
+        partner = queries.partner_of_token(presented) if presented else None
+        if presented is None or partner is None:
+            return None
+        request.stack.enter_context(partner_scope(partner))
+        match = queries.scope_of_token(partner, presented)
+        if match is None:
+            return None
+        stored, request.scope = match
+        if not take_place(stored.user_id, settings.REQUESTS_AT_ONCE):
+            raise RefusedError(refuse_parallel(request))
+        request.stack.enter_context(translation.override(request.scope.locale))
+        request.stack.enter_context(timezone.override(partner.time_zone))
+        request.scope.require(request.permission)
+        services.note_use(scope=request.scope, token=stored)
+        if not catch_up_without_waiting(scope=request.scope):
+            raise RefusedError(_rules_changed())
+        return f"token-{stored.pk}"
 
 
-def _by_token(request: HttpRequest, permission: Permission, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    scheme, _space, text = request.headers["Authorization"].partition(" ")
-    presented = parse(text) if scheme.lower() == "bearer" else None
-    partner = queries.partner_of_token(presented) if presented else None
-    unknown = refusal(401, _("This token is unknown, revoked or has ended, or its owner has no access any more."))
-    if presented is None or partner is None:
-        return unknown
-    try:
-        with partner_scope(partner):
-            found = queries.scope_of_token(partner, presented)
-            if found is None:
-                return unknown
-            token, scope = found
-            if not take_place(token.user_id, settings.REQUESTS_AT_ONCE):
-                return refuse_parallel(request)
-            request.scope = scope  # type: ignore[attr-defined]
-            with translation.override(scope.locale), timezone.override(partner.time_zone):
-                return _kept_whole(
-                    _within_limits(scope, permission, f"token-{token.pk}", lambda: _noted(scope, token, answer))
-                )
-    except _FailedError as failed:
-        return failed.response
+def signed_in(request: ApiRequest) -> str | None:
+    """Let a person read who is signed in and sends no token. Raises RefusedError and PermissionDenied."""
+    if "Authorization" in request.headers or not request.user.is_authenticated:
+        return None
+    if scope_of(request) is None:
+        raise RefusedError(refusal(403, _("You do not belong to any partner.")))
+    request.scope.require(request.permission)
+    if request.points_of_former_rules:
+        raise RefusedError(_rules_changed())
+    return f"user-{request.user.pk}"
 
 
-def _noted(scope: Scope, token: Any, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    services.note_use(scope=scope, token=token)
-    return answer() if catch_up_without_waiting(scope=scope) else _in_time()
-
-
-def _in_time() -> HttpResponse:
-    """Programs get no points of former rules: nobody there would read a remark."""
+def _rules_changed() -> HttpResponse:
+    """503 while points of former rules are recomputed: pages show them with a remark, which no program would read."""
     response = refusal(503, _("The programme's rules have changed; all points are being worked out again."))
     response["Retry-After"] = "10"
     return response
 
 
-def _within_limits(
-    scope: Scope, permission: Permission, caller: str, answer: Callable[[], HttpResponse]
-) -> HttpResponse:
-    if not scope.may(permission):
-        return refusal(403, _("The role “%(role)s” may not read this.") % {"role": scope.role})
-    wait = seconds_to_wait(caller)
-    if wait:
-        response = refusal(429, _("Too many requests. Ask again in %(seconds)d seconds.") % {"seconds": wait})
-        response["Retry-After"] = str(wait)
-        return response
-    return answer()
-
-
-def _kept_whole(response: HttpResponse) -> HttpResponse:
-    if response.status_code >= 500:
-        raise _FailedError(response)
-    return response
-
-
 @csrf_exempt
 @login_not_required
-def not_found(request: ScopedRequest, rest: str = "") -> HttpResponse:
-    """Every address below the API that is none, for anybody."""
+def not_found(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """404 for every unknown address below the API."""
     return refusal(404, _("There is nothing at this address."))

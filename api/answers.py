@@ -1,15 +1,15 @@
-"""What the fixed addresses answer with: the figures of docs/contract.md, in the same shapes."""
+"""Answers of the fixed addresses: the figures of docs/contract.md, in the same shapes."""
 
 from datetime import date
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from api.rows import UnusableError
+from api.rows import InvalidQueryError
 from commissions.queries import statement_summaries
 from dashboard import words
 from dashboard.figures import (
+    TargetFigures,
     changes_figures,
     forecast_figures,
     retention_figures,
@@ -36,28 +36,28 @@ class ChangesForm(RangeForm):
 
 
 def day_of(scope: Scope, text: str | None) -> date:
-    """The day that was asked for, today without one. Raises UnusableError for none, one ahead, or one out of reach."""
+    """Parse a day; None is today. Raises InvalidQueryError for an invalid day, a future one, or one before EARLIEST."""
     if text is None:
         return scope.today
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise UnusableError(_("“%(value)s” is no day of the calendar.") % {"value": text[:40]}) from error
+        raise InvalidQueryError(_("“%(value)s” is no day of the calendar.") % {"value": text[:40]}) from error
     if day > scope.today:
-        raise UnusableError(_("%(day)s is ahead of today, %(today)s.") % {"day": day, "today": scope.today})
+        raise InvalidQueryError(_("%(day)s is ahead of today, %(today)s.") % {"day": day, "today": scope.today})
     if day < EARLIEST:
-        raise UnusableError(_("The portal looks back to %(day)s, no further.") % {"day": EARLIEST})
+        raise InvalidQueryError(_("The portal looks back to %(day)s, no further.") % {"day": EARLIEST})
     return day
 
 
 def as_of(scope: Scope) -> str | None:
-    """When facts last came in."""
+    """When facts last came in, in ISO format; None before any did."""
     at = data_as_of(scope)
     return at.isoformat(timespec="seconds") if at else None
 
 
-def progress(scope: Scope, day: date) -> dict[str, Any]:
-    """Where the partner stands at the end of the day, and what the next review does if nothing else happens."""
+def progress(scope: Scope, day: date) -> dict[str, object]:
+    """Points, tiers and targets at the end of the day, and the outcome of the next review if nothing else happens."""
     now = standing(scope, day)
     return {
         "partner": scope.partner.slug,
@@ -73,17 +73,17 @@ def progress(scope: Scope, day: date) -> dict[str, Any]:
     }
 
 
-def _target(target: TierGap, scope: Scope) -> dict[str, Any]:
-    """The target; how much money there is and is missing only for those who may see it, as on the pages."""
-    found = target_figures(target)
+def _target(target: TierGap, scope: Scope) -> TargetFigures:
+    """The figures of a target. Amounts of money are left out for roles that may not see them, as on the pages."""
+    figures = target_figures(target)
     if not scope.may_see_money:
-        for need in found["requirements"]:
-            if need["metric"] in MONEY_METRICS:
-                del need["have"], need["missing"]
-    return found
+        for requirement in figures["requirements"]:
+            if requirement["metric"] in MONEY_METRICS:
+                del requirement["have"], requirement["missing"]
+    return figures
 
 
-def _review(outlook: Outlook) -> dict[str, Any]:
+def _review(outlook: Outlook) -> dict[str, object]:
     return {
         "on": outlook.review.on.isoformat(),
         "before": outlook.before.tier,
@@ -102,29 +102,29 @@ def _review(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def changes_of(scope: Scope, asked: dict[str, str]) -> dict[str, Any]:
-    """Tier point changes of a range. Raises UnusableError for a range that is none, is ahead or out of reach."""
+def changes_of(scope: Scope, query: dict[str, str]) -> dict[str, object]:
+    """Tier point changes of a range. Raises InvalidQueryError for an invalid range, a future one, or one before EARLIEST."""
     for name in ("from", "to"):
-        if name in asked:
-            day_of(scope, asked[name])
-    if "range" in asked and {"from", "to"} & asked.keys():
-        raise UnusableError(_("Give either a named range or two days."))
-    form = ChangesForm(asked, scope=scope)
+        if name in query:
+            day_of(scope, query[name])
+    if "range" in query and {"from", "to"} & query.keys():
+        raise InvalidQueryError(_("Give either a named range or two days."))
+    form = ChangesForm(query, scope=scope)
     form.is_valid()
     if form.problems:
-        raise UnusableError(*form.problems)
+        raise InvalidQueryError(*form.problems)
     period = form.cleaned_data["period"]
     if period.last > scope.today:
-        raise UnusableError(_("%(day)s is ahead of today, %(today)s.") % {"day": period.last, "today": scope.today})
+        raise InvalidQueryError(_("%(day)s is ahead of today, %(today)s.") % {"day": period.last, "today": scope.today})
     return {"partner": scope.partner.slug, **changes_figures(changes(scope, period))}
 
 
-def forecast(scope: Scope, day: date) -> dict[str, Any]:
-    """What expires by month, seen from the day."""
+def forecast(scope: Scope, day: date) -> dict[str, object]:
+    """Points that expire by month, as forecast on the day."""
     return {"partner": scope.partner.slug, "on": day.isoformat(), "forecast": forecast_figures(scope, day)}
 
 
-def statements(scope: Scope) -> dict[str, Any]:
-    """Every statement of commission, by period."""
-    found = sorted(statement_summaries(scope), key=lambda each: (each.period, each.statement_id))
-    return {"partner": scope.partner.slug, "statements": [statement_figures(each) for each in found]}
+def statements(scope: Scope) -> dict[str, object]:
+    """Every commission statement, by period."""
+    summaries = sorted(statement_summaries(scope), key=lambda summary: (summary.period, summary.statement_id))
+    return {"partner": scope.partner.slug, "statements": [statement_figures(summary) for summary in summaries]}

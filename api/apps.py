@@ -1,7 +1,13 @@
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from accounts.scope import Scope
 
 
 class ApiConfig(AppConfig):
@@ -12,7 +18,7 @@ class ApiConfig(AppConfig):
         from accounts.audit import name_actions
         from partner_portal.lib.rows.events import member_left
 
-        member_left.connect(_revoke_all, dispatch_uid="api.revoke_all")
+        member_left.connect(_revoke_tokens, dispatch_uid="api.revoke_all")
 
         name_actions(
             {
@@ -23,8 +29,8 @@ class ApiConfig(AppConfig):
         )
 
 
-def _revoke_all(scope: Any, user: Any, **_given: Any) -> None:
-    """Tokens of somebody who left do not work again when they come back."""
+def _revoke_tokens(scope: Scope, user: User, **_: object) -> None:
+    """Revoke the tokens of somebody who left, so that they do not work again if they return."""
     from api.services import revoke_all
 
     revoke_all(scope=scope, user=user)

@@ -9,10 +9,10 @@ from accounts.roles import Role
 
 
 class ApiToken(models.Model):
-    """A person's token in one partner. It may do what both its own role and the person's role of the moment allow.
+    """A person's token in one partner. It may do what both its own role and the person's present role allow.
 
     prefix: the first letters of the secret, to recognise it by. digest: SHA-256 of the secret, in hex; the secret itself is
-    nowhere.
+    not stored.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")

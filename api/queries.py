@@ -1,4 +1,4 @@
-"""Reads tokens: a person's own, those of the whole partner, and the one that a request presents."""
+"""Tokens: the user's own, those of the whole partner, and the one that a request presents."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,26 +13,26 @@ from api.models import ApiToken
 from api.tokens import Presented, matches
 from partner_portal.lib.dates import clock
 
-NOTHING = "0" * 64  # compared with when there is no token, so that the answer takes as long
+NOTHING = "0" * 64  # compared with when there is no token, so that the answer takes equally long
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A token as the page shows it. state: works, ended (expired) or revoked; owner_gone: its person left the partner."""
+    """A token as the page shows it."""
 
     token: ApiToken
-    state: str
+    state: str  # works, ended (expired) or revoked
     is_own: bool
-    owner_gone: bool
+    owner_gone: bool  # its person has left the partner, or may not sign in
     may_be_revoked: bool
 
 
 def tokens(scope: Scope) -> list[TokenRow]:
-    """Tokens that this reader may see: their own, and everybody's for those who look after members. Newest first.
+    """The tokens that this scope may see, newest first: the user's own, and for admins everybody's.
 
-    Two queries, however many there are.
+    Two queries, whatever their number.
     """
-    found = _visible(scope).select_related("user").order_by("-created_at", "-pk")
+    visible = _visible(scope).select_related("user").order_by("-created_at", "-pk")
     members = set(Membership.objects.filter(partner=scope.partner).values_list("user_id", flat=True))
     now = clock.now()
     return [
@@ -43,16 +43,16 @@ def tokens(scope: Scope) -> list[TokenRow]:
             owner_gone=token.user_id not in members or not token.user.is_active,
             may_be_revoked=token.revoked_at is None,
         )
-        for token in found
+        for token in visible
     ]
 
 
 def token(scope: Scope, pk: int) -> ApiToken:
-    """One of the tokens that this reader may see. Raises Http404."""
-    found = _visible(scope).select_related("user").filter(pk=pk).first()
-    if found is None:
+    """One of the tokens that this scope may see. Raises Http404."""
+    match = _visible(scope).select_related("user").filter(pk=pk).first()
+    if match is None:
         raise Http404
-    return found
+    return match
 
 
 def state_of(token: ApiToken, now: datetime) -> str:
@@ -63,21 +63,21 @@ def state_of(token: ApiToken, now: datetime) -> str:
 
 
 def live_tokens(scope: Scope) -> QuerySet[ApiToken]:
-    """The reader's own tokens that work."""
+    """The user's own tokens that work."""
     return ApiToken.objects.filter(
         partner=scope.partner, user=scope.user, revoked_at__isnull=True, expires_at__gt=clock.now()
     )
 
 
 def partner_of_token(presented: Presented) -> Partner | None:
-    """The partner that a token says it belongs to. Says nothing yet about whether that is true."""
+    """The partner that a token claims to belong to, not verified; None when there is no such partner."""
     return Partner.objects.filter(pk=presented.partner).first()
 
 
 def scope_of_token(partner: Partner, presented: Presented) -> tuple[ApiToken, Scope] | None:
-    """The token and what may be seen with it now; None when it is unknown, revoked, ended, or its person has no access.
+    """Verify a token. Returns it with its scope; None when it is unknown, revoked, ended, or its owner has no access.
 
-    Must run within the partner: there the database shows this partner's tokens only.
+    Needs the partner's scope, in which the database shows only this partner's tokens.
     """
     token = ApiToken.objects.select_related("user").filter(partner=partner, pk=presented.token).first()
     if not matches(presented.secret, token.digest if token else NOTHING) or token is None:
@@ -95,5 +95,5 @@ def scope_of_token(partner: Partner, presented: Presented) -> tuple[ApiToken, Sc
 
 
 def _visible(scope: Scope) -> QuerySet[ApiToken]:
-    found = ApiToken.objects.filter(partner=scope.partner)
-    return found if scope.may(Permission.MEMBERS) else found.filter(user=scope.user)
+    tokens = ApiToken.objects.filter(partner=scope.partner)
+    return tokens if scope.may(Permission.MEMBERS) else tokens.filter(user=scope.user)

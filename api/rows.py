@@ -1,11 +1,11 @@
-"""A dataset as JSON: what it is, what may be asked of it, and a page of its rows. The same selection as pages and files.
+"""Datasets as JSON: their description, parsing a query string, and a page of rows, from the selection of pages and files.
 
-Pages forgive a wrong parameter and say so; a program would not notice. Here everything that cannot be used is refused.
-An empty value is as good as none, since the addresses of pages have some.
+Pages ignore an invalid parameter with a remark, which a program would not read. Here it raises InvalidQueryError.
+An empty value counts as none, since the addresses of pages have some.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -26,11 +26,11 @@ PAGING = ("page", "page_size")
 DEFAULT_PAGE_SIZE = 100
 MOST_ROWS = 1000  # on a page
 RATE_DECIMALS = 8
-LONGEST_SEARCH = 200  # what `select` reads of one
+LONGEST_SEARCH = 200  # characters that `select` reads
 
 
-class UnusableError(Exception):
-    """What was asked cannot be answered as it stands. `problems`: one sentence each."""
+class InvalidQueryError(Exception):
+    """A query string that cannot be answered. `problems`: a sentence for each fault."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__(" ".join(problems))
@@ -38,25 +38,25 @@ class UnusableError(Exception):
 
 
 class NoSuchPageError(Exception):
-    """A page beyond the last."""
+    """A page number beyond the last page."""
 
 
-# What there is
+# Description
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What may be asked of a dataset. choices: value -> what it means; {} takes any value of its kind."""
+    """A parameter of a dataset."""
 
     name: str
     meaning: str
-    kind: str
-    choices: Mapping[str, str]
+    kind: str  # text, date, month or count
+    choices: Mapping[str, str]  # value -> its meaning; {} takes any value of the kind
 
 
 def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
-    """The parameters of the dataset's own; paging, sorting, searching and columns are the same everywhere."""
-    form = dataset.form({}, scope=scope)  # type: ignore[call-arg]
+    """The dataset's own parameters, besides paging, sorting, searching and columns, which all datasets have."""
+    form = dataset.form({}, scope=scope)
     form.is_valid()
     found = []
     if isinstance(form, RangeForm):
@@ -71,7 +71,7 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
             )
         )
         found.append(Parameter(f"{prefix}to", _("The last day, included; no earlier than the first"), "date", {}))
-    if hasattr(form, "day"):
+    if form.day is not None:
         found.append(
             Parameter(
                 "on",
@@ -93,24 +93,26 @@ def _parameter(name: str, field: forms.Field) -> Parameter:
     return Parameter(name, str(field.label or name.replace("_", " ").capitalize()), kind, choices)
 
 
-def description(dataset: Dataset, scope: Scope) -> dict[str, Any]:
-    """What the dataset is, for this reader: only the columns they may see."""
+def description(dataset: Dataset, scope: Scope) -> dict[str, object]:
+    """A dataset with its parameters and the columns that this scope may see."""
     return {
         "key": dataset.key,
         "title": str(dataset.title),
         "unit": str(dataset.unit[1]),
         "figure": dataset.figure or None,
         "sort": dataset.order[0],
-        "search": [name for name in dataset.search if dataset.column(name) in dataset.permitted(scope)],
+        "search": searchable(dataset, scope),
         "columns": [_column(column) for column in dataset.permitted(scope)],
-        "parameters": [
-            {"name": each.name, "meaning": each.meaning, "kind": each.kind, "choices": dict(each.choices)}
-            for each in parameters(dataset, scope)
-        ],
+        "parameters": [asdict(parameter) for parameter in parameters(dataset, scope)],
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
+def searchable(dataset: Dataset, scope: Scope) -> list[str]:
+    """The names of the columns that a search looks in."""
+    return [name for name in dataset.search if dataset.column(name) in dataset.permitted(scope)]
+
+
+def _column(column: Column) -> dict[str, object]:
     money = column.kind == Kind.MONEY
     return {
         "name": column.name,
@@ -125,51 +127,50 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-# What is asked
+# Query string
 
 
-def asked(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection:
-    """The selection that the query string names.
+def selection_of(dataset: Dataset, scope: Scope, query: QueryDict) -> Selection[Scope]:
+    """Parse a query string into a selection.
 
-    Raises UnusableError for a name or a value that would have been passed over, PermissionDenied for a dataset that is not
-    for this reader.
+    Raises InvalidQueryError for a name or value that pages would ignore, and PermissionDenied for a dataset that the scope may
+    not read.
     """
-    problems = _impossible(query)
+    problems = _repeated(query)
     if problems:
-        raise UnusableError(*problems)
+        raise InvalidQueryError(*problems)
     data = {name: str(query[name]) for name in query if name not in (*PAGING, "columns")}
     selection = select(dataset, scope, data)
-    problems = [*selection.problems, *_passed_over(selection, data)]
+    problems = [*selection.problems, *_ignored(selection, data)]
     columns = [name for name in query.get("columns", "").split(",") if name]
     permitted = {column.name for column in dataset.permitted(scope)}
     problems += [_("There is no column “%(name)s”.") % {"name": name[:40]} for name in columns if name not in permitted]
     if len(columns) != len(set(columns)):
         problems.append(_("A column is named twice."))
     if problems:
-        raise UnusableError(*problems)
+        raise InvalidQueryError(*problems)
     return _with_currencies(selection.with_columns(columns) if columns else selection)
 
 
-def refuse_others(query: QueryDict, known: Collection[str]) -> None:
-    """Raises UnusableError for a parameter that an address does not know, or that cannot be."""
-    problems = _impossible(query)
+def check_names(query: QueryDict, known: Collection[str]) -> None:
+    """Raise InvalidQueryError for parameters that are unknown or repeated."""
+    problems = _repeated(query)
     problems += [_("There is no parameter “%(name)s”.") % {"name": name[:40]} for name in query if name not in known]
     if problems:
-        raise UnusableError(*problems)
+        raise InvalidQueryError(*problems)
 
 
-def _impossible(query: QueryDict) -> list[str]:
-    """What no parameter can be: given twice."""
-    problems = []
-    for name, values in query.lists():
-        if len(values) > 1:
-            problems.append(_("“%(name)s” is given more than once.") % {"name": name[:40]})
-    return problems
+def _repeated(query: QueryDict) -> list[str]:
+    return [
+        _("“%(name)s” is given more than once.") % {"name": name[:40]}
+        for name, values in query.lists()
+        if len(values) > 1
+    ]
 
 
-def _passed_over(selection: Selection, data: Mapping[str, str]) -> list[str]:
-    """Parameters that had no effect: names that nothing knows, and values that were no use."""
-    own = {each.name for each in parameters(selection.dataset, selection.scope)}
+def _ignored(selection: Selection[Scope], data: Mapping[str, str]) -> list[str]:
+    """Problems of parameters that had no effect: unknown names, and values that the form did not accept."""
+    own = {parameter.name for parameter in parameters(selection.dataset, selection.scope)}
     problems = []
     for name, value in data.items():
         if name == "q":
@@ -189,18 +190,18 @@ def _passed_over(selection: Selection, data: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _with_currencies(selection: Selection) -> Selection:
-    """An amount of money never goes without its currency."""
+def _with_currencies(selection: Selection[Scope]) -> Selection[Scope]:
+    """Add the currency column of every selected amount."""
     names = [column.name for column in selection.columns]
     missing = {column.currency for column in selection.columns if column.currency} - set(names)
     return selection.with_columns([*names, *sorted(missing)]) if missing else selection
 
 
-# What is answered
+# Rows
 
 
-def answer(selection: Selection, page: int, page_size: int, address: str) -> dict[str, Any]:
-    """A page of the rows, with the totals of all of them. Raises NoSuchPageError. address: of this view, for the links."""
+def page_of_rows(selection: Selection[Scope], page: int, page_size: int, address: str) -> dict[str, object]:
+    """A page of the rows with the totals of all rows. Raises NoSuchPageError. address: of the operation, for the links."""
     count = selection.count
     pages = max(1, -(-count // page_size))
     if page > pages:
@@ -235,7 +236,7 @@ def answer(selection: Selection, page: int, page_size: int, address: str) -> dic
     }
 
 
-def _query(selection: Selection, **changes: str) -> str:
+def _query(selection: Selection[Scope], **changes: str) -> str:
     names = [column.name for column in selection.columns]
     usual = [column.name for column in _with_currencies(_usual(selection)).columns]
     if names != usual:
@@ -243,13 +244,13 @@ def _query(selection: Selection, **changes: str) -> str:
     return selection.address(**changes)
 
 
-def _usual(selection: Selection) -> Selection:
+def _usual(selection: Selection[Scope]) -> Selection[Scope]:
     shown = [column.name for column in selection.dataset.permitted(selection.scope) if column.default]
     return selection.with_columns(shown)
 
 
-def _totals(selection: Selection) -> dict[str, Any]:
-    """Sums of every summed column, whether it is among the chosen ones or not, with the one currency of amounts."""
+def _totals(selection: Selection[Scope]) -> dict[str, object]:
+    """Sums of every summed column, selected or not, and the currency of each amount."""
     dataset, scope = selection.dataset, selection.scope
     summed = [column for column in dataset.permitted(scope) if column.total]
     currency = dataset.total_currency(scope)
@@ -263,17 +264,17 @@ def _totals(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _row(selection: Selection, row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(selection: Selection[Scope], row: Mapping[str, Any]) -> dict[str, object]:
     return {
         column.name: plain(column, value) for column, value in zip(selection.columns, selection.cells(row), strict=True)
     }
 
 
-def _rate(value: Any) -> str:
+def _rate(value: Decimal | Fraction) -> str:
     return f"{half_even(value, RATE_DECIMALS).normalize():f}"
 
 
-_PLAIN: Mapping[Kind, Callable[[Any], Any]] = {
+_PLAIN: Mapping[Kind, Callable[[Any], str | int]] = {
     Kind.POINTS: points_figure,
     Kind.RATIO: points_figure,
     Kind.MONEY: money_figure,
@@ -286,5 +287,5 @@ _PLAIN: Mapping[Kind, Callable[[Any], Any]] = {
 
 
 def plain(column: Column, value: Decimal | Fraction | date | str | int | None) -> str | int | None:
-    """A value as JSON has it: points and ratios with 4 decimals, money with 2, as texts; days and months as ISO has them."""
+    """A value for JSON: points and ratios as texts with 4 decimals, money with 2; days and months in ISO format."""
     return None if value is None else _PLAIN[column.kind](value)

@@ -1,6 +1,6 @@
-"""What the API answers with, as types: every answer is checked against them, and the document is made from them."""
+"""Types of the API's answers. Every answer is validated against them, and the OpenAPI document is made from them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from ninja import Field, Schema
 
@@ -206,15 +206,4 @@ class Rows(Schema):
     rows: list[dict[str, str | int | None]]
 
 
-REFUSALS: dict[Any, Any] = {
-    400: Refusal,
-    401: Refusal,
-    403: Refusal,
-    404: Refusal,
-    405: Refusal,
-    413: Refusal,
-    414: Refusal,
-    422: Refusal,
-    429: Refusal,
-    503: Refusal,
-}
+REFUSALS = dict.fromkeys((400, 401, 403, 404, 405, 413, 414, 422, 429, 503), Refusal)

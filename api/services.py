@@ -1,6 +1,6 @@
-"""Makes and revokes tokens, and notes that one was used. Every function is atomic and leaves an audit row."""
+"""Tokens: make, revoke, store their use. Every function is atomic and writes an audit row."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -16,21 +16,21 @@ from api.models import ApiToken
 from api.tokens import PREFIX_LETTERS, digest, new_secret, text_of
 from partner_portal.lib.dates import clock
 
-MOST_TOKENS = 20  # of one person in one partner, at a time
-NOTED_EVERY = timedelta(minutes=5)
+MOST_TOKENS = 20  # working ones of a person in a partner
+USE_STORED_EVERY = timedelta(minutes=5)
 
 
 @transaction.atomic
 def make_token(*, scope: Scope, name: str, role: str, days: int) -> tuple[ApiToken, str]:
-    """A new token of the user that ends after so many days, and its text, which cannot be read again.
+    """Make a token of the user that expires after `days`. Returns it and its text, which cannot be shown again.
 
-    Raises ValidationError (name taken by a token that is not revoked, too many tokens) and PermissionDenied when the role
-    holds a right that the user does not.
+    Raises ValidationError when another token of theirs has the name or they have too many, and PermissionDenied when the
+    role holds a right that the user does not.
     """
     scope.require(Permission.VIEW)
     if scope.user is None or not PERMISSIONS[Role(role)] <= scope.permissions:
         raise PermissionDenied(role)
-    User.objects.select_for_update().get(pk=scope.user.pk)  # two at once are counted one after the other
+    User.objects.select_for_update().get(pk=scope.user.pk)  # serializes concurrent requests
     if queries.live_tokens(scope).count() >= MOST_TOKENS:
         raise ValidationError(
             _("You have %(count)d tokens already. Revoke one that you no longer use."), params={"count": MOST_TOKENS}
@@ -54,17 +54,17 @@ def make_token(*, scope: Scope, name: str, role: str, days: int) -> tuple[ApiTok
 
 @transaction.atomic
 def revoke_token(*, scope: Scope, token_id: int) -> ApiToken:
-    """End a token for good: one's own, or anybody's for those who look after members. Raises Http404. Once is enough."""
+    """Revoke a token: the user's own, or for admins anybody's. Idempotent. Raises Http404."""
     token = queries.token(scope, token_id)
-    ended = ApiToken.objects.filter(partner=scope.partner, pk=token.pk, revoked_at__isnull=True)
-    if ended.update(revoked_at=clock.now()):
+    working = ApiToken.objects.filter(partner=scope.partner, pk=token.pk, revoked_at__isnull=True)
+    if working.update(revoked_at=clock.now()):
         audit.record(scope, "api_token.revoked", token.name, owner=token.user.email)
     return token
 
 
 @transaction.atomic
 def revoke_all(*, scope: Scope, user: User) -> int:
-    """End every token of somebody who leaves the scope's partner; returns how many."""
+    """Revoke every token of somebody who leaves the scope's partner. Returns how many."""
     tokens = list(ApiToken.objects.filter(partner=scope.partner, user=user, revoked_at__isnull=True))
     ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=clock.now())
     for token in tokens:
@@ -74,14 +74,14 @@ def revoke_all(*, scope: Scope, user: User) -> int:
 
 @transaction.atomic
 def note_use(*, scope: Scope, token: ApiToken) -> None:
-    """Keep when the token was last used, to five minutes, and put the first use of a day into the audit log."""
+    """Store when the token was last used, at most every five minutes, and audit the first use of a day."""
     now, last = clock.now(), token.last_used_at
-    if last is not None and now - last < NOTED_EVERY:
+    if last is not None and now - last < USE_STORED_EVERY:
         return
-    same = ApiToken.objects.filter(partner=scope.partner, pk=token.pk, last_used_at=last)
-    if same.update(last_used_at=now) and (last is None or _day(last, scope) != _day(now, scope)):
+    unchanged = ApiToken.objects.filter(partner=scope.partner, pk=token.pk, last_used_at=last)
+    if unchanged.update(last_used_at=now) and (last is None or _day(last, scope) != _day(now, scope)):
         audit.record(scope, "api_token.used", token.name)
 
 
-def _day(at: datetime, scope: Scope) -> object:
+def _day(at: datetime, scope: Scope) -> date:
     return at.astimezone(ZoneInfo(scope.partner.time_zone)).date()

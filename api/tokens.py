@@ -1,6 +1,6 @@
-"""The text of a token, `pp_<partner>_<token>_<secret>`: made once, shown once, kept only as a digest.
+"""The text of a token, `pp_<partner>_<token>_<secret>`: shown once, and stored only as a digest.
 
-The two numbers are no secret. They say whose rows have to be visible before the token can be looked up at all.
+The two numbers are no secret. They name the partner whose rows must be visible for the token to be loaded.
 """
 
 import re
@@ -16,10 +16,10 @@ _TEXT = re.compile(r"pp_(\d{1,18})_(\d{1,18})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A token as a request shows it: primary keys of partner and token, and the secret, not yet believed."""
+    """A token as a request presents it, not yet verified."""
 
-    partner: int
-    token: int
+    partner: int  # primary key
+    token: int  # primary key
     secret: str
 
 
@@ -29,21 +29,21 @@ def new_secret() -> str:
 
 
 def text_of(partner: int, token: int, secret: str) -> str:
-    """The text that a script sends."""
+    """The text that a program sends."""
     return f"pp_{partner}_{token}_{secret}"
 
 
 def parse(text: str) -> Presented | None:
-    """What the text says; None when it is no token."""
-    found = _TEXT.fullmatch(text.strip())
-    return Presented(int(found[1]), int(found[2]), found[3]) if found else None
+    """Parse the text of a token; None when it is none."""
+    match = _TEXT.fullmatch(text.strip())
+    return Presented(int(match[1]), int(match[2]), match[3]) if match else None
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret. Plain SHA-256: 256 random bits need no salt and no slow hash."""
+    """The digest that is stored. Plain SHA-256: 256 random bits need no salt and no slow hash."""
     return sha256(secret.encode()).hexdigest()
 
 
-def matches(secret: str, kept: str) -> bool:
-    """Whether the secret is the one that was kept, in a time that does not tell how much of it is right."""
-    return compare_digest(digest(secret), kept)
+def matches(secret: str, stored: str) -> bool:
+    """Whether the stored digest is that of the secret, compared in constant time."""
+    return compare_digest(digest(secret), stored)

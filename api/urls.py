@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from api.access import answers, not_found
+from api.access import guarded, not_found
 from api.views import pages
 from api.views.endpoints import RIGHTS, api
 
@@ -10,12 +10,11 @@ app_name = "api"
 
 
 def _guarded(pattern: URLPattern) -> URLPattern:
-    return path(str(pattern.pattern), answers(RIGHTS[str(pattern.name)])(pattern.callback), name=pattern.name)
+    return path(str(pattern.pattern), guarded(pattern.callback, RIGHTS[str(pattern.name)]), name=pattern.name)
 
 
 urlpatterns = [
     path("", pages.documentation, name="documentation"),
-    path("openapi.json", pages.openapi, name="openapi"),
-    *(_guarded(each) for each in api.urls[0] if isinstance(each, URLPattern) and each.name != "api-root"),
+    *(_guarded(route) for route in api.urls[0] if isinstance(route, URLPattern) and route.name != "api-root"),
     re_path(r"^(?P<rest>.*)$", not_found),
 ]

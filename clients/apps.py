@@ -6,4 +6,7 @@ class ClientsConfig(AppConfig):
     verbose_name = "Clients and deals"
 
     def ready(self) -> None:
-        from clients import services  # noqa: F401 -- receives facts_committed
+        from clients import services, withdrawals  # noqa: F401 -- receives facts_committed
+        from partner_portal.lib.rows.withdrawals import register
+
+        register(withdrawals)

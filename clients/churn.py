@@ -1,9 +1,9 @@
-"""Reads the clients behind a month's retention: who left, who pays less (docs/points.md 5 and 12)."""
+"""Queries for the clients behind a month's retention: those that left and those that pay less (docs/points.md 5 and 12)."""
 
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import NamedTuple
 
 from accounts.scope import Scope
 from clients.models import MrrMonth
@@ -20,49 +20,58 @@ def latest_month(scope: Scope) -> date | None:
     return before.order_by("-month").values_list("month", flat=True).first()
 
 
-def lost_mrr(scope: Scope, month: date) -> list[dict[str, Any]]:
-    """Clients that paid less at the end of the month than of the month before: one row each, in points-dollars by the
-    currency table of the month's last day, with the churned and the contracted part of the loss. Two queries.
+class _Payment(NamedTuple):
+    """What a client paid at the end of a month."""
 
-    A month that cannot be compared has no rows.
+    pk: int
+    client_id: str
+    client: str
+    mrr: Decimal
+    currency: str
+
+
+def _payments(scope: Scope, month: date) -> dict[int, _Payment]:
+    rows = MrrMonth.objects.filter(partner=scope.partner, month=month)
+    payments = rows.values_list("client_id", "client__client_id", "client__name", "mrr", "currency")
+    return {row[0]: _Payment(*row) for row in payments}
+
+
+def lost_mrr(scope: Scope, month: date) -> list[dict[str, object]]:
+    """Clients that paid less at the end of the month than at the end of the month before, one row per client.
+
+    Amounts ending in `_usd` are points-dollars by the currency table of the month's last day; the loss is split into its
+    churned and its contracted part. Two queries. Without MRR in both months there is nothing to compare: no rows.
     """
     month = month_start(month)
     rules, on = rulebook(scope), month_end(month)
-
-    def of(day: date) -> dict[int, tuple[Any, ...]]:
-        rows = MrrMonth.objects.filter(partner=scope.partner, month=day)
-        values = rows.values_list("client_id", "client__client_id", "client__name", "mrr", "currency")
-        return {row[0]: row for row in values}
-
-    before, now = of(add_months(month, -1)), of(month)
-    if not before or not now:
+    earlier, later = _payments(scope, add_months(month, -1)), _payments(scope, month)
+    if not earlier or not later:
         return []
-    found = []
-    for pk, (_pk, client_id, name, mrr, currency) in before.items():
-        after = now.get(pk)
-        left = after[3] if after else Decimal(0)
-        was = rules.points_dollars(mrr, currency, on)
-        is_now = rules.points_dollars(left, after[4], on) if after else Fraction(0)
-        if is_now >= was:
+    rows: list[dict[str, object]] = []
+    for pk, before in earlier.items():
+        after = later.get(pk)
+        before_usd = rules.points_dollars(before.mrr, before.currency, on)
+        after_usd = rules.points_dollars(after.mrr, after.currency, on) if after else Fraction(0)
+        if after_usd >= before_usd:
             continue
-        gone = not left
-        lost = as_decimal(was - is_now)
-        found.append(
+        churned = after is None or not after.mrr
+        lost = as_decimal(before_usd - after_usd)
+        rows.append(
             {
                 "pk": pk,
                 "client_pk": pk,
-                "client_id": client_id,
-                "client": name,
+                "client_id": before.client_id,
+                "client": before.client,
                 "month": month,
-                "kind": CHURNED if gone else CONTRACTED,
-                "before": mrr,
-                "currency": currency,
-                "after": after[3] if after else None,  # missing counts as churned, but is no 0
-                "after_currency": after[4] if after else currency,
-                "before_usd": as_decimal(was),
-                "churned_usd": lost if gone else Decimal(0),
-                "contracted_usd": Decimal(0) if gone else lost,
+                "kind": CHURNED if churned else CONTRACTED,
+                "before": before.mrr,
+                "currency": before.currency,
+                "after": after.mrr if after else None,  # no row counts as churned, but is not an MRR of 0
+                "after_currency": after.currency if after else before.currency,
+                "before_usd": as_decimal(before_usd),
+                "churned_usd": lost if churned else Decimal(0),
+                "contracted_usd": Decimal(0) if churned else lost,
                 "lost_usd": lost,
             }
         )
-    return found
+    return rows

@@ -1,10 +1,9 @@
-"""The kinds of facts about clients and people that files bring in (docs/points.md 1)."""
+"""Import kinds for clients, deals, services, cancellations, MRR history and certifications (docs/points.md 1)."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,6 +12,7 @@ from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, 
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.column_types import Choice, Country, Currency, Day, Flag, Month, Number, Text, Whole
 from partner_portal.lib.rows.facts import Column, FactKind, Finding, Reference, RowCheck, register
+from partner_portal.lib.sentences import day_text
 from program.labels import values
 from program.queries import rulebook
 from program.rulebook import UnknownCurrencyError
@@ -25,14 +25,14 @@ FOR_EVER = date.max
 
 
 def usable_currencies() -> frozenset[str]:
-    """Currencies that some currency table of the programme knows."""
+    """Currencies that any currency table of the programme has an amount for."""
     return frozenset(currency for table in rulebook().currency_tables for currency in table.amounts)
 
 
 def fixed_amount(day_of: "Callable[[pd.DataFrame], pd.Series]", *columns: str) -> RowCheck:
-    """The check that the currency table in force on the row's day knows `currency`.
+    """Check that the currency table in force on the row's day has an amount for `currency`.
 
-    `day_of` gives the day of each row as text, "" for a row whose currency no table is asked for.
+    day_of: gives each row's day as text, "" for a row whose currency needs no amount.
     """
 
     def find(scope: Scope, rows: "pd.DataFrame") -> Iterator[Finding]:
@@ -86,9 +86,9 @@ def _services_end_after_start(scope: Scope, rows: "pd.DataFrame") -> Iterator[Fi
 
 
 def _services_do_not_overlap(scope: Scope, rows: "pd.DataFrame") -> Iterator[Finding]:
-    """Also against stored services that no row of the batch replaces. Found on the service that starts later.
+    """Compare with each other and with stored services that no row of the batch replaces.
 
-    When the later one is stored, on the row of the batch: the stored one cannot be left out.
+    The finding is on the service that starts later; when that one is stored, on the batch's row, which can be left out.
     """
     import pandas as pd
 
@@ -107,17 +107,17 @@ def _services_do_not_overlap(scope: Scope, rows: "pd.DataFrame") -> Iterator[Fin
     both = pd.concat([new, stored], ignore_index=True).drop_duplicates(["client_id", "started_on"])
     both["until"] = both["ended_on"].where(both["ended_on"] != "", FOR_EVER.isoformat())
     both = both.sort_values(["client_id", "started_on"])
-    # Days as numbers, so that the longest lasting service before each one comes from one pass over all clients.
+    # Days as numbers: the latest end of the services before each one then takes a single pass over all clients.
     started, until = (both[name].str.replace("-", "").astype("int64") for name in ("started_on", "until"))
     before = until.groupby(both["client_id"]).cummax().groupby(both["client_id"]).shift(fill_value=0)
-    troubled = both[both["client_id"].isin(both.loc[started < before, "client_id"])]
-    for client, services in troubled.groupby("client_id", sort=False):
+    overlapping = both[both["client_id"].isin(both.loc[started < before, "client_id"])]
+    for client, services in overlapping.groupby("client_id", sort=False):
         yield from _overlaps_of(str(client), list(services[["started_on", "until", "row"]].itertuples(index=False)))
 
 
 def _overlaps_of(client: str, services: list[tuple[str, str, int]]) -> Iterator[Finding]:
-    """Services of one client in the order of their starts; ISO days compare as text."""
-    lasting: tuple[str, str, int] | None = None  # of the services before, the one that lasts longest
+    """Findings on one client's services, given by start as (first day, end, row); ISO days compare as text."""
+    lasting: tuple[str, str, int] | None = None  # the earlier service that ends last
     for service in services:
         started, until, row = service
         if lasting and started < lasting[1]:
@@ -135,16 +135,16 @@ def _overlaps_of(client: str, services: list[tuple[str, str, int]]) -> Iterator[
 
 def _overlap(row: int, client: str, other: tuple[str, str, int]) -> Finding:
     started, until, _row = other
-    words = {"client": client, "started": _shown(started), "ended": _shown(until)}
+    texts = {
+        "client": client,
+        "started": day_text(date.fromisoformat(started)),
+        "ended": day_text(date.fromisoformat(until)),
+    }
     if until == FOR_EVER.isoformat():
-        message = _("overlaps the service of client %(client)s that started on %(started)s and has no end") % words
+        message = _("overlaps the service of client %(client)s that started on %(started)s and has no end") % texts
     else:
-        message = _("overlaps the service of client %(client)s from %(started)s to %(ended)s") % words
+        message = _("overlaps the service of client %(client)s from %(started)s to %(ended)s") % texts
     return Finding(row, "started_on", message, _("a day on which no other service of the client is in force"))
-
-
-def _shown(day: str) -> str:
-    return date_format(date.fromisoformat(day), "j M Y")
 
 
 CLIENTS = register(

@@ -1,21 +1,68 @@
-"""The facts of a partner's business, as imported: who its clients are, what was sold, managed, cancelled and certified.
+"""Models of a partner's imported facts: clients, deals, services, cancellations, MRR months and certifications.
 
 Amounts are monthly (MRR) in the row's own currency. Keys are those of the import files (points.md 1).
 """
 
+from typing import Self
+
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Partner
+from accounts.models import Partner, User
 from partner_portal.lib.collation import LONGEST_SORT_KEY, SearchKey, SortKey
 from program.labels import labelled, values
 from program.terms import DealKind, Origin, Stage
 
 
-class Client(models.Model):
-    """A customer of the vendor that the partner sold to or manages. The database makes the keys of the name by itself."""
+class Withdrawal(models.Model):
+    """One act that withdrew facts (points.md 13). It stays in the history when they are restored."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    withdrawn_at = models.DateTimeField(db_default=Now())
+    withdrawn_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: number of the import that withdrew them; None when a person did
+    batch_id = models.BigIntegerField(null=True)
+    reason = models.CharField(_("reason"), max_length=1000, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.withdrawn_at:%Y-%m-%d %H:%M}"
+
+
+class CurrentFacts[F: models.Model](models.Manager[F]):
+    """The default manager of facts: it leaves withdrawn ones out."""
+
+    def get_queryset(self) -> models.QuerySet[F]:
+        """Facts that count."""
+        return super().get_queryset().filter(withdrawal__isnull=True)
+
+
+class Fact(models.Model):
+    """An imported row. A withdrawn one counts on no day, as if it had never been imported, but entries still name it.
+
+    `objects` and reverse relations leave withdrawn rows out; `with_withdrawn` and foreign keys do not. A join through a
+    relation (`deals__stage=...`) is not filtered either: add `deals__withdrawal__isnull=True`.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    #: the act that withdrew it; None while it counts
+    withdrawal = models.ForeignKey(Withdrawal, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+
+    objects = CurrentFacts[Self]()
+    with_withdrawn = models.Manager[Self]()
+
+    class Meta:
+        abstract = True
+
+
+def withdrawn_index(name: str) -> models.Index:
+    """An index of the withdrawn rows only, by withdrawal: few of many."""
+    return models.Index(fields=["withdrawal"], condition=models.Q(withdrawal__isnull=False), name=name)
+
+
+class Client(Fact):
+    """A customer of the vendor that the partner sold to or manages. The database generates the keys of the name."""
+
     client_id = models.CharField(_("client id"), max_length=1000)
     name = models.CharField(_("name"), max_length=1000)
     name_sort_key = models.GeneratedField(
@@ -36,16 +83,18 @@ class Client(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["partner", "client_id"], name="client_key")]
-        indexes = [models.Index(fields=["partner", "name_sort_key"], name="client_by_name_key")]
+        indexes = [
+            models.Index(fields=["partner", "name_sort_key"], name="client_by_name_key"),
+            withdrawn_index("client_withdrawn"),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
 
-class Deal(models.Model):
+class Deal(Fact):
     """A sale, open or closed. `mrr` is positive; for a downgrade it is the size of the reduction."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="deals")
     deal_id = models.CharField(_("deal id"), max_length=1000)
     name = models.CharField(max_length=1000)
@@ -82,19 +131,22 @@ class Deal(models.Model):
             models.Index(
                 fields=["partner", "origin", "closed_on"],
                 include=["kind", "currency", "mrr"],
-                condition=models.Q(stage=Stage.WON.value),
+                condition=models.Q(stage=Stage.WON.value, withdrawal__isnull=True),
                 name="deal_won",
             ),
+            withdrawn_index("deal_withdrawn"),
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
-class Service(models.Model):
-    """A time in which the partner manages the client. Services of one client never overlap."""
+class Service(Fact):
+    """A period in which the partner manages the client, until the day before `ended_on` (null: no end known).
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    Services of one client never overlap.
+    """
+
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services")
     started_on = models.DateField()
     ended_on = models.DateField(null=True)
@@ -112,20 +164,20 @@ class Service(models.Model):
                 name="service_ends_after_start",
             ),
         ]
-        # What is known to come: few rows of many.
+        # For starts and ends that are still ahead: few of many rows.
         indexes = [
             models.Index(fields=["partner", "started_on"], name="service_by_start"),
             models.Index(fields=["partner", "ended_on"], name="service_by_end"),
+            withdrawn_index("service_withdrawn"),
         ]
 
     def __str__(self) -> str:
         return f"{self.client_id} from {self.started_on}"
 
 
-class Cancellation(models.Model):
+class Cancellation(Fact):
     """The day a product line ("" = the whole client) was cancelled."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="cancellations")
     product_line = models.CharField(max_length=1000, blank=True)
     cancelled_on = models.DateField()
@@ -137,15 +189,15 @@ class Cancellation(models.Model):
                 fields=["partner", "client", "product_line", "cancelled_on"], name="cancellation_key"
             )
         ]
+        indexes = [withdrawn_index("cancellation_withdrawn")]
 
     def __str__(self) -> str:
         return f"{self.product_line or 'all lines'} on {self.cancelled_on}"
 
 
-class MrrMonth(models.Model):
+class MrrMonth(Fact):
     """A client's MRR at the end of a month; `month` is its first day."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="mrr_months")
     month = models.DateField()
     mrr = models.DecimalField("MRR", max_digits=16, decimal_places=2)
@@ -156,17 +208,18 @@ class MrrMonth(models.Model):
             models.UniqueConstraint(fields=["partner", "client", "month"], name="mrr_month_key"),
             models.CheckConstraint(condition=models.Q(mrr__gte=0), name="mrr_month_not_negative"),
         ]
-        indexes = [models.Index(fields=["partner", "month"])]
+        indexes = [models.Index(fields=["partner", "month"]), withdrawn_index("mrr_month_withdrawn")]
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
 
 
 class RetentionMonth(models.Model):
-    """A month against the month before it, by the currency of the month before: sums of MRR over all clients.
+    """MRR of a month compared with the month before, summed over all clients by the currency of the month before.
 
-    A sum of `MrrMonth` that can be thrown away and made again (`clients.services`). `switched` lists the clients that
-    stayed and changed currency: [MRR before, MRR now, currency now].
+    Derived from `MrrMonth` by `clients.services`, and safe to delete. start: MRR of the month before; churned: the part of
+    clients without MRR now; kept: the smaller of both months, for clients that did not change currency. switched: clients
+    that did, as [MRR before, MRR now, currency now].
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -184,10 +237,9 @@ class RetentionMonth(models.Model):
         return f"{self.month:%Y-%m} {self.currency}"
 
 
-class Certification(models.Model):
-    """A certification a person of the partner holds from `earned_on` until the day before `expires_on`."""
+class Certification(Fact):
+    """A certification that a person of the partner holds from `earned_on` until the day before `expires_on` (null: for ever)."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     person = models.CharField(max_length=1000)
     certification = models.CharField(max_length=1000)
     earned_on = models.DateField()
@@ -199,6 +251,7 @@ class Certification(models.Model):
                 fields=["partner", "person", "certification", "earned_on"], name="certification_key"
             )
         ]
+        indexes = [withdrawn_index("certification_withdrawn")]
 
     def __str__(self) -> str:
         return f"{self.person}: {self.certification}"

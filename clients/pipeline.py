@@ -1,9 +1,9 @@
-"""Reads shared deals as a pipeline: what each is worth, what is stuck, and how months compare."""
+"""Queries over shared deals as a pipeline: their value in points-dollars, months compared, and deals that are stuck."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Literal, TypedDict, cast
 
 from django.db.models import (
     Aggregate,
@@ -36,9 +36,9 @@ from program.terms import Stage
 EXACT = DecimalField(max_digits=80, decimal_places=40)
 TREND_MONTHS = 12
 STALLED_AT_LEAST = 30  # days: younger deals are never called stalled
-STALLED_WITHOUT_HISTORY = 90  # days, while too few deals were ever won to compare with
+STALLED_WITHOUT_HISTORY = 90  # days, while fewer than ENOUGH_WON deals were won in the last 12 months
 ENOUGH_WON = 5
-NAMED = 5  # stuck deals of a panel; the others are a link away
+NAMED = 5  # stuck deals that a panel names; it links to the others
 
 
 class MedianDays(Aggregate):
@@ -50,9 +50,10 @@ class MedianDays(Aggregate):
 
 
 def points_dollars(rules: Rulebook, amount: str, currency: str, *, field: str = "", on: date | None = None) -> Case:
-    """`amount` in points-dollars as an expression, to 40 places: by the table in force on each row's day `field`, or `on`.
+    """Expression for the field `amount` in points-dollars, to 40 places.
 
-    A currency without a fixed amount gives NULL; the import lets none in.
+    By the currency table in force on the day `on`, or else on each row's day in `field`. A currency that the table has no
+    amount for gives NULL; the import accepts none.
     """
     whens = []
     tables = rules.currency_tables
@@ -72,7 +73,10 @@ def points_dollars(rules: Rulebook, amount: str, currency: str, *, field: str = 
 
 
 def shared_dollars(scope: Scope, which: str, last: date) -> Case:
-    """What a shared deal counts for (points.md 12): by the table of its creation, of the range's last day, or of its close."""
+    """Expression for the MRR of a shared deal in points-dollars (points.md 12).
+
+    By the currency table of the deal's creation (`created`), of `last` (`in_flight`), or of its close (`won`).
+    """
     rules = rulebook(scope)
     if which == "in_flight":
         return points_dollars(rules, "mrr", "currency", on=last)
@@ -80,7 +84,7 @@ def shared_dollars(scope: Scope, which: str, last: date) -> Case:
 
 
 def valued_by(scope: Scope, first: date, last: date) -> str:
-    """Which currency table makes amounts of the days from `first` to `last` points-dollars, in words."""
+    """Sentence that names the currency tables by which amounts of the days from `first` to `last` are converted."""
     rules = rulebook(scope)
     table = rules.currency_table(last)
     values = {"start": day_text(table.start)}
@@ -89,34 +93,43 @@ def valued_by(scope: Scope, first: date, last: date) -> str:
     return _("Points-dollars by the currency table in force on each day, the last of %(start)s") % values
 
 
-def _days(later: Any, earlier: Any) -> Any:
+def _days(later: F | Value, earlier: F | Value) -> Extract:
     span = ExpressionWrapper(Cast(later, DateField()) - Cast(earlier, DateField()), output_field=DurationField())
     return Extract(span, "day")
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineMonth:
-    """A month of the pipeline of registered deals: created, won and lost in it. win_rate: won of those closed in it, None
-    without any; days_to_close: the median of the won ones. partial: the month is not over."""
+    """Registered deals created, won and lost in a month."""
 
-    month: date
+    month: date  #: its first day
     created: int
     won: int
     lost: int
-    days_to_close: Decimal | None
-    partial: bool
+    days_to_close: float | None  #: median of the won deals; None without any
+    partial: bool  #: whether the month is not over
 
     @property
     def win_rate(self) -> Decimal | None:
-        """Won of those that closed."""
+        """The part of the closed deals that was won; None when none closed."""
         closed = self.won + self.lost
         return Decimal(self.won) / closed if closed else None
 
 
+class _MonthSums(TypedDict):
+    """One row of `_sums`."""
+
+    what: Literal["created", "closed", "won"]
+    month: date | None  #: its first day; None for `won`
+    count: int
+    won: int
+    lost: int
+    days: float | None  #: median days from creation to close of the won deals
+
+
 @cached_by_generation("pipeline-sums")
-def _sums(scope: Scope) -> list[dict[str, Any]]:
-    """Registered deals `created` and `closed` by month since the first month of the trend, and `won` in the last 12 months.
-    One query, or none."""
+def _sums(scope: Scope) -> list[_MonthSums]:
+    """Registered deals `created` and `closed` by month of the trend, and those `won` in the last 12 months. At most one query."""
     since = (add_months(month_start(scope.today), -TREND_MONTHS), scope.today)
     registered = Deal.objects.filter(partner=scope.partner, registered=True).order_by()
     won = Q(stage=Stage.WON)
@@ -135,63 +148,61 @@ def _sums(scope: Scope) -> list[dict[str, Any]]:
             count=Count("pk"), won=Count("pk", filter=won), lost=Count("pk", filter=Q(stage=Stage.LOST)), days=days
         )
     )
-    lately = (
+    won_lately = (
         registered.filter(won, closed_on__gt=add_months(scope.today, -TREND_MONTHS), closed_on__lte=scope.today)
         .values(what=Value("won"), month=Value(None, DateField()))
         .annotate(count=Count("pk"), won=Count("pk"), lost=Value(0), days=days)
     )
-    rows: Any = created.union(closed, lately, all=True)
-    return list(rows)
+    return cast(list[_MonthSums], list(created.union(closed, won_lately, all=True)))
 
 
 @cached_by_generation("pipeline")
 def pipeline(scope: Scope) -> list[PipelineMonth]:
-    """The last twelve months and this one, in order. One query, or none."""
+    """The last twelve months and this one, in order. At most one query."""
     first, last = add_months(month_start(scope.today), -TREND_MONTHS), scope.today
     rows = _sums(scope)
     created = {row["month"]: row["count"] for row in rows if row["what"] == "created"}
-    closed = {row["month"]: row for row in rows if row["what"] == "closed"}
-    nothing: dict[str, Any] = {"won": 0, "lost": 0, "days": None}
+    closed = {row["month"]: (row["won"], row["lost"], row["days"]) for row in rows if row["what"] == "closed"}
     return [
         PipelineMonth(
-            month, created.get(month, 0), row["won"], row["lost"], row["days"], partial=month_end(month) > scope.today
+            month, created.get(month, 0), *closed.get(month, (0, 0, None)), partial=month_end(month) > scope.today
         )
         for month in months_between(first, last)
-        for row in [closed.get(month, nothing)]
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class StuckDeal:
-    """An open registered deal that needs a look. days_past: days since its expected close, None when that is ahead or unknown."""
+    """An open registered deal that is stalled or past its expected close."""
 
     deal_id: str
     name: str
     client_id: str
     client: str
-    days_open: int
-    days_past: int | None
+    days_open: int  #: since it was created
+    days_past: int | None  #: since its expected close; None when that is ahead or unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Open registered deals that need a look. first: the first few by name, longest past their expected close first, then the
-    longest open. stalled_after: days open from which one is called stalled, and median: the median days to close it is twice
-    of (None: too few deals won to compare with)."""
+    """Open registered deals that are stalled or past their expected close."""
 
     stalled: int
     past_close: int
-    count: int
-    first: tuple[StuckDeal, ...]
-    stalled_after: int
-    median: Decimal | None
+    count: int  #: deals that are either
+    first: tuple[StuckDeal, ...]  #: the first few: longest past their expected close first, then longest open
+    stalled_after: int  #: days open after which a deal is stalled
+    median: float | None  #: days to close that `stalled_after` is twice of; None when too few deals were won
 
 
 @cached_by_generation("stalled-after")
-def stalled_after(scope: Scope) -> tuple[int, Decimal | None]:
-    """Days open from which a deal is stalled: twice the median of the deals won in the last 12 months, at least 30."""
-    won: dict[str, Any] = next((row for row in _sums(scope) if row["what"] == "won"), {"count": 0})
-    if won["count"] < ENOUGH_WON:
+def stalled_after(scope: Scope) -> tuple[int, float | None]:
+    """Days open after which a deal is stalled, and the median behind it, as in `Stuck`.
+
+    Twice the median days to close of the deals won in the last 12 months, at least 30.
+    """
+    won = next((row for row in _sums(scope) if row["what"] == "won"), None)
+    if won is None or won["days"] is None or won["count"] < ENOUGH_WON:
         return STALLED_WITHOUT_HISTORY, None
     return max(STALLED_AT_LEAST, int(2 * won["days"])), won["days"]
 
@@ -210,12 +221,11 @@ def open_shared_deals(scope: Scope) -> QuerySet[Deal]:
 
 
 def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
-    """Open registered deals that are `stalled`, past their expected close (`past_close`), or either."""
-    wanted = {"stalled": _stalled(scope), "past_close": _past_close(scope)}
-    found = wanted.get(why, wanted["stalled"] | wanted["past_close"])
+    """Open registered deals that are `stalled` or past their expected close (`past_close`); either for any other `why`."""
+    conditions = {"stalled": _stalled(scope), "past_close": _past_close(scope)}
     return (
         open_shared_deals(scope)
-        .filter(found)
+        .filter(conditions.get(why, conditions["stalled"] | conditions["past_close"]))
         .annotate(
             days_open=_days(Value(scope.today, DateField()), F("created_on")),
             days_past=Case(
@@ -227,9 +237,9 @@ def stuck_deals(scope: Scope, why: str = "") -> QuerySet[Deal]:
 
 @cached_by_generation("stuck-deals")
 def stuck(scope: Scope) -> Stuck:
-    """How many are stuck, and the first few. Two queries, or none."""
+    """How many deals are stuck, and the first few. At most two queries."""
     after, median = stalled_after(scope)
-    rows: Any = (
+    rows = list(
         stuck_deals(scope)
         .annotate(
             all_stalled=Window(Count("pk", filter=_stalled(scope))),
@@ -247,15 +257,14 @@ def stuck(scope: Scope) -> Stuck:
             "all_stalled",
             "all_past",
             "all_stuck",
-        )
-    )[:NAMED]
-    found = list(rows)
+        )[:NAMED]
+    )
     first = tuple(
         StuckDeal(
             row["deal_id"], row["name"], row["client__client_id"], row["client__name"],
             int(row["days_open"]), None if row["days_past"] is None else int(row["days_past"]),
         )
-        for row in found
+        for row in rows
     )  # fmt: skip
-    stalled, past, count = (found[0][name] if found else 0 for name in ("all_stalled", "all_past", "all_stuck"))
+    stalled, past, count = (rows[0][name] if rows else 0 for name in ("all_stalled", "all_past", "all_stuck"))
     return Stuck(stalled, past, count, first, after, median)

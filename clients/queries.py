@@ -1,4 +1,4 @@
-"""Reads the facts: retention, certifications, tool usage, and the two 12-month money figures."""
+"""Queries over the facts: retention, certifications, the 12-month source dollar, and shared selling."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -28,7 +28,7 @@ from program.terms import SALES, Origin, Stage
 
 
 def mrr_history(scope: Scope) -> MrrHistory:
-    """Retention of every month that can be compared. Read once a scope."""
+    """Retention of every month that can be compared with the one before (points.md 5). Read once per scope."""
     return scope.once("mrr-history", lambda: _mrr_history(scope))
 
 
@@ -47,7 +47,7 @@ def _mrr_history(scope: Scope) -> MrrHistory:
 
 
 def certifications(scope: Scope) -> Certifications:
-    """Every certification of the partner's people. Read once a scope."""
+    """Every certification of the partner's people. Read once per scope."""
     rows = Certification.objects.filter(partner=scope.partner).values_list(
         "person", "certification", "earned_on", "expires_on"
     )
@@ -55,7 +55,7 @@ def certifications(scope: Scope) -> Certifications:
 
 
 def sold_in_12_months(scope: Scope, day: date, origins: Iterable[Origin]) -> Fraction:
-    """Points-dollars, exact, of won sales of these origins in the 12 months that end on `day`, as sold (points.md 6)."""
+    """MRR of won sales of these origins in the 12 months that end on `day`, as sold, in exact points-dollars (points.md 6)."""
     deals = Deal.objects.filter(
         partner=scope.partner,
         stage=Stage.WON,
@@ -70,12 +70,15 @@ def sold_in_12_months(scope: Scope, day: date, origins: Iterable[Origin]) -> Fra
     return sum((_points_dollars(rules, row, "sold") for row in rows), Fraction(0))
 
 
-def _sums_by_table(rules: Rulebook, name: str, dated: str, wanted: Q | None = None) -> dict[str, Sum]:
-    """The MRR of the `wanted` deals (None: all) by the currency table in force on each deal's day `dated`, as aggregates."""
+def _sums_by_table(rules: Rulebook, name: str, dated: str, condition: Q | None = None) -> dict[str, Sum]:
+    """Aggregates of MRR, one per currency table: the deals of which that table was in force on the day in field `dated`.
+
+    condition: which deals count; None counts all.
+    """
     starts = [table.start for table in rules.currency_tables]
     sums = {}
     for index, start in enumerate(starts):
-        in_force = wanted or Q()
+        in_force = condition or Q()
         if index:
             in_force &= Q(**{f"{dated}__gte": start})
         if index + 1 < len(starts):
@@ -85,7 +88,7 @@ def _sums_by_table(rules: Rulebook, name: str, dated: str, wanted: Q | None = No
 
 
 def _points_dollars(rules: Rulebook, row: Mapping[str, Any], name: str) -> Fraction:
-    """Points-dollars, exact, of the sums of one currency that `_sums_by_table` made."""
+    """The sums that `_sums_by_table` made of one currency, in exact points-dollars."""
     total = Fraction(0)
     for index, table in enumerate(rules.currency_tables):
         if amount := row[f"{name}_{index}"]:
@@ -94,7 +97,10 @@ def _points_dollars(rules: Rulebook, row: Mapping[str, Any], name: str) -> Fract
 
 
 def shared_deals(scope: Scope, which: str, period: Period) -> QuerySet[Deal]:
-    """Registered deals `created` in the period, sourced and `in_flight` at its end, or `won` in it (points.md 3)."""
+    """Registered deals `created` in the period, sourced and `in_flight` at its end, or `won` in it (points.md 3).
+
+    Raises ValueError for any other name.
+    """
     return Deal.objects.filter(_shared(which, period), partner=scope.partner, registered=True)
 
 
@@ -111,11 +117,11 @@ def _shared(which: str, period: Period) -> Q:
 
 @cached_by_generation("shared-selling")
 def shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
-    """Number and MRR (points-dollars, exact) of the three kinds of shared deals. One query, or none."""
+    """Number and MRR (exact points-dollars) of the three kinds of shared deals (points.md 3). At most one query."""
     rules = rulebook(scope)
     created, in_flight, won = (_shared(which, period) for which in ("created", "in_flight", "won"))
     deals = Deal.objects.filter(created | in_flight | won, partner=scope.partner, registered=True)
-    rows: Any = list(
+    rows: Any = list(  # names of columns are built, which django-stubs cannot follow
         deals.order_by()
         .values("currency")
         .annotate(
@@ -134,9 +140,12 @@ def shared_selling_of(scope: Scope, period: Period) -> SharedSelling:
     def dollars(which: str) -> Fraction:
         return sum((_points_dollars(rules, row, which) for row in rows), Fraction(0))
 
-    flying = (rules.points_dollars(row["in_flight"], row["currency"], period.last) for row in rows if row["in_flight"])
+    in_flight_usd = sum(
+        (rules.points_dollars(row["in_flight"], row["currency"], period.last) for row in rows if row["in_flight"]),
+        Fraction(0),
+    )
     return SharedSelling(
         created=DealSum(count("created"), dollars("created")),
-        in_flight=DealSum(count("in_flight"), sum(flying, Fraction(0))),
+        in_flight=DealSum(count("in_flight"), in_flight_usd),
         won=DealSum(count("won"), dollars("won")),
     )

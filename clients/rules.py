@@ -1,4 +1,4 @@
-"""What the facts about clients and people add up to: retention, certifications, tool use, money figures, shared deals.
+"""Arithmetic over facts of clients and people: retention, certifications, tool usage and shared selling.
 
 Pure: no Django, no clock. Rules: `docs/points.md` 3, 5, 6, 7 and 12.
 """
@@ -25,89 +25,78 @@ _DIGITS = 50
 
 @dataclass(frozen=True, slots=True)
 class MonthRetention:
-    """One month m against the month before it, in points-dollars by the currency table of the last day of m.
+    """Retention of one month against the month before, in points-dollars by the currency table of its last day."""
 
-    start: MRR of the month before; churned: of it, that of clients without MRR in m; kept: what is left, growth apart.
-    csr_monthly, grr_monthly: ratios of the month; csr, grr: the same to the power of 12.
-    """
-
-    month: date
-    start: Decimal
-    churned: Decimal
-    kept: Decimal
-    csr_monthly: Decimal
-    grr_monthly: Decimal
-    csr: Decimal
-    grr: Decimal
+    month: date  #: its first day
+    start: Decimal  #: MRR of the month before
+    churned: Decimal  #: the part of `start` from clients without MRR in this month
+    kept: Decimal  #: the part of `start` that is still paid, without growth
+    csr_monthly: Decimal  #: (start - churned) / start
+    grr_monthly: Decimal  #: kept / start
+    csr: Decimal  #: `csr_monthly` to the power of 12
+    grr: Decimal  #: `grr_monthly` to the power of 12
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """C$R and GRR: plain means over 12 months, annualised and a month. None below 12 usable months, never 0 or 1.
+    """C$R and GRR as plain means over 12 months. All four are None ("no data") with fewer than 12 usable months."""
 
-    months: how many of the 12 calendar months were usable; series: those months, in order.
-    """
-
-    csr: Decimal | None
-    grr: Decimal | None
-    csr_monthly: Decimal | None
-    grr_monthly: Decimal | None
-    months: int
-    series: tuple[MonthRetention, ...]
+    csr: Decimal | None  #: mean of the annualised months
+    grr: Decimal | None  #: mean of the annualised months
+    csr_monthly: Decimal | None  #: mean of the months as they are
+    grr_monthly: Decimal | None  #: mean of the months as they are
+    months: int  #: usable months of the 12
+    series: tuple[MonthRetention, ...]  #: the usable months, in order
 
 
 @dataclass(frozen=True, slots=True)
 class MonthSums:
-    """A month against the month before it, over all clients, still by currency: sums of MRR, exact.
+    """MRR of a month compared with the month before, over all clients: exact sums by the currency of the month before."""
 
-    start: MRR of the month before; churned: of it, that of clients without MRR now; kept: the smaller of both months,
-    for clients whose currency stayed. switched: (MRR before, its currency, MRR now, its currency) of the others that
-    stayed.
-    """
-
-    start: Mapping[str, Decimal]
-    churned: Mapping[str, Decimal]
-    kept: Mapping[str, Decimal]
+    start: Mapping[str, Decimal]  #: MRR of the month before
+    churned: Mapping[str, Decimal]  #: the part of `start` from clients without MRR now
+    kept: Mapping[str, Decimal]  #: the smaller of both months, for clients that did not change currency
+    #: clients that stayed and changed currency: (MRR before, its currency, MRR now, its currency)
     switched: tuple[tuple[Decimal, str, Decimal, str], ...] = ()
 
 
 class MrrHistory:
-    """Retention for any day, from the sums of the months (`month_sums`, or the same sums taken by the database)."""
+    """Retention of any month or day, computed from the sums by month that the database holds."""
 
     def __init__(self, months: Mapping[date, MonthSums], rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self._months = months
-        self._done: dict[date, MonthRetention | None] = {}
+        self._computed: dict[date, MonthRetention | None] = {}
 
     def month(self, month: date) -> MonthRetention | None:
-        """Retention of one month; None when it or the month before has no rows or there was no MRR to keep.
+        """Retention of one month; None when it or the month before has no rows, or when there was no MRR before.
 
         Raises:
             UnknownCurrencyError: a currency without a fixed amount.
         """
         month = month_start(month)
-        if month not in self._done:
+        if month not in self._computed:
             sums = self._months.get(month)
-            self._done[month] = None if sums is None else self._ratios(month, sums)
-        return self._done[month]
+            self._computed[month] = None if sums is None else self._ratios(month, sums)
+        return self._computed[month]
 
     def _ratios(self, month: date, sums: MonthSums) -> MonthRetention | None:
         on = month_end(month)
-        all_start = self._dollars(sums.start, on)
-        if all_start <= 0:
+        start = self._dollars(sums.start, on)
+        if start <= 0:
             return None
-        all_churned = self._dollars(sums.churned, on)
+        churned = self._dollars(sums.churned, on)
         dollars = self._rulebook.points_dollars
-        all_kept = self._dollars(sums.kept, on) + sum(
+        kept = self._dollars(sums.kept, on) + sum(
             (min(dollars(was, was_in, on), dollars(now, now_in, on)) for was, was_in, now, now_in in sums.switched),
             Fraction(0),
         )
-        csr, grr = (all_start - all_churned) / all_start, all_kept / all_start
+        csr, grr = (start - churned) / start, kept / start
         return MonthRetention(
             month,
-            as_decimal(all_start),
-            as_decimal(all_churned),
-            as_decimal(all_kept),
+            as_decimal(start),
+            as_decimal(churned),
+            as_decimal(kept),
             as_decimal(csr),
             as_decimal(grr),
             as_decimal(csr**12),
@@ -121,8 +110,8 @@ class MrrHistory:
 
     def retention(self, on: date) -> Retention:
         """C$R and GRR over the last 12 complete months before the month of the day. Raises UnknownCurrencyError."""
-        found = (self.month(add_months(month_start(on), -back)) for back in range(RETENTION_MONTHS, 0, -1))
-        series = tuple(month for month in found if month is not None)
+        months = (self.month(add_months(month_start(on), -back)) for back in range(RETENTION_MONTHS, 0, -1))
+        series = tuple(month for month in months if month is not None)
         if len(series) < RETENTION_MONTHS:
             return Retention(None, None, None, None, len(series), series)
         return Retention(
@@ -158,7 +147,7 @@ class CertificationFact:
 
 
 class Certifications:
-    """All certifications of a partner, arranged once so that any day can be asked in no time."""
+    """All certifications of a partner, indexed so that queries for any day are fast."""
 
     def __init__(self, facts: Iterable[CertificationFact]) -> None:
         self._facts = tuple(facts)
@@ -173,7 +162,7 @@ class Certifications:
         self._names = {name: _covered(facts_of_one) for name, facts_of_one in names.items()}
 
     def earned_by(self, day: date) -> "Certifications":
-        """Only those earned up to the day: what is certain of the days after it."""
+        """Only the certifications earned up to the day: those that are certain on later days."""
         return Certifications(fact for fact in self._facts if fact.earned_on <= day)
 
     def people(self, on: date) -> int:
@@ -185,26 +174,26 @@ class Certifications:
         return self._span(certification, on) is not None
 
     def held_until(self, certification: str, on: date) -> date | None:
-        """The first day on which nobody holds it any more, as known; None when it never ends or is not held."""
+        """The first day after `on` on which nobody holds it; None when it is not held on `on` or never lapses."""
         span = self._span(certification, on)
         return None if span is None or span[1] == date.max else span[1]
 
     def holders(self, certification: str, on: date) -> tuple[CertificationFact, ...]:
-        """Who holds it on the day and until when: the longest-lasting row of each person, soonest to lapse first."""
-        best: dict[str, CertificationFact] = {}
+        """Who holds it on the day: the row of each person that lapses last, ordered by the day on which it lapses."""
+        longest: dict[str, CertificationFact] = {}
         for fact in self._facts:
             if fact.certification == certification and fact.valid(on):
-                other = best.get(fact.person)
+                other = longest.get(fact.person)
                 if other is None or (other.expires_on or date.max) < (fact.expires_on or date.max):
-                    best[fact.person] = fact
-        return tuple(sorted(best.values(), key=lambda fact: (fact.expires_on or date.max, fact.person)))
+                    longest[fact.person] = fact
+        return tuple(sorted(longest.values(), key=lambda fact: (fact.expires_on or date.max, fact.person)))
 
     def _span(self, certification: str, on: date) -> tuple[date, date] | None:
         return next((span for span in self._names.get(certification, ()) if span[0] <= on < span[1]), None)
 
 
 def _covered(facts: Iterable[CertificationFact]) -> list[tuple[date, date]]:
-    """The days on which at least one of the facts is valid, as sorted half-open spans that do not touch."""
+    """The days on which at least one of the facts is valid, as sorted, disjoint, half-open spans."""
     spans: list[tuple[date, date]] = []
     for fact in sorted(facts, key=lambda fact: fact.earned_on):
         end = fact.expires_on or date.max
@@ -219,11 +208,11 @@ def _covered(facts: Iterable[CertificationFact]) -> list[tuple[date, date]]:
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
-    """Tools used in the last 30 days, over `clients` clients that have a value; None when none has."""
+    """Tools used in the last 30 days. Mean and median are None when no client has a value."""
 
     mean: Decimal | None
     median: Decimal | None
-    clients: int
+    clients: int  #: clients with a value
 
 
 def tool_use(values: Iterable[int | None]) -> ToolUse:
@@ -240,7 +229,7 @@ def tool_use(values: Iterable[int | None]) -> ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class DealSum:
-    """A number of deals and their MRR in points-dollars, exact."""
+    """A number of deals and their MRR in exact points-dollars."""
 
     count: int
     mrr: Fraction
@@ -248,8 +237,8 @@ class DealSum:
 
 @dataclass(frozen=True, slots=True)
 class SharedSelling:
-    """Registered deals of a range: created in it, sourced and in flight at its end, won in it."""
+    """Registered deals of a range (points.md 3)."""
 
-    created: DealSum
-    in_flight: DealSum
-    won: DealSum
+    created: DealSum  #: created in the range
+    in_flight: DealSum  #: sourced and not closed at its end
+    won: DealSum  #: won in the range

@@ -1,6 +1,4 @@
-"""Keeps the sums of the facts that pages read."""
-
-from typing import Any
+"""Writes the sums of facts that pages read: retention by month."""
 
 from django.db import connection, transaction
 from django.dispatch import receiver
@@ -11,25 +9,25 @@ from partner_portal.lib.rows.events import facts_committed
 
 
 @receiver(facts_committed)
-def sum_retention_again(sender: Any, scope: Scope, **_: Any) -> None:
-    """Receiver: an import may have brought MRR months."""
+def sum_retention_after_import(sender: object, scope: Scope, **_: object) -> None:
+    """Receive `facts_committed`: MRR months may have changed."""
     sum_retention(scope=scope)
 
 
 @transaction.atomic
 def sum_retention(*, scope: Scope) -> None:
-    """Make the partner's retention sums anew from all its MRR months; one pass in the database."""
+    """Replace the partner's retention sums by those of its MRR months (points.md 5). One pass in the database."""
     RetentionMonth.objects.filter(partner=scope.partner).delete()
     with connection.cursor() as cursor:
         cursor.execute(RETENTION_SUMS, {"partner": scope.partner.pk})
 
 
-# One sorted pass, so that it takes as long as the rows are many, however little the planner knows of rows just imported.
+# One sorted pass: its time grows with the number of rows only, even while the planner has no statistics of rows just imported.
 RETENTION_SUMS = """
 WITH pairs AS (
     SELECT (month + interval '1 month')::date AS month, mrr, currency,
            lead(month) OVER ahead AS next_month, lead(mrr) OVER ahead AS next_mrr, lead(currency) OVER ahead AS next_currency
-    FROM clients_mrrmonth WHERE partner_id = %(partner)s
+    FROM clients_mrrmonth WHERE partner_id = %(partner)s AND withdrawal_id IS NULL
     WINDOW ahead AS (PARTITION BY client_id ORDER BY month)
 ), months AS (
     SELECT month, mrr, currency, next_currency, CASE WHEN next_month = month THEN next_mrr ELSE 0 END AS next_mrr
@@ -44,6 +42,8 @@ SELECT %(partner)s, month, currency,
            jsonb_agg(jsonb_build_array(mrr::text, next_mrr::text, next_currency))
                FILTER (WHERE next_mrr > 0 AND next_currency <> currency), '[]')
 FROM months
-WHERE month = ANY (ARRAY(SELECT DISTINCT month FROM clients_mrrmonth WHERE partner_id = %(partner)s))
+WHERE month = ANY (
+    ARRAY(SELECT DISTINCT month FROM clients_mrrmonth WHERE partner_id = %(partner)s AND withdrawal_id IS NULL)
+)
 GROUP BY month, currency
 """

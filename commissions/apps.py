@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CommissionsConfig(AppConfig):
@@ -6,4 +7,14 @@ class CommissionsConfig(AppConfig):
     verbose_name = "Commissions"
 
     def ready(self) -> None:
+        from accounts.audit import name_actions
         from commissions import services  # noqa: F401 -- receives ledger_posted
+
+        name_actions(
+            {
+                "question.asked": _("Statement line questioned"),
+                "question.reworded": _("Question about a statement line reworded"),
+                "question.followed_up": _("Question about a statement line followed up"),
+                "question.withdrawn": _("Question about a statement line withdrawn"),
+            }
+        )

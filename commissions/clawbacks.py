@@ -57,13 +57,13 @@ def clawbacks(adjusting: Iterable[StatementLine], originals: Mapping[str, Statem
     for line in sorted(adjusting, key=_place):
         if line.adjusts in originals:
             grouped.setdefault(line.adjusts, []).append(line)
-    found: list[Clawback] = []
+    variances: list[Clawback] = []
     for name, lines in grouped.items():
         original = originals[name]
-        found += _too_much(original, [line for line in lines if not _other_currency(line, original)])
+        variances += _too_much(original, [line for line in lines if not _other_currency(line, original)])
         for line in lines:
-            found += _other_terms(original, line)
-    return tuple(sorted(found, key=lambda each: (*_place(each.line), CAUSES.index(each.cause))))
+            variances += _other_terms(original, line)
+    return tuple(sorted(variances, key=lambda variance: (*_place(variance.line), CAUSES.index(variance.cause))))
 
 
 def _place(line: StatementLine) -> tuple[str, str, int]:
@@ -80,7 +80,7 @@ def _too_much(original: StatementLine, lines: list[StatementLine]) -> list[Clawb
     own = abs(original.net_revenue)
     takes = [-sign * line.net_revenue for line in lines]
     excess, taken = sum(takes) - own, sum(takes)
-    found = []
+    variances = []
     for line, take in zip(reversed(lines), reversed(takes), strict=True):
         taken -= take  # by the lines before this one
         part = min(excess, take)
@@ -89,21 +89,21 @@ def _too_much(original: StatementLine, lines: list[StatementLine]) -> list[Clawb
         excess -= part
         again = 0 < own <= min(take, taken)
         amount = -sign * commission(Decimal(part), original.rate, original.fx_rate)
-        found.append(Clawback(TWICE if again else TOO_MUCH, line, original, amount, Decimal(part)))
-    return found
+        variances.append(Clawback(TWICE if again else TOO_MUCH, line, original, amount, Decimal(part)))
+    return variances
 
 
 def _other_terms(original: StatementLine, line: StatementLine) -> list[Clawback]:
     """A step at a time, so that the amounts of a line add up: its rate first, then its currency or exchange rate."""
-    found = []
+    variances = []
     at_rate = commission(line.net_revenue, original.rate, line.fx_rate)
     if line.rate != original.rate:
-        found.append(Clawback(OTHER_RATE, line, original, line.recomputed - at_rate))
+        variances.append(Clawback(OTHER_RATE, line, original, line.recomputed - at_rate))
     if line.payout_currency != original.payout_currency:
-        found.append(Clawback(OTHER_CURRENCY, line, original, at_rate))
+        variances.append(Clawback(OTHER_CURRENCY, line, original, at_rate))
     elif line.currency != original.currency:
-        found.append(Clawback(OTHER_CURRENCY, line, original, at_rate + original.recomputed))
+        variances.append(Clawback(OTHER_CURRENCY, line, original, at_rate + original.recomputed))
     elif line.fx_rate != original.fx_rate:
         at_terms = commission(line.net_revenue, original.rate, original.fx_rate)
-        found.append(Clawback(OTHER_FX, line, original, at_rate - at_terms))
-    return found
+        variances.append(Clawback(OTHER_FX, line, original, at_rate - at_terms))
+    return variances

@@ -1,11 +1,12 @@
-"""Reads the deals that earn commission: worked out from their facts, or as `commissions.services.rebuild_deal_earnings` kept them.
+"""Reads the deals that earn commission: stored by `commissions.services.rebuild_deal_earnings`, or derived from the facts.
 
-Working them out means walking every line that something was taken from; for a portfolio of a hundred thousand deals that is
-seconds. So they are kept when the ledger is posted, of the clients that it is posted for, and pages read what was kept.
+Deriving them walks every line that something was taken from, which takes seconds for a hundred thousand deals. So they are
+stored for the clients of every posting of the ledger, and pages read the stored ones.
 """
 
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -47,36 +48,38 @@ def earnings(
     months: only those that earn in a month from the first to the last (their first days), and those named by `deal_ids`.
     client: of one client, by its primary key. By client and deal id. Two queries, five more of a past day.
     """
-    kept = _kept(scope)
+    rows = _stored(scope)
     if client is not None:
-        kept = kept.filter(client=client)
+        rows = rows.filter(client=client)
     if months != EVER:
-        kept = kept.filter(_within(*months) | Q(deal__deal_id__in=deal_ids))
+        rows = rows.filter(_within(*months) | Q(deal__deal_id__in=deal_ids))
     terms = rulebook(scope).commission
-    rows = kept.order_by("client_id", "deal__deal_id").values_list(*_COLUMNS)
-    found = [_as_earning(terms, *row) for row in rows.iterator()]
-    others = [
-        each
-        for each in _cut_later(scope)
-        if client in (None, each.client) and (months == EVER or each.within(*months) or each.deal_id in deal_ids)
+    columns = rows.order_by("client_id", "deal__deal_id").values_list(*_COLUMNS)
+    stored = [_as_earning(terms, *row) for row in columns.iterator()]
+    derived = [
+        deal
+        for deal in _derived_again(scope)
+        if client in (None, deal.client) and (months == EVER or deal.within(*months) or deal.deal_id in deal_ids)
     ]
-    return sorted(found + others, key=lambda each: (each.client, each.deal_id)) if others else found
+    return sorted(stored + derived, key=lambda deal: (deal.client, deal.deal_id)) if derived else stored
 
 
 def numbers_within(scope: Scope, first: date, last: date) -> tuple[int, int, list[str]]:
     """Of the deals that earn in these months: how many, of how many clients, and their currencies. One query."""
-    kept = _kept(scope).filter(_within(first, last))
-    sums = kept.aggregate(
-        deals=Count("pk"),
-        clients=Count("client", distinct=True),
-        currencies=ArrayAgg("deal__currency", distinct=True),
+    sums = (
+        _stored(scope)
+        .filter(_within(first, last))
+        .aggregate(
+            deals=Count("pk"),
+            clients=Count("client", distinct=True),
+            currencies=ArrayAgg("deal__currency", distinct=True),
+        )
     )
-    others = [each for each in _cut_later(scope) if each.within(first, last)]
-    clients = {each.client for each in others}
+    derived = [deal for deal in _derived_again(scope) if deal.within(first, last)]
     return (
-        sums["deals"] + len(others),
-        sums["clients"] + len(clients),
-        sorted({*(sums["currencies"] or ()), *(each.currency for each in others)}),
+        sums["deals"] + len(derived),
+        sums["clients"] + len({deal.client for deal in derived}),
+        sorted({*(sums["currencies"] or ()), *(deal.currency for deal in derived)}),
     )
 
 
@@ -84,31 +87,35 @@ def _within(first: date, last: date) -> Q:
     return Q(first_month__lte=last, last_month__gte=first)
 
 
-def _kept(scope: Scope) -> QuerySet[DealEarning]:
-    """What was kept and holds on the day: on a past one, not of clients from whose deals something was taken since."""
-    kept = DealEarning.objects.filter(partner=scope.partner)
-    later = _clients_cut_later(scope)
-    return kept.exclude(client__in=later).filter(deal__closed_on__lte=scope.today) if later is not None else kept
+# The stored earnings are those of the day that the ledger is posted through. An earlier day knows fewer downgrades, so the
+# clients with a downgrade in between are derived again for it; every client is either stored or derived.
 
 
-def _cut_later(scope: Scope) -> list[Earning]:
-    """Of a past day, the earnings of those clients."""
-    return _earnings_cut_later(scope) if _clients_cut_later(scope) else []
+def _stored(scope: Scope) -> QuerySet[DealEarning]:
+    """The stored earnings that hold on the scope's day."""
+    rows = DealEarning.objects.filter(partner=scope.partner)
+    outdated = _outdated_clients(scope)
+    return rows if outdated is None else rows.exclude(client__in=outdated).filter(deal__closed_on__lte=scope.today)
+
+
+def _derived_again(scope: Scope) -> list[Earning]:
+    """The earnings of the other clients, from their facts; none on the day that the ledger is posted through."""
+    return _earnings_of_outdated(scope) if _outdated_clients(scope) else []
 
 
 @cached_by_generation("commission-earnings-cut-later")
-def _earnings_cut_later(scope: Scope) -> list[Earning]:
-    return [each for _deal, each in worked_out(scope, _clients_cut_later(scope))]
+def _earnings_of_outdated(scope: Scope) -> list[Earning]:
+    return [deal for _pk, deal in derived_earnings(scope, _outdated_clients(scope))]
 
 
-def _clients_cut_later(scope: Scope) -> set[int] | None:
-    """Clients with a downgrade between today and the day that earnings are kept of; None when that is today."""
+def _outdated_clients(scope: Scope) -> set[int] | None:
+    """Clients with a downgrade after the scope's day, up to the posted one; None when no day lies between."""
     state = posting(scope)
     if state is None or scope.today >= state.posted_through:
         return None
     since = (scope.today + timedelta(days=1), state.posted_through)
     cuts = Deal.objects.filter(partner=scope.partner, stage=Stage.WON, kind=DealKind.DOWNGRADE, closed_on__range=since)
-    return scope.once("cut-later", lambda: set(cuts.values_list("client_id", flat=True)))
+    return scope.once("outdated-earnings", lambda: set(cuts.values_list("client_id", flat=True)))
 
 
 def _as_earning(
@@ -117,7 +124,7 @@ def _as_earning(
     deal_id: str,
     line: str,
     currency: str,
-    mrr: Any,
+    mrr: Decimal,
     closed_on: date,
     cancelled_on: date | None,
     gone_on: date | None,
@@ -136,8 +143,8 @@ def _as_earning(
     )
 
 
-def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[int, Earning]]:
-    """The deals of these clients (None: all) that earn commission, from the facts; each with the deal's primary key.
+def derived_earnings(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[int, Earning]]:
+    """Derive from the facts which deals of these clients (None: all) earn commission; pairs of the deal's primary key and it.
 
     Four queries, and two where nothing was taken from any line.
     """
@@ -152,7 +159,7 @@ def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[
         "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
     )
     cut_on = _last_cuts(scope, clients)
-    cut: set[tuple[int, str]] = set()  # lines from which something was taken since: they need their whole story
+    cut: set[tuple[int, str]] = set()  # lines from which something was taken since: their cuts are walked in full
     lives: list[tuple[int, int, DealLife]] = []
     for pk, client, *values in rows:
         deal = DealFact.read(*values)
@@ -161,8 +168,8 @@ def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[
             cut.add((client, deal.product_line))
         lives.append((pk, client, DealLife(deal, values[-1], (), None)))
     for pk, client, life in lives:
-        if (client, life.deal.product_line) not in cut and (found := earning(client, life, terms)):
-            yield pk, found
+        if (client, life.deal.product_line) not in cut and (earns := earning(client, life, terms)):
+            yield pk, earns
     until = add_months(scope.today, max(terms.months, AHEAD_MONTHS) + 3)
     for loaded in load_sold(scope, {client for client, _line in cut}) if cut else ():
         known = loaded.facts
@@ -175,8 +182,8 @@ def worked_out(scope: Scope, clients: Collection[int] | None) -> Iterator[tuple[
         ]
         facts = ClientFacts(known.country, deals, (), known.cancellations)
         for life in deal_lives(facts, rulebook(scope), until):
-            if found := earning(loaded.client_pk, life, terms):
-                yield loaded.deals[life.deal.deal_id], found
+            if earns := earning(loaded.client_pk, life, terms):
+                yield loaded.deals[life.deal.deal_id], earns
 
 
 def _last_cuts(scope: Scope, clients: Collection[int] | None) -> dict[tuple[int, str], date]:
@@ -184,11 +191,11 @@ def _last_cuts(scope: Scope, clients: Collection[int] | None) -> dict[tuple[int,
     and cancellations, those ahead included."""
     own = Q(partner=scope.partner) if clients is None else Q(partner=scope.partner, client__in=clients)
     downgrades = Deal.objects.filter(own, kind=DealKind.DOWNGRADE, stage=Stage.WON, closed_on__lte=scope.today)
-    found: dict[tuple[int, str], date] = {}
+    last: dict[tuple[int, str], date] = {}
     for client, line, day in [
         *downgrades.values_list("client_id", "product_line", "closed_on"),
         *Cancellation.objects.filter(own).values_list("client_id", "product_line", "cancelled_on"),
     ]:
         if day is not None:
-            found[client, line] = max(found.get((client, line), day), day)
-    return found
+            last[client, line] = max(last.get((client, line), day), day)
+    return last

@@ -119,15 +119,15 @@ class Forecast:
         self._factors: dict[tuple[str, date], tuple[FxRate, int, int] | None] = {}
         self._rows: dict[tuple[str, tuple[date, ...]], list[tuple[int, int] | None]] = {}
 
-    def amounts(self, found: Earning, first: date, last: date) -> Iterator[Amount]:
+    def amounts(self, deal: Earning, first: date, last: date) -> Iterator[Amount]:
         """What the earning brings in each month from `first` to `last`, both included."""
-        for stretch in found.stretches:
+        for stretch in deal.stretches:
             start, end = max(stretch.first, month_start(first)), min(stretch.last, month_start(last))
             if start > end:
                 continue
             numerator, denominator = stretch.mrr.as_integer_ratio()
             for month in months_between(start, end):
-                factor = self._factor(found.currency, month)
+                factor = self._factor(deal.currency, month)
                 if factor is None:
                     yield Amount(month, stretch.mrr, None, None)
                     continue
@@ -142,9 +142,9 @@ class Forecast:
         """
         months = months_between(first, last)
         sums = [0] * len(months)
-        for each in earnings:
-            factors = self._factors_of(each.currency, months)
-            for stretch in each.stretches:
+        for deal in earnings:
+            factors = self._factors_of(deal.currency, months)
+            for stretch in deal.stretches:
                 start, end = month_count(months[0], stretch.first), month_count(months[0], stretch.last)
                 numerator, denominator = stretch.mrr.as_integer_ratio()
                 known, cents = None, 0
@@ -155,17 +155,17 @@ class Forecast:
                     if factor != known:
                         known, cents = factor, _half_up(numerator * factor[0], denominator * factor[1])
                     sums[index] += cents
-        found = {quarter_of(month): Decimal(0) for month in months}
+        by_name = {quarter_of(month): Decimal(0) for month in months}
         for month, total in zip(months, sums, strict=True):
-            found[quarter_of(month)] += Decimal(total).scaleb(-CENT_PLACES)
-        return found
+            by_name[quarter_of(month)] += Decimal(total).scaleb(-CENT_PLACES)
+        return by_name
 
     def _factors_of(self, currency: str, months: tuple[date, ...]) -> list[tuple[int, int] | None]:
         """Cents a unit of MRR brings in each month, as a fraction; None without a rate."""
         key = (currency, months)
         if key not in self._rows:
-            found = [self._factor(currency, month) for month in months]
-            self._rows[key] = [factor and factor[1:] for factor in found]
+            rates = [self._factor(currency, month) for month in months]
+            self._rows[key] = [factor and factor[1:] for factor in rates]
         return self._rows[key]
 
     def _factor(self, currency: str, month: date) -> tuple[FxRate, int, int] | None:

@@ -1,7 +1,5 @@
 """What somebody may ask of commissions: a range of payments, a statement's lines, a standing, a quarter, a cause."""
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -11,7 +9,8 @@ from commissions.outlook import quarters
 from commissions.quarter_variance import past_quarters
 from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.datasets import Params
+from partner_portal.lib.rows.forms import DatasetForm
 from program.labels import labels
 from program.terms import PaymentStanding
 
@@ -61,7 +60,7 @@ class PaidForm(RangeForm):
     default_range = "last-12-months"
 
 
-class LinesForm(ForgivingForm):
+class LinesForm(DatasetForm):
     """Lines of one statement, or of all, of a client or a quarter, that stand somewhere or need a look."""
 
     statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
@@ -79,7 +78,7 @@ class LinesForm(ForgivingForm):
     show = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All lines")), *SHOWN.items()])
 
 
-class StatementsForm(ForgivingForm):
+class StatementsForm(DatasetForm):
     """Statements that stand somewhere."""
 
     standing = forms.ChoiceField(
@@ -87,7 +86,7 @@ class StatementsForm(ForgivingForm):
     )
 
 
-class ChecksForm(ForgivingForm):
+class ChecksForm(DatasetForm):
     """Variances of one statement or of all, of one cause."""
 
     statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
@@ -102,7 +101,7 @@ class ChecksForm(ForgivingForm):
     )
 
 
-class OffsetsForm(ForgivingForm):
+class OffsetsForm(DatasetForm):
     """Negative statements: all, or only those with something left to be offset."""
 
     show = forms.ChoiceField(
@@ -113,7 +112,7 @@ class OffsetsForm(ForgivingForm):
     quarter = forms.RegexField(QUARTER, required=False, widget=forms.HiddenInput)
 
 
-class EarningForm(ForgivingForm):
+class EarningForm(DatasetForm):
     """Deals that earn in the next four quarters, or still today; of one client, by its id, or of all."""
 
     show = forms.ChoiceField(
@@ -124,14 +123,14 @@ class EarningForm(ForgivingForm):
     client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 
 
-class ExpectedForm(ForgivingForm):
+class ExpectedForm(DatasetForm):
     """The next four quarters, or one of these or of the past; one client, by its id, or all."""
 
     quarter = forms.ChoiceField(label=_("Quarter"), required=False)
     client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         every = quarters(scope)
         ahead, over = [each for each in every if not each.over], [each for each in reversed(every) if each.over]
         self.fields["quarter"].choices = [  # type: ignore[attr-defined]
@@ -140,7 +139,7 @@ class ExpectedForm(ForgivingForm):
         ]
 
 
-class VarianceForm(ForgivingForm):
+class VarianceForm(DatasetForm):
     """A past quarter or all, a cause, what the vendor is to explain, a client by its id."""
 
     quarter = forms.ChoiceField(label=_("Quarter"), required=False)
@@ -152,8 +151,8 @@ class VarianceForm(ForgivingForm):
     )
     client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         self.quarters = past_quarters(scope)
         self.fields["quarter"].choices = [  # type: ignore[attr-defined]
             ("", _("All past quarters")),
@@ -161,7 +160,7 @@ class VarianceForm(ForgivingForm):
         ]
 
 
-class QuestionsForm(ForgivingForm):
+class QuestionsForm(DatasetForm):
     """Questions that stand somewhere."""
 
     status = forms.ChoiceField(

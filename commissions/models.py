@@ -5,15 +5,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
-from clients.models import Client, Deal
+from clients.models import Client, Deal, Fact, withdrawn_index
 from program.labels import labelled, values
 from program.terms import LineStatus
 
 
-class StatementLine(models.Model):
+class StatementLine(Fact):
     """net revenue x rate x FX rate = commission in payout currency; a reversal is a negative line that `adjusts` another."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="statement_lines")
     statement_id = models.CharField(max_length=1000)
     period = models.CharField(max_length=7)
@@ -38,7 +37,7 @@ class StatementLine(models.Model):
             models.UniqueConstraint(fields=["partner", "statement_id", "line_no"], name="statement_line_key"),
             models.CheckConstraint(condition=models.Q(status__in=values(LineStatus)), name="line_status_known"),
         ]
-        indexes = [models.Index(fields=["partner", "period"])]
+        indexes = [models.Index(fields=["partner", "period"]), withdrawn_index("statement_line_withdrawn")]
 
     def __str__(self) -> str:
         return f"{self.statement_id}/{self.line_no}"
@@ -46,7 +45,7 @@ class StatementLine(models.Model):
 
 class DealEarning(models.Model):
     """When a deal earns commission, as known on the day that the ledger is posted through (points.md 8). Derived from the
-    facts and kept by `commissions.services`; what does not change with the day stands here, amounts do not.
+    facts by `commissions.services`: what does not change with the day; amounts are calculated when they are read.
 
     first_month, last_month: the first days of the months it earns in, null when in none. gone_on: from when nothing is left.
     stretches: null while nothing was taken from the deal; otherwise its months as (first, last, MRR), the MRR exact, "250/3".

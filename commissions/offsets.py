@@ -1,4 +1,4 @@
-"""What becomes of statements with a negative total: nobody pays them, later statements use them up.
+"""Offset statements with a negative total against the positive statements that follow.
 
 Pure: no Django, no clock. Rules: `docs/points.md` 14; what it leaves open is decided in `docs/adr/0084-*`.
 """
@@ -16,7 +16,7 @@ _USES_UP = (LineStatus.ISSUED, LineStatus.PAID)  # statuses of the statements wh
 
 
 class Total(Protocol):
-    """What is asked of a statement."""
+    """What the offsets need to know of a statement."""
 
     @property
     def statement_id(self) -> str: ...
@@ -43,32 +43,36 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """left: what is still to be taken off, by negative statement; 0 once it is used up. uses: by which statements, in order."""
+    """How negative statements are offset."""
 
+    #: By negative statement: the amount still to be offset; 0 once all of it is.
     left: Mapping[str, Decimal] = field(default_factory=dict)
+    #: In order of the positive statements.
     uses: Sequence[Use] = ()
 
     def used_by(self, statement_id: str) -> Decimal:
-        """What is taken off a positive statement."""
-        return sum((each.amount for each in self.uses if each.by == statement_id), Decimal(0))
+        """The amount that negative statements take off a positive one."""
+        return sum((use.amount for use in self.uses if use.by == statement_id), Decimal(0))
 
 
 def offsets(statements: Iterable[Total]) -> Offsets:
-    """Who makes up for which negative statement: oldest first, in order of pay date, each payout currency by itself."""
+    """Which statements offset which negative statement: oldest first, in order of pay date, statement payout currency by itself."""
     left: dict[str, Decimal] = {}
     uses: list[Use] = []
     open_debts: dict[str, list[str]] = {}
-    for each in sorted(statements, key=lambda one: (one.pay_on, one.period, one.statement_id)):
-        debts = open_debts.setdefault(each.currency, [])
-        if each.total < 0:
-            if each.status in OPEN:
-                left[each.statement_id] = -each.total
-                debts.append(each.statement_id)
+    for statement in sorted(
+        statements, key=lambda statement: (statement.pay_on, statement.period, statement.statement_id)
+    ):
+        debts = open_debts.setdefault(statement.currency, [])
+        if statement.total < 0:
+            if statement.status in OPEN:
+                left[statement.statement_id] = -statement.total
+                debts.append(statement.statement_id)
             continue
-        rest = each.total if each.status in _USES_UP else Decimal(0)
+        rest = statement.total if statement.status in _USES_UP else Decimal(0)
         while rest and debts:
             amount = min(rest, left[debts[0]])
-            uses.append(Use(debts[0], each.statement_id, amount))
+            uses.append(Use(debts[0], statement.statement_id, amount))
             left[debts[0]] -= amount
             rest -= amount
             if not left[debts[0]]:
@@ -77,5 +81,5 @@ def offsets(statements: Iterable[Total]) -> Offsets:
 
 
 def taken_off(expected: Decimal, left: Decimal) -> Decimal:
-    """What of `left` the next payment can make up for: never more than it."""
+    """How much of `left` the next payment offsets: at most all of that payment."""
     return min(left, max(expected, Decimal(0)))

@@ -4,16 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
 from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
-from commissions.expected import Earning, Forecast
+from commissions.expected import Amount, Earning, Forecast
 from commissions.queries import fx_rates, payout_sums
-from partner_portal.lib.dates.months import add_months, month_start, quarter_end, quarter_of
-from partner_portal.lib.rounding import half_up
+from partner_portal.lib.dates.months import (
+    add_months,
+    parse_quarter,
+    quarter_end,
+    quarter_months,
+    quarter_of,
+    quarter_start,
+)
 from program.caching import cached_by_generation
 from program.queries import rulebook
 
@@ -25,7 +30,7 @@ def forecast(scope: Scope) -> Forecast:
 
 def next_quarters(today: date) -> tuple[date, date]:
     """First and last month (their first days) of this quarter and the three after it."""
-    first = add_months(month_start(quarter_end(today)), -2)
+    first = quarter_start(today)
     return first, add_months(first, AHEAD_MONTHS - 1)
 
 
@@ -73,29 +78,21 @@ def quarters(scope: Scope) -> list[Quarter]:
         pay[row.period] = min(pay.get(row.period, row.pay_on), row.pay_on)
         ids[row.period] = max(ids.get(row.period, 0), row.statements)
     ahead_first, last = next_quarters(scope.today)
-    first = min([quarter_start(period) for period in sums] + [ahead_first])
+    first = min([parse_quarter(period) for period in sums] + [ahead_first])
     expected = expected_by_quarter(scope, first, last)
-    found = []
+    rows = []
     for quarter, amount in expected.items():
-        start, statements = quarter_start(quarter), ids.get(quarter, 0)
+        start, statements = parse_quarter(quarter), ids.get(quarter, 0)
         pay_on = pay.get(quarter) or rules.pay_day(start, terms)
         missing = bool(amount) and not statements and pay_on < scope.today
         over = quarter_end(start) < scope.today
-        found.append(Quarter(quarter, pay_on, over, missing, amount, statements, sums.get(quarter, {})))
-    return found
-
-
-def quarter_start(quarter: str) -> date:
-    """The first day of `2026-Q3`. Raises ValueError for anything else."""
-    year, _, number = quarter.partition("-Q")
-    if number not in {"1", "2", "3", "4"}:
-        raise ValueError(f"{quarter} is not a quarter")
-    return date(int(year), int(number) * 3 - 2, 1)
+        rows.append(Quarter(quarter, pay_on, over, missing, amount, statements, sums.get(quarter, {})))
+    return rows
 
 
 def points_table(scope: Scope, quarter: str) -> date:
     """From when the currency table is in force that points of the quarter's last day go by; commission never does."""
-    return rulebook(scope).currency_table(quarter_end(quarter_start(quarter))).start
+    return rulebook(scope).currency_table(quarter_end(parse_quarter(quarter))).start
 
 
 @cached_by_generation("commission-quarters")
@@ -123,7 +120,7 @@ def outlook(scope: Scope) -> Outlook:
     deals, clients, currencies = numbers_within(scope, first, last)
     rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
     return Outlook(
-        sum((each.expected for each in quarters(scope) if quarter_start(each.quarter) >= first), Decimal(0)),
+        sum((quarter.expected for quarter in quarters(scope) if parse_quarter(quarter.quarter) >= first), Decimal(0)),
         deals,
         clients,
         {currency: rate for currency, rate in rates.items() if rate},
@@ -175,9 +172,9 @@ def ahead_by_client(scope: Scope, limit: int) -> Ahead:
     first, last = next_quarters(scope.today)
     sums = forecast(scope)
     deals: dict[int, list[Earning]] = {}
-    for each in earnings(scope, (first, last)):
-        deals.setdefault(each.client, []).append(each)
-    amounts = {pk: tuple(sums.by_quarter(found, first, last).values()) for pk, found in deals.items()}
+    for deal in earnings(scope, (first, last)):
+        deals.setdefault(deal.client, []).append(deal)
+    amounts = {pk: tuple(sums.by_quarter(own, first, last).values()) for pk, own in deals.items()}
     order = sorted(amounts, key=lambda pk: (-sum(amounts[pk]), pk))
     rows = Client.objects.filter(partner=scope.partner, pk__in=order[:limit]).values_list("pk", "client_id", "name")
     names = {pk: (client_id, name) for pk, client_id, name in rows}
@@ -196,58 +193,42 @@ def _added(quarters: Sequence[str], rows: Iterable[Sequence[Decimal]]) -> tuple[
     return tuple(sum(column, Decimal(0)) for column in zip(*rows, strict=True)) or (Decimal(0),) * len(quarters)
 
 
-def expected_rows(scope: Scope, quarter: str = "") -> list[dict[str, Any]]:
-    """One row a deal and quarter of what the next four quarters should bring; or one quarter, which may be over."""
-    first, last = next_quarters(scope.today)
-    if quarter:
-        first = quarter_start(quarter)
-        last = month_start(quarter_end(first))
-    terms = rulebook(scope).commission
+@dataclass(frozen=True, slots=True)
+class DealQuarter:
+    """What one deal should bring in one quarter."""
+
+    earning: Earning
+    #: `2026-Q3`.
+    quarter: str
+    #: By month, those in which the deal earns; at least one.
+    amounts: tuple[Amount, ...]
+
+    @property
+    def latest(self) -> Amount:
+        """The amount of the last month."""
+        return self.amounts[-1]
+
+    @property
+    def commission(self) -> Decimal | None:
+        """The sum in payout currency; None where no exchange rate of the deal's currency was imported."""
+        return (
+            sum((amount.commission for amount in self.amounts if amount.commission is not None), Decimal(0))
+            if self.latest.fx
+            else None
+        )
+
+
+def deal_quarters(scope: Scope, quarter: str = "") -> list[DealQuarter]:
+    """What every deal should bring in every one of the next four quarters; or in one quarter, which may be over."""
+    first, last = quarter_months(quarter) if quarter else next_quarters(scope.today)
     sums = forecast(scope)
-    names = client_names(scope)
     rows = []
-    for each in earnings(scope, (first, last)):
-        found: dict[str, list[Any]] = {}
-        for amount in sums.amounts(each, first, last):
-            found.setdefault(quarter_of(amount.month), []).append(amount)
-        for name, amounts in found.items():
-            latest = amounts[-1]
-            client_id, client = names[each.client]
-            rows.append(
-                {
-                    "pk": f"{each.deal_id} {name}",
-                    "client_pk": each.client,
-                    "client_id": client_id,
-                    "client": client,
-                    "deal_id": each.deal_id,
-                    "product_line": each.product_line,
-                    "quarter": name,
-                    "pay_on": rules.pay_day(latest.month, terms),
-                    "months": len(amounts),
-                    "mrr": half_up(latest.mrr, rules.CENT_PLACES),
-                    "currency": each.currency,
-                    "fx_rate": latest.fx.rate if latest.fx else None,
-                    # The payout currency is paid as it is: no rate of any day.
-                    "fx_on": latest.fx.on if latest.fx and each.currency != scope.partner.payout_currency else None,
-                    "rate": terms.rate,
-                    "months_left": each.months_left(scope.today),
-                    "ends_on": each.ends_on,
-                    "commission": sum((a.commission for a in amounts), Decimal(0)) if latest.fx else None,
-                    "payout_currency": scope.partner.payout_currency,
-                }
-            )
+    for deal in earnings(scope, (first, last)):
+        by_quarter: dict[str, list[Amount]] = {}
+        for amount in sums.amounts(deal, first, last):
+            by_quarter.setdefault(quarter_of(amount.month), []).append(amount)
+        rows += [DealQuarter(deal, name, tuple(amounts)) for name, amounts in by_quarter.items()]
     return rows
-
-
-def earning_rows(scope: Scope) -> list[dict[str, Any]]:
-    """One row a deal that earns in the next four quarters, with what it should bring in them."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in expected_rows(scope):
-        deal = found.setdefault(row["deal_id"], row | {"pk": row["deal_id"], "commission": None, "months": 0})
-        deal["months"] += row["months"]
-        if row["commission"] is not None:
-            deal["commission"] = (deal["commission"] or Decimal(0)) + row["commission"]
-    return list(found.values())
 
 
 def client_names(scope: Scope) -> dict[int, tuple[str, str]]:

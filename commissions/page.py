@@ -1,4 +1,4 @@
-"""What the commission pages and the dashboard's panel show, put together from the queries."""
+"""Assembles the commission pages and the dashboard's panel from the queries."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,15 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from commissions import queries
-from commissions.datasets import question_link, why_differs, why_mismatch
+from commissions.difference_text import difference_sentence, mismatch_sentence
 from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
 from commissions.offsets import taken_off
 from commissions.outlook import Outlook, Quarter, outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
-from commissions.questions import open_questions, questions_of
+from commissions.questions import open_questions, question_link, questions_of
 from commissions.variance import Difference
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.datasets import Row
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
 from program.terms import LineStatus, PaymentStanding
@@ -77,14 +78,14 @@ class Bar:
 def bars(quarters: Sequence[Quarter], statements: Iterable[queries.StatementSummary] = ()) -> list[Bar]:
     """The last four quarters that are over, and the four that come. statements: those in payout currency."""
     left: dict[str, Decimal] = {}
-    for each in statements:
-        left[each.period] = left.get(each.period, Decimal(0)) + each.left
-    past = [each for each in quarters if each.over][-CHART_PAST:]
-    shown = [(each, False) for each in past] + [(each, True) for each in quarters if not each.over]
-    return [Bar(each, ahead, left.get(each.quarter, Decimal(0))) for each, ahead in shown]
+    for statement in statements:
+        left[statement.period] = left.get(statement.period, Decimal(0)) + statement.left
+    past = [quarter for quarter in quarters if quarter.over][-CHART_PAST:]
+    ahead = [quarter for quarter in quarters if not quarter.over]
+    return [Bar(quarter, not quarter.over, left.get(quarter.quarter, Decimal(0))) for quarter in past + ahead]
 
 
-def chart(shown: Sequence[Bar]) -> dict[str, Any]:
+def chart(shown: Sequence[Bar]) -> dict[str, object]:
     """The chart's numbers as decimal texts."""
     return {
         "names": [f"{bar.name[:3]}{bar.name[-2:]}" for bar in shown],
@@ -131,15 +132,15 @@ class ToOffset:
 
 
 def _to_offset(own: Sequence[queries.StatementSummary], expected: Decimal) -> ToOffset:
-    open_ones = [each for each in own if each.left]
+    negative = [statement for statement in own if statement.left]
     used = dict.fromkeys((PaymentStanding.SCHEDULED, PaymentStanding.OVERDUE), Decimal(0))
-    for each in own:
-        if each.standing in used:
-            used[each.standing] += each.used
+    for statement in own:
+        if statement.standing in used:
+            used[statement.standing] += statement.used
     return ToOffset(
-        sum((each.left for each in open_ones), Decimal(0)),
-        len(open_ones),
-        min((each.pay_on for each in open_ones), default=None),
+        sum((statement.left for statement in negative), Decimal(0)),
+        len(negative),
+        min((statement.pay_on for statement in negative), default=None),
         expected,
         used[PaymentStanding.SCHEDULED],
         used[PaymentStanding.OVERDUE],
@@ -156,7 +157,7 @@ class CommissionPage:
     standings: Mapping[PaymentStanding, queries.Standing]
     outlook: Outlook
     bars: Sequence[Bar]
-    chart: Mapping[str, Any]
+    chart: Mapping[str, object]
     statements: Sequence[queries.StatementSummary]
     past: Sequence[Quarter]
     due: queries.StatementSummary | None
@@ -182,16 +183,16 @@ class CommissionPage:
     @property
     def last_statement(self) -> queries.StatementSummary | None:
         """The latest statement that is more than a draft."""
-        return next((each for each in self.statements if each.status != LineStatus.DRAFT), None)
+        return next((statement for statement in self.statements if statement.status != LineStatus.DRAFT), None)
 
 
 def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
     """Everything the page shows. A constant number of queries."""
     every = quarters(scope)
     statements = queries.statement_summaries(scope)
-    own = [each for each in statements if each.currency == scope.partner.payout_currency]
+    own = [statement for statement in statements if statement.currency == scope.partner.payout_currency]
     shown = bars(every, own)
-    by_day = sorted(own, key=lambda each: (each.pay_on, each.period, each.statement_id))
+    by_day = sorted(own, key=lambda statement: (statement.pay_on, statement.period, statement.statement_id))
     next_expected = next((bar for bar in shown if bar.ahead), None)
     return CommissionPage(
         period=form.chosen.period,
@@ -202,9 +203,9 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         bars=shown,
         chart=chart(shown),
         statements=statements,
-        past=[each for each in reversed(every) if each.comparable],
-        due=next((each for each in by_day if each.standing == PaymentStanding.SCHEDULED), None),
-        overdue=next((each for each in by_day if each.standing == PaymentStanding.OVERDUE), None),
+        past=[quarter for quarter in reversed(every) if quarter.comparable],
+        due=next((statement for statement in by_day if statement.standing == PaymentStanding.SCHEDULED), None),
+        overdue=next((statement for statement in by_day if statement.standing == PaymentStanding.OVERDUE), None),
         next_expected=next_expected,
         offset=_to_offset(own, next_expected.expected if next_expected else Decimal(0)),
         unsettled=open_questions(scope),
@@ -217,13 +218,14 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
 
 @dataclass(frozen=True, slots=True)
 class ShownCause:
-    """One cause of a client's difference, over all its lines. why: in words, where there is one line; ask: label and
-    address of the way to question that line."""
+    """One cause of a client's difference, over all its lines."""
 
     key: str
     label: str
     amount: Decimal
+    #: A sentence where there is one line, otherwise "".
     why: str
+    #: Label and address of the form that questions that line; None for several lines and for those who may not.
     ask: tuple[str, str] | None = None
 
 
@@ -254,37 +256,39 @@ class ShownVariance:
 
 
 def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> ShownVariance:
-    """Expected against statements with the causes of each client in words; beyond `limit` clients only their sum."""
-    found = variance_of(scope, quarter)
-    others = found.clients[limit:]
+    """Expected against statements with the causes of every client in sentences; beyond `limit` clients only their sum."""
+    variance = variance_of(scope, quarter)
+    others = variance.clients[limit:]
     clients = [
-        ShownClient(each.client_id, each.name, each.expected, each.total, each.difference, _causes(scope, each))
-        for each in found.clients[:limit]
+        ShownClient(
+            client.client_id, client.name, client.expected, client.total, client.difference, _causes(scope, client)
+        )
+        for client in variance.clients[:limit]
     ]
-    rest = sum((each.difference for each in others), Decimal(0))
+    rest = sum((client.difference for client in others), Decimal(0))
     return ShownVariance(
-        quarter, found.expected, found.total, found.difference, clients, len(others), rest, found.agreeing
+        quarter, variance.expected, variance.total, variance.difference, clients, len(others), rest, variance.agreeing
     )
 
 
 def _causes(scope: Scope, client: ClientVariance) -> list[ShownCause]:
     grouped: dict[str, list[Difference]] = {}
-    for each in client.differences:
-        grouped.setdefault(each.cause, []).append(each)
+    for difference in client.differences:
+        grouped.setdefault(difference.cause, []).append(difference)
     return [
         ShownCause(
             cause,
             str(CAUSE_LABELS[cause]),
-            sum((each.amount for each in found), Decimal(0)),
-            why_differs(found[0]) if len(found) == 1 else "",
-            _way_to_question(scope, found),
+            sum((difference.amount for difference in differences), Decimal(0)),
+            difference_sentence(differences[0]) if len(differences) == 1 else "",
+            _question_link(scope, differences),
         )
-        for cause, found in grouped.items()
+        for cause, differences in grouped.items()
     ]
 
 
-def _way_to_question(scope: Scope, found: Sequence[Difference]) -> tuple[str, str] | None:
-    line = found[0].line if len(found) == 1 else None
+def _question_link(scope: Scope, differences: Sequence[Difference]) -> tuple[str, str] | None:
+    line = differences[0].line if len(differences) == 1 else None
     return question_link(line.statement_id, line.line_no, scope) if line else None
 
 
@@ -297,15 +301,15 @@ class ShownMismatch:
     why: str
 
 
-def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """The rows of a page of a statement, each with its question, with where the line it reverses stands, and with where it
-    does not match that line."""
+def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence[Row]:
+    """The rows of a page of a statement: to each its question, the line that it reverses, and its mismatches with that line are
+    added."""
     asked = questions_of(scope, [row["row"] for row in rows])
-    failed = queries.clawbacks_by_line(scope)
+    mismatches = queries.clawbacks_by_line(scope)
     for row in rows:
         row["mismatches"] = [
-            ShownMismatch(str(CAUSE_LABELS[each.cause]), each.amount, why_mismatch(each))
-            for each in failed.get(f"{row['statement']}/{row['line_no']}", ())
+            ShownMismatch(str(CAUSE_LABELS[mismatch.cause]), mismatch.amount, mismatch_sentence(mismatch))
+            for mismatch in mismatches.get(f"{row['statement']}/{row['line_no']}", ())
         ]
         row["question"] = asked.get(row["row"])
         other, _slash, number = row["adjusts"].rpartition("/")

@@ -8,38 +8,37 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions import rules
 from commissions.earnings import earnings
-from commissions.outlook import client_names, forecast, quarter_start, quarters
+from commissions.outlook import client_names, forecast, quarters
 from commissions.queries import FIELDS, clawbacks_by_line, payout_lines
 from commissions.variance import Difference, ExpectedMonth, differences
-from partner_portal.lib.dates.months import month_start, quarter_end
+from partner_portal.lib.dates.months import quarter_months
 from program.caching import cached_by_generation
 from program.queries import rulebook
 
 
 def past_quarters(scope: Scope) -> list[str]:
     """Quarters that are over and have a statement, or should have one by now, newest first."""
-    return [each.quarter for each in reversed(quarters(scope)) if each.comparable]
+    return [quarter.quarter for quarter in reversed(quarters(scope)) if quarter.comparable]
 
 
 @cached_by_generation("commission-differences")
 def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:
     """Where the statements of a past quarter differ from what was expected, and why."""
-    first = quarter_start(quarter)
-    last = month_start(quarter_end(first))
+    first, last = quarter_months(quarter)
     rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
     lines = [(client, rules.StatementLine(*values)) for client, *values in rows]
-    sums, found = forecast(scope), earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
+    sums, deals = forecast(scope), earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
     expected = (
-        ExpectedMonth(each, amount)
-        for each in found
-        for amount in sums.amounts(each, first, last)
+        ExpectedMonth(deal, amount)
+        for deal in deals
+        for amount in sums.amounts(deal, first, last)
         if amount.commission is not None
     )
     return differences(
         quarter,
         expected,
         lines,
-        {each.deal_id: each for each in found},
+        {deal.deal_id: deal for deal in deals},
         rulebook(scope).commission,
         clawbacks_by_line(scope),
     )
@@ -84,25 +83,26 @@ def variance_of(scope: Scope, quarter: str) -> Variance:
     rows = payout_lines(scope).filter(period=quarter).order_by().values_list("client_id")
     totals = dict(rows.annotate(total=Sum("commission")))
     why: dict[int, list[Difference]] = {}
-    for each in differences_of(scope, quarter):
-        why.setdefault(each.client, []).append(each)
+    for difference in differences_of(scope, quarter):
+        why.setdefault(difference.client, []).append(difference)
     names = client_names(scope)
     zero = Decimal(0)
-    found = [ClientVariance(pk, *names[pk], expected.get(pk, zero), totals.get(pk, zero), tuple(why[pk])) for pk in why]
-    found.sort(key=lambda each: (-abs(each.difference), each.name, each.client_id))
+    clients = [
+        ClientVariance(pk, *names[pk], expected.get(pk, zero), totals.get(pk, zero), tuple(why[pk])) for pk in why
+    ]
+    clients.sort(key=lambda client: (-abs(client.difference), client.name, client.client_id))
     everyone = expected.keys() | totals.keys()
     return Variance(
-        quarter, sum(expected.values(), zero), sum(totals.values(), zero), tuple(found), len(everyone - why.keys())
+        quarter, sum(expected.values(), zero), sum(totals.values(), zero), tuple(clients), len(everyone - why.keys())
     )
 
 
 @cached_by_generation("commission-by-client")
 def _expected_by_client(scope: Scope, quarter: str) -> dict[int, Decimal]:
-    first = quarter_start(quarter)
-    last = month_start(quarter_end(first))
+    first, last = quarter_months(quarter)
     sums: dict[int, Decimal] = {}
-    for each in earnings(scope, (first, last)):
-        for amount in forecast(scope).amounts(each, first, last):
+    for deal in earnings(scope, (first, last)):
+        for amount in forecast(scope).amounts(deal, first, last):
             if amount.commission is not None:
-                sums[each.client] = sums.get(each.client, Decimal(0)) + amount.commission
+                sums[deal.client] = sums.get(deal.client, Decimal(0)) + amount.commission
     return sums

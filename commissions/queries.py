@@ -44,7 +44,7 @@ def standing_of(scope: Scope) -> Case:
 
     Nobody pays a statement with a negative total: its draft and issued lines are to be offset. No query, or one.
     """
-    negative = [each.statement_id for each in statement_summaries(scope) if each.total < 0]
+    negative = [statement.statement_id for statement in statement_summaries(scope) if statement.total < 0]
     return Case(
         When(status__in=offsets.OPEN, statement_id__in=negative, then=Value(PaymentStanding.OFFSET)),
         When(status=LineStatus.ISSUED, pay_on__gte=scope.today, then=Value(PaymentStanding.SCHEDULED)),
@@ -123,15 +123,15 @@ def statement_summaries(
 ) -> list[StatementSummary]:
     """Statements as their lines make them (points.md 12 and 14), newest first. Three queries, whatever their size, or none."""
     return [
-        each
-        for each in _statement_summaries(scope)
-        if statement_id in (None, each.statement_id) and payout_currency in (None, each.currency)
+        statement
+        for statement in _statement_summaries(scope)
+        if statement_id in (None, statement.statement_id) and payout_currency in (None, statement.currency)
     ]
 
 
 @cached_by_generation("statement-summaries")
 def _statement_summaries(scope: Scope) -> list[StatementSummary]:
-    rows: Any = (
+    rows: Any = (  # its columns by status have no names that the types know
         lines(scope)
         .order_by()
         .values("statement_id")
@@ -150,10 +150,10 @@ def _statement_summaries(scope: Scope) -> list[StatementSummary]:
             **{f"sum_{status}": Sum("commission", filter=Q(status=status), default=Decimal(0)) for status in HELD},
         )
     )
-    found = []
+    statements = []
     for row in rows:
-        status = rules.statement_status(each for each in LineStatus if row[f"has_{each}"])
-        found.append(
+        status = rules.statement_status(name for name in LineStatus if row[f"has_{name}"])
+        statements.append(
             StatementSummary(
                 row["statement_id"],
                 row["period"],
@@ -171,35 +171,35 @@ def _statement_summaries(scope: Scope) -> list[StatementSummary]:
                 row["off_by"],
             )
         )
-    made_up = offsets.offsets(found)
-    failed = Counter(each.line.statement_id for each in clawbacks_of(scope))
-    found = [
+    offset = offsets.offsets(statements)
+    mismatches = Counter(clawback.line.statement_id for clawback in clawbacks_of(scope))
+    statements = [
         replace(
-            each,
-            clawbacks=failed[each.statement_id],
-            left=made_up.left.get(each.statement_id, Decimal(0)),
-            used=made_up.used_by(each.statement_id),
-            standing=_standing(each, made_up.left.get(each.statement_id), scope.today),
+            statement,
+            clawbacks=mismatches[statement.statement_id],
+            left=offset.left.get(statement.statement_id, Decimal(0)),
+            used=offset.used_by(statement.statement_id),
+            standing=_standing(statement, offset.left.get(statement.statement_id), scope.today),
         )
-        for each in found
+        for statement in statements
     ]
-    return sorted(found, key=lambda each: (each.period, each.statement_id), reverse=True)
+    return sorted(statements, key=lambda statement: (statement.period, statement.statement_id), reverse=True)
 
 
-def _standing(found: StatementSummary, left: Decimal | None, today: date) -> PaymentStanding:
+def _standing(statement: StatementSummary, left: Decimal | None, today: date) -> PaymentStanding:
     if left is not None:
         return PaymentStanding.OFFSET if left else PaymentStanding.SETTLED
-    if found.status == LineStatus.ISSUED:
-        return PaymentStanding.SCHEDULED if found.pay_on >= today else PaymentStanding.OVERDUE
-    return PaymentStanding(found.status)
+    if statement.status == LineStatus.ISSUED:
+        return PaymentStanding.SCHEDULED if statement.pay_on >= today else PaymentStanding.OVERDUE
+    return PaymentStanding(statement.status)
 
 
 def offset_uses(scope: Scope) -> Mapping[str, list[offsets.Use]]:
     """By which later statements negative statements were made up for, by the negative statement's id."""
-    found: dict[str, list[offsets.Use]] = {}
+    uses: dict[str, list[offsets.Use]] = {}
     for use in offsets.offsets(statement_summaries(scope)).uses:
-        found.setdefault(use.of, []).append(use)
-    return found
+        uses.setdefault(use.of, []).append(use)
+    return uses
 
 
 def statement(scope: Scope, statement_id: str) -> StatementSummary | None:
@@ -213,17 +213,17 @@ def clawbacks_of(scope: Scope) -> tuple[Clawback, ...]:
     adjusting = [rules.StatementLine(*row) for row in lines(scope).exclude(adjusts="").values_list(*FIELDS)]
     if not adjusting:
         return ()
-    adjusted = lines(scope).alias(name=NAME).filter(name__in={each.adjusts for each in adjusting})
+    adjusted = lines(scope).alias(name=NAME).filter(name__in={line.adjusts for line in adjusting})
     originals = (rules.StatementLine(*row) for row in adjusted.values_list(*FIELDS))
-    return clawbacks(adjusting, {each.name: each for each in originals})
+    return clawbacks(adjusting, {line.name: line for line in originals})
 
 
 def clawbacks_by_line(scope: Scope) -> Mapping[str, list[Clawback]]:
     """The same by the name of the adjusting line."""
-    found: dict[str, list[Clawback]] = {}
-    for each in clawbacks_of(scope):
-        found.setdefault(each.line.name, []).append(each)
-    return found
+    by_line: dict[str, list[Clawback]] = {}
+    for clawback in clawbacks_of(scope):
+        by_line.setdefault(clawback.line.name, []).append(clawback)
+    return by_line
 
 
 def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
@@ -268,10 +268,10 @@ def paid_lines(scope: Scope, period: Period) -> QuerySet[StatementLine]:
 @cached_by_generation("commission-paid")
 def paid_in(scope: Scope, period: Period) -> Paid:
     """What was paid in the period. One query, or none."""
-    found = paid_lines(scope, period).aggregate(
+    sums = paid_lines(scope, period).aggregate(
         amount=Sum("commission", default=Decimal(0)), payments=Count("paid_on", distinct=True), last_on=Max("paid_on")
     )
-    return Paid(**found)
+    return Paid(**sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,12 +320,12 @@ def payout_sums(scope: Scope) -> list[LineSum]:
 
 def standings(scope: Scope) -> dict[PaymentStanding, Standing]:
     """Sums by what has become of the money (points.md 10), for every standing. One query, or none."""
-    found: dict[PaymentStanding, Standing] = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
+    sums: dict[PaymentStanding, Standing] = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
     for row in payout_sums(scope):
-        before = found.get(row.standing, Standing(Decimal(0), 0, None))
+        before = sums.get(row.standing, Standing(Decimal(0), 0, None))
         pay_on = row.pay_on if before.pay_on is None else min(before.pay_on, row.pay_on)
-        found[row.standing] = Standing(before.amount + row.amount, before.lines + row.lines, pay_on)
-    return found
+        sums[row.standing] = Standing(before.amount + row.amount, before.lines + row.lines, pay_on)
+    return sums
 
 
 # Exchange rates

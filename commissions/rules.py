@@ -72,11 +72,11 @@ def statement_status(statuses: Iterable[LineStatus]) -> LineStatus:
     Raises:
         ValueError: no lines, or an unknown status.
     """
-    found = set(statuses)
-    unknown = found - set(_STANDING)
-    if unknown or not found:
+    known = set(statuses)
+    unknown = known - set(_STANDING)
+    if unknown or not known:
         raise ValueError(f"Not a status of a statement line: {', '.join(sorted(unknown)) or 'none at all'}.")
-    return min(found, key=_STANDING.index)
+    return min(known, key=_STANDING.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def statements(lines: Iterable[StatementLine]) -> tuple[Statement, ...]:
     grouped: dict[str, list[StatementLine]] = {}
     for line in lines:
         grouped.setdefault(line.statement_id, []).append(line)
-    found = [_statement(sorted(rows, key=lambda line: line.line_no)) for rows in grouped.values()]
-    return tuple(sorted(found, key=lambda statement: (statement.period, statement.statement_id)))
+    rows = [_statement(sorted(group, key=lambda line: line.line_no)) for group in grouped.values()]
+    return tuple(sorted(rows, key=lambda statement: (statement.period, statement.statement_id)))
 
 
 def _statement(lines: Sequence[StatementLine]) -> Statement:
@@ -152,8 +152,8 @@ class FxRates:
         rates = self._rates.get(currency)
         if not rates:
             return None
-        found = day if day in rates else max(rates)
-        return FxRate(rates[found], found)
+        latest = day if day in rates else max(rates)
+        return FxRate(rates[latest], latest)
 
 
 # Expected commission

@@ -1,17 +1,15 @@
-"""Writes questions about statement lines, and keeps ready which deals earn commission."""
+"""Writes questions about statement lines, and stores which deals earn commission."""
 
 from collections.abc import Collection
-from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
 from django.dispatch import receiver
-from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
-from commissions.earnings import worked_out
+from commissions.earnings import derived_earnings
 from commissions.expected import Earning
 from commissions.models import DealEarning, LineQuestion, QuestionStatus, StatementLine
 from partner_portal.lib.rows.events import ledger_posted
@@ -57,38 +55,28 @@ def withdraw(*, scope: Scope, question: LineQuestion) -> None:
 
 
 @receiver(ledger_posted)
-def ledger_was_posted(sender: Any, scope: Scope, client_ids: Collection[int], **_: Any) -> None:
-    """Receiver: the facts of these clients changed, or a day came that something in them is dated."""
+def rebuild_after_posting(scope: Scope, client_ids: Collection[int], **_: object) -> None:
+    """Rebuild the earnings of clients whose facts changed, or for whom the day of a dated fact has come."""
     rebuild_deal_earnings(scope=scope, client_ids=client_ids)
 
 
 @transaction.atomic
 def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int]) -> None:
-    """Keep which deals of these clients earn commission and when, as known today, in place of what was kept of them."""
+    """Replace the stored earnings of these clients by those that their facts give today."""
     DealEarning.objects.filter(partner=scope.partner, client__in=client_ids).delete()
-    found = (_kept(scope, deal, each) for deal, each in worked_out(scope, client_ids))
-    DealEarning.objects.bulk_create(found, batch_size=BLOCK)
+    rows = (_as_row(scope, deal_pk, deal) for deal_pk, deal in derived_earnings(scope, client_ids))
+    DealEarning.objects.bulk_create(rows, batch_size=BLOCK)
 
 
-def _kept(scope: Scope, deal: int, found: Earning) -> DealEarning:
-    stretches = found.stretches
+def _as_row(scope: Scope, deal_pk: int, earning: Earning) -> DealEarning:
+    stretches = earning.stretches
     return DealEarning(
         partner=scope.partner,
-        client_id=found.client,
-        deal_id=deal,
+        client_id=earning.client,
+        deal_id=deal_pk,
         first_month=stretches[0].first if stretches else None,
         last_month=stretches[-1].last if stretches else None,
-        cancelled_on=found.cancelled_on,
-        gone_on=found.gone_on,
-        stretches=[(f"{each.first}", f"{each.last}", f"{each.mrr}") for each in stretches] if found.cut else None,
+        cancelled_on=earning.cancelled_on,
+        gone_on=earning.gone_on,
+        stretches=[(f"{row.first}", f"{row.last}", f"{row.mrr}") for row in stretches] if earning.cut else None,
     )
-
-
-audit.name_actions(
-    {
-        "question.asked": _("Statement line questioned"),
-        "question.reworded": _("Question about a statement line reworded"),
-        "question.followed_up": _("Question about a statement line followed up"),
-        "question.withdrawn": _("Question about a statement line withdrawn"),
-    }
-)

@@ -71,67 +71,70 @@ def differences(
     earnings: every deal that earns commission, by deal id, to tell why a line was not expected. adjusting: the variances of
     adjusting lines (points.md 14) by the name of the line.
     """
-    open_months = {(each.earning.deal_id, each.amount.month): each for each in expected}
+    open_months = {(month.earning.deal_id, month.amount.month): month for month in expected}
     done: set[tuple[str, date]] = set()
-    found: list[Difference] = []
+    rows: list[Difference] = []
     for client, line in sorted(lines, key=lambda row: (row[1].statement_id, row[1].line_no)):
         key = (line.deal_id, line.invoice_month)
         if line.adjusts:
-            found += _reversal(client, quarter, line, (adjusting or {}).get(line.name, ()))
+            rows += _reversal(client, quarter, line, (adjusting or {}).get(line.name, ()))
         elif key in open_months:
-            each = open_months.pop(key)
+            month = open_months.pop(key)
             done.add(key)
-            found += _matched(client, quarter, line, each, terms)
+            rows += _matched(client, quarter, line, month, terms)
         elif key in done:
-            found += _line_alone(client, quarter, line, TWICE)
+            rows += _line_alone(client, quarter, line, TWICE)
         else:
-            found += _line_alone(client, quarter, line, _unexpected(line, quarter, earnings.get(line.deal_id)))
-    for (deal_id, month), each in open_months.items():
-        value = each.amount.commission
+            rows += _line_alone(client, quarter, line, _unexpected(line, quarter, earnings.get(line.deal_id)))
+    for month in open_months.values():
+        value = month.amount.commission
         if value:
-            found.append(
+            rows.append(
                 Difference(
-                    each.earning.client,
+                    month.earning.client,
                     quarter,
-                    month,
-                    deal_id,
-                    each.earning.product_line,
-                    each.earning.currency,
+                    month.amount.month,
+                    month.earning.deal_id,
+                    month.earning.product_line,
+                    month.earning.currency,
                     MISSING,
                     -value,
                     None,
                     value,
-                    each.amount.mrr,
-                    each.amount.fx,
+                    month.amount.mrr,
+                    month.amount.fx,
                 )
             )
-    return tuple(sorted(found, key=lambda row: (row.client, row.deal_id, row.month, CAUSES.index(row.cause))))
+    return tuple(sorted(rows, key=lambda row: (row.client, row.deal_id, row.month, CAUSES.index(row.cause))))
 
 
 def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> list[Difference]:
     """A line that nothing was expected for: all of it is a difference, and what does not recompute is said apart."""
     parts = [(RECOMPUTE, line.difference), (cause, line.recomputed)]
-    return [_of_line(client, quarter, line, each, amount) for each, amount in parts if amount]
+    return [_of_line(client, quarter, line, part, amount) for part, amount in parts if amount]
 
 
-def _reversal(client: int, quarter: str, line: StatementLine, failed: Sequence[Clawback]) -> list[Difference]:
+def _reversal(client: int, quarter: str, line: StatementLine, mismatches: Sequence[Clawback]) -> list[Difference]:
     """An adjusting line: what does not match the line that it adjusts is said apart, even where that comes to nothing."""
-    found = [replace(_of_line(client, quarter, line, each.cause, each.amount), clawback=each) for each in failed]
-    rest = line.recomputed - sum((each.amount for each in failed), Decimal(0))
+    rows = [
+        replace(_of_line(client, quarter, line, mismatch.cause, mismatch.amount), clawback=mismatch)
+        for mismatch in mismatches
+    ]
+    rest = line.recomputed - sum((mismatch.amount for mismatch in mismatches), Decimal(0))
     parts = [(RECOMPUTE, line.difference), (REVERSED, rest)]
-    return found + [_of_line(client, quarter, line, cause, amount) for cause, amount in parts if amount]
+    return rows + [_of_line(client, quarter, line, cause, amount) for cause, amount in parts if amount]
 
 
 def _matched(
-    client: int, quarter: str, line: StatementLine, each: ExpectedMonth, terms: CommissionTerms
+    client: int, quarter: str, line: StatementLine, month: ExpectedMonth, terms: CommissionTerms
 ) -> list[Difference]:
     """From the amount on the line back to the expected one, a step at a time: as recomputed, at the agreed rate, at the
     expected exchange rate, on the expected MRR."""
-    expected = each.amount.commission or Decimal(0)
-    fx = each.amount.fx.rate if each.amount.fx else line.fx_rate
+    expected = month.amount.commission or Decimal(0)
+    fx = month.amount.fx.rate if month.amount.fx else line.fx_rate
     at_rate = commission(line.net_revenue, terms.rate, line.fx_rate)
     at_fx = commission(line.net_revenue, terms.rate, fx)
-    base = DOWNGRADED if each.earning.cut and each.amount.mrr < each.earning.mrr else REVENUE
+    base = DOWNGRADED if month.earning.cut and month.amount.mrr < month.earning.mrr else REVENUE
     parts = [
         (RECOMPUTE, line.difference),
         (RATE, line.recomputed - at_rate),
@@ -139,7 +142,7 @@ def _matched(
         (base, at_fx - expected),
     ]
     return [
-        _of_line(client, quarter, line, cause, amount, expected, each.amount.mrr, each.amount.fx)
+        _of_line(client, quarter, line, cause, amount, expected, month.amount.mrr, month.amount.fx)
         for cause, amount in parts
         if amount
     ]
@@ -171,10 +174,10 @@ def _of_line(
     )
 
 
-def _unexpected(line: StatementLine, quarter: str, found: Earning | None) -> str:
+def _unexpected(line: StatementLine, quarter: str, deal: Earning | None) -> str:
     """Why a line stands for a month in which its deal earns nothing."""
     if quarter_of(line.invoice_month) != quarter:
         return OTHER_QUARTER
-    if found and found.cancelled_on and found.cancelled_on <= month_end(line.invoice_month):
+    if deal and deal.cancelled_on and deal.cancelled_on <= month_end(line.invoice_month):
         return CANCELLED
     return NOT_EARNING

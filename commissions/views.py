@@ -1,9 +1,7 @@
 """Commission pages. All of them need the right to see money."""
 
-from typing import Any
-
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -48,7 +46,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     form = PaidForm(request.GET, scope=request.scope)
     form.is_valid()
     control = range_control(request.path, request.GET.dict(), form.chosen, target="payments")
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "page": overview_of(request.scope, form),
         "ahead": ahead_by_client(request.scope, AHEAD_CLIENTS),
         "range": control,
@@ -71,31 +69,31 @@ def rows(request: ScopedRequest, which: str) -> HttpResponse:
 @requires(Permission.VIEW_MONEY)
 def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
     """One statement, line by line, and why it differs from what was expected."""
-    found = _statement(request, statement_id)
+    summary = _statement(request, statement_id)
     selection = select("commission-lines", request.scope, request.GET.dict() | {"statement": statement_id})
     table = SheetTable(request.path, selection, request.GET.get("page", "1"), _home())
     context = {
-        "statement": found,
+        "statement": summary,
         "drill": table,
         "lines": statement_lines_of(request.scope, list(table.page.object_list)),
         "may_question": request.scope.may(Permission.QUESTION),
-        "points_table": points_table(request.scope, found.period),
+        "points_table": points_table(request.scope, summary.period),
         "part": wanted_part(request),
     }
     if context["part"] != ROWS:
-        context["variance"] = _variance(request, found)
+        context["variance"] = _variance(request, summary)
     return page_or_part(request, "commissions/statement.html", context, parts=(ROWS,))
 
 
 @require_safe
 @requires(Permission.VIEW_MONEY)
-def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
+def printed(request: ScopedRequest, statement_id: str) -> HttpResponseBase:
     """One statement with all its lines on one page, for paper or PDF; a very long one asks to be exported instead."""
     try:
-        found = _statement(request, statement_id)
+        summary = _statement(request, statement_id)
     except Http404:
         return statement(request, f"{statement_id}/print")  # typed by hand, an id that ends in /print looks like this
-    if found.lines > PRINTED_LINES:
+    if summary.lines > PRINTED_LINES:
         messages.info(
             request,
             _("This statement has more than %(count)s lines. Export it as a file instead.") % {"count": PRINTED_LINES},
@@ -104,27 +102,27 @@ def printed(request: ScopedRequest, statement_id: str) -> HttpResponse:
     selection = select("commission-lines", request.scope, {"statement": statement_id})
     table = SheetTable(request.path, selection, "1", _home(), size=PRINTED_LINES)
     context = {
-        "statement": found,
+        "statement": summary,
         "drill": table,
         "lines": statement_lines_of(request.scope, list(table.page.object_list)),
-        "variance": _variance(request, found),
-        "points_table": points_table(request.scope, found.period),
+        "variance": _variance(request, summary),
+        "points_table": points_table(request.scope, summary.period),
     }
     return private(TemplateResponse(request, "commissions/statement_print.html", context))
 
 
 def _statement(request: ScopedRequest, statement_id: str) -> queries.StatementSummary:
-    found = queries.statement(request.scope, statement_id)
-    if found is None:
+    summary = queries.statement(request.scope, statement_id)
+    if summary is None:
         raise Http404(statement_id)
-    return found
+    return summary
 
 
-def _variance(request: ScopedRequest, found: queries.StatementSummary) -> ShownVariance | None:
+def _variance(request: ScopedRequest, summary: queries.StatementSummary) -> ShownVariance | None:
     """The quarter client by client; None while it runs, and for a statement in another currency."""
-    if found.currency != request.scope.partner.payout_currency or found.period not in past_quarters(request.scope):
+    if summary.currency != request.scope.partner.payout_currency or summary.period not in past_quarters(request.scope):
         return None
-    return variance_shown(request.scope, found.period)
+    return variance_shown(request.scope, summary.period)
 
 
 @require_safe

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DashboardConfig(AppConfig):
@@ -6,4 +7,7 @@ class DashboardConfig(AppConfig):
     verbose_name = "Dashboard"
 
     def ready(self) -> None:
-        from dashboard import tasks  # noqa: F401 -- receives facts_committed
+        from accounts.audit import name_actions
+        from dashboard import tasks  # noqa: F401 -- receives ledger_posted
+
+        name_actions({"pack.kept": _("Review pack kept"), "pack.removed": _("Review pack removed")})

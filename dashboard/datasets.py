@@ -1,7 +1,6 @@
 """The rows behind the front page's figures of shared selling and retention."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from django.db.models import QuerySet
 from django.utils.formats import date_format
@@ -15,7 +14,7 @@ from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued
 from clients.queries import shared_deals
 from dashboard.forms import KINDS, STUCK, ChurnForm, SharedForm, StuckForm
 from partner_portal.lib.dates.months import month_end
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from program.labels import labels
 from program.queries import rulebook
 from program.terms import DealKind, Origin, Stage
@@ -26,7 +25,7 @@ SHARED = {"created": _("Deals created"), "in-flight": _("Sourced in-flight deals
 
 def _deal_columns(*more: Column) -> tuple[Column, ...]:
     return (
-        Column("client", _("Client"), expression="client__name"),
+        Column("client", _("Client"), expression="client__name", opens_client="client_id"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
         Column("deal_id", _("Deal")),
         Column("deal", _("Deal name"), expression="name"),
@@ -42,40 +41,40 @@ def _deal_columns(*more: Column) -> tuple[Column, ...]:
     )
 
 
-def _shared(which: str) -> Callable[[Scope, Mapping[str, Any]], QuerySet[Deal]]:
+def _shared(which: str) -> Callable[[Scope, Params], QuerySet[Deal]]:
     name = which.replace("-", "_")
 
-    def rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Deal]:
+    def rows(scope: Scope, params: Params) -> QuerySet[Deal]:
         period = params["period"]
-        found = shared_deals(scope, name, period).annotate(mrr_usd=shared_dollars(scope, name, period.last))
+        deals = shared_deals(scope, name, period).annotate(mrr_usd=shared_dollars(scope, name, period.last))
         for choice in ("origin", "stage"):
             if params[choice]:
-                found = found.filter(**{choice: params[choice]})
-        return found
+                deals = deals.filter(**{choice: params[choice]})
+        return deals
 
     return rows
 
 
-def _describe_shared(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = []
+def _describe_shared(scope: Scope, params: Params) -> list[str]:
+    filters = []
     if params["origin"]:
-        words.append(str(_("Origin: %s")) % labels(Origin)[params["origin"]])
+        filters.append(str(_("Origin: %s")) % labels(Origin)[params["origin"]])
     if params["stage"]:
-        words.append(str(_("Stage: %s")) % labels(Stage)[params["stage"]])
-    return words
+        filters.append(str(_("Stage: %s")) % labels(Stage)[params["stage"]])
+    return filters
 
 
-for each, title in SHARED.items():
+for name, title in SHARED.items():
     register(
         Dataset(
-            key=f"shared-{each}",
+            key=f"shared-{name}",
             title=title,
             unit=(_("deal"), _("deals")),
             permission=Permission.VIEW,
-            columns=_deal_columns(Column("closed_on", _("Closed on"), Kind.DATE, default=each == "won")),
-            rows=_shared(each),
+            columns=_deal_columns(Column("closed_on", _("Closed on"), Kind.DATE, default=name == "won")),
+            rows=_shared(name),
             form=SharedForm,
-            order=("-closed_on",) if each == "won" else ("-created_on",),
+            order=("-closed_on",) if name == "won" else ("-created_on",),
             search=("client", "client_id", "deal_id", "deal"),
             client="client_id",
             describe=_describe_shared,
@@ -84,7 +83,7 @@ for each, title in SHARED.items():
     )
 
 
-def _stuck(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Deal]:
+def _stuck(scope: Scope, params: Params) -> QuerySet[Deal]:
     value = points_dollars(rulebook(scope), "mrr", "currency", on=scope.today)
     return stuck_deals(scope, params["why"]).annotate(mrr_usd=value)
 
@@ -111,14 +110,14 @@ register(
 )
 
 
-def _churn(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _churn(scope: Scope, params: Params) -> list[Row]:
     rows = lost_mrr(scope, params["month"]) if params["month"] else []
     return [row for row in rows if not params["kind"] or row["kind"] == params["kind"]]
 
 
-def _describe_churn(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = [date_format(params["month"], "F Y")] if params["month"] else []
-    return words + ([str(KINDS[params["kind"]])] if params["kind"] else [])
+def _describe_churn(scope: Scope, params: Params) -> list[str]:
+    filters = [date_format(params["month"], "F Y")] if params["month"] else []
+    return filters + ([str(KINDS[params["kind"]])] if params["kind"] else [])
 
 
 register(
@@ -128,7 +127,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("month", _("Month"), Kind.MONTH, default=False),
             Column("kind", _("Kind"), choices=KINDS),

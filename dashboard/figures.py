@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import NotRequired, Protocol, TypedDict
 
 from accounts.scope import Scope
 from clients.queries import shared_selling_of
@@ -20,9 +20,29 @@ from program.terms import ReviewResult
 from tiers.queries import Standing, history, money_figures, retention, standing
 from tiers.rules import TierGap
 
+# JSON values by name.
+type Figures = dict[str, object]
+
+
+class RequirementFigures(TypedDict):
+    """What a tier requires; `have` and `missing` are left out for those who may not see money."""
+
+    metric: str
+    have: NotRequired[str | None]
+    need: str
+    missing: NotRequired[str | None]
+
+
+class TargetFigures(TypedDict):
+    """A tier as a target."""
+
+    tier: str
+    met: bool
+    requirements: list[RequirementFigures]
+
 
 class Statement(Protocol):
-    """What is told of a statement of commission."""
+    """What the figures of a statement are made of."""
 
     @property
     def statement_id(self) -> str: ...
@@ -40,11 +60,11 @@ class Statement(Protocol):
     def variances(self) -> int: ...
 
 
-def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = False) -> dict[str, Any]:
+def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = False) -> Figures:
     """Everything about `day` and `period`. The ledger must be posted through both."""
     now = standing(scope, day)
     shared = shared_selling_of(scope, period)
-    found: dict[str, Any] = {
+    answer: Figures = {
         "partner": scope.partner.slug,
         "on": day.isoformat(),
         "rule_set": rule_set_figure(now),
@@ -59,11 +79,11 @@ def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = Fal
             for name, deals in (("created", shared.created), ("in_flight", shared.in_flight), ("won", shared.won))
         },
         "forecast": forecast_figures(scope, day),
-        "statements": [statement_figures(each) for each in statements(scope)],
+        "statements": [statement_figures(statement) for statement in statements(scope)],
     }
     if with_clients:
-        found["clients"] = list(_clients(client_points(scope, day)))
-    return found
+        answer["clients"] = list(_clients(client_points(scope, day)))
+    return answer
 
 
 def rule_set_figure(now: Standing) -> str | None:
@@ -71,7 +91,7 @@ def rule_set_figure(now: Standing) -> str | None:
     return now.rule_set.start.isoformat() if now.rule_set else None
 
 
-def changes_figures(moved: Changes) -> dict[str, Any]:
+def changes_figures(moved: Changes) -> Figures:
     """`changes`: the bridge of a period. `causes`: its signed sums by track and cause."""
     return {
         "changes": {
@@ -91,7 +111,7 @@ def changes_figures(moved: Changes) -> dict[str, Any]:
     }
 
 
-def tier_figures(scope: Scope, now: Standing) -> dict[str, Any]:
+def tier_figures(scope: Scope, now: Standing) -> Figures:
     """Performance and credited tier, and how the credited one came about."""
     return {
         "performance": now.performance,
@@ -106,7 +126,7 @@ def tier_figures(scope: Scope, now: Standing) -> dict[str, Any]:
     }
 
 
-def target_figures(target: TierGap) -> dict[str, Any]:
+def target_figures(target: TierGap) -> TargetFigures:
     """A tier as a target: each requirement with what there is, what it takes and what is missing."""
     return {
         "tier": target.tier,
@@ -132,10 +152,10 @@ def twelve_month_figures(scope: Scope, day: date) -> dict[str, str]:
     }
 
 
-def retention_figures(scope: Scope, day: date) -> dict[str, Any]:
+def retention_figures(scope: Scope, day: date) -> Figures:
     """C$R and GRR, and the number of months behind them."""
-    kept = retention(scope, day)
-    return {"csr": _optional(kept.csr), "grr": _optional(kept.grr), "months": kept.months}
+    means = retention(scope, day)
+    return {"csr": _optional(means.csr), "grr": _optional(means.grr), "months": means.months}
 
 
 def forecast_figures(scope: Scope, day: date) -> list[dict[str, str]]:
@@ -147,16 +167,16 @@ def forecast_figures(scope: Scope, day: date) -> list[dict[str, str]]:
     ]
 
 
-def statement_figures(each: Statement) -> dict[str, Any]:
+def statement_figures(statement: Statement) -> Figures:
     """A statement of commission."""
     return {
-        "statement_id": each.statement_id,
-        "period": each.period,
-        "status": each.status,
-        "total": money_figure(each.total),
-        "currency": each.currency,
-        "pay_on": each.pay_on.isoformat(),
-        "variances": each.variances,
+        "statement_id": statement.statement_id,
+        "period": statement.period,
+        "status": statement.status,
+        "total": money_figure(statement.total),
+        "currency": statement.currency,
+        "pay_on": statement.pay_on.isoformat(),
+        "variances": statement.variances,
     }
 
 

@@ -5,11 +5,12 @@ from datetime import date
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.scope import Scope
 from clients.churn import CHURNED, CONTRACTED, latest_month
 from ledger.forms import RangeForm
 from partner_portal.lib.dates.months import month_start
 from partner_portal.lib.dates.periods import requested_day
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.one_line import OneLineField
 from program.labels import labelled
 from program.terms import Origin, Stage
@@ -28,14 +29,16 @@ class SharedForm(RangeForm):
     stage = forms.ChoiceField(label=_("Stage"), required=False, choices=[("", _("Every stage")), *labelled(Stage)])
 
 
-class StuckForm(ForgivingForm):
+class StuckForm(DatasetForm):
     """Why a deal is stuck."""
 
     why = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All of them")), *STUCK.items()])
 
 
-class ChurnForm(ForgivingForm):
+class ChurnForm(DatasetForm):
     """A month `YYYY-MM` (the last complete one unless another is named), and how a client paid less."""
+
+    scope: Scope
 
     month = forms.CharField(required=False, max_length=7)
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("Both kinds")), *KINDS.items()])

@@ -15,6 +15,7 @@ from commissions.page import Bar as Quarter
 from dashboard.models import ReviewPack
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
+from dashboard.panels.retention import RetentionPanel
 from dashboard.words import opening
 from partner_portal.lib.rounding import half_even
 from partner_portal.templatetags.figures import decimal_words, short_month, whole
@@ -51,34 +52,34 @@ def bars(values: Sequence[tuple[str, Decimal | None, str, str, str]], least: Dec
     known = [Fraction(value - least) for _name, value, *_rest in values if value is not None]
     highest = max(known, default=Fraction(0)) or Fraction(1)
     step = FULL / count
-    found = []
+    drawn = []
     for place, (name, value, text, fill, hatch) in enumerate(values):
         height = Fraction(0) if value is None else max(Fraction(value - least), Fraction(0)) / highest * 70
         left = step * place + step / 5
-        found.append(
+        drawn.append(
             Bar(
                 _per_cent(left), _per_cent(step * 3 / 5), _per_cent(step * place + step / 2), _per_cent(84 - height),
                 _per_cent(height), _per_cent(81 - height), text, name, fill, hatch,
             )
         )  # fmt: skip
-    return found
+    return drawn
 
 
 def _per_cent(value: Fraction) -> str:
     return f"{half_even(value, 2)}%"
 
 
-def contents(overview: Overview) -> dict[str, Any]:
+def contents(overview: Overview) -> dict[str, object]:
     """Everything on the pack: the contexts of the panels, their charts as bars, all renewals of the range, and the clients
     that need a look. A constant number of queries."""
     scope = overview.scope
-    found: dict[str, Any] = {panel.key: panel.context(overview) for panel in PANELS}
+    contexts: dict[str, Any] = {panel.key: panel.context(overview) for panel in PANELS}
     first, rest = opening(overview.standing, past=overview.day.past)
-    renewals = renewal_rows(scope, found["renewals"].range.chosen.period)
+    renewals = renewal_rows(scope, contexts["renewals"].range.chosen.period)
     at_risk = (
         portfolio(scope).filter(health__in=["risk", "watch"]).order_by("health", "-points_total", "name_sort_key", "pk")
     )
-    return found | {
+    return contexts | {
         "scope": scope,
         "day": overview.day,
         "reasons": REASONS,
@@ -91,16 +92,16 @@ def contents(overview: Overview) -> dict[str, Any]:
             at_risk.values("name", "client_id", "points_total", "health", "reason", "next_renewal")[:PACK_CLIENTS]
         ),
         "expiry_bars": bars(
-            [(short_month(m.first), m.points, whole(m.points), "f-loss", "f-hatch") for m in found["expiry"].months]
+            [(short_month(m.first), m.points, whole(m.points), "f-loss", "f-hatch") for m in contexts["expiry"].months]
         ),
-        "retention_bars": _retention(found["retention"]),
-        "pipeline_bars": _pipeline(found["shared"].months),
-        "commission_bars": _commission(found["commission"].bars) if found["commission"] else [],
+        "retention_bars": _retention(contexts["retention"]),
+        "pipeline_bars": _pipeline(contexts["shared"].months),
+        "commission_bars": _commission(contexts["commission"].bars) if contexts["commission"] else [],
     }
 
 
-def _retention(panel: Any) -> list[Bar]:
-    months = [each.figures for each in panel.months]
+def _retention(panel: RetentionPanel) -> list[Bar]:
+    months = [month.figures for month in panel.months]
     least = min((month.grr_monthly for month in months), default=Decimal(0)) - Decimal("0.02")
     return bars(
         [(short_month(m.month), m.grr_monthly, _percent_text(m.grr_monthly), "f-ink", "") for m in months],
@@ -129,8 +130,8 @@ def _commission(quarters: Sequence[Quarter]) -> list[Bar]:
 
 def saved_packs(scope: Scope) -> QuerySet[ReviewPack]:
     """The packs this scope may open, newest first, without their bodies."""
-    found = ReviewPack.objects.filter(partner=scope.partner).select_related("created_by").defer("body")
-    return found if scope.may_see_money else found.filter(with_money=False)
+    packs = ReviewPack.objects.filter(partner=scope.partner).select_related("created_by").defer("body")
+    return packs if scope.may_see_money else packs.filter(with_money=False)
 
 
 def saved_pack(scope: Scope, pk: int) -> ReviewPack | None:

@@ -1,9 +1,8 @@
-"""Keeps review packs."""
+"""Saves and removes review packs."""
 
 from datetime import date, datetime
 
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.roles import Permission
@@ -13,7 +12,7 @@ from dashboard.models import ReviewPack
 
 @transaction.atomic
 def save_pack(*, scope: Scope, title: str, on: date, as_of: datetime | None, body: str) -> ReviewPack:
-    """Freeze a pack as it is now. Raises PermissionDenied without the right to keep things."""
+    """Save a pack as it is now. Raises PermissionDenied without `Permission.KEEP`."""
     scope.require(Permission.KEEP)
     pack = ReviewPack.objects.create(
         partner=scope.partner,
@@ -31,11 +30,8 @@ def save_pack(*, scope: Scope, title: str, on: date, as_of: datetime | None, bod
 
 @transaction.atomic
 def remove_pack(*, scope: Scope, pack: ReviewPack) -> None:
-    """Remove a pack: its maker may, and those who keep the partner's settings. Raises PermissionDenied otherwise."""
+    """Remove a pack: its maker may, and those who may change the partner's settings. Raises PermissionDenied otherwise."""
     if pack.created_by_id is None or scope.user is None or pack.created_by_id != scope.user.pk:
         scope.require(Permission.SETTINGS)
     audit.record(scope, "pack.removed", subject=pack.title)
     pack.delete()
-
-
-audit.name_actions({"pack.kept": _("Review pack kept"), "pack.removed": _("Review pack removed")})

@@ -21,7 +21,6 @@ from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import freshness, history_starts, posting
-from partner_portal.lib.dates.periods import ChosenPeriod
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
@@ -89,7 +88,7 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
     if which not in COUNTERS:
         raise Http404(which)
     selection = select(f"changes-{which}", request.scope, request.GET)
-    chosen: ChosenPeriod = selection.form.chosen  # type: ignore[attr-defined]
+    chosen = selection.chosen
     back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
     return drilldown(
         request,

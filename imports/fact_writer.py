@@ -39,7 +39,7 @@ def stored_keys(scope: Scope, kind: FactKind, texts: Collection[str]) -> set[str
     """Those of the reference texts (the key's values joined by "/") that name a stored row of the partner."""
     key = [_column(kind, name) for name in kind.key_columns]
     named = key[0] if len(key) == 1 else sql.SQL("concat_ws('/', {})").format(sql.SQL(", ").join(key))
-    query = sql.SQL("SELECT {named} FROM {table} WHERE partner_id = %s AND {named} = ANY(%s)")
+    query = sql.SQL("SELECT {named} FROM {table} WHERE partner_id = %s AND withdrawal_id IS NULL AND {named} = ANY(%s)")
     with connection.cursor() as cursor:
         cursor.execute(query.format(named=named, table=_table(kind.model)), [scope.partner.pk, list(texts)])
         return {row[0] for row in cursor.fetchall()}
@@ -108,7 +108,8 @@ class _Writer:
                 values.append(sql.SQL("{}.id").format(alias))
                 joins.append(
                     sql.SQL(
-                        "LEFT JOIN {} {alias} ON {alias}.partner_id = %(partner)s AND {alias}.{} = staged.{}"
+                        "LEFT JOIN {} {alias} ON {alias}.partner_id = %(partner)s AND {alias}.{} = staged.{} "
+                        "AND {alias}.withdrawal_id IS NULL"
                     ).format(
                         _table(target.model), _column(target, target.key_columns[0]), sql.Identifier(name), alias=alias
                     )
@@ -125,7 +126,9 @@ class _Writer:
             """
             CREATE TEMPORARY TABLE {plan} ON COMMIT DROP AS
             SELECT staged.source, staged.position, {values}, stored.id AS stored_id, {client} AS stored_client,
-                   stored.id IS NOT NULL AND ROW({stored}) IS NOT DISTINCT FROM ROW({plain}) AS same
+                   stored.id IS NULL OR stored.withdrawal_id IS NOT NULL AS is_new,
+                   stored.id IS NOT NULL AND stored.withdrawal_id IS NULL
+                   AND ROW({stored}) IS NOT DISTINCT FROM ROW({plain}) AS same
               FROM {staged} staged {joins}
               LEFT JOIN {table} stored ON stored.partner_id = %(partner)s AND {same_key}
             """
@@ -156,8 +159,8 @@ class _Writer:
         cursor.execute(
             sql.SQL(
                 """
-                SELECT source, count(*) FILTER (WHERE stored_id IS NULL),
-                       count(*) FILTER (WHERE stored_id IS NOT NULL AND NOT same), count(*) FILTER (WHERE same)
+                SELECT source, count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new AND NOT same),
+                       count(*) FILTER (WHERE same)
                   FROM {} GROUP BY source
                 """
             ).format(self.plan)
@@ -170,7 +173,9 @@ class _Writer:
             written.client_ids = {client for (client,) in cursor.fetchall() if client is not None}
         columns = [_identifier(model_field) for model_field in self.fields.values()]
         cursor.execute(
-            sql.SQL("UPDATE {} stored SET {} FROM {} plan WHERE stored.id = plan.stored_id AND NOT plan.same").format(
+            sql.SQL(
+                "UPDATE {} stored SET withdrawal_id = NULL, {} FROM {} plan WHERE stored.id = plan.stored_id AND NOT plan.same"
+            ).format(
                 self.table,
                 sql.SQL(", ").join(sql.SQL("{0} = plan.{0}").format(column) for column in columns),
                 self.plan,

@@ -27,9 +27,9 @@ from imports.mapping_preview import preview
 from imports.pipeline import phase_text
 from imports.progress import progress_of
 from imports.tables import UnreadableFile
-from partner_portal.bodies import accepts_files
 from partner_portal.lib.rows.facts import find_kind, kind, kinds
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.view_rules import accepts_files
 
 PAGE_SIZE = 50
 BATCHES_A_PAGE = 20

@@ -1,6 +1,6 @@
-"""Whether somebody is a client on a day, by what is known of them (docs/points.md 15).
+"""The state of a client on a day: prospect, client, former client or unknown (docs/points.md 15).
 
-Pure: no Django, no clock. `portfolio.client_list` asks the database the same of all clients at once.
+Pure: no Django, no clock. `portfolio.client_list` computes the same for all clients in the database.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,7 +16,7 @@ from program.terms import SALES, Stage
 
 
 class State(StrEnum):
-    """What a client is on a day."""
+    """The state of a client on a day."""
 
     PROSPECT = "prospect"
     CLIENT = "client"
@@ -27,15 +27,15 @@ class State(StrEnum):
 class Reason(StrEnum):
     """The fact that decides the state."""
 
-    NOTHING = "nothing"  # prospect
-    CANCELLED = "cancelled"  # gone, by a cancellation of the whole client
-    LINES_CANCELLED = "lines_cancelled"
-    NO_MRR = "no_mrr"
-    MANAGED = "managed"  # client
-    PAYS = "pays"
-    LINE = "line"
-    UNDECIDED = "undecided"  # unknown: MRR of 0, and a renewal to decide
-    TOO_LITTLE = "too_little"
+    NOTHING = "nothing"  #: prospect: no fact of any kind
+    CANCELLED = "cancelled"  #: gone: the whole client was cancelled
+    LINES_CANCELLED = "lines_cancelled"  #: gone: every line sold was cancelled
+    NO_MRR = "no_mrr"  #: gone: MRR of 0 in the latest month
+    MANAGED = "managed"  #: client: a service is in force
+    PAYS = "pays"  #: client: MRR above 0 in the latest month
+    LINE = "line"  #: client: a line sold and not cancelled
+    UNDECIDED = "undecided"  #: unknown: MRR of 0, and a renewal to decide
+    TOO_LITTLE = "too_little"  #: unknown: no fact decides it
 
 
 STATE_OF = {
@@ -53,15 +53,15 @@ STATE_OF = {
 
 @dataclass(frozen=True, slots=True)
 class MrrFact:
-    """What a client paid a month at the end of a month; `month` is its first day."""
+    """A client's MRR at the end of a month."""
 
-    month: date
+    month: date  #: its first day
     mrr: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalFact:
-    """A renewal, and whether nobody has decided on it yet."""
+    """The day of a renewal and whether it is still to be decided."""
 
     renews_on: date
     undecided: bool
@@ -69,21 +69,17 @@ class RenewalFact:
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """The state at the end of a day.
-
-    mrr: of the latest month that is known then; None when no month is. cancelled_on: of the whole client, when that decides.
-    overdue_since: the first renewal day that has passed undecided; None when there is none.
-    """
+    """A client's state at the end of a day, with the facts that decide it."""
 
     reason: Reason
-    lines: tuple[str, ...]
-    mrr: MrrFact | None
-    cancelled_on: date | None
-    overdue_since: date | None
+    lines: tuple[str, ...]  #: product lines in force
+    mrr: MrrFact | None  #: of the latest month known on the day; None without any
+    cancelled_on: date | None  #: day on which the whole client was cancelled, when that decides; otherwise None
+    overdue_since: date | None  #: the earliest renewal day that passed undecided; None without any
 
     @property
     def state(self) -> State:
-        """What the client is."""
+        """The state that the reason stands for."""
         return STATE_OF[self.reason]
 
     @property
@@ -101,8 +97,8 @@ def client_state(
     facts: ClientFacts, mrr_months: Iterable[MrrFact], renewals: Collection[RenewalFact], on: date
 ) -> ClientState:
     """The state of a client at the end of the day. Facts dated later do not count yet."""
-    months = [each for each in mrr_months if each.month <= last_known_month(on)]
-    latest = max(months, key=lambda each: each.month, default=None)
+    months = [row for row in mrr_months if row.month <= last_known_month(on)]
+    latest = max(months, key=lambda row: row.month, default=None)
     lines = tuple(sorted(lines_in_force(facts, on)))
     cancelled_on = _left_on(facts, on)
     return ClientState(
@@ -110,7 +106,7 @@ def client_state(
         lines,
         latest,
         cancelled_on,
-        min((each.renews_on for each in renewals if each.undecided and each.renews_on < on), default=None),
+        min((renewal.renews_on for renewal in renewals if renewal.undecided and renewal.renews_on < on), default=None),
     )
 
 
@@ -125,11 +121,11 @@ def _reason(
 ) -> Reason:
     sold = bool(_sale_days(facts, on))
     served = any(service.started_on <= on for service in facts.services)
-    paid = any(each.mrr > 0 for each in months)
-    # Only a client has anything to cancel or to renew, even when its deals were never imported.
+    paid = any(row.mrr > 0 for row in months)
+    # Only clients cancel or renew, even when their deals were never imported.
     left_traces = bool(renewals) or any(row.cancelled_on <= on for row in facts.cancellations)
     managed = any(_in_force(service, facts, on) for service in facts.services)
-    undecided = any(each.undecided for each in renewals)
+    undecided = any(renewal.undecided for renewal in renewals)
     no_mrr = latest is not None and not latest.mrr
     if not (sold or served or paid or left_traces):
         return Reason.NOTHING
@@ -157,7 +153,7 @@ def _sale_days(facts: ClientFacts, on: date) -> list[date]:
 
 
 def _left_on(facts: ClientFacts, on: date) -> date | None:
-    """The last cancellation of the whole client, unless something was sold or managed on that day or since."""
+    """The last cancellation of the whole client; None without one, or when a sale or a service began that day or later."""
     days = [row.cancelled_on for row in facts.cancellations if row.product_line == "" and row.cancelled_on <= on]
     since = [*_sale_days(facts, on), *(service.started_on for service in facts.services if service.started_on <= on)]
     last = max(days, default=None)
@@ -165,7 +161,7 @@ def _left_on(facts: ClientFacts, on: date) -> date | None:
 
 
 def _in_force(service: ServiceFact, facts: ClientFacts, on: date) -> bool:
-    """Whether the service is in force; a cancellation of the whole client after its start ended it."""
+    """Whether the service is in force: begun, not ended, and no cancellation of the whole client since its start."""
     if service.started_on > on or (service.ended_on is not None and service.ended_on <= on):
         return False
     return not any(

@@ -1,4 +1,4 @@
-"""The rows behind the ledger's figures: the four counters of a range, and what expires."""
+"""Datasets of the ledger: the entries behind the four counters of a range, and the lots that expire."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ CAUSES = labels(Cause)
 MARKETS = labels(Market)
 CORRECTIONS = {"": _("No"), "reversal": _("Reverses an earlier entry"), "replacement": _("Replaces it")}
 
-# What a sentence about an entry needs, by the engine's names.
+# Fields of `Entry`, with the lookup of each from a `PointEntry`.
 WHY = {
     "track": "track", "points": "points", "on": "on", "cause": "cause", "deal_id": "deal__deal_id",
     "by_deal_id": "by_deal_id", "expires_on": "expires_on", "before": "before", "lot_points": "lot__points",
@@ -38,12 +38,12 @@ WHY = {
 
 
 def sentence(row: Mapping[str, Any], scope: Scope) -> str:
-    """How the points of a row came about; without amounts for those who may not see money."""
+    """The sentence that explains a row's points; without amounts for readers who may not see money."""
     entry = Entry(**{name: row[f"why_{name}"] for name in WHY})
     if row["why_reverses"] is None:
         return why(entry, with_money=scope.may_see_money)
-    taken_back = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
-    return str(_("Correction, takes back: %s")) % taken_back
+    reversed_entry = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
+    return str(_("Correction, takes back: %s")) % reversed_entry
 
 
 def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
@@ -53,7 +53,7 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
         When(factor__gt=1, then=Value(Market.GROWTH)), default=Value(Market.STANDARD), output_field=CharField()
     )
     columns = [
-        Column("client", _("Client"), expression="client__name"),
+        Column("client", _("Client"), expression="client__name", opens_client="client_id"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
         Column("on", _("Lost on") if lost else _("Earned on"), Kind.DATE),
         Column("cause", _("Cause"), choices=CAUSES),
@@ -74,7 +74,9 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
         Column("amount", _("Amount"), Kind.MONEY, _amount(lost and sold), permission=MONEY, currency="currency"),
         Column("currency", _("Currency"), expression=_currency(lost and sold), permission=MONEY, default=False),
         Column("rule_set", _("Rule set"), Kind.DATE, default=False),
-        Column("correction", _("Correction"), expression=_correction(), choices=CORRECTIONS, default=False),
+        Column(
+            "correction", _("Correction"), expression=_correction(), choices=CORRECTIONS, default=False, marks_row=True
+        ),
         Column(
             "why",
             _("Why"),
@@ -110,22 +112,22 @@ def _currency(of_lot: bool) -> str:
 
 def _rows(side: Side, direction: Direction) -> Callable[[Scope, Mapping[str, Any]], QuerySet[PointEntry]]:
     def rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[PointEntry]:
-        found = entries_in(scope, params["period"]).filter(track__in=side.tracks, cause__in=direction.causes)
+        entries = entries_in(scope, params["period"]).filter(track__in=side.tracks, cause__in=direction.causes)
         for name in ("track", "cause"):
             if params.get(name):
-                found = found.filter(**{name: params[name]})
-        return found
+                entries = entries.filter(**{name: params[name]})
+        return entries
 
     return rows
 
 
 def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = []
+    filters = []
     if params.get("track"):
-        words.append(str(_("Track: %s")) % TRACKS[params["track"]])
+        filters.append(str(_("Track: %s")) % TRACKS[params["track"]])
     if params.get("cause"):
-        words.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
-    return words
+        filters.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
+    return filters
 
 
 FORMS = {
@@ -173,21 +175,21 @@ def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
 
 
 def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = [str(_("If nothing else happens after %s")) % date_format(params["on"], "j M Y")]
+    filters = [str(_("If nothing else happens after %s")) % date_format(params["on"], "j M Y")]
     if params["month"]:
-        words.append(date_format(params["month"], "F Y"))
+        filters.append(date_format(params["month"], "F Y"))
     if params["within"]:
         last = date_format(params["on"] + timedelta(days=params["within"]), "j M Y")
-        words.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
+        filters.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
     if params["until"]:
-        words.append(str(_("By the review of %s")) % date_format(params["until"], "j M Y"))
+        filters.append(str(_("By the review of %s")) % date_format(params["until"], "j M Y"))
     if params["client"]:
-        words.append(str(_("Client: %s")) % params["client"])
+        filters.append(str(_("Client: %s")) % params["client"])
     if params["kind"]:
-        words.append(str(_("Deal type: %s")) % labels(DealKind)[params["kind"]])
+        filters.append(str(_("Deal type: %s")) % labels(DealKind)[params["kind"]])
     if params["track"]:
-        words.append(str(_("Track: %s")) % TRACKS[params["track"]])
-    return words
+        filters.append(str(_("Track: %s")) % TRACKS[params["track"]])
+    return filters
 
 
 register(
@@ -197,7 +199,7 @@ register(
         unit=(_("lot"), _("lots")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="client__name"),
+            Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id", default=False),
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("points", _("Points left"), Kind.POINTS, expression="left", total=True),

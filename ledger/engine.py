@@ -1,8 +1,7 @@
-"""The facts of one client to the entries that should exist: what was earned, what was lost, when and why.
+"""The points engine: from the facts of one client to the ledger entries that should exist (`docs/points.md` 3 and 12).
 
-Pure and total: odd input (a downgrade of a line never sold, a cancellation before the sale, overlapping services)
-never raises; only a currency without a fixed amount does. The future is computed by asking for a later day. Rules:
-`docs/points.md` 3 and 12. Nothing here reads a clock.
+Pure: no Django, no clock; for the future, pass a later day. Odd facts (a downgrade of a line never sold, a cancellation
+before the sale, overlapping services) never raise; only a currency without a fixed amount does.
 """
 
 from bisect import bisect_right
@@ -12,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from heapq import heappop, heappush
-from typing import Any
+from typing import TypedDict, Unpack
 
 from ledger.records import (
     ClientFacts,
@@ -42,25 +41,23 @@ def entries(facts: ClientFacts, rulebook: Rulebook, until: date) -> tuple[Entry,
         UnknownCurrencyError: a won deal or a service is in a currency without a fixed amount on its day.
     """
     walk = _SoldWalk(facts, rulebook, until)
-    found = walk.entries
     managed = _managed_entries(facts, rulebook, until)
-    if managed:
-        found = sorted(found + managed, key=lambda entry: entry.on)  # stable: sold before managed within a day
-    return tuple(found)
+    # The sort is stable: sold before managed within a day.
+    return tuple(sorted(walk.entries + managed, key=lambda entry: entry.on) if managed else walk.entries)
 
 
 def lots(facts: ClientFacts, rulebook: Rulebook, on: date) -> tuple[Lot, ...]:
-    """All lots earned up to the day, by day and deal id, as they stand at its end. Raises UnknownCurrencyError."""
+    """All lots earned up to the day, by day and deal id, in their state at its end. Raises UnknownCurrencyError."""
     walk = _SoldWalk(facts, rulebook, on)
     losses: dict[str, list[Entry]] = {}
     for entry in walk.entries:
         if entry.cause != Cause.EARNED and entry.deal_id is not None:
             losses.setdefault(entry.deal_id, []).append(entry)
-    return tuple(lot.standing(tuple(losses.get(lot.deal.deal_id, ()))) for lot in walk.lots)
+    return tuple(lot.finished(tuple(losses.get(lot.deal.deal_id, ()))) for lot in walk.lots)
 
 
 def deal_lives(facts: ClientFacts, rulebook: Rulebook, until: date) -> tuple[DealLife, ...]:
-    """All won sales closed up to the day, of any origin, with what happened to them up to that day."""
+    """All won sales closed up to the day, of any origin, with downgrades and cancellations up to that day."""
     walk = _SoldWalk(facts, rulebook, until)
     return tuple(DealLife(sale.deal, sale.closed_on, tuple(sale.cuts), sale.cancelled_on) for sale in walk.sales)
 
@@ -99,17 +96,30 @@ def managed(facts: ClientFacts, rulebook: Rulebook, on: date) -> ManagedState:
 
 @dataclass(slots=True)
 class _Sale:
-    """A won sale on its way; `left` is the exact part of it that downgrades have left."""
+    """A won sale during the walk."""
 
     deal: DealFact
     closed_on: date
-    left: Fraction = _WHOLE
+    left: Fraction = _WHOLE  #: the exact part that downgrades and cancellations have left
     cuts: list[tuple[date, Fraction]] = field(default_factory=list)
     cancelled_on: date | None = None
 
 
+class _Why(TypedDict, total=False):
+    """What explains a loss, in the fields of `Entry`."""
+
+    cancelled_line: str
+    by_deal_id: str
+    amount: Decimal
+    currency: str
+    per_unit: Decimal
+    share: Decimal
+
+
 @dataclass(slots=True)
 class _RunningLot:
+    """A lot during the walk, as `ledger.records.Lot`."""
+
     deal: DealFact
     earning: Entry
     remaining: Decimal
@@ -117,8 +127,8 @@ class _RunningLot:
     active: bool = True
     cancelled_on: date | None = None
 
-    def lose(self, points: Decimal, on: date, cause: Cause, **why: Any) -> Entry:
-        """Take the points and say so. Only downgrades and cancellations reduce what is kept."""
+    def lose(self, points: Decimal, on: date, cause: Cause, **why: Unpack[_Why]) -> Entry:
+        """Subtract the points and return the entry. Expiry does not reduce `kept`."""
         before = self.remaining
         self.remaining -= points
         if cause != Cause.EXPIRED:
@@ -136,7 +146,8 @@ class _RunningLot:
             **why,
         )
 
-    def standing(self, losses: tuple[Entry, ...]) -> Lot:
+    def finished(self, losses: tuple[Entry, ...]) -> Lot:
+        """The lot at the end of the walk, with the entries that took from it."""
         if self.cancelled_on is not None:
             state = LotState.LOST
         elif not self.active:
@@ -150,10 +161,10 @@ class _RunningLot:
 
 @dataclass(slots=True)
 class _Line:
-    """A product line since it was sold; not sold while `sold_on` is None."""
+    """A product line during the walk, since it was sold."""
 
-    sold_on: date | None = None
-    size: Fraction = Fraction(0)
+    sold_on: date | None = None  #: None while it is not sold
+    size: Fraction = Fraction(0)  #: in units of US$100
     sales: list[_Sale] = field(default_factory=list)
     lots: list[_RunningLot] = field(default_factory=list)
 
@@ -162,7 +173,7 @@ _CANCELLATION, _DOWNGRADE, _SALE = range(3)
 
 
 class _SoldWalk:
-    """The sold tracks of one client, walked through once in the order in which things count."""
+    """One pass over the sold tracks of a client, in the order in which events count (points.md 3)."""
 
     def __init__(self, facts: ClientFacts, rulebook: Rulebook, until: date) -> None:
         self.entries: list[Entry] = []
@@ -171,7 +182,7 @@ class _SoldWalk:
         self._country = facts.country
         self._rulebook = rulebook
         self._lines: dict[str, _Line] = {}
-        self._expiries: list[tuple[date, str, int]] = []  # the number of the lot breaks ties and finds it
+        self._expiries: list[tuple[date, str, int]] = []  # a heap of (day, deal id, index in `lots`)
         for on, what, name, deal in sorted(_events(facts, until), key=lambda event: event[:3]):
             self._expire(on)
             if deal is None:
@@ -279,7 +290,7 @@ type _Event = tuple[date, int, str, DealFact | None]
 
 
 def _events(facts: ClientFacts, until: date) -> Iterator[_Event]:
-    """What happens up to the day, as (day, order within the day, deal id or cancelled line, deal); expiries apart."""
+    """Events up to the day as (day, order within the day, deal id or cancelled line, deal), without expiries."""
     for cancellation in facts.cancellations:
         if cancellation.cancelled_on <= until:
             yield cancellation.cancelled_on, _CANCELLATION, cancellation.product_line, None
@@ -296,7 +307,7 @@ def _events(facts: ClientFacts, until: date) -> Iterator[_Event]:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A service for the days on which it really counts: a cancellation of the whole client ends it early."""
+    """A service for the days on which it counts: a cancellation of the whole client ends it early."""
 
     service: ServiceFact
     start: date
@@ -312,9 +323,9 @@ def _whole_cancellations(facts: ClientFacts) -> list[date]:
 
 
 def _spans(facts: ClientFacts, rulebook: Rulebook, until: date) -> Iterator[_Span]:
-    """The spans of the services that started up to the day and are ever in force.
+    """The spans of the services that started up to the day and are in force for at least a day.
 
-    Fewer than one managing partner counts as one: ourselves.
+    Fewer than one managing partner counts as one: the partner itself.
     """
     cancelled = _whole_cancellations(facts)
     for service in facts.services:
@@ -343,7 +354,7 @@ def _managed_entries(facts: ClientFacts, rulebook: Rulebook, until: date) -> lis
         if span.end is not None:
             ends.setdefault(span.end, []).append(span)
     cancelled = set(_whole_cancellations(facts))
-    found = []
+    entries = []
     in_force: list[_Span] = []
     before = _ZERO
     for on in sorted(starts.keys() | ends.keys()):
@@ -353,9 +364,9 @@ def _managed_entries(facts: ClientFacts, rulebook: Rulebook, until: date) -> lis
         in_force = [span for span in in_force if span not in ended] + starts.get(on, [])
         after = sum((span.points for span in in_force), _ZERO)
         if after != before:
-            found.append(_managed_entry(on, before, after, in_force, rulebook.managed_rate, whole=on in cancelled))
+            entries.append(_managed_entry(on, before, after, in_force, rulebook.managed_rate, whole=on in cancelled))
         before = after
-    return found
+    return entries
 
 
 def _managed_entry(

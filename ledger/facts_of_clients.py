@@ -1,4 +1,4 @@
-"""Loads the facts of clients as the engine wants them."""
+"""Loads clients' facts as records of the engine (`ledger.records`)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ SERVICE = ("started_on", "ended_on", "mrr", "currency", "managing_partners")
 
 @dataclass(frozen=True, slots=True)
 class LoadedFacts:
-    """One client's facts, and the primary keys of its deals by deal id."""
+    """One client's facts."""
 
     client_pk: int
     facts: ClientFacts
-    deals: dict[str, int]
+    deals: dict[str, int]  #: primary keys of its deals, by deal id
 
 
 def load_facts(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
-    """Facts of these clients, in the order of their keys. Four queries."""
+    """All facts of these clients that points depend on, in the order of their primary keys. Four queries."""
     return _load(scope, client_pks, Deal.objects.all(), Service.objects.all())
 
 
 def load_sold(scope: Scope, client_pks: Collection[int]) -> list[LoadedFacts]:
-    """The same without services. Three queries."""
+    """As `load_facts`, without services. Three queries."""
     return _load(scope, client_pks, Deal.objects.all(), Service.objects.none())
 
 
@@ -40,16 +40,15 @@ def load_managed(
     also: Collection[int] = (),
     cancellations: Mapping[int, Sequence[CancellationFact]] | None = None,
 ) -> list[LoadedFacts]:
-    """Services that reach past the day, and the cancellations of their clients: all that the managed track of later days
-    depends on. Two queries, or one with the `cancellations` of these clients.
+    """Services in force after the day, and the cancellations of their clients: what managed points of later days depend on.
 
-    clients: whose services, as a condition on their `client_id`. Clients without such services are left out, unless they are
-    in `also`; their country is "".
+    clients: a condition on `client_id` of the services. also: clients to return even without such services; their country
+    is then "". cancellations: those of the clients, when they were read already. Two queries, or one with `cancellations`.
     """
-    reaching = Service.objects.filter(clients, Q(ended_on__isnull=True) | Q(ended_on__gt=after), partner=scope.partner)
+    rows = Service.objects.filter(clients, Q(ended_on__isnull=True) | Q(ended_on__gt=after), partner=scope.partner)
     countries = dict.fromkeys(also, "")
     services: dict[int, list[ServiceFact]] = {pk: [] for pk in also}
-    for client, country, start, end, mrr, currency, partners in reaching.values_list(
+    for client, country, start, end, mrr, currency, partners in rows.values_list(
         "client_id", "client__country", *SERVICE
     ):
         countries[client] = country
@@ -63,16 +62,16 @@ def load_managed(
 
 
 def load_cancellations(scope: Scope, client_pks: Collection[int]) -> Mapping[int, Sequence[CancellationFact]]:
-    """The cancellations of each of these clients. One query."""
-    found: dict[int, list[CancellationFact]] = {pk: [] for pk in client_pks}
+    """The cancellations by client, an empty list for a client without any. One query."""
+    cancellations: dict[int, list[CancellationFact]] = {pk: [] for pk in client_pks}
     rows = Cancellation.objects.filter(partner=scope.partner, client_id__in=client_pks)
     for client, line, on in rows.values_list("client_id", "product_line", "cancelled_on"):
-        found[client].append(CancellationFact(line, on))
-    return found
+        cancellations[client].append(CancellationFact(line, on))
+    return cancellations
 
 
 def facts_of(scope: Scope, client: Client, deals: Iterable[Deal], cancellations: Iterable[Cancellation]) -> ClientFacts:
-    """The facts of a client whose deals and cancellations were read already. One query."""
+    """The facts of one client, of deals and cancellations that were read already. One query."""
     services = Service.objects.filter(partner=scope.partner, client=client)
     return ClientFacts(
         client.country,
@@ -97,9 +96,9 @@ def facts_of(scope: Scope, client: Client, deals: Iterable[Deal], cancellations:
 def _load(
     scope: Scope, client_pks: Collection[int], of_deals: QuerySet[Deal], of_services: QuerySet[Service]
 ) -> list[LoadedFacts]:
-    countries = dict(
-        Client.objects.filter(partner=scope.partner, pk__in=client_pks).order_by("pk").values_list("pk", "country")
-    )
+    # Withdrawn clients too: they have no facts any more, which is what their posted entries are compared with.
+    clients = Client.with_withdrawn.filter(partner=scope.partner, pk__in=client_pks)
+    countries = dict(clients.order_by("pk").values_list("pk", "country"))
     deals: dict[int, list[DealFact]] = {pk: [] for pk in countries}
     keys: dict[int, dict[str, int]] = {pk: {} for pk in countries}
     for pk, client, deal_id, line, kind, origin, stage, mrr, currency, on in of_deals.filter(

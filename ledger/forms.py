@@ -1,4 +1,4 @@
-"""What somebody may ask of the ledger's rows: a range of days, causes, tracks."""
+"""Forms that filter the ledger's rows by range, cause and track."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -10,15 +10,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, requested_day
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.datasets import Params
+from partner_portal.lib.rows.forms import DatasetForm
 from program.labels import labelled
 from program.periods import programme_periods
 from program.queries import rulebook
 from program.terms import GAINS, SALES, SOLD_TRACKS, Cause
 
 
-def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
-    """The day that `on=YYYY-MM-DD` asks for; today without one, and, with a sentence in `problems`, for no day or one ahead."""
+def seen_on(data: Params, scope: Scope, problems: list[str]) -> date:
+    """The day of the parameter `on=YYYY-MM-DD`, or today without it.
+
+    For text that is no day, and for a day ahead, it returns today and adds a sentence to `problems`.
+    """
     text = str(data.get("on") or "").strip()
     if not text:
         return scope.today
@@ -33,19 +37,23 @@ def seen_on(data: Any, scope: Scope, problems: list[str]) -> date:
     return day
 
 
-class RangeForm(ForgivingForm):
+class RangeForm(DatasetForm):
     """Reads `<prefix>range` or `<prefix>from` and `<prefix>to`; a wrong one falls back to the default.
 
-    `on` moves the day that presets are resolved from. Cleaned data has `period` (a `Period`) beside the fields.
+    Presets are resolved from the day of the parameter `on`. Cleaned data has `period` (a `Period`) besides the fields.
     """
 
     range_prefix = "changes_"
     default_range = "last-30-days"
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    scope: Scope
+    chosen: ChosenPeriod
+    day: date
+
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         self.day = seen_on(self.data, scope, self.problems)
-        self.chosen: ChosenPeriod = chosen_period(
+        self.chosen = chosen_period(
             self.data,
             prefix=self.range_prefix,
             today=self.day,
@@ -65,12 +73,11 @@ class RangeForm(ForgivingForm):
     @property
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
-        on = {"on": self.day.isoformat()} if self.day != self.scope.today else {}
-        return self.chosen.query | super().query | on
+        return self.chosen.query | super().query | self.moved
 
 
 def choices_of(empty: Any, members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
-    """The choices of members of an enumeration, after one that chooses nothing and is called `empty`."""
+    """Choices for the members of an enumeration, after one labelled `empty` that filters nothing."""
     return [("", empty), *labelled(members)]
 
 
@@ -98,14 +105,17 @@ class ManagedLossForm(RangeForm):
     )
 
 
-class ExpiringForm(ForgivingForm):
-    """What will expire: in a month `YYYY-MM`, `within` that many days, or `by` the next review, of a `client` (its id);
-    without them everything that is left. `on` moves the day it is seen from.
+class ExpiringForm(DatasetForm):
+    """Filters lots that will expire: in a month `YYYY-MM`, `within` a number of days, or `by` the next review.
 
-    Always valid, with what fell back in `problems`. Cleaned data has the review's day as `until`.
+    Further by client id, deal type and track; without parameters, all lots that are left on the day of `on`. Always valid:
+    values that are ignored are named in `problems`. Cleaned data has the day of the review as `until`.
     """
 
     left_out = _("“%(value)s” is no month, number of days or track; it is ignored.")
+
+    scope: Scope
+    day: date
 
     month = forms.CharField(required=False, max_length=7)
     within = forms.IntegerField(required=False, min_value=1, max_value=366)
@@ -122,8 +132,8 @@ class ExpiringForm(ForgivingForm):
     )
     track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("Both tracks"), SOLD_TRACKS))
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         self.day = seen_on(self.data, scope, self.problems)
 
     def clean_month(self) -> date | None:
@@ -150,9 +160,7 @@ class ExpiringForm(ForgivingForm):
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
         cleaned = self.cleaned_data
-        found = {name: str(cleaned[name]) for name in ("within", "by", "client", "kind", "track") if cleaned.get(name)}
+        query = {name: str(cleaned[name]) for name in ("within", "by", "client", "kind", "track") if cleaned.get(name)}
         if cleaned.get("month"):
-            found["month"] = f"{cleaned['month']:%Y-%m}"
-        if self.day != self.scope.today:
-            found["on"] = self.day.isoformat()
-        return found
+            query["month"] = f"{cleaned['month']:%Y-%m}"
+        return query | self.moved

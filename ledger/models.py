@@ -1,6 +1,6 @@
-"""The points ledger: append-only entries, and three sums of them that can always be thrown away and made again.
+"""Models of the points ledger: append-only entries, and three derived sums of them.
 
-`ledger.services` is the only writer. No entry is ever changed or deleted; the database refuses it.
+`ledger.services` is the only writer. Triggers in the database reject any change or deletion of an entry.
 """
 
 from django.db import models
@@ -33,7 +33,7 @@ class PointEntry(models.Model):
     on = models.DateField()
     points = models.DecimalField(max_digits=18, decimal_places=4)
     expires_on = models.DateField(null=True)
-    # The writer alone sets these two, to entries that can never go away; a constraint would only be checked for nothing.
+    # Only the writer sets these two, to entries that cannot be deleted; a constraint would cost time and protect nothing.
     lot = models.ForeignKey(
         "self", on_delete=models.DO_NOTHING, null=True, related_name="losses", db_index=False, db_constraint=False
     )
@@ -89,7 +89,7 @@ class PointEntry(models.Model):
 
 
 class DailyPoints(models.Model):
-    """Sum of the entries of a partner, day, track and cause: what pages read, so that their cost does not grow with the ledger."""
+    """Sum of the entries by partner, day, track and cause, so that the cost of a page does not grow with the ledger."""
 
     pk = models.CompositePrimaryKey("partner_id", "on", "track", "cause")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -104,7 +104,7 @@ class DailyPoints(models.Model):
 
 
 class Lot(models.Model):
-    """What a sale earned and what remains of it at the day the ledger is posted through. Its key is the earning entry's."""
+    """What a sale earned and what remains of it on the day the ledger is posted through. Keyed by the earning entry."""
 
     entry = models.OneToOneField(
         PointEntry, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
@@ -126,7 +126,7 @@ class Lot(models.Model):
 
 
 class ClientPoints(models.Model):
-    """A client's points by track at the day the ledger is posted through."""
+    """A client's points by track on the day the ledger is posted through."""
 
     client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True, related_name="points")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -147,7 +147,7 @@ class ClientPoints(models.Model):
 
 
 class Posting(models.Model):
-    """How far a partner's ledger is posted: the day it is complete through, and the programme revision it was posted under."""
+    """How far a partner's ledger is posted: the day it is complete through, and the programme revision it is posted under."""
 
     partner = models.OneToOneField(Partner, on_delete=models.CASCADE, primary_key=True, related_name="posting")
     posted_through = models.DateField()

@@ -1,10 +1,10 @@
-"""Reads the ledger: points of a day, what changed in a range, what will expire. Sums come from the daily rollup."""
+"""Queries over the ledger: points of a day, changes in a range, expiries to come. Sums come from `DailyPoints`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.db import connection
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
@@ -18,6 +18,9 @@ from partner_portal.lib.dates.periods import Period
 from program.caching import cached_by_generation
 from program.queries import in_force, note_in_force, revision
 from program.terms import Cause, Direction, Side, Track
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 ZERO = Decimal("0.0000")
 
@@ -47,32 +50,32 @@ class PointTotals:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One of the four figures of a range: points (positive for gains and for losses), entries, and their clients."""
+    """One of the four figures of a range."""
 
-    points: Decimal
-    entries: int
-    clients: int
+    points: Decimal  #: positive for gains and for losses
+    entries: int  #: corrections included
+    clients: int  #: clients of those entries
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Tier point changes of a period (points.md 3). `causes`: signed sums by track and cause, zero sums left out."""
+    """Tier point changes of a period (points.md 3)."""
 
     period: Period
-    opening: PointTotals
-    closing: PointTotals
+    opening: PointTotals  #: at the end of the day before it
+    closing: PointTotals  #: at the end of its last day
     new_sold: Counter
     lost_sold: Counter
     new_managed: Counter
     lost_managed: Counter
-    causes: Mapping[Track, Mapping[Cause, Decimal]]
+    causes: Mapping[Track, Mapping[Cause, Decimal]]  #: signed sums, those of 0 left out
 
 
 @dataclass(frozen=True, slots=True)
 class MonthLoss:
-    """What expires in a month if nothing else happens. `month` is its first day."""
+    """What expires in a month if nothing else happens (points.md 4)."""
 
-    month: date
+    month: date  #: its first day
     points: Decimal
     clients: int
     lots: int
@@ -80,22 +83,22 @@ class MonthLoss:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """When the ledger was last posted, through which day, and whether that is too long ago."""
+    """How recent the ledger is."""
 
-    as_of: datetime
-    through: date
-    stale: bool
+    as_of: datetime  #: when it was last posted
+    through: date  #: the day it is complete through
+    stale: bool  #: whether that is longer ago than the partner's settings allow
 
 
 class Behind(NamedTuple):
-    """Why the ledger is to be posted: the day has turned, the programme's rules have changed."""
+    """Why the ledger has to be posted."""
 
-    day: bool
-    rules: bool
+    day: bool  #: it is complete through a day before today
+    rules: bool  #: the programme's rules have changed
 
 
 def posting(scope: Scope) -> Posting | None:
-    """How far the ledger is posted; None before the first import. Read once a scope, with the programme in force."""
+    """How far the ledger is posted; None before the first import. Read once per scope, with the programme in force."""
 
     def read() -> Posting | None:
         states = Posting.objects.filter(partner=scope.partner)
@@ -108,16 +111,16 @@ def posting(scope: Scope) -> Posting | None:
 
 
 def behind(scope: Scope) -> Behind | None:
-    """What happened since the ledger was last posted; None when nothing did, or it never was. One query."""
+    """Why the ledger has to be posted; None when it is up to date or was never posted. One query."""
     state = posting(scope)
     if state is None:
         return None
-    found = Behind(state.posted_through < scope.today, state.revision != revision(scope))
-    return found if any(found) else None
+    reasons = Behind(state.posted_through < scope.today, state.revision != revision(scope))
+    return reasons if any(reasons) else None
 
 
 def freshness(scope: Scope) -> Freshness | None:
-    """The state of the data; None when there is none yet."""
+    """How recent the ledger is; None when it was never posted."""
     state = posting(scope)
     if state is None:
         return None
@@ -126,7 +129,7 @@ def freshness(scope: Scope) -> Freshness | None:
 
 
 def history_starts(scope: Scope) -> date | None:
-    """The first day with points gained; None for an empty ledger. What is reversed was never there."""
+    """The first day with points gained; None for an empty ledger. Days whose entries were all reversed do not count."""
 
     def read() -> date | None:
         first: date | None = _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]
@@ -142,26 +145,26 @@ def points_on(scope: Scope, day: date) -> PointTotals:
 
 
 def daily_changes(scope: Scope, through: date, after: date | None = None) -> list[tuple[date, Track, Decimal]]:
-    """Signed changes by day and track up to `through`, included: what a series of the whole history is made of.
+    """Signed changes by day and track up to `through`, included, for a `PointSeries`.
 
-    With `after`, only the days after that one.
+    after: only days later than this one; None for the whole history.
     """
     days = _daily(scope).filter(on__lte=through).exclude(points=0)
     if after is not None:
         days = days.filter(on__gt=after)
     rows = days.values_list("on", "track").annotate(points=Sum("points")).order_by("on")
-    found = [(on, Track(track), points) for on, track, points in rows]
-    if found and after is None:
-        scope.once("history-starts", lambda: found[0][0])
-    return found
+    changes = [(on, Track(track), points) for on, track, points in rows]
+    if changes and after is None:
+        scope.once("history-starts", lambda: changes[0][0])
+    return changes
 
 
 @cached_by_generation("changes")
 def changes(scope: Scope, period: Period) -> Changes:
-    """The bridge of a period: opening + new - lost = closing, for sold and managed points. Two queries, or none."""
+    """The changes of a period: opening + new - lost = closing, for sold and managed points. At most two queries."""
     opening, by_cause = _opening_and_causes(scope, period)
-    moved = {track: sum(by_cause[track].values(), ZERO) for track in Track}
-    counted = entries_in(scope, period).aggregate(
+    net = {track: sum(by_cause[track].values(), ZERO) for track in Track}
+    counts = entries_in(scope, period).aggregate(
         **{
             f"{direction}_{side}_{what}": Count(column, distinct=what == "clients", filter=_matches(side, direction))
             for side in Side
@@ -177,13 +180,13 @@ def changes(scope: Scope, period: Period) -> Changes:
         )
         name = f"{direction}_{side}"
         return Counter(
-            points if direction == Direction.NEW else -points, counted[f"{name}_entries"], counted[f"{name}_clients"]
+            points if direction == Direction.NEW else -points, counts[f"{name}_entries"], counts[f"{name}_clients"]
         )
 
     return Changes(
         period,
         PointTotals(**{track.value: opening[track] for track in Track}),
-        PointTotals(**{track.value: opening[track] + moved[track] for track in Track}),
+        PointTotals(**{track.value: opening[track] + net[track] for track in Track}),
         counter(Direction.NEW, Side.SOLD),
         counter(Direction.LOST, Side.SOLD),
         counter(Direction.NEW, Side.MANAGED),
@@ -195,7 +198,7 @@ def changes(scope: Scope, period: Period) -> Changes:
 def _opening_and_causes(scope: Scope, period: Period) -> tuple[dict[Track, Decimal], dict[Track, dict[Cause, Decimal]]]:
     """Points by track on the day before the period; signed sums by track and cause over it, zero sums left out."""
     opening = dict.fromkeys(Track, ZERO)
-    found: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
+    by_cause: dict[Track, dict[Cause, Decimal]] = {track: {} for track in Track}
     rows = (
         _daily(scope)
         .filter(on__lte=period.last)
@@ -208,8 +211,8 @@ def _opening_and_causes(scope: Scope, period: Period) -> tuple[dict[Track, Decim
     for track, cause, before, points in rows:
         opening[Track(track)] += before or ZERO
         if points:
-            found[Track(track)][Cause(cause)] = points
-    return opening, found
+            by_cause[Track(track)][Cause(cause)] = points
+    return opening, by_cause
 
 
 def entries_in(scope: Scope, period: Period) -> QuerySet[PointEntry]:
@@ -217,8 +220,14 @@ def entries_in(scope: Scope, period: Period) -> QuerySet[PointEntry]:
     return PointEntry.objects.filter(partner=scope.partner, on__range=(period.first, period.last))
 
 
-def lots_of_day(scope: Scope, day: date) -> QuerySet[Lot]:
-    """Every lot earned up to the day, with what remains of it at its end as `left` (points)."""
+class Left(TypedDict):
+    """Annotation of lots: the points that remain at the end of a day."""
+
+    left: Decimal
+
+
+def lots_of_day(scope: Scope, day: date) -> "QuerySet[WithAnnotations[Lot, Left]]":
+    """Every lot earned up to the day, with the points that remain at its end as `left`."""
     lots = Lot.objects.filter(partner=scope.partner, earned_on__lte=day)
     state = posting(scope)
     if state is None or state.posted_through <= day:
@@ -228,27 +237,26 @@ def lots_of_day(scope: Scope, day: date) -> QuerySet[Lot]:
     return lots.annotate(left=F("remaining") - lost_later)
 
 
-def open_lots(scope: Scope, day: date) -> QuerySet[Lot]:
-    """Lots of which something remains at the end of the day, with that as `left` (points)."""
-    lots = lots_of_day(scope, day).filter(expires_on__gt=day)
-    return lots.filter(left__gt=0)  # type: ignore[misc]  # annotated by lots_of_day
+def open_lots(scope: Scope, day: date) -> "QuerySet[WithAnnotations[Lot, Left]]":
+    """The lots of `lots_of_day` of which something remains."""
+    return lots_of_day(scope, day).filter(expires_on__gt=day, left__gt=ZERO)
 
 
 @cached_by_generation("forecast")
 def forecast(scope: Scope, day: date) -> list[MonthLoss]:
-    """What expires by calendar month, from the month of `day` to the same month a year on: 13 cells (points.md 10)."""
+    """What expires by calendar month, from the month of `day` to the same month a year later: 13 months (points.md 10)."""
     rows = (
         open_lots(scope, day)
         .values(month=TruncMonth("expires_on"))
         .annotate(points=Sum("left"), clients=Count("client", distinct=True), lots=Count("pk"))
     )
-    found = {row["month"]: MonthLoss(**row) for row in rows}
+    losses = {row["month"]: MonthLoss(**row) for row in rows}
     months = (add_months(month_start(day), step) for step in range(13))
-    return [found.get(month, MonthLoss(month, ZERO, 0, 0)) for month in months]
+    return [losses.get(month, MonthLoss(month, ZERO, 0, 0)) for month in months]
 
 
 def client_points(scope: Scope, day: date) -> list[tuple[str, PointTotals]]:
-    """Points by client id on `day`, of clients that have any, by client id (code point order)."""
+    """Points on `day` of the clients that have any, in the code point order of their client ids."""
     sums: dict[str, dict[str, Decimal]] = {}
     rows = PointEntry.objects.filter(partner=scope.partner, on__lte=day).order_by()
     for client_id, track, points in rows.values_list("client__client_id", "track").annotate(Sum("points")):
@@ -260,9 +268,8 @@ def client_points(scope: Scope, day: date) -> list[tuple[str, PointTotals]]:
 def rolling_sourced_loss(scope: Scope, day: date) -> Decimal:
     """What downgrades and cancellations up to `day` took from the sourced sales of the 12 months that end on it.
 
-    In units (of `Program.unit_usd` US dollars), to 40 places: the 12-month source dollar minus this is the rolling figure
-    (points.md 6). A lot keeps earned + losses; expiry takes nothing from the figure. What is reversed cancels out, with its
-    reversal of the same day and lot.
+    In units of `Program.unit_usd` US dollars, to 40 places. The 12-month source dollar minus this is the rolling figure
+    (points.md 6), which expiry does not reduce. A reversed entry and its reversal cancel out, being of the same day and lot.
     """
     with connection.cursor() as cursor:
         cursor.execute(

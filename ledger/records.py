@@ -1,6 +1,6 @@
-"""What the engine reads and what it gives back: facts of one client, entries, lots, sales through time.
+"""Records that the engine reads and returns: facts of one client, entries, lots and sales (`docs/points.md` 3, 4 and 12).
 
-Pure values, all frozen. Rules: `docs/points.md` 3, 4 and 12.
+Pure: frozen values without Django.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from program.terms import Cause, DealKind, LotState, Origin, Stage, Track
 
 _ZERO = Decimal(0)
 _WHOLE = Fraction(1)
-# A look-up here costs a tenth of what `DealKind(text)` does, and a posting reads every deal of the partner.
+# A lookup here costs a tenth of `DealKind(text)`, and a posting reads every deal of the partner.
 _KINDS = {kind.value: kind for kind in DealKind}
 _ORIGINS = {origin.value: origin for origin in Origin}
 _STAGES = {stage.value: stage for stage in Stage}
@@ -71,55 +71,47 @@ class ClientFacts:
 
 @dataclass(frozen=True, slots=True)
 class Computation:
-    """Points as they are worked out (`docs/points.md` 3): amount / per_unit x rate x factor, and / partners when managed."""
+    """The computation of points (`docs/points.md` 3): amount / per_unit x rate x factor, and / partners when managed."""
 
-    amount: Decimal  # MRR in `currency`
+    amount: Decimal  #: MRR in `currency`
     currency: str
-    per_unit: Decimal  # the amount of the currency that stands for US$100
+    per_unit: Decimal  #: the amount of the currency that stands for US$100
     rate: Decimal
     track: Track | Origin
-    factor: Decimal  # of the market
+    factor: Decimal  #: of the market
     points: Decimal
-    partners: int | None = None  # who share a managed client; None for sold points
+    partners: int | None = None  #: managing partners; None for sold points
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change of points, and what its why-sentence needs as flat values. `key` is unique within a client.
+    """One change of points, with the values that its sentence (`ledger.why_text`) needs. Fields that do not apply are None.
 
-    points: signed, 4 decimals; on: the day it counts; cause: why.
-    deal_id: the lot's deal (None for managed); by_deal_id: the downgrade that took the points.
-    expires_on: of an earned lot, the first day it no longer counts.
-    before: the points of the lot (or of the managed state) before this entry; `after` is the sum.
-    lot_points, earned_on: of a sold loss, what its lot earned and when.
-    amount, currency, per_unit, rate, factor: the computation, `amount / per_unit x rate x factor`. On a managed entry
-    it is that of the one service in force after the change (partners: its managing partners); on a downgrade, amount,
-    currency and per_unit are the size of the reduction. None where there is no such computation.
-    line_sold_on: of an earned lot, the day its product line was sold, which decides the rate.
-    share: of a downgrade, the part that every lot of the line lost, rounded to 6 decimals for words and columns only;
-    the points come from the exact fraction.
-    cancelled_line: of a churned entry, the product line that was cancelled, "" for the whole client.
+    `amount / per_unit x rate x factor` is the computation of an earned lot. On a managed entry it is that of the service in
+    force after the change, when that is only one; on a downgrade, amount, currency and per_unit are the size of the reduction.
     """
 
     track: Track
-    points: Decimal
-    on: date
+    points: Decimal  #: signed, 4 decimals
+    on: date  #: the day it counts
     cause: Cause
-    deal_id: str | None = None
-    by_deal_id: str | None = None
-    expires_on: date | None = None
-    before: Decimal = _ZERO
-    lot_points: Decimal | None = None
-    earned_on: date | None = None
-    amount: Decimal | None = None
+    deal_id: str | None = None  #: of the lot; None for managed points
+    by_deal_id: str | None = None  #: of the downgrade that took the points
+    expires_on: date | None = None  #: of an earned lot, the first day it no longer counts
+    before: Decimal = _ZERO  #: points of the lot, or of the managed state, before this entry
+    lot_points: Decimal | None = None  #: of a sold loss, what its lot earned
+    earned_on: date | None = None  #: of a sold loss, the day its lot was earned
+    amount: Decimal | None = None  #: in `currency`
     currency: str = ""
-    per_unit: Decimal | None = None
+    per_unit: Decimal | None = None  #: the amount of the currency that stands for US$100
     rate: Decimal | None = None
-    factor: Decimal | None = None
-    partners: int | None = None
-    line_sold_on: date | None = None
-    share: Decimal | None = None
-    cancelled_line: str | None = None
+    factor: Decimal | None = None  #: of the market
+    partners: int | None = None  #: managing partners of the service
+    line_sold_on: date | None = None  #: of an earned lot, the day its product line was sold, which decides the rate
+    share: Decimal | None = (
+        None  #: of a downgrade, the part that every lot of the line lost; rounded to 6 places for display
+    )
+    cancelled_line: str | None = None  #: of a churned entry, the line that was cancelled; "" is the whole client
 
     @property
     def after(self) -> Decimal:
@@ -128,25 +120,21 @@ class Entry:
 
     @property
     def key(self) -> tuple[Track, date, Cause, str, str]:
-        """What an entry is about: two entries of one client never share it, whatever their points are."""
+        """What tells the entry from all others of its client, apart from its values."""
         return (self.track, self.on, self.cause, self.deal_id or "", self.by_deal_id or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """A sold lot as it stands at the end of a day.
-
-    earning: the entry that earned it (not posted when it rounds to 0 points). remaining, kept: points; `kept` is what
-    downgrades and cancellations left of it, which expiry does not reduce. losses: the entries that name it, in order.
-    """
+    """A sold lot at the end of a day."""
 
     deal: DealFact
-    earning: Entry
-    remaining: Decimal
-    kept: Decimal
-    cancelled_on: date | None
+    earning: Entry  #: the entry that earned it; not posted when it rounds to 0 points
+    remaining: Decimal  #: points that still count
+    kept: Decimal  #: points that downgrades and cancellations left; expiry does not reduce them
+    cancelled_on: date | None  #: the day its line was cancelled; None if it was not
     state: LotState
-    losses: tuple[Entry, ...]
+    losses: tuple[Entry, ...]  #: in order
 
     @property
     def track(self) -> Track:
@@ -155,7 +143,7 @@ class Lot:
 
     @property
     def earned(self) -> Decimal:
-        """The points it brought."""
+        """The points it was worth when it was earned."""
         return self.earning.points
 
     @property
@@ -171,16 +159,13 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class DealLife:
-    """A won sale through time, past the life of its lot: commission runs longer than points do.
-
-    cuts: days on which a downgrade or the cancellation of the line took something, each with the exact part of the deal
-    that is left from the end of that day on. cancelled_on: the day its line was cancelled, if it was.
-    """
+    """A won sale through time, past the expiry of its lot: commission runs longer than points do."""
 
     deal: DealFact
     closed_on: date
+    #: days of downgrades and of the line's cancellation, each with the exact part of the deal left from the end of that day
     cuts: tuple[tuple[date, Fraction], ...]
-    cancelled_on: date | None
+    cancelled_on: date | None  #: the day its line was cancelled; None if it was not
 
     def share(self, on: date) -> Fraction:
         """The part of the deal in force at the end of the day: 0 before it closed and after its line was cancelled."""
@@ -196,9 +181,8 @@ class DealLife:
 
 @dataclass(frozen=True, slots=True)
 class ManagedState:
-    """Managed points in force at the end of a day, the services that bring them, and their MRR in points-dollars
-    divided by managing partners (exact)."""
+    """Managed points in force at the end of a day."""
 
     points: Decimal
-    mrr: Fraction
-    services: tuple[ServiceFact, ...]
+    mrr: Fraction  #: MRR of the services, each divided by its managing partners, in exact points-dollars
+    services: tuple[ServiceFact, ...]  #: the services in force

@@ -1,7 +1,7 @@
-"""Points through time: the figures of any day, from the changes of each track. Rules: `docs/points.md` 3 and 4.
+"""Points of any day from signed changes by track (`docs/points.md` 3 and 4).
 
-Pure. Pages take sums of a day from the database; `PointSeries` is what the tier rules read day by day, and it can hold
-planned entries of the future, which are never posted.
+Pure. Pages sum single days in the database. Tier rules read many days of a `PointSeries`, which may include planned changes
+of the future that are never posted.
 """
 
 from bisect import bisect_right
@@ -60,7 +60,7 @@ class PointSeries:
 
 
 def without(series: PointSeries, taken: Mapping[Track, Decimal], since: date) -> PointSeries:
-    """The series if these points (by track) were not there from `since` on."""
+    """The series with these points (by track) missing from `since` on."""
     changes = []
     for track in Track:
         before = _ZERO

@@ -1,14 +1,14 @@
-"""The ledger's one writer: posts what should exist and is not posted, as corrections where something else was.
+"""The only writer of the ledger: posts entries that should exist and are missing, and reverses those that should not.
 
-All of it in one transaction, under a lock on the partner, together with the sums that pages read.
+A run is one transaction under the partner's lock, and updates the sums that pages read.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.dispatch import receiver
@@ -25,20 +25,20 @@ from program.queries import current
 from program.rulebook import Rulebook
 from program.terms import Cause, Stage
 
-BLOCK = 5_000  # rows collected before they go to the server
+BLOCK = 5_000  # rows sent to the server at a time
 STAGED = (
     "id", "partner_id", "client_id", "deal_id", "lot_id", "correction", "rule_set", "batch_id", "by_deal_id",
     *FROM_ENGINE, "share",
 )  # fmt: skip
-# What a reversal takes over from the entry it reverses.
+# Columns that a reversal copies from the entry it reverses.
 COPIED = (
     "partner_id", "client_id", "deal_id", "lot_id", "rule_set", "by_deal_id",
     *(name for name in FROM_ENGINE if name != "points"), "share",
 )  # fmt: skip
 
-# The sums by lot and by client, as the two tables have their columns. Reversals carry the lot, so plain sums are right;
-# a lot of which the earning entry is reversed is none. One pass over the entries each and no join: right after an import
-# the planner knows nothing yet of the rows in this very transaction.
+# Sums by lot and by client, in the columns of their tables. Reversals carry the lot, so plain sums are right; a lot whose
+# earning entry is reversed is left out, and so is a client all of whose entries are. One pass each and no join, since the
+# planner has no statistics of rows that this transaction has just written.
 LOTS_OF_CLIENTS = """
     (entry_id, partner_id, client_id, deal_id, track, earned_on, expires_on, earned, remaining)
     SELECT coalesce(lot_id, reverses_id, id), partner_id, client_id, deal_id, track,
@@ -55,22 +55,23 @@ POINTS_OF_CLIENTS = """
            coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0),
            coalesce(sum(points) FILTER (WHERE track = 'managed'), 0)
     FROM ledger_pointentry WHERE partner_id = %s AND client_id = ANY(%s) GROUP BY partner_id, client_id
+    HAVING count(*) > 2 * count(reverses_id)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class PostingResult:
-    """What a run posted: numbers of entries and of corrections among them, and the points of today before and after."""
+    """What a run posted."""
 
-    entries: int
-    corrections: int
-    clients: int
-    before: PointTotals
-    after: PointTotals
+    entries: int  #: reversals included
+    corrections: int  #: reversals
+    clients: int  #: clients of which anything was posted
+    before: PointTotals  #: points of today before the run
+    after: PointTotals  #: points of today after it
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+    def summary(self) -> dict[str, object]:
+        """The result as JSON values."""
         return {
             "points_before": self.before.as_texts(),
             "points_after": self.after.as_texts(),
@@ -82,17 +83,19 @@ class PostingResult:
 
 @transaction.atomic
 def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | None = None) -> PostingResult:
-    """Bring the ledger up to today for these clients (None: all), and for those with something due by the clock.
+    """Post the ledger up to today for these clients (None: all) and for those with something due by the clock.
 
-    Idempotent. The ledger never goes back in time: with the clock moved back it stays posted through the later day.
-    Raises UnknownCurrencyError when a rate table no longer knows a currency that is in use.
+    Idempotent. When the clock is moved back, the ledger stays posted through the later day.
+
+    Raises:
+        UnknownCurrencyError: the currency table in force has no amount for a currency that is in use.
     """
     lock(PARTNER_FACTS, scope.partner.pk)
     rulebook, revision = current()
     posting = Posting.objects.filter(partner=scope.partner).first()
     through = max(scope.today, posting.posted_through) if posting else scope.today
     if posting is None or client_ids is None or posting.revision != revision:
-        pks = set(Client.objects.filter(partner=scope.partner).values_list("pk", flat=True))
+        pks = set(Client.with_withdrawn.filter(partner=scope.partner).values_list("pk", flat=True))
     else:
         pks = set(client_ids) | _due(scope, posting.posted_through, through)
     before = points_on(scope, scope.today)
@@ -111,37 +114,36 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
 
 
 def catch_up(*, scope: Scope) -> PostingResult:
-    """Post what fell due since the last run: expiries, facts dated ahead whose day has come, and what other rules make
-    of the past."""
+    """Post what fell due since the last run: expiries, facts dated ahead, and the effect of changed rules."""
     return post(scope=scope, client_ids=())
 
 
 @receiver(figures_wanted)
-def catch_up_if_behind(*, scope: Scope, **_: Any) -> None:
-    """Catch up before a file or a mail is made. One query where nothing is due. A ledger that was never posted stays so."""
+def catch_up_if_behind(*, scope: Scope, **_: object) -> None:
+    """Post what is due before a file or a mail is made. One query where nothing is. Does not start a ledger."""
     if behind(scope):
         catch_up(scope=scope)
 
 
 def catch_up_without_waiting(*, scope: Scope) -> bool:
-    """Catch up before a page is shown, so that nobody is shown yesterday's points as today's. One query where nothing is due.
+    """Post what is due before a page is shown. One query where nothing is.
 
-    Returns False when the points still are those of former rules: somebody else is posting. All that a partner ever did is
-    posted again under new rules, which is long enough to keep every process of the server waiting.
+    Returns False when the points are those of former rules because another process is reposting them. Reposting a whole
+    ledger takes long enough that waiting for it could occupy every process of the server.
     """
-    found = behind(scope)
-    if found and not found.day and not lock_if_free(PARTNER_FACTS, scope.partner.pk):
+    due = behind(scope)
+    if due and not due.day and not lock_if_free(PARTNER_FACTS, scope.partner.pk):
         return False
-    if found:
+    if due:
         catch_up(scope=scope)
     return True
 
 
 @receiver(facts_committed)
-def facts_came_in(
-    sender: Any, scope: Scope, client_ids: Collection[int] | None, batch_id: int, **_: Any
+def post_after_import(
+    sender: object, scope: Scope, client_ids: Collection[int] | None, batch_id: int | None, **_: object
 ) -> PostingResult:
-    """Post what an import changed, in its transaction."""
+    """Receive `facts_committed`: post what changed, in the same transaction."""
     return post(scope=scope, client_ids=client_ids, batch_id=batch_id)
 
 
@@ -165,7 +167,7 @@ def _due(scope: Scope, after: date, through: date) -> set[int]:
 
 
 class _Writer:
-    """Collects the rows of a run in a temporary table, then writes entries and sums in a few statements."""
+    """Stages the rows of a run in a temporary table, then writes entries and sums in a few statements."""
 
     def __init__(self, scope: Scope, rulebook: Rulebook, batch_id: int | None) -> None:
         self.scope = scope
@@ -175,15 +177,15 @@ class _Writer:
         self.entries = 0
         self.corrections = 0
 
-    def write(self, found: Iterator[Difference]) -> None:
+    def write(self, differences: Iterable[Difference]) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS staged_entries")
             cursor.execute("CREATE TEMPORARY TABLE staged_entries (LIKE ledger_pointentry) ON COMMIT DROP")
             cursor.execute("ALTER TABLE staged_entries ALTER recorded_at SET DEFAULT now()")
             ids = _new_ids()
             reverse: list[int] = []
-            rows: list[tuple[Any, ...]] = []
-            for difference in found:
+            rows: list[tuple[object, ...]] = []
+            for difference in differences:
                 self.clients.add(difference.loaded.client_pk)
                 reverse += difference.reverse
                 rows += self._rows(difference, ids)
@@ -194,9 +196,9 @@ class _Writer:
             self.corrections = self._stage_reversals(cursor, reverse)
             self.entries += self.corrections
             if self.entries:
-                self._settle(cursor)
+                self._apply(cursor)
 
-    def _rows(self, difference: Difference, ids: Iterator[int]) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, difference: Difference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
         lots = dict(difference.lots)
         for entry in difference.post:
             pk = next(ids)
@@ -218,7 +220,7 @@ class _Writer:
                 *values_of(entry),
             )
 
-    def _stage_reversals(self, cursor: Any, pks: list[int]) -> int:
+    def _stage_reversals(self, cursor: CursorWrapper, pks: list[int]) -> int:
         copied = ", ".join(f'"{name}"' for name in COPIED)
         cursor.execute(
             f"""
@@ -230,8 +232,8 @@ class _Writer:
         )
         return len(pks)
 
-    def _settle(self, cursor: Any) -> None:
-        """Entries, then the sums: by day from what was added, by lot and client anew for the clients that were touched."""
+    def _apply(self, cursor: CursorWrapper) -> None:
+        """Insert the staged entries and update the sums: by day from the staged rows, by lot and client recomputed."""
         partner, clients = self.scope.partner.pk, list(self.clients)
         cursor.execute("INSERT INTO ledger_pointentry SELECT * FROM staged_entries ORDER BY id")
         cursor.execute(
@@ -249,7 +251,7 @@ class _Writer:
 
 
 def _new_ids() -> Iterator[int]:
-    """Fresh ids for entries, fetched in blocks; a few stay unused."""
+    """New primary keys of entries, reserved in blocks; a few stay unused."""
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -258,7 +260,7 @@ def _new_ids() -> Iterator[int]:
             yield from [row[0] for row in cursor.fetchall()]
 
 
-def _stage(cursor: Any, rows: list[tuple[Any, ...]]) -> int:
+def _stage(cursor: CursorWrapper, rows: list[tuple[object, ...]]) -> int:
     columns = ", ".join(f'"{name}"' for name in STAGED)
     with cursor.copy(f"COPY staged_entries ({columns}) FROM STDIN") as copy:
         for row in rows:

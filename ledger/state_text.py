@@ -1,4 +1,4 @@
-"""Why a client is what it is on a day (`ledger.client_states`), in one sentence."""
+"""Sentences that explain a client's state (`ledger.client_states`)."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -25,7 +25,7 @@ TEXTS = {
 
 
 def state_text(state: ClientState) -> str:
-    """The fact that decides the state; of an unknown one, what would tell."""
+    """Sentence with the fact that decides the state; for an unknown state, with the data that would decide it."""
     return str(TEXTS[state.reason]) % {
         "day": day_text(state.cancelled_on) if state.cancelled_on else "",
         "lines": listed(state.lines),

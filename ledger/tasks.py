@@ -1,6 +1,4 @@
-"""The clock's part of the ledger, and that of new rules."""
-
-from typing import Any
+"""Tasks that post what falls due by the clock, and repost ledgers after a change of the programme's rules."""
 
 from celery import shared_task
 from django.db import transaction
@@ -13,14 +11,17 @@ from partner_portal.lib.rows.events import rules_changed
 
 
 @receiver(rules_changed)
-def rules_were_changed(sender: Any, **_: Any) -> None:
-    """Once the change is committed workers post every ledger again; whoever looks first does it for theirs instead."""
+def enqueue_catch_up_after_rule_change(sender: object, **_: object) -> None:
+    """Receive `rules_changed`: once it is committed, workers repost every ledger.
+
+    A page or file that is requested earlier reposts its own partner's ledger.
+    """
     transaction.on_commit(catch_up_ledgers.delay, robust=True)
 
 
 @shared_task
 def catch_up_ledgers() -> int:
-    """Hand every partner's ledger to workers, so that one that cannot be posted keeps no other from it. Returns how many."""
+    """Enqueue one task per partner, so that one failure does not stop the others. Returns the number of partners."""
     partners = list(Partner.objects.order_by("pk").values_list("pk", flat=True))
     for pk in partners:
         catch_up_ledger.delay(pk)

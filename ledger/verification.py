@@ -1,4 +1,4 @@
-"""Recomputes every sum of the ledger from its entries, and its entries from the facts. Reads only."""
+"""Verification of the ledger: every sum against its entries, and the entries against the facts. Reads only."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from ledger.queries import behind, posting
 from ledger.records import Entry
 from program.queries import rulebook
 
-# Each: what is compared, and rows of (where, stored, recomputed) that differ.
+# By what is compared: a query for rows of (where, stored, recomputed) that differ.
 SUMS = {
     "daily points": """
         SELECT concat_ws(' ', "on", track, cause), stored.points || ' in ' || stored.entries, due.points || ' in ' || due.entries
@@ -30,7 +30,7 @@ SUMS = {
             SELECT client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0.0000) AS sourced,
                    coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0.0000) AS assisted,
                    coalesce(sum(points) FILTER (WHERE track = 'managed'), 0.0000) AS managed
-            FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1
+            FROM ledger_pointentry WHERE partner_id = %(partner)s GROUP BY 1 HAVING count(*) > 2 * count(reverses_id)
         ) due USING (client_id)
         WHERE (stored.sourced, stored.assisted, stored.managed) IS DISTINCT FROM (due.sourced, due.assisted, due.managed)
         ORDER BY 1
@@ -59,9 +59,9 @@ SUMS = {
 
 
 def discrepancies(scope: Scope) -> Iterator[str]:
-    """One sentence for everything that is not as it should be; nothing for a ledger that is right."""
+    """One sentence per difference; nothing for a ledger that is right."""
     state = posting(scope)
-    clients = set(Client.objects.filter(partner=scope.partner).values_list("pk", flat=True))
+    clients = set(Client.with_withdrawn.filter(partner=scope.partner).values_list("pk", flat=True))
     if state is None:
         if clients:
             yield "There are clients, but the ledger was never posted."
@@ -75,13 +75,14 @@ def discrepancies(scope: Scope) -> Iterator[str]:
     if lag and lag.rules:
         yield "The programme's rules changed since the ledger was posted; the next page or hourly run posts it again."
         return
-    for found in differences(scope, clients, rulebook(scope), state.posted_through):
-        for pk in found.reverse:
-            yield f"entry {pk} of client {found.loaded.client_pk} does not follow from the facts"
-        for entry in found.post:
-            yield f"client {found.loaded.client_pk}: the facts lead to {_words(entry)}, which is not posted"
+    for difference in differences(scope, clients, rulebook(scope), state.posted_through):
+        client = difference.loaded.client_pk
+        for pk in difference.reverse:
+            yield f"entry {pk} of client {client} does not follow from the facts"
+        for entry in difference.post:
+            yield f"client {client}: the facts lead to {_entry_text(entry)}, which is not posted"
 
 
-def _words(entry: Entry) -> str:
+def _entry_text(entry: Entry) -> str:
     deal = f" of deal {entry.deal_id}" if entry.deal_id else ""
     return f"{entry.points} {entry.track} {entry.cause} on {entry.on}{deal}"

@@ -1,6 +1,6 @@
-"""One sentence that says how the points of an entry came about (`docs/points.md` 4), in the reader's language.
+"""Sentences that explain how the points of an entry were computed (`docs/points.md` 4).
 
-Numbers are printed in full, so that the sentence can be checked by hand.
+Numbers are printed in full, so that a reader can check the sentence by hand.
 """
 
 from decimal import Decimal
@@ -17,7 +17,7 @@ from program.terms import Cause, Origin, Track
 def why(entry: Entry, *, with_money: bool = True) -> str:
     """The sentence of an entry, such as `EUR 880.00 / 88 per US$100 x 5 (sourced) x 1 = 50`.
 
-    Without money, the amounts are named but not told: `MRR in units of US$100 x 5 (sourced) x 1 = 50`.
+    with_money: False leaves amounts out: `MRR in units of US$100 x 5 (sourced) x 1 = 50`.
     """
     if entry.track == Track.MANAGED:
         return _managed(entry, with_money)
@@ -33,10 +33,10 @@ def why(entry: Entry, *, with_money: bool = True) -> str:
 
 
 def working(computation: Computation) -> str:
-    """The computation of sold or managed points in one line."""
-    of = computation
-    unit = per_us_100(of.amount, of.currency, of.per_unit)
-    return f"{unit} x {_rest(of.rate, of.track, of.factor, of.partners, of.points)}"
+    """The computation of sold or managed points in one line, as in `why`."""
+    unit = per_us_100(computation.amount, computation.currency, computation.per_unit)
+    rest = _rest(computation.rate, computation.track, computation.factor, computation.partners, computation.points)
+    return f"{unit} x {rest}"
 
 
 def per_us_100(amount: Decimal, currency: str, per_unit: Decimal) -> str:
@@ -45,7 +45,7 @@ def per_us_100(amount: Decimal, currency: str, per_unit: Decimal) -> str:
 
 
 def managing_partners(count: int) -> str:
-    """By how many partners managed points are divided: `2 managing partners`."""
+    """The number of partners that managed points are divided by: `2 managing partners`."""
     return ngettext("%(count)s managing partner", "%(count)s managing partners", count) % {"count": count}
 
 
@@ -123,7 +123,7 @@ def _earned(entry: Entry) -> Decimal:
 
 
 def _whole(entry: Entry) -> bool:
-    """Whether nothing of the lot had gone before."""
+    """Whether the lot had lost nothing before."""
     return entry.before == _earned(entry)
 
 

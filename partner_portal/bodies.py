@@ -17,6 +17,9 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
+from accounts.access import scope_of
+from partner_portal.lib.web.view_rules import rules_of
+
 FORM_OVERHEAD = 1024 * 1024  # bytes of a form beside its files
 _CHUNK = 64 * 1024
 _STORING = [
@@ -24,23 +27,11 @@ _STORING = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-type View = Callable[..., HttpResponse]
-
-
-def accepts_files(most: Callable[[], int]) -> Callable[[View], View]:
-    """Mark a view that takes files in a form: of `most()` bytes together, from people who hold the view's permission."""
-
-    def mark(view: View) -> View:
-        view.most_bytes_of_files = most  # type: ignore[attr-defined]
-        return view
-
-    return mark
-
 
 class DropFiles(FileUploadHandler):
     """Stores no file of a form: what a view gets that accepts none."""
 
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
+    def new_file(self, *args: object, **kwargs: object) -> None:
         raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -100,15 +91,18 @@ def _most_files(request: HttpRequest) -> int:
         view = resolve(request.path_info).func
     except Resolver404:
         return 0
-    scope = getattr(request, "scope", None)
-    permission = getattr(view, "required_permission", None)
-    most = getattr(view, "most_bytes_of_files", None)
-    if most is None or scope is None or permission is None or not scope.may(permission):
+    rules, scope = rules_of(view), scope_of(request)
+    if (
+        rules.most_bytes_of_files is None
+        or rules.permission is None
+        or scope is None
+        or not scope.may(rules.permission)
+    ):
         return 0
-    return int(most())
+    return rules.most_bytes_of_files()
 
 
-def _copied(source: Any, target: IO[bytes], most: int) -> int:
+def _copied(source: IO[bytes], target: IO[bytes], most: int) -> int:
     """How many bytes were copied; reading ends beyond `most`."""
     length = 0
     while length <= most and (chunk := source.read(_CHUNK)):

@@ -67,7 +67,7 @@ TRANSPORT_ALIASES[EMBEDDED_SCHEME] = f"{__name__}:EmbeddedTransport"
 
 
 @celeryd_init.connect
-def _name_worker(conf: Any, **_: Any) -> None:
+def _name_worker(conf: Any, **_: object) -> None:
     """Give this worker's taken tasks a key, and its connections a name, of their own."""
     name = uuid4().hex
     conf.broker_transport_options = conf.broker_transport_options | {
@@ -82,7 +82,7 @@ class RequeueAbandoned(bootsteps.StartStopStep):
 
     requires = ("celery.worker.components:Timer",)
 
-    def __init__(self, parent: Any, **kwargs: Any) -> None:
+    def __init__(self, parent: object, **kwargs: object) -> None:
         super().__init__(parent, **kwargs)
         self._entry: Any = None
 
@@ -91,7 +91,7 @@ class RequeueAbandoned(bootsteps.StartStopStep):
         self._requeue(parent.app)
         self._entry = parent.timer.call_repeatedly(REQUEUE_SECONDS, self._requeue, (parent.app,))
 
-    def stop(self, parent: Any) -> None:
+    def stop(self, parent: object) -> None:
         """End with the worker."""
         if self._entry is not None:
             self._entry.cancel()

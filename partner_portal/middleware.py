@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from threading import Lock
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -52,7 +51,7 @@ class UnusableRequestMiddleware:
             return _refuse_nul(request)
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
         """Refuse a form with NUL in it. Contents of files are not looked at; Django cleans their names."""
         if request.method in ("GET", "HEAD", "OPTIONS", "TRACE"):
             return None
@@ -86,7 +85,7 @@ def _nul_in_the_body(request: HttpRequest) -> bool:
     return request.content_type == "application/json" and (b"\0" in request.body or b"\\u0000" in request.body)
 
 
-def _any_nul(texts: Iterable[Any]) -> bool:
+def _any_nul(texts: Iterable[object]) -> bool:
     return any("\0" in str(text) for text in texts)
 
 

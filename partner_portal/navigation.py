@@ -6,7 +6,6 @@ view itself says (`accounts.access.requires`), so no right is written down twice
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.http import HttpRequest
 from django.urls import Resolver404, get_script_prefix, resolve
@@ -14,10 +13,13 @@ from django.utils import timezone
 from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import scope_of
 from accounts.models import User
 from accounts.scope import Scope
 from imports import queries as import_queries
 from partner_portal.lib.dates import clock
+from partner_portal.lib.web.htmx import Context
+from partner_portal.lib.web.view_rules import rules_of
 from program import queries as program_queries
 
 HOME = "/dashboard/"
@@ -101,18 +103,18 @@ def _opens(path: str, scope: Scope | None) -> bool:
         view = resolve(path).func
     except Resolver404:
         return False
-    permission = getattr(view, "required_permission", None)
+    permission = rules_of(view).permission
     return permission is None or (scope is not None and scope.may(permission))
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame(request: HttpRequest) -> Context:
     """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `theme_choices`.
 
     What needs a query is asked only where the page shows it, so not for a part of one.
 
     Somebody who is on the way to a page sees `return_to`, the name of the part of the portal that it lies in.
     """
-    scope: Scope | None = getattr(request, "scope", None)
+    scope = scope_of(request)
     signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated
     path = request.path_info
     return {

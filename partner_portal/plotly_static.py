@@ -12,14 +12,14 @@ from django.core.files.storage import FileSystemStorage
 class PlotlyFinder(BaseFinder):
     """Finds `plotly/plotly.min.js`."""
 
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
         spec = find_spec("plotly")  # found, not imported: importing plotly is slow
         if spec is None or spec.origin is None:
             raise RuntimeError("plotly is not installed")
         self.storage = FileSystemStorage(location=Path(spec.origin).parent / "package_data")
         self.storage.prefix = "plotly"  # type: ignore[attr-defined]
 
-    def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> Any:
+    def find(self, path: str, find_all: bool = False, **_kwargs: object) -> Any:
         found = [self.storage.path("plotly.min.js")] if path == "plotly/plotly.min.js" else []
         return found if find_all else (found[0] if found else [])
 

@@ -1,6 +1,7 @@
 """Gunicorn with the portal's words: a worker that explains an endless address, and logs without the secrets of addresses."""
 
 import json
+from socket import socket
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -15,7 +16,7 @@ _TOO_LONG = json.dumps({"detail": "The address is too long.", "problems": []}).e
 class Worker(ThreadWorker):
     """Answers a request line beyond `limit_request_line` with the API's 414: its path was not read, and programs send most."""
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+    def handle_error(self, req: object, client: socket, addr: object, exc: Exception) -> None:
         """Write the answer to a request that could not be read."""
         if not isinstance(exc, LimitRequestLine):
             super().handle_error(req, client, addr, exc)
@@ -33,7 +34,7 @@ class Worker(ThreadWorker):
 class MaskingLogger(Logger):
     """Gunicorn's logs, access log included, without the secrets of addresses."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Add the mask to the handlers that gunicorn makes."""
         super().setup(cfg)
         for log in (self.error_log, self.access_log):

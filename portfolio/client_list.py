@@ -128,7 +128,9 @@ def _back(month: date | None) -> date | None:
 
 def _month(month: date | None) -> FilteredRelation:
     """The client's MRR row of a month; a client has at most one."""
-    return FilteredRelation("mrr_months", condition=Q(mrr_months__month=month or date.max))
+    return FilteredRelation(
+        "mrr_months", condition=Q(mrr_months__month=month or date.max, mrr_months__withdrawal__isnull=True)
+    )
 
 
 def _ahead(today: date) -> QuerySet[Renewal]:

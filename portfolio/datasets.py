@@ -1,6 +1,5 @@
 """The list of clients as rows."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.pipeline import valued_by
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, register
 from portfolio.client_list import HEALTH, REASONS, STATES, portfolio
 from portfolio.forms import HOLDS, PortfolioForm
 from program.labels import labels
@@ -19,24 +18,24 @@ from program.terms import RenewalStatus
 MONEY = Permission.VIEW_MONEY
 
 
-def _portfolio(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
-    found = portfolio(scope)
+def _portfolio(scope: Scope, params: Params) -> QuerySet[Any]:
+    rows = portfolio(scope)
     for name in ("health", "state"):
         if params[name]:
-            found = found.filter(**{name: params[name]})
+            rows = rows.filter(**{name: params[name]})
     holds = {
         "managed": Q(points_managed__gt=0),
         "sold": Q(points_sourced__gt=0) | Q(points_assisted__gt=0),
         "renewing": Q(next_renewal__lte=scope.today + timedelta(days=89)),
         "none": Q(points_total=0),
     }
-    return found.filter(holds[params["holds"]]) if params["holds"] else found
+    return rows.filter(holds[params["holds"]]) if params["holds"] else rows
 
 
-def _describe_portfolio(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = [str(HEALTH[params["health"]])] if params["health"] else []
-    words += [str(_("State: %s")) % STATES[params["state"]]] if params["state"] else []
-    return words + ([str(HOLDS[params["holds"]])] if params["holds"] else [])
+def _describe_portfolio(scope: Scope, params: Params) -> list[str]:
+    filters = [str(HEALTH[params["health"]])] if params["health"] else []
+    filters += [str(_("State: %s")) % STATES[params["state"]]] if params["state"] else []
+    return filters + ([str(HOLDS[params["holds"]])] if params["holds"] else [])
 
 
 register(
@@ -46,7 +45,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="name"),
+            Column("client", _("Client"), expression="name", opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("domain", _("Domain"), default=False),
             Column("country", _("Country")),

@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.forms import DatasetForm
 from portfolio.client_list import HEALTH, STATES
 
 HOLDS = {
@@ -14,7 +14,7 @@ HOLDS = {
 }
 
 
-class PortfolioForm(ForgivingForm):
+class PortfolioForm(DatasetForm):
     """Clients of one health or state, or with something."""
 
     health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])

@@ -1,6 +1,5 @@
-from typing import Any
-
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RenewalsConfig(AppConfig):
@@ -8,13 +7,14 @@ class RenewalsConfig(AppConfig):
     verbose_name = "Renewals"
 
     def ready(self) -> None:
-        from partner_portal.lib.rows.events import member_left
+        from accounts.audit import name_actions
+        from renewals import services  # noqa: F401 -- receives member_left
 
-        member_left.connect(_forget, dispatch_uid="renewals.forget")
-
-
-def _forget(scope: Any, user: Any, **_given: Any) -> None:
-    """Somebody who left gets no reminders, and their calendar address does not work again when they come back."""
-    from renewals.services import forget
-
-    forget(scope=scope, user=user)
+        name_actions(
+            {
+                "renewals.reminder_changed": _("Own renewal reminder changed"),
+                "renewals.reminder_stopped": _("Renewal reminder stopped by its mail"),
+                "renewals.calendar_created": _("Private calendar address created"),
+                "renewals.calendar_revoked": _("Private calendar address revoked"),
+            }
+        )

@@ -1,4 +1,4 @@
-"""The rows behind every figure of renewals."""
+"""Dataset of renewals, behind every figure about them."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -19,28 +19,28 @@ from renewals.queries import DECIDED, RenewalRow, renewal_rows
 MONEY = Permission.VIEW_MONEY
 
 
-def as_row(each: RenewalRow) -> dict[str, Any]:
+def as_row(renewal: RenewalRow) -> dict[str, Any]:
     """A renewal as a row of the dataset."""
-    impact = each.impact
+    impact = renewal.impact
     return {
-        "pk": each.pk, "client_pk": each.client_pk, "client_id": each.client_id, "client": each.client,
-        "product_line": each.product_line, "renews_on": each.renews_on, "days": each.days, "deadline": each.deadline,
-        "deadline_days": each.deadline_days, "status": each.status, "current_mrr": each.current_mrr,
-        "renewal_mrr": each.renewal_mrr, "change": each.change, "currency": each.currency,
-        "current_usd": each.current_usd, "renewal_usd": each.renewal_usd, "change_usd": each.change_usd,
-        "stake": each.stake, "stake_sold": each.stake_sold, "stake_managed": each.stake_managed,
+        "pk": renewal.pk, "client_pk": renewal.client_pk, "client_id": renewal.client_id, "client": renewal.client,
+        "product_line": renewal.product_line, "renews_on": renewal.renews_on, "days": renewal.days, "deadline": renewal.deadline,
+        "deadline_days": renewal.deadline_days, "status": renewal.status, "current_mrr": renewal.current_mrr,
+        "renewal_mrr": renewal.renewal_mrr, "change": renewal.change, "currency": renewal.currency,
+        "current_usd": renewal.current_usd, "renewal_usd": renewal.renewal_usd, "change_usd": renewal.change_usd,
+        "stake": renewal.stake, "stake_sold": renewal.stake_sold, "stake_managed": renewal.stake_managed,
         "review": impact.review if impact else None,
         "tier_with": (impact.with_tier or str(_("Untiered"))) if impact else None,
         "tier_without": (impact.without_tier or str(_("Untiered"))) if impact else None,
         "gap_with": impact.gap_with if impact else None, "gap_without": impact.gap_without if impact else None,
         "fails": ", ".join(str(METRIC_TEXTS[metric].name) for metric in impact.fails) if impact else "",
         "falls": bool(impact and impact.falls),
-        "last_active_employee": each.last_active_employee, "last_active_on": each.last_active_on,
-        "manager": each.manager, "manager_email": each.manager_email,
+        "last_active_employee": renewal.last_active_employee, "last_active_on": renewal.last_active_on,
+        "manager": renewal.manager, "manager_email": renewal.manager_email,
     }  # fmt: skip
 
 
-def _wanted(row: Mapping[str, Any], show: str, period: Period) -> bool:
+def _is_shown(row: Mapping[str, Any], show: str, period: Period) -> bool:
     if show in {"dated", "decided", "open"}:
         return row["renews_on"] in period and (show == "dated" or (row["status"] in DECIDED) == (show == "decided"))
     if show == "overdue":
@@ -56,21 +56,21 @@ def _rows(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         for row in map(as_row, renewal_rows(scope, params["period"]))
         if (not params["status"] or row["status"] == params["status"])
         and (not params["manager"] or not row["manager"])
-        and _wanted(row, params["show"], params["period"])
+        and _is_shown(row, params["show"], params["period"])
     ]
 
 
 def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = []
+    filters = []
     if params["period"].last >= scope.today:
-        words.append(str(_("Overdue renewals included")))
+        filters.append(str(_("Overdue renewals included")))
     if params["status"]:
-        words.append(str(_("Status: %s")) % labels(RenewalStatus)[params["status"]])
+        filters.append(str(_("Status: %s")) % labels(RenewalStatus)[params["status"]])
     if params["show"]:
-        words.append(str(DECISIONS[params["show"]]))
+        filters.append(str(DECISIONS[params["show"]]))
     if params["manager"]:
-        words.append(str(_("Renewal manager: not assigned")))
-    return words
+        filters.append(str(_("Renewal manager: not assigned")))
+    return filters
 
 
 register(
@@ -80,7 +80,7 @@ register(
         unit=(_("renewal"), _("renewals")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client")),
+            Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("product_line", _("Products")),
             Column("renews_on", _("Renews on"), Kind.DATE),

@@ -1,4 +1,4 @@
-"""Renewals as a kind of facts that files bring in (docs/points.md 1)."""
+"""Import kind for renewals (docs/points.md 1)."""
 
 from django.utils.translation import gettext_lazy
 

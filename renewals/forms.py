@@ -1,11 +1,8 @@
-"""What somebody may ask of renewals: a range of days, a status, a manager; and when to be reminded."""
-
-from typing import Any
+"""Forms that filter renewals and that set one's own reminder."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.scope import Scope
 from ledger.forms import RangeForm
 from program.labels import labelled
 from program.terms import RenewalStatus
@@ -22,7 +19,7 @@ DECISIONS = {
 
 
 class RenewalsForm(RangeForm):
-    """A range (by default the next 90 days, the overdue ones on top), a status, and what needs a look."""
+    """Filters renewals by range (by default the next 90 days and overdue ones), status, decision and manager."""
 
     range_prefix = "renewals_"
     default_range = "next-90-days"
@@ -37,7 +34,7 @@ class RenewalsForm(RangeForm):
 
 
 class ReminderForm(forms.Form):
-    """Whether to be reminded, and how many days before the decision deadline."""
+    """Turns one's own reminder on or off and sets the days before the decision deadline."""
 
     active = forms.BooleanField(label=_("Mail me before a renewal must be decided"), required=False)
     days_before = forms.IntegerField(
@@ -48,12 +45,8 @@ class ReminderForm(forms.Form):
         help_text=_("The deadline is 45 days before the renewal. Each renewal is told once."),
     )
 
-    def __init__(self, *args: Any, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.scope = scope
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
+    def clean(self) -> None:
+        super().clean()
+        cleaned = self.cleaned_data
         if cleaned.get("active") and cleaned.get("days_before") is None and "days_before" not in self.errors:
             self.add_error("days_before", _("How many days before?"))
-        return cleaned

@@ -1,19 +1,18 @@
-"""Renewals that are coming up, as imported (points.md 1)."""
+"""Models of imported renewals (points.md 1), reminders and calendar feeds."""
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
-from clients.models import Client
+from clients.models import Client, Fact, withdrawn_index
 from program.labels import labelled, values
 from program.terms import RenewalStatus
 
 
-class Renewal(models.Model):
-    """One product line of a client that renews on a day, with its MRR before and after."""
+class Renewal(Fact):
+    """The renewal of a client's product line on a day, with its MRR before and after."""
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="renewals")
     product_line = models.CharField(max_length=1000)
     renews_on = models.DateField()
@@ -31,19 +30,19 @@ class Renewal(models.Model):
             models.CheckConstraint(condition=models.Q(renewal_mrr__gte=0), name="renewal_mrr_not_negative"),
             models.CheckConstraint(condition=models.Q(status__in=values(RenewalStatus)), name="renewal_status_known"),
         ]
-        indexes = [models.Index(fields=["partner", "renews_on"])]
+        indexes = [models.Index(fields=["partner", "renews_on"]), withdrawn_index("renewal_withdrawn")]
 
     def __str__(self) -> str:
         return f"{self.product_line} on {self.renews_on}"
 
 
 class RenewalReminder(models.Model):
-    """A person's wish to be mailed some days before a renewal must be decided. `told`: what they were reminded of."""
+    """A person's request for a mail some days before a renewal must be decided."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     days_before = models.PositiveSmallIntegerField(_("days before the deadline"), default=7)
-    told = models.ManyToManyField(Renewal, through="RemindedRenewal", related_name="+")
+    reminded_of = models.ManyToManyField(Renewal, through="RemindedRenewal", related_name="+")
 
     class Meta:
         constraints = [
@@ -56,7 +55,7 @@ class RenewalReminder(models.Model):
 
 
 class RemindedRenewal(models.Model):
-    """A renewal that somebody was reminded of, once."""
+    """A renewal that a person was reminded of, so that it happens only once."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     reminder = models.ForeignKey(RenewalReminder, on_delete=models.CASCADE, related_name="+")
@@ -70,7 +69,7 @@ class RemindedRenewal(models.Model):
 
 
 class CalendarFeed(models.Model):
-    """A person's private calendar address. Only a digest is kept: who reads the database cannot read the calendar."""
+    """A person's private calendar address, stored as a digest: reading the database does not give access to the calendar."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

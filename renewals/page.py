@@ -1,4 +1,4 @@
-"""What the renewals page and the dashboard's panel show, put together from the queries."""
+"""Contents of the renewals page, of the dashboard's renewals panel and of the calendar feed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
@@ -13,7 +15,10 @@ from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.sentences import day_text
 from program.caching import cached_by_generation
 from program.terms import RenewalStatus
+from renewals.calendar_file import Event
+from renewals.models import Renewal
 from renewals.queries import RenewalRow, Week, by_week, renewal_rows
+from renewals.rules import deadline
 from tiers.queries import credited_on, history
 
 CHART_WEEKS = 60
@@ -21,27 +26,26 @@ CHART_WEEKS = 60
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A range of renewals in a few numbers. late: pending although the decision deadline has passed, the overdue ones too.
-    worst: the renewal with the most points at stake."""
+    """Summary of a range of renewals."""
 
     count: int
-    overdue: int
-    late: int
-    stake: Decimal
-    falls: int
-    worst: RenewalRow | None
+    overdue: int  #: past their day and not renewed
+    late: int  #: pending past the decision deadline, overdue ones included
+    stake: Decimal  #: points at stake
+    falls: int  #: renewals whose points decide the performance tier
+    worst: RenewalRow | None  #: the renewal with the most points at stake; None without renewals
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The chart by week and its table; empty for a range that is too long for it."""
+    """The chart by week and its table; empty for a range of more than CHART_WEEKS weeks."""
 
     weeks: Sequence[Week]
-    chart: Mapping[str, Any]
+    chart: Mapping[str, object]
 
 
 def summary(rows: Sequence[RenewalRow]) -> Summary:
-    """The rows in a few numbers."""
+    """Summarize the rows."""
     return Summary(
         count=len(rows),
         overdue=sum(row.days < 0 and row.status != RenewalStatus.RENEWED for row in rows),
@@ -54,19 +58,19 @@ def summary(rows: Sequence[RenewalRow]) -> Summary:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The first renewals of a range and all of them in a few numbers. *_usd: sums in points-dollars."""
+    """The first renewals of a range, and a summary of all."""
 
     rows: tuple[RenewalRow, ...]
-    others: int
+    others: int  #: renewals that are not among `rows`
     summary: Summary
-    change_usd: Decimal
+    change_usd: Decimal  #: of all renewals, in points-dollars
     current_usd: Decimal
     renewal_usd: Decimal
 
 
 @cached_by_generation("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
-    """What a panel shows of a range; kept apart from the rows, which may be thousands."""
+    """What a panel shows of a range. Cached separately from the rows, which may be thousands."""
     rows = renewal_rows(scope, period)
     return Glance(
         tuple(rows[:shown]),
@@ -79,9 +83,9 @@ def glance(scope: Scope, period: Period, shown: int) -> Glance:
 
 
 def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
-    """What the page says above its table; kept apart from the rows for the same reason."""
-    found, weeks = _head(scope, period)
-    return found, timeline(weeks)
+    """What the page shows above its table. Cached separately from the rows, like `glance`."""
+    summary_of_range, weeks = _head(scope, period)
+    return summary_of_range, timeline(weeks)
 
 
 @cached_by_generation("renewals-head")
@@ -91,7 +95,7 @@ def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
 
 
 def timeline(weeks: Sequence[Week]) -> Timeline:
-    """Points at stake by week."""
+    """Chart of the points at stake by week."""
     chart = {
         "names": [_short(week.monday) for week in weeks],
         "totals": [str(week.decided + week.undecided) for week in weeks],
@@ -112,14 +116,32 @@ def _short(day: date) -> str:
 
 
 def credited_tier(scope: Scope) -> str | None:
-    """The tier that gaps are measured to."""
+    """The credited tier, to which gaps are measured; None when untiered."""
     return credited_on(history(scope)).tier
 
 
 def mail_subject(row: Mapping[str, Any]) -> str:
-    """The subject of a mail to the renewal manager about a row of the dataset."""
+    """Subject of a mail to the renewal manager about a row of the dataset."""
     return _("Renewal of %(line)s for %(client)s on %(day)s") % {
         "line": row["product_line"],
         "client": row["client"],
         "day": day_text(row["renews_on"]),
     }
+
+
+def calendar_events(renewals: Sequence[Renewal], slug: str) -> list[Event]:
+    """Calendar entries of the renewals, and of the decision deadlines of pending ones. slug: the partner's."""
+    events = []
+    for row in renewals:
+        values = {"client": row.client.name, "line": row.product_line, "status": row.get_status_display()}
+        address = f"{settings.SITE_URL}{reverse('renewals')}"
+        about = _("%(line)s. Status: %(status)s.") % values
+        events.append(
+            Event(
+                f"renewal-{row.pk}@{slug}", row.renews_on, _("Renewal: %(client)s, %(line)s") % values, about, address
+            )
+        )
+        if row.status == RenewalStatus.PENDING:
+            summary = _("Decide: %(client)s, %(line)s") % values
+            events.append(Event(f"decision-{row.pk}@{slug}", deadline(row.renews_on), summary, about, address))
+    return events

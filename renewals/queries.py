@@ -1,4 +1,4 @@
-"""Reads renewals: what they put at stake, what that does to the tier, and whose calendar may show them."""
+"""Queries over renewals: rows with points at stake and tier impact, reminders that are due, and calendar feeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,24 +33,21 @@ REMINDER_SALT = "renewals.reminder"
 
 
 def overdue(scope: Scope) -> Q:
-    """Renewals whose day has passed and that are not renewed yet."""
+    """Condition for renewals whose day has passed and that are not renewed."""
     return Q(renews_on__lt=scope.today) & ~Q(status=RenewalStatus.RENEWED)
 
 
 def renewals(scope: Scope, period: Period) -> QuerySet[Renewal]:
-    """Renewals of the period; a period that reaches today or later brings the overdue ones along."""
-    found = Q(renews_on__range=(period.first, period.last))
+    """Renewals of the period, with the overdue ones when it reaches today or later."""
+    condition = Q(renews_on__range=(period.first, period.last))
     if period.last >= scope.today:
-        found |= overdue(scope)
-    return Renewal.objects.filter(found, partner=scope.partner)
+        condition |= overdue(scope)
+    return Renewal.objects.filter(condition, partner=scope.partner)
 
 
-@dataclass(frozen=True)  # without slots, as `rules.Impact`: the cache keeps thousands
+@dataclass(frozen=True)  # without slots, as `rules.Impact`: thousands are cached
 class RenewalRow:
-    """A renewal with what hangs on it. Money in `currency`, *_usd in points-dollars by the table of the renewal day.
-
-    stake: points that go when it is not renewed, of its sold lots and of the managed state.
-    """
+    """A renewal with its points at stake and their impact."""
 
     pk: int
     client_pk: int
@@ -58,36 +55,36 @@ class RenewalRow:
     client: str
     product_line: str
     renews_on: date
-    days: int
-    deadline: date
+    days: int  #: from today to `renews_on`, below 0 when overdue
+    deadline: date  #: the last day to decide
     status: str
-    current_mrr: Decimal
-    renewal_mrr: Decimal
+    current_mrr: Decimal  #: in `currency`
+    renewal_mrr: Decimal  #: in `currency`
     currency: str
-    current_usd: Decimal
-    renewal_usd: Decimal
+    current_usd: Decimal  #: points-dollars by the currency table of the renewal day
+    renewal_usd: Decimal  #: points-dollars by the currency table of the renewal day
     last_active_employee: str
     last_active_on: date | None
     manager: str
     manager_email: str
-    stake: Decimal
-    stake_sold: Decimal
-    stake_managed: Decimal
-    impact: rules.Impact | None
+    stake: Decimal  #: points lost when it is not renewed
+    stake_sold: Decimal  #: the part from sold lots
+    stake_managed: Decimal  #: the part from managed points
+    impact: rules.Impact | None  #: None when the review is past or unknown
 
     @property
     def change(self) -> Decimal:
-        """MRR afterwards minus before: nothing is left when a cancellation is asked for."""
+        """MRR after the renewal minus MRR before, in `currency`."""
         return self.renewal_mrr - self.current_mrr
 
     @property
     def change_usd(self) -> Decimal:
-        """The same in points-dollars."""
+        """MRR after the renewal minus MRR before, in points-dollars."""
         return self.renewal_usd - self.current_usd
 
     @property
     def deadline_days(self) -> int:
-        """Days to the decision deadline, below 0 when it has passed."""
+        """Days from today to the decision deadline, below 0 when it has passed."""
         return self.days - rules.DECISION_DAYS
 
 
@@ -95,26 +92,25 @@ class RenewalRow:
 def renewal_rows(scope: Scope, period: Period, *, client: str = "") -> list[RenewalRow]:
     """The renewals of a period with points at stake and tier impact, soonest first. A constant number of queries.
 
-    client: only this client's, by its id.
+    client: a client id, "" for all clients.
     """
-    return _rows(scope, renewals(scope, period), client)
+    rows = renewals(scope, period)
+    return _rows(scope, rows.filter(client__client_id=client) if client else rows)
 
 
 def client_renewals(scope: Scope, client: str) -> list[RenewalRow]:
-    """Every renewal of one client that is still to come or overdue."""
+    """The renewals of one client that are overdue or within the next 36 months."""
     return renewal_rows(scope, Period(scope.today, add_months(scope.today, 36)), client=client)
 
 
-def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRow]:
-    if client:
-        found = found.filter(client__client_id=client)
-    rows = list(found.select_related("client").order_by("renews_on", *_BY_NAME, SortKey("product_line"), "pk"))
+def _rows(scope: Scope, query: QuerySet[Renewal]) -> list[RenewalRow]:
+    rows = list(query.select_related("client").order_by("renews_on", *_BY_NAME, SortKey("product_line"), "pk"))
     if not rows:
         return []
     book = rulebook(scope)
     at_stake = stakes(scope, rows)
     reviews = {row.renews_on: rules.review_on_or_after(book, row.renews_on) for row in rows}
-    measures = rules.OnceADay(outlook_measures(scope, scope.today))
+    measures = rules.CachedMeasures(outlook_measures(scope, scope.today))
     credited = credited_on(history(scope)).tier
     made = []
     for row in rows:
@@ -143,7 +139,7 @@ def _rows(scope: Scope, found: QuerySet[Renewal], client: str) -> list[RenewalRo
                 stake=stake.points,
                 stake_sold=stake.sold,
                 stake_managed=stake.managed,
-                # What a past review would have said is history, not outlook.
+                # A past review belongs to the history, not to the outlook.
                 impact=rules.impact(stake, measures, book, credited, review)
                 if review is not None and review >= scope.today
                 else None,
@@ -158,19 +154,19 @@ def _dollars(value: Fraction) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The renewals of one week: points at stake of those decided and of those still open. first, last: its days in the range."""
+    """Points at stake of the renewals of one week."""
 
     monday: date
-    first: date
-    last: date
+    first: date  #: first day of the week within the range
+    last: date  #: last day of the week within the range
     decided: Decimal
     undecided: Decimal
     renewals: int
 
 
 def by_week(rows: Iterable[RenewalRow], period: Period) -> list[Week]:
-    """The weeks of the period, those without renewals too; what is overdue stands outside."""
-    found = {
+    """The weeks of the period, also those without renewals. Renewals outside the period are ignored."""
+    by_monday = {
         monday: Week(
             monday,
             max(monday, period.first),
@@ -184,38 +180,38 @@ def by_week(rows: Iterable[RenewalRow], period: Period) -> list[Week]:
     for row in rows:
         if row.renews_on not in period:
             continue
-        week = found[rules.week_of(row.renews_on)]
+        week = by_monday[rules.week_of(row.renews_on)]
         decided = row.stake if row.status in DECIDED else Decimal(0)
-        found[week.monday] = replace(
+        by_monday[week.monday] = replace(
             week,
             decided=week.decided + decided,
             undecided=week.undecided + row.stake - decided,
             renewals=week.renewals + 1,
         )
-    return list(found.values())
+    return list(by_monday.values())
 
 
 # Reminders and calendars
 
 
 def reminder_of(scope: Scope) -> RenewalReminder | None:
-    """The user's own wish to be reminded."""
+    """The user's own reminder; None when they asked for none."""
     return RenewalReminder.objects.filter(partner=scope.partner, user=scope.user).first()
 
 
 def reminders(scope: Scope) -> QuerySet[RenewalReminder]:
-    """Everybody's, of people who still belong to the partner and may sign in."""
+    """The reminders of all active members of the partner."""
     members = Membership.objects.filter(partner=scope.partner, user__is_active=True).values("user")
     return RenewalReminder.objects.filter(partner=scope.partner, user__in=members).select_related("user")
 
 
 def reminder_token(reminder: RenewalReminder) -> str:
-    """What the unsubscribe address of a reminder's mails ends in: it names one person in one partner, and cannot be made up."""
+    """Signed token of a reminder's unsubscribe link, naming one person in one partner."""
     return signing.dumps([reminder.partner_id, reminder.user_id], salt=REMINDER_SALT)
 
 
 def reminded_by_token(token: str) -> tuple[Partner, User]:
-    """Whom the token of a reminder's mail names, whether or not they are reminded any more. Raises Http404."""
+    """The partner and person that an unsubscribe token names, with or without a reminder. Raises Http404."""
     try:
         partner_id, user_id = signing.loads(token, salt=REMINDER_SALT)
     except signing.BadSignature as error:
@@ -228,29 +224,29 @@ def reminded_by_token(token: str) -> tuple[Partner, User]:
 
 
 def to_remind(scope: Scope, reminder: RenewalReminder) -> list[Renewal]:
-    """Undecided renewals whose deadline is near enough and that this person was not told of yet, soonest first."""
+    """Pending renewals whose deadline is due and of which this person was not reminded yet, soonest first."""
     first = scope.today + timedelta(days=rules.DECISION_DAYS)
     last = first + timedelta(days=reminder.days_before)
-    found = Renewal.objects.filter(
+    pending = Renewal.objects.filter(
         partner=scope.partner, status=RenewalStatus.PENDING, renews_on__range=(first, last)
-    ).exclude(pk__in=reminder.told.values("pk"))
-    return list(found.select_related("client").order_by("renews_on", *_BY_NAME, "pk"))
+    ).exclude(pk__in=reminder.reminded_of.values("pk"))
+    return list(pending.select_related("client").order_by("renews_on", *_BY_NAME, "pk"))
 
 
-def stakes_of(scope: Scope, found: Sequence[Renewal]) -> Mapping[int, Decimal]:
+def stakes_of(scope: Scope, rows: Sequence[Renewal]) -> Mapping[int, Decimal]:
     """Points at stake of these renewals, by primary key."""
-    return {pk: stake.points for pk, stake in stakes(scope, found).items()}
+    return {pk: stake.points for pk, stake in stakes(scope, rows).items()}
 
 
 def feed_of(scope: Scope) -> CalendarFeed | None:
-    """The user's own calendar address; the address itself is not kept, only how to recognise it."""
+    """The user's own calendar feed; None without one. It holds a digest of the address, not the address."""
     return CalendarFeed.objects.filter(partner=scope.partner, user=scope.user).first()
 
 
 def feed_by_token(partner: Partner, token: str) -> Membership | None:
-    """Who a calendar address belongs to; None when it was revoked or its owner may no longer sign in or left.
+    """The membership of the owner of a calendar address; None when it was revoked, or the owner left or is inactive.
 
-    Needs `within(partner)`.
+    Needs `partner_scope(partner)`.
     """
     feed = CalendarFeed.objects.filter(partner=partner, digest=digest(token)).first()
     if feed is None:
@@ -263,17 +259,17 @@ def feed_by_token(partner: Partner, token: str) -> Membership | None:
 
 
 def digest(token: str) -> str:
-    """How an address is recognised without being kept."""
+    """Digest by which a calendar address is recognised without being stored."""
     return sha256(token.encode()).hexdigest()
 
 
 def calendar_renewals(scope: Scope) -> list[Renewal]:
     """Renewals of the last month and the next year."""
     span = (add_months(scope.today, -1), add_months(scope.today, CALENDAR_MONTHS))
-    found = Renewal.objects.filter(partner=scope.partner, renews_on__range=span)
-    return list(found.select_related("client").order_by("renews_on", *_BY_NAME, "pk"))
+    rows = Renewal.objects.filter(partner=scope.partner, renews_on__range=span)
+    return list(rows.select_related("client").order_by("renews_on", *_BY_NAME, "pk"))
 
 
 def partner_of_feed(slug: str) -> Partner | None:
-    """The partner of that slug; None when there is none. Partners themselves are no secret of a partner."""
+    """The partner of that slug; None when there is none. Readable in any scope."""
     return Partner.objects.filter(slug=slug).first()

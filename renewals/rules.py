@@ -1,4 +1,4 @@
-"""What a renewal puts at stake, when it must be decided, and what the tier would be without its points.
+"""Rules of renewals: decision deadline, points at stake and their impact on the tier.
 
 Pure: no Django, no clock. Rules: `docs/points.md` 10.
 """
@@ -24,19 +24,19 @@ def deadline(renews_on: date) -> date:
 
 @dataclass(frozen=True, slots=True)
 class StakeLot:
-    """What is left on the renewal day of one lot of the line, in points, and the first day on which it no longer counts."""
+    """A lot of the line that is active on the renewal day."""
 
     track: Track
-    points: Decimal
-    expires_on: date
+    points: Decimal  #: left on the renewal day
+    expires_on: date  #: the first day on which it no longer counts
 
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """Points that go when a line is not renewed: of its sold lots, and of the managed state when it is the only line."""
+    """Points that are lost when a line is not renewed."""
 
-    lots: tuple[StakeLot, ...]
-    managed: Decimal
+    lots: tuple[StakeLot, ...]  #: the sold lots of the line
+    managed: Decimal  #: managed points in force, when it is the client's only line; otherwise 0
 
     @property
     def sold(self) -> Decimal:
@@ -49,22 +49,22 @@ class Stake:
         return self.sold + self.managed
 
     def missing_on(self, day: date) -> dict[Track, Decimal]:
-        """By track, what would be missing at the end of a later day: a lot that expires by then is gone either way."""
-        found = dict.fromkeys(Track, _ZERO)
+        """Points by track that would be missing at the end of a later day, without lots that expire by then anyway."""
+        points = dict.fromkeys(Track, _ZERO)
         for lot in self.lots:
             if lot.expires_on > day:
-                found[lot.track] += lot.points
-        found[Track.MANAGED] += self.managed
-        return found
+                points[lot.track] += lot.points
+        points[Track.MANAGED] += self.managed
+        return points
 
 
 def cancelled(cancellations: Iterable[CancellationFact], line: str, day: date) -> bool:
-    """Whether the line, or all of the client, was cancelled by the day; a sale since is in `lines_in_force`."""
+    """Whether the line or the whole client was cancelled by the day, even if it was sold again since."""
     return any(row.product_line in ("", line) and row.cancelled_on <= day for row in cancellations)
 
 
 class WithoutPoints:
-    """Measures as they would be without some points, by track, on every day asked."""
+    """Measures with some points, by track, subtracted on every day."""
 
     def __init__(self, measures: Measures, taken: Mapping[Track, Decimal]) -> None:
         self._measures = measures
@@ -81,8 +81,8 @@ class WithoutPoints:
         return self._measures.certified(on)
 
 
-class OnceADay:
-    """Measures that work out each value once: many renewals ask for the same review day."""
+class CachedMeasures:
+    """Measures that compute each value only once: many renewals need those of the same review day."""
 
     def __init__(self, measures: Measures) -> None:
         self._measures = measures
@@ -102,23 +102,20 @@ class OnceADay:
         return self._certified[on]
 
 
-# The cache keeps these by the thousand. Without slots: pickle reads and writes the `__dict__` of an instance in C, but frozen
-# slots through Python code of `dataclasses`, field by field; 15,000 renewals are read back in a third of the time.
+# Cached by the thousand, and without slots: pickle handles an instance's `__dict__` in C, but frozen slots field by field in
+# Python code of `dataclasses`. That makes loading 15,000 renewals three times as fast.
 @dataclass(frozen=True)
 class Impact:
-    """The next review on or after the renewal, if nothing else happens, with and without the points at stake.
-
-    with_tier, without_tier: performance tiers, None is untiered. gap_with, gap_without: points (of the total) missing to
-    the credited tier, None when untiered or when its rules ask for no total. fails: metrics of the credited tier that are
-    met with these points and not without them.
-    """
+    """The next review on or after the renewal, if nothing else happens, with and without the points at stake."""
 
     review: date
-    with_tier: str | None
-    without_tier: str | None
-    gap_with: Decimal | None
-    gap_without: Decimal | None
-    fails: tuple[Metric, ...]
+    with_tier: str | None  #: performance tier with the points; None is untiered
+    without_tier: str | None  #: performance tier without them; None is untiered
+    gap_with: (
+        Decimal | None
+    )  #: total points missing to the credited tier; None when untiered or without such a requirement
+    gap_without: Decimal | None  #: the same without the points at stake
+    fails: tuple[Metric, ...]  #: metrics of the credited tier that are met with the points and not without them
 
     @property
     def falls(self) -> bool:
@@ -126,32 +123,30 @@ class Impact:
         return self.with_tier != self.without_tier
 
 
-def impact(found: Stake, measures: Measures, rulebook: Rulebook, credited: str | None, review: date) -> Impact:
-    """What the points at stake decide on the review day. `measures` must reach to it."""
+def impact(stake: Stake, measures: Measures, rulebook: Rulebook, credited: str | None, review: date) -> Impact:
+    """The impact of the points at stake on the review day, up to which `measures` must be known."""
     rule_set = rulebook.rule_set(review)
     target = rule_set.tier(credited) if rule_set is not None and credited is not None else None
-    without = WithoutPoints(measures, found.missing_on(review))
-    kept, lost = (None, None) if target is None else (gap(target, measures, review), gap(target, without, review))
+    without = WithoutPoints(measures, stake.missing_on(review))
+    gap_with, gap_without = (gap(target, those, review) if target else None for those in (measures, without))
     return Impact(
         review,
         performance(measures, rulebook, review),
         performance(without, rulebook, review),
-        _missing_total(kept),
-        _missing_total(lost),
-        _newly_failing(kept, lost),
+        _missing_total(gap_with),
+        _missing_total(gap_without),
+        _newly_failing(gap_with, gap_without),
     )
 
 
-def _missing_total(found: TierGap | None) -> Decimal | None:
-    return (
-        next((row.missing for row in found.requirements if row.metric == Metric.TOTAL_POINTS), None) if found else None
-    )
+def _missing_total(of: TierGap | None) -> Decimal | None:
+    return next((row.missing for row in of.requirements if row.metric == Metric.TOTAL_POINTS), None) if of else None
 
 
-def _newly_failing(kept: TierGap | None, lost: TierGap | None) -> tuple[Metric, ...]:
-    if kept is None or lost is None:
+def _newly_failing(gap_with: TierGap | None, gap_without: TierGap | None) -> tuple[Metric, ...]:
+    if gap_with is None or gap_without is None:
         return ()
-    pairs = zip(kept.requirements, lost.requirements, strict=True)
+    pairs = zip(gap_with.requirements, gap_without.requirements, strict=True)
     return tuple(before.metric for before, after in pairs if before.met and not after.met)
 
 

@@ -1,4 +1,4 @@
-"""What many renewals put at stake, read from the ledger in a few queries: `rules.stake` for a whole portfolio at once."""
+"""Queries for the points at stake of many renewals at once (docs/points.md 10)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -21,27 +21,27 @@ from renewals.rules import Stake, StakeLot
 type Line = tuple[int, str]  # client, product line
 
 
-def stakes(scope: Scope, found: Sequence[Renewal]) -> dict[int, Stake]:
-    """The stake of each of these renewals, by primary key. Five queries, whatever their number."""
-    if not found:
+def stakes(scope: Scope, renewals: Sequence[Renewal]) -> dict[int, Stake]:
+    """The points at stake by primary key of the renewal. Five queries, whatever the number of renewals."""
+    if not renewals:
         return {}
-    clients = {row.client_id for row in found}
-    first = min(min(row.renews_on for row in found), scope.today)
+    clients = {row.client_id for row in renewals}
+    first = min(min(row.renews_on for row in renewals), scope.today)
     loaded = load_managed(scope, Q(client_id__in=clients), after=first, also=clients)
-    facts = {each.client_pk: each.facts for each in loaded}
-    sold = _sold(scope, found, facts, first)
-    points = _managed(scope, found, facts)
-    return {row.pk: Stake(sold[row.pk], points[row.pk]) for row in found}
+    facts = {client.client_pk: client.facts for client in loaded}
+    sold = _sold(scope, renewals, facts, first)
+    points = _managed(scope, renewals, facts)
+    return {row.pk: Stake(sold[row.pk], points[row.pk]) for row in renewals}
 
 
 def _sold(
-    scope: Scope, found: Sequence[Renewal], facts: dict[int, ClientFacts], first: date
+    scope: Scope, renewals: Sequence[Renewal], facts: dict[int, ClientFacts], first: date
 ) -> dict[int, tuple[StakeLot, ...]]:
-    """What is left of the lots of each line on the renewal day: what the ledger says of today, and known cancellations."""
+    """What is left of each line's lots on the renewal day: by the ledger of today and by cancellations known to come."""
     lots = Lot.objects.filter(
         partner=scope.partner, client_id__in=facts, earned_on__lte=scope.today, expires_on__gt=first
     )
-    # Each lot once for every loss, or once without any.
+    # One row per loss of a lot, or a single row for a lot without any.
     lost = FilteredRelation(
         "entry__losses", condition=Q(entry__losses__partner=scope.partner, entry__losses__on__lte=scope.today)
     )
@@ -61,27 +61,27 @@ def _sold(
                 of_line.get((row.client_id, row.product_line), ())
             )
             if earned_on <= row.renews_on < expires_on
-            and not _leaves(facts[row.client_id].cancellations, row.product_line, scope.today, row.renews_on)
+            and not _is_cancelled(facts[row.client_id].cancellations, row.product_line, scope.today, row.renews_on)
             and (left := earned + sum(points for on, points in taken.get(pk, ()) if on <= row.renews_on))
         )
-        for row in found
+        for row in renewals
     }
 
 
-def _leaves(cancellations: Iterable[CancellationFact], line: str, after: date, until: date) -> bool:
-    return any(each.product_line in ("", line) and after < each.cancelled_on <= until for each in cancellations)
+def _is_cancelled(cancellations: Iterable[CancellationFact], line: str, after: date, until: date) -> bool:
+    return any(row.product_line in ("", line) and after < row.cancelled_on <= until for row in cancellations)
 
 
-def _managed(scope: Scope, found: Sequence[Renewal], facts: dict[int, ClientFacts]) -> dict[int, Decimal]:
-    """Managed points on the renewal day, of renewals of the only line that the client has then."""
+def _managed(scope: Scope, renewals: Sequence[Renewal], facts: dict[int, ClientFacts]) -> dict[int, Decimal]:
+    """Managed points on the renewal day, where the renewal is of the only line that the client then has; otherwise 0."""
     book = rulebook(scope)
     other_lines: dict[int, set[str]] = {}
     ahead = Renewal.objects.filter(partner=scope.partner, client_id__in=facts, renews_on__gte=scope.today)
     for client, line in ahead.values_list("client_id", "product_line"):
         other_lines.setdefault(client, set()).add(line)
-    points = dict.fromkeys((row.pk for row in found), Decimal(0))
+    points = dict.fromkeys((row.pk for row in renewals), Decimal(0))
     alone = []
-    for row in found:
+    for row in renewals:
         cancellations = facts[row.client_id].cancellations
         others = other_lines.get(row.client_id, set()) - {row.product_line}
         if all(rules.cancelled(cancellations, line, row.renews_on) for line in others):
@@ -99,9 +99,9 @@ def _managed(scope: Scope, found: Sequence[Renewal], facts: dict[int, ClientFact
 
 
 def _lines(scope: Scope, clients: set[int], facts: dict[int, ClientFacts]) -> dict[int, ClientFacts]:
-    """The won sales of these clients up to today, once a line and day, with their cancellations."""
+    """Won sales of these clients up to today, one per line and day, with the clients' cancellations."""
     deals: dict[int, list[DealFact]] = {client: [] for client in clients}
-    some = clients or {0}  # nobody: the question is asked all the same, so that the number of queries stays what it is
+    some = clients or {0}  # no client has key 0: Django would skip the query for an empty set, and the count would vary
     sales = Deal.objects.filter(
         partner=scope.partner, client_id__in=some, stage=Stage.WON, kind__in=SALES, closed_on__lte=scope.today
     )
@@ -109,4 +109,4 @@ def _lines(scope: Scope, clients: set[int], facts: dict[int, ClientFacts]) -> di
     columns = ("client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on")
     for client, *values in days.values_list(*columns):
         deals[client].append(DealFact.read(*values))
-    return {client: ClientFacts("", found, (), facts[client].cancellations) for client, found in deals.items()}
+    return {client: ClientFacts("", own, (), facts[client].cancellations) for client, own in deals.items()}

@@ -1,4 +1,4 @@
-"""The clock's part of renewals."""
+"""Periodic tasks that send renewal reminders."""
 
 import logging
 from smtplib import SMTPException
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def remind_of_renewals() -> int:
-    """Hand every partner's reminders to workers, so that one that fails keeps no other from theirs. Returns how many."""
+    """Enqueue one task per partner, so that one failure does not stop the others. Returns the number of partners."""
     partners = list(Partner.objects.order_by("pk").values_list("pk", flat=True))
     for pk in partners:
         remind_partner.delay(pk)
@@ -24,9 +24,9 @@ def remind_of_renewals() -> int:
 
 @shared_task
 def remind_partner(partner_id: int) -> int:
-    """Send what is due, person by person, each in a transaction of its own. Returns the number of mails.
+    """Send the reminders that are due, each in its own transaction. Returns the number of mails.
 
-    A mail that cannot be handed over is tried again by the next run, and does not keep others from theirs.
+    A mail that cannot be sent is retried by the next run and does not stop the others.
     """
     partner, sent = Partner.objects.get(pk=partner_id), 0
     with partner_scope(partner):

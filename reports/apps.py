@@ -8,10 +8,10 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from reports.hooks import listen, offer
+        from reports.hooks import connect, register
 
-        offer()
-        listen()
+        register()
+        connect()
         name_actions(
             {
                 "export.asked": _("Export asked for"),

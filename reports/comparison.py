@@ -1,7 +1,7 @@
-"""The rows of a report in the range that theirs is compared with, and their sums by what a chart shows."""
+"""Comparison and chart of a report: its rows in the earlier range, and its figure by month or by choice."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -11,8 +11,8 @@ from reports.definitions import column_names, params_of
 
 
 def compared(selection: Selection, comparison: str) -> Selection | None:
-    """The same rows in the other period; None when nothing is compared or the rows have no range."""
-    chosen = getattr(selection.form, "chosen", None)
+    """The same rows in the earlier period (a `Comparison`); None without a comparison, or for rows without a range."""
+    chosen = selection.form.chosen
     if not comparison or chosen is None:
         return None
     other = period_before(chosen.period, chosen.preset) if comparison == "prev" else year_before(chosen.period)
@@ -23,31 +23,38 @@ def compared(selection: Selection, comparison: str) -> Selection | None:
     return select(selection.dataset, selection.scope, params).with_columns(column_names(selection))
 
 
-def grouped(selection: Selection, chart: str, most: int = 24) -> tuple[Any, list[tuple[str, Decimal]]] | None:
-    """(what it is grouped by, [(label, figure)]) for a chart: a line by month, bars by the first choice that no filter holds.
+class Grouping(NamedTuple):
+    """The points of a chart. They sum to the figure of the selection."""
 
-    None when there is nothing to group by. The figures sum to the selection's figure.
+    label: str  # of the column that is grouped by
+    points: list[tuple[str, Decimal]]  # (label, figure)
+
+
+def grouped(selection: Selection, chart: str, most: int = 24) -> Grouping | None:
+    """Group the figure for a chart (a `Chart`): a line by month, bars by the first column of choices without a filter.
+
+    None when there is nothing to group by. most: further points are summed into one.
     """
     column = _dimension(selection, chart)
     if not chart or column is None:
         return None
-    labels = [(_label(column, key), value) for key, value in selection.figures_by(column)]
-    if len(labels) > most:  # the rest is one bar, so that the bars still sum to the figure
+    points = [(_label(column, key), value) for key, value in selection.figures_by(column)]
+    if len(points) > most:
         if chart == "line":
-            labels = [(_("before"), _sum(labels[: 1 - most])), *labels[1 - most :]]
+            points = [(_("before"), _sum(points[: 1 - most])), *points[1 - most :]]
         else:
-            labels = [*labels[: most - 1], (_("others"), _sum(labels[most - 1 :]))]
-    return column.label, labels
+            points = [*points[: most - 1], (_("others"), _sum(points[most - 1 :]))]
+    return Grouping(str(column.label), points)
 
 
-def _sum(labels: list[tuple[str, Decimal]]) -> Decimal:
-    return sum((value for _label, value in labels), Decimal(0))
+def _sum(points: list[tuple[str, Decimal]]) -> Decimal:
+    return sum((value for _label, value in points), Decimal(0))
 
 
 def _dimension(selection: Selection, chart: str) -> Column | None:
     permitted = selection.dataset.permitted(selection.scope)
     dates = [column for column in permitted if column.kind in {Kind.DATE, Kind.MONTH} and not column.compute]
-    # What a filter holds at one value would be one bar.
+    # A column with a filter would make a single bar.
     choices = [
         column
         for column in permitted

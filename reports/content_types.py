@@ -1,4 +1,4 @@
-"""The media types of the files that are offered, by format."""
+"""Media types of exported files, by format."""
 
 CONTENT_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -1,6 +1,6 @@
-"""CSV at the database's speed: guard, labels and dialect are part of the query, and `COPY` writes the values.
+"""CSV by `COPY`: formula guard, labels and dialect are part of the query, so the database writes the lines.
 
-The lines are the same, byte for byte, as those of the writer in Python; a test compares them.
+They equal those of the writer in Python byte for byte; a test compares them.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,31 +8,36 @@ from typing import Any, BinaryIO
 
 import psycopg
 from django.db import connection
+from django.db.models import QuerySet
 from psycopg import ClientCursor, pq
+from psycopg.pq.abc import PGconn, PGresult
 
 from partner_portal.lib.formula_guard import RISKY, guarded
 from partner_portal.lib.rows.datasets import ALIAS, Column, Kind, Selection
 from reports.dialects import EXACT_PLACES, PLACES, Dialect
 
 BUFFER = 1 << 18  # bytes gathered before they are written
-STEP = 20_000  # rows between two words about how far it is
+STEP = 20_000  # rows between two reports of progress
 
 
 def copy_csv(
     selection: Selection, columns: Sequence[Column], out: BinaryIO, dialect: Dialect, progress: Callable[[int], None]
 ) -> int:
-    """Write the rows, without a header, and return how many there were. Needs a transaction."""
+    """Write the rows without a header. Returns how many. Needs a transaction."""
     statement, params = copy_statement(selection, columns, dialect)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL datestyle = 'ISO, MDY'")
-    raw: Any = connection.connection
+    raw: psycopg.Connection = connection.connection
     with connection.wrap_database_errors:
         return _receive(raw.pgconn, ClientCursor(raw).mogrify(statement, params).encode(), out, progress)
 
 
 def copy_statement(selection: Selection, columns: Sequence[Column], dialect: Dialect) -> tuple[str, list[Any]]:
-    """`COPY (...) TO STDOUT` for these columns, with the parameters of the query."""
-    rows, inner = selection.ordered(columns).query.sql_with_params()  # type: ignore[union-attr]
+    """`COPY (...) TO STDOUT` for these columns, and the parameters of its query. Raises TypeError for rows made in Python."""
+    ordered = selection.ordered(columns)
+    if not isinstance(ordered, QuerySet):
+        raise TypeError("these rows are no query")
+    rows, inner = ordered.query.sql_with_params()
     params: list[Any] = []
     values = [_value(column, dialect, params, alone=len(columns) == 1) for column in columns]
     key = selection.sort.lstrip("-")
@@ -62,7 +67,7 @@ def _value(column: Column, dialect: Dialect, params: list[Any], *, alone: bool) 
         number = f"CASE WHEN {exact} = {short} THEN {short} ELSE trim_scale({exact}) END"
         return number if dialect.decimal == "." else f"translate(({number})::text, '.', '{dialect.decimal}')"
     text = _labelled(column, name, params) if column.choices else _guarded(f"{name}::text", params)
-    # COPY quotes an empty text to tell it from an unknown one; other programs do not. A line of nothing needs its quotes.
+    # COPY quotes an empty text to distinguish it from NULL; other programs do not. A line with nothing in it needs quotes.
     return f"coalesce({text}, '')" if alone else f"nullif({text}, '')"
 
 
@@ -79,14 +84,16 @@ def _labelled(column: Column, name: str, params: list[Any]) -> str:
     return f"CASE {name}::text {' '.join(whens)} ELSE {_guarded(f'{name}::text', params)} END"
 
 
-def _receive(pgconn: Any, statement: bytes, out: BinaryIO, progress: Callable[[int], None]) -> int:
+def _receive(pgconn: PGconn, statement: bytes, out: BinaryIO, progress: Callable[[int], None]) -> int:
     """Run a `COPY ... TO STDOUT` and write its lines with CRLF.
 
-    libpq hands over one message a row; going through it directly costs a third of psycopg's `Copy`, which at a million
-    rows is more than the database needs for them.
+    libpq gives one message per row. Reading them directly takes a third of the time of psycopg's `Copy`, which at a
+    million rows is more than the database needs.
     """
     pgconn.send_query(statement)
     result = pgconn.get_result()
+    if result is None:
+        raise psycopg.OperationalError("the server sent no answer")
     if result.status != pq.ExecStatus.COPY_OUT:
         _drain(pgconn)
         raise psycopg.errors.lookup(_sqlstate(result))(_message(result))
@@ -115,8 +122,8 @@ def _receive(pgconn: Any, statement: bytes, out: BinaryIO, progress: Callable[[i
     return rows
 
 
-def _drain(pgconn: Any) -> list[Any]:
-    """Take everything the server still sends, so that the connection can be used again."""
+def _drain(pgconn: PGconn) -> list[PGresult]:
+    """Read everything the server still sends, so that the connection can be used again."""
     results = []
     while (result := pgconn.get_result()) is not None:
         if result.status == pq.ExecStatus.COPY_OUT:
@@ -126,9 +133,9 @@ def _drain(pgconn: Any) -> list[Any]:
     return results
 
 
-def _sqlstate(result: Any) -> str:
+def _sqlstate(result: PGresult) -> str:
     return (result.error_field(pq.DiagnosticField.SQLSTATE) or b"08000").decode()
 
 
-def _message(result: Any) -> str:
+def _message(result: PGresult) -> str:
     return str(result.error_message.decode(errors="replace")) if result.error_message else "connection lost"

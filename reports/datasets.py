@@ -1,26 +1,26 @@
-"""The members of a list, as rows that can be searched, exported and reported like any others."""
+"""The dataset of a list's members."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
 from reports.forms import OfListForm
-from reports.queries.lists import members
+from reports.models import ListMember
+from reports.queries.lists import list_filter, members
 
 
-def _rows(scope: Scope, params: Mapping[str, Any]) -> Any:
+def _rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[ListMember]:
     return members(scope, params["of"])
 
 
 def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    from reports.queries.lists import client_list
-
-    kept = client_list(scope, str(params["of"]))
-    return [kept.name] if kept else []
+    client_list = list_filter(scope, str(params["of"]))
+    return [client_list.name] if client_list else []
 
 
 register(
@@ -30,7 +30,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="client__name"),
+            Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id"),
             Column("country", _("Country"), expression="client__country", default=False),
             Column("added_at", _("Added on"), Kind.DATE, expression="added_at__date"),

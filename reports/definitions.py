@@ -1,10 +1,11 @@
-"""Between what somebody looks at and what is stored of it: parameters as an address has them, and columns in order."""
+"""Stored definitions of selections: parameters as in an address and columns in order, written and reopened."""
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypedDict
 
 from django.http import QueryDict
 from django.utils.formats import date_format
@@ -16,18 +17,29 @@ from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Selection, find, select
 
 
+class ReportAppearance(TypedDict, total=False):
+    """Name, looks and visibility of a report: the fields of a report that a form sets."""
+
+    name: str
+    description: str
+    comparison: str
+    chart: str
+    shared: bool
+    pinned: str
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A stored definition as it opens today; `notices` say what no longer exists."""
+    """A stored definition as it opens today."""
 
-    selection: Selection
-    notices: tuple[str, ...]
+    selection: Selection[Scope]
+    notices: tuple[str, ...]  # sentences about what no longer exists
 
 
 def params_of(selection: Selection, *, fixed: bool = False) -> dict[str, str]:
-    """The selection's parameters; `fixed` writes a moving range as the days it stands for now."""
+    """The selection's parameters. fixed: write a moving range as its days of now."""
     params = {name: str(value) for name, value in QueryDict(selection.address()).items()}
-    chosen = getattr(selection.form, "chosen", None)
+    chosen = selection.form.chosen
     if fixed and chosen is not None and chosen.preset:
         params.pop(f"{chosen.prefix}range", None)
         params |= {
@@ -43,10 +55,10 @@ def column_names(selection: Selection) -> list[str]:
 
 
 def reopen(scope: Scope, dataset: str, params: Mapping[str, str], columns: Sequence[str] = ()) -> Opened:
-    """The selection that a definition stands for now, under this scope.
+    """Reopen a stored definition under this scope.
 
-    Raises KeyError when there is no such dataset any more and PermissionDenied when the scope may not see it. Everything
-    else that has gone (a column, a list, a choice) leaves the rest as it was and is named in `notices`.
+    Raises KeyError when the dataset no longer exists and PermissionDenied when the scope may not see it. Anything else that
+    no longer exists (a column, a list, a choice) is left out and named in `notices`.
     """
     selection = select(find(dataset), scope, params)
     notices = list(selection.problems)
@@ -60,7 +72,7 @@ def reopen(scope: Scope, dataset: str, params: Mapping[str, str], columns: Seque
 
 
 def period_of(selection: Selection) -> Period | None:
-    """The days the rows are of, where the dataset has a range."""
+    """The period of the rows; None when the dataset has no range."""
     period = selection.params.get("period")
     return period if isinstance(period, Period) else None
 
@@ -74,14 +86,14 @@ def period_text(period: Period | None) -> str:
 
 
 def sorting_text(selection: Selection) -> str:
-    """Which column the rows are sorted by, and which way."""
+    """The column the rows are sorted by, and the direction."""
     column = selection.dataset.column(selection.sort.lstrip("-"))
-    way = _("falling") if selection.sort.startswith("-") else _("rising")
-    return f"{column.label}, {way}"
+    direction = _("falling") if selection.sort.startswith("-") else _("rising")
+    return f"{column.label}, {direction}"
 
 
 def suggested_name(selection: Selection, at: datetime) -> str:
-    """`lost-sold-points_2026-10-25_2026-11-23_20261123-0914`; `at` is in the partner's zone."""
+    """A file name such as `lost-sold-points_2026-10-25_2026-11-23_20261123-0914`. at: in the partner's time zone."""
     period = period_of(selection)
     parts = [slug(str(selection.dataset.title))]
     if period:
@@ -90,12 +102,12 @@ def suggested_name(selection: Selection, at: datetime) -> str:
 
 
 def slug(text: str) -> str:
-    """The text as a part of a file name: ASCII letters, digits, hyphens and underscores; `export` when none is left."""
+    """The text as part of a file name: ASCII letters, digits, hyphens, underscores; `export` when nothing is left."""
     return slugify(text)[:60] or "export"
 
 
 def clean_file_name(text: str) -> str:
-    """What somebody typed as a file's name, without a path, an ending of ours, or anything a file system refuses."""
+    """A typed file name without a path, one of our extensions, or characters that file systems reject."""
     name = re.sub(r"\.(xlsx|csv|zip)$", "", text.strip(), flags=re.IGNORECASE)
-    name = "".join(sign for sign in name if unicodedata.category(sign)[0] != "C")
+    name = "".join(char for char in name if unicodedata.category(char)[0] != "C")
     return re.sub(r'[/\\:*?"<>|]+', "-", name).strip(" .-")[:150]

@@ -1,8 +1,8 @@
-"""How values are written in a CSV: dialects and decimals."""
+"""CSV dialects, and how many decimals a value is written with."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from partner_portal.lib.rows.datasets import Kind
@@ -14,10 +14,10 @@ EXACT_PLACES = 8  # and at most so many, where a value has them: rounded cells w
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a CSV separates values and writes decimals."""
+    """Separator and decimal mark of a CSV."""
 
     key: str
-    label: Any
+    label: Promise
     delimiter: str
     decimal: str
 
@@ -32,5 +32,5 @@ DIALECTS = {
 
 
 def dialect_for(locale: str) -> Dialect:
-    """The dialect that spreadsheets of that language expect."""
+    """The dialect that spreadsheet programs expect in that language."""
     return DIALECTS["comma" if locale.partition("-")[0] in COMMA_LANGUAGES else "point"]

@@ -1,15 +1,16 @@
-"""The claim of a worker on an export: a lock that PostgreSQL releases when the worker dies, so that another may claim it."""
+"""A worker's claim on an export: a session lock that PostgreSQL releases when the worker dies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from partner_portal.lib.db.locks import EXPORT, session_lock
 
 
 class TakenError(Exception):
-    """Another worker that is alive has the export."""
+    """Another living worker has the export, or it has ended."""
 
 
 class WithdrawnError(Exception):
@@ -18,18 +19,18 @@ class WithdrawnError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim that is held. It reports progress outside the transaction that reads the rows."""
+    """A held claim. It stores progress outside the transaction that reads the rows."""
 
     export_id: int
     attempt: int  # 1 for the first worker that claims the export
-    _side: Any  # the connection that holds the lock
+    _side: BaseDatabaseWrapper  # the connection that holds the lock
 
     def expect(self, rows: int) -> None:
         """Store how many rows there will be. Raises WithdrawnError."""
         self._update("rows = %s", rows)
 
     def advance(self, rows: int) -> None:
-        """Store how many rows are written. Raises WithdrawnError when nobody waits for them any more."""
+        """Store how many rows are written. Raises WithdrawnError when the export was cancelled or claimed by another worker."""
         self._update("done = %s", rows)
 
     def _update(self, change: str, value: int) -> None:

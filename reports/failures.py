@@ -1,4 +1,4 @@
-"""What went wrong with a file or a mail, as a sentence for the person who waits for it."""
+"""Error texts: why a file or a mail failed, for the person who waits for it."""
 
 import errno
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def too_many_rows(rows: int) -> str:
-    """Why so many rows are no workbook."""
+    """Why a workbook cannot hold so many rows."""
     return _("%(rows)s rows do not fit in Excel, which holds %(limit)s. Choose CSV, which holds them all.") % {
         "rows": number_format(rows, use_l10n=True, force_grouping=True),
         "limit": number_format(XLSX_ROWS, use_l10n=True, force_grouping=True),
@@ -26,7 +26,7 @@ def too_many_rows(rows: int) -> str:
 
 
 def failure_text(error: Exception) -> str:
-    """What went wrong, for the person who waits. What nobody foresaw is logged and called so."""
+    """Why a file could not be written. Unexpected errors are logged."""
     if isinstance(error, TooManyRowsError):
         return too_many_rows(error.rows)
     if isinstance(error, PermissionDenied):
@@ -47,34 +47,35 @@ def failure_text(error: Exception) -> str:
 
 
 def server_reply(error: Exception) -> tuple[int, str]:
-    """The code and text with which the mail server answered about one recipient; (0, "") for any other trouble.
+    """The mail server's code and reply about one recipient; (0, "") for any other error.
 
-    It says so after the recipient's address or after the text of the mail.
+    The server replies after the recipient's address, or after the text of the mail.
     """
-    code, text = 0, b""
+    code: int = 0
+    text: bytes | str = b""
     if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
         [(code, text), *_others] = error.recipients.values()
     elif isinstance(error, smtplib.SMTPDataError):
-        code, text = error.smtp_code, error.smtp_error  # type: ignore[assignment]
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return (code, one_line(f"{code} {said}")[:200]) if code else (0, "")
+        code, text = error.smtp_code, error.smtp_error
+    reply = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return (code, one_line(f"{code} {reply}")[:200]) if code else (0, "")
 
 
 def no_mail_server() -> str:
-    """What is said when the mail server answered nothing about a recipient."""
+    """The text for a mail server that gave no reply."""
     return _("The mail server did not take the mail.")
 
 
 def delay_text(error: Exception) -> str:
-    """Why a recipient did not get a mail that is tried again."""
-    code, said = server_reply(error)
+    """Why a mail to a recipient is delayed."""
+    code, reply = server_reply(error)
     if code:
-        return _("the mail server put it off: %(reply)s") % {"reply": said}
+        return _("the mail server put it off: %(reply)s") % {"reply": reply}
     return run_failure_text(error)
 
 
 def run_failure_text(error: Exception) -> str:
-    """Why a run did not succeed, for its owner."""
+    """Why a run failed, for the owner of the schedule."""
     if isinstance(error, smtplib.SMTPException | ConnectionError | TimeoutError | socket.gaierror):
         return no_mail_server()
     if isinstance(error, RuntimeError):

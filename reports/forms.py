@@ -1,8 +1,9 @@
-"""What the panes ask: how a file, a list, a report or a schedule is wanted."""
+"""Forms of the panes that make a file, a list, a report or a schedule."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Any
+from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -11,18 +12,26 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.datasets import Label, Selection
+from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.one_line import OneLineField
 from partner_portal.lib.web.whole_number import whole_number
-from reports.definitions import clean_file_name
+from reports.definitions import ReportAppearance, clean_file_name
 from reports.dialects import DIALECTS, dialect_for
-from reports.models import Chart, Comparison, Delivery, Format, Frequency, WhenEmpty
+from reports.models import Chart, Comparison, Delivery, Format, Frequency, Schedule, WhenEmpty
 from reports.queries.schedules import review_days
-from reports.schedule import FIRST_WORKDAY, LAST, Rule, next_slots
+from reports.schedule import FIRST_WORKDAY, LAST, Rule, ScheduleValues, next_slots
 
 SHOWN, ALL = "shown", "all"
+
+
+def _set_choices(form: forms.Form, name: str, choices: Sequence[tuple[object, object]]) -> None:
+    field = form.fields[name]
+    if isinstance(field, forms.ChoiceField):
+        field.choices = choices
 
 
 class ExportForm(forms.Form):
@@ -37,7 +46,7 @@ class ExportForm(forms.Form):
     )
     mail_when_ready = forms.BooleanField(label=_("Mail me when it is ready"), required=False)
 
-    def __init__(self, data: Any = None, *, selection: Selection, name: str) -> None:
+    def __init__(self, data: QueryDict | None = None, *, selection: Selection, name: str) -> None:
         super().__init__(
             data,
             auto_id="export-%s",
@@ -54,33 +63,24 @@ class ExportForm(forms.Form):
         return name
 
     def column_names(self) -> tuple[str, ...]:
-        """The columns wanted, in order."""
+        """The names of the chosen columns, in order."""
         dataset, scope = self.selection.dataset, self.selection.scope
         columns = self.selection.columns if self.cleaned_data["columns"] == SHOWN else dataset.permitted(scope)
         return tuple(column.name for column in columns)
 
 
-class OfListForm(forms.Form):
-    """Which list's members."""
+class OfListForm(DatasetForm):
+    """The list whose members are the rows."""
 
     of = forms.IntegerField(required=False, min_value=0, max_value=2**62)
-
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data or {}, **kwargs)
-        self.problems: list[str] = []
 
     def clean(self) -> dict[str, Any]:
         self._errors = forms.utils.ErrorDict()
         return {"of": self.cleaned_data.get("of") or 0}
 
-    @property
-    def query(self) -> dict[str, str]:
-        """The parameters that name the same list again."""
-        return {"of": str(self.cleaned_data["of"])} if self.cleaned_data["of"] else {}
-
 
 class UseInListForm(forms.Form):
-    """A new list, or an existing one to add to. `key` makes the form count once, however often it is sent."""
+    """A new list, or an existing one to add to. `key` identifies the form, so that sending it twice makes one list."""
 
     NEW, OLD = "new", "old"
     where = forms.ChoiceField(choices=[(NEW, NEW), (OLD, OLD)], initial=NEW)
@@ -88,9 +88,9 @@ class UseInListForm(forms.Form):
     kept_list = forms.ChoiceField(label=_("Existing list"), required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, lists: list[tuple[str, str]], name: str) -> None:
+    def __init__(self, data: QueryDict | None = None, *, lists: list[tuple[str, str]], name: str) -> None:
         super().__init__(data, auto_id="list-%s", initial={"where": self.NEW, "name": name[:120], "key": uuid.uuid4()})
-        self.fields["kept_list"].choices = lists  # type: ignore[attr-defined]
+        _set_choices(self, "kept_list", lists)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -107,8 +107,17 @@ class NameForm(forms.Form):
     name = OneLineField(label=_("Name"), max_length=120)
 
 
+class OfferedColumn(TypedDict):
+    """A column to choose, with its present place."""
+
+    name: str
+    label: Label
+    shown: bool
+    place: int
+
+
 class ReportForm(forms.Form):
-    """How a view is kept: name, days, columns in order, looks, and who may open it."""
+    """How a report is stored: name, days, columns in order, comparison, chart, and who may open it."""
 
     FIXED, MOVING = "fixed", "moving"
     name = OneLineField(label=_("Name"), max_length=120)
@@ -119,11 +128,14 @@ class ReportForm(forms.Form):
     shared = forms.BooleanField(required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, selection: Selection, initial: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, data: QueryDict | None = None, *, selection: Selection, initial: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(
-            data, auto_id="report-%s", initial={"key": uuid.uuid4(), "days": self.MOVING} | (initial or {})
+            data, auto_id="report-%s", initial={"key": uuid.uuid4(), "days": self.MOVING, **(initial or {})}
         )
         self.selection = selection
+        self.ticked = data.getlist("column") if data else []
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -132,10 +144,9 @@ class ReportForm(forms.Form):
         return cleaned
 
     def chosen_columns(self) -> list[str]:
-        """The ticked columns by the numbers given to them; the order of the list decides between equals."""
+        """The ticked columns by their place numbers; equal numbers stay in the order of the dataset."""
         permitted = [column.name for column in self.selection.dataset.permitted(self.selection.scope)]
-        given: QueryDict = self.data  # type: ignore[assignment]
-        ticked = [name for name in given.getlist("column") if name in permitted]
+        ticked = [name for name in self.ticked if name in permitted]
 
         def place(name: str) -> int:
             return whole_number(self.data.get(f"place-{name}"), digits=3, default=999)
@@ -143,13 +154,25 @@ class ReportForm(forms.Form):
         return sorted(dict.fromkeys(ticked), key=place)
 
     @property
-    def offered(self) -> list[dict[str, Any]]:
-        """Every permitted column: the shown ones first, in order, each with its place."""
+    def appearance(self) -> ReportAppearance:
+        """Name, description, comparison, chart and visibility. Needs a valid form."""
+        cleaned = self.cleaned_data
+        return ReportAppearance(
+            name=cleaned["name"],
+            description=cleaned["description"],
+            comparison=cleaned["comparison"],
+            chart=cleaned["chart"],
+            shared=cleaned["shared"],
+        )
+
+    @property
+    def offered(self) -> list[OfferedColumn]:
+        """Every permitted column with its place: the shown ones first, in order."""
         shown = self.chosen_columns() if self.is_bound else [column.name for column in self.selection.columns]
         permitted = {column.name: column for column in self.selection.dataset.permitted(self.selection.scope)}
         order = [*shown, *(name for name in permitted if name not in shown)]
         return [
-            {"name": name, "label": permitted[name].label, "shown": name in shown, "place": number}
+            OfferedColumn(name=name, label=permitted[name].label, shown=name in shown, place=number)
             for number, name in enumerate(order, 1)
         ]
 
@@ -166,12 +189,12 @@ MONTH_DAYS = [
 
 
 def when_empty(selection: Selection) -> str:
-    """What a new schedule of these rows does without rows: that there is no money to report is news, so it is sent."""
+    """The default of `when_empty` for these rows. Rows of money send: that nothing was paid is news."""
     return WhenEmpty.SEND if selection.dataset.permission == Permission.VIEW_MONEY else WhenEmpty.SKIP
 
 
 class ScheduleForm(forms.Form):
-    """When a report goes out, to whom, and how."""
+    """When a report is sent, to whom, and how."""
 
     name = OneLineField(label=_("Name of the report"), max_length=120, required=False)
     frequency = forms.ChoiceField(label=_("How often"), choices=Frequency.choices, initial=Frequency.WEEKLY)
@@ -192,30 +215,51 @@ class ScheduleForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(
-        self, data: Any = None, *, scope: Scope, people: list[Any], domains: frozenset[str], initial: dict[str, Any]
+        self,
+        data: QueryDict | None = None,
+        *,
+        scope: Scope,
+        people: Sequence[User],
+        domains: frozenset[str],
+        initial: Mapping[str, object],
     ) -> None:
         zone = scope.partner.time_zone
         start = {
             "key": uuid.uuid4(), "zone": zone, "dialect": dialect_for(scope.locale).key,
             "people": [scope.user.pk] if scope.user else [],
         }  # fmt: skip
-        super().__init__(data, auto_id="schedule-%s", initial=start | initial)
+        super().__init__(data, auto_id="schedule-%s", initial={**start, **initial})
         self.reviews = review_days(scope)
         if not self.reviews:
-            self.fields["frequency"].choices = [  # type: ignore[attr-defined]
-                choice for choice in Frequency.choices if choice[0] != Frequency.REVIEWS
-            ]
+            choices = [choice for choice in Frequency.choices if choice[0] != Frequency.REVIEWS]
+            _set_choices(self, "frequency", choices)
         zones = sorted({zone, "UTC", str(initial.get("zone", zone))})
-        self.fields["zone"].choices = [(each, each) for each in zones]  # type: ignore[attr-defined]
+        _set_choices(self, "zone", [(name, name) for name in zones])
         own = scope.user.pk if scope.user else None
-        self.fields["people"].choices = [  # type: ignore[attr-defined]
-            (each.pk, _("%(name)s (you)") % {"name": each} if each.pk == own else str(each)) for each in people
-        ]
+        _set_choices(
+            self,
+            "people",
+            [(user.pk, _("%(name)s (you)") % {"name": user} if user.pk == own else str(user)) for user in people],
+        )
         self.fields["outside"].help_text = (
             _("Allowed: %(domains)s. They get nothing until they say yes.") % {"domains": ", ".join(sorted(domains))}
             if domains
             else _("An admin has to allow their mail domain first, under Settings.")
         )
+
+    @staticmethod
+    def initial_of(schedule: Schedule) -> dict[str, object]:
+        """The initial values that show a schedule as it is."""
+        recipients = list(schedule.recipients.filter(left_at=None))
+        names = ("frequency", "at", "zone", "format", "delivery", "when_empty")
+        initial = {name: getattr(schedule, name) for name in names} | {
+            "name": schedule.report.name,
+            "weekday": schedule.day if schedule.frequency == Frequency.WEEKLY else 0,
+            "month_day": schedule.day if schedule.frequency in {Frequency.MONTHLY, Frequency.QUARTERLY} else -1,
+            "people": [recipient.user_id for recipient in recipients if recipient.user_id],
+            "outside": " ".join(recipient.email for recipient in recipients if recipient.email),
+        }
+        return initial | ({"dialect": schedule.dialect} if schedule.dialect else {})
 
     def clean_outside(self) -> list[str]:
         addresses = self.cleaned_data["outside"].replace(",", " ").replace(";", " ").lower().split()
@@ -232,18 +276,27 @@ class ScheduleForm(forms.Form):
         return cleaned
 
     @property
-    def values(self) -> dict[str, Any]:
-        """The fields of a schedule."""
-        names = ("frequency", "day", "at", "zone", "format", "dialect", "delivery", "when_empty")
-        return {name: self.cleaned_data[name] for name in names}
+    def values(self) -> ScheduleValues:
+        """The fields of a schedule. Needs a valid form."""
+        cleaned = self.cleaned_data
+        return ScheduleValues(
+            frequency=cleaned["frequency"],
+            day=cleaned["day"],
+            at=cleaned["at"],
+            zone=cleaned["zone"],
+            format=cleaned["format"],
+            dialect=cleaned["dialect"],
+            delivery=cleaned["delivery"],
+            when_empty=cleaned["when_empty"],
+        )
 
     def next_three(self, now: datetime) -> list[datetime]:
-        """The next slots of what is chosen, or of what the form starts with; none while it is wrong."""
+        """The next three slots of the chosen rule, or of the initial one; none while the form is invalid."""
         if self.is_bound:
             if not self.is_valid():
                 return []
-            given = self.cleaned_data
-            rule = Rule(given["frequency"], given["at"], given["zone"], given["day"], self.reviews)
+            cleaned = self.cleaned_data
+            rule = Rule(cleaned["frequency"], cleaned["at"], cleaned["zone"], cleaned["day"], self.reviews)
         else:
             start = {name: self.get_initial_for_field(self.fields[name], name) for name in self.fields}
             day = start["weekday"] if start["frequency"] == Frequency.WEEKLY else start["month_day"]

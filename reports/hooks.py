@@ -1,59 +1,51 @@
-"""What reports offer to the pages, and what they hear from them, through the hooks of `partner_portal.lib`."""
+"""What reports register with the pages, and the events they handle, through the hooks of `partner_portal.lib`."""
 
 from collections.abc import Collection
-from typing import Any
 
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientList, register_lists
+from partner_portal.lib.rows.datasets import ClientLists, register_lists
 from partner_portal.lib.rows.events import mail_domains_asked, member_left
 from partner_portal.lib.rows.row_actions import RowAction, register_action
 
 
-class _Lists:
-    """Kept lists, as every dataset about clients may be narrowed to one."""
+def register() -> None:
+    """Register lists as filters, and the actions above rows. Called once, when the app is ready."""
+    from reports.queries.lists import list_choices, list_filter
 
-    def find(self, scope: Scope, key: str) -> ClientList | None:
-        from reports.queries.lists import client_list
-
-        return client_list(scope, key)
-
-    def choices(self, scope: Scope) -> list[tuple[str, str]]:
-        from reports.queries.lists import list_choices
-
-        return list_choices(scope)
-
-
-def offer() -> None:
-    """Called once, when the app is ready."""
-    register_lists(_Lists())
-    register_action(RowAction("list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True))
+    register_lists(ClientLists(list_filter, list_choices))
+    register_action(
+        RowAction(
+            "list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True, takes_ticks=True
+        )
+    )
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
     register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))
 
 
-def listen() -> None:
-    """Called once, when the app is ready."""
-    member_left.connect(_hand_over, dispatch_uid="reports.hand_over")
-    member_left.connect(_withdraw, dispatch_uid="reports.withdraw")
-    mail_domains_asked.connect(_stopped_mails, dispatch_uid="reports.stopped_mails")
+def connect() -> None:
+    """Connect the receivers below. Called once, when the app is ready."""
+    member_left.connect(_transfer_ownership, dispatch_uid="reports.hand_over")
+    member_left.connect(_withdraw_from_leaver, dispatch_uid="reports.withdraw")
+    mail_domains_asked.connect(_list_stopped_mails, dispatch_uid="reports.stopped_mails")
 
 
-def _withdraw(scope: Scope, user: Any, **_given: Any) -> None:
-    """Files of somebody who left, and schedules that write to them, do not come back with them."""
+def _withdraw_from_leaver(scope: Scope, user: User, **_: object) -> None:
+    """Delete the files of somebody who left, and stop mail to them, so that neither returns if they do."""
     from reports.services.exports import withdraw
-    from reports.services.handover import stop_writing_to
+    from reports.services.handover import remove_recipient
 
     withdraw(scope=scope, user=user)
-    stop_writing_to(scope=scope, user=user)
+    remove_recipient(scope=scope, user=user)
 
 
-def _stopped_mails(scope: Scope, domains: Collection[str], **_given: Any) -> list[str]:
-    """Name the schedules that would write to outside addresses no more, with the addresses."""
+def _list_stopped_mails(scope: Scope, domains: Collection[str], **_: object) -> list[str]:
+    """Name the schedules that would no longer mail some outside addresses, with the addresses."""
     from reports.queries.schedules import stopped_by
 
     return [
@@ -63,28 +55,28 @@ def _stopped_mails(scope: Scope, domains: Collection[str], **_given: Any) -> lis
     ]
 
 
-def _hand_over(scope: Scope, **_given: Any) -> str:
-    """What became of the reports and schedules of somebody who left, in words."""
+def _transfer_ownership(scope: Scope, **_: object) -> str:
+    """Transfer what somebody who left owns. Returns a text about their reports and schedules."""
     from reports.services.handover import hand_over
 
-    handed = hand_over(scope=scope)
-    words = []
-    if handed.reports:
-        words.append(
+    transfer = hand_over(scope=scope)
+    sentences = []
+    if transfer.reports:
+        sentences.append(
             ngettext(
                 "%(count)d of their reports is used by others and has passed to an admin.",
                 "%(count)d of their reports are used by others and have passed to an admin.",
-                handed.reports,
+                transfer.reports,
             )
-            % {"count": handed.reports}
+            % {"count": transfer.reports}
         )
-    if handed.schedules:
-        words.append(
+    if transfer.schedules:
+        sentences.append(
             ngettext(
                 "%(count)d of their schedules is paused until an admin takes it over.",
                 "%(count)d of their schedules are paused until an admin takes them over.",
-                handed.schedules,
+                transfer.schedules,
             )
-            % {"count": handed.schedules}
+            % {"count": transfer.schedules}
         )
-    return " ".join(words)
+    return " ".join(sentences)

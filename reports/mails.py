@@ -1,10 +1,10 @@
-"""What schedules write: the report, a request to confirm, and trouble. Text and HTML; each in its reader's language.
+"""Mails of reports and schedules: the report, confirmation, alerts, notices. Text and HTML, in the reader's language.
 
-Names that people typed are folded to one line, so that none can pass for a line of the mail itself.
+Names that people typed are folded to one line, so that none passes for a line of the mail itself.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Partner, User
-from accounts.roles import Role
+from accounts.roles import Permission, Role
 from accounts.scope import member_scope, system_scope
 from partner_portal.lib.rows.datasets import data_as_of, find
 from partner_portal.lib.subscription_mail import SubscriptionMail
@@ -34,10 +34,10 @@ ATTACHMENT_BYTES = 10 * 1024 * 1024
 def report_mail(
     *, schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient
 ) -> EmailMultiAlternatives | None:
-    """The mail of one run to one recipient; None for a member who left since.
+    """The mail of one run to one recipient; None for a member who has left.
 
-    A member gets a link that opens under their own rights, and the file only when they may see every column in it. An outside
-    recipient cannot sign in, so the file is all they can get.
+    Members get a link that opens under their own rights, and the file only when they may see every column in it. Outside
+    recipients cannot sign in, so they always get the file.
     """
     partner = schedule.partner
     if recipient.user is None:
@@ -52,7 +52,11 @@ def report_mail(
         if schedule.delivery == Delivery.ATTACHMENT:
             dataset = find(export.dataset)
             permitted = {column.name for column in dataset.permitted(scope)}
-            if not scope.may(dataset.permission) or not scope.may("export") or not set(export.columns) <= permitted:
+            if (
+                not scope.may(dataset.permission)
+                or not scope.may(Permission.EXPORT)
+                or not set(export.columns) <= permitted
+            ):
                 note = _("The file is not attached because it holds columns that your role does not see.")
             elif (export.size or 0) > ATTACHMENT_BYTES:
                 note = _("The file is larger than 10 MB, so it is not attached.")
@@ -79,16 +83,17 @@ def _outside_mail(schedule: Schedule, run: ScheduleRun, export: Export, recipien
 
 
 def trial_mail(export: Export) -> EmailMultiAlternatives:
-    """Build the test mail of the schedule that `export.trial` describes, to the person who asked for it."""
+    """The test mail of the schedule that `export.trial` describes, to the person who requested it."""
     report = SavedReport(partner=export.partner, owner=export.owner, name=export.title, dataset=export.dataset)
     schedule = Schedule(partner=export.partner, owner=export.owner, report=report, **(export.trial or {}))
-    return test_mail(schedule=schedule, export=export, person=export.owner)
-
-
-def test_mail(*, schedule: Schedule, export: Export, person: Any) -> EmailMultiAlternatives:
-    """What the schedule would send now, to the one who tries it out."""
     mail = _mail(
-        schedule, export, person.email, slot=None, late=0, recipient=None, note=_("This is a test. Only you got it.")
+        schedule,
+        export,
+        export.owner.email,
+        slot=None,
+        late=0,
+        recipient=None,
+        note=_("This is a test. Only you got it."),
     )
     if schedule.delivery == Delivery.ATTACHMENT and (export.size or 0) <= ATTACHMENT_BYTES:
         _attach(mail, export)
@@ -125,14 +130,14 @@ def _mail(
         "leave": leave,
     }
     subject = f"{schedule.report.name}: {days}" if days else schedule.report.name
-    mail = _both(subject, "report", context, address)
+    mail = _compose(subject, "report", context, address)
     if leave:
         mail.offer_unsubscribe(leave)
     return mail
 
 
 def send_confirmation(recipient: Recipient) -> None:
-    """Ask an outside address whether it wants the report. Raises OSError or SMTPException."""
+    """Ask an outside address to confirm that it wants the report. Raises OSError or SMTPException."""
     schedule = recipient.schedule
     context = {
         "name": one_line(schedule.report.name),
@@ -142,23 +147,23 @@ def send_confirmation(recipient: Recipient) -> None:
     }
     with translation.override(schedule.partner.language):
         subject = _("%(partner)s wants to send you a report") % {"partner": schedule.partner.name}
-        _both(subject, "confirm", context, recipient.email).send()
+        _compose(subject, "confirm", context, recipient.email).send()
 
 
 def send_ready(export: Export) -> None:
-    """Tell its owner that a file is ready. Raises OSError or SMTPException."""
+    """Notify the owner that a file is ready. Raises OSError or SMTPException."""
     context = {"export": export, "link": f"{settings.SITE_URL}{reverse('export', args=[export.pk])}"}
-    _both(_("%(name)s is ready") % {"name": export.file_name}, "ready", context, export.owner.email).send()
+    _compose(_("%(name)s is ready") % {"name": export.file_name}, "ready", context, export.owner.email).send()
 
 
 def other_admins(partner: Partner, user: User) -> list[User]:
-    """The admins of a partner but for one person."""
-    found = Membership.objects.filter(partner=partner, role=Role.ADMIN, user__is_active=True).exclude(user=user)
-    return [membership.user for membership in found.select_related("user").order_by("pk")]
+    """The active admins of a partner except one person."""
+    admins = Membership.objects.filter(partner=partner, role=Role.ADMIN, user__is_active=True).exclude(user=user)
+    return [membership.user for membership in admins.select_related("user").order_by("pk")]
 
 
 def send_large(export: Export, person: User) -> None:
-    """Tell an admin that somebody asked for a large export. Raises OSError or SMTPException."""
+    """Notify an admin that somebody requested a large export. Raises OSError or SMTPException."""
     partner = export.partner
     context = {
         "owner": one_line(export.owner),
@@ -169,17 +174,19 @@ def send_large(export: Export, person: User) -> None:
     }
     with translation.override(person.language or partner.language), timezone.override(partner.time_zone):
         subject = _("Large export: %(rows)s rows") % {"rows": whole(export.rows)}
-        _both(subject, "large", context, person.email).send()
+        _compose(subject, "large", context, person.email).send()
 
 
 def people_to_notify(schedule: Schedule) -> list[User]:
-    """The owner, as long as they are a member, and the admins; each once."""
-    found = Membership.objects.filter(partner=schedule.partner, user__is_active=True).select_related("user")
-    return [each.user for each in found.order_by("pk") if each.role == Role.ADMIN or each.user_id == schedule.owner_id]
+    """The admins, and the owner while they are a member."""
+    memberships = Membership.objects.filter(partner=schedule.partner, user__is_active=True).select_related("user")
+    return [
+        row.user for row in memberships.order_by("pk") if row.role == Role.ADMIN or row.user_id == schedule.owner_id
+    ]
 
 
 def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool) -> None:
-    """Tell somebody that a schedule failed or paused, and why. Raises OSError or SMTPException."""
+    """Alert somebody that a schedule failed or paused, and why. Raises OSError or SMTPException."""
     context = {
         "name": one_line(schedule.report.name),
         "reason": one_line(reason),
@@ -188,11 +195,11 @@ def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool)
     }
     with translation.override(person.language or schedule.partner.language):
         subject = _("“%(name)s” is paused") if paused else _("“%(name)s” could not be sent")
-        _both(subject % {"name": schedule.report.name}, "trouble", context, person.email).send()
+        _compose(subject % {"name": schedule.report.name}, "trouble", context, person.email).send()
 
 
-def send_unreached(schedule: Schedule, person: User, missed: list[tuple[str, str]]) -> None:
-    """Tell somebody whom a schedule does not reach: (name, why) of each. Raises OSError or SMTPException."""
+def send_unreached(schedule: Schedule, person: User, missed: Sequence[tuple[str, str]]) -> None:
+    """Alert somebody that a schedule misses recipients: their (name, reason). Raises OSError or SMTPException."""
     context = {
         "name": one_line(schedule.report.name),
         "missed": [(one_line(name), one_line(reason)) for name, reason in missed],
@@ -200,10 +207,10 @@ def send_unreached(schedule: Schedule, person: User, missed: list[tuple[str, str
     }
     with translation.override(person.language or schedule.partner.language):
         subject = _("“%(name)s” does not reach everybody") % {"name": schedule.report.name}
-        _both(subject, "unreached", context, person.email).send()
+        _compose(subject, "unreached", context, person.email).send()
 
 
-def _both(subject: str, template: str, context: dict[str, Any], address: str) -> SubscriptionMail:
+def _compose(subject: str, template: str, context: Mapping[str, object], address: str) -> SubscriptionMail:
     mail = SubscriptionMail(
         one_line(subject)[:200], render_to_string(f"reports/mail/{template}.txt", context), to=[address]
     )

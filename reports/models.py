@@ -1,9 +1,10 @@
-"""What people keep and send: lists of clients, saved reports, files, and the schedules that make files by the clock.
+"""Lists of clients, saved reports, exported files, and schedules with their recipients and runs.
 
 A report or a file stores a definition (dataset, parameters, columns), never rows; a list stores its members.
 """
 
 import uuid
+from typing import TypedDict
 
 from django.db import models
 from django.db.models.functions import Now
@@ -16,9 +17,9 @@ from reports.schedule import FIRST_WORKDAY, LAST
 
 
 class KeptList(models.Model):
-    """Clients that somebody put together, visible to everyone in the partner. `source` says in words where they came from.
+    """A list of clients, visible to everyone in the partner.
 
-    `request_key` is the key of the form that made it: sending that form twice makes one list.
+    source: where its first clients came from, as text. request_key: of the form that made it; resending it makes no second.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -43,7 +44,7 @@ class KeptList(models.Model):
 
 
 class ListMember(models.Model):
-    """A client in a list: who put it there, when, and from which view."""
+    """A client in a list: who added it, when, and from which rows (`source`, as text)."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     kept_list = models.ForeignKey(KeptList, on_delete=models.CASCADE, related_name="members", db_index=False)
@@ -78,9 +79,9 @@ class Pinned(models.TextChoices):
 
 
 class SavedReport(models.Model):
-    """A way to look at a dataset that reopens as it was: parameters as an address has them, columns in order, and its looks.
+    """A stored view of a dataset: its parameters as in an address, its columns in order, and how it is shown.
 
-    `params` holds a moving range by its name or a fixed one by its days. Each reader sees the rows and columns of their role.
+    `params` holds a moving range by its name or a fixed one by its days. Readers see the rows and columns of their own role.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -131,11 +132,11 @@ class State(models.TextChoices):
 
 
 class Export(models.Model):
-    """A file somebody asked for, and its life. The row stays when the file has gone.
+    """A requested file and its state. The row stays when the file has been removed.
 
-    `attempts` counts the workers that took it up; only the last of them may say how it ended. `request_key` names what was
-    asked for, so that a double click is one file. `totals` are texts by column; `days` and `filters` are what the file's
-    receipt says. `trial` is null but for the file of a schedule's test mail: the fields of the schedule that is tried out.
+    `attempts` counts the workers that claimed it; only the last one may store the outcome. `request_key` is a digest of the
+    request, so that a double click makes one file. `totals` are decimals as texts by column; `days` and `filters` are those
+    of the receipt. `trial` is null except for a schedule's test mail: the fields of the schedule that is tried out.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -195,7 +196,7 @@ class Export(models.Model):
 
     @property
     def file_name(self) -> str:
-        """What the file is called when it is saved."""
+        """The file's name with its extension."""
         return f"{self.name}.{self.format}"
 
 
@@ -219,11 +220,11 @@ class WhenEmpty(models.TextChoices):
 
 
 class Schedule(models.Model):
-    """A saved report that goes out by the clock, under its owner's rights at that moment.
+    """A saved report that is sent periodically, under its owner's rights at that moment.
 
-    `day` is the weekday (0 Monday) of a weekly one, or which day of the month: 1 to 31, 0 the last, -1 the first working day.
-    The reviews are those of the programme.
-    `next_slot` is the next instant it is due, null while paused. `told` says that owner and admins know why it is paused.
+    `day` is the weekday of a weekly one (0 Monday), or the day of the month: 1 to 31, 0 the last, -1 the first working day.
+    The reviews are those of the programme. `next_slot` is the next instant it is due, null while paused; `paused` is why it
+    is paused. `failures` counts runs in a row that reached nobody.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
@@ -258,7 +259,7 @@ class Schedule(models.Model):
 
     @property
     def often(self) -> str:
-        """How often, and on which day, in words."""
+        """How often, and on which day, as text."""
         if self.frequency == Frequency.WEEKLY:
             return gettext("Every %(weekday)s") % {"weekday": WEEKDAYS[self.day]}
         special = {LAST: gettext("on the last day"), FIRST_WORKDAY: gettext("on the first working day")}
@@ -271,11 +272,11 @@ class Schedule(models.Model):
 
 
 class Recipient(models.Model):
-    """Somebody a schedule writes to: a member, or an outside address that has said yes.
+    """A recipient of a schedule: a member, or an outside address, which gets mail once it has confirmed.
 
-    `refused_at`, `refused_address` and `refusal` hold the mail server's last permanent refusal: the recipient is suspended
-    until somebody tries again, or until the member's address changes. `told_at` is when owner and admins were told that mail
-    does not reach them; null again once it does.
+    `refused_at`, `refused_address` and `refusal` hold the mail server's last permanent rejection: the recipient is suspended
+    until somebody resumes it, or until the member's address changes. `told_at` is when owner and admins were alerted that
+    mail does not reach them; null again once it does.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -309,17 +310,17 @@ class Recipient(models.Model):
 
     @property
     def address(self) -> str:
-        """Where its mails go now."""
+        """The address that its mails go to now."""
         return self.user.email if self.user else self.email
 
     @property
     def name(self) -> str:
-        """What the recipient is called on pages and in mails."""
+        """The name on pages and in mails."""
         return str(self.user) if self.user else self.email
 
     @property
     def suspended(self) -> bool:
-        """Whether the mail server has refused this very address for good."""
+        """Whether the mail server has permanently rejected the present address."""
         return self.refused_at is not None and self.refused_address == self.address
 
 
@@ -332,11 +333,20 @@ class RunState(models.TextChoices):
     MISSED = "missed", _("Missed")
 
 
-class ScheduleRun(models.Model):
-    """One slot of a schedule: at most one run each.
+class Missed(TypedDict):
+    """An entry of `ScheduleRun.missed`: a recipient without mail."""
 
-    `delivered` has the primary keys of the recipients that have their mail already, `reached` their names. `missed` has an
-    object for each of the others: recipient, name, reason, and whether it is `later` tried again.
+    recipient: int
+    name: str
+    reason: str
+    later: bool
+
+
+class ScheduleRun(models.Model):
+    """The one run of a schedule for one slot.
+
+    `delivered` has the primary keys of the recipients that have their mail, `reached` their names, `missed` a `Missed` for
+    each of the others; its `later` says that the run tries again. `late` counts the earlier slots that were missed.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)

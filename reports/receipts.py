@@ -1,9 +1,8 @@
-"""What a file says about itself: its second sheet, the README beside a CSV, and the row on the exports page."""
+"""Receipts of exported files: filters, days, totals and a link, as second sheet of a workbook or README beside a CSV."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -19,17 +18,21 @@ from reports.definitions import params_of, period_of, period_text, sorting_text
 from reports.dialects import PLACES
 from reports.writers import Written
 
+ReceiptValue = str | int | Decimal
+
 
 def page_link(selection: Selection) -> str:
-    """The full address that shows these rows again, with the days they were of."""
+    """The absolute URL that shows these rows again, with a moving range written as its days of now."""
     query = urlencode(params_of(selection, fixed=True))
     path = reverse("dataset_rows", args=[selection.dataset.key])
     return f"{settings.SITE_URL}{path}{f'?{query}' if query else ''}"
 
 
-def receipt(selection: Selection, written: Written, *, title: str, at: datetime) -> Iterator[tuple[str, Any]]:
-    """(what, value) in the order they are read; counts and sums are numbers, everything else is text."""
-    scope: Scope = selection.scope
+def receipt(
+    selection: Selection[Scope], written: Written, *, title: str, at: datetime
+) -> Iterator[tuple[str, ReceiptValue]]:
+    """(label, value) in the order they are shown; counts and sums are numbers, everything else is text."""
+    scope = selection.scope
     yield _("Title"), title
     yield _("Partner"), scope.partner.name
     yield _("Days"), period_text(period_of(selection)) or _("No range of days")
@@ -39,8 +42,8 @@ def receipt(selection: Selection, written: Written, *, title: str, at: datetime)
     yield _("Sorted by"), sorting_text(selection)
     yield _("Time zone"), scope.partner.time_zone
     as_of = data_as_of(scope)
-    yield _("Data as of"), _moment(as_of, scope) if as_of else _("No data yet")
-    yield _("Made on"), _moment(at, scope)
+    yield _("Data as of"), _instant_text(as_of, scope) if as_of else _("No data yet")
+    yield _("Made on"), _instant_text(at, scope)
     if scope.user:
         yield _("Made for"), str(scope.user)
     yield _("Rows"), written.rows
@@ -51,7 +54,7 @@ def receipt(selection: Selection, written: Written, *, title: str, at: datetime)
 
 
 def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]]:
-    """The total of each summed column, with the currency of an amount."""
+    """(label, total) of each summed column; the label of an amount names its currency."""
     for column in selection.columns:
         if column.name in written.totals:
             currency = selection.dataset.total_currency(selection.scope) if column.currency else ""
@@ -62,8 +65,8 @@ def sums(selection: Selection, written: Written) -> Iterator[tuple[str, Decimal]
             )
 
 
-def readme(selection: Selection, written: Written, *, title: str, at: datetime) -> str:
-    """The receipt as plain text, one line each."""
+def readme(selection: Selection[Scope], written: Written, *, title: str, at: datetime) -> str:
+    """The receipt as plain text, one line per entry."""
     lines = (
         f"{what}: {number_format(value) if isinstance(value, Decimal) else value}"
         for what, value in receipt(selection, written, title=title, at=at)
@@ -71,5 +74,5 @@ def readme(selection: Selection, written: Written, *, title: str, at: datetime) 
     return "\r\n".join([_("About this export"), "", *lines, ""])
 
 
-def _moment(at: datetime, scope: Scope) -> str:
+def _instant_text(at: datetime, scope: Scope) -> str:
     return date_format(at.astimezone(ZoneInfo(scope.partner.time_zone)), "j M Y, H:i")

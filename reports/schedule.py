@@ -1,35 +1,47 @@
-"""When a schedule is due: pure arithmetic on days and wall-clock times. Knows no database and no clock.
+"""When a schedule is due: pure arithmetic on days and wall-clock times, without database or clock.
 
-A slot is an instant in UTC. A wall-clock time that summer time skips runs at the next minute that exists; one that comes twice
-runs the first time.
+A slot is an instant in UTC. A wall-clock time that summer time skips moves to the next minute that exists; one that comes
+twice counts the first time.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count, islice
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import DAILY, FR, MO, MONTHLY, TH, TU, WE, WEEKLY, rrule
 
 WORKDAYS = (MO, TU, WE, TH, FR)
-LAST, FIRST_WORKDAY = 0, -1  # days of a month beside 1 to 31
+LAST, FIRST_WORKDAY = 0, -1  # values of `day` beside 1 to 31
 QUARTERS = (1, 4, 7, 10)
+
+
+class ScheduleValues(TypedDict):
+    """When and how a schedule sends: the fields of a schedule that a form sets."""
+
+    frequency: str
+    day: int
+    at: time
+    zone: str
+    format: str
+    dialect: str
+    delivery: str
+    when_empty: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How often (daily, weekdays, weekly, monthly, quarterly, reviews), on which day, at which local time, in which zone.
+    """How often, on which day, at which local time, in which zone. Raises ValueError for a rule that is never due."""
 
-    day: weekly 0 (Monday) to 6; monthly and quarterly (its first month) 1 to 31, LAST or FIRST_WORKDAY. A month without that
-    day has it on its last. reviews: the (month, day) of each of the programme's reviews; one that goes by reviews is due
-    the day after each, when the review is decided. Raises ValueError for anything else.
-    """
-
-    frequency: str
+    frequency: str  # daily, weekdays, weekly, monthly, quarterly or reviews
     at: time
     zone: str
+    #: Weekly 0 (Monday) to 6. Monthly, and quarterly in its first month, 1 to 31, LAST or FIRST_WORKDAY; a month without
+    #: that day has it on its last.
     day: int = 0
+    #: (month, day) of each of the programme's reviews. `reviews` is due the day after each, when the review is decided.
     reviews: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -45,7 +57,7 @@ class Rule:
 
 
 def slots(rule: Rule, after: datetime) -> Iterator[datetime]:
-    """The instants after `after` (aware) at which the rule is due, in order, without end."""
+    """The endless slots after `after` (aware), in order."""
     zone = ZoneInfo(rule.zone)
     start = after.astimezone(zone).date() - timedelta(days=1)
     for day in _days(rule, start):
@@ -60,7 +72,7 @@ def next_slots(rule: Rule, after: datetime, number: int = 3) -> list[datetime]:
 
 
 def latest_missed(rule: Rule, due: datetime, now: datetime) -> tuple[datetime, int]:
-    """The last slot from `due` up to `now`, and how many before it were missed with it."""
+    """The last slot from `due` up to `now`, and how many slots before it were missed."""
     latest, missed = due, 0
     for slot in slots(rule, due):
         if slot > now:
@@ -70,7 +82,7 @@ def latest_missed(rule: Rule, due: datetime, now: datetime) -> tuple[datetime, i
 
 
 def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """That local time on that day as an instant in UTC; see the module for summer time."""
+    """A local time on a day as an instant in UTC; the module docstring covers summer time."""
     wall = datetime.combine(day, at.replace(second=0, microsecond=0))
     for minutes in range(24 * 60):
         moment = (wall + timedelta(minutes=minutes)).replace(tzinfo=zone).astimezone(UTC)
@@ -82,11 +94,11 @@ def instant(day: date, at: time, zone: ZoneInfo) -> datetime:
 def _days(rule: Rule, start: date) -> Iterator[date]:
     begin = datetime.combine(start, time())
     if rule.frequency == "daily":
-        found = rrule(DAILY, dtstart=begin)
+        moments = rrule(DAILY, dtstart=begin)
     elif rule.frequency == "weekdays":
-        found = rrule(DAILY, dtstart=begin, byweekday=WORKDAYS)
+        moments = rrule(DAILY, dtstart=begin, byweekday=WORKDAYS)
     elif rule.frequency == "weekly":
-        found = rrule(WEEKLY, dtstart=begin, byweekday=rule.day)
+        moments = rrule(WEEKLY, dtstart=begin, byweekday=rule.day)
     elif rule.frequency == "reviews":
         return _days_after_reviews(rule.reviews, start)
     else:
@@ -94,12 +106,12 @@ def _days(rule: Rule, start: date) -> Iterator[date]:
         # From the first of the month: a set position counts from where the month is entered.
         begin = begin.replace(day=1)
         if rule.day == FIRST_WORKDAY:
-            found = rrule(MONTHLY, dtstart=begin, bymonth=months, byweekday=WORKDAYS, bysetpos=1)
+            moments = rrule(MONTHLY, dtstart=begin, bymonth=months, byweekday=WORKDAYS, bysetpos=1)
         elif rule.day == LAST:
-            found = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=-1)
+            moments = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=-1)
         else:
-            found = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=(rule.day, -1), bysetpos=1)
-    return (moment.date() for moment in found)
+            moments = rrule(MONTHLY, dtstart=begin, bymonth=months, bymonthday=(rule.day, -1), bysetpos=1)
+    return (moment.date() for moment in moments)
 
 
 def _days_after_reviews(reviews: tuple[tuple[int, int], ...], start: date) -> Iterator[date]:

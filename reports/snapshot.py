@@ -1,4 +1,4 @@
-"""What a file is written from: data that is up to date, and one unchanging view of it for as long as it is being written."""
+"""The data a file is written from: brought up to date, then read in one snapshot."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from partner_portal.lib.rows.events import figures_wanted
 
 
 def bring_up_to_date(partner: Partner) -> None:
-    """Have everything that is kept of the past worked out through today, before rows are read for a file that is due."""
+    """Derive everything that is stored per day through today, before a due file reads its rows."""
     with partner_scope(partner):
         figures_wanted.send(Partner, scope=system_scope(partner))
 
 
 @contextmanager
 def snapshot(partner: Partner, user: User | None = None) -> Iterator[None]:
-    """A transaction whose every query sees the same moment, and only this partner's rows.
+    """A repeatable-read transaction that sees only this partner's rows.
 
-    Must be the outermost transaction. Inside one it is an ordinary scope: what is already open keeps its own view.
+    Must be the outermost transaction. Inside another it is only a scope: the isolation level is that of the open one.
     """
     if connection.in_atomic_block:
         with partner_scope(partner, user):

@@ -1,4 +1,4 @@
-"""What workers do for reports, and what the clock knocks for. Tasks take ids and call one service."""
+"""Periodic and background tasks of reports. Tasks take ids and call one service."""
 
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError, transaction
@@ -7,30 +7,30 @@ from accounts.models import Partner
 from accounts.scope import partner_scope, system_scope
 from partner_portal.lib.dates import clock
 from reports.models import Export
-from reports.services import exports, handover, schedules
+from reports.services import due_runs, exports, handover, schedule_runs
 
 
 @shared_task(
     bind=True, autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, retry_backoff_max=120, max_retries=8
 )
 def run_export(self: Task, partner_id: int, export_id: int) -> str:
-    """Write one file. Delivered twice, the second finds it taken or done."""
+    """Write one file. A message delivered twice does no harm: the second finds the file claimed or done."""
     return exports.run_export(partner_id=partner_id, export_id=export_id)
 
 
 @shared_task(bind=True, max_retries=8)
 def notify_large_export(self: Task, partner_id: int, export_id: int, only: list[int] | None = None) -> int:
-    """Write to each admin; those whom the mail did not reach are tried again, and nobody else."""
+    """Mail each admin, and retry only those whom the mail did not reach."""
     try:
         return exports.notify_large(partner_id=partner_id, export_id=export_id, only=only)
-    except exports.NotToldError as error:
+    except exports.UnnotifiedError as error:
         wait = min(3600, 30 * 2**self.request.retries)
         raise self.retry(exc=error, args=(partner_id, export_id, error.people), countdown=wait) from error
 
 
 @shared_task
 def requeue_lost_exports() -> int:
-    """Every minute: start again what a dead worker or a lost message left behind."""
+    """Every minute: requeue exports whose worker died or whose message was lost. Returns how many."""
     count = 0
     for partner in Partner.objects.order_by("pk"):
         for export_id in exports.requeue_lost(partner=partner):
@@ -41,14 +41,14 @@ def requeue_lost_exports() -> int:
 
 @shared_task
 def remove_expired_files() -> int:
-    """Every day: files whose time is over go, their rows stay."""
+    """Every day: delete expired files; their rows stay. Returns how many."""
     exports.remove_temporary_files()
     return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))
 
 
 @shared_task
 def transfer_ownership_of_leavers() -> int:
-    """Every hour: what people left behind whose account was closed, rather than their membership ended on the page of members."""
+    """Every hour: transfer what people own whose account was closed, which ends no membership. Returns how many."""
     count = 0
     for partner in Partner.objects.order_by("pk"):
         with partner_scope(partner):
@@ -59,10 +59,10 @@ def transfer_ownership_of_leavers() -> int:
 
 @shared_task
 def run_due_schedules() -> int:
-    """Every minute: put down what is due and hand it to workers. Returns how many."""
+    """Every minute: enqueue the runs that are due. Returns how many."""
     count = 0
     for partner in Partner.objects.order_by("pk"):
-        for run_id in schedules.claim_due(partner=partner, now=clock.now()):
+        for run_id in due_runs.claim_due(partner=partner, now=clock.now()):
             run_schedule.delay(partner.pk, run_id)
             count += 1
     return count
@@ -72,17 +72,17 @@ def run_due_schedules() -> int:
     bind=True, autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, retry_backoff_max=120, max_retries=8
 )
 def run_schedule(self: Task, partner_id: int, run_id: int) -> str:
-    """Write one scheduled report and send it."""
-    return schedules.run_schedule(partner_id=partner_id, run_id=run_id, notify=enqueue_notice)
+    """Write and send one scheduled report."""
+    return schedule_runs.run_schedule(partner_id=partner_id, run_id=run_id, notify=enqueue_notice)
 
 
 def enqueue_export(export: Export) -> None:
-    """Hand the export to a worker once it is committed."""
+    """Enqueue the writing of an export on commit."""
     partner_id, export_id = export.partner_id, export.pk
     transaction.on_commit(lambda: run_export.delay(partner_id, export_id))
 
 
 def enqueue_notice(export: Export) -> None:
-    """Have the other admins written to about a large export once it is committed."""
+    """Enqueue the mails to the other admins about a large export on commit."""
     partner_id, export_id = export.partner_id, export.pk
     transaction.on_commit(lambda: notify_large_export.delay(partner_id, export_id))

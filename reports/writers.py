@@ -1,7 +1,7 @@
-"""Rows into files: CSV and XLSX, safe by construction and flat in memory.
+"""Writers of CSV and XLSX, in constant memory. `write_csv` and `write_xlsx` are the only places where rows become files.
 
-Text that a spreadsheet would run as a formula is marked with an apostrophe in CSV and is a text cell in XLSX; numbers and
-days stay what they are. `write_csv` and `write_xlsx` are the only places where rows become files.
+Text that a spreadsheet would run as a formula is prefixed with an apostrophe in CSV and is a text cell in XLSX; numbers and
+days keep their types.
 """
 
 import csv
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from io import StringIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,8 +25,8 @@ from reports.dialects import EXACT_PLACES, PLACES, Dialect
 
 BOM = b"\xef\xbb\xbf"
 XLSX_ROWS = 1_048_575  # a sheet has 1,048,576 rows, and one is the header
-CELL_LENGTH = 32_767  # what one cell of a workbook holds
-STEP = 5_000  # rows between two words about how far it is
+CELL_LENGTH = 32_767  # characters that a cell of a workbook holds
+STEP = 5_000  # rows between two reports of progress
 WIDTHS = {
     Kind.TEXT: 22,
     Kind.POINTS: 14,
@@ -43,11 +44,12 @@ CELL_FORMATS = {
 
 EXACT = Decimal(1).scaleb(-EXACT_PLACES)
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], None]  # called with the number of rows written so far
+Cell = str | int | Decimal | date | None  # of a workbook
 
 
 class TooManyRowsError(Exception):
-    """The rows do not fit into one sheet. `rows` is how many there are."""
+    """More rows than a sheet holds. `rows` is how many there are."""
 
     def __init__(self, rows: int) -> None:
         super().__init__(rows)
@@ -56,34 +58,34 @@ class TooManyRowsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What went into a file. totals: column name -> sum. shortened: cells that were longer than a cell may be."""
+    """What was written to a file."""
 
     rows: int
-    totals: Mapping[str, Decimal]
-    shortened: int = 0
+    totals: Mapping[str, Decimal]  # column name -> sum
+    shortened: int = 0  # texts cut to CELL_LENGTH
 
 
 def columns_of(selection: Selection) -> tuple[Column, ...]:
-    """The selection's columns, with the currency behind every amount whose currency would otherwise be left out."""
+    """The selection's columns, with the currency column after every amount whose currency was not selected."""
     permitted = {column.name: column for column in selection.dataset.permitted(selection.scope)}
     chosen = {column.name for column in selection.columns}
-    found: list[Column] = []
+    columns: list[Column] = []
     for column in selection.columns:
-        found.append(column)
+        columns.append(column)
         if column.currency in permitted and column.currency not in chosen:
             chosen.add(column.currency)
-            found.append(permitted[column.currency])
-    return tuple(found)
+            columns.append(permitted[column.currency])
+    return tuple(columns)
 
 
 def headings(columns: Sequence[Column], *, stable_names: bool) -> list[str]:
-    """A distinct head for each column: its label in the reader's language, or its stable name."""
-    found: list[str] = []
+    """A distinct heading for each column: its label in the active language, or its stable name."""
+    texts: list[str] = []
     for column in columns:
         label = column.name if stable_names else str(column.label)
-        same = sum(1 for other in found if other == label or other.startswith(f"{label} ("))
-        found.append(f"{label} ({same + 1})" if same else label)
-    return found
+        same = sum(1 for other in texts if other == label or other.startswith(f"{label} ("))
+        texts.append(f"{label} ({same + 1})" if same else label)
+    return texts
 
 
 def write_csv(
@@ -94,10 +96,10 @@ def write_csv(
     stable_names: bool = False,
     progress: Progress = lambda rows: None,
 ) -> Written:
-    """All rows as CSV: UTF-8 with its mark, CRLF, ISO days, plain decimals.
+    """Write all rows as CSV: UTF-8 with a byte order mark, CRLF, ISO days, plain decimals.
 
-    Rows that the database can give are copied at its speed, which needs a transaction with one snapshot
-    (`reports.snapshot`); rows with something computed, or made in Python, are written one by one.
+    Rows of a query without computed columns are copied by the database, which needs a transaction with one snapshot
+    (`reports.snapshot`); others are written one by one.
     """
     columns = columns_of(selection)
     out.write(BOM)
@@ -117,7 +119,7 @@ def write_csv_in_python(
     progress: Progress = lambda rows: None,
     bom: bool = True,
 ) -> Written:
-    """The same file, row by row, from a single statement."""
+    """Write the same file row by row, from a single statement."""
     columns = columns_of(selection)
     if bom:
         out.write(BOM)
@@ -134,16 +136,16 @@ def write_csv_in_python(
 def write_xlsx(
     selection: Selection,
     path: Path,
-    about: Callable[[Written], Iterable[tuple[str, Any]]],
+    about: Callable[[Written], Iterable[tuple[str, Cell]]],
     *,
     stable_names: bool = False,
     progress: Progress = lambda rows: None,
 ) -> Written:
-    """All rows as a workbook with typed cells and a second sheet of what `about` tells when the rows are written.
+    """Write all rows as a workbook with typed cells. about: makes the second sheet, called when the rows are written.
 
-    Raises TooManyRowsError before anything is written when they do not fit; OSError when the disk does not take them.
+    Raises TooManyRowsError before anything is written when they do not fit, and OSError when the disk is full.
     """
-    from rustpy_xlsxwriter import Format, write_worksheets  # only a worker that writes workbooks pays for it
+    from rustpy_xlsxwriter import Format, write_worksheets  # imported only by workers that write workbooks
 
     if selection.count > XLSX_ROWS:
         raise TooManyRowsError(selection.count)
@@ -158,16 +160,16 @@ def write_xlsx(
     shorten = _Shorten()
     cells = [_xlsx_cell(column, shorten) for column in columns]
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows() -> Iterator[dict[str, Cell]]:
         for row in tally.watch(selection.iterate(columns)):
-            yield {name: cell(value) if cell else value for name, cell, value in zip(names, cells, row, strict=True)}
+            yield {name: cell(value) for name, cell, value in zip(names, cells, row, strict=True)}
 
-    def told() -> Iterator[dict[str, Any]]:
+    def about_rows() -> Iterator[dict[str, Cell]]:
         for what, value in about(tally.written(shorten.count)):
             yield {_("What"): what, _("Value"): value}
 
     write_worksheets(
-        [(rows_title, rows()), (about_title, told())],
+        [(rows_title, rows()), (about_title, about_rows())],
         str(path),
         freeze_panes={rows_title: {"row": 1, "col": 0}},
         autofilter={rows_title: True},
@@ -197,7 +199,7 @@ def _copyable(selection: Selection, columns: Sequence[Column]) -> bool:
 
 
 class _Tally:
-    """Counts rows and sums columns while they pass by, so that a receipt tells of the rows that were written."""
+    """Counts the rows that are written and sums their columns, for the receipt."""
 
     def __init__(self, columns: Sequence[Column], progress: Progress) -> None:
         self.summed = [(place, column.name) for place, column in enumerate(columns) if column.total]
@@ -221,7 +223,7 @@ class _Tally:
 
 
 class _Encoder:
-    """What csv.writer needs of a text file, over a binary one."""
+    """The text file that csv.writer needs, over a binary one."""
 
     def __init__(self, out: BinaryIO) -> None:
         self.out = out
@@ -237,7 +239,7 @@ def _line(cells: Sequence[str], dialect: Dialect) -> str:
 
 
 def _csv_cell(column: Column, dialect: Dialect) -> Callable[[Any], str]:
-    """How a value of the column is written; an unknown value is an empty cell."""
+    """The function that writes a value of the column. None becomes an empty cell."""
     kind = column.kind
     if kind == Kind.DATE:
         return lambda value: "" if value is None else value.isoformat()
@@ -252,21 +254,21 @@ def _csv_cell(column: Column, dialect: Dialect) -> Callable[[Any], str]:
     return lambda value: "" if value is None else labels[value] if value in labels else guarded(plain_text(value))
 
 
-def decimal_text(value: Any, places: int) -> str:
-    """A decimal with at least that many places, and more where it has them; rounded as the database rounds."""
-    given = value if isinstance(value, Decimal) else half_even(value, EXACT_PLACES)
-    exact = given.quantize(EXACT, ROUND_HALF_UP) + 0  # adding 0 takes the minus of -0 away
-    short = given.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
+def decimal_text(value: Decimal | Fraction, places: int) -> str:
+    """A decimal with at least `places` places, and up to EXACT_PLACES where it has them; rounded as the database rounds."""
+    number = value if isinstance(value, Decimal) else half_even(value, EXACT_PLACES)
+    exact = number.quantize(EXACT, ROUND_HALF_UP) + 0  # adding 0 turns -0 into 0
+    short = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
     return f"{short:f}" if exact == short else f"{exact.normalize():f}"
 
 
 def plain_text(value: Any) -> str:
-    """A value of a text column; yes and no as the database says them."""
+    """A value of a text column; booleans as the database writes them."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class _Shorten:
-    """Cuts what no cell holds, visibly, and counts it."""
+    """Cuts texts that are too long for a cell, with an ellipsis, and counts them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -278,8 +280,8 @@ class _Shorten:
         return f"{text[: CELL_LENGTH - 1]}…"
 
 
-def _xlsx_cell(column: Column, shorten: _Shorten) -> Callable[[Any], Any] | None:
-    """How a value of the column is typed; None hands it on as it is (days and decimals)."""
+def _xlsx_cell(column: Column, shorten: _Shorten) -> Callable[[Any], Cell]:
+    """The function that types a value of the column."""
     if column.kind in PLACES or column.kind == Kind.COUNT:
         return _number
     if column.kind in {Kind.DATE, Kind.MONTH}:
@@ -288,10 +290,10 @@ def _xlsx_cell(column: Column, shorten: _Shorten) -> Callable[[Any], Any] | None
     return lambda value: None if value is None else shorten(labels[value] if value in labels else plain_text(value))
 
 
-def _number(value: Any) -> Any:
+def _number(value: Decimal | Fraction | int | None) -> Decimal | int | None:
     if isinstance(value, Decimal):
-        return value or abs(value)
-    return value if value is None or isinstance(value, int) else half_even(value, 4)
+        return value or abs(value)  # turns -0 into 0
+    return half_even(value, 4) if isinstance(value, Fraction) else value
 
 
 def _day(value: date | None) -> date | None:
@@ -299,22 +301,22 @@ def _day(value: date | None) -> date | None:
 
 
 def _formats(selection: Selection, columns: Sequence[Column]) -> dict[str, str]:
-    """Number formats by column; an amount shows its currency when all rows have the same one."""
-    found = {column.name: CELL_FORMATS[column.kind] for column in columns if column.kind in CELL_FORMATS}
+    """Number formats by column name; an amount shows its currency when all rows have the same one."""
+    formats = {column.name: CELL_FORMATS[column.kind] for column in columns if column.kind in CELL_FORMATS}
     for column in columns:
         if column.kind == Kind.MONEY:
             currency = _only_currency(selection, column.currency) if column.currency else "USD"
-            found[column.name] = f"[${currency}] {CELL_FORMATS[Kind.MONEY]}" if currency else CELL_FORMATS[Kind.MONEY]
-    return found
+            formats[column.name] = f"[${currency}] {CELL_FORMATS[Kind.MONEY]}" if currency else CELL_FORMATS[Kind.MONEY]
+    return formats
 
 
 def _only_currency(selection: Selection, name: str) -> str:
-    """The currency of every row, or "" when there are several."""
+    """The currency that all rows have, or "" when there are several."""
     column = selection.dataset.column(name)
     if isinstance(selection.rows, QuerySet):
         ends = selection.rows.order_by().aggregate(first=Min(column.source), last=Max(column.source))
         return ends["first"] or "" if ends["first"] == ends["last"] else ""
-    currencies = {row[column.source] for row in selection.rows if row[column.source]}
+    currencies = {row[column.key] for row in selection.rows if row[column.key]}
     return currencies.pop() if len(currencies) == 1 else ""
 
 
@@ -325,9 +327,9 @@ def _width(column: Column, name: str) -> int:
 
 
 def _write_empty(
-    path: Path, rows_title: str, names: list[str], about_title: str, about: Iterable[tuple[str, Any]]
+    path: Path, rows_title: str, names: list[str], about_title: str, about: Iterable[tuple[str, Cell]]
 ) -> None:
-    """The fast writer takes the header from the first row; without one a header needs another writer."""
+    """Write a workbook without rows: the fast writer takes its header from the first row, so it cannot."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font

@@ -1,9 +1,14 @@
 """The cast and the stage: one database a worker, with the demo partner in it, used as the runtime role.
 
+All workers of a run copy theirs from one template, which the first that needs a database makes; whoever waits for it has
+tests without a database to go on with (see `pytest_collection_modifyitems`).
+
 People of Northwind: an admin, a manager, somebody from finance, a member. Of Southwind: its admin. And somebody who
 belongs nowhere. The day is that of the demo partner's last expected figures.
 """
 
+import fcntl
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +22,7 @@ from django.core.management import call_command
 from django.core.signals import setting_changed
 from django.db import connection, connections
 from django.test import Client as WebClient
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import setup_databases
 from psycopg.pq import TransactionStatus
 
 from partner_portal.celery import app as celery_app
@@ -25,6 +30,28 @@ from partner_portal.postgres.role import as_owner
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "partner-portal-demo"
+
+
+# What takes longest begins first, so that no worker ends long before the other. The files made to hurt need no database: one
+# worker reads them while the other makes the template of all.
+BEGIN_WITH = (
+    "browser/test_dashboard_journeys.py",
+    "unit/imports/test_hostile_files.py",
+    "integration/test_demo_command.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files of `BEGIN_WITH` first, then the other groups of tests that stay together, then what stands alone."""
+
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        if file in BEGIN_WITH:
+            return BEGIN_WITH.index(file)
+        return len(BEGIN_WITH) + (item.get_closest_marker("xdist_group") is None)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,24 +82,59 @@ def _without_tenant(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, django_db_blocker: Any, request: Any) -> Iterator[None]:
-    """Migrate as the owner, load the demo partners as the runtime role, and stay the runtime role."""
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "alone")
-    database = connections["default"]
-    # Two runs at once never meet: the process is part of the name.
-    database.settings_dict["TEST"]["NAME"] = f"test_portal_{os.getpid()}_{worker}"
+def template_database(django_test_environment: None, django_db_blocker: Any, request: Any) -> Iterator[str]:
+    """The name of a database with the demo partners that nobody writes to, for all workers of this run."""
+    workers = hasattr(request.config, "workerinput")
+    # Two runs at once never meet: the process that began the run is part of the name.
+    run = f"test_portal_{os.getppid() if workers else os.getpid()}"
+    template = f"{run}_template"
     with django_db_blocker.unblock():
         _drop_what_killed_runs_left()
-        with as_owner():
-            state = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
-            _create_operator()
-            database.close()
-        call_command("load_demo", verbosity=0)
+        with _one_at_a_time():
+            if template not in _test_databases(run):
+                _create_template(template)
+        yield template
+        with _one_at_a_time():
+            if _test_databases(run) == [template]:
+                _drop_database(template)
+
+
+def _create_template(name: str) -> None:
+    """Migrate as the owner, and load the demo partners as the runtime role."""
+    database = connections["default"]
+    building = database.settings_dict["TEST"]["NAME"] = f"{name}_building"
+    with as_owner():
+        setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+        _create_operator()
         database.close()
+    call_command("load_demo", verbosity=0)
+    database.close()
+    with _superuser(_server()) as server:
+        server.execute(f'ALTER DATABASE "{building}" RENAME TO "{name}"')  # whole, or not there
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(template_database: str, django_db_blocker: Any, request: Any) -> Iterator[None]:
+    """Give this worker a copy of the template, used as the runtime role."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "alone")
+    database = connections["default"]
+    name = f"{template_database.removesuffix('template')}{worker}"
+    with django_db_blocker.unblock():
+        _copy_database(template_database, name)
+        settings.DATABASES["default"]["NAME"] = database.settings_dict["NAME"] = name
+        gc.collect()
+        gc.freeze()  # all that is loaded by now stays: the collector need not look at it after every page
         yield
         database.close()
-        with as_owner():
-            teardown_databases(state, verbosity=0)
+        _drop_database(name)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Workers do here what they do one after the other."""
+    with (settings.PORTAL_VAR / "template.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _create_operator() -> None:
@@ -83,11 +145,15 @@ def _create_operator() -> None:
 
 
 def _drop_what_killed_runs_left() -> None:
-    with _superuser(_server()) as database:
-        names = database.execute("SELECT datname FROM pg_database WHERE datname LIKE 'test_portal_%'").fetchall()
-    for (name,) in names:
+    for name in _test_databases("test_portal"):
         if not Path(f"/proc/{name.split('_')[2]}").exists():
             _drop_database(name)
+
+
+def _test_databases(run: str) -> list[str]:
+    with _superuser(_server()) as database:
+        names = database.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{run}_"])
+        return [name for (name,) in names]
 
 
 @contextmanager
@@ -180,29 +246,13 @@ def web(person: Callable[[str], Any]) -> Callable[..., WebClient]:
     return sign_in
 
 
-@pytest.fixture(scope="session")
-def demo_database(django_db_blocker: Any, django_db_setup: None) -> Iterator[Callable[[], None]]:
-    """A copy of the database as the session began with it. Calling it puts the tests' database back to that."""
-    name = connections["default"].settings_dict["NAME"]
-    kept = f"{name}_kept"
-    with django_db_blocker.unblock():
-        connection.close()
-        _copy_database(name, kept)
-
-        def put_back() -> None:
-            connection.close()
-            _copy_database(kept, name)
-
-        yield put_back
-        _drop_database(kept)
-
-
 @pytest.fixture
-def committed(django_db_blocker: Any, demo_database: Callable[[], None]) -> Iterator[None]:
+def committed(django_db_blocker: Any, django_db_setup: None, template_database: str) -> Iterator[None]:
     """For tests that must commit. Afterwards the database is as it was."""
     with django_db_blocker.unblock():
         yield
-        demo_database()
+        connection.close()
+        _copy_database(template_database, connections["default"].settings_dict["NAME"])
 
 
 def _copy_database(source: str, target: str) -> None:

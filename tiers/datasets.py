@@ -89,7 +89,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="name"),
+            Column("client", _("Client"), expression="name", opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("country", _("Country")),
             Column("market", _("Market"), choices=MARKETS),
@@ -167,7 +167,7 @@ register(
         unit=(_("lot"), _("lots")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="client__name"),
+            Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id", default=False),
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
             Column("deal", _("Deal name"), expression="deal__name", default=False),
@@ -217,7 +217,7 @@ register(
         unit=(_("entry"), _("entries")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="client__name"),
+            Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id", default=False),
             Column("on", _("Counts on"), Kind.DATE),
             Column("cause", _("Cause"), choices=CAUSES),
@@ -301,7 +301,7 @@ register(
         unit=(_("client"), _("clients")),
         permission=Permission.VIEW,
         columns=(
-            Column("client", _("Client"), expression="name"),
+            Column("client", _("Client"), expression="name", opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
             Column("tool_usage", _("Tools used, last 30 days"), Kind.COUNT),
             Column("last_active_on", _("Last active on"), Kind.DATE),

@@ -10,7 +10,8 @@ from accounts.scope import Scope
 from ledger.forms import RangeForm, choices_of, seen_on
 from ledger.queries import history_starts
 from partner_portal.lib.dates.periods import FIRST_DAY, PROGRAMME, Period
-from partner_portal.lib.web.forms import ForgivingForm
+from partner_portal.lib.rows.datasets import Params
+from partner_portal.lib.rows.forms import DatasetForm
 from program.labels import labels
 from program.terms import SALES, SOLD_TRACKS, Cause, LotState, Market, Track
 from tiers.breakdown import Narrowed, countries
@@ -21,14 +22,15 @@ SOLD = {"12-months": _("Sold in the last 12 months")}
 MARKETS = labels((Market.STANDARD, Market.GROWTH))
 
 
-class DayForm(ForgivingForm):
+class DayForm(DatasetForm):
     """`on=YYYY-MM-DD`: the day that is looked at, as its facts are known today. Cleaned data has `on` beside the fields."""
 
     scope: Scope
+    day: date
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
-        self.day: date = seen_on(self.data, scope, self.problems)
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
+        self.day = seen_on(self.data, scope, self.problems)
 
     @property
     def past(self) -> bool:
@@ -42,11 +44,6 @@ class DayForm(ForgivingForm):
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again."""
         return super().query | self.moved
-
-    @property
-    def moved(self) -> dict[str, str]:
-        """The parameter that keeps a past day in an address."""
-        return {"on": self.day.isoformat()} if self.past else {}
 
 
 class BreakdownForm(DayForm):
@@ -64,8 +61,8 @@ class BreakdownForm(DayForm):
         choices=[("", _("With points")), ("none", _("Without points")), ("all", _("All clients"))],
     )
 
-    def __init__(self, data: Any = None, *, scope: Scope, **kwargs: Any) -> None:
-        super().__init__(data, scope=scope, **kwargs)
+    def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
+        super().__init__(data, scope=scope)
         field: Any = self.fields["country"]
         field.choices = [("", _("All countries")), *((code, code) for code in countries(scope))]
 

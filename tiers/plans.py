@@ -150,7 +150,9 @@ def renewals(scope: Scope, search: str) -> list[dict[str, Any]]:
         partner=scope.partner,
         renewals__renews_on__gt=scope.today,
         renewals__renews_on__lte=add_months(scope.today, 12),
-    ).exclude(renewals__status=RenewalStatus.RENEWED)
+        renewals__status__in=set(RenewalStatus) - {RenewalStatus.RENEWED},
+        renewals__withdrawal__isnull=True,
+    )
     if search:
         clients = clients.filter(name_search_key__contains=search_key(search))
     names = ("client_id", "name", "renewals__product_line", "renewals__renews_on", "renewals__status")
@@ -215,7 +217,7 @@ def _touched(scope: Scope, assumed: Assumptions) -> list[tuple[str, Any]]:
     ids = {client for client, _line in assumed.lost_lines} | set(assumed.lost_clients)
     mentioned = Q(client_id__in=ids)
     if assumed.deals:
-        mentioned |= Q(deals__deal_id__in=list(assumed.deals), deals__stage=Stage.OPEN)
+        mentioned |= Q(deals__deal_id__in=list(assumed.deals), deals__stage=Stage.OPEN, deals__withdrawal__isnull=True)
     if not ids and not assumed.deals:
         return []
     names = dict(Client.objects.filter(mentioned, partner=scope.partner).values_list("pk", "client_id"))

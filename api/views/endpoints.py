@@ -1,44 +1,35 @@
-"""The addresses below /api/v1/: each reads, none writes. Types check what comes in and what goes out."""
+"""The operations below /api/v1/, all read-only. Types validate parameters and answers."""
 
 import logging
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Field, NinjaAPI, Path, Query, Schema
-from ninja.errors import ValidationError
-from ninja.security.base import AuthBase
+from ninja.errors import AuthenticationError, Throttled, ValidationError
 
 from accounts.access import ScopedRequest
 from accounts.roles import Permission
 from api import answers, schemas
-from api.access import refusal
+from api.access import RefusedError, Token, refusal, signed_in
+from api.document import document
+from api.limits import RequestsPerMinute
 from api.rows import (
     DEFAULT_PAGE_SIZE,
     MOST_ROWS,
+    InvalidQueryError,
     NoSuchPageError,
-    UnusableError,
-    answer,
-    asked,
+    check_names,
     description,
-    refuse_others,
+    page_of_rows,
+    selection_of,
 )  # fmt: skip
 from partner_portal.lib.rows.datasets import all_datasets, find
 
 logger = logging.getLogger(__name__)
-
-
-class Token(AuthBase):
-    """Tells the document that a token is needed. Who asks was settled before (`api.access.answers`)."""
-
-    openapi_type = "http"
-    openapi_scheme = "bearer"
-
-    def __call__(self, request: HttpRequest) -> Any:
-        return getattr(request, "scope", None)
 
 
 api = NinjaAPI(
@@ -46,23 +37,24 @@ api = NinjaAPI(
     version="1",
     description="Figures and rows of one partner, read-only. Points are texts with 4 decimals, money texts with 2.",
     urls_namespace="api",
-    auth=Token(),
+    auth=[Token(), signed_in],
+    throttle=RequestsPerMinute(),
     docs_url=None,
     openapi_url=None,
 )
-RIGHTS: dict[str, Permission] = {}
+RIGHTS: dict[str, Permission] = {}  # url name -> what the operation needs; `api.urls` guards it with that
 
 
-def reads[View: Callable[..., Any]](
+def reads[View: Callable[..., object]](
     path: str, permission: Permission, answers_with: type[Schema]
 ) -> Callable[[View], View]:
-    """Put a view at an address; `api.urls` lets only callers with the permission reach it."""
+    """Register a view as an operation. Summary and description are the first line and the rest of its docstring."""
 
     def mark(view: View) -> View:
         name = view.__name__
         RIGHTS[name] = permission
         first, _stop, rest = (view.__doc__ or "").partition("\n")
-        endpoint = api.get(
+        register: Callable[[View], View] = api.get(
             path,
             response={200: answers_with} | schemas.REFUSALS,
             url_name=name,
@@ -72,7 +64,7 @@ def reads[View: Callable[..., Any]](
             exclude_unset=True,
             by_alias=True,
         )
-        return endpoint(view)
+        return register(view)
 
     return mark
 
@@ -107,44 +99,44 @@ class Paging(Schema):
 
 
 @reads("/progress", Permission.VIEW, schemas.Progress)
-def progress(request: ScopedRequest, seen: Query[SeenFrom]) -> dict[str, Any]:
+def progress(request: ScopedRequest, seen: Query[SeenFrom]) -> dict[str, object]:
     """Programme progress.
 
     Points, tiers, what every tier takes, and what the next review does if nothing else happens.
     """
-    refuse_others(request.GET, ("on",))
+    check_names(request.GET, ("on",))
     return answers.progress(request.scope, answers.day_of(request.scope, seen.on))
 
 
 @reads("/changes", Permission.VIEW, schemas.Changes)
-def changes(request: ScopedRequest, days: Query[Range]) -> dict[str, Any]:
+def changes(request: ScopedRequest, days: Query[Range]) -> dict[str, object]:
     """Tier point changes.
 
     Opening + new - lost = closing over a range of days, and the same by track and cause.
     """
-    refuse_others(request.GET, ("range", "from", "to"))
+    check_names(request.GET, ("range", "from", "to"))
     return answers.changes_of(request.scope, request.GET.dict())
 
 
 @reads("/forecast", Permission.VIEW, schemas.Forecast)
-def forecast(request: ScopedRequest, seen: Query[SeenFrom]) -> dict[str, Any]:
+def forecast(request: ScopedRequest, seen: Query[SeenFrom]) -> dict[str, object]:
     """Points that expire by month.
 
     Up to the same month a year on, if nothing else happens.
     """
-    refuse_others(request.GET, ("on",))
+    check_names(request.GET, ("on",))
     return answers.forecast(request.scope, answers.day_of(request.scope, seen.on))
 
 
 @reads("/statements", Permission.VIEW_MONEY, schemas.Statements)
-def statements(request: ScopedRequest) -> dict[str, Any]:
+def statements(request: ScopedRequest) -> dict[str, object]:
     """Commission statements."""
-    refuse_others(request.GET, ())
+    check_names(request.GET, ())
     return answers.statements(request.scope)
 
 
 @reads("/breakdown", Permission.EXPORT, schemas.Rows)
-def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, Any]:
+def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, object]:
     """Points by client.
 
     The dataset `breakdown` under a short address.
@@ -153,21 +145,21 @@ def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, Any]:
 
 
 @reads("/datasets", Permission.VIEW, schemas.Datasets)
-def datasets(request: ScopedRequest) -> dict[str, Any]:
+def datasets(request: ScopedRequest) -> dict[str, object]:
     """The datasets that you may read.
 
     Each with its columns, what may be asked of it, and what a search looks in.
     """
-    refuse_others(request.GET, ())
+    check_names(request.GET, ())
     scope = request.scope
     return {
         "partner": scope.partner.slug,
-        "datasets": [description(each, scope) for each in all_datasets() if scope.may(each.permission)],
+        "datasets": [description(dataset, scope) for dataset in all_datasets() if scope.may(dataset.permission)],
     }
 
 
 @reads("/datasets/{key}", Permission.EXPORT, schemas.Rows)
-def dataset(request: ScopedRequest, key: Path[str], paging: Query[Paging]) -> dict[str, Any]:
+def dataset(request: ScopedRequest, key: Path[str], paging: Query[Paging]) -> dict[str, object]:
     """Rows of a dataset.
 
     The same rows, filters, search and sums as on the pages and in the files; every amount with its currency.
@@ -175,53 +167,83 @@ def dataset(request: ScopedRequest, key: Path[str], paging: Query[Paging]) -> di
     return _rows(request, key, paging, reverse("api:dataset", args=[key]))
 
 
-def _rows(request: ScopedRequest, key: str, paging: Paging, address: str) -> dict[str, Any]:
+def _rows(request: ScopedRequest, key: str, paging: Paging, address: str) -> dict[str, object]:
     try:
-        chosen = find(key)
+        dataset = find(key)
     except KeyError as error:
         raise Http404 from error
     scope = request.scope
-    selection = asked(chosen, scope, request.GET)
-    found = answer(selection, paging.page, paging.page_size, address)
-    return {"partner": scope.partner.slug, "as_of": answers.as_of(scope)} | found
+    selection = selection_of(dataset, scope, request.GET)
+    rows = page_of_rows(selection, paging.page, paging.page_size, address)
+    return {"partner": scope.partner.slug, "as_of": answers.as_of(scope)} | rows
 
 
-# Refusals, as sentences
+@api.get("/openapi.json", url_name="openapi", include_in_schema=False)
+def openapi(request: ScopedRequest) -> HttpResponse:
+    """The OpenAPI document as this caller gets it."""
+    content = document(api, request.scope, reverse("api:documentation"))
+    return JsonResponse(content, json_dumps_params={"ensure_ascii": False})
+
+
+RIGHTS["openapi"] = Permission.VIEW
+
+
+# Refusals
+
+
+@api.exception_handler(AuthenticationError)
+def unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    """401 for a missing or invalid token."""
+    if "Authorization" in request.headers:
+        return refusal(401, _("This token is unknown, revoked or has ended, or its owner has no access any more."))
+    return refusal(401, _("Send a token: Authorization: Bearer pp_…"))
+
+
+@api.exception_handler(Throttled)
+def throttled(_request: HttpRequest, error: Throttled) -> HttpResponse:
+    """429 for too many requests in a minute. ninja adds Retry-After."""
+    return refusal(429, _("Too many requests. Ask again in %(seconds)d seconds.") % {"seconds": error.wait or 0})
+
+
+@api.exception_handler(RefusedError)
+def refused(_request: HttpRequest, error: RefusedError) -> HttpResponse:
+    """The response that the check of access made."""
+    return error.response
 
 
 @api.exception_handler(ValidationError)
-def not_understood(_request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """A parameter of the wrong kind."""
-    problems = [f"“{each['loc'][-1]}”: {each['msg']}." for each in error.errors]
+def invalid_type(_request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """422 for a parameter of the wrong type."""
+    problems = [f"“{fault['loc'][-1]}”: {fault['msg']}." for fault in error.errors]
     return refusal(422, " ".join(problems), problems)
 
 
-@api.exception_handler(UnusableError)
-def unusable(_request: HttpRequest, error: UnusableError) -> HttpResponse:
-    """A parameter that cannot be used as it stands."""
+@api.exception_handler(InvalidQueryError)
+def invalid_query(_request: HttpRequest, error: InvalidQueryError) -> HttpResponse:
+    """422 for a parameter without meaning here."""
     return refusal(422, str(error), error.problems)
 
 
 @api.exception_handler(PermissionDenied)
 def denied(request: ScopedRequest, _error: PermissionDenied) -> HttpResponse:
-    """Rows that this role may not see."""
+    """403 for what this role may not read."""
     return refusal(403, _("The role “%(role)s” may not read this.") % {"role": request.scope.role})
 
 
 @api.exception_handler(NoSuchPageError)
 def no_such_page(_request: HttpRequest, error: NoSuchPageError) -> HttpResponse:
-    """A page beyond the last."""
+    """404 for a page beyond the last."""
     return refusal(404, str(error))
 
 
 @api.exception_handler(Http404)
 def nothing_there(_request: HttpRequest, _error: Http404) -> HttpResponse:
-    """An address that is none."""
+    """404 for a dataset that does not exist."""
     return refusal(404, _("There is nothing at this address."))
 
 
 @api.exception_handler(Exception)
 def failed(request: HttpRequest, error: Exception) -> HttpResponse:
-    """A fault of the portal: into the log, and no word about it outside."""
+    """500 for an unexpected error, which is logged and not described to the caller."""
     logger.error("%s failed", request.path, exc_info=error)
     return refusal(500, _("Something went wrong here. It is not your request; try again later."))

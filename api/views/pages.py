@@ -1,12 +1,10 @@
-"""Pages about the API: the tokens, and how to use it."""
-
-from typing import Any
+"""Pages about the API: tokens and documentation."""
 
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from api import queries, services
-from api.access import answers
 from api.document import document
 from api.forms import TokenForm
 from api.rows import DEFAULT_PAGE_SIZE, MOST_ROWS
@@ -28,7 +25,7 @@ from partner_portal.lib.web.htmx import private
 @requires(Permission.VIEW)
 @reauthentication_required(allow_get=True)
 def tokens(request: ScopedRequest) -> HttpResponse:
-    """One's tokens, and everybody's for those who look after members; POST makes one and shows it, once."""
+    """The user's tokens, and for admins everybody's; POST makes one and shows it once."""
     form = TokenForm(request.POST or None, scope=request.scope)
     text, made = "", None
     if request.method == "POST" and form.is_valid():
@@ -57,7 +54,7 @@ def tokens(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def revoke(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Ask once, then end a token."""
+    """Revoke a token, after a confirmation."""
     if request.method == "POST":
         token = services.revoke_token(scope=request.scope, token_id=pk)
         messages.success(
@@ -70,16 +67,16 @@ def revoke(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def documentation(request: ScopedRequest) -> HttpResponse:
-    """How to use the API, from its own document."""
+    """How to use the API, made from its OpenAPI document."""
     prefix = reverse("api:documentation")
-    found = document(api, request.scope, prefix)
+    content = document(api, request.scope, prefix)
     operations = [
         {"address": address, **methods["get"], "is_dataset": address.startswith(f"{prefix}datasets/")}
-        for address, methods in found["paths"].items()
+        for address, methods in content["paths"].items()
     ]
-    context: dict[str, Any] = {
-        "operations": [each for each in operations if not each["is_dataset"]],
-        "datasets": [each for each in operations if each["is_dataset"]],
+    context: dict[str, object] = {
+        "operations": [operation for operation in operations if not operation["is_dataset"]],
+        "datasets": [operation for operation in operations if operation["is_dataset"]],
         "site": settings.SITE_URL,
         "limit": settings.API_REQUESTS_A_MINUTE,
         "page_size": DEFAULT_PAGE_SIZE,
@@ -88,10 +85,3 @@ def documentation(request: ScopedRequest) -> HttpResponse:
     response = TemplateResponse(request, "api/documentation.html", context)
     private(response)
     return response
-
-
-@answers(Permission.VIEW)
-def openapi(request: HttpRequest) -> HttpResponse:
-    """The OpenAPI document, as this caller has it."""
-    scope = request.scope  # type: ignore[attr-defined]
-    return JsonResponse(document(api, scope, reverse("api:documentation")), json_dumps_params={"ensure_ascii": False})

@@ -1,7 +1,5 @@
 """Links from figures of commission to the rows behind them."""
 
-from typing import Any
-
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html
@@ -13,7 +11,7 @@ register = template.Library()
 
 
 @register.simple_tag
-def rows_link(which: str, text: Any, **params: Any) -> SafeString:
+def rows_link(which: str, text: object, **params: object) -> SafeString:
     """A figure that opens its rows: the dataset `commission-<which>` narrowed by `params`, those that are empty left out.
 
     In the dialog with script, as a page without.

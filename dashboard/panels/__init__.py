@@ -5,7 +5,6 @@ More panels are more entries here. `part` is the element that htmx replaces when
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from dashboard.overview import Overview
 from dashboard.panels.changes import changes
@@ -24,7 +23,7 @@ class Panel:
 
     key: str
     template: str
-    context: Callable[[Overview], Any]
+    context: Callable[[Overview], object]
     part: str = ""
     part_template: str = ""
     owns: tuple[str, ...] = ()

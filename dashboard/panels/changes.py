@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict, Unpack
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -59,6 +59,20 @@ class CauseRow:
     net: Decimal
 
 
+# A column of the bridge for the chart's script: kind, the level it starts at (None: at 0) and ends at, label and name in lines.
+Step = TypedDict("Step", {"kind": str, "from": Decimal | None, "to": Decimal, "label": str, "name": list[str]})
+
+
+class PanelRange(TypedDict, total=False):
+    """What the dashboard's panel adds to the range control of the rows."""
+
+    #: The element that htmx replaces.
+    target: str
+    comparison: Comparison
+    #: The sections that can share one range.
+    sections: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ChangesPanel:
     """What the panel shows. steps: the bridge for the chart. beyond: what to say about days without data. last_day: the
@@ -76,7 +90,7 @@ class ChangesPanel:
     causes: tuple[tuple[str, str], ...]
     rows: tuple[CauseRow, ...]
     totals: CauseRow
-    steps: dict[str, Any]
+    steps: Mapping[str, list[Step]]
     beyond: str
     last_day: date
     places: int
@@ -91,14 +105,14 @@ def changes(overview: Overview) -> ChangesPanel:
     asked = changes_period(scope, query)
     comparison = compared(query, asked, starts=overview.starts)
     chosen = overview.fixed(asked)
-    found = changes_of(scope, chosen.period)
+    moved = changes_of(scope, chosen.period)
     before = changes_of(scope, comparison.base) if comparison.base is not None and comparison.known else None
-    verb, net, span = words.net_change(found)
-    difference = found.closing.total - found.opening.total
-    causes = tuple(cause for cause in Cause if any(cause in by_cause for by_cause in found.causes.values()))
-    rows = tuple(_row(track, found.causes[track], causes, chosen.query) for track in Track)
-    places = _places(found)
-    totals = [sum((by_cause.get(cause, ZERO) for by_cause in found.causes.values()), ZERO) for cause in causes]
+    verb, net, span = words.net_change(moved)
+    difference = moved.closing.total - moved.opening.total
+    causes = tuple(cause for cause in Cause if any(cause in by_cause for by_cause in moved.causes.values()))
+    rows = tuple(_row(track, moved.causes[track], causes, chosen.query) for track in Track)
+    places = _places(moved)
+    totals = [sum((by_cause.get(cause, ZERO) for by_cause in moved.causes.values()), ZERO) for cause in causes]
     beyond = ""
     if chosen.period.last > scope.today:
         beyond = (
@@ -120,15 +134,15 @@ def changes(overview: Overview) -> ChangesPanel:
             starts=overview.starts,
         ),
         comparison=comparison,
-        changes=found,
+        changes=moved,
         figures=tuple(
             Figure(
                 name,
-                getattr(found, f"{direction}_{side}"),
+                getattr(moved, f"{direction}_{side}"),
                 direction == Direction.NEW,
                 address(direction, side, chosen.query),
                 comparison.difference(
-                    getattr(found, f"{direction}_{side}").points,
+                    getattr(moved, f"{direction}_{side}").points,
                     getattr(before, f"{direction}_{side}").points if before else None,
                 ),
             )
@@ -146,7 +160,7 @@ def changes(overview: Overview) -> ChangesPanel:
         causes=tuple((cause, str(label(cause))) for cause in causes),
         rows=rows,
         totals=CauseRow("", _("Total"), tuple(CauseCell(value, "") for value in totals), difference),
-        steps={"steps": _steps(found, places)},
+        steps={"steps": _steps(moved, places)},
         beyond=beyond,
         last_day=min(chosen.period.last, scope.today),
         places=places,
@@ -156,7 +170,13 @@ def changes(overview: Overview) -> ChangesPanel:
 
 
 def changes_range(
-    scope: Scope, path: str, query: Mapping[str, str], chosen: ChosenPeriod, *, starts: date | None, **panel: Any
+    scope: Scope,
+    path: str,
+    query: Mapping[str, str],
+    chosen: ChosenPeriod,
+    *,
+    starts: date | None,
+    **panel: Unpack[PanelRange],
 ) -> RangeControl:
     """The range control of the changes, on a drill-down's page and, with what the panel adds, on the dashboard."""
     programme = programme_periods(rulebook(scope), scope.today)
@@ -185,9 +205,9 @@ def _row(
     return CauseRow(track, str(label(track)), tuple(map(cell, causes)), sum(by_cause.values(), ZERO))
 
 
-def _places(found: Changes) -> int:
-    gains = (found.new_sold.points, -found.lost_sold.points, found.new_managed.points, -found.lost_managed.points)
-    return adding_places(found.closing.total, (found.opening.total, *gains))
+def _places(moved: Changes) -> int:
+    gains = (moved.new_sold.points, -moved.lost_sold.points, moved.new_managed.points, -moved.lost_managed.points)
+    return adding_places(moved.closing.total, (moved.opening.total, *gains))
 
 
 def _cause_places(rows: Sequence[CauseRow], totals: Sequence[Decimal], net: Decimal) -> int:
@@ -200,17 +220,17 @@ def _cause_places(rows: Sequence[CauseRow], totals: Sequence[Decimal], net: Deci
     return common_places(sums, max((close_places(total) for total, _parts in sums), default=0))
 
 
-def _steps(found: Changes, places: int) -> list[dict[str, Any]]:
+def _steps(moved: Changes, places: int) -> list[Step]:
     """The bridge: what each column goes from and to, with its label and its short name in lines."""
-    level = found.opening.total
-    steps: list[dict[str, Any]] = [
+    level = moved.opening.total
+    steps: list[Step] = [
         {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Opening")]}
     ]
     moves = (
-        (found.new_sold.points, [_("New"), _("sold")]),
-        (-found.lost_sold.points, [_("Lost"), _("sold")]),
-        (found.new_managed.points, [_("New"), _("managed")]),
-        (-found.lost_managed.points, [_("Lost"), _("managed")]),
+        (moved.new_sold.points, [_("New"), _("sold")]),
+        (-moved.lost_sold.points, [_("Lost"), _("sold")]),
+        (moved.new_managed.points, [_("New"), _("managed")]),
+        (-moved.lost_managed.points, [_("Lost"), _("managed")]),
     )
     for place, (move, name) in enumerate(moves):
         kind = "loss" if place % 2 else "gain"

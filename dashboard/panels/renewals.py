@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from dashboard.overview import Overview
 from partner_portal.lib.dates.periods import PRESETS
+from partner_portal.lib.rows.datasets import Row
 from partner_portal.lib.web.range_control import RangeControl, range_control
 from renewals.datasets import as_row
 from renewals.forms import RenewalsForm
@@ -26,7 +26,7 @@ class Upcoming:
     range: RangeControl
     problems: Sequence[str]
     refocus: bool
-    rows: Sequence[dict[str, Any]]
+    rows: Sequence[Row]
     others: int
     summary: Summary
     change_usd: Decimal | None
@@ -42,18 +42,18 @@ def renewals(overview: Overview) -> Upcoming:
     form = RenewalsForm(overview.query, scope=scope)
     form.is_valid()
     period = form.chosen.period
-    found = glance(scope, period, SHOWN)
-    rows = [row | {"subject": mail_subject(row)} for row in map(as_row, found.rows)]
+    upcoming = glance(scope, period, SHOWN)
+    rows = [row | {"subject": mail_subject(row)} for row in map(as_row, upcoming.rows)]
     return Upcoming(
         range=range_control(overview.path, overview.query, form.chosen, target="renewals", presets=AHEAD),
         problems=[form.chosen.problem] if form.chosen.problem else [],
         refocus=overview.part == "renewals",
         rows=rows,
-        others=found.others,
-        summary=found.summary,
-        change_usd=found.change_usd if scope.may_see_money else None,
-        current_usd=found.current_usd if scope.may_see_money else None,
-        renewal_usd=found.renewal_usd if scope.may_see_money else None,
+        others=upcoming.others,
+        summary=upcoming.summary,
+        change_usd=upcoming.change_usd if scope.may_see_money else None,
+        current_usd=upcoming.current_usd if scope.may_see_money else None,
+        renewal_usd=upcoming.renewal_usd if scope.may_see_money else None,
         address=f"{reverse('renewals')}?{urlencode(form.chosen.query)}",
         credited=overview.standing.credited,
     )

@@ -1,8 +1,7 @@
-"""Retention: C$R and GRR, the months they are the mean of, and the clients behind each month."""
+"""Retention: C$R and GRR, the months they are the mean of, and the clients behind month month."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -29,32 +28,32 @@ class RetentionPanel:
 
     retention: Retention
     months: Sequence[Month]
-    chart: Mapping[str, Any]
+    chart: Mapping[str, object]
     used: frozenset[str]
 
 
 def retention(overview: Overview) -> RetentionPanel:
     """The panel's figures."""
-    found = retention_of(overview.scope, overview.scope.today)
+    means = retention_of(overview.scope, overview.scope.today)
     rule_set = overview.standing.rule_set
     asked = {need.metric for tier in rule_set.tiers for need in tier.requirements} if rule_set else set()
     rows = reverse("dashboard_churn")
     return RetentionPanel(
-        retention=found,
-        months=[Month(each, f"{rows}?{urlencode({'month': f'{each.month:%Y-%m}'})}") for each in found.series],
+        retention=means,
+        months=[Month(month, f"{rows}?{urlencode({'month': f'{month.month:%Y-%m}'})}") for month in means.series],
         chart={
             "percent": True,
-            "names": [short_month(each.month) for each in found.series],
+            "names": [short_month(month.month) for month in means.series],
             "series": [
                 {
                     "look": "first",
                     "label": _("C$R of the month"),
-                    "values": [str(each.csr_monthly) for each in found.series],
+                    "values": [str(month.csr_monthly) for month in means.series],
                 },
                 {
                     "look": "second",
                     "label": _("GRR of the month"),
-                    "values": [str(each.grr_monthly) for each in found.series],
+                    "values": [str(month.grr_monthly) for month in means.series],
                 },
             ],
         },

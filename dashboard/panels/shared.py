@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -45,9 +44,9 @@ class Shared:
     figures: Sequence[Figure]
     valued: str
     months: Sequence[PipelineMonth]
-    chart: Mapping[str, Any]
-    rate_chart: Mapping[str, Any]
-    days_chart: Mapping[str, Any]
+    chart: Mapping[str, object]
+    rate_chart: Mapping[str, object]
+    days_chart: Mapping[str, object]
     stuck: Stuck
     stuck_address: str
 
@@ -93,26 +92,26 @@ def shared(overview: Overview) -> Shared:
         months=months,
         chart=_chart(
             months,
-            ("second", _("created"), [each.created for each in months]),
-            ("first", _("won"), [each.won for each in months]),
+            ("second", _("created"), [month.created for month in months]),
+            ("first", _("won"), [month.won for month in months]),
         ),
         rate_chart=_chart(
-            months, ("first", _("won of those closed"), [each.win_rate for each in months]), percent=True
+            months, ("first", _("won of those closed"), [month.win_rate for month in months]), percent=True
         ),
-        days_chart=_chart(months, ("first", _("days to close"), [each.days_to_close for each in months])),
+        days_chart=_chart(months, ("first", _("days to close"), [month.days_to_close for month in months])),
         stuck=stuck(scope),
         stuck_address=reverse("dashboard_stuck"),
     )
 
 
 def _chart(
-    months: Sequence[PipelineMonth], *series: tuple[str, str, Sequence[Any]], percent: bool = False
-) -> Mapping[str, Any]:
+    months: Sequence[PipelineMonth], *series: tuple[str, str, Sequence[object]], percent: bool = False
+) -> Mapping[str, object]:
     """A chart of lines by month: (look, label, values) as decimal texts, None where a month has no data."""
     return {
-        "names": [short_month(each.month) for each in months],
+        "names": [short_month(month.month) for month in months],
         "percent": percent,
-        "partial": next((place for place, each in enumerate(months) if each.partial), None),
+        "partial": next((place for place, month in enumerate(months) if month.partial), None),
         "so_far": _("so far"),
         "series": [
             {"look": look, "label": label, "values": [None if value is None else str(value) for value in values]}
@@ -123,5 +122,5 @@ def _chart(
 
 def _sums(scope: Scope, period: Period) -> Mapping[str, DealSum]:
     """The deals behind the three counters, by the key of their dataset."""
-    found = shared_selling_of(scope, period)
-    return {"created": found.created, "in-flight": found.in_flight, "won": found.won}
+    sums = shared_selling_of(scope, period)
+    return {"created": sums.created, "in-flight": sums.in_flight, "won": sums.won}

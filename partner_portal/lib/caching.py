@@ -10,25 +10,17 @@ from collections.abc import Callable, Hashable
 from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import cast
 
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
+from partner_portal.lib.scope import Scope
+
 STORED_SECONDS = 7 * 24 * 3600
 _MISSING = object()
-
-
-class Scope(Protocol):
-    """What is needed of `accounts.scope.Scope`."""
-
-    @property
-    def partner(self) -> Any: ...  # with `pk` and `generation`
-    @property
-    def today(self) -> Any: ...
-    def once[T](self, key: Hashable, make: Callable[[], T]) -> T: ...
 
 
 @once
@@ -48,14 +40,13 @@ def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T],
     key: names the answer and everything else it depends on; what depends on the reader's rights says so in it. The value
     must survive pickling and must not depend on the reader's language. Queries use `program.caching.cached_by_generation`.
     """
-    partner = scope.partner
-    parts = (code_fingerprint(), partner.pk, partner.generation, revision, scope.today.isoformat(), *key)
+    parts = (code_fingerprint(), scope.partner_id, scope.generation, revision, scope.today.isoformat(), *key)
     name = "portal-" + sha256(repr(parts).encode()).hexdigest()
 
     def load() -> T:
         stored = cache.get(name, _MISSING)
         if stored is not _MISSING:
-            return stored  # type: ignore[no-any-return]  # the cache holds any type
+            return cast("T", stored)
         answer = compute()
         transaction.on_commit(lambda: cache.set(name, answer, STORED_SECONDS), robust=True)
         return answer

@@ -11,7 +11,7 @@ class _WholeHeader(str):
 
     name = "List-Unsubscribe"
 
-    def fold(self, *, policy: Any) -> str:
+    def fold(self, *, policy: email.policy.Policy) -> str:
         return f"{self.name}: {self}{policy.linesep}"
 
 

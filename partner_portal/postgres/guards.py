@@ -7,11 +7,11 @@ having to remember it, a model marked `append_only` gets triggers, and the runti
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.db import connection, connections, models
+from django.db.backends.utils import CursorWrapper
 
 from partner_portal.lib.db.locks import GUARDS, lock
 from partner_portal.postgres.role import RUNTIME_ROLE
@@ -57,7 +57,7 @@ def append_only_models() -> list[type[models.Model]]:
     return [model for model in apps.get_models() if getattr(model, "append_only", False)]
 
 
-def install_guards(sender: AppConfig, using: str = "default", **_kwargs: Any) -> None:
+def install_guards(sender: AppConfig, using: str = "default", **_kwargs: object) -> None:
     """Receiver of post_migrate; idempotent. Must run as the owner of the tables."""
     lock(GUARDS, 0, using)
     with connections[using].cursor() as cursor:
@@ -95,7 +95,7 @@ def personal_models() -> dict[type[models.Model], str]:
     return {get_user_model(): "id", **dict.fromkeys(apart, "user_id")}
 
 
-def _guard_people(cursor: Any) -> None:
+def _guard_people(cursor: CursorWrapper) -> None:
     cursor.execute(_KEEP_RANK.format(role=RUNTIME_ROLE))
     people = get_user_model()._meta.db_table
     cursor.execute(f"""

@@ -62,6 +62,6 @@ def _text(shown: Cell) -> SafeString | str:
 _BY_NAME: dict[str, Callable[[Cell], SafeString | str]] = {
     "quarter": lambda shown: figures.quarter(shown.value),
     "period": lambda shown: figures.quarter(shown.value),
-    "cause": lambda shown: figures.cause_tag(shown.value, shown.label),
+    "cause": lambda shown: figures.cause_tag(shown.value, str(shown.label)),
     "track": lambda shown: format_html("{} {}", figures.swatch(shown.value), shown.label),
 }

@@ -1,7 +1,6 @@
 """Small pieces of a page: icons from the sprite, and the control of a form field. Built in to every template."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from django import template
@@ -34,7 +33,7 @@ def control(field: BoundField, classes: str = "") -> SafeString:
 
 
 @register.simple_tag
-def dialog_link(url: str, query: Mapping[str, Any] | None = None, **params: Any) -> SafeString:
+def dialog_link(url: str, query: Mapping[str, object] | None = None, **params: object) -> SafeString:
     """The attributes of a link that htmx opens in the dialog and that leads to `url` without script.
 
     The query is `query` and `params`; what is empty in it is left out.

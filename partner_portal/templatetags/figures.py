@@ -3,11 +3,11 @@
 Nothing is computed here but the rounding of what is shown. None is always "no data", never 0. Built in to every template.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Protocol
 
 from django import template
 from django.utils.formats import date_format, number_format
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import ceiling, floor, half_even
+from partner_portal.lib.rows.datasets import Row
 from partner_portal.lib.sentences import day_text
 from partner_portal.lib.shown_places import POINT_PLACES, Number, adding_places, close_places, enough_places
 from program.labels import METRIC_TEXTS
@@ -254,14 +255,14 @@ def gap_points(value: Decimal, beside: Decimal) -> str:
 
 
 @register.filter
-def portfolio_places(row: Mapping[str, Any]) -> int:
+def portfolio_places(row: Row) -> int:
     """The decimals with which a client's tracks add up in a row of the portfolio."""
     parts = [row[name] or 0 for name in ("points_sourced", "points_assisted", "points_managed")]
     return adding_places(row["points_total"] or 0, parts)
 
 
 @register.filter
-def stake_places(row: Mapping[str, Any]) -> int:
+def stake_places(row: Row) -> int:
     """The decimals with which sold and managed points at stake add up in a row of the renewals."""
     return adding_places(row["stake"] or 0, [row["stake_sold"] or 0, row["stake_managed"] or 0])
 

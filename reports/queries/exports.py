@@ -1,7 +1,6 @@
-"""Reads files and their lives. Everybody sees their own."""
+"""Exported files, and what may be seen of them. Everybody sees their own."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from django.http import Http404
@@ -12,14 +11,15 @@ from reports.models import Export, State
 
 SHOWN = 100
 
+type AnyExport = Export  # for annotations in views, which never import models
+
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """An export as the page shows it. place: its place in the queue, 0 when it does not wait. access: what its owner may see
-    of it now."""
+    """An export as the page shows it."""
 
     export: Export
-    place: int
+    place: int  # in the user's queue; 0 when it is not queued
     access: "Access"
 
     @property
@@ -30,13 +30,10 @@ class ExportRow:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the reader's role of now opens of a file that was made under an earlier one.
+    """What the reader's present role may see of a file that may have been made under another role."""
 
-    rows: its rows at all. columns: every column in it, so that the file itself may go out.
-    """
-
-    rows: bool
-    columns: bool
+    rows: bool  # its rows at all
+    columns: bool  # every column in it
 
     @property
     def whole(self) -> bool:
@@ -45,7 +42,7 @@ class Access:
 
 
 def access(scope: Scope, export: Export) -> Access:
-    """What the scope may see of the export. What nobody knows any more might be money, and opens only to those who see that."""
+    """What the scope may see of the export. Datasets and columns that no longer exist count as money."""
     try:
         dataset = find(export.dataset)
     except KeyError:
@@ -61,7 +58,7 @@ def _may_see(scope: Scope, dataset: Dataset, name: str) -> bool:
 
 
 def permitted_totals(scope: Scope, export: Export) -> list[tuple[Column, Decimal]]:
-    """The totals of the file, of those columns that the scope may see now."""
+    """The file's totals of the columns that the scope may see now."""
     if not access(scope, export).rows:
         return []
     try:
@@ -72,43 +69,40 @@ def permitted_totals(scope: Scope, export: Export) -> list[tuple[Column, Decimal
 
 
 def exports(scope: Scope) -> list[ExportRow]:
-    """The user's files, newest first."""
-    found = list(Export.objects.filter(partner=scope.partner, owner=scope.user).order_by("-created_at", "-pk")[:SHOWN])
-    waiting = sorted((each.created_at, each.pk) for each in found if each.state == State.QUEUED)
+    """The user's latest SHOWN files, newest first."""
+    rows = list(Export.objects.filter(partner=scope.partner, owner=scope.user).order_by("-created_at", "-pk")[:SHOWN])
+    waiting = sorted((row.created_at, row.pk) for row in rows if row.state == State.QUEUED)
     places = {pk: place for place, (_at, pk) in enumerate(waiting, 1)}
-    return [ExportRow(each, places.get(each.pk, 0), access(scope, each)) for each in found]
+    return [ExportRow(row, places.get(row.pk, 0), access(scope, row)) for row in rows]
 
 
 def export(scope: Scope, pk: int) -> Export:
     """One of the user's files. Raises Http404, also for somebody else's."""
-    found = Export.objects.filter(partner=scope.partner, owner=scope.user, pk=pk).first()
-    if found is None:
+    match = Export.objects.filter(partner=scope.partner, owner=scope.user, pk=pk).first()
+    if match is None:
         raise Http404
-    return found
+    return match
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What the bell tells: files being made, and files ready that nobody fetched."""
+    """What the bell in the top bar shows."""
 
-    open: int
-    ready: int
-    latest: datetime | None
+    open: int  # files queued or being written
+    ready: int  # files ready and not downloaded
 
 
 def waiting(scope: Scope) -> Waiting:
-    """The user's files that want attention: not those of schedules and tests, which arrive by mail, nor those that the role of
-    now may not download."""
+    """Count the user's files that need attention.
+
+    Those of schedules and test mails arrive by mail, and those that the present role may not download are left out.
+    """
     rows = Export.objects.filter(
         partner=scope.partner,
         owner=scope.user,
         by_schedule=False,
         trial__isnull=True,
         state__in=[State.QUEUED, State.RUNNING, State.READY],
-    ).only("state", "downloads", "finished_at", "dataset", "columns")
-    ready = [
-        row.finished_at
-        for row in rows
-        if row.state == State.READY and not row.downloads and row.finished_at and access(scope, row).whole
-    ]
-    return Waiting(sum(row.state != State.READY for row in rows), len(ready), max(ready, default=None))
+    ).only("state", "downloads", "dataset", "columns")
+    ready = sum(row.state == State.READY and not row.downloads and access(scope, row).whole for row in rows)
+    return Waiting(sum(row.state != State.READY for row in rows), ready)

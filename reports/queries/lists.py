@@ -1,8 +1,6 @@
-"""Reads kept lists and their members. A list is everybody's in its partner."""
+"""Lists of clients and their members. A list is visible to everybody in its partner."""
 
-from typing import Any
-
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404
 
 from accounts.roles import Permission
@@ -15,35 +13,37 @@ from reports.models import KeptList, ListMember
 from reports.queries.saved import RESTORABLE
 
 
-def _kept(scope: Scope) -> QuerySet[KeptList]:
+def _present(scope: Scope) -> QuerySet[KeptList]:
     return KeptList.objects.filter(partner=scope.partner, deleted_at=None)
 
 
 def lists(scope: Scope) -> QuerySet[KeptList]:
     """Every list with its owner and its number of `clients`, by name."""
-    return _kept(scope).select_related("owner").annotate(clients=Count("members")).order_by(SortKey("name"), "pk")
+    current = Q(members__client__withdrawal__isnull=True)
+    counted = _present(scope).select_related("owner").annotate(clients=Count("members", filter=current))
+    return counted.order_by(SortKey("name"), "pk")
 
 
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
     """(key, name) of every list, by name."""
-    return [(str(pk), name) for pk, name in _kept(scope).order_by(SortKey("name"), "pk").values_list("pk", "name")]
+    return [(str(pk), name) for pk, name in _present(scope).order_by(SortKey("name"), "pk").values_list("pk", "name")]
 
 
-def client_list(scope: Scope, key: str) -> ClientList | None:
-    """The list as a filter of datasets; None when it is gone, somebody else's, or no key at all."""
-    kept = _kept(scope).filter(pk=whole_number(key)).first()
-    if kept is None:
+def list_filter(scope: Scope, key: str) -> ClientList | None:
+    """The list as a filter of datasets; None for a key that is none, or of a list that is deleted or another partner's."""
+    client_list = _present(scope).filter(pk=whole_number(key)).first()
+    if client_list is None:
         return None
-    clients = ListMember.objects.filter(kept_list=kept).values_list("client_id", flat=True)
-    return ClientList(str(kept.pk), kept.name, clients)
+    clients = ListMember.objects.filter(kept_list=client_list, client__withdrawal__isnull=True)
+    return ClientList(str(client_list.pk), client_list.name, clients.values_list("client_id", flat=True))
 
 
-def kept_list(scope: Scope, pk: int) -> KeptList:
+def client_list(scope: Scope, pk: int) -> KeptList:
     """One list with its owner and number of `clients`. Raises Http404."""
-    found = lists(scope).filter(pk=pk).first()
-    if found is None:
+    match = lists(scope).filter(pk=pk).first()
+    if match is None:
         raise Http404
-    return found
+    return match
 
 
 def deleted_list(scope: Scope, pk: int) -> KeptList | None:
@@ -52,13 +52,14 @@ def deleted_list(scope: Scope, pk: int) -> KeptList | None:
     return KeptList.objects.filter(partner=scope.partner, pk=pk, deleted_at__gt=since).first()
 
 
-def may_change(scope: Scope, kept: KeptList) -> bool:
+def may_change(scope: Scope, client_list: KeptList) -> bool:
     """Whether the scope may rename or delete the list: its owner and admins may."""
-    return scope.may(Permission.KEEP) and (
-        kept.owner_id == getattr(scope.user, "pk", None) or scope.may(Permission.MEMBERS)
+    own = scope.user is not None and client_list.owner_id == scope.user.pk
+    return scope.may(Permission.KEEP) and (own or scope.may(Permission.MEMBERS))
+
+
+def members(scope: Scope, list_id: int) -> QuerySet[ListMember]:
+    """The members of a list that is not deleted; clients that were withdrawn come back to it when they are restored."""
+    return ListMember.objects.filter(
+        partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None, client__withdrawal__isnull=True
     )
-
-
-def members(scope: Scope, list_id: int) -> QuerySet[Any]:
-    """The members of a list that is not deleted."""
-    return ListMember.objects.filter(partner=scope.partner, kept_list_id=list_id, kept_list__deleted_at=None)

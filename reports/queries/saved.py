@@ -1,4 +1,4 @@
-"""Reads saved reports: one's own and those shared in the partner."""
+"""Saved reports: the user's own and those shared in the partner."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,17 +16,19 @@ from partner_portal.lib.rows.datasets import Selection
 from reports.definitions import Opened, column_names, params_of, reopen
 from reports.models import Pinned, SavedReport
 
-RESTORABLE = timedelta(days=30)  # as the pages say
+type AnyReport = SavedReport  # for annotations in views, which never import models
+
+RESTORABLE = timedelta(days=30)  # after being deleted; the pages name it
 
 
-def _kept(scope: Scope) -> QuerySet[SavedReport]:
+def _present(scope: Scope) -> QuerySet[SavedReport]:
     return SavedReport.objects.filter(partner=scope.partner, deleted_at=None)
 
 
 def reports(scope: Scope) -> QuerySet[SavedReport]:
-    """The reports the scope may open, with their owner and number of `running` schedules; pinned ones first."""
+    """The reports the scope may open, with their owner and number of `running` schedules, by name."""
     return (
-        _kept(scope)
+        _present(scope)
         .filter(Q(owner=scope.user) | Q(shared=True))
         .select_related("owner")
         .annotate(running=Count("schedules", filter=Q(schedules__deleted_at=None)))
@@ -35,30 +37,30 @@ def reports(scope: Scope) -> QuerySet[SavedReport]:
 
 
 def report(scope: Scope, pk: int) -> SavedReport:
-    """One report. Raises Http404 for one that is gone, private to somebody else, or of another partner."""
-    found = reports(scope).filter(pk=pk).first()
-    if found is None:
+    """One report. Raises Http404 for one that is deleted, somebody else's private one, or another partner's."""
+    match = reports(scope).filter(pk=pk).first()
+    if match is None:
         raise Http404
-    return found
+    return match
 
 
 def deleted_report(scope: Scope, pk: int) -> SavedReport | None:
-    """A report deleted within RESTORABLE, which its owner, or an admin, may bring back."""
+    """A report that was deleted within RESTORABLE and that the scope may restore: its owner and admins may."""
     since = clock.now() - RESTORABLE
-    found = SavedReport.objects.filter(partner=scope.partner, pk=pk, deleted_at__gt=since).first()
-    return found if found and may_change(scope, found) else None
+    match = SavedReport.objects.filter(partner=scope.partner, pk=pk, deleted_at__gt=since).first()
+    return match if match and may_change(scope, match) else None
 
 
 def may_change(scope: Scope, saved: SavedReport) -> bool:
-    """Whether the scope may edit or delete it: its owner and admins may; others copy it."""
+    """Whether the scope may change or delete the report: its owner and admins may; others copy it."""
     own = scope.user is not None and saved.owner_id == scope.user.pk
     return scope.may(Permission.KEEP) and (own or scope.may(Permission.MEMBERS))
 
 
 def opened(scope: Scope, saved: SavedReport, changes: dict[str, str] | None = None) -> Opened:
-    """The report as it opens for this reader today; `changes` are parameters of an address that look at it otherwise.
+    """Open a report for this scope today. changes: parameters of an address that replace the stored ones.
 
-    Raises Http404 when its kind of rows is gone and PermissionDenied when the reader may not see it.
+    Raises Http404 when its dataset no longer exists and PermissionDenied when the scope may not see it.
     """
     try:
         return reopen(scope, saved.dataset, changes if changes is not None else saved.params, saved.columns)
@@ -67,7 +69,7 @@ def opened(scope: Scope, saved: SavedReport, changes: dict[str, str] | None = No
 
 
 def differs(saved: SavedReport, selection: Selection) -> bool:
-    """Whether what is looked at is not what is stored (columns that the reader may not see do not count)."""
+    """Whether the selection differs from the stored report. Columns that the reader may not see are ignored."""
     if {key: value for key, value in saved.params.items() if value} != params_of(selection):
         return True
     shown = column_names(selection)
@@ -76,20 +78,20 @@ def differs(saved: SavedReport, selection: Selection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A pinned report on the dashboard: its figure of now, or why there is none."""
+    """A pinned report on the dashboard."""
 
     report: SavedReport
-    selection: Selection | None
-    problem: str
+    selection: Selection | None  # None when it cannot be opened
+    problem: str  # why it cannot be opened; "" when it can
 
 
 def cards(scope: Scope) -> list[Card]:
     """The reports pinned to this reader's dashboard, in order: everybody's and their own."""
-    pinned = _kept(scope).filter(Q(pinned=Pinned.PARTNER, shared=True) | Q(pinned=Pinned.MINE, owner=scope.user))
-    found = []
+    pinned = _present(scope).filter(Q(pinned=Pinned.PARTNER, shared=True) | Q(pinned=Pinned.MINE, owner=scope.user))
+    opened_cards = []
     for saved in pinned.order_by("position", "pk"):
         try:
-            found.append(Card(saved, opened(scope, saved).selection, ""))
+            opened_cards.append(Card(saved, opened(scope, saved).selection, ""))
         except (Http404, PermissionDenied):
-            found.append(Card(saved, None, _("You may not see these rows.")))
-    return found
+            opened_cards.append(Card(saved, None, _("You may not see these rows.")))
+    return opened_cards

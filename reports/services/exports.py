@@ -1,4 +1,4 @@
-"""Files: asked for, written, cancelled, run again, taken up when their worker died, and removed when their time is over."""
+"""Exported files: requested, written, cancelled, requeued when their worker died, and removed when they expire."""
 
 import hashlib
 import json
@@ -43,19 +43,21 @@ from reports.receipts import readme, receipt
 from reports.snapshot import bring_up_to_date, snapshot
 from reports.writers import XLSX_ROWS, Written, write_csv, write_csv_in_python, write_xlsx
 
-TWICE = timedelta(minutes=1)  # the same file asked for again within this time is one file
-LOST = timedelta(minutes=5)  # a message that no worker took for so long is sent again; taking it twice does no harm
+TWICE = timedelta(minutes=1)  # repeating a request within this time gives the same file
+LOST = timedelta(
+    minutes=5
+)  # a message that no worker received within this time is sent again; a second one does no harm
 ATTEMPTS = 3
 
 log = logging.getLogger(__name__)
 
 
-class RefusedError(Exception):
-    """A file that will not be made; the message says why, and what to do."""
+class ExportRejectedError(Exception):
+    """A file that will not be made. The message says why, and what to do, for the person who asked."""
 
 
-class NotToldError(Exception):
-    """People whom a mail has not reached yet, by primary key."""
+class UnnotifiedError(Exception):
+    """Primary keys of people whom a mail has not reached yet."""
 
     def __init__(self, people: list[int]) -> None:
         super().__init__(people)
@@ -64,16 +66,16 @@ class NotToldError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """How somebody wants their file. columns: names in order; () for those of the selection. trial: see `Export`."""
+    """Name, format and columns of a requested file."""
 
-    name: str
+    name: str  # without an extension
     format: str
-    dialect: str = ""
-    columns: tuple[str, ...] = ()
-    stable_names: bool = False
-    title: str = ""
+    dialect: str = ""  # a key of DIALECTS; "" is that of the user's language
+    columns: tuple[str, ...] = ()  # names in order; () are those of the selection
+    stable_names: bool = False  # column names as heads, rather than labels
+    title: str = ""  # "" is that of the dataset
     mail_when_ready: bool = False
-    trial: Mapping[str, str] | None = None
+    trial: Mapping[str, str] | None = None  # see `Export`
 
 
 @transaction.atomic
@@ -86,11 +88,11 @@ def request_export(
     by_schedule: bool = False,
     notify: Callable[[Export], None] | None = None,
 ) -> Export:
-    """Put an export down as queued, and give it back; the same wish within a minute gives the same export.
+    """Create an export in state queued; the same request within a minute returns the same export.
 
-    A file for a schedule's test mail is always a new one: each test counts. Nothing is started: `start_now` or
-    `reports.tasks.enqueue_export` does that. notify: called with an export large enough for the other admins to be told.
-    Raises RefusedError and PermissionDenied, and then stores nothing.
+    A schedule's test mail always gets a new file: each test counts. Nothing is started: `start_now` or
+    `reports.tasks.enqueue_export` does that. notify: called with an export so large that the other admins are told of it.
+    Raises ExportRejectedError and PermissionDenied, and then stores nothing.
     """
     scope.require(Permission.EXPORT)
     if scope.user is None:
@@ -108,10 +110,10 @@ def request_export(
         ).first()
         if same and export_request.trial is None:
             return same
-        _refuse_too_many(scope, now)
+        _check_limits(scope, now)
     rows = selection.count
     if export_request.format == Format.XLSX and rows > XLSX_ROWS:
-        raise RefusedError(too_many_rows(rows))
+        raise ExportRejectedError(too_many_rows(rows))
     export = Export.objects.create(
         partner=scope.partner,
         owner=scope.user,
@@ -144,32 +146,32 @@ def request_export(
 
 
 def notify_large(*, partner_id: int, export_id: int, only: Collection[int] | None = None) -> int:
-    """Write to the other admins that somebody asked for a large export, each on their own; how many.
+    """Mail the other admins that somebody requested a large export, one mail to each. Returns how many were sent.
 
-    only: primary keys of those still to be told; None for everybody. Raises NotToldError, when everybody was tried, with
-    those for whom the mail server did not answer or asked to wait.
+    only: primary keys of those still to be notified; None for everybody. After trying everybody, raises UnnotifiedError
+    with those for whom the mail server did not answer or asked to wait.
     """
     partner = Partner.objects.get(pk=partner_id)
     with partner_scope(partner):
         export = Export.objects.select_related("owner").get(pk=export_id)
-        people = [each for each in mails.other_admins(partner, export.owner) if only is None or each.pk in only]
+        people = [admin for admin in mails.other_admins(partner, export.owner) if only is None or admin.pk in only]
     export.partner = partner
-    told, again = 0, []
+    sent, unnotified = 0, []
     for person in people:
         try:
             mails.send_large(export, person)
-            told += 1
+            sent += 1
         except (OSError, smtplib.SMTPException) as error:
-            log.warning("an admin could not be told of large export %s", export_id, exc_info=True)
+            log.warning("the mail to an admin about large export %s failed", export_id, exc_info=True)
             if server_reply(error)[0] < 500:
-                again.append(person.pk)
-    if again:
-        raise NotToldError(again)
-    return told
+                unnotified.append(person.pk)
+    if unnotified:
+        raise UnnotifiedError(unnotified)
+    return sent
 
 
 def _request_key(dataset: str, params: dict[str, str], columns: list[str], export_request: ExportRequest) -> str:
-    said = [
+    parts = [
         dataset,
         params,
         columns,
@@ -178,15 +180,15 @@ def _request_key(dataset: str, params: dict[str, str], columns: list[str], expor
         export_request.dialect,
         export_request.stable_names,
     ]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_too_many(scope: Scope, now: datetime) -> None:
-    """One person's share of the workers."""
+def _check_limits(scope: Scope, now: datetime) -> None:
+    """Raise ExportRejectedError when the user has used up their share of the workers."""
     mine = Export.objects.filter(partner=scope.partner, owner=scope.user, by_schedule=False)
     open_ones = mine.filter(state__in=[State.QUEUED, State.RUNNING]).count()
     if open_ones >= settings.EXPORT_AT_ONCE:
-        raise RefusedError(
+        raise ExportRejectedError(
             ngettext(
                 "%(count)d file of yours is still being made. Wait until it is ready, or cancel it.",
                 "%(count)d files of yours are still being made. Wait until one is ready, or cancel one.",
@@ -196,13 +198,13 @@ def _refuse_too_many(scope: Scope, now: datetime) -> None:
         )
     hour_ago = now - timedelta(hours=1)
     recent = list(
-        mine.filter(created_at__gt=hour_ago, created_at__lte=now)  # a clock that was put back left later ones
+        mine.filter(created_at__gt=hour_ago, created_at__lte=now)  # a clock that was put back leaves later ones
         .order_by("-created_at")
         .values_list("created_at", flat=True)[: settings.EXPORT_AN_HOUR]
     )
     if len(recent) == settings.EXPORT_AN_HOUR:
         minutes = max(1, -(-(recent[-1] - hour_ago).seconds // 60))
-        raise RefusedError(
+        raise ExportRejectedError(
             ngettext(
                 "You asked for %(limit)d files within an hour. The next one can be made in %(minutes)d minute.",
                 "You asked for %(limit)d files within an hour. The next one can be made in %(minutes)d minutes.",
@@ -212,8 +214,8 @@ def _refuse_too_many(scope: Scope, now: datetime) -> None:
         )
 
 
-def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
-    """Write a small file at once, in the request's own transaction."""
+def start_now(*, scope: Scope, selection: Selection[Scope], export: Export) -> Export:
+    """Write a small file immediately, in the transaction of the request."""
     if export.state != State.QUEUED:
         return export
     if export.columns:
@@ -223,17 +225,17 @@ def start_now(*, scope: Scope, selection: Selection, export: Export) -> Export:
         with transaction.atomic(), _temporary_folder() as folder:
             path = folder / f"export.{export.format}"
             written = _write(selection, export, path, claim=None)
-            _keep(export, path, written, attempt=1)
+            _store_file(export, path, written, attempt=1)
     except Exception as error:
-        _fail(export, attempt=1, reason=failure_text(error))
+        _store_failure(export, attempt=1, reason=failure_text(error))
     export.refresh_from_db()
     return export
 
 
 def run_export(*, partner_id: int, export_id: int) -> str:
-    """Write an export that waits for a worker, under its owner's rights of this moment. Returns its state, or "taken".
+    """Write a queued export under its owner's present rights. Returns its state, or "taken" when another worker has it.
 
-    Raises OperationalError and InterfaceError when the database went away: then it is to be tried again.
+    Raises OperationalError and InterfaceError when the database is unreachable; the task then retries.
     """
     partner = Partner.objects.get(pk=partner_id)
     try:
@@ -248,7 +250,9 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         export = Export.objects.select_related("owner").get(pk=export_id)
         export.partner = partner
         if export.attempts > ATTEMPTS:
-            _fail(export, attempt=claim.attempt, reason=_("It was started three times and never came to its end."))
+            _store_failure(
+                export, attempt=claim.attempt, reason=_("It was started three times and never came to its end.")
+            )
             return State.FAILED
     try:
         bring_up_to_date(partner)
@@ -261,7 +265,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
                     opened = reopen(scope, export.dataset, export.params, export.columns)
                     written = _write(opened.selection, export, path, claim)
             with partner_scope(partner, export.owner):
-                offered = _keep(export, path, written, claim.attempt)
+                offered = _store_file(export, path, written, claim.attempt)
         if offered and (export.trial or export.mail_when_ready):
             _notify_ready(export)
         return State.READY if offered else State.CANCELLED
@@ -272,12 +276,12 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         raise
     except Exception as error:
         with partner_scope(partner):
-            _fail(export, attempt=claim.attempt, reason=failure_text(error))
+            _store_failure(export, attempt=claim.attempt, reason=failure_text(error))
         return State.FAILED
 
 
 def _notify_ready(export: Export) -> None:
-    """Send the test mail that waits for this file, or the word that it is ready; a mail that fails leaves the file as it is."""
+    """Send the test mail that needs this file, or the notice that it is ready. The file stays when the mail fails."""
     language, zone = export.owner.language or export.partner.language, export.partner.time_zone
     try:
         with translation.override(language), timezone.override(zone):
@@ -289,11 +293,11 @@ def _notify_ready(export: Export) -> None:
                 mail = mails.trial_mail(export)
             mail.send()
     except (OSError, smtplib.SMTPException):
-        log.exception("nobody could be told that an export is ready")
+        log.exception("the notice that an export is ready failed")
 
 
-def _write(selection: Selection, export: Export, path: Path, claim: Claim | None) -> Written:
-    """Rows into the file at `path`; exactly one statement reads them when nobody holds a snapshot."""
+def _write(selection: Selection[Scope], export: Export, path: Path, claim: Claim | None) -> Written:
+    """Write the rows to `path`. Without a claim, which implies a snapshot, a single statement reads them."""
     at = clock.now().astimezone(ZoneInfo(selection.scope.partner.time_zone))
     if claim:
         claim.expect(selection.count)
@@ -318,8 +322,8 @@ def _write(selection: Selection, export: Export, path: Path, claim: Claim | None
     return written
 
 
-def _keep(export: Export, path: Path, written: Written, attempt: int) -> bool:
-    """Move the finished file to where files are kept and offer it; False when nobody waits for it any more."""
+def _store_file(export: Export, path: Path, written: Written, attempt: int) -> bool:
+    """Move the finished file to the storage and mark the export ready; False when it was cancelled or claimed meanwhile."""
     with path.open("rb") as file:
         stored = default_storage.save(f"exports/{export.partner_id}/{export.pk}-{attempt}.{export.format}", File(file))
     now = clock.now()
@@ -338,7 +342,7 @@ def _keep(export: Export, path: Path, written: Written, attempt: int) -> bool:
     return bool(offered)
 
 
-def _fail(export: Export, *, attempt: int, reason: str) -> None:
+def _store_failure(export: Export, *, attempt: int, reason: str) -> None:
     Export.objects.filter(pk=export.pk, state=State.RUNNING, attempts=attempt).update(
         state=State.FAILED, reason=reason[:300], finished_at=clock.now()
     )
@@ -346,7 +350,7 @@ def _fail(export: Export, *, attempt: int, reason: str) -> None:
 
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A folder for files that are not finished; it goes away with what is in it."""
+    """A folder for unfinished files, removed with its content on exit."""
     place = settings.PORTAL_VAR / "work"
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="export-", dir=place) as folder:
@@ -354,7 +358,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def cancel_export(*, scope: Scope, export: Export) -> bool:
-    """Stop an export that is queued or running; False when it had already ended."""
+    """Cancel an export that is queued or running; False when it had already ended."""
     stopped = Export.objects.filter(pk=export.pk, state__in=[State.QUEUED, State.RUNNING]).update(
         state=State.CANCELLED, finished_at=clock.now()
     )
@@ -370,18 +374,17 @@ def note_download(*, scope: Scope, export: Export) -> None:
 
 
 def requeue_lost(*, partner: Partner) -> list[int]:
-    """Find exports whose worker died or whose message was lost, and give the ids of those to be started again.
+    """Find exports whose worker died or whose message was lost. Returns the ids of those to enqueue again.
 
-    One that was started too often fails, in words.
+    One that was started too often is marked failed, with the reason.
     """
     now = clock.now()
     lost = []
     with partner_scope(partner):
         for export in Export.objects.filter(partner=partner, state__in=[State.QUEUED, State.RUNNING]):
-            waits = (
-                export.state == State.QUEUED and abs(now - export.queued_at) < LOST
-            )  # the clock may have been put back
-            if waits or export.pk in held_keys(EXPORT):
+            # abs: the clock may have been put back.
+            is_fresh = export.state == State.QUEUED and abs(now - export.queued_at) < LOST
+            if is_fresh or export.pk in held_keys(EXPORT):
                 continue
             if export.attempts >= ATTEMPTS:
                 with translation.override(export.owner.language or partner.language):
@@ -396,18 +399,18 @@ def requeue_lost(*, partner: Partner) -> list[int]:
 
 
 def remove_expired(*, partner: Partner) -> int:
-    """Delete the files whose time is over; their rows stay and say so. Returns how many."""
+    """Delete expired files; their rows stay, in state expired. Returns how many."""
     with partner_scope(partner):
-        over = list(Export.objects.filter(partner=partner, state=State.READY, expires_at__lte=clock.now()))
-        Export.objects.filter(pk__in=[export.pk for export in over]).update(state=State.EXPIRED, file="")
-    for export in over:
+        expired = list(Export.objects.filter(partner=partner, state=State.READY, expires_at__lte=clock.now()))
+        Export.objects.filter(pk__in=[export.pk for export in expired]).update(state=State.EXPIRED, file="")
+    for export in expired:
         default_storage.delete(str(export.file.name))
-    return len(over)
+    return len(expired)
 
 
 @transaction.atomic
 def withdraw(*, scope: Scope, user: User) -> int:
-    """Cancel and delete every file of somebody who leaves the scope's partner; the rows stay and say so. Returns how many."""
+    """Cancel and delete every file of somebody who leaves the scope's partner; the rows stay. Returns how many files."""
     theirs = Export.objects.filter(partner=scope.partner, owner=user)
     theirs.filter(state__in=[State.QUEUED, State.RUNNING]).update(state=State.CANCELLED, finished_at=clock.now())
     ready = list(theirs.select_for_update().filter(state=State.READY))
@@ -418,7 +421,7 @@ def withdraw(*, scope: Scope, user: User) -> int:
 
 
 def remove_temporary_files() -> None:
-    """Remove what workers that were killed left in the work folder."""
+    """Remove unfinished files of killed workers."""
     place = settings.PORTAL_VAR / "work"
     day_ago = clock.now().timestamp() - 86_400
     for folder in place.glob("export-*") if place.exists() else ():
@@ -427,7 +430,7 @@ def remove_temporary_files() -> None:
 
 
 def scheduled_name(name: str, selection: Selection, at: datetime) -> str:
-    """The file name of a scheduled report: the report's name, its days and the slot."""
+    """The file name of a scheduled report: its name, days and slot, joined by underscores."""
     period = period_of(selection)
     days = [period.first.isoformat(), period.last.isoformat()] if period else []
     return "_".join([slug(name), *days, f"{at:%Y%m%d-%H%M}"])

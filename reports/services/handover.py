@@ -1,6 +1,6 @@
-"""What somebody leaves behind when they no longer belong to a partner, or may no longer sign in.
+"""Ownership transfer: reports and schedules of people who left a partner or may no longer sign in.
 
-Reports that others use pass to an admin; schedules wait until an admin takes them over. Nothing is deleted.
+Reports that others use pass to an admin; schedules pause until an admin takes them over. Nothing is deleted.
 """
 
 from dataclasses import dataclass
@@ -12,48 +12,48 @@ from accounts.models import Membership, User
 from accounts.roles import Role
 from accounts.scope import Scope
 from reports.models import Pinned, Recipient, SavedReport, Schedule
-from reports.services.schedules import pause_left
+from reports.services.schedules import pause_ownerless
 
 
 @dataclass(frozen=True, slots=True)
 class OwnershipTransfer:
-    """How many reports passed to an admin, and how many schedules were paused."""
+    """The outcome of a transfer."""
 
-    reports: int
-    schedules: int
+    reports: int  # passed to an admin
+    schedules: int  # paused until an admin takes them over
 
 
 def hand_over(*, scope: Scope) -> OwnershipTransfer:
-    """Pass on what people left behind in the scope's partner. Doing it again changes nothing.
+    """Transfer what people who left the scope's partner own there. Idempotent.
 
     Shared reports, and private ones that a schedule sends, go to the scope's user if an admin, else to the partner's first
     admin; other private reports stay their maker's. Schedules pause; owner, if still a member, and admins are told once.
     """
     active = Membership.objects.filter(partner=scope.partner, user__is_active=True)
     gone = ~Exists(active.filter(user=OuterRef("owner")))
-    left = list(
+    schedules = list(
         Schedule.objects.filter(gone, partner=scope.partner, paused="", deleted_at=None).select_related("report")
     )
-    for schedule in left:
-        pause_left(scope=scope, schedule=schedule)
+    for schedule in schedules:
+        pause_ownerless(scope=scope, schedule=schedule)
     heir = _heir(scope, active.filter(role=Role.ADMIN))
     if heir is None:
-        return OwnershipTransfer(0, len(left))
+        return OwnershipTransfer(0, len(schedules))
     sent = Exists(Schedule.objects.filter(report=OuterRef("pk"), deleted_at=None))
     reports = list(SavedReport.objects.filter(gone, Q(shared=True) | sent, partner=scope.partner, deleted_at=None))
     for saved in reports:
-        # A card on the dashboard of who left is nobody else's wish; one on everybody's stays.
+        # A card on the leaver's own dashboard goes; one on everybody's stays.
         pinned = Pinned.NO if saved.pinned == Pinned.MINE else saved.pinned
         SavedReport.objects.filter(pk=saved.pk).update(owner=heir, pinned=pinned)
         record(scope, "report.handed_over", saved.name, to=heir.email)
-    return OwnershipTransfer(len(reports), len(left))
+    return OwnershipTransfer(len(reports), len(schedules))
 
 
-def stop_writing_to(*, scope: Scope, user: User) -> None:
-    """Take somebody who leaves the scope's partner off every schedule."""
+def remove_recipient(*, scope: Scope, user: User) -> None:
+    """Remove somebody who leaves the scope's partner from the recipients of every schedule."""
     Recipient.objects.filter(partner=scope.partner, user=user).delete()
 
 
 def _heir(scope: Scope, admins: QuerySet[Membership]) -> User | None:
-    found = [membership.user for membership in admins.select_related("user").order_by("pk")]
-    return scope.user if scope.user in found else next(iter(found), None)
+    users = [membership.user for membership in admins.select_related("user").order_by("pk")]
+    return scope.user if scope.user in users else next(iter(users), None)

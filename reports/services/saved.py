@@ -1,7 +1,6 @@
-"""Writes saved reports."""
+"""Saved reports: save, change, copy, delete, restore, pin."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -15,19 +14,18 @@ from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import REPORTS, lock
 from partner_portal.lib.rows.datasets import Selection
-from reports.definitions import column_names, params_of
+from reports.definitions import ReportAppearance, column_names, params_of
 from reports.models import Pinned, SavedReport, Schedule
 from reports.queries.saved import may_change
+from reports.schedule import ScheduleValues
 from reports.services.schedules import make_schedule, pause_without_report
-
-LOOKS = ("name", "description", "comparison", "chart", "shared", "pinned")
 
 
 @transaction.atomic
 def save_report(
-    *, scope: Scope, selection: Selection, fixed: bool, looks: Mapping[str, Any], request_key: UUID | None = None
+    *, scope: Scope, selection: Selection, fixed: bool, appearance: ReportAppearance, request_key: UUID | None = None
 ) -> SavedReport:
-    """Keep a selection as a report. The same form twice makes one. `looks` has the fields of LOOKS."""
+    """Save a selection as a report; the same `request_key` twice saves one. fixed: store a moving range as its days of now."""
     scope.require(Permission.KEEP)
     if scope.user is None:
         raise PermissionDenied("nobody saves")
@@ -44,7 +42,7 @@ def save_report(
         columns=column_names(selection),
         position=_last_position(scope) + 1,
         request_key=request_key,
-        **_looks(scope, looks),
+        **_consistent(appearance),
     )
     record(scope, "report.saved", saved.name, dataset=saved.dataset, shared=saved.shared)
     return saved
@@ -56,16 +54,18 @@ def save_and_schedule(
     scope: Scope,
     selection: Selection,
     name: str,
-    values: Mapping[str, Any],
+    values: ScheduleValues,
     member_ids: Collection[int],
     addresses: Collection[str],
     request_key: UUID,
 ) -> Schedule:
-    """Save a selection as a report and send it by the clock: both, or neither when the schedule is refused.
+    """Save a selection as a report and schedule it: both, or neither when the schedule raises.
 
-    The same form twice makes one. Raises RecipientError and PermissionDenied.
+    The same `request_key` twice makes one. Raises RecipientError and PermissionDenied.
     """
-    saved = save_report(scope=scope, selection=selection, fixed=False, looks={"name": name}, request_key=request_key)
+    saved = save_report(
+        scope=scope, selection=selection, fixed=False, appearance={"name": name}, request_key=request_key
+    )
     return make_schedule(
         scope=scope, report=saved, values=values, member_ids=member_ids, addresses=addresses, request_key=request_key
     )
@@ -73,22 +73,22 @@ def save_and_schedule(
 
 @transaction.atomic
 def change_report(
-    *, scope: Scope, saved: SavedReport, selection: Selection, fixed: bool, looks: Mapping[str, Any]
+    *, scope: Scope, saved: SavedReport, selection: Selection, fixed: bool, appearance: ReportAppearance
 ) -> None:
-    """Store how it is looked at now. Raises PermissionDenied for somebody who is neither owner nor admin."""
+    """Replace what a report stores. Raises PermissionDenied unless the scope's user is its owner or an admin."""
     _require_change(scope, saved)
     SavedReport.objects.filter(pk=saved.pk).update(
         params=params_of(selection, fixed=fixed),
         columns=_merged(saved, selection),
         changed_at=clock.now(),
-        **_looks(scope, looks),
+        **_consistent(appearance),
     )
     record(scope, "report.changed", saved.name)
 
 
 @transaction.atomic
 def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
-    """A private copy of one's own."""
+    """Copy a report. The copy is private and belongs to the scope's user."""
     scope.require(Permission.KEEP)
     if scope.user is None:
         raise PermissionDenied("nobody saves")
@@ -110,7 +110,7 @@ def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
 
 @transaction.atomic
 def delete_report(*, scope: Scope, saved: SavedReport) -> None:
-    """Take a report away; it can be restored for 30 days. Schedules that use it pause, and their owners are told."""
+    """Delete a report; it can be restored for 30 days. Its schedules pause, and their owners are notified."""
     _require_change(scope, saved)
     pause_without_report(scope=scope, report=saved)
     SavedReport.objects.filter(pk=saved.pk).update(deleted_at=clock.now(), pinned=Pinned.NO, request_key=None)
@@ -119,7 +119,7 @@ def delete_report(*, scope: Scope, saved: SavedReport) -> None:
 
 @transaction.atomic
 def restore_report(*, scope: Scope, saved: SavedReport) -> None:
-    """Bring it back; its schedules stay paused until somebody resumes them."""
+    """Restore a deleted report. Its schedules stay paused until somebody resumes them."""
     _require_change(scope, saved)
     SavedReport.objects.filter(pk=saved.pk).update(deleted_at=None)
     record(scope, "report.restored", saved.name)
@@ -127,7 +127,7 @@ def restore_report(*, scope: Scope, saved: SavedReport) -> None:
 
 @transaction.atomic
 def pin_report(*, scope: Scope, saved: SavedReport, pinned: str) -> None:
-    """Put it on a dashboard, or take it off. Everybody's dashboard shows shared reports only."""
+    """Pin a report to a dashboard, or unpin it with "". Raises PermissionDenied for a private report on everybody's."""
     _require_change(scope, saved)
     if pinned == Pinned.PARTNER and not saved.shared:
         raise PermissionDenied("private")
@@ -137,25 +137,25 @@ def pin_report(*, scope: Scope, saved: SavedReport, pinned: str) -> None:
 
 @transaction.atomic
 def move_report(*, scope: Scope, saved: SavedReport, earlier: bool) -> None:
-    """Change places with the neighbour on the dashboard."""
+    """Swap a pinned report with its neighbour on the dashboard."""
     _require_change(scope, saved)
     lock(REPORTS, scope.partner.pk)
     row = list(
         SavedReport.objects.filter(partner=scope.partner, deleted_at=None).exclude(pinned="").order_by("position", "pk")
     )
-    place = next((number for number, each in enumerate(row) if each.pk == saved.pk), None)
+    place = next((number for number, card in enumerate(row) if card.pk == saved.pk), None)
     if place is None:
         return
     other = place - 1 if earlier else place + 1
     if 0 <= other < len(row):
         row[place], row[other] = row[other], row[place]
-    for number, each in enumerate(row, 1):
-        if each.position != number:
-            SavedReport.objects.filter(pk=each.pk).update(position=number)
+    for number, card in enumerate(row, 1):
+        if card.position != number:
+            SavedReport.objects.filter(pk=card.pk).update(position=number)
 
 
 def note_opened(*, saved: SavedReport) -> None:
-    """Remember that somebody used it."""
+    """Store when a report was last opened."""
     SavedReport.objects.filter(pk=saved.pk).update(opened_at=clock.now())
 
 
@@ -164,15 +164,13 @@ def schedules_of(saved: SavedReport) -> list[Schedule]:
     return list(Schedule.objects.filter(report=saved, deleted_at=None).select_related("owner"))
 
 
-def _looks(scope: Scope, looks: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: looks[name] for name in LOOKS if name in looks}
-    if found.get("pinned") == Pinned.PARTNER:
-        found["shared"] = True
-    return found
+def _consistent(appearance: ReportAppearance) -> ReportAppearance:
+    """What everybody's dashboard shows is shared."""
+    return {**appearance, "shared": True} if appearance.get("pinned") == Pinned.PARTNER else appearance
 
 
 def _merged(saved: SavedReport, selection: Selection) -> list[str]:
-    """The columns shown now; those that this editor may not see stay where they were."""
+    """The columns shown now, and behind them the stored ones that this editor may not see."""
     shown = column_names(selection)
     permitted = {column.name for column in selection.dataset.permitted(selection.scope)}
     known = {column.name for column in selection.dataset.columns}

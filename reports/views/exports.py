@@ -1,12 +1,12 @@
-"""Files: the pane that asks for one, the page that follows them, the download, and the bell."""
+"""Exported files: the pane that requests one, the page of all, one file, its download, and the bell."""
 
-from typing import Any
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_cache_control
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part, part_of, private
@@ -25,23 +26,22 @@ from reports.definitions import reopen, suggested_name
 from reports.dialects import PLACES
 from reports.forms import ExportForm
 from reports.queries import exports as queries
-from reports.queries import schedules as schedule_queries
+from reports.queries.schedules import ScheduleRow, schedule_rows
 from reports.services import exports as services
 from reports.views.pane import in_pane, pane, selection_or_404
-from reports.views.schedules import with_slots
 from reports.writers import XLSX_ROWS
 
-STOP_POLLING = 286  # htmx's own: swap, and ask no more
+STOP_POLLING = 286  # htmx swaps the answer and stops polling
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.EXPORT)
-def new(request: ScopedRequest, key: str) -> HttpResponse:
-    """Ask for the rows as a file: a small one comes at once, a large one waits under Exports."""
+def new(request: ScopedRequest, key: str) -> HttpResponseBase:
+    """Export the rows: a small file is downloaded immediately, a large one is written in the background."""
     selection = selection_or_404(request, key)
     at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
     form = ExportForm(request.POST or None, selection=selection, name=suggested_name(selection, at))
-    context = {
+    context: dict[str, object] = {
         "form": form,
         "at_once": selection.count <= settings.EXPORT_ROWS_AT_ONCE,
         "limit": settings.EXPORT_ROWS_AT_ONCE,
@@ -51,25 +51,28 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
         "permitted": len(selection.dataset.permitted(request.scope)),
     }
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
+        cleaned = form.cleaned_data
         export_request = services.ExportRequest(
-            name=given["name"],
-            format=given["format"],
-            dialect=given["dialect"],
+            name=cleaned["name"],
+            format=cleaned["format"],
+            dialect=cleaned["dialect"],
             columns=form.column_names(),
-            stable_names=given["stable_names"],
-            mail_when_ready=given["mail_when_ready"],
+            stable_names=cleaned["stable_names"],
+            mail_when_ready=cleaned["mail_when_ready"],
         )
         try:
-            return _started(request, selection, export_request, context)
-        except services.RefusedError as refused:
-            form.add_error(None, str(refused))
+            return _start(request, selection, export_request, context)
+        except services.ExportRejectedError as error:
+            form.add_error(None, str(error))
     return pane(request, "reports/export_new.html", selection, **context)
 
 
-def _started(
-    request: ScopedRequest, selection: Selection, export_request: services.ExportRequest, context: dict[str, Any]
-) -> HttpResponse:
+def _start(
+    request: ScopedRequest,
+    selection: Selection[Scope],
+    export_request: services.ExportRequest,
+    context: dict[str, object],
+) -> HttpResponseBase:
     export = services.request_export(
         scope=request.scope, selection=selection, export_request=export_request, notify=tasks.enqueue_notice
     )
@@ -88,7 +91,7 @@ def _started(
 @require_safe
 @requires(Permission.EXPORT)
 def index(request: ScopedRequest) -> HttpResponse:
-    """The user's files and schedules. While something is being made the files refresh themselves."""
+    """The user's files and schedules. The files poll while one of them is being made."""
     rows = queries.exports(request.scope)
     is_open = any(row.is_open for row in rows)
     part = part_of(request, "reports/exports.html", ("export-files",))
@@ -106,8 +109,8 @@ def index(request: ScopedRequest) -> HttpResponse:
     return page_or_part(request, "reports/exports.html", context, parts=("export-files",), status=status)
 
 
-def _schedules(request: ScopedRequest) -> list[Any]:
-    return with_slots(request.scope, schedule_queries.schedules(request.scope)) if _may_schedule(request) else []
+def _schedules(request: ScopedRequest) -> list[ScheduleRow]:
+    return schedule_rows(request.scope) if _may_schedule(request) else []
 
 
 def _may_schedule(request: ScopedRequest) -> bool:
@@ -115,22 +118,22 @@ def _may_schedule(request: ScopedRequest) -> bool:
 
 
 def _announcement(rows: list[queries.ExportRow]) -> str:
-    """What a reader who does not see the table is told; only the end of something is news."""
-    ended = [row.export for row in rows if not row.is_open and row.export.finished_at]
+    """The text for screen readers: the last file that ended, once none is open."""
+    ended = [(row.export.finished_at, row.export) for row in rows if not row.is_open and row.export.finished_at]
     if not ended or any(row.is_open for row in rows):
         return ""
-    last = max(ended, key=lambda each: each.finished_at)  # type: ignore[arg-type, return-value]
+    _at, last = max(ended, key=itemgetter(0))
     return f"{last.file_name}: {last.get_state_display()}"
 
 
 @require_safe
 @requires(Permission.EXPORT)
 def detail(request: ScopedRequest, pk: int) -> HttpResponse:
-    """One file: what is in it and what became of it, as far as the reader's role of now sees it."""
+    """One file: content and state, as far as the reader's present role may see them."""
     return _about(request, queries.export(request.scope, pk))
 
 
-def _about(request: ScopedRequest, export: Any, *, status: int = 200, **context: Any) -> HttpResponse:
+def _about(request: ScopedRequest, export: queries.AnyExport, *, status: int = 200, **context: object) -> HttpResponse:
     totals = [
         (column.label, decimals(value, PLACES.get(column.kind, 0)))
         for column, value in queries.permitted_totals(request.scope, export)
@@ -141,8 +144,8 @@ def _about(request: ScopedRequest, export: Any, *, status: int = 200, **context:
 
 @require_safe
 @requires(Permission.EXPORT)
-def download(request: ScopedRequest, pk: int) -> HttpResponse:
-    """The file, while it is kept and its owner may still see its rows."""
+def download(request: ScopedRequest, pk: int) -> HttpResponseBase:
+    """Download a file, until it expires and while its owner may see its rows."""
     export = queries.export(request.scope, pk)
     access = queries.access(request.scope, export)
     if not access.rows:
@@ -154,24 +157,24 @@ def download(request: ScopedRequest, pk: int) -> HttpResponse:
     return _file(request, export)
 
 
-def _file(request: ScopedRequest, export: Any) -> HttpResponse:
+def _file(request: ScopedRequest, export: queries.AnyExport) -> HttpResponseBase:
     services.note_download(scope=request.scope, export=export)
     response = FileResponse(
-        default_storage.open(export.file.name, "rb"),
+        default_storage.open(str(export.file.name), "rb"),
         as_attachment=True,
         filename=export.file_name,
         content_type=CONTENT_TYPES[export.format],
     )
-    response["Content-Length"] = export.size
+    response["Content-Length"] = str(export.size)
     response["X-Content-Type-Options"] = "nosniff"
     patch_cache_control(response, private=True, no_store=True)
-    return response  # type: ignore[return-value]  # a FileResponse is one, but not to the stubs
+    return response
 
 
 @require_POST
 @requires(Permission.EXPORT)
 def cancel(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Stop a file that is queued or being written."""
+    """Cancel a file that is queued or being written."""
     export = queries.export(request.scope, pk)
     if not services.cancel_export(scope=request.scope, export=export):
         messages.info(request, _("“%(name)s” had already ended.") % {"name": export.file_name})
@@ -181,9 +184,9 @@ def cancel(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.EXPORT)
 def again(request: ScopedRequest, pk: int) -> HttpResponse:
-    """The same file once more, with the rows of now; `format=csv` takes CSV instead."""
+    """Export the same definition again, with its present rows; `format=csv` makes it a CSV."""
     old = queries.export(request.scope, pk)
-    chosen = "csv" if request.POST.get("format") == "csv" else old.format
+    file_format = "csv" if request.POST.get("format") == "csv" else old.format
     try:
         opened = reopen(request.scope, old.dataset, old.params, old.columns)
     except KeyError:
@@ -192,14 +195,14 @@ def again(request: ScopedRequest, pk: int) -> HttpResponse:
     at = clock.now().astimezone(ZoneInfo(request.scope.partner.time_zone))
     name = suggested_name(opened.selection, at)
     export_request = services.ExportRequest(
-        name=name, format=chosen, dialect=old.dialect, stable_names=old.stable_names, title=old.title
+        name=name, format=file_format, dialect=old.dialect, stable_names=old.stable_names, title=old.title
     )
     try:
         export = services.request_export(
             scope=request.scope, selection=opened.selection, export_request=export_request, notify=tasks.enqueue_notice
         )
-    except services.RefusedError as refused:
-        messages.error(request, str(refused))
+    except services.ExportRejectedError as error:
+        messages.error(request, str(error))
         return redirect("exports")
     for notice in opened.notices:
         messages.warning(request, notice)
@@ -213,5 +216,5 @@ def again(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_safe
 @requires(Permission.EXPORT)
 def bell(request: ScopedRequest) -> HttpResponse:
-    """What rings in the top bar; asks again only while something is being made."""
+    """The bell of the top bar. It polls while a file is being made."""
     return private(TemplateResponse(request, "reports/bell.html", {"waiting": queries.waiting(request.scope)}))

@@ -1,26 +1,25 @@
 """Forms about rows: the rows that an address names, and the side pane of their dialog."""
 
-from typing import Any
-
 from django.http import Http404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.access import ScopedRequest
+from accounts.scope import Scope
 from partner_portal.lib.rows.datasets import Selection, find, select
 from partner_portal.lib.web.htmx import private, wanted_part
 
 
-def selection_or_404(request: ScopedRequest, key: str) -> Selection:
-    """The rows that the address names; a dataset that does not exist is not found."""
+def selection_or_404(request: ScopedRequest, key: str) -> Selection[Scope]:
+    """The rows that the address names. Raises Http404 for a dataset that does not exist."""
     try:
         return select(find(key), request.scope, request.GET)
     except KeyError as error:
         raise Http404 from error
 
 
-def pane(request: ScopedRequest, template: str, selection: Selection, **context: Any) -> TemplateResponse:
-    """A form about a selection: as the side pane of its dialog, or as a page of its own."""
+def pane(request: ScopedRequest, template: str, selection: Selection, **context: object) -> TemplateResponse:
+    """Render a form about a selection: the side pane of its dialog, or a page of its own."""
     query = selection.address()
     context |= {
         "selection": selection,
@@ -36,5 +35,5 @@ def pane(request: ScopedRequest, template: str, selection: Selection, **context:
 
 
 def in_pane(request: ScopedRequest) -> bool:
-    """Whether the form stands in the side pane of a dialog or of a page with rows."""
+    """Whether the form is shown in the side pane of a dialog or of a page with rows."""
     return wanted_part(request) in {"dialog-side", "page-side"}

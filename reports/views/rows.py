@@ -1,4 +1,4 @@
-"""The rows of any dataset on a page of their own: where receipts, reports and mails lead back to."""
+"""The rows of any dataset on a page of their own: the target of links in receipts, reports and mails."""
 
 from django.http import HttpResponse
 from django.urls import reverse

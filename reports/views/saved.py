@@ -1,7 +1,6 @@
-"""Saved reports: the pane that keeps a view, the page of all, each report, and the cards on the dashboard."""
+"""Saved reports: the pane that saves one, the page of all, one report, and the cards on the dashboard."""
 
 from dataclasses import replace
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -19,19 +18,19 @@ from partner_portal.lib.web.htmx import page_or_part, private
 from partner_portal.lib.web.whole_number import whole_number
 from partner_portal.templatetags.figures import period as short_period
 from reports.comparison import compared, grouped
-from reports.definitions import period_of, period_text, sorting_text
+from reports.definitions import ReportAppearance, period_of, period_text, sorting_text
 from reports.forms import ReportForm
 from reports.queries import saved as queries
 from reports.services import saved as services
 from reports.views.pane import in_pane, pane, selection_or_404
 
-LOOKING = "look"  # in an address of a report: what follows is looked at instead of what is stored
+PREVIEW = "look"  # in the address of a report: the other parameters replace the stored ones
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.KEEP)
 def new(request: ScopedRequest, key: str) -> HttpResponse:
-    """Keep what is looked at as a report."""
+    """Save the rows of the address as a report."""
     selection = selection_or_404(request, key)
     form = ReportForm(request.POST or None, selection=selection, initial={"name": suggested(selection)})
     context = _about(selection) | {"form": form}
@@ -40,7 +39,7 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
             scope=request.scope,
             selection=selection.with_columns(form.chosen_columns()),
             fixed=form.cleaned_data["days"] == form.FIXED,
-            looks=_looks(request, form),
+            appearance=_appearance(request, form),
             request_key=form.cleaned_data["key"],
         )
         if not in_pane(request):
@@ -51,17 +50,17 @@ def new(request: ScopedRequest, key: str) -> HttpResponse:
 
 
 def suggested(selection: Selection) -> str:
-    """A name from the rows and their days."""
-    chosen = getattr(selection.form, "chosen", None)
+    """A name for a report: the title of the rows, and their range."""
+    chosen = selection.form.chosen
     if chosen is None:
         return str(selection.dataset.title)
     days = str(chosen.label) if chosen.preset else short_period(chosen.period)
     return f"{selection.dataset.title}, {days[:1].lower() + days[1:]}"
 
 
-def _about(selection: Selection) -> dict[str, Any]:
-    """What the form tells about the view that is kept."""
-    chosen = getattr(selection.form, "chosen", None)
+def _about(selection: Selection) -> dict[str, object]:
+    """Range and sorting of the selection, for the form."""
+    chosen = selection.form.chosen
     return {
         "chosen": chosen,
         "moving": bool(chosen and chosen.preset),
@@ -69,11 +68,11 @@ def _about(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _looks(request: ScopedRequest, form: ReportForm) -> dict[str, Any]:
-    looks = {name: form.cleaned_data[name] for name in ("name", "description", "comparison", "chart", "shared")}
+def _appearance(request: ScopedRequest, form: ReportForm) -> ReportAppearance:
+    appearance = form.appearance
     if request.POST.get("then") in {"mine", "partner"}:
-        looks["pinned"] = request.POST["then"]
-    return looks
+        appearance["pinned"] = request.POST["then"]
+    return appearance
 
 
 @require_safe
@@ -81,28 +80,28 @@ def _looks(request: ScopedRequest, form: ReportForm) -> dict[str, Any]:
 def index(request: ScopedRequest) -> HttpResponse:
     """The reports that this reader may open."""
     rows = list(queries.reports(request.scope))
-    context = {
-        "reports": rows,
-        "changeable": {each.pk for each in rows if queries.may_change(request.scope, each)},
-        "deleted": queries.deleted_report(request.scope, whole_number(request.GET.get("deleted", ""))),
-    }
+    deleted = queries.deleted_report(request.scope, whole_number(request.GET.get("deleted", "")))
+    changeable = {row.pk for row in rows if queries.may_change(request.scope, row)}
+    context: dict[str, object] = {"rows": rows, "changeable": changeable, "deleted": deleted}
+    if deleted:
+        context["restore_address"] = reverse("report_restore", args=[deleted.pk])
     return page_or_part(request, "reports/reports.html", context)
 
 
 @require_safe
 @requires(Permission.VIEW)
 def detail(request: ScopedRequest, pk: int) -> HttpResponse:
-    """A report as it opens today, or looked at otherwise; then it offers to save the change."""
+    """A report as it opens today, or with other parameters, which it offers to save."""
     saved = queries.report(request.scope, pk)
-    looked = request.GET.dict() if LOOKING in request.GET else None
-    opened = queries.opened(request.scope, saved, looked)
+    changes = request.GET.dict() if PREVIEW in request.GET else None
+    opened = queries.opened(request.scope, saved, changes)
     selection = opened.selection
-    changed = looked is not None and queries.differs(saved, selection)
-    looking = replace(selection, query={**selection.query, LOOKING: "1"})
+    changed = changes is not None and queries.differs(saved, selection)
+    shown = replace(selection, query={**selection.query, PREVIEW: "1"})
     other = compared(selection, saved.comparison)
     return drilldown(
         request,
-        looking,
+        shown,
         back=Link(_("Reports"), reverse("reports")),
         template="reports/report.html",
         saved=saved,
@@ -123,27 +122,27 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.VIEW)
 def opened(request: ScopedRequest, pk: int) -> HttpResponse:
-    """The page of a report tells that somebody looks at it; reading the page itself writes nothing."""
+    """Store that somebody opened a report. Its page posts this; a GET of the page writes nothing."""
     services.note_opened(saved=queries.report(request.scope, pk))
     return HttpResponse(status=204)
 
 
 def _with_query(path: str, selection: Selection) -> str:
     query = selection.address()
-    return f"{path}?{LOOKING}=1&{query}" if query else f"{path}?{LOOKING}=1"
+    return f"{path}?{PREVIEW}=1&{query}" if query else f"{path}?{PREVIEW}=1"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.KEEP)
 def edit(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Change a report: everything that is stored of it, starting from what is looked at."""
+    """Change everything that a report stores, starting from the parameters of the address."""
     saved = queries.report(request.scope, pk)
     if not queries.may_change(request.scope, saved):
         messages.info(request, _("Its owner and admins may change it; make a copy of your own."))
         return redirect("report", pk)
-    looked = request.GET.dict() if LOOKING in request.GET else None
-    selection = queries.opened(request.scope, saved, looked).selection
-    chosen = getattr(selection.form, "chosen", None)
+    changes = request.GET.dict() if PREVIEW in request.GET else None
+    selection = queries.opened(request.scope, saved, changes).selection
+    chosen = selection.form.chosen
     initial = {name: getattr(saved, name) for name in ("name", "description", "comparison", "chart", "shared")}
     initial["days"] = ReportForm.MOVING if chosen and chosen.preset else ReportForm.FIXED
     form = ReportForm(request.POST or None, selection=selection, initial=initial)
@@ -153,7 +152,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
             saved=saved,
             selection=selection.with_columns(form.chosen_columns()),
             fixed=form.cleaned_data["days"] == form.FIXED,
-            looks=_looks(request, form),
+            appearance=_appearance(request, form),
         )
         messages.success(request, _("“%(name)s” is saved.") % {"name": form.cleaned_data["name"]})
         return redirect("report", pk)
@@ -163,7 +162,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.KEEP)
 def copy(request: ScopedRequest, pk: int) -> HttpResponse:
-    """A private copy."""
+    """Copy a report. The copy is private."""
     made = services.copy_report(scope=request.scope, saved=queries.report(request.scope, pk))
     messages.success(request, _("Copied as “%(name)s”.") % {"name": made.name})
     return redirect("report", made.pk)
@@ -172,7 +171,7 @@ def copy(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.KEEP)
 def delete(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Delete a report; one that schedules use is asked about first, with their names."""
+    """Delete a report. One that schedules use is confirmed first, with their names."""
     saved = queries.report(request.scope, pk)
     schedules = services.schedules_of(saved)
     if request.method != "POST" or (schedules and "sure" not in request.POST):
@@ -184,7 +183,7 @@ def delete(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.KEEP)
 def restore(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Bring a deleted report back."""
+    """Restore a deleted report."""
     saved = queries.deleted_report(request.scope, pk)
     if saved is None:
         return redirect("reports")
@@ -196,7 +195,7 @@ def restore(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.KEEP)
 def pin(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Put it on a dashboard or take it off (`pinned`), or move it there (`move`)."""
+    """Pin a report to a dashboard or unpin it (`pinned`), or move its card (`move`)."""
     saved = queries.report(request.scope, pk)
     if request.POST.get("move") in {"earlier", "later"}:
         services.move_report(scope=request.scope, saved=saved, earlier=request.POST["move"] == "earlier")
@@ -210,7 +209,7 @@ def pin(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def cards(request: ScopedRequest) -> HttpResponse:
-    """The pinned reports, as the dashboard shows them."""
-    found = queries.cards(request.scope)
-    changeable = {card.report.pk for card in found if queries.may_change(request.scope, card.report)}
-    return private(TemplateResponse(request, "reports/cards.html", {"cards": found, "changeable": changeable}))
+    """The cards of the pinned reports on the dashboard."""
+    opened_cards = queries.cards(request.scope)
+    changeable = {card.report.pk for card in opened_cards if queries.may_change(request.scope, card.report)}
+    return private(TemplateResponse(request, "reports/cards.html", {"cards": opened_cards, "changeable": changeable}))

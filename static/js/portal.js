@@ -94,12 +94,12 @@ document.addEventListener("change", ({ target }) => {
 document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target?.setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target?.removeAttribute("aria-busy"));
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  const told = detail.elt.closest("[data-announce]") ?? detail.elt.querySelector("[data-announce]");
-  if (told) announce(told.dataset.announce);
+  const announced = detail.elt.closest("[data-announce]") ?? detail.elt.querySelector("[data-announce]");
+  if (announced) announce(announced.dataset.announce);
 });
 
 // A part that could not be fetched says so in its own place and leaves the rest of the page alone.
-const failed = (kind, target) => {
+const showError = (kind, target) => {
   const notice = document.getElementById(`error-${kind}`).content.cloneNode(true).firstElementChild;
   notice.dataset.requestError = "";
   notice.querySelector("a").href = location.href;
@@ -107,23 +107,29 @@ const failed = (kind, target) => {
   place.querySelector(":scope > [data-request-error]")?.remove();
   place.prepend(notice);
 };
-// A part that came when the person had too many requests running asks again by itself, a few times.
-const retried = new WeakMap();
-const retries = ({ xhr, elt, requestConfig }) => {
+// A part that is rejected because the person has too many requests running is requested again, a few times; but not after
+// its dialog was closed or something else was requested in its place.
+const latest = new WeakMap(); // by target
+const retried = new WeakMap(); // by element: how often
+document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target && latest.set(detail.target, detail.xhr));
+const retry = ({ xhr, elt, requestConfig }) => {
   const seconds = Number(xhr.getResponseHeader("Retry-After"));
   const times = retried.get(elt) ?? 0;
   if (xhr.status !== 503 || requestConfig.verb !== "get" || !seconds || times === 5) return false;
   retried.set(elt, times + 1);
   const { path, target } = requestConfig;
-  setTimeout(() => elt.isConnected && htmx.ajax("GET", path, { source: elt, target }), seconds * 1000);
+  setTimeout(() => {
+    if (!elt.isConnected || latest.get(target) !== xhr || target.closest("dialog:not([open])")) return;
+    htmx.ajax("GET", path, { source: elt, target });
+  }, seconds * 1000);
   return true;
 };
 document.addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && retried.delete(detail.elt));
 document.addEventListener("htmx:responseError", ({ detail }) => {
-  if (retries(detail)) return;
+  if (retry(detail)) return;
   const kinds = { 401: "denied", 403: "denied", 404: "missing", 410: "missing", 503: "busy" };
-  failed(kinds[detail.xhr.status] ?? "failed", detail.target);
+  showError(kinds[detail.xhr.status] ?? "failed", detail.target);
 });
 for (const name of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, ({ detail }) => failed("offline", detail.target));
+  document.addEventListener(name, ({ detail }) => showError("offline", detail.target));
 }

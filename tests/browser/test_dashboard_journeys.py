@@ -1,6 +1,7 @@
 """Why did my points fall? From the sign-in page to the rows that answer it, with and without JavaScript, mouse and pointer."""
 
 import re
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -288,6 +289,55 @@ def test_a_panel_that_cannot_be_loaded_leaves_the_page_alone(open_page):
     page.get_by_label("Get to").select_option("gold")
     expect(page.locator("#progression [role=alert]")).to_contain_text("This part could not be loaded")
     expect(page.locator("#progress .hero data")).to_be_visible()
+    page.complaints.clear()
+
+
+@contextmanager
+def four_requests_running(live_database, email):
+    """Holds all four places of a person, as four requests of another web process would."""
+    with psycopg.connect(**live_database) as other:
+        person = other.execute("SELECT id FROM accounts_user WHERE email = %s", [email]).fetchone()[0]
+        for place in range(1, 5):
+            assert other.execute("SELECT pg_try_advisory_xact_lock(7003, %s)", [person * 65 + place]).fetchone() == (
+                True,
+            )
+        yield
+
+
+def test_one_request_too_many_repeats_itself_in_the_dialog_in_a_panel_and_as_a_page(open_page, live_database):
+    page = open_page(RANGE)
+    page.wait_for_load_state("networkidle")  # the page's own requests hold places as well
+    refused = []
+    page.on("response", lambda answer: answer.status == 503 and refused.append(answer.url))
+    with four_requests_running(live_database, "admin@northwind.example"):
+        with page.expect_response("**/dashboard/changes/lost-sold/**") as first:
+            page.locator(COUNTER).click()
+        assert (first.value.status, first.value.header_value("Retry-After")) == (503, "2")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        expect(page.locator("#dialog [role=alert]")).to_have_count(0)
+    dialog = page.get_by_role("dialog", name="Lost sold points")
+    expect(dialog.locator("tbody tr").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/dashboard/changes/lost-sold/\?changes_range=last-90-days$"))
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(COUNTER)).to_be_focused()
+
+    with four_requests_running(live_database, "admin@northwind.example"):
+        with page.expect_response("**/dashboard/changes/new-sold/**"):
+            page.locator("#changes a.counter").first.click()
+        page.keyboard.press("Escape")  # and so these rows are not wanted any more
+        with page.expect_response("**/dashboard/?**") as second:
+            page.get_by_label("Get to").select_option("platinum")
+        assert second.value.status == 503
+    expect(page.locator("#progression")).to_contain_text("Platinum is met on every requirement")
+    expect(page).to_have_url(re.compile(r"target=platinum"))
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+    with four_requests_running(live_database, "admin@northwind.example"):
+        page.goto("/tiers/")
+        expect(page.get_by_role("heading", name="One moment, please")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Tier")).to_be_visible()
+    assert len(refused) >= 3
     page.complaints.clear()
 
 

@@ -30,7 +30,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from accounts.scope import set_tenant
     from api.models import ApiToken
     from api.services import make_token
-    from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service
+    from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service, Withdrawal
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportFile, ImportProblem, ImportTable, RememberedMapping
@@ -55,6 +55,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     Cancellation.objects.create(**own, client=client, product_line=MARK, cancelled_on=day, reason=MARK)
     MrrMonth.objects.create(**of_client, month=day, mrr=1)
     Certification.objects.create(**own, person=f"{MARK} person", certification=MARK, earned_on=day)
+    withdrawal = Withdrawal.objects.create(**own, withdrawn_by=user, reason=MARK)
+    Certification.objects.create(**own, person=f"{MARK} gone", certification=MARK, earned_on=day, withdrawal=withdrawal)
     renewal = Renewal.objects.create(
         **of_client, product_line=MARK, renews_on=date(2027, 1, 1), current_mrr=1, renewal_mrr=1, status="pending"
     )

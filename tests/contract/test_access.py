@@ -6,6 +6,7 @@ import pytest
 from django.urls import URLPattern
 
 from accounts.checks import GUARDED_ELSEWHERE, routes
+from partner_portal.lib.web.view_rules import rules_of
 
 # Without signing in: what a load balancer asks, and addresses whose token is the right (here it is nobody's).
 OPEN_TO_ALL = {"health/live": 200, "health/ready": 200, "accounts/logout/": 302}
@@ -33,7 +34,7 @@ ADDRESSES = sorted(own_routes())
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_nobody_is_sent_to_sign_in(db, web, address):
     response = web(None).get(with_numbers(address))
-    if getattr(own_routes()[address].callback, "takes_tokens", False):
+    if rules_of(own_routes()[address].callback).takes_tokens:
         assert response.status_code == 401  # a program is told, not sent to a page
         assert response["WWW-Authenticate"].startswith("Bearer")
         return
@@ -48,7 +49,7 @@ def test_nobody_is_sent_to_sign_in(db, web, address):
 def test_a_right_that_is_not_held_is_refused(db, web, address):
     from accounts.roles import PERMISSIONS, Role
 
-    permission = getattr(own_routes()[address].callback, "required_permission", None)
+    permission = rules_of(own_routes()[address].callback).permission
     if permission is None or permission in PERMISSIONS[Role.MEMBER]:
         return
     asked = web("member").get(with_numbers(address)).status_code, web("member").post(with_numbers(address)).status_code

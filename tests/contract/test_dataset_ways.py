@@ -21,6 +21,7 @@ from accounts.roles import Permission
 from accounts.scope import member_scope, memberships_of, partner_scope, set_tenant, user_scope
 from partner_portal.lib.rows.datasets import Kind, all_datasets, select
 from reports.models import KeptList, SavedReport, Schedule, ScheduleRun
+from reports.services import due_runs, schedule_runs
 from reports.services import saved as report_services
 from reports.services import schedules as schedule_services
 from reports.writers import columns_of
@@ -182,7 +183,9 @@ def test_schedule(committed):
     with partner_scope(partner, admin.user):
         for key in DATASETS:
             selection = select(key, admin, YEAR)
-            report = report_services.save_report(scope=admin, selection=selection, fixed=False, looks={"name": key})
+            report = report_services.save_report(
+                scope=admin, selection=selection, fixed=False, appearance={"name": key}
+            )
             values = {"frequency": "daily", "at": time(7, 30), "zone": "Europe/Amsterdam", "format": "csv",
                       "dialect": "point", "when_empty": "send"}  # fmt: skip
             schedule = schedule_services.make_schedule(
@@ -192,9 +195,9 @@ def test_schedule(committed):
             expected[key] = told(admin, key)
         due = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
         Schedule.objects.update(next_slot=due)
-    ids = schedule_services.claim_due(partner=partner, now=due)
+    ids = due_runs.claim_due(partner=partner, now=due)
     assert len(ids) == len(DATASETS)
-    assert {schedule_services.run_schedule(partner_id=partner.pk, run_id=each) for each in ids} == {"sent"}
+    assert {schedule_runs.run_schedule(partner_id=partner.pk, run_id=each) for each in ids} == {"sent"}
     assert len(mail.outbox) == len(DATASETS)
     with partner_scope(partner):
         runs = list(ScheduleRun.objects.select_related("export"))

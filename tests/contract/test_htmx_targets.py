@@ -15,8 +15,8 @@ TARGETS = ["dialog", "dialog-rows", "rubbish", "", "x" * 5000, "\u00e9\u4e16", "
 def addresses(scope):
     """Pages of every kind that have parts, and those of things that somebody stored."""
     selection = select("changes-lost-sold", scope, {"changes_range": "last-12-months"})
-    kept = lists.make_list(scope=scope, name="Win back", selection=selection).kept_list
-    report = saved.save_report(scope=scope, selection=selection, fixed=False, looks={"name": "Lost"})
+    client_list = lists.make_list(scope=scope, name="Win back", selection=selection).client_list
+    report = saved.save_report(scope=scope, selection=selection, fixed=False, appearance={"name": "Lost"})
     export = exports.request_export(
         scope=scope, selection=selection, export_request=exports.ExportRequest(name="lost", format="csv")
     )
@@ -26,7 +26,7 @@ def addresses(scope):
         values={"frequency": "daily", "at": time(7, 30), "zone": "UTC", "format": "csv"},
     )  # fmt: skip
     return [
-        reverse("lists"), reverse("list", args=[kept.pk]), reverse("reports"), reverse("report", args=[report.pk]),
+        reverse("lists"), reverse("list", args=[client_list.pk]), reverse("reports"), reverse("report", args=[report.pk]),
         reverse("report_delete", args=[report.pk]), reverse("exports"), reverse("export", args=[export.pk]),
         reverse("schedules"), reverse("schedule", args=[schedule.pk]), reverse("dataset_rows", args=["certified-people"]),
         reverse("calculator"), reverse("tier_plans"),

@@ -9,7 +9,7 @@ FILES = [path for path in TEMPLATES.rglob("*") if path.is_file()]
 
 # Tags that print nothing: what stands behind them is the edge of the link as the browser sees it.
 CONTROL = re.compile(
-    r"\{#.*?#\}|\{%\s*(?:if|elif|else|endif|with|endwith|for|endfor|empty|url|spaceless|endspaceless)\b.*?%\}"
+    r"\{#.*?#\}|\{%\s*(?:if|elif|else|endif|with|endwith|for|endfor|empty|url|icon|spaceless|endspaceless)\b.*?%\}"
 )
 ATTRIBUTES = r"""(?:\{[{%#].*?[}%#]\}|"[^"]*"|[^>"{])*"""
 LINK = re.compile(rf"<a\b({ATTRIBUTES})>(.*?)</a>", re.DOTALL)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.templatetags.elements import dialog_link
 from partner_portal.templatetags.figures import metric_have, metric_missing
 from program.terms import Metric, Track, Unit
@@ -75,6 +76,8 @@ def _to_rows(context: Context, need: RequirementGap, value: SafeString | str) ->
 def to(context: Context, name: str, *args: Any, **query: Any) -> str:
     """The address of the page `name` with these parameters; empty ones are left out, the day that is looked at is kept."""
     form = context.get("form") or context.get("day")
-    kept = {key: str(value) for key, value in query.items() if value not in (None, "")} | getattr(form, "moved", {})
+    kept = {key: str(value) for key, value in query.items() if value not in (None, "")}
+    if isinstance(form, DatasetForm):
+        kept |= form.moved
     address = reverse(name, args=args)
     return f"{address}?{urlencode(kept)}" if kept else address

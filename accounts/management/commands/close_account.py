@@ -1,7 +1,5 @@
 """close_account EMAIL"""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
@@ -14,7 +12,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
 
-    def handle(self, *_args: Any, email: str, **_options: Any) -> None:
+    def handle(self, *_args: object, email: str, **_options: object) -> None:
         user = User.objects.filter(email=email.lower()).first()
         if user is None:
             raise CommandError(f"Nobody has the address {email}.")

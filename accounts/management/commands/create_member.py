@@ -1,7 +1,6 @@
 """create_member EMAIL --partner SLUG --role ROLE --password-stdin"""
 
 import sys
-from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -27,20 +26,22 @@ class Command(BaseCommand):
             help="read the password from standard input; without it the person sets one through the sign-in page",
         )
 
-    def handle(self, *_args: Any, **options: Any) -> None:
-        partner = queries.partner_by_slug(options["partner"])
-        if partner is None:
-            raise CommandError(f"partner: there is no '{options['partner']}'.")
-        form = MemberForm({"email": options["email"], "role": options["role"], "name": options["name"]})
+    def handle(
+        self, *_args: object, email: str, partner: str, role: str, name: str, password_stdin: bool, **_options: object
+    ) -> None:
+        tenant = queries.partner_by_slug(partner)
+        if tenant is None:
+            raise CommandError(f"partner: there is no '{partner}'.")
+        form = MemberForm({"email": email, "role": role, "name": name})
         if not form.is_valid():
             raise CommandError(one_line(form))
-        password = sys.stdin.readline().rstrip("\r\n") if options["password_stdin"] else None
+        password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
         try:
             if password is not None:
                 validate_password(password)
-            with partner_scope(partner):
-                user, is_new = services.add_member(scope=system_scope(partner), password=password, **form.cleaned_data)
+            with partner_scope(tenant):
+                user, is_new = services.add_member(scope=system_scope(tenant), password=password, **form.cleaned_data)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        told = f"{user.email} is {options['role']} of {partner.slug}"
-        self.stdout.write(f"{told}." if is_new else f"{told}, with the password of before.")
+        joined = f"{user.email} is {role} of {tenant.slug}"
+        self.stdout.write(f"{joined}." if is_new else f"{joined}, with the password of before.")

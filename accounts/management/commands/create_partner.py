@@ -1,7 +1,5 @@
 """create_partner SLUG --name NAME --currency USD"""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
@@ -18,14 +16,16 @@ class Command(BaseCommand):
         parser.add_argument("--time-zone", default="UTC", help="such as Europe/Amsterdam; default UTC")
         parser.add_argument("--language", default="en")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(
+        self, *_args: object, slug: str, name: str, currency: str, time_zone: str, language: str, **_options: object
+    ) -> None:
         form = NewPartnerForm(
             {
-                "slug": options["slug"],
-                "name": options["name"],
-                "payout_currency": options["currency"],
-                "time_zone": options["time_zone"],
-                "language": options["language"],
+                "slug": slug,
+                "name": name,
+                "payout_currency": currency,
+                "time_zone": time_zone,
+                "language": language,
             }
         )
         if not form.is_valid():

@@ -1,7 +1,6 @@
 """forget_audit [--days N]"""
 
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -21,7 +20,7 @@ class Command(BaseCommand):
             "--days", type=int, default=settings.AUDIT_KEEP_DAYS, help="keep the events of so many days"
         )
 
-    def handle(self, *_args: Any, days: int, **_options: Any) -> None:
+    def handle(self, *_args: object, days: int, **_options: object) -> None:
         if days < 0:
             raise CommandError("--days is a number of days.")
         if not days:

@@ -4,7 +4,6 @@ import json
 import sys
 from argparse import ArgumentParser
 from datetime import date, timedelta
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -28,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--clients", action="store_true", help="with the points of every client")
 
     def handle(
-        self, *, slug: str, on: date | None, first: date | None, last: date | None, clients: bool, **_: Any
+        self, *, slug: str, on: date | None, first: date | None, last: date | None, clients: bool, **_: object
     ) -> None:
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
@@ -45,8 +44,8 @@ class Command(BaseCommand):
                     f"{day} is ahead: the ledger is posted through {scope.today}, and no day after today can be.",
                     returncode=2,
                 )
-            found = figures(scope, day, period, with_clients=clients)
-        text = json.dumps(found, indent=2, ensure_ascii=False)
+            answer = figures(scope, day, period, with_clients=clients)
+        text = json.dumps(answer, indent=2, ensure_ascii=False)
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()  # a closed pipe is noticed here, where `command_line.run` ends it quietly
 

@@ -1,7 +1,6 @@
-"""Checks ledgers against themselves and against the facts (docs/contract.md)."""
+"""Command that verifies ledgers against their sums and against the facts (docs/contract.md)."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -16,19 +15,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", nargs="?", help="one partner; without it, all")
 
-    def handle(self, *, slug: str | None, **_: Any) -> None:
+    def handle(self, *, slug: str | None, **_: object) -> None:
         partners = Partner.objects.filter(slug=slug) if slug else Partner.objects.order_by("slug")
         if slug and not partners:
             raise CommandError(f"There is no partner “{slug}”.", returncode=2)
-        wrong = 0
+        total = 0
         for partner in partners:
             with partner_scope(partner):
-                found = 0
-                for sentence in discrepancies(system_scope(partner)):
-                    self.stdout.write(f"{partner.slug}: {sentence}")
-                    found += 1
-            if not found:
-                self.stdout.write(f"{partner.slug}: the ledger is right.")
-            wrong += found
-        if wrong:
-            raise CommandError(f"{wrong} differences.", returncode=1)
+                sentences = list(discrepancies(system_scope(partner)))
+            for sentence in sentences or ["the ledger is right."]:
+                self.stdout.write(f"{partner.slug}: {sentence}")
+            total += len(sentences)
+        if total:
+            raise CommandError(f"{total} differences.", returncode=1)

@@ -48,6 +48,20 @@ def quarter_start(day: date) -> date:
     return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
+def parse_quarter(text: str) -> date:
+    """The first day of a quarter such as `2026-Q3`. Raises ValueError for anything else."""
+    year, _, number = text.partition("-Q")
+    if number not in {"1", "2", "3", "4"}:
+        raise ValueError(f"{text} is not a quarter")
+    return date(int(year), int(number) * 3 - 2, 1)
+
+
+def quarter_months(text: str) -> tuple[date, date]:
+    """The first days of the first and the last month of a quarter such as `2026-Q3`. Raises ValueError for anything else."""
+    first = parse_quarter(text)
+    return first, add_months(first, 2)
+
+
 def quarter_end(day: date) -> date:
     """The last day of the calendar quarter of `day`."""
     return month_end(date(day.year, (day.month + 2) // 3 * 3, 1))

@@ -7,33 +7,41 @@ and its rows cannot differ.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncMonth
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
+from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.rows.forms import DatasetForm
+from partner_portal.lib.scope import OfScope, Scope
 
 ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
 PAGE_SIZE = 25
 
 
-class Scope(Protocol):
-    """What a dataset needs to know of `accounts.scope.Scope`."""
-
-    @property
-    def today(self) -> date: ...
-    @property
-    def locale(self) -> str: ...
-    def may(self, permission: str) -> bool: ...
+# A row by the names of its columns or fields: a value is whatever the database or a calculation gives for it.
+type Row = Mapping[str, Any]
+# What a dataset's form makes of an address: its cleaned data, by the names of its fields.
+type Params = Mapping[str, Any]
+# The rows of a dataset: a query, or rows calculated in Python.
+type Rows = QuerySet[Any] | Sequence[Row]
+# The value of a column as a query calculates it.
+type Expressed = Combinable
+# The same, or a path of fields; for rows made in Python, the key in the row.
+type Source = str | Expressed
+# A text for people, translated when it is shown.
+type Label = str | Promise
 
 
 class Kind(StrEnum):
@@ -58,34 +66,40 @@ class Column:
     `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
     write it, on a line of its own; files keep both.
     opens(row, selection): the address of what a value opens in the portal, "" for nothing.
+    opens_client: the column with the id of the client whose panel a value opens, "" for none.
+    marks_row: a value is written as a tag of its row, whether or not the column is shown.
     """
 
     name: str
-    label: Any
+    label: Label
     kind: Kind = Kind.TEXT
-    expression: Any = None
+    expression: Source | None = None
     default: bool = True
     permission: str = ""
-    choices: Mapping[str, Any] | None = None
+    choices: Mapping[str, Label] | None = None
     currency: str = ""
     total: bool = False
-    compute: Callable[[Mapping[str, Any], Any], str] | None = None
-    needs: Mapping[str, Any] = field(default_factory=dict)
+    compute: Callable[[Row, Any], str] | None = None
+    needs: Mapping[str, Source] = field(default_factory=dict)
     under: str = ""
-    opens: Callable[[Mapping[str, Any], Any], str] | None = None
+    opens: "Callable[[Row, Selection[Any]], str] | None" = None
+    opens_client: str = ""
+    marks_row: bool = False
 
     @property
-    def source(self) -> Any:
+    def source(self) -> Source:
         """The expression that gives the value."""
         return self.expression if self.expression is not None else self.name
+
+    @property
+    def key(self) -> str:
+        """The key of the value in a row made in Python."""
+        return row_key(self.source)
 
     @property
     def sorts_as_name(self) -> bool:
         """Whether its texts are sorted as people read them (`lib.collation`); the keys of choices are not."""
         return self.kind == Kind.TEXT and not self.choices
-
-
-Rows = QuerySet[Any] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +111,21 @@ class ClientList:
     clients: QuerySet[Any]
 
 
-class ClientLists(Protocol):
-    """What keeps lists of clients. `find` gives None for a key that the scope may not use or that is gone."""
+class ClientLists(NamedTuple):
+    """How saved lists of clients are read."""
 
-    def find(self, scope: Any, key: str) -> ClientList | None: ...
-    def choices(self, scope: Any) -> list[tuple[str, str]]: ...
+    #: The list of a key; None when it is gone or the scope may not use it.
+    find: OfScope[[str], ClientList | None]
+    #: Every list that the scope may use, by name: (key, name).
+    choices: OfScope[[], list[tuple[str, str]]]
 
 
 class _Hooks:
     """What the apps beside the pages lend to every dataset."""
 
     lists: ClientLists | None = None
-    as_of: Callable[[Any], datetime | None] | None = None
+    client_address: Callable[[str], str] | None = None
+    as_of: OfScope[[], datetime | None] | None = None
 
 
 def register_lists(lists: ClientLists) -> None:
@@ -116,22 +133,32 @@ def register_lists(lists: ClientLists) -> None:
     _Hooks.lists = lists
 
 
-def client_list(scope: Any, key: str) -> ClientList | None:
+def client_list(scope: Scope, key: str) -> ClientList | None:
     """The list of that key, for pages that narrow something other than a dataset."""
     return _Hooks.lists.find(scope, key) if _Hooks.lists else None
 
 
-def list_choices(scope: Any) -> list[tuple[str, str]]:
+def list_choices(scope: Scope) -> list[tuple[str, str]]:
     """Every list the scope may use: (key, name), by name."""
     return _Hooks.lists.choices(scope) if _Hooks.lists else []
 
 
-def register_freshness(as_of: Callable[[Any], datetime | None]) -> None:
+def register_client_address(address: Callable[[str], str]) -> None:
+    """Register which page opens for the id of a client."""
+    _Hooks.client_address = address
+
+
+def client_address(client_id: str) -> str:
+    """Return the address of the client's panel, "" when no app has one."""
+    return _Hooks.client_address(client_id) if _Hooks.client_address else ""
+
+
+def register_freshness(as_of: OfScope[[], datetime | None]) -> None:
     """Tell how to find out when a partner's facts last came in."""
     _Hooks.as_of = as_of
 
 
-def data_as_of(scope: Any) -> datetime | None:
+def data_as_of(scope: Scope) -> datetime | None:
     """When the facts behind every dataset last came in; None when nothing did."""
     return _Hooks.as_of(scope) if _Hooks.as_of else None
 
@@ -154,24 +181,24 @@ class Dataset:
     """
 
     key: str
-    title: Any
-    unit: tuple[Any, Any]
+    title: Label
+    unit: tuple[Label, Label]
     permission: str
     columns: tuple[Column, ...]
-    rows: Callable[[Any, Mapping[str, Any]], Rows]
-    form: type[forms.Form]
+    rows: OfScope[[Params], Rows]
+    form: type[DatasetForm]
     order: tuple[str, ...]
     figure: str = ""
     search: tuple[str, ...] = ()
-    client: Any = ""
-    row: Any = "pk"
+    client: Source = ""
+    row: Source = "pk"
     sign: int = 1
-    describe: Callable[[Any, Mapping[str, Any]], list[str]] = lambda scope, params: []
-    valued: Callable[[Any, Mapping[str, Any]], str] = lambda scope, params: ""
-    total_currency: Callable[[Any], str] = lambda scope: ""
+    describe: OfScope[[Params], list[str]] = lambda scope, params: []
+    valued: OfScope[[Params], str] = lambda scope, params: ""
+    total_currency: OfScope[[], str] = lambda scope: ""
     sum_of: str = ""
     parts: tuple[str, ...] = ()
-    row_link: Callable[[Mapping[str, Any], Any], tuple[str, str] | None] | None = None
+    row_link: Callable[[Row, Any], tuple[str, str] | None] | None = None
     row_link_needs: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
@@ -211,13 +238,13 @@ def all_datasets() -> list[Dataset]:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection[S: Scope = Scope]:
     """A dataset with everything that decides its rows, their order and their columns. Build it with `select`."""
 
     dataset: Dataset
-    scope: Any
-    form: forms.Form
-    params: Mapping[str, Any]
+    scope: S
+    form: DatasetForm
+    params: Params
     query: Mapping[str, str]  # the parameters that name these `params` again
     search: str
     sort: str
@@ -240,7 +267,7 @@ class Selection:
             found: Rows = rows.alias(**keys).filter(match)
             return found
         needle = search_key(self.search)
-        return [row for row in rows if any(needle in search_key(str(row.get(c.source, ""))) for c in columns)]
+        return [row for row in rows if any(needle in search_key(str(row.get(c.key, ""))) for c in columns)]
 
     def _listed(self, rows: Rows) -> Rows:
         """Only the rows of the clients of the chosen list."""
@@ -253,7 +280,7 @@ class Selection:
             )
             return listed
         keys = set(self.clients.clients)
-        return [row for row in rows if row[self.dataset.client] in keys]
+        return [row for row in rows if row[row_key(self.dataset.client)] in keys]
 
     @property
     def words(self) -> list[str]:
@@ -273,7 +300,7 @@ class Selection:
         return self.dataset.valued(self.scope, self.params) if shown else ""
 
     @cached_property
-    def totals(self) -> Mapping[str, Any]:
+    def totals(self) -> Row:
         """`rows` and `clients` (numbers), and the sum of every permitted column with a total; one query."""
         summed = [column for column in self.dataset.permitted(self.scope) if column.total]
         if isinstance(self.rows, QuerySet):
@@ -285,14 +312,21 @@ class Selection:
         else:
             with localcontext(prec=80):  # as exact as the database sums
                 found = {
-                    f"sum_{c.name}": sum((row[c.source] for row in self.rows if row[c.source] is not None), Decimal(0))
+                    f"sum_{c.name}": sum((row[c.key] for row in self.rows if row[c.key] is not None), Decimal(0))
                     for c in summed
                 }
             found["rows"] = len(self.rows)
             if self.dataset.client:
-                found["clients"] = len({row[self.dataset.client] for row in self.rows})
+                found["clients"] = len({row[row_key(self.dataset.client)] for row in self.rows})
         result = {column.name: found[f"sum_{column.name}"] or Decimal(0) for column in summed}
         return result | {"rows": found["rows"], "clients": found.get("clients", 0)}
+
+    @property
+    def chosen(self) -> ChosenPeriod:
+        """The range of days that was asked for. Raises ValueError for a dataset without one."""
+        if self.form.chosen is None:
+            raise ValueError(f"{self.dataset.key} has no range of days")
+        return self.form.chosen
 
     @property
     def count(self) -> int:
@@ -348,21 +382,19 @@ class Selection:
         orders = [each.desc(nulls_last=True) if descending else each.asc(nulls_last=True) for each in keys]
         return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 
-    def _ordered_in_python(
-        self, columns: Iterable[Column], key: Column, descending: bool
-    ) -> Sequence[Mapping[str, Any]]:
-        known = [row for row in self.rows if row[key.source] is not None]
-        unknown = [row for row in self.rows if row[key.source] is None]
-        known.sort(key=lambda row: _sortable(key, row[key.source]), reverse=descending)
-        extra = {"_row": self.dataset.row} | ({"_client": self.dataset.client} if self.dataset.client else {})
-        names = (
-            {column.name: column.source for column in columns if not column.compute} | extra | {key.name: key.source}
+    def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> Sequence[Row]:
+        known = [row for row in self.rows if row[key.key] is not None]
+        unknown = [row for row in self.rows if row[key.key] is None]
+        known.sort(key=lambda row: _sortable(key, row[key.key]), reverse=descending)
+        extra = {"_row": row_key(self.dataset.row)} | (
+            {"_client": row_key(self.dataset.client)} if self.dataset.client else {}
         )
+        names = {column.name: column.key for column in columns if not column.compute} | extra | {key.name: key.key}
         for column in columns:
-            names |= dict(column.needs)
+            names |= {name: row_key(source) for name, source in column.needs.items()}
         return _Renamed(known + unknown, {ALIAS + name: source for name, source in names.items()})
 
-    def cells(self, row: Mapping[str, Any], columns: Iterable[Column] | None = None) -> list[Any]:
+    def cells(self, row: Row, columns: Iterable[Column] | None = None) -> list[Any]:
         """A row's values in the order of the columns; computed ones are computed here."""
         return [
             column.compute({name: row[ALIAS + name] for name in column.needs}, self.scope)
@@ -393,28 +425,28 @@ class Selection:
                 query[name] = str(value)
         return query.urlencode()
 
-    def with_columns(self, names: Sequence[str]) -> "Selection":
+    def with_columns(self, names: Sequence[str]) -> "Selection[S]":
         """The same rows with other columns, in this order; names that are unknown or not permitted are left out."""
         permitted = {column.name: column for column in self.dataset.permitted(self.scope)}
         chosen = tuple(permitted[name] for name in names if name in permitted)
         return replace(self, columns=chosen) if chosen else self
 
 
-def select(dataset: Dataset | str, scope: Any, data: Mapping[str, Any] | None = None) -> Selection:
+def select[S: Scope](dataset: Dataset | str, scope: S, data: Params | None = None) -> Selection[S]:
     """Read a selection from an address's parameters (or a stored report's).
 
     Raises PermissionDenied when the scope may not see the dataset. An unknown sort or column falls back with a sentence in
-    `problems`; the form's own fall-backs are in its `problems`, where it has them.
+    `problems`, among those of the form.
     """
     chosen = find(dataset) if isinstance(dataset, str) else dataset
     if not scope.may(chosen.permission):
         raise PermissionDenied(chosen.permission)
     values = {} if data is None else {key: data[key] for key in data}
-    form = chosen.form(values, scope=scope)  # type: ignore[call-arg]
+    form = chosen.form(values, scope=scope)
     form.is_valid()
-    problems = list(getattr(form, "problems", []))
+    problems = list(form.problems)
     permitted = chosen.permitted(scope)
-    query = _canonical(form)
+    query = dict(form.query)
     clients = None
     if chosen.client and values.get("list"):
         clients = client_list(scope, str(values["list"]))
@@ -443,27 +475,26 @@ def select(dataset: Dataset | str, scope: Any, data: Mapping[str, Any] | None = 
     )
 
 
-def _canonical(form: forms.Form) -> dict[str, str]:
-    """The parameters a form stands for: its own `query` where it has one, else its non-empty raw values."""
-    own = getattr(form, "query", None)
-    if own is not None:
-        return dict(own)
-    return {name: str(form.data[name]) for name in form.fields if form.data.get(name) and name not in form.errors}
+def row_key(source: Source) -> str:
+    """Return the key that a source names in rows made in Python. Raises TypeError for an expression."""
+    if not isinstance(source, str):
+        raise TypeError(f"{source} is no key of a row made in Python")
+    return source
 
 
-def as_expression(source: Any) -> Any:
+def as_expression(source: Source) -> Expressed:
     """A field path or an expression as an expression."""
     return F(source) if isinstance(source, str) else source
 
 
-def _expression(column: Column) -> Any:
+def _expression(column: Column) -> Expressed:
     return as_expression(column.source)
 
 
-class _Renamed(Sequence[Mapping[str, Any]]):
+class _Renamed(Sequence[Row]):
     """Rows with their values under other names, made when they are looked at: a page shows 25 of thousands."""
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+    def __init__(self, rows: Sequence[Row], names: Mapping[str, str]) -> None:
         self._rows = rows
         self._names = names
 

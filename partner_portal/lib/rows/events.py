@@ -1,10 +1,10 @@
 """What one part of the portal tells the others, in the same transaction: facts came in, the ledger was posted, rules changed,
 figures are about to be read, somebody left, mail domains are about to change.
 
-facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id, and progress, which
-                 a long receiver may call with how many of how many clients are done. It is also sent when an import is only
-                 tried and then undone: a receiver does nothing that a rollback leaves behind. What its answer's `summary`
-                 holds is kept with the batch.
+facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id (None when a person
+                 withdrew or restored facts) and, from an import, progress, which a long receiver may call with how many of
+                 how many clients are done. It is also sent when an import is only tried and then undone: a receiver does
+                 nothing that a rollback leaves behind. What its answer's `summary` holds is kept with the batch.
 ledger_posted:   scope, client_ids (the primary keys of the clients whose facts were looked at).
 rules_changed:   nothing more; the programme's rules are everybody's.
 figures_wanted:  scope. Sent before rows are read for somebody who is on no page, such as a file that is due: what is kept of

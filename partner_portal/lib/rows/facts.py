@@ -4,9 +4,9 @@ A kind says which columns its rows have, which of them tell rows apart, which mo
 between rows. How files are read, checked, compared and written follows from that alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.rows.column_types import ColumnType, Text
+from partner_portal.lib.scope import OfScope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ class RowCheck:
     """
 
     columns: tuple[str, ...]
-    find: "Callable[[Any, pd.DataFrame], Iterable[Finding]]"
+    find: "OfScope[[pd.DataFrame], Iterable[Finding]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,25 +6,31 @@ A page never knows who offers an action; it shows what `actions_for` gives, alwa
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.urls import reverse
 
-from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.datasets import Label, Selection
 
 
 @dataclass(frozen=True, slots=True)
 class RowAction:
-    """key: part of the pane's id. icon: of the sprite. permission: who is offered it. route: the name of the address of its
-    form, which takes the dataset's key. order: its place. needs_clients: only for rows that belong to clients."""
+    """Something to do with rows, offered by an app."""
 
+    #: Part of the id of its pane.
     key: str
-    label: Any
+    label: Label
+    #: Of the sprite.
     icon: str
+    #: Who is offered it.
     permission: str
+    #: The name of its form's address, which takes the key of the dataset.
     route: str
+    #: Its place among the actions.
     order: int
+    #: Whether it is only for rows that belong to clients.
     needs_clients: bool = False
+    #: Whether it can be applied to single rows, which are ticked.
+    takes_ticks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,10 @@ class ActionLink:
     """An action for one selection. Its address answers with a page, or for htmx with the pane `#dialog-side`."""
 
     key: str
-    label: Any
+    label: Label
     icon: str
     address: str
+    takes_ticks: bool
 
 
 _actions: dict[str, RowAction] = {}
@@ -57,6 +64,7 @@ def actions_for(selection: Selection) -> list[ActionLink]:
             action.label,
             action.icon,
             reverse(action.route, args=[selection.dataset.key]) + (f"?{query}" if query else ""),
+            action.takes_ticks,
         )
         for action in sorted(_actions.values(), key=lambda each: each.order)
         if selection.scope.may(action.permission) and (selection.dataset.client or not action.needs_clients)

@@ -1,7 +1,7 @@
 """The rows behind a figure, as a page and as the body of the dialog: one view step and one template for every dataset.
 
     selection = select("changes-lost-sold", request.scope, request.GET)
-    return drilldown(request, selection, back=Way(_("Dashboard"), address))
+    return drilldown(request, selection, back=Link(_("Dashboard"), address))
 
 Parts that htmx may ask for: `dialog` (everything inside the dialog), and `dialog-rows` or `page-rows` after a search, filter,
 sort or page; the figure comes along out of band, since it follows the filters.
@@ -9,18 +9,28 @@ sort or page; the figure comes along out of band, since it follows the filters.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Column, Kind, Selection, list_choices
+from partner_portal.lib.rows.datasets import (
+    ALIAS,
+    PAGE_SIZE,
+    Column,
+    Kind,
+    Label,
+    Row,
+    Selection,
+    client_address,
+    list_choices,
+)
 from partner_portal.lib.rows.row_actions import ActionLink, actions_for
 from partner_portal.lib.shown_places import adding_places, close_places
 from partner_portal.lib.web.htmx import page_or_part, part_of
@@ -28,8 +38,6 @@ from partner_portal.lib.web.range_control import RangeControl
 
 PARTS = ("dialog", "dialog-rows", "page-rows")
 TEMPLATE = "drilldown/drilldown.html"
-CLIENT = "client_id"  # and one of that name says whose panel the column `client` opens
-MARK = "correction"  # a dataset's column of that name marks the rows of a correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +104,23 @@ class Cell:
         return self.column.compute is not None
 
     @property
-    def label(self) -> Any:
+    def label(self) -> object:
         """What a choice is called."""
         return (self.column.choices or {}).get(self.value, self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row's cells; `mark` says in words that it is half of a correction; `key` names it when it is ticked; `link`: what can
     be done with this row alone."""
 
     cells: tuple[Cell, ...]
-    mark: Any
+    mark: Label
     key: Any
     link: Link | None = None
 
     @property
-    def sentences(self) -> list[Any]:
+    def sentences(self) -> list[str]:
         """The sentences made from the row, shown below its name where their column has no room."""
         return [cell.value for cell in self.cells if cell.computed and cell.value]
 
@@ -143,7 +151,7 @@ class Drilldown:
         self._when_empty = when_empty
 
     @property
-    def title(self) -> Any:
+    def title(self) -> Label:
         """What the figure is called."""
         return self.selection.dataset.title
 
@@ -166,12 +174,12 @@ class Drilldown:
         return self.selection.dataset.total_currency(self.selection.scope) if column and column.currency else ""
 
     @property
-    def signed_figure(self) -> Any:
+    def signed_figure(self) -> Decimal | int:
         """The sum as its rows have it: losses below zero."""
         return self.selection.figure * self.selection.dataset.sign
 
     @property
-    def unit(self) -> Any:
+    def unit(self) -> Label:
         """What the rows are, in the number there are."""
         return self.selection.dataset.unit[0 if self.selection.count == 1 else 1]
 
@@ -199,7 +207,7 @@ class Drilldown:
     @cached_property
     def tick_address(self) -> str:
         """The form of the action that takes single rows; "" where none does."""
-        return next((action.address for action in self.actions if action.key == "list"), "")
+        return next((action.address for action in self.actions if action.takes_ticks), "")
 
     @property
     def can_tick(self) -> bool:
@@ -307,8 +315,10 @@ class Drilldown:
 
     def _is_needed(self, column: Column) -> bool:
         currencies = {shown.currency for shown in self.selection.columns}
-        beside = {MARK, CLIENT, *self.selection.dataset.row_link_needs}
-        return column in self.selection.columns or column.name in beside or column.name in currencies
+        beside = {*self.selection.dataset.row_link_needs, *(shown.opens_client for shown in self.selection.columns)}
+        return (
+            column.marks_row or column in self.selection.columns or column.name in beside or column.name in currencies
+        )
 
     def _heading(self, column: Column) -> Heading:
         if column.compute:
@@ -320,18 +330,18 @@ class Drilldown:
         first = f"-{column.name}" if column.kind in NUMERIC or column.kind == Kind.DATE else column.name
         return Heading(column, self._with(sort=first), "")
 
-    def _opens(self, column: Column, row: Mapping[str, Any]) -> str:
+    def _opens(self, column: Column, row: Row) -> str:
         """What a value opens: the rows that its column names, or the panel of the row's client."""
         values = {name.removeprefix(ALIAS): value for name, value in row.items()}
         if column.opens is not None:
             return column.opens(values, self.selection)
-        if column.name != "client" or not values.get(CLIENT):
+        if not column.opens_client or not values.get(column.opens_client):
             return ""
         on = self.selection.query.get("on")
-        address = reverse("tier_client", args=[values[CLIENT]])
-        return f"{address}?on={on}" if on else address
+        address = client_address(values[column.opens_client])
+        return f"{address}?on={on}" if on and address else address
 
-    def _adding(self, values: Mapping[str, Any]) -> Mapping[str, int]:
+    def _adding(self, values: Row) -> Mapping[str, int]:
         """The decimals of the columns that are a sum and its parts, where all of them are shown."""
         names = (self.selection.dataset.sum_of, *self.selection.dataset.parts)
         if not self.selection.dataset.parts or any(values.get(name) is None for name in names):
@@ -339,7 +349,7 @@ class Drilldown:
         total, *parts = (values[name] for name in names)
         return dict.fromkeys(names, adding_places(total, parts))
 
-    def _row(self, row: Mapping[str, Any]) -> Row:
+    def _row(self, row: Row) -> TableRow:
         selection = self.selection
         names = [column.name for column in selection.columns]
         values = dict(zip(names, selection.cells(row, selection.columns), strict=True))
@@ -360,11 +370,16 @@ class Drilldown:
             )
             for column in self.columns
         )
-        value = row.get(f"{ALIAS}{MARK}")
-        mark = selection.dataset.column(MARK).choices[value] if value else ""  # type: ignore[index]
-        return Row(cells, mark, row[f"{ALIAS}_row"], self._link(row))
+        return TableRow(cells, self._mark(row), row[f"{ALIAS}_row"], self._link(row))
 
-    def _link(self, row: Mapping[str, Any]) -> Link | None:
+    def _mark(self, row: Row) -> Label:
+        """The tag of a row: the choice of a column that marks rows."""
+        for column in self.selection.dataset.columns:
+            if column.marks_row and column.choices and (value := row.get(ALIAS + column.name)):
+                return column.choices[value]
+        return ""
+
+    def _link(self, row: Row) -> Link | None:
         dataset = self.selection.dataset
         if dataset.row_link is None:
             return None
@@ -386,7 +401,7 @@ def drilldown(
     when_empty: Callable[[], Empty | None] = lambda: None,
     ranges: RangeControl | None = None,
     template: str = TEMPLATE,
-    **context: Any,
+    **context: object,
 ) -> TemplateResponse:
     """The rows of `selection` as a page, or as the part of it that htmx asks for.
 

@@ -1,12 +1,28 @@
 """One address serves the page and its parts: which part a request asks for, and how an answer says what it depends on."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+# What a template is rendered with, by the names it uses.
+type Context = Mapping[str, object]
+
+
+class HtmxRequest(HttpRequest):
+    """A request as the htmx middleware leaves it; for annotations only."""
+
+    htmx: HtmxDetails
+
+
+def htmx_of(request: HttpRequest) -> HtmxDetails:
+    """Return what htmx says about a request that is typed as Django's own."""
+    return cast("HtmxRequest", request).htmx
 
 
 def wanted_part(request: HttpRequest) -> str:
@@ -14,7 +30,7 @@ def wanted_part(request: HttpRequest) -> str:
 
     A history restore also carries the HX-Request header; it needs the page, as do boosted requests.
     """
-    htmx = request.htmx  # type: ignore[attr-defined]
+    htmx = htmx_of(request)
     if not htmx or htmx.boosted or htmx.history_restore_request:
         return ""
     return str(htmx.target or "")
@@ -36,7 +52,7 @@ def part_of(request: HttpRequest, template: str, parts: tuple[str, ...]) -> str:
 
 
 def page_or_part(
-    request: HttpRequest, template: str, context: dict[str, Any], *, parts: tuple[str, ...] = (), status: int = 200
+    request: HttpRequest, template: str, context: Context, *, parts: tuple[str, ...] = (), status: int = 200
 ) -> TemplateResponse:
     """Render `template`, or its partial of the same name as the wanted element when that is one of `parts`.
 
@@ -44,12 +60,12 @@ def page_or_part(
     """
     part = part_of(request, template, parts)
     name = f"{template}#{part}" if part else template
-    response = TemplateResponse(request, name, context, status=status)
+    response = TemplateResponse(request, name, dict(context), status=status)
     private(response)
     return response
 
 
-def private(response: HttpResponse) -> HttpResponse:
+def private[R: HttpResponseBase](response: R) -> R:
     """Mark an answer as this user's alone, different for htmx and for a page load."""
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     patch_cache_control(response, private=True, no_store=True)

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         what.add_argument("--dump", metavar="FILE", type=Path, help="write the whole database to this file")
         what.add_argument("--restore", metavar="FILE", type=Path, help="fill the empty database from this file")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: object, **options: Any) -> None:
         """Do what was asked, or run until told to stop."""
         if not settings.PORTAL_EMBEDDED_DATABASE:
             raise CommandError(

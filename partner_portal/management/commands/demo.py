@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -22,7 +21,7 @@ class Command(BaseCommand):
             "--stop-with-parent", action="store_true", help="stop when the calling process ends (Linux)"
         )
 
-    def handle(self, *_args: Any, port: int, stop_with_parent: bool, **_options: Any) -> None:
+    def handle(self, *_args: object, port: int, stop_with_parent: bool, **_options: object) -> None:
         """Run until told to stop."""
         try:
             demo.run(port, self._say, stop_with_parent=stop_with_parent)

@@ -27,7 +27,7 @@ PEOPLE = {
 class Command(BaseCommand):
     help = "Load the demo partners; what is already there stays as it is."
 
-    def handle(self, *_: Any, **__: Any) -> None:
+    def handle(self, *_: object, **__: object) -> None:
         for slug, people in PEOPLE.items():
             folder = settings.BASE_DIR / "demo" / slug
             facts = json.loads((folder / "partner.json").read_text(encoding="utf-8"))

@@ -85,8 +85,8 @@ def test_paid_in_a_range_is_the_sum_of_its_rows(scope, lines):
 
 def test_expected_commission_of_a_deal_worked_by_hand(scope):
     # D0550, USD 850.00 closed 2026-08: three whole months a quarter, 850 x 0.2 x 3 = 510.00.
-    rows = [row for row in outlook.expected_rows(scope) if row["deal_id"] == "D0550"]
-    assert [(row["quarter"], str(row["commission"])) for row in rows] == [
+    rows = [row for row in outlook.deal_quarters(scope) if row.earning.deal_id == "D0550"]
+    assert [(row.quarter, str(row.commission)) for row in rows] == [
         ("2026-Q4", "510.00"), ("2027-Q1", "510.00"), ("2027-Q2", "510.00"), ("2027-Q3", "510.00"),
     ]  # fmt: skip
 
@@ -154,7 +154,7 @@ def test_a_quarter_without_a_statement_is_a_difference_once_its_pay_day_has_pass
 def test_what_is_kept_and_the_engine_agree(scope, day):
     """What was kept of today, the short way (deals nothing happened to) and the long way (the engine) give the same."""
     from clients.models import Client
-    from commissions.earnings import earnings, worked_out
+    from commissions.earnings import derived_earnings, earnings
     from commissions.expected import earning
     from ledger.engine import deal_lives
     from ledger.facts_of_clients import load_facts
@@ -176,7 +176,7 @@ def test_what_is_kept_and_the_engine_agree(scope, day):
             if each:
                 found.append(each)
     assert found
-    assert in_order(each for _deal, each in worked_out(scope, None)) == in_order(found)
+    assert in_order(each for _deal, each in derived_earnings(scope, None)) == in_order(found)
     assert earnings(scope) == in_order(found)
     months = (date(2024, 1, 1), date(2024, 3, 1))
     assert earnings(scope, months) == in_order(each for each in found if each.within(*months))
@@ -248,7 +248,7 @@ def test_one_file_for_the_vendor_has_questioned_wrong_and_missing_lines(scope, w
 
 
 def test_a_rate_of_the_payout_currency_has_no_day(scope):
-    days = {row["currency"]: row["fx_on"] for row in outlook.expected_rows(scope, "2026-Q4")}
+    days = {row["currency"]: row["fx_on"] for row in select("commission-expected", scope, {"quarter": "2026-Q4"}).rows}
     assert days["USD"] is None
     assert {str(day) for currency, day in days.items() if currency != "USD"} == {"2026-10-31"}
 

@@ -153,7 +153,7 @@ def test_queries_do_not_grow_with_the_renewals(scope, django_assert_max_num_quer
         from django.test.utils import CaptureQueriesContext
 
         with CaptureQueriesContext(connection) as made:
-            rows = queries._rows(fresh, queries.renewals(fresh, Period(TODAY, TODAY + timedelta(days=days))), "")
+            rows = queries._rows(fresh, queries.renewals(fresh, Period(TODAY, TODAY + timedelta(days=days))))
         return len(rows), len(made)
 
     few, many = count(3), count(179)

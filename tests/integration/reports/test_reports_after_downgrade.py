@@ -48,7 +48,7 @@ def stored(scope_of, manager):
     plain = export_of(scope, "clients", ["name", "points_total"])
     for key, pinned in (("commission-lines", "partner"), ("clients", "mine")):
         looks = {"name": f"Kept {key}", "chart": "bar", "pinned": pinned}
-        saved.save_report(scope=scope, selection=select(key, scope, {}), fixed=False, looks=looks)
+        saved.save_report(scope=scope, selection=select(key, scope, {}), fixed=False, appearance=looks)
     extra = ExtraDeal(Decimal("5000"), "USD", "sourced", False, date(2026, 12, 1), False, 0)
     plan = tier_services.save_plan(
         scope=scope_of("admin"), name="Ours", assumed=Assumptions({}, {}, {}, (extra,)), shared=True

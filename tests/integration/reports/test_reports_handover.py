@@ -27,7 +27,7 @@ def managers_things(scope_of):
     def save(name, **looks):
         return save_report(
             scope=scope, selection=select(LOST, scope, {"changes_range": "last-30-days"}), fixed=False,
-            looks={"name": name} | looks,
+            appearance={"name": name} | looks,
         )  # fmt: skip
 
     save("shared", shared=True, pinned=Pinned.PARTNER)

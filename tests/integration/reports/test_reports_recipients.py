@@ -15,7 +15,7 @@ from accounts.scope import member_scope, memberships_of, partner_scope, user_sco
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import select
 from reports.models import Recipient, Schedule, ScheduleRun
-from reports.services import exports
+from reports.services import due_runs, exports, recipients, schedule_runs, trials
 from reports.services import saved as report_services
 from reports.services import schedules as services
 
@@ -104,7 +104,7 @@ def make(partner, *, to=PEOPLE, outside=(), owner="manager"):
         with partner_scope(partner, scope.user):
             selection = select("clients", scope, {}).with_columns(["name", "points_total"])
             report = report_services.save_report(
-                scope=scope, selection=selection, fixed=False, looks={"name": "Clients"}
+                scope=scope, selection=selection, fixed=False, appearance={"name": "Clients"}
             )
             schedule = services.make_schedule(
                 scope=scope, report=report, values=values,
@@ -118,8 +118,8 @@ def make(partner, *, to=PEOPLE, outside=(), owner="manager"):
 def run_at(partner, moment):
     """What a worker does at that moment: the states of the runs it took up."""
     with patch.object(clock, "now", lambda: moment):
-        due = services.claim_due(partner=partner, now=moment)
-        return [services.run_schedule(partner_id=partner.pk, run_id=run) for run in due]
+        due = due_runs.claim_due(partner=partner, now=moment)
+        return [schedule_runs.run_schedule(partner_id=partner.pk, run_id=run) for run in due]
 
 
 def run_day(partner, day):
@@ -260,7 +260,7 @@ def test_a_large_test_is_mailed_when_a_worker_has_made_its_file(northwind, serve
         scope = scope_for("manager")
         with partner_scope(northwind, scope.user):
             selection = select("clients", scope, {}).with_columns(["name", "points_total"])
-            export = services.send_test(scope=scope, selection=selection, schedule=schedule)
+            export = trials.send_test(scope=scope, selection=selection, schedule=schedule)
     assert (export.state, server.accepted) == ("queued", [])
     assert exports.run_export(partner_id=northwind.pk, export_id=export.pk) == "ready"
     [(told, text)] = server.accepted
@@ -273,7 +273,7 @@ def test_a_refused_change_of_a_schedule_changes_nothing(northwind, server):
     schedule = make(northwind, to=("member",))
     with partner_scope(northwind):
         before = Schedule.objects.filter(pk=schedule.pk).values().get()
-        with pytest.raises(services.RecipientError):
+        with pytest.raises(recipients.RecipientError):
             services.change_schedule(
                 scope=scope_for("manager"), schedule=Schedule.objects.select_related("report").get(),
                 values={"at": time(9, 0), "frequency": "weekly"}, member_ids=[], addresses=["eve@elsewhere.example"],
@@ -292,7 +292,7 @@ def test_large_export_mails_go_to_each_admin_alone(northwind, server):
                 scope=scope, selection=select("clients", scope, {}), export_request=export_request
             )
     server.answers = {address("admin"): "550 gone", address("finance"): "452 full"}
-    with pytest.raises(exports.NotToldError) as waiting:
+    with pytest.raises(exports.UnnotifiedError) as waiting:
         exports.notify_large(partner_id=northwind.pk, export_id=export.pk)
     assert waiting.value.people == [User.objects.get(email=address("finance")).pk]
     server.answers.clear()

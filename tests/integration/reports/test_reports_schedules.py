@@ -19,6 +19,7 @@ from accounts.scope import member_scope, memberships_of, outside_partners, partn
 from ledger.models import PointEntry, Posting
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, RunState, Schedule, ScheduleRun
+from reports.services import due_runs, recipients, schedule_runs
 from reports.services import saved as report_services
 from reports.services import schedules as services
 
@@ -106,7 +107,7 @@ def make(
         with partner_scope(partner, scope.user):
             selection = select(LOST, scope, query or {"changes_range": "last-30-days"}).with_columns(columns)
             report = report_services.save_report(
-                scope=scope, selection=selection, fixed=False, looks={"name": "Lost points"}
+                scope=scope, selection=selection, fixed=False, appearance={"name": "Lost points"}
             )
             people = [User.objects.get(email=f"{name}@northwind.example").pk for name in to]
             schedule = services.make_schedule(
@@ -118,7 +119,8 @@ def make(
 
 def run_due(partner, now=NOW):
     return [
-        services.run_schedule(partner_id=partner.pk, run_id=pk) for pk in services.claim_due(partner=partner, now=now)
+        schedule_runs.run_schedule(partner_id=partner.pk, run_id=pk)
+        for pk in due_runs.claim_due(partner=partner, now=now)
     ]
 
 
@@ -130,11 +132,11 @@ def runs(partner):
 def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     smtp.start()
     make(northwind)
-    ids = services.claim_due(partner=northwind, now=NOW)
+    ids = due_runs.claim_due(partner=northwind, now=NOW)
     assert len(ids) == 1
-    assert services.claim_due(partner=northwind, now=NOW) == []
-    assert services.run_schedule(partner_id=northwind.pk, run_id=ids[0]) == "sent"
-    assert services.run_schedule(partner_id=northwind.pk, run_id=ids[0]) == "sent"  # delivered twice: one result
+    assert due_runs.claim_due(partner=northwind, now=NOW) == []
+    assert schedule_runs.run_schedule(partner_id=northwind.pk, run_id=ids[0]) == "sent"
+    assert schedule_runs.run_schedule(partner_id=northwind.pk, run_id=ids[0]) == "sent"  # delivered twice: one result
     assert sorted(to for to, _mail in smtp.mails) == ["manager@northwind.example", "member@northwind.example"]
     mail = smtp.of("manager@northwind.example")[0]
     text = mail.get_body(("plain",)).get_content()
@@ -240,11 +242,11 @@ def test_five_failures_in_a_row_pause_it(northwind, smtp):
     make(northwind)
     with partner_scope(northwind):
         Schedule.objects.update(failures=4)
-    services.claim_due(partner=northwind, now=NOW)
+    due_runs.claim_due(partner=northwind, now=NOW)
     run_id = runs(northwind)[0].pk
     states = []
     for _attempt in range(5):
-        states.append(services.run_schedule(partner_id=northwind.pk, run_id=run_id))
+        states.append(schedule_runs.run_schedule(partner_id=northwind.pk, run_id=run_id))
     assert states == ["retrying"] * 4 + ["failed"]
     with partner_scope(northwind):
         assert Schedule.objects.get().paused.startswith("It failed 5 times in a row: The mail server")
@@ -314,7 +316,7 @@ def test_the_last_twenty_runs_are_kept(northwind, smtp):
 
 def test_outside_addresses_need_an_allowed_domain_and_a_yes(northwind, smtp):
     smtp.start()
-    with pytest.raises(services.RecipientError):
+    with pytest.raises(recipients.RecipientError):
         make(northwind, outside=["a@auditor.example"])
     Partner.objects.filter(pk=northwind.pk).update(mail_domains="auditor.example")
     northwind.refresh_from_db()

@@ -11,6 +11,8 @@ import pytest
 
 from bench import hostile
 
+pytestmark = pytest.mark.xdist_group("hostile")  # one worker reads them all
+
 NOT_A_WORKBOOK = "the file is not a workbook, or a damaged one"
 STRANGE = "its XML is not that of a workbook"
 FAR = "row 1048576: 16384 cells, but the header has 2"

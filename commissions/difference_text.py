@@ -1,0 +1,105 @@
+"""Sentences about variances of statement lines: what differs, and the numbers that show it."""
+
+from decimal import Decimal
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
+
+from accounts.scope import Scope
+from commissions.clawbacks import Clawback
+from commissions.queries import clawbacks_by_line
+from commissions.rules import StatementLine
+from commissions.variance import Difference
+from partner_portal.lib.rounding import half_even
+from partner_portal.templatetags.figures import decimal_words
+
+MISMATCH = {
+    "reversed_twice": noop(
+        "%(adjusts)s had already been reversed in full: %(currency)s %(too_much)s too much, %(payout)s %(amount)s."
+    ),
+    "reversed_too_much": noop(
+        "%(currency)s %(too_much)s more is taken back than the %(own)s of %(adjusts)s: %(payout)s %(amount)s."
+    ),
+    "reversal_currency": noop("In %(here)s, %(adjusts)s in %(there)s: a difference of %(payout)s %(amount)s."),
+    "reversal_rate": noop("Rate %(here)s, %(there)s on %(adjusts)s: a difference of %(payout)s %(amount)s."),
+    "reversal_fx": noop("Exchange rate %(here)s, %(there)s on %(adjusts)s: a difference of %(payout)s %(amount)s."),
+}
+
+WHY = {
+    "recompute": noop("%(net)s × %(rate)s × %(fx)s is %(recomputed)s, the line says %(commission)s."),
+    "reversed": noop("Reverses %(adjusts)s: %(reason)s."),
+    "rate": noop("The line has a rate of %(rate)s."),
+    "fx": noop("Exchange rate %(fx)s on the line, %(expected_fx)s of %(fx_on)s expected."),
+    "cancelled": noop("Paid although the line of the deal was cancelled before the month ended."),
+    "downgraded": noop("Net revenue %(currency)s %(net)s; after a downgrade %(currency)s %(mrr)s is left of the deal."),
+    "revenue": noop("Net revenue %(currency)s %(net)s, MRR of the deal %(currency)s %(mrr)s."),
+    "not_earning": noop(
+        "The deal earns nothing in this month: it is not sourced, is outside its term, or is not known."
+    ),
+    "other_quarter": noop("The month belongs to another quarter."),
+    "twice": noop("There is another line for the same deal and month."),
+}
+
+
+def mismatch_text(scope: Scope, line_name: str) -> str:
+    """Where an adjusting line (`S-2026Q3/12`) does not match the line that it adjusts, in sentences; "" where it does."""
+    return " ".join(mismatch_sentence(clawback) for clawback in clawbacks_by_line(scope).get(line_name, ()))
+
+
+def mismatch_sentence(clawback: Clawback) -> str:
+    """What is wrong between an adjusting line and the line that it adjusts (docs/points.md 14)."""
+    line, original = clawback.line, clawback.original
+    values = {
+        "adjusts": line.adjusts,
+        "currency": original.currency,
+        "own": decimal_words(original.net_revenue, 2),
+        "too_much": decimal_words(clawback.too_much or 0, 2),
+        "here": _term_text(clawback.here),
+        "there": _term_text(clawback.there),
+        "payout": line.payout_currency,
+        "amount": decimal_words(clawback.amount, 2),
+    }
+    return _(MISMATCH[clawback.cause]) % values
+
+
+def recompute_sentence(line: StatementLine) -> str:
+    """What a line that does not recompute says, and what it comes to."""
+    return _(WHY["recompute"]) % _line_values(line)
+
+
+def difference_sentence(difference: Difference) -> str:
+    """What a difference between a statement and the expected commission comes from."""
+    line = difference.line
+    if difference.clawback is not None:
+        return mismatch_sentence(difference.clawback)
+    if line is None:
+        return _("Expected %(amount)s, and there is no line for it.") % {
+            "amount": decimal_words(difference.expected or 0, 2)
+        }
+    values = {
+        "currency": line.currency,
+        "mrr": decimal_words(half_even(difference.mrr, 2), 2) if difference.mrr is not None else "",
+        "expected_fx": decimal_words(difference.fx.rate, 6) if difference.fx else "",
+        "fx_on": date_format(difference.fx.on, "j M Y") if difference.fx else "",
+        "adjusts": line.adjusts,
+        "reason": line.reason or _("no reason given"),
+    }
+    return _(WHY[difference.cause]) % (_line_values(line) | values)
+
+
+def _line_values(line: StatementLine) -> dict[str, str]:
+    return {
+        "net": decimal_words(line.net_revenue, 2),
+        "rate": _term_text(line.rate),
+        "fx": decimal_words(line.fx_rate, 6),
+        "commission": decimal_words(line.commission, 2),
+        "recomputed": decimal_words(line.recomputed, 2),
+    }
+
+
+def _term_text(value: str | Decimal | None) -> str:
+    """A currency as it is, a rate with the decimals it has, at least two."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return decimal_words(value, max(2, -int(value.normalize().as_tuple().exponent)))
