@@ -198,7 +198,9 @@ def from_data(kind: str, data: MappingData, known: Sequence[str]) -> Mapping:
         rules = {name: _rule(rule) for name, rule in columns.items()}
     except TypeError as error:
         raise WrongMapping(str(error)) from None
-    return Mapping(kind, data.get("name", ""), rules, tuple(data.get("asked", ())), options_from(data.get("reading", {})))
+    return Mapping(
+        kind, data.get("name", ""), rules, tuple(data.get("asked", ())), options_from(data.get("reading", {}))
+    )
 
 
 def _rule(data: RuleData) -> Rule:
@@ -287,9 +289,8 @@ def _currency_problems(table: Table, mapping: Mapping, columns: Dictionary[str, 
             continue
         amounts = {text: rule.amount(text) for text in set(table.rows[place])}
         marked = {text: amount for text, amount in amounts.items() if amount and amount.currencies}
-        for number, text in table.rows[place].items() if marked else ():
+        for number, text, currency in zip(table.rows.index, table.rows[place], unit, strict=True) if marked else ():
             amount = marked.get(text)
-            currency = unit.at[number]
             if amount and currency and currency not in (amount.currencies or ()):
                 names = {"mark": amount.mark, "currency": currency}
                 message = _("the amount is in %(mark)s, but the row's currency is %(currency)s") % names

@@ -102,9 +102,7 @@ def rows_of(
         yield rows
 
 
-def read_headers(
-    file: IO[bytes], sheets: Collection[str], names: Collection[str] = _NO_NAMES
-) -> dict[str, list[str]]:
+def read_headers(file: IO[bytes], sheets: Collection[str], names: Collection[str] = _NO_NAMES) -> dict[str, list[str]]:
     """The likely header of each sheet, or of a CSV file, whose only sheet is "", in the encoding that fits.
 
     Sheets that cannot be read are missing. Raises UnreadableFile for a CSV file that cannot be read.
@@ -264,13 +262,17 @@ def _dialect(text: io.TextIOWrapper, names: Collection[str]) -> tuple[bool, str,
     known = {separator: max(map(_names_in(names), rows), default=0) for separator, rows in by_separator.items()}
     bare = [re.sub(r'"[^"]*"', "", line) for line in lines]
     telling = next((line for line in bare if any(separator in line for separator in SEPARATORS)), "")
-    best = max(SEPARATORS, key=lambda separator: (known[separator] if known[separator] > 1 else 0, telling.count(separator)))
+    best = max(
+        SEPARATORS, key=lambda separator: (known[separator] if known[separator] > 1 else 0, telling.count(separator))
+    )
     return False, best, by_separator[best]
 
 
 def _split(lines: list[str], separator: str) -> list[list[str]]:
     try:
-        return [[without_invisible(cell) for cell in row] for row in csv.reader(filter(None, lines), delimiter=separator)]
+        return [
+            [without_invisible(cell) for cell in row] for row in csv.reader(filter(None, lines), delimiter=separator)
+        ]
     except csv.Error:
         return []
 
@@ -450,7 +452,9 @@ def _likely_in_sheet(
     if _names_in(names)(header) > 1 or (not names and sum(map(bool, header)) > 1):
         return 0, {}
     top = workbooks.first_rows(file, sheet, LOOKED_AT)
-    return _likely_row([(number, [without_invisible(cell) for cell in cells]) for number, cells in top], names), dict(top)
+    return _likely_row([(number, [without_invisible(cell) for cell in cells]) for number, cells in top], names), dict(
+        top
+    )
 
 
 def _of_sheet(

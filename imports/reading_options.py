@@ -1,14 +1,15 @@
 """How a person said that a file is to be read: its encoding, the row of its header, and what of it is hidden."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypedDict, cast
 
-from imports.cells.encodings import ENCODINGS
+from imports.cells.encodings import ENCODINGS, Candidate
 
 COUNT, LEAVE_OUT = "count", "leave_out"
 HIDDEN = ("", COUNT, LEAVE_OUT)
 MOST_HEADER_ROW = 1000
+PREFIX = "read-"  # of the fields of a form
 
 
 class ReadingData(TypedDict, total=False):
@@ -43,3 +44,14 @@ def options_from(data: Mapping[str, object]) -> ReadingOptions:
         int(row) if row.isascii() and row.isdecimal() and int(row[:5]) <= MOST_HEADER_ROW else 0,
         *(choice if choice in HIDDEN else "" for choice in hidden),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a file gives to ask."""
+
+    encodings: Sequence[Candidate]  # that fit; none for UTF-8 and for workbooks
+    rows: Sequence[tuple[int, list[str]]]  # the first ones, with their numbers
+    likely_header: int  # number of the row that looks like the header
+    hidden_rows: int
+    hidden_columns: Sequence[str]

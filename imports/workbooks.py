@@ -155,7 +155,12 @@ def _problems(number: int, header: Sequence[str], findings: Sequence[Finding]) -
 
 @contextmanager
 def _answers(
-    file: IO[bytes], sheets: Sequence[str] | None, *, header_only: bool = False, header_row: int = 1, first_rows: int = 0
+    file: IO[bytes],
+    sheets: Sequence[str] | None,
+    *,
+    header_only: bool = False,
+    header_row: int = 1,
+    first_rows: int = 0,
 ) -> Iterator[Iterator[Answer]]:
     """The answers of the process, which ends with the block. Raises UnreadableFile."""
     request: Request = {

@@ -64,7 +64,15 @@ def _words_of(value: str) -> frozenset[str]:
 @cache
 def _countries() -> dict[str, str]:
     """Codes by the names of the CLDR, long and short, and by usual short names."""
-    by_name = {"uk": "GB", "great britain": "GB", "england": "GB", "usa": "US", "u.s.": "US", "u.s.a.": "US", "holland": "NL"}
+    by_name = {
+        "uk": "GB",
+        "great britain": "GB",
+        "england": "GB",
+        "usa": "US",
+        "u.s.": "US",
+        "u.s.a.": "US",
+        "holland": "NL",
+    }
     by_name |= {"the netherlands": "NL", "united states of america": "US", "czech republic": "CZ", "turkey": "TR"}
     for language in LANGUAGES:
         territories = locale_of(language).territories

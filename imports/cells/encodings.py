@@ -4,7 +4,13 @@ import codecs
 import re
 from dataclasses import dataclass
 
-ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "windows-1252": "Windows-1252",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+}
 _SAMPLE = 1 << 20  # bytes that are looked at
 _WORDS = re.compile(r"\w*[^\x00-\x7f]\w*(?: \w*[^\x00-\x7f]\w*)*")
 

@@ -21,7 +21,11 @@ def header_row(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
     if rows and first == 0 and len(_filled(rows[0])) <= 1:
         for place, row in enumerate(rows[:-1]):
             texts = _filled(row)
-            if len(texts) >= 3 and not any(_is_number(text) for text in texts) and len(set(map(folded, texts))) == len(texts):
+            if (
+                len(texts) >= 3
+                and not any(_is_number(text) for text in texts)
+                and len(set(map(folded, texts))) == len(texts)
+            ):
                 return place + 1
     return 1
 

@@ -31,7 +31,9 @@ class Row:
     cells: list[str] = field(default_factory=list)  # up to the header's width
     beyond: int = 0  # the last used column beyond the header, counted from 1; 0 for none
     first_beyond: str = ""  # the first text there
-    findings: list[tuple[int, str, str]] = field(default_factory=list)  # place, "f" (formula) or "e" (error value), text
+    findings: list[tuple[int, str, str]] = field(
+        default_factory=list
+    )  # place, "f" (formula) or "e" (error value), text
     hidden: bool = False
 
 
