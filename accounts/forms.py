@@ -26,6 +26,7 @@ from accounts.audit import named_actions
 from accounts.models import Membership, Partner, TeamContact, User
 from accounts.roles import Role
 from partner_portal.lib.cldr import currency_codes, currency_name
+from partner_portal.lib.web.choices import set_choices
 from partner_portal.lib.web.one_line import OneLineField
 
 
@@ -121,7 +122,7 @@ class OpenPartnerForm(forms.Form):
 
     def __init__(self, *args: Any, memberships: list[Membership], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["partner"].choices = [(each.partner_id, each.partner.name) for each in memberships]  # type: ignore[attr-defined]
+        set_choices(self, "partner", [(membership.partner_id, membership.partner.name) for membership in memberships])
 
 
 class ThemeForm(forms.ModelForm):
@@ -265,8 +266,8 @@ class AuditFilterForm(forms.Form):
 
     def __init__(self, *args: Any, people: list[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["action"].choices = [("", _("All")), *named_actions()]  # type: ignore[attr-defined]
-        self.fields["person"].choices = [("", _("Everybody")), *people]  # type: ignore[attr-defined]
+        set_choices(self, "action", [("", _("All")), *named_actions()])
+        set_choices(self, "person", [("", _("Everybody")), *people])
 
     def clean(self) -> dict[str, object]:
         cleaned: dict[str, object] = super().clean() or {}

@@ -23,8 +23,8 @@ from ledger.forms import RangeForm
 from ledger.queries import changes
 from partner_portal.lib.rows.datasets import data_as_of
 from program.terms import MONEY_METRICS
-from tiers.queries import standing
-from tiers.rules import Outlook, TierGap
+from tiers.queries import tier_standing
+from tiers.rules import ReviewOutlook, TierGap
 
 EARLIEST = date(2000, 1, 1)
 
@@ -58,7 +58,7 @@ def as_of(scope: Scope) -> str | None:
 
 def progress(scope: Scope, day: date) -> dict[str, object]:
     """Points, tiers and targets at the end of the day, and the outcome of the next review if nothing else happens."""
-    now = standing(scope, day)
+    now = tier_standing(scope, day)
     return {
         "partner": scope.partner.slug,
         "on": day.isoformat(),
@@ -83,7 +83,7 @@ def _target(target: TierGap, scope: Scope) -> TargetFigures:
     return figures
 
 
-def _review(outlook: Outlook) -> dict[str, object]:
+def _review(outlook: ReviewOutlook) -> dict[str, object]:
     return {
         "on": outlook.review.on.isoformat(),
         "before": outlook.before.tier,

@@ -4,41 +4,45 @@ from decimal import Decimal
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as noop
+from django.utils.translation import gettext_noop
 
 from accounts.scope import Scope
 from commissions.clawbacks import Clawback
 from commissions.queries import clawbacks_by_line
 from commissions.rules import StatementLine
-from commissions.variance import Difference
+from commissions.variance import StatementDifference
 from partner_portal.lib.rounding import half_even
 from partner_portal.templatetags.figures import decimal_words
 
 MISMATCH = {
-    "reversed_twice": noop(
+    "reversed_twice": gettext_noop(
         "%(adjusts)s had already been reversed in full: %(currency)s %(too_much)s too much, %(payout)s %(amount)s."
     ),
-    "reversed_too_much": noop(
+    "reversed_too_much": gettext_noop(
         "%(currency)s %(too_much)s more is taken back than the %(own)s of %(adjusts)s: %(payout)s %(amount)s."
     ),
-    "reversal_currency": noop("In %(here)s, %(adjusts)s in %(there)s: a difference of %(payout)s %(amount)s."),
-    "reversal_rate": noop("Rate %(here)s, %(there)s on %(adjusts)s: a difference of %(payout)s %(amount)s."),
-    "reversal_fx": noop("Exchange rate %(here)s, %(there)s on %(adjusts)s: a difference of %(payout)s %(amount)s."),
+    "reversal_currency": gettext_noop("In %(here)s, %(adjusts)s in %(there)s: a difference of %(payout)s %(amount)s."),
+    "reversal_rate": gettext_noop("Rate %(here)s, %(there)s on %(adjusts)s: a difference of %(payout)s %(amount)s."),
+    "reversal_fx": gettext_noop(
+        "Exchange rate %(here)s, %(there)s on %(adjusts)s: a difference of %(payout)s %(amount)s."
+    ),
 }
 
 WHY = {
-    "recompute": noop("%(net)s × %(rate)s × %(fx)s is %(recomputed)s, the line says %(commission)s."),
-    "reversed": noop("Reverses %(adjusts)s: %(reason)s."),
-    "rate": noop("The line has a rate of %(rate)s."),
-    "fx": noop("Exchange rate %(fx)s on the line, %(expected_fx)s of %(fx_on)s expected."),
-    "cancelled": noop("Paid although the line of the deal was cancelled before the month ended."),
-    "downgraded": noop("Net revenue %(currency)s %(net)s; after a downgrade %(currency)s %(mrr)s is left of the deal."),
-    "revenue": noop("Net revenue %(currency)s %(net)s, MRR of the deal %(currency)s %(mrr)s."),
-    "not_earning": noop(
+    "recompute": gettext_noop("%(net)s × %(rate)s × %(fx)s is %(recomputed)s, the line says %(commission)s."),
+    "reversed": gettext_noop("Reverses %(adjusts)s: %(reason)s."),
+    "rate": gettext_noop("The line has a rate of %(rate)s."),
+    "fx": gettext_noop("Exchange rate %(fx)s on the line, %(expected_fx)s of %(fx_on)s expected."),
+    "cancelled": gettext_noop("Paid although the line of the deal was cancelled before the month ended."),
+    "downgraded": gettext_noop(
+        "Net revenue %(currency)s %(net)s; after a downgrade %(currency)s %(mrr)s is left of the deal."
+    ),
+    "revenue": gettext_noop("Net revenue %(currency)s %(net)s, MRR of the deal %(currency)s %(mrr)s."),
+    "not_earning": gettext_noop(
         "The deal earns nothing in this month: it is not sourced, is outside its term, or is not known."
     ),
-    "other_quarter": noop("The month belongs to another quarter."),
-    "twice": noop("There is another line for the same deal and month."),
+    "other_quarter": gettext_noop("The month belongs to another quarter."),
+    "twice": gettext_noop("There is another line for the same deal and month."),
 }
 
 
@@ -68,7 +72,7 @@ def recompute_sentence(line: StatementLine) -> str:
     return _(WHY["recompute"]) % _line_values(line)
 
 
-def difference_sentence(difference: Difference) -> str:
+def difference_sentence(difference: StatementDifference) -> str:
     """What a difference between a statement and the expected commission comes from."""
     line = difference.line
     if difference.clawback is not None:

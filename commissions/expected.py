@@ -110,7 +110,7 @@ def _half_up(part: int, whole: int) -> int:
     return (2 * part + whole) // (2 * whole)
 
 
-class Forecast:
+class CommissionForecast:
     """Expected commission of a portfolio, at the imported exchange rates."""
 
     def __init__(self, terms: CommissionTerms, fx: FxRates) -> None:

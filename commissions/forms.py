@@ -11,6 +11,7 @@ from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
 from partner_portal.lib.rows.datasets import Params
 from partner_portal.lib.rows.forms import DatasetForm
+from partner_portal.lib.web.choices import set_choices
 from program.labels import labels
 from program.terms import PaymentStanding
 
@@ -132,11 +133,15 @@ class ExpectedForm(DatasetForm):
     def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
         super().__init__(data, scope=scope)
         every = quarters(scope)
-        ahead, over = [each for each in every if not each.over], [each for each in reversed(every) if each.over]
-        self.fields["quarter"].choices = [  # type: ignore[attr-defined]
-            ("", _("All four quarters")),
-            *((each.quarter, quarter_text(each.quarter)) for each in ahead + over),
-        ]
+        ahead, over = [row for row in every if not row.over], [row for row in reversed(every) if row.over]
+        set_choices(
+            self,
+            "quarter",
+            [
+                ("", _("All four quarters")),
+                *((row.quarter, quarter_text(row.quarter)) for row in ahead + over),
+            ],
+        )
 
 
 class VarianceForm(DatasetForm):
@@ -154,10 +159,14 @@ class VarianceForm(DatasetForm):
     def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
         super().__init__(data, scope=scope)
         self.quarters = past_quarters(scope)
-        self.fields["quarter"].choices = [  # type: ignore[attr-defined]
-            ("", _("All past quarters")),
-            *((quarter, quarter_text(quarter)) for quarter in self.quarters),
-        ]
+        set_choices(
+            self,
+            "quarter",
+            [
+                ("", _("All past quarters")),
+                *((quarter, quarter_text(quarter)) for quarter in self.quarters),
+            ],
+        )
 
 
 class QuestionsForm(DatasetForm):

@@ -9,7 +9,7 @@ from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
 from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
-from commissions.expected import Amount, Earning, Forecast
+from commissions.expected import Amount, CommissionForecast, Earning
 from commissions.queries import fx_rates, payout_sums
 from partner_portal.lib.dates.months import (
     add_months,
@@ -23,9 +23,9 @@ from program.caching import cached_by_generation
 from program.queries import rulebook
 
 
-def forecast(scope: Scope) -> Forecast:
+def commission_forecast(scope: Scope) -> CommissionForecast:
     """The arithmetic with the programme's terms and the imported rates."""
-    return scope.once("commission-forecast", lambda: Forecast(rulebook(scope).commission, fx_rates(scope)))
+    return scope.once("commission-forecast", lambda: CommissionForecast(rulebook(scope).commission, fx_rates(scope)))
 
 
 def next_quarters(today: date) -> tuple[date, date]:
@@ -98,11 +98,11 @@ def points_table(scope: Scope, quarter: str) -> date:
 @cached_by_generation("commission-quarters")
 def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
     """Expected commission of the quarters from `first` to `last`, in order."""
-    return forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
+    return commission_forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class CommissionOutlook:
     """What the next four quarters, this one included, are expected to bring from the deals in force today."""
 
     amount: Decimal
@@ -113,13 +113,13 @@ class Outlook:
 
 
 @cached_by_generation("commission-outlook")
-def outlook(scope: Scope) -> Outlook:
+def commission_outlook(scope: Scope) -> CommissionOutlook:
     """Expected commission of the next four quarters."""
     first, last = next_quarters(scope.today)
     fx = fx_rates(scope)
     deals, clients, currencies = numbers_within(scope, first, last)
     rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
-    return Outlook(
+    return CommissionOutlook(
         sum((quarter.expected for quarter in quarters(scope) if parse_quarter(quarter.quarter) >= first), Decimal(0)),
         deals,
         clients,
@@ -170,7 +170,7 @@ class Ahead:
 def ahead_by_client(scope: Scope, limit: int) -> Ahead:
     """Expected commission of the next four quarters by client; beyond `limit` clients only their sums."""
     first, last = next_quarters(scope.today)
-    sums = forecast(scope)
+    sums = commission_forecast(scope)
     deals: dict[int, list[Earning]] = {}
     for deal in earnings(scope, (first, last)):
         deals.setdefault(deal.client, []).append(deal)
@@ -221,7 +221,7 @@ class DealQuarter:
 def deal_quarters(scope: Scope, quarter: str = "") -> list[DealQuarter]:
     """What every deal should bring in every one of the next four quarters; or in one quarter, which may be over."""
     first, last = quarter_months(quarter) if quarter else next_quarters(scope.today)
-    sums = forecast(scope)
+    sums = commission_forecast(scope)
     rows = []
     for deal in earnings(scope, (first, last)):
         by_quarter: dict[str, list[Amount]] = {}

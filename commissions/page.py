@@ -13,10 +13,10 @@ from commissions import queries
 from commissions.difference_text import difference_sentence, mismatch_sentence
 from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
 from commissions.offsets import taken_off
-from commissions.outlook import Outlook, Quarter, outlook, quarters
+from commissions.outlook import CommissionOutlook, Quarter, commission_outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, question_link, questions_of
-from commissions.variance import Difference
+from commissions.variance import StatementDifference
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
 from program.queries import rulebook
@@ -154,8 +154,8 @@ class CommissionPage:
     period: Period
     paid: queries.Paid
     paid_query: Mapping[str, str]
-    standings: Mapping[PaymentStanding, queries.Standing]
-    outlook: Outlook
+    standings: Mapping[PaymentStanding, queries.StandingSum]
+    outlook: CommissionOutlook
     bars: Sequence[Bar]
     chart: Mapping[str, object]
     statements: Sequence[queries.StatementSummary]
@@ -199,7 +199,7 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         paid=queries.paid_in(scope, form.chosen.period),
         paid_query=form.chosen.query,
         standings=queries.standings(scope),
-        outlook=outlook(scope),
+        outlook=commission_outlook(scope),
         bars=shown,
         chart=chart(shown),
         statements=statements,
@@ -272,7 +272,7 @@ def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> Sh
 
 
 def _causes(scope: Scope, client: ClientVariance) -> list[ShownCause]:
-    grouped: dict[str, list[Difference]] = {}
+    grouped: dict[str, list[StatementDifference]] = {}
     for difference in client.differences:
         grouped.setdefault(difference.cause, []).append(difference)
     return [
@@ -287,7 +287,7 @@ def _causes(scope: Scope, client: ClientVariance) -> list[ShownCause]:
     ]
 
 
-def _question_link(scope: Scope, differences: Sequence[Difference]) -> tuple[str, str] | None:
+def _question_link(scope: Scope, differences: Sequence[StatementDifference]) -> tuple[str, str] | None:
     line = differences[0].line if len(differences) == 1 else None
     return question_link(line.statement_id, line.line_no, scope) if line else None
 

@@ -8,9 +8,9 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions import rules
 from commissions.earnings import earnings
-from commissions.outlook import client_names, forecast, quarters
+from commissions.outlook import client_names, commission_forecast, quarters
 from commissions.queries import FIELDS, clawbacks_by_line, payout_lines
-from commissions.variance import Difference, ExpectedMonth, differences
+from commissions.variance import ExpectedMonth, StatementDifference, differences
 from partner_portal.lib.dates.months import quarter_months
 from program.caching import cached_by_generation
 from program.queries import rulebook
@@ -22,12 +22,15 @@ def past_quarters(scope: Scope) -> list[str]:
 
 
 @cached_by_generation("commission-differences")
-def differences_of(scope: Scope, quarter: str) -> tuple[Difference, ...]:
+def differences_of(scope: Scope, quarter: str) -> tuple[StatementDifference, ...]:
     """Where the statements of a past quarter differ from what was expected, and why."""
     first, last = quarter_months(quarter)
     rows = payout_lines(scope).filter(period=quarter).values_list("client_id", *FIELDS)
     lines = [(client, rules.StatementLine(*values)) for client, *values in rows]
-    sums, deals = forecast(scope), earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines})
+    sums, deals = (
+        commission_forecast(scope),
+        earnings(scope, (first, last), deal_ids={line.deal_id for _client, line in lines}),
+    )
     expected = (
         ExpectedMonth(deal, amount)
         for deal in deals
@@ -53,7 +56,7 @@ class ClientVariance:
     name: str
     expected: Decimal
     total: Decimal
-    differences: tuple[Difference, ...]
+    differences: tuple[StatementDifference, ...]
 
     @property
     def difference(self) -> Decimal:
@@ -82,7 +85,7 @@ def variance_of(scope: Scope, quarter: str) -> Variance:
     expected = _expected_by_client(scope, quarter)
     rows = payout_lines(scope).filter(period=quarter).order_by().values_list("client_id")
     totals = dict(rows.annotate(total=Sum("commission")))
-    why: dict[int, list[Difference]] = {}
+    why: dict[int, list[StatementDifference]] = {}
     for difference in differences_of(scope, quarter):
         why.setdefault(difference.client, []).append(difference)
     names = client_names(scope)
@@ -102,7 +105,7 @@ def _expected_by_client(scope: Scope, quarter: str) -> dict[int, Decimal]:
     first, last = quarter_months(quarter)
     sums: dict[int, Decimal] = {}
     for deal in earnings(scope, (first, last)):
-        for amount in forecast(scope).amounts(deal, first, last):
+        for amount in commission_forecast(scope).amounts(deal, first, last):
             if amount.commission is not None:
                 sums[deal.client] = sums.get(deal.client, Decimal(0)) + amount.commission
     return sums

@@ -249,7 +249,7 @@ class Paid:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StandingSum:
     """Money that is not paid: the sum, its lines, and the earliest pay day."""
 
     amount: Decimal
@@ -318,13 +318,13 @@ def payout_sums(scope: Scope) -> list[LineSum]:
     return [row for row in line_sums(scope) if row.currency == scope.partner.payout_currency]
 
 
-def standings(scope: Scope) -> dict[PaymentStanding, Standing]:
+def standings(scope: Scope) -> dict[PaymentStanding, StandingSum]:
     """Sums by what has become of the money (points.md 10), for every standing. One query, or none."""
-    sums: dict[PaymentStanding, Standing] = {name: Standing(Decimal(0), 0, None) for name in STANDINGS}
+    sums: dict[PaymentStanding, StandingSum] = {name: StandingSum(Decimal(0), 0, None) for name in STANDINGS}
     for row in payout_sums(scope):
-        before = sums.get(row.standing, Standing(Decimal(0), 0, None))
+        before = sums.get(row.standing, StandingSum(Decimal(0), 0, None))
         pay_on = row.pay_on if before.pay_on is None else min(before.pay_on, row.pay_on)
-        sums[row.standing] = Standing(before.amount + row.amount, before.lines + row.lines, pay_on)
+        sums[row.standing] = StandingSum(before.amount + row.amount, before.lines + row.lines, pay_on)
     return sums
 
 

@@ -27,7 +27,7 @@ CHECKS = (RECOMPUTE, *clawbacks.CAUSES)  # what is wrong with a line by itself o
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StatementDifference:
     """One difference of one deal and month: the statement has `amount` more (less, below zero) than was expected.
 
     line: None where a line is missing. expected: what the month should have brought, None where nothing was. mrr: what was
@@ -64,7 +64,7 @@ def differences(
     earnings: Mapping[str, Earning],
     terms: CommissionTerms,
     adjusting: Mapping[str, Sequence[Clawback]] | None = None,
-) -> tuple[Difference, ...]:
+) -> tuple[StatementDifference, ...]:
     """All differences of a quarter, by client, deal and month.
 
     expected: the months of the quarter that have an exchange rate. lines: (client, line) of the quarter's statements.
@@ -73,7 +73,7 @@ def differences(
     """
     open_months = {(month.earning.deal_id, month.amount.month): month for month in expected}
     done: set[tuple[str, date]] = set()
-    rows: list[Difference] = []
+    rows: list[StatementDifference] = []
     for client, line in sorted(lines, key=lambda row: (row[1].statement_id, row[1].line_no)):
         key = (line.deal_id, line.invoice_month)
         if line.adjusts:
@@ -90,7 +90,7 @@ def differences(
         value = month.amount.commission
         if value:
             rows.append(
-                Difference(
+                StatementDifference(
                     month.earning.client,
                     quarter,
                     month.amount.month,
@@ -108,13 +108,15 @@ def differences(
     return tuple(sorted(rows, key=lambda row: (row.client, row.deal_id, row.month, CAUSES.index(row.cause))))
 
 
-def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> list[Difference]:
+def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> list[StatementDifference]:
     """A line that nothing was expected for: all of it is a difference, and what does not recompute is said apart."""
     parts = [(RECOMPUTE, line.difference), (cause, line.recomputed)]
     return [_of_line(client, quarter, line, part, amount) for part, amount in parts if amount]
 
 
-def _reversal(client: int, quarter: str, line: StatementLine, mismatches: Sequence[Clawback]) -> list[Difference]:
+def _reversal(
+    client: int, quarter: str, line: StatementLine, mismatches: Sequence[Clawback]
+) -> list[StatementDifference]:
     """An adjusting line: what does not match the line that it adjusts is said apart, even where that comes to nothing."""
     rows = [
         replace(_of_line(client, quarter, line, mismatch.cause, mismatch.amount), clawback=mismatch)
@@ -127,7 +129,7 @@ def _reversal(client: int, quarter: str, line: StatementLine, mismatches: Sequen
 
 def _matched(
     client: int, quarter: str, line: StatementLine, month: ExpectedMonth, terms: CommissionTerms
-) -> list[Difference]:
+) -> list[StatementDifference]:
     """From the amount on the line back to the expected one, a step at a time: as recomputed, at the agreed rate, at the
     expected exchange rate, on the expected MRR."""
     expected = month.amount.commission or Decimal(0)
@@ -157,8 +159,8 @@ def _of_line(
     expected: Decimal | None = None,
     mrr: Fraction | None = None,
     fx: FxRate | None = None,
-) -> Difference:
-    return Difference(
+) -> StatementDifference:
+    return StatementDifference(
         client,
         quarter,
         line.invoice_month,

@@ -13,11 +13,11 @@ from typing import NotRequired, Protocol, TypedDict
 from accounts.scope import Scope
 from clients.queries import shared_selling_of
 from commissions.queries import statements
-from ledger.queries import Changes, PointTotals, changes, client_points, forecast
+from ledger.queries import Changes, PointTotals, changes, client_points, expiry_forecast
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
 from program.terms import ReviewResult
-from tiers.queries import Standing, history, money_figures, retention, standing
+from tiers.queries import TierStanding, history, money_figures, retention, tier_standing
 from tiers.rules import TierGap
 
 # JSON values by name.
@@ -62,7 +62,7 @@ class Statement(Protocol):
 
 def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = False) -> Figures:
     """Everything about `day` and `period`. The ledger must be posted through both."""
-    now = standing(scope, day)
+    now = tier_standing(scope, day)
     shared = shared_selling_of(scope, period)
     answer: Figures = {
         "partner": scope.partner.slug,
@@ -86,7 +86,7 @@ def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = Fal
     return answer
 
 
-def rule_set_figure(now: Standing) -> str | None:
+def rule_set_figure(now: TierStanding) -> str | None:
     """The day the rule set in force began."""
     return now.rule_set.start.isoformat() if now.rule_set else None
 
@@ -111,7 +111,7 @@ def changes_figures(moved: Changes) -> Figures:
     }
 
 
-def tier_figures(scope: Scope, now: Standing) -> Figures:
+def tier_figures(scope: Scope, now: TierStanding) -> Figures:
     """Performance and credited tier, and how the credited one came about."""
     return {
         "performance": now.performance,
@@ -162,7 +162,7 @@ def forecast_figures(scope: Scope, day: date) -> list[dict[str, str]]:
     """The months in which points expire if nothing else happens."""
     return [
         {"month": f"{cell.month:%Y-%m}", "points": points_figure(cell.points)}
-        for cell in forecast(scope, day)
+        for cell in expiry_forecast(scope, day)
         if cell.points
     ]
 

@@ -7,11 +7,11 @@ from functools import cached_property
 
 from accounts.scope import Scope
 from dashboard.queries import review_days
-from ledger.queries import MonthLoss, forecast, history_starts
+from ledger.queries import MonthLoss, expiry_forecast, history_starts
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.dates.periods import ChosenPeriod, of_section
 from tiers.forms import DayForm
-from tiers.queries import Projected, Standing, projection, standing
+from tiers.queries import Projected, TierStanding, projection, tier_standing
 
 TOGETHER = ("changes_", "shared_")  # the sections that can share one range; renewals look ahead
 
@@ -31,9 +31,9 @@ class Overview:
         self.part = part
 
     @cached_property
-    def standing(self) -> Standing:
+    def standing(self) -> TierStanding:
         """Tiers and gaps of today."""
-        return standing(self.scope)
+        return tier_standing(self.scope)
 
     @cached_property
     def tier_names(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Overview:
     @cached_property
     def months(self) -> Sequence[MonthLoss]:
         """What expires, by month, from this month to the same one next year."""
-        return forecast(self.scope, self.scope.today)
+        return expiry_forecast(self.scope, self.scope.today)
 
     @cached_property
     def ahead(self) -> Sequence[Projected]:

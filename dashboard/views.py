@@ -20,14 +20,14 @@ from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
-from ledger.queries import freshness, history_starts, posting
+from ledger.queries import history_starts, ledger_age, posting
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.templatetags.figures import period as period_words
 from partner_portal.templatetags.figures import whole
+from program.queries import rules_in_force
 from program.terms import Direction, Side
-from tiers.portfolio import rules_in_force
 
 SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
@@ -171,7 +171,7 @@ def pack(request: ScopedRequest) -> HttpResponse:
     if posting(request.scope) is None:
         return HttpResponseRedirect(reverse("dashboard"))
     look = Overview(request.scope, reverse("dashboard"), request.GET)
-    state = freshness(request.scope)
+    state = ledger_age(request.scope)
     as_of = state.as_of if state else None
     form = PackForm(request.POST or None, initial={"title": packs_of.suggested_title(request.scope)})
     body = render_to_string("dashboard/pack_body.html", packs_of.contents(look) | {"as_of": as_of}, request)

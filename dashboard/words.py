@@ -23,8 +23,8 @@ from partner_portal.templatetags.figures import (
 )
 from program.terms import Cause, Metric, ReviewResult
 from tiers.gap_text import MOST_NAMED, lacking, lacks, many_missing, missing_text, need_text, short_of
-from tiers.queries import Projected, Standing
-from tiers.rules import Outlook, OutlookReading, RequirementGap, TierGap
+from tiers.queries import Projected, TierStanding
+from tiers.rules import OutlookReading, RequirementGap, ReviewOutlook, TierGap
 
 COSTLIEST = {
     Cause.EXPIRED: gettext_noop("Expired points cost most."),
@@ -35,7 +35,7 @@ COSTLIEST = {
 }
 
 
-def opening(standing: Standing, *, past: bool = False) -> tuple[str, str]:
+def opening(standing: TierStanding, *, past: bool = False) -> tuple[str, str]:
     """The first sentence of the page and the rest of it: the next review, the gap of the day, and what the review would bring.
 
     past: the day is not today, so that the sentences speak of it as past.
@@ -68,7 +68,7 @@ def opening(standing: Standing, *, past: bool = False) -> tuple[str, str]:
     return first, " ".join(filter(None, [now, then]))
 
 
-def _gap_now(standing: Standing, past_day: str) -> str:
+def _gap_now(standing: TierStanding, past_day: str) -> str:
     gap = next((gap for gap in standing.targets if gap.tier == standing.credited), None)
     if gap is not None:
         return _credited_now(gap, standing.certified.name, past_day)
@@ -95,7 +95,7 @@ def _credited_now(gap: TierGap, certification: str, past_day: str) -> str:
     return text % {"short": short, "tier": gap.tier, "day": past_day}
 
 
-def _on_the_day(outlook: Outlook, certification: str, *, past: bool) -> str:
+def _on_the_day(outlook: ReviewOutlook, certification: str, *, past: bool) -> str:
     last = outlook.readings[-1]
     short = lacking(last.gap, certification) if last.gap is not None else ""
     effect = review_effect(outlook, past=past)
@@ -112,7 +112,7 @@ def _on_the_day(outlook: Outlook, certification: str, *, past: bool) -> str:
     return text % {"short": short, "effect": effect}
 
 
-def review_effect(outlook: Outlook, *, past: bool = False) -> str:
+def review_effect(outlook: ReviewOutlook, *, past: bool = False) -> str:
     """What the review does, after "the credited tier": `falls to Platinum`, `stays Diamond`; `would fall to Platinum`."""
     before, after = outlook.before.tier, outlook.after
     if before == after:
@@ -124,7 +124,7 @@ def review_effect(outlook: Outlook, *, past: bool = False) -> str:
     return text % {"tier": tier_name(after)}
 
 
-def review_reason(outlook: Outlook, *, past: bool = False) -> str:
+def review_reason(outlook: ReviewOutlook, *, past: bool = False) -> str:
     """Why the review would do so, from the readings."""
     tier, row = outlook.before.tier, outlook.review_row
     if tier is None or row is None:
@@ -153,7 +153,7 @@ def review_reason(outlook: Outlook, *, past: bool = False) -> str:
     return _no_reading(outlook, tier, past=past)
 
 
-def _no_reading(outlook: Outlook, tier: str, *, past: bool) -> str:
+def _no_reading(outlook: ReviewOutlook, tier: str, *, past: bool) -> str:
     left = sum(reading.to_come for reading in outlook.readings)
     if left == len(outlook.readings):
         none = _("The readings were to come") if past else _("The readings are to come")

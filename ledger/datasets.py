@@ -13,7 +13,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGainForm, SoldLossForm
 from ledger.models import PointEntry
-from ledger.queries import entries_in, freshness, open_lots
+from ledger.queries import entries_in, ledger_age, open_lots
 from ledger.records import Entry
 from ledger.why_text import why
 from partner_portal.lib.dates.months import month_end
@@ -224,7 +224,7 @@ register(
 
 
 def _as_of(scope: Scope) -> datetime | None:
-    state = freshness(scope)
+    state = ledger_age(scope)
     return state.as_of if state else None
 
 

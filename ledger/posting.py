@@ -34,7 +34,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ClientDifference:
     """What brings one client's ledger in line with its facts."""
 
     loaded: LoadedFacts
@@ -44,7 +44,9 @@ class Difference:
     corrected: frozenset[str]  #: deal ids ("" for managed) of which an entry is reversed and posted anew
 
 
-def differences(scope: Scope, client_pks: Collection[int], rulebook: Rulebook, through: date) -> Iterator[Difference]:
+def differences(
+    scope: Scope, client_pks: Collection[int], rulebook: Rulebook, through: date
+) -> Iterator[ClientDifference]:
     """The differences of these clients up to `through`, included. Clients without a difference are left out.
 
     Raises UnknownCurrencyError when a rate table no longer knows a currency that is in use.
@@ -77,9 +79,9 @@ def _posted(scope: Scope, client_pks: Collection[int]) -> dict[int, list[Posted]
     return posted
 
 
-def _difference(loaded: LoadedFacts, posted: list[Posted], expected: tuple[Entry, ...]) -> Difference:
+def _difference(loaded: LoadedFacts, posted: list[Posted], expected: tuple[Entry, ...]) -> ClientDifference:
     if not posted:
-        return Difference(loaded, [], list(expected), {}, frozenset())
+        return ClientDifference(loaded, [], list(expected), {}, frozenset())
     deal_ids = {pk: deal_id for deal_id, pk in loaded.deals.items()}
     track, cause, on = (FROM_ENGINE.index(name) for name in ("track", "cause", "on"))
 
@@ -98,7 +100,7 @@ def _difference(loaded: LoadedFacts, posted: list[Posted], expected: tuple[Entry
     # A loss names its earning entry: where that one is posted anew, its losses are too.
     moved_lots = {key[3] for key in changed if key[2] == Cause.EARNED and key[3]}
     changed |= {key for key in present.keys() & due.keys() if key[3] in moved_lots}
-    return Difference(
+    return ClientDifference(
         loaded,
         reverse=[row.pk for key, row in present.items() if key in changed],
         post=[entry for entry in expected if entry.key in changed],

@@ -82,7 +82,7 @@ class MonthLoss:
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
+class LedgerAge:
     """How recent the ledger is."""
 
     as_of: datetime  #: when it was last posted
@@ -119,13 +119,13 @@ def behind(scope: Scope) -> Behind | None:
     return reasons if any(reasons) else None
 
 
-def freshness(scope: Scope) -> Freshness | None:
+def ledger_age(scope: Scope) -> LedgerAge | None:
     """How recent the ledger is; None when it was never posted."""
     state = posting(scope)
     if state is None:
         return None
     limit = timedelta(days=scope.partner.stale_after_days)
-    return Freshness(state.posted_at, state.posted_through, clock.now() - state.posted_at > limit)
+    return LedgerAge(state.posted_at, state.posted_through, clock.now() - state.posted_at > limit)
 
 
 def history_starts(scope: Scope) -> date | None:
@@ -243,7 +243,7 @@ def open_lots(scope: Scope, day: date) -> "QuerySet[WithAnnotations[Lot, Left]]"
 
 
 @cached_by_generation("forecast")
-def forecast(scope: Scope, day: date) -> list[MonthLoss]:
+def expiry_forecast(scope: Scope, day: date) -> list[MonthLoss]:
     """What expires by calendar month, from the month of `day` to the same month a year later: 13 months (points.md 10)."""
     rows = (
         open_lots(scope, day)

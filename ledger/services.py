@@ -17,7 +17,7 @@ from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
 from ledger.models import Lot, Posting
-from ledger.posting import FROM_ENGINE, Difference, differences, values_of
+from ledger.posting import FROM_ENGINE, ClientDifference, differences, values_of
 from ledger.queries import PointTotals, behind, points_on
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock, lock_if_free
 from partner_portal.lib.rows.events import facts_committed, figures_wanted, ledger_posted
@@ -177,7 +177,7 @@ class _Writer:
         self.entries = 0
         self.corrections = 0
 
-    def write(self, differences: Iterable[Difference]) -> None:
+    def write(self, differences: Iterable[ClientDifference]) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS staged_entries")
             cursor.execute("CREATE TEMPORARY TABLE staged_entries (LIKE ledger_pointentry) ON COMMIT DROP")
@@ -198,7 +198,7 @@ class _Writer:
             if self.entries:
                 self._apply(cursor)
 
-    def _rows(self, difference: Difference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
+    def _rows(self, difference: ClientDifference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
         lots = dict(difference.lots)
         for entry in difference.post:
             pk = next(ids)

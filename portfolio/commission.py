@@ -8,7 +8,7 @@ from django.db.models import Sum
 from accounts.scope import Scope
 from commissions.earnings import earnings
 from commissions.expected import Earning
-from commissions.outlook import client_names, forecast, next_quarters
+from commissions.outlook import client_names, commission_forecast, next_quarters
 from commissions.queries import payout_lines
 from partner_portal.lib.dates.months import parse_quarter, quarter_end
 from program.terms import LineStatus
@@ -55,7 +55,7 @@ def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
     ahead_first, last = next_quarters(scope.today)
     first = min([parse_quarter(period) for period in totals] + [ahead_first])
     deals = earnings(scope, client=pk)
-    expected = forecast(scope).by_quarter(deals, first, last)
+    expected = commission_forecast(scope).by_quarter(deals, first, last)
     quarters_ = tuple(
         ClientQuarter(
             quarter, quarter_end(parse_quarter(quarter)) < scope.today, totals.get(quarter, Decimal(0)), amount

@@ -1,16 +1,16 @@
 """The operators' pages for the programme's rules. Every saved change moves the revision (see `program.services`).
 
-What would leave days without rules is refused here, since every partner's figures are worked out from them: the last table
-of a kind, and a currency that facts may be in already.
+A change that would leave days without rules is rejected, since all figures of all partners depend on them: deleting the last
+table of a kind, or a currency that facts may be in already.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, OuterRef
-from django.forms import BaseInlineFormSet
+from django.db.models import Exists, Model, OuterRef
+from django.forms import BaseFormSet, BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -29,26 +29,37 @@ from program.models import (
 from program.services import rules_changed
 
 
-class RulesAdmin(admin.ModelAdmin):
-    """Any change, its inlines included, is a change of the rules."""
+def program_of(row: Model) -> Program:
+    """The programme that a row of the rules belongs to. Raises TypeError for any other row."""
+    match row:
+        case Program():
+            return row
+        case Tier():
+            return row.rule_set.program
+        case SoldRate() | CurrencyTable() | GrowthMarket() | RuleSet():
+            return row.program
+    raise TypeError(f"{row!r} is no rule of a programme")
 
-    actions = None  # rules go one by one: each has its own reason to stay
+
+class RulesAdmin[R: Model](admin.ModelAdmin):
+    """Pages of one kind of rules, on which every change, inlines included, moves the programme's revision."""
+
+    actions = None  # rows are deleted one by one: each may have its own reason not to be
     ordering = ["start"]
     list_display = ["__str__", "start", "program"]
 
-    def program_of(self, row: Any) -> Program:
-        return row.program  # type: ignore[no-any-return]
-
-    def reason_not_deletable(self, row: Any) -> str:
-        """Why the row cannot be deleted, in words; "" when it can."""
+    def reason_not_deletable(self, row: R) -> str:
+        """The sentence that says why the row cannot be deleted; "" when it can."""
         return ""
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: "ModelForm[R]", formsets: Sequence[BaseFormSet], change: bool
+    ) -> None:
         super().save_related(request, form, formsets, change)
-        rules_changed(program=self.program_of(form.instance))
+        rules_changed(program=program_of(form.instance))
 
     def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
         reason = self.reason_not_deletable(row) if row is not None else ""
@@ -57,17 +68,17 @@ class RulesAdmin(admin.ModelAdmin):
         self.message_user(request, reason, messages.ERROR)
         return HttpResponseRedirect(reverse(f"admin:program_{self.opts.model_name}_change", args=[quote(object_id)]))
 
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        program = self.program_of(obj)
+    def delete_model(self, request: HttpRequest, obj: R) -> None:
+        program = program_of(obj)
         super().delete_model(request, obj)
         rules_changed(program=program)
 
 
 class AmountsOfTable(BaseInlineFormSet):
-    """Tables never lose a currency, whichever of them a fact of that currency meets."""
+    """The amounts of a currency table. No table lacks a currency of an earlier one, since facts may be in it."""
 
     def clean(self) -> None:
-        """Raises ValidationError that names the currencies and the table that is in the way."""
+        """Raises ValidationError that names the missing currencies and the table that has them."""
         super().clean()
         table = self.instance
         if any(self.errors) or table.program_id is None or table.start is None:
@@ -128,14 +139,11 @@ class RequirementInline(admin.TabularInline):
 
 
 @admin.register(Program)
-class ProgramAdmin(RulesAdmin):
+class ProgramAdmin(RulesAdmin[Program]):
     ordering = ["slug"]
     list_display = ["name", "slug", "revision"]
     readonly_fields = ["revision"]
     inlines = [ReviewInline]
-
-    def program_of(self, row: Program) -> Program:
-        return row
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not Program.objects.exists()
@@ -145,7 +153,7 @@ class ProgramAdmin(RulesAdmin):
 
 
 @admin.register(SoldRate)
-class SoldRateAdmin(RulesAdmin):
+class SoldRateAdmin(RulesAdmin[SoldRate]):
     def reason_not_deletable(self, row: SoldRate) -> str:
         if SoldRate.objects.filter(program=row.program_id).exclude(pk=row.pk).exists():
             return ""
@@ -153,17 +161,17 @@ class SoldRateAdmin(RulesAdmin):
 
 
 @admin.register(CurrencyTable)
-class CurrencyTableAdmin(RulesAdmin):
+class CurrencyTableAdmin(RulesAdmin[CurrencyTable]):
     inlines = [AmountInline]
 
     def reason_not_deletable(self, row: CurrencyTable) -> str:
         others = CurrencyTable.objects.filter(program=row.program_id).exclude(pk=row.pk)
-        instead = others.filter(start__lt=row.start).last() or others.first()  # days before the first table use it too
-        if instead is None:
+        replacement = others.filter(start__lt=row.start).last() or others.first()  # the first table has no beginning
+        if replacement is None:
             return _("This is the programme’s only currency table. Enter another first.")
-        if missing := _currencies(row) - _currencies(instead):
+        if missing := _currencies(row) - _currencies(replacement):
             return _("The table of %(day)s would hold instead, and has no amount for %(codes)s.") % {
-                "day": instead.start,
+                "day": replacement.start,
                 "codes": _listed(missing),
             }
         return ""
@@ -172,14 +180,16 @@ class CurrencyTableAdmin(RulesAdmin):
 admin.site.register(GrowthMarket, RulesAdmin)
 
 
-class TiersAdmin(RulesAdmin):
-    """Tiers are entered with their rule set, what they ask for one by one: what is still to do is said."""
+class TiersAdmin[R: RuleSet | Tier](RulesAdmin[R]):
+    """Pages of rule sets and tiers. Warns of tiers that require nothing yet, since requirements are entered later."""
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+    def save_related(
+        self, request: HttpRequest, form: "ModelForm[R]", formsets: Sequence[BaseFormSet], change: bool
+    ) -> None:
         super().save_related(request, form, formsets, change)
-        asks = Exists(Requirement.objects.filter(tier=OuterRef("pk")))
+        requirements = Exists(Requirement.objects.filter(tier=OuterRef("pk")))
         rule_set = form.instance if isinstance(form.instance, RuleSet) else form.instance.rule_set
-        names = [tier.name for tier in rule_set.tiers.exclude(asks)]
+        names = [tier.name for tier in rule_set.tiers.exclude(requirements)]
         if names:
             text = _(
                 "“%(rules)s”: %(tiers)s asks for no figure yet, so every certified partner meets it from %(day)s on."
@@ -192,17 +202,14 @@ class TiersAdmin(RulesAdmin):
 
 
 @admin.register(RuleSet)
-class RuleSetAdmin(TiersAdmin):
+class RuleSetAdmin(TiersAdmin[RuleSet]):
     list_display = ["name", "start", "sample", "source"]
     inlines = [TierInline]
 
 
 @admin.register(Tier)
-class TierAdmin(TiersAdmin):
+class TierAdmin(TiersAdmin[Tier]):
     ordering = ["rule_set__start", "position"]
     list_display = ["name", "rule_set", "position", "by_invitation"]
     list_filter = ["rule_set"]
     inlines = [RequirementInline]
-
-    def program_of(self, row: Tier) -> Program:
-        return row.rule_set.program

@@ -1,10 +1,10 @@
-"""What people read for the members of `program.terms`: the one place in which they are translated."""
+"""The translated names of the members of `program.terms`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from program.terms import (
@@ -25,10 +25,12 @@ from program.terms import (
 
 @dataclass(frozen=True, slots=True)
 class MetricText:
-    """The names of a metric. name: in full, on pages; short: in forms of operators and in columns."""
+    """The translated names of a metric."""
 
-    name: Any
-    short: Any
+    #: In full, on pages.
+    name: Promise
+    #: In forms of operators and in columns.
+    short: Promise
 
 
 METRIC_TEXTS = {
@@ -46,7 +48,7 @@ METRIC_TEXTS = {
 }
 
 # By enumeration, since members of two of them may be the same string.
-_LABELS: dict[type[StrEnum], dict[Any, Any]] = {
+_LABELS: dict[type[StrEnum], Mapping[StrEnum, Promise]] = {
     Track: {Track.SOURCED: _("Sourced"), Track.ASSISTED: _("Assisted"), Track.MANAGED: _("Managed")},
     Cause: {
         Cause.EARNED: _("Earned"),
@@ -104,17 +106,17 @@ _LABELS: dict[type[StrEnum], dict[Any, Any]] = {
 }
 
 
-def label(member: StrEnum) -> Any:
-    """The translated name of a member, lazily."""
+def label(member: StrEnum) -> Promise:
+    """The translated name of a member, lazy."""
     return _LABELS[type(member)][member]
 
 
-def labelled(members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
-    """The choices of a field: an enumeration, or some of its members, as pairs of value and translated name."""
+def labelled(members: Iterable[StrEnum]) -> list[tuple[str, Promise]]:
+    """Pairs of value and translated name, for the choices of a field: an enumeration, or some of its members."""
     return [(member.value, label(member)) for member in members]
 
 
-def labels(members: Iterable[StrEnum]) -> dict[str, Any]:
+def labels(members: Iterable[StrEnum]) -> dict[str, Promise]:
     """The translated names by value, for columns and filters."""
     return dict(labelled(members))
 

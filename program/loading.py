@@ -1,8 +1,11 @@
-"""Writes a rulebook into the tables, for the migration that brings the first programme and for tests."""
+"""Writes a rulebook into the tables, for the migration that loads the first programme and for tests."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from django.db.models import Model
 
 from program.rulebook import Rulebook, parse_rulebook
 
@@ -10,14 +13,15 @@ PROGRAMME_FILE = Path(__file__).resolve().parent / "data" / "programme.toml"
 
 
 def read_programme(path: Path = PROGRAMME_FILE) -> Rulebook:
-    """The rulebook of a programme file. Raises ValueError with the place that is wrong."""
-    import tomllib
-
+    """The rulebook of a programme file. Raises ValueError that names the wrong place in the file."""
     return parse_rulebook(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
-def store(rulebook: Rulebook, slug: str, model: Callable[[str], Any]) -> Any:
-    """Create the programme `slug` with all its dated rows; `model(name)` gives the model class (historical in a migration)."""
+def store(rulebook: Rulebook, slug: str, model: Callable[[str], Any]) -> Model:
+    """Create the programme `slug` with all its dated rows, and return it.
+
+    model: gives the model class by name; in a migration it is the historical one.
+    """
     terms = rulebook.commission
     program = model("Program").objects.create(
         slug=slug,
@@ -58,13 +62,14 @@ def store(rulebook: Rulebook, slug: str, model: Callable[[str], Any]) -> Any:
         row = model("RuleSet").objects.create(
             program=program, start=rule_set.start, name=rule_set.name, source=rule_set.source, sample=rule_set.sample
         )
-        for place, tier in enumerate(rule_set.tiers):
+        for position, tier in enumerate(rule_set.tiers):
             tier_row = model("Tier").objects.create(
-                rule_set=row, position=place, name=tier.name, by_invitation=tier.by_invitation
+                rule_set=row, position=position, name=tier.name, by_invitation=tier.by_invitation
             )
             requirements = model("Requirement")
             requirements.objects.bulk_create(
-                requirements(tier=tier_row, position=position, metric=need.metric, value=need.value)
-                for position, need in enumerate(tier.requirements)
+                requirements(tier=tier_row, position=number, metric=need.metric, value=need.value)
+                for number, need in enumerate(tier.requirements)
             )
-    return program
+    stored: Model = program
+    return stored

@@ -1,7 +1,6 @@
 """The vendor's programme as dated data: rates, currency tables, growth markets, reviews, and rule sets with their tiers.
 
-Rows are entered ahead of their date and never edited into the past without every ledger being posted again:
-each change moves `Program.revision`.
+Rows are entered ahead of their date. Each change moves `Program.revision`, upon which every ledger is posted again.
 """
 
 from decimal import Decimal
@@ -23,14 +22,15 @@ NOT_NEGATIVE = [MinValueValidator(Decimal(0))]
 ABOVE_ZERO = [MinValueValidator(Decimal("0.0001"))]
 
 
-def _refuse_a_day_that_some_years_lack(row: models.Model, month: str, day: str) -> None:
+def _check_day(row: models.Model, month: str, day: str) -> None:
+    """Raises ValidationError for the field `day` when not every year has the day."""
     values = getattr(row, month), getattr(row, day)
     if all(values) and not in_every_year(*values):
         raise ValidationError({day: _("Not every year has this day.")})
 
 
 class Program(models.Model):
-    """A partner programme. Units: `unit_usd` US dollars of MRR are one unit; rates are points a unit."""
+    """A partner programme. One unit is `unit_usd` US dollars of MRR; rates are points per unit."""
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
@@ -52,11 +52,11 @@ class Program(models.Model):
 
     def clean(self) -> None:
         """Raises ValidationError for a year that begins on a day that not every year has."""
-        _refuse_a_day_that_some_years_lack(self, "year_month", "year_day")
+        _check_day(self, "year_month", "year_day")
 
 
 class SoldRate(models.Model):
-    """Points a unit of MRR, for product lines first sold from `start` on."""
+    """Points per unit of MRR, for product lines first sold from `start` on."""
 
     program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="sold_rates")
     start = models.DateField(_("in force from"))
@@ -103,7 +103,7 @@ class CurrencyAmount(models.Model):
         return f"{self.currency} {self.amount}"
 
     def clean(self) -> None:
-        """Raises ValidationError for what is no currency."""
+        """Raises ValidationError for an unknown currency."""
         self.currency = self.currency.upper()
         if self.currency not in currency_codes():
             raise ValidationError({"currency": _("Not a currency code in use (ISO 4217).")})
@@ -125,7 +125,7 @@ class GrowthMarket(models.Model):
         return f"{len(self.countries)} growth markets from {self.start}"
 
     def clean(self) -> None:
-        """Raises ValidationError that names what is no country."""
+        """Raises ValidationError that names the unknown countries."""
         self.countries = sorted({country.upper() for country in self.countries or ()})
         if unknown := ", ".join(sorted(set(self.countries) - country_codes())):
             raise ValidationError(
@@ -134,7 +134,7 @@ class GrowthMarket(models.Model):
 
 
 class Review(models.Model):
-    """A yearly tier review and the day its window of readings opens."""
+    """A yearly tier review, and the day on which its window of readings begins."""
 
     program = models.ForeignKey(Program, on_delete=models.CASCADE, related_name="reviews")
     month = models.PositiveSmallIntegerField(validators=MONTH)
@@ -150,8 +150,8 @@ class Review(models.Model):
 
     def clean(self) -> None:
         """Raises ValidationError for a review or a window on a day that not every year has."""
-        _refuse_a_day_that_some_years_lack(self, "month", "day")
-        _refuse_a_day_that_some_years_lack(self, "window_month", "window_day")
+        _check_day(self, "month", "day")
+        _check_day(self, "window_month", "window_day")
 
 
 class RuleSet(models.Model):

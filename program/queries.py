@@ -1,76 +1,91 @@
 """Reads the programme's dated rules as one `Rulebook`."""
 
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 
 from django.db.models import QuerySet, Subquery
 
 from accounts.scope import Scope
-from program.models import CurrencyTable, GrowthMarket, Program, Review, RuleSet, SoldRate
-from program.rulebook import (
-    CommissionTerms,
-    Rulebook,
-)
-from program.rulebook import CurrencyTable as CurrencyTableRule
-from program.rulebook import GrowthMarket as GrowthMarketRule
-from program.rulebook import Requirement as RequirementRule
-from program.rulebook import Review as ReviewRule
-from program.rulebook import RuleSet as RuleSetRule
-from program.rulebook import SoldRate as SoldRateRule
-from program.rulebook import Tier as TierRule
+from program import models
+from program import rulebook as rules
 from program.terms import Metric
 
 
-def current() -> tuple[Rulebook, int]:
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """The dated rules of a day."""
+
+    #: None before the first rule set.
+    rule_set: rules.RuleSet | None
+    rates: rules.SoldRate
+    #: Points per unit of managed MRR.
+    managed_rate: Decimal
+    currency_table: rules.CurrencyTable
+    #: None before the first list of growth markets.
+    growth_market: rules.GrowthMarket | None
+
+
+def current() -> tuple[rules.Rulebook, int]:
     """The rulebook and its revision. One query, unless the revision is new to this process.
 
     Raises Program.DoesNotExist when no programme is loaded.
     """
     program = _in_force().only("pk", "revision").first()
     if program is None:
-        raise Program.DoesNotExist("No programme is loaded; run `manage.py migrate`.")
+        raise models.Program.DoesNotExist("No programme is loaded; run `manage.py migrate`.")
     return _rulebook(program.pk, program.revision), program.revision
 
 
-def rulebook(scope: Scope | None = None) -> Rulebook:
-    """The rules of the programme, read once a scope."""
+def rulebook(scope: Scope | None = None) -> rules.Rulebook:
+    """The rules of the programme, read once per scope. Raises Program.DoesNotExist when no programme is loaded."""
     if scope is None:
         return current()[0]
     return _current(scope)[0]
 
 
+def rules_in_force(scope: Scope, day: date) -> RulesInForce:
+    """The rules of the day, without a query of its own."""
+    book = rulebook(scope)
+    return RulesInForce(
+        book.rule_set(day), book.sold_rate(day), book.managed_rate, book.currency_table(day), book.growth_market(day)
+    )
+
+
 def revision(scope: Scope) -> int:
-    """The revision of the programme's rules, read once a scope: part of the key of whatever is kept ready."""
+    """The revision of the programme's rules, read once per scope: part of every cache key."""
     return _current(scope)[1]
 
 
 def in_force(column: str) -> Subquery:
-    """`pk` or `revision` of the programme in force as a value inside another query."""
+    """`pk` or `revision` of the programme in force, as a value inside another query."""
     return Subquery(_in_force().values(column)[:1])
 
 
 def note_in_force(scope: Scope, program_id: int, revision: int) -> None:
-    """Note what another query has read by `in_force`, so that `rulebook` and `revision` need no query of their own."""
+    """Store what another query has read by `in_force`, so that `rulebook` and `revision` need no query of their own."""
     scope.once("programme", lambda: (_rulebook(program_id, revision), revision))
 
 
-def _in_force() -> QuerySet[Program]:
-    return Program.objects.order_by("pk")
+def _in_force() -> QuerySet[models.Program]:
+    return models.Program.objects.order_by("pk")
 
 
-def _current(scope: Scope) -> tuple[Rulebook, int]:
+def _current(scope: Scope) -> tuple[rules.Rulebook, int]:
     return scope.once("programme", current)
 
 
 @lru_cache(maxsize=4)
-def _rulebook(program_id: int, revision: int) -> Rulebook:
-    program = Program.objects.get(pk=program_id)
-    return Rulebook(
+def _rulebook(program_id: int, revision: int) -> rules.Rulebook:
+    program = models.Program.objects.get(pk=program_id)
+    return rules.Rulebook(
         name=program.name,
         partner_certification=program.partner_certification,
         unit_usd=program.unit_usd,
         sold_life_months=program.sold_life_months,
         hold_months=program.hold_months,
-        commission=CommissionTerms(
+        commission=rules.CommissionTerms(
             program.commission_rate,
             program.commission_months,
             program.commission_from,
@@ -78,36 +93,29 @@ def _rulebook(program_id: int, revision: int) -> Rulebook:
         ),
         managed_rate=program.managed_rate,
         sold_rates=tuple(
-            SoldRateRule(row.start, row.sourced, row.assisted) for row in SoldRate.objects.filter(program=program)
+            rules.SoldRate(row.start, row.sourced, row.assisted)
+            for row in models.SoldRate.objects.filter(program=program)
         ),
         currency_tables=tuple(
-            CurrencyTableRule(row.start, {amount.currency: amount.amount for amount in row.amounts.all()})
-            for row in CurrencyTable.objects.filter(program=program).prefetch_related("amounts")
+            rules.CurrencyTable(row.start, {amount.currency: amount.amount for amount in row.amounts.all()})
+            for row in models.CurrencyTable.objects.filter(program=program).prefetch_related("amounts")
         ),
         growth_markets=tuple(
-            GrowthMarketRule(row.start, row.factor, frozenset(row.countries))
-            for row in GrowthMarket.objects.filter(program=program)
+            rules.GrowthMarket(row.start, row.factor, frozenset(row.countries))
+            for row in models.GrowthMarket.objects.filter(program=program)
         ),
         reviews=tuple(
-            ReviewRule(row.month, row.day, row.window_month, row.window_day)
-            for row in Review.objects.filter(program=program)
+            rules.Review(row.month, row.day, row.window_month, row.window_day)
+            for row in models.Review.objects.filter(program=program)
         ),
         rule_sets=tuple(
-            RuleSetRule(
-                row.start,
-                row.name,
-                tuple(
-                    TierRule(
-                        tier.name,
-                        tuple(RequirementRule(Metric(need.metric), need.value) for need in tier.requirements.all()),
-                        tier.by_invitation,
-                    )
-                    for tier in row.tiers.all()
-                ),
-                row.sample,
-                row.source,
-            )
-            for row in RuleSet.objects.filter(program=program).prefetch_related("tiers__requirements")
+            rules.RuleSet(row.start, row.name, tuple(map(_tier, row.tiers.all())), row.sample, row.source)
+            for row in models.RuleSet.objects.filter(program=program).prefetch_related("tiers__requirements")
         ),
         year_start=(program.year_month, program.year_day),
     )
+
+
+def _tier(row: models.Tier) -> rules.Tier:
+    requirements = tuple(rules.Requirement(Metric(need.metric), need.value) for need in row.requirements.all())
+    return rules.Tier(row.name, requirements, row.by_invitation)

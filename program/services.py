@@ -1,4 +1,4 @@
-"""Changing the programme's rules."""
+"""Registers changes of the programme's rules."""
 
 from django.db import transaction
 from django.db.models import BigIntegerField, Func, Value
@@ -9,9 +9,10 @@ from program.models import Program
 
 @transaction.atomic
 def rules_changed(*, program: Program) -> None:
-    """Move the programme's revision: cached rulebooks go out of use and every ledger is posted again by the next catch-up.
+    """Move the programme's revision, so that cached rulebooks are dropped and every ledger is posted again.
 
-    A sequence gives the number, since processes keep rulebooks by it: a change that is rolled back uses its number up.
+    A sequence gives the number: processes cache rulebooks by it, so the number of a change that is rolled back is never
+    given again.
     """
     following = Func(Value("program_revision"), function="nextval", output_field=BigIntegerField())
     Program.objects.filter(pk=program.pk).update(revision=following)

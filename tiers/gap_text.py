@@ -1,7 +1,7 @@
-"""How far a tier is, in words: every missing amount that stands in a sentence, a mail or a note is written here.
+"""Texts about the gap to a tier, for sentences, mails and notes (`docs/points.md` 7).
 
 Missing amounts are rounded up, since 39 points would not close a gap of 39.4501; tables use `metric_missing` of
-`partner_portal.templatetags.figures`, which rounds up too. Amounts of money are never named (ADR 8). `docs/points.md` 7.
+`partner_portal.templatetags.figures`, which rounds up too. Amounts of money are never named (ADR 8).
 """
 
 from collections.abc import Callable
@@ -46,38 +46,41 @@ def need_text(row: RequirementGap) -> str:
 
 
 def lacks(gap: TierGap, certification: str = "") -> list[str]:
-    """Everything that keeps the tier from being met, in the order of its requirements, the certification last.
+    """Everything that the tier still lacks, in the order of its requirements, the certification last.
 
-    certification: its name; "" where it is not at hand.
+    certification: its name; "" where it is not known.
     """
-    found = [missing_text(row) for row in gap.requirements if not row.met]
+    missing = [missing_text(row) for row in gap.requirements if not row.met]
     if not gap.certified:
-        found.append(
+        missing.append(
             _("the %(name)s certification") % {"name": certification} if certification else _("the certification")
         )
-    return found
+    return missing
 
 
 def lacking(gap: TierGap, certification: str = "") -> str:
-    """The same for a sentence: `40 points and the Solutions Partner certification`, or `4 requirements`; "" when met."""
-    found = lacks(gap, certification)
-    if len(found) > MOST_NAMED:
-        return ngettext("%(count)s requirement", "%(count)s requirements", len(found)) % {"count": len(found)}
-    return listed(found)
+    """What the tier lacks, for a sentence: `40 points and the Solutions Partner certification`, or `4 requirements`.
+
+    "" when the tier is met.
+    """
+    missing = lacks(gap, certification)
+    if len(missing) > MOST_NAMED:
+        return ngettext("%(count)s requirement", "%(count)s requirements", len(missing)) % {"count": len(missing)}
+    return listed(missing)
 
 
 def short_of(gap: TierGap, certification: str = "") -> str:
-    """`40 points short of Diamond`, `Elite: 4 requirements missing`, `Gold is met`."""
-    found = lacks(gap, certification)
-    if not found:
+    """The gap in short: `40 points short of Diamond`, `Elite: 4 requirements missing` or `Gold is met`."""
+    missing = lacks(gap, certification)
+    if not missing:
         return _("%(tier)s is met") % {"tier": gap.tier}
-    if len(found) > MOST_NAMED:
-        return many_missing(gap.tier, len(found))
-    return _("%(missing)s short of %(tier)s") % {"missing": listed(found), "tier": gap.tier}
+    if len(missing) > MOST_NAMED:
+        return many_missing(gap.tier, len(missing))
+    return _("%(missing)s short of %(tier)s") % {"missing": listed(missing), "tier": gap.tier}
 
 
 def many_missing(tier: str, count: int) -> str:
-    """`Elite: 4 requirements missing`."""
+    """The gap to a tier by the number of unmet requirements: `Elite: 4 requirements missing`."""
     text = ngettext("%(tier)s: %(count)s requirement missing", "%(tier)s: %(count)s requirements missing", count)
     return text % {"tier": tier, "count": count}
 

@@ -1,4 +1,4 @@
-"""The sentences of the tier page: what its figures say, before any drawing."""
+"""Sentences of the tier page: what its figures mean, in the reader's language."""
 
 from dataclasses import dataclass
 
@@ -11,28 +11,32 @@ from program.terms import Metric
 from tiers.gap_text import lacking, short_of
 from tiers.over_time import OverTime
 from tiers.reason_text import reason_text
-from tiers.tier_page import KeepTier, TierPage
+from tiers.tier_page import TierPage
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """performance: beside the performance tier; review: beside the next review; total: where the total stands; keep: what
-    keeps the credited tier; next: what the tier above performance needs."""
+class PageText:
+    """The sentences of the tier page; "" where there is nothing to say."""
 
+    #: Beside the performance tier: the distance to the next one.
     performance: str
+    #: Beside the next review: what it does if nothing changes.
     review: str
+    #: Between which tiers the total lies.
     total: str
-    keep: str
+    #: What is needed for the credited tier to stay.
+    stay: str
+    #: What the tier above performance needs.
     next: str
 
 
-def said(page: TierPage) -> Said:
-    """The page in sentences."""
-    return Said(_performance(page), _review(page), _total(page), _keep(page.keep, page), _next(page))
+def page_text(page: TierPage) -> PageText:
+    """The sentences of the tier page."""
+    return PageText(_performance(page), _review(page), _total(page), _stay_text(page), _next(page))
 
 
-def series_said(series: OverTime) -> str:
-    """What the series says: from its highest to now, and where it ends if nothing else happens."""
+def series_text(series: OverTime) -> str:
+    """Describe the series: its highest total, its last one, and where it ends if nothing else happens."""
     now, peak = series.now, series.peak
     values = {
         "peak": whole(peak.points.total),
@@ -45,10 +49,10 @@ def series_said(series: OverTime) -> str:
     else:
         text = _("The total went from a high of %(peak)s on %(when)s to %(now)s on %(day)s.") % values
     if series.end is None:
-        return str(text)
+        return text
     ending = (
         _("If nothing else happens, %(points)s are left on %(end)s, all of them managed.")
-        if (not series.end.points.sold)
+        if not series.end.points.sold
         else _("If nothing else happens, %(points)s are left on %(end)s.")
     )
     text += " " + ending % {"points": whole(series.end.points.total), "end": day_text(series.end.day)}
@@ -57,7 +61,7 @@ def series_said(series: OverTime) -> str:
             "tier": tier_name(series.next_drop.performance),
             "when": day_text(series.next_drop.day),
         }
-    return str(text)
+    return text
 
 
 def _performance(page: TierPage) -> str:
@@ -112,34 +116,34 @@ def _total(page: TierPage) -> str:
     below = [(need, tier) for need, tier in needs if need <= total]
     above = [(need, tier) for need, tier in needs if need > total]
     if below and above:
-        place = _("That lies between %(low)s (%(a)s) and %(high)s (%(b)s).") % {
+        text = _("That lies between %(low)s (%(a)s) and %(high)s (%(b)s).") % {
             "low": below[-1][1],
             "a": whole(below[-1][0]),
             "high": above[0][1],
             "b": whole(above[0][0]),
         }
     elif above:
-        place = _("That is below %(tier)s (%(need)s).") % {"tier": above[0][1], "need": whole(above[0][0])}
+        text = _("That is below %(tier)s (%(need)s).") % {"tier": above[0][1], "need": whole(above[0][0])}
     elif below:
-        place = _("That is past every tier.")
+        text = _("That is past every tier.")
     else:
-        place = ""
-    return place
+        text = ""
+    return text
 
 
-def _keep(keep: KeepTier | None, page: TierPage) -> str:
-    outlook = page.standing.outlook
-    if keep is None or outlook is None:
+def _stay_text(page: TierPage) -> str:
+    stay, outlook = page.stay, page.standing.outlook
+    if stay is None or outlook is None:
         return ""
-    if keep.met:
-        months = listed([month_name(reading.on) for reading in keep.met])
+    if stay.met:
+        months = listed([month_name(reading.on) for reading in stay.met])
         text = (
             _("%(tier)s was to stay at the next review: met in %(months)s.")
             if page.past
             else _("%(tier)s stays at the next review: met in %(months)s.")
         )
-        return text % {"tier": keep.tier, "months": months}
-    if keep.kept or keep.closest is None or keep.closest.gap is None:
+        return text % {"tier": stay.tier, "months": months}
+    if stay.stays or stay.closest is None or stay.closest.gap is None:
         return reason_text(outlook.review_row.reason) if outlook.review_row else ""
     text = (
         _(
@@ -151,9 +155,9 @@ def _keep(keep: KeepTier | None, page: TierPage) -> str:
         )
     )
     return text % {
-        "tier": keep.tier,
-        "day": day_text(keep.closest.on),
-        "what": lacking(keep.closest.gap, page.standing.certified.name),
+        "tier": stay.tier,
+        "day": day_text(stay.closest.on),
+        "what": lacking(stay.closest.gap, page.standing.certified.name),
     }
 
 

@@ -1,4 +1,4 @@
-"""The reasons of tier changes (`tiers.reasons`) as sentences, in the reader's language."""
+"""Sentences for the reasons of tier changes (`tiers.reasons`), in the reader's language."""
 
 from decimal import Decimal
 

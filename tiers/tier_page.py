@@ -1,56 +1,55 @@
-"""What the tier page shows of a day, read once."""
+"""Reads everything that the tier page shows of a day."""
 
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from accounts.scope import Scope
+from program.queries import RulesInForce, rules_in_force
 from program.terms import Metric, Track
 from tiers import bars
+from tiers.certification import lapses_soon
 from tiers.models import TierChange
-from tiers.portfolio import (
-    Announced,
-    RulesInForce,
-    ToolUsage,
-    announced,
-    lapses_soon,
-    rules_in_force,
-    tool_usage,
-)
-from tiers.queries import Standing, history, standing
+from tiers.queries import AnnouncedRules, TierStanding, announced_rules, history, tier_standing
 from tiers.rules import OutlookReading, RequirementGap, TierGap
+from tiers.tool_usage import ToolUsage, tool_usage
 
 
 @dataclass(frozen=True, slots=True)
-class KeepTier:
-    """What keeps the credited tier at the next review. readings: those to come, with what is missing on each.
-
-    closest: the reading to come on which the least is missing; None when one has met the tier already, when the tier cannot
-    fall yet, or when there is nothing to keep.
-    """
+class StayOutlook:
+    """Whether the credited tier stays at the next review, if nothing else happens."""
 
     tier: str
-    kept: bool
+    #: Whether it stays, or cannot fall yet.
+    stays: bool
+    #: The readings up to the day that met it.
     met: tuple[OutlookReading, ...]
-    to_come: tuple[OutlookReading, ...]
+    #: The reading to come that misses the least; None when the tier stays or was met already.
     closest: OutlookReading | None
 
 
 @dataclass(frozen=True, slots=True)
 class TierPage:
-    """The page of a day: where the partner stands, under which rules, towards which target. past: the day is not today."""
+    """The tier page of a day."""
 
-    standing: Standing
+    standing: TierStanding
+    #: The tiers of the rule set in force, lowest first.
     tiers: tuple[str, ...]
+    #: The tier that the page measures the distance to; None without a rule set.
     target: TierGap | None
+    #: Every metric that a tier requires, in the order of the rule set.
     metrics: tuple[Metric, ...]
+    #: A row per tier with its requirement of every metric; None where it has none.
     table: tuple[tuple[TierGap, tuple[RequirementGap | None, ...]], ...]
     bars: tuple[bars.Bar, ...]
-    keep: KeepTier | None
+    #: None when untiered, and for a programme without reviews.
+    stay: StayOutlook | None
     tools: ToolUsage
     rules: RulesInForce
-    announced: tuple[Announced, ...]
+    announced: tuple[AnnouncedRules, ...]
+    #: Rises and reviews, latest first.
     history: tuple[TierChange, ...]
+    #: Whether the day is before today.
     past: bool
 
     @property
@@ -60,29 +59,30 @@ class TierPage:
 
 
 def tier_page(scope: Scope, day: date, target: str | None) -> TierPage:
-    """Everything on the page but its series. A constant number of queries."""
-    now = standing(scope, day)
-    rule_set = now.rule_set
+    """Everything on the page but its series. A constant number of queries.
+
+    target: the name of the tier asked for, in any case; None for the next one.
+    """
+    standing = tier_standing(scope, day)
     metrics: list[Metric] = []
-    for gap in now.targets:
+    for gap in standing.targets:
         metrics += [row.metric for row in gap.requirements if row.metric not in metrics]
-    chosen = now.target(target)
-    points = {
-        Track.SOURCED: now.points.sourced,
-        Track.ASSISTED: now.points.assisted,
-        Track.MANAGED: now.points.managed,
-    }
+    chosen = standing.target(target)
     return TierPage(
-        standing=now,
-        tiers=tuple(tier.name for tier in rule_set.tiers) if rule_set else (),
+        standing=standing,
+        tiers=tuple(tier.name for tier in standing.rule_set.tiers) if standing.rule_set else (),
         target=chosen,
         metrics=tuple(metrics),
-        table=tuple((gap, _cells(gap, metrics)) for gap in now.targets),
-        bars=bars.bars(points, now.targets, chosen.tier if chosen else None),
-        keep=_keep(now),
+        table=tuple((gap, _cells(gap, metrics)) for gap in standing.targets),
+        bars=bars.bars(
+            {track: getattr(standing.points, track) for track in Track},
+            standing.targets,
+            chosen.tier if chosen else None,
+        ),
+        stay=_stay(standing),
         tools=tool_usage(scope, day),
         rules=rules_in_force(scope, day),
-        announced=tuple(announced(scope, day)),
+        announced=tuple(announced_rules(scope, day)),
         history=tuple(reversed(history(scope, day))),
         past=day != scope.today,
     )
@@ -92,20 +92,19 @@ def _cells(gap: TierGap, metrics: list[Metric]) -> tuple[RequirementGap | None, 
     return tuple(next((row for row in gap.requirements if row.metric == metric), None) for metric in metrics)
 
 
-def _keep(now: Standing) -> KeepTier | None:
-    outlook = now.outlook
+def _stay(standing: TierStanding) -> StayOutlook | None:
+    outlook = standing.outlook
     if outlook is None or outlook.before.tier is None:
         return None
     met = tuple(reading for reading in outlook.readings if reading.met and not reading.to_come)
-    to_come = tuple(reading for reading in outlook.readings if reading.to_come)
-    kept = outlook.review_row is not None and outlook.review_row.before == outlook.review_row.after
-    short = [reading for reading in to_come if reading.gap is not None and not reading.met]
-    closest = None if kept or met else min(short, key=_furthest, default=None)
-    return KeepTier(outlook.before.tier, kept, met, to_come, closest)
+    stays = outlook.review_row is not None and outlook.review_row.before == outlook.review_row.after
+    short = [row for row in outlook.readings if row.to_come and row.gap is not None and not row.met]
+    closest = None if stays or met else min(short, key=_missing_share, default=None)
+    return StayOutlook(outlook.before.tier, stays, met, closest)
 
 
-def _furthest(reading: OutlookReading) -> Decimal:
-    """The part that the binding requirement misses on a reading."""
+def _missing_share(reading: OutlookReading) -> Decimal:
+    """The part of the binding requirement that is missing on a reading; 1 without data."""
     binding = reading.gap.binding if reading.gap else None
     if binding is None or binding.missing is None or not binding.need:
         return Decimal(1)

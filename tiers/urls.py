@@ -1,8 +1,9 @@
-"""The tier page, the rows behind its figures, and plans."""
+"""URLs of the tier page, the rows behind its figures, and plans."""
 
 from django.urls import path
 
-from tiers import plan_views, views
+from tiers import views
+from tiers.plans import views as plans
 
 urlpatterns = [
     path("tiers/", views.tier, name="tier"),
@@ -13,9 +14,9 @@ urlpatterns = [
     path("tiers/people/", views.people, name="tier_people"),
     path("tiers/tools/", views.tools, name="tier_tools"),
     path("tiers/invitations/", views.invitation, name="tier_invitation"),
-    path("tiers/plans/", plan_views.plan_list, name="tier_plans"),
-    path("tiers/plans/new/", plan_views.plan_new, name="tier_plan_new"),
-    path("tiers/plans/save/", plan_views.plan_save, name="tier_plan_save"),
-    path("tiers/plans/<int:pk>/", plan_views.plan, name="tier_plan"),
-    path("tiers/plans/<int:pk>/delete/", plan_views.plan_delete, name="tier_plan_delete"),
+    path("tiers/plans/", plans.plan_list, name="tier_plans"),
+    path("tiers/plans/new/", plans.plan_new, name="tier_plan_new"),
+    path("tiers/plans/save/", plans.plan_save, name="tier_plan_save"),
+    path("tiers/plans/<int:pk>/", plans.plan, name="tier_plan"),
+    path("tiers/plans/<int:pk>/delete/", plans.plan_delete, name="tier_plan_delete"),
 ]

@@ -1,10 +1,9 @@
-"""The tier page and its parts, and the rows behind its figures."""
+"""Views of the tier page, its parts, and the rows behind its figures."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,11 +18,12 @@ from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.range_control import range_control
 from partner_portal.lib.web.whole_number import whole_number
-from tiers import page_text, services
+from program.queries import rules_in_force
+from tiers import services
 from tiers.chart_data import timeline
-from tiers.forms import DayForm, InvitationForm, OverTimeForm
+from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm
 from tiers.over_time import expiry_calendar, over_time
-from tiers.portfolio import rules_in_force
+from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
 from tiers.tier_page import tier_page
 
@@ -40,13 +40,13 @@ def tier(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
-    context: dict[str, Any] = {"form": form}
+    context: dict[str, object] = {"form": form}
     if part not in ("over-time", "expiry-calendar"):
         page = tier_page(scope, form.day, request.GET.get("target"))
         context |= {
             "page": page,
             "rules": page.rules,
-            "said": page_text.said(page),
+            "text": page_text(page),
             "targets": _targets(request, page.tiers),
             "invitations": invitations(scope, form.day),
         }
@@ -65,7 +65,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
 @require_POST
 @requires(Permission.SETTINGS)
 def invitation(request: ScopedRequest) -> HttpResponse:
-    """Record an invitation to a tier, or with `remove` take one back."""
+    """Record an invitation to a tier, or remove one with the parameter `remove`."""
     scope = request.scope
     if "remove" in request.POST:
         services.remove_invitation(scope=scope, tier=request.POST["remove"])
@@ -84,16 +84,16 @@ def invitation(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def points_breakdown(request: ScopedRequest) -> HttpResponse:
-    """Clients and their points: a page of its own, and rows in the dialog where a figure opens them."""
+    """Clients and their points, as a page or as rows in the dialog."""
     selection = select("breakdown", request.scope, request.GET)
-    nobody = Empty(_("No client has such points"), _("Look at all clients, or at another day."))
+    no_clients = Empty(_("No client has such points"), _("Look at all clients, or at another day."))
     if wanted_part(request):
-        return drilldown(request, selection, back=_back(selection), when_empty=lambda: nobody)
+        return drilldown(request, selection, back=_back(selection), when_empty=lambda: no_clients)
     return drilldown(
         request,
         selection,
         back=_back(selection),
-        when_empty=lambda: nobody,
+        when_empty=lambda: no_clients,
         template="tiers/breakdown.html",
         form=selection.form,
         rules=rules_in_force(request.scope, selection.params["on"]),
@@ -104,21 +104,21 @@ def points_breakdown(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def expiring(request: ScopedRequest) -> HttpResponse:
-    """Lots that expire: in a month, within days, of a client."""
+    """Lots that expire in a month or within some days, of one client or all."""
     return _rows(request, "expiring")
 
 
 @require_safe
 @requires(Permission.VIEW)
 def lots(request: ScopedRequest) -> HttpResponse:
-    """Sold lots of a client, or of all."""
+    """Sold lots of one client or all."""
     return _rows(request, "client-lots")
 
 
 @require_safe
 @requires(Permission.VIEW)
 def entries(request: ScopedRequest) -> HttpResponse:
-    """Ledger entries of a client, or of all, up to the day."""
+    """Ledger entries of one client or all, up to the day."""
     return _rows(request, "client-entries")
 
 
@@ -132,7 +132,7 @@ def people(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def tools(request: ScopedRequest) -> HttpResponse:
-    """Clients that tool usage is measured by."""
+    """Clients whose tool usage counts."""
     return _rows(request, "tool-usage")
 
 
@@ -156,30 +156,22 @@ def _back(selection: Selection) -> Link:
 
 
 def _targets(request: ScopedRequest, names: tuple[str, ...]) -> list[Link]:
-    query = request.GET.copy()
-    found = []
-    for name in names:
-        query["target"] = name.casefold()
-        found.append(Link(name, f"{request.path}?{query.urlencode()}"))
-    return found
+    return [Link(name, f"{request.path}?{_with(request.GET, 'target', name.casefold())}") for name in names]
 
 
-def _over_time(request: ScopedRequest) -> dict[str, Any]:
+def _over_time(request: ScopedRequest) -> dict[str, object]:
     form = OverTimeForm(request.GET, scope=request.scope)
     form.is_valid()
     series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
-    own = dict(form.presets())
     rule_set = rules_in_force(request.scope, form.day).rule_set
-    query = request.GET.copy()
     return {
         "series": series,
         "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
-        "series_said": page_text.series_said(series),
+        "series_text": series_text(series),
         "series_form": form,
         "series_steps": [
-            Link(str(label), f"{request.path}?{_with(query, 'step', value)}")
-            for value, label in form.fields["step"].choices  # type: ignore[attr-defined]
+            Link(str(label), f"{request.path}?{_with(request.GET, 'step', value)}") for value, label in STEPS
         ],
         "timeline": timeline(series),
         "range": range_control(
@@ -187,19 +179,20 @@ def _over_time(request: ScopedRequest) -> dict[str, Any]:
             request.GET,
             form.chosen,
             target="over-time",
-            programme=own,
+            programme=form.presets(),
             starts=history_starts(request.scope),
             ends=form.day,
         ),
     }
 
 
-def _with(query: Any, name: str, value: str) -> str:
+def _with(query: QueryDict, name: str, value: str) -> str:
+    """The query string with that parameter; without it if the value is empty."""
     changed = query.copy()
     changed.pop(name, None)
     if value:
         changed[name] = value
-    return str(changed.urlencode())
+    return changed.urlencode()
 
 
 def _calendar_pages(request: ScopedRequest, first: int, clients: int) -> dict[str, str | int]:

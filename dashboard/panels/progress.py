@@ -16,7 +16,7 @@ from partner_portal.lib.rounding import ceiling
 from partner_portal.templatetags.figures import places_of, whole
 from program.terms import MONEY_METRICS, Metric
 from tiers.gap_text import lacks, missing_text
-from tiers.queries import MoneyFigures, Standing, money_figures, retention
+from tiers.queries import MoneyFigures, TierStanding, money_figures, retention
 from tiers.rules import OutlookReading, RequirementGap, TierGap
 
 TICK_ROOM = Decimal(22)  # per cent of the ladder's width that a label needs on a phone
@@ -81,7 +81,7 @@ class Progress:
     see it; money_lost: the difference of its two figures. csr_for, grr_for: the tiers that ask for the ratio.
     """
 
-    standing: Standing
+    standing: TierStanding
     names: tuple[str, ...]
     relation: str
     effect: str
@@ -134,7 +134,7 @@ def _others(gap: TierGap, certification: str) -> Sequence[str]:
     return lacked + ([] if gap.certified or gap.binding is None else [lacks(gap, certification)[-1]])
 
 
-def _tiers_that_ask_for(metric: Metric, standing: Standing) -> tuple[str, ...]:
+def _tiers_that_ask_for(metric: Metric, standing: TierStanding) -> tuple[str, ...]:
     return tuple(gap.tier for gap in standing.targets if any(each.metric == metric for each in gap.requirements))
 
 
@@ -142,7 +142,7 @@ def _reading(reading: OutlookReading) -> Reading:
     return Reading(reading.on, reading.performance, words.reading_note(reading), reading.met, reading.to_come)
 
 
-def _ladder(standing: Standing) -> Ladder:
+def _ladder(standing: TierStanding) -> Ladder:
     """The bar of the total, with a mark for the total that each tier needs, up to the tier above performance."""
     points = standing.points
     goal = standing.next_tier
@@ -193,7 +193,7 @@ def _ticks(marks: list[tuple[str, Decimal]], width: Decimal) -> tuple[Tick, ...]
     return tuple(reversed(ticks))
 
 
-def _total_on_review(standing: Standing) -> Decimal | None:
+def _total_on_review(standing: TierStanding) -> Decimal | None:
     """The total on the review day if nothing else happens, where a requirement of the credited tier tells it."""
     gap = standing.outlook.readings[-1].gap if standing.outlook else None
     return next((each.have for each in gap.requirements if each.metric == Metric.TOTAL_POINTS), None) if gap else None

@@ -14,8 +14,8 @@ from dashboard.overview import Overview
 from dashboard.queries import Worth, worth_of
 from partner_portal.templatetags.figures import plain_number
 from program.terms import MONEY_METRICS, Metric, Track
+from tiers.certification import PartnerCertification
 from tiers.gap_text import missing_text
-from tiers.queries import Certified
 from tiers.rules import RequirementGap, TierGap
 
 FULL = Decimal(100)
@@ -70,7 +70,7 @@ class Progression:
     first: str
     rest: str
     requirements: tuple[Requirement, ...]
-    certified: Certified
+    certified: PartnerCertification
     worth: Worth | None
     worth_points: str
     worth_lines: tuple[WorthLine, ...]

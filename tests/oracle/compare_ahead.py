@@ -63,11 +63,11 @@ def _pairs(slug: str, made: Made, day: date, draw: random.Random) -> Iterator[tu
 
 
 def _outlook(scope: Any, made: Made, ahead: Ahead, day: date, draw: random.Random) -> Iterator[tuple[str, Any, Any]]:
-    from tiers.queries import projection, standing
+    from tiers.queries import projection, tier_standing
 
     changes = Reference(made.tables, made.programme, day).history(day)
     credited, since = (changes[-1][2], changes[-1][0]) if changes else (None, None)
-    shown = standing(scope, day).outlook
+    shown = tier_standing(scope, day).outlook
     assert shown is not None
     rises = [(each.on, each.after) for each in shown.rises]
     yield "review", Review(shown.review.on, shown.before.tier, shown.after, rises), ahead.review(credited, since)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from commissions.expected import Amount, Earning, Forecast, earning
+from commissions.expected import Amount, CommissionForecast, Earning, earning
 from commissions.rules import (
     FxRates,
     StatementLine,
@@ -135,7 +135,7 @@ class TestExpected:
         return [found for life in lives if (found := earning(7, life, rulebook.commission))]
 
     def amounts(self, rulebook, facts: ClientFacts, first: str, last: str, *fx: tuple) -> list[Amount]:
-        forecast = Forecast(rulebook.commission, FxRates(fx, "USD"))
+        forecast = CommissionForecast(rulebook.commission, FxRates(fx, "USD"))
         found = self.earnings(rulebook, facts)
         return [amount for each in found for amount in forecast.amounts(each, D(first), D(last))]
 
@@ -170,7 +170,7 @@ class TestExpected:
         )
         found = self.amounts(rulebook, facts, "2025-04-01", "2025-09-01")
         assert [row.commission for row in found] == [160, 160, 120, 120, 120, 120]
-        forecast = Forecast(rulebook.commission, FxRates((), "USD"))
+        forecast = CommissionForecast(rulebook.commission, FxRates((), "USD"))
         sums = forecast.by_quarter(self.earnings(rulebook, facts), D("2025-04-01"), D("2025-09-01"))
         assert sums == {"2025-Q2": 440, "2025-Q3": 360}
 

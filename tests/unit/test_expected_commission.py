@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commissions.expected import Forecast, earning
+from commissions.expected import CommissionForecast, earning
 from commissions.rules import FxRates, StatementLine
 from commissions.variance import ExpectedMonth, differences
 from ledger.records import DealFact, DealLife
@@ -30,11 +30,13 @@ def life(closed_on="2026-01-15", mrr="800", currency="USD", cuts=(), cancelled=N
 
 def amounts(one, first, last):
     found = earning(7, one, TERMS)
-    return [(f"{a.month:%Y-%m}", str(a.commission)) for a in Forecast(TERMS, FX).amounts(found, D(first), D(last))]
+    return [
+        (f"{a.month:%Y-%m}", str(a.commission)) for a in CommissionForecast(TERMS, FX).amounts(found, D(first), D(last))
+    ]
 
 
 def test_example_19_a_quarter_of_800_a_month_is_480():
-    sums = Forecast(TERMS, FX).by_quarter([earning(7, life(), TERMS)], D("2026-04-01"), D("2026-06-01"))
+    sums = CommissionForecast(TERMS, FX).by_quarter([earning(7, life(), TERMS)], D("2026-04-01"), D("2026-06-01"))
     assert sums == {"2026-Q2": Decimal("480.00")}
 
 
@@ -64,7 +66,7 @@ def test_nothing_is_expected_of_assisted_deals_or_of_those_before_the_terms():
 
 def test_a_currency_without_any_rate_is_named_and_left_out():
     odd = earning(7, life(currency="ZAR"), TERMS)
-    forecast = Forecast(TERMS, FX)
+    forecast = CommissionForecast(TERMS, FX)
     assert forecast.by_quarter([odd], D("2026-10-01"), D("2026-12-01")) == {"2026-Q4": Decimal(0)}
 
 
@@ -85,7 +87,7 @@ def test_stretches_say_month_by_month_what_the_rule_for_one_month_says(closed, m
     first, last = D("2023-01-01"), D("2029-12-01")
     slow = list(reference.amounts(one, TERMS, FX, first, last))
     found = earning(7, one, TERMS)
-    forecast = Forecast(TERMS, FX)
+    forecast = CommissionForecast(TERMS, FX)
     fast = list(forecast.amounts(found, first, last)) if found else []
     assert fast == slow
     for start, end in ((first, last), (D("2026-07-01"), D("2026-09-01")), (D("2025-04-01"), D("2027-03-01"))):
@@ -108,7 +110,7 @@ class TestVariance:
         found = earning(7, one or life(), TERMS)
         months = [
             ExpectedMonth(found, amount)
-            for amount in Forecast(TERMS, FX).amounts(found, D("2026-07-01"), D("2026-07-01"))
+            for amount in CommissionForecast(TERMS, FX).amounts(found, D("2026-07-01"), D("2026-07-01"))
         ]
         result = differences("2026-Q3", months, [(7, each) for each in lines], {"D1": found}, TERMS)
         total = sum((each.commission for each in lines), Decimal(0))

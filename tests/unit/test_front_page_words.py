@@ -13,9 +13,9 @@ from program.terms import Metric, ReviewResult
 from tiers.rules import (
     Change,
     Credited,
-    Outlook,
     OutlookReading,
     RequirementGap,
+    ReviewOutlook,
     TierGap,
 )
 
@@ -39,7 +39,7 @@ def outlook(
         OutlookReading(on, "Gold", on in met, place >= 6 - to_come, gap) for place, on in enumerate(REVIEW.readings)
     )
     row = Change(REVIEW.on, kind, credited, after if kind == ReviewResult.FALL else credited, "") if credited else None
-    return Outlook(REVIEW, Credited(credited, since), after, readings, row, ())
+    return ReviewOutlook(REVIEW, Credited(credited, since), after, readings, row, ())
 
 
 SHORT = target(need("total_points", 1184, 1260, binding=True), need("sourced_points", 356, 320))

@@ -7,7 +7,7 @@ import pytest
 
 from calculator.formula import Market, amount_of_managed, amount_of_sold, estimate
 from clients.rules import MonthSums, MrrHistory
-from commissions.expected import Forecast, earning
+from commissions.expected import CommissionForecast, earning
 from commissions.rules import FxRates, StatementLine, commission, pay_day, statements
 from ledger.engine import deal_lives, entries, lots, managed
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
@@ -218,7 +218,7 @@ def test_example_19(rulebook):
     facts = ClientFacts("US", [deal("A", "2025-12-10", "800")])
     (life,) = deal_lives(facts, rulebook, D("2026-03-31"))
     terms = rulebook.commission
-    forecast = Forecast(terms, FxRates([], "USD"))
+    forecast = CommissionForecast(terms, FxRates([], "USD"))
     sums = forecast.by_quarter([earning(7, life, terms)], D("2026-01-01"), D("2026-03-01"))
     assert sums == {"2026-Q1": Decimal("480.00")}
     assert pay_day(D("2026-01-01"), terms) == D("2026-05-15")

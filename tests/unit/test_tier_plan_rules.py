@@ -4,8 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
-from tiers.plan_rules import Assumptions, ExtraDeal, changes_of, planned
-from tiers.plans import read, written
+from tiers.plans.rules import Assumptions, ExtraDeal, changes_of, from_json, planned, to_json
 
 D = date.fromisoformat
 TODAY, UNTIL = D("2026-11-23"), D("2027-07-15")
@@ -79,4 +78,4 @@ def test_what_is_written_reads_back():
         {"C/2": D("2027-02-01")},
         (ExtraDeal(Decimal("12.50"), "EUR", "assisted", True, D("2026-12-24"), manage=True, others=2),),
     )
-    assert read(written(plan)) == plan
+    assert from_json(to_json(plan)) == plan

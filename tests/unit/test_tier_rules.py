@@ -19,8 +19,8 @@ from tiers.rules import (
     PortfolioMeasures,
     gap,
     next_tier,
-    outlook,
     performance,
+    review_outlook,
     targets,
 )
 
@@ -300,7 +300,7 @@ class TestOutlook:
     def test_readings_past_and_to_come(self, rulebook):
         rules = simple(rulebook, BRONZE, SILVER)
         measures = measured({"2024-01-01": 20, "2024-08-01": 15, "2024-12-10": 4})
-        found = outlook(measures, rules, Credited("Silver", D("2024-01-01")), D("2024-11-20"))
+        found = review_outlook(measures, rules, Credited("Silver", D("2024-01-01")), D("2024-11-20"))
         assert [
             (row.on.isoformat(), row.performance, row.to_come, row.gap.requirements[0].missing)
             for row in found.readings
@@ -317,17 +317,17 @@ class TestOutlook:
     def test_a_rise_before_the_review_counts(self, rulebook):
         rules = simple(rulebook, BRONZE, SILVER)
         measures = measured({"2024-01-01": 10, "2024-12-01": 20})
-        found = outlook(measures, rules, Credited("Bronze", D("2024-01-01")), D("2024-11-20"))
+        found = review_outlook(measures, rules, Credited("Bronze", D("2024-01-01")), D("2024-11-20"))
         assert [row.on.isoformat() for row in found.rises] == ["2024-12-01"]
         assert (found.before, found.after) == (Credited("Silver", D("2024-12-01")), "Silver")
         assert "less than 6 months" in reason_text(found.review_row.reason)
 
     def test_an_untiered_partner(self, rulebook):
         rules = simple(rulebook, BRONZE)
-        found = outlook(measured({}), rules, Credited(None, None), D("2024-11-20"))
+        found = review_outlook(measured({}), rules, Credited(None, None), D("2024-11-20"))
         assert (found.before.tier, found.after, found.review_row) == (None, None, None)
         assert [row.gap for row in found.readings] == [None] * 6
 
     def test_a_programme_without_reviews(self, rulebook):
         rules = replace(simple(rulebook, BRONZE), reviews=())
-        assert outlook(measured({}), rules, Credited(None, None), D("2024-11-20")) is None
+        assert review_outlook(measured({}), rules, Credited(None, None), D("2024-11-20")) is None

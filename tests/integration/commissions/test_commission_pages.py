@@ -96,7 +96,9 @@ def test_expected_by_quarter_is_the_sum_of_its_rows(scope):
     assert len(ahead) == 4
     for quarter, amount in ahead.items():
         assert select("commission-expected", scope, {"quarter": quarter}).figure == amount > 0
-    assert outlook.outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
+    assert (
+        outlook.commission_outlook(scope).amount == sum(ahead.values()) == select("commission-expected", scope).figure
+    )
 
 
 def test_expected_by_client_adds_up_whatever_is_shown(scope):

@@ -14,8 +14,8 @@ from dashboard.models import ReviewPack
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, SavedReport
 from reports.services import exports, saved
-from tiers import services as tier_services
-from tiers.plan_rules import Assumptions, ExtraDeal
+from tiers.plans import services as plan_services
+from tiers.plans.rules import Assumptions, ExtraDeal
 
 # An amount as pages write it (49,795.74, USD 1,000) or as an address or a field does (amount.1=5000).
 AMOUNT = re.compile(r"\d{1,3}(,\d{3})*\.\d{2}\b|(USD|EUR|US\$)\s?\d|amount\.1=\d")
@@ -50,7 +50,7 @@ def stored(scope_of, manager):
         looks = {"name": f"Kept {key}", "chart": "bar", "pinned": pinned}
         saved.save_report(scope=scope, selection=select(key, scope, {}), fixed=False, appearance=looks)
     extra = ExtraDeal(Decimal("5000"), "USD", "sourced", False, date(2026, 12, 1), False, 0)
-    plan = tier_services.save_plan(
+    plan = plan_services.save_plan(
         scope=scope_of("admin"), name="Ours", assumed=Assumptions({}, {}, {}, (extra,)), shared=True
     )
     scope_of("manager")

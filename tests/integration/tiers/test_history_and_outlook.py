@@ -7,7 +7,7 @@ from clients.models import Client
 from ledger.engine import lots
 from ledger.facts_of_clients import load_facts
 from program.queries import rulebook
-from tiers.queries import history, standing
+from tiers.queries import history, tier_standing
 
 TODAY = date(2026, 11, 23)
 REVIEW = date(2027, 1, 15)
@@ -44,7 +44,7 @@ def test_the_tier_page_says_why(web):
 
 
 def test_the_outlook_counts_what_is_known_to_come_and_nothing_else(scope, expected):
-    found = standing(scope, TODAY).outlook
+    found = tier_standing(scope, TODAY).outlook
 
     # By hand: lots active today that last beyond the review, without what the three notices of cancellation take.
     ids = dict(Client.objects.filter(partner=scope.partner).values_list("pk", "client_id"))

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ledger.queries import forecast
+from ledger.queries import expiry_forecast
 from partner_portal.lib.dates.months import month_start
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import select
@@ -101,7 +101,7 @@ def test_months_end_where_days_do(scope):
 
 def test_the_calendar_is_the_forecast_by_client(scope, expected):
     calendar = expiry_calendar(scope, TODAY, count=1000)
-    assert [month.points for month in calendar.months] == [month.points for month in forecast(scope, TODAY)]
+    assert [month.points for month in calendar.months] == [month.points for month in expiry_forecast(scope, TODAY)]
     assert calendar.total == Decimal(expected["2026-11-23"]["points"]["sold"])
     assert len(calendar.rows) == calendar.clients
     for place, month in enumerate(calendar.months):

@@ -8,10 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from tiers import services
 from tiers.models import TierPlan
-from tiers.plan_rules import Assumptions, ExtraDeal
-from tiers.plans import outcome, plans
+from tiers.plans import services
+from tiers.plans.queries import outcome, plans
+from tiers.plans.rules import Assumptions, ExtraDeal
 
 D = date.fromisoformat
 NOTHING = Assumptions({}, {}, {})

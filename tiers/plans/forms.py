@@ -1,9 +1,9 @@
-"""A tier plan as an address: every assumption is a parameter, so that a plan can be reloaded, shared and saved as it is."""
+"""The form of a tier plan: every assumption is a URL parameter, so that a plan can be reloaded, shared and saved."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -14,19 +14,38 @@ from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rulebook
 from program.terms import Market, Origin
-from tiers.plan_rules import MOST_ASSUMPTIONS, Assumptions, ExtraDeal
+from tiers.plans.rules import MOST_ASSUMPTIONS, Assumptions, ExtraDeal
 
 EXTRA_ROWS = 4
-LINE = "\x1f"  # between a client's id and a product line, which may hold any other sign
+LINE = "\x1f"  # between a client's id and a product line, which may hold any other character
 DEFAULT_DAYS = 30
 LIMIT = Decimal(10) ** 12
 
 
+@dataclass(frozen=True, slots=True)
+class ExtraRow:
+    """A row of the form for a hypothetical deal, as typed; "" where nothing was typed."""
+
+    #: The suffix of the parameters, from 1.
+    number: int
+    #: MRR in `currency`.
+    amount: str
+    currency: str
+    #: An `Origin`.
+    origin: str
+    #: A `Market`.
+    market: str
+    #: The day on which the deal is won, ISO 8601.
+    closes: str
+    #: "yes": we also manage it.
+    manage: str
+
+
 class PlanForm:
-    """Reads assumptions from an address. Always valid, with what was left out in `problems`.
+    """Reads assumptions from a query string. Always valid: `problems` has a sentence for everything that was left out.
 
     Parameters: `deal` and `won.<deal id>`; `line` and `lost.<client><LINE><line>`; `client` and `gone.<client id>`;
-    `amount.<n>`, `currency.<n>`, `origin.<n>`, `market.<n>`, `closes.<n>`, `manage.<n>`, `others.<n>` of extra deals.
+    `amount.<n>`, `currency.<n>`, `origin.<n>`, `market.<n>`, `closes.<n>`, `manage.<n>`, `others.<n>` of hypothetical deals.
     """
 
     def __init__(self, data: QueryDict, scope: Scope) -> None:
@@ -34,47 +53,43 @@ class PlanForm:
         self.scope = scope
         self.problems: list[str] = []
         self.default_day = scope.today + timedelta(days=DEFAULT_DAYS)
-        asked = Assumptions(
+        requested = Assumptions(
             {deal: self._day(f"won.{deal}") for deal in self._texts("deal")},
             {(client, line): self._day(f"lost.{client}{LINE}{line}") for client, line in self._lines()},
             {client: self._day(f"gone.{client}") for client in self._texts("client")},
             tuple(extra for number in range(1, EXTRA_ROWS + 1) if (extra := self._extra(number)) is not None),
         )
-        self.assumptions = asked.first(MOST_ASSUMPTIONS)
-        self.too_many = asked.count > MOST_ASSUMPTIONS
+        self.assumptions = requested.first(MOST_ASSUMPTIONS)
+        self.too_many = requested.count > MOST_ASSUMPTIONS
         if self.too_many:
-            self.problems = [too_many(asked.count)]  # what else is wrong may be thousands of sentences
+            self.problems = [too_many(requested.count)]  # there may be thousands of other problems
 
     @property
     def search(self) -> str:
-        """What the offered rows are searched for."""
+        """The search text that filters the deals, renewals and clients to choose from."""
         return str(self.data.get("q", "")).strip()[:200]
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of extra deals as they were typed."""
-        names = ("amount", "currency", "origin", "market", "closes", "manage", "others")
+    def extra_rows(self) -> list[ExtraRow]:
+        """The form's rows for hypothetical deals."""
+        names = ("amount", "currency", "origin", "market", "closes", "manage")
         return [
-            {"number": number} | {name: self.data.get(f"{name}.{number}", "") for name in names}
+            ExtraRow(number, *(self.data.get(f"{name}.{number}", "") for name in names))
             for number in range(1, EXTRA_ROWS + 1)
         ]
 
     @property
     def currencies(self) -> list[str]:
-        """What amounts may be in."""
+        """The currencies that amounts may be in."""
         return sorted(rulebook(self.scope).currency_table(self.scope.today).amounts)
 
     def _texts(self, name: str) -> list[str]:
-        """The values of a parameter, without those that no stored text can equal."""
+        """The values of a parameter, without those that no stored text can equal because of a NUL."""
         return [value for value in self.data.getlist(name) if "\0" not in value]
 
     def _lines(self) -> list[tuple[str, str]]:
-        found = []
-        for value in self._texts("line"):
-            client, mark, line = value.partition(LINE)
-            if mark:
-                found.append((client, line))
-        return found
+        pairs = (value.partition(LINE) for value in self._texts("line"))
+        return [(client, line) for client, mark, line in pairs if mark]
 
     def _day(self, name: str) -> date:
         text = self.data.get(name, "")
@@ -121,15 +136,15 @@ class PlanForm:
 
 
 def too_many(count: int) -> str:
-    """Why a plan with `count` assumptions is not used as a whole."""
+    """The sentence for a plan with `count` assumptions, which is more than it may hold."""
     return _("A plan holds at most %(most)d assumptions. This one has %(count)d; only the first %(most)d count.") % {
         "most": MOST_ASSUMPTIONS,
         "count": count,
     }
 
 
-def address(assumed: Assumptions) -> str:
-    """The parameters that `PlanForm` reads these assumptions from."""
+def plan_query(assumed: Assumptions) -> str:
+    """The query string that `PlanForm` reads as these assumptions."""
     query: list[tuple[str, str]] = []
     for deal, on in assumed.deals.items():
         query += [("deal", deal), (f"won.{deal}", on.isoformat())]
@@ -137,18 +152,18 @@ def address(assumed: Assumptions) -> str:
         query += [("line", f"{client}{LINE}{line}"), (f"lost.{client}{LINE}{line}", on.isoformat())]
     for client, on in assumed.lost_clients.items():
         query += [("client", client), (f"gone.{client}", on.isoformat())]
-    for number, each in enumerate(assumed.extra, 1):
-        query += [(f"{name}.{number}", value) for name, value in _extra_values(each).items() if value]
+    for number, extra in enumerate(assumed.extra, 1):
+        query += [(f"{name}.{number}", value) for name, value in _extra_values(extra).items() if value]
     return urlencode(query)
 
 
-def _extra_values(each: ExtraDeal) -> Mapping[str, str]:
+def _extra_values(deal: ExtraDeal) -> Mapping[str, str]:
     return {
-        "amount": f"{each.amount:f}",
-        "currency": each.currency,
-        "origin": each.origin,
-        "market": Market.of(growth=each.growth),
-        "closes": each.closes_on.isoformat(),
-        "manage": "yes" if each.manage else "",
-        "others": str(each.others) if each.others else "",
+        "amount": f"{deal.amount:f}",
+        "currency": deal.currency,
+        "origin": deal.origin,
+        "market": Market.of(growth=deal.growth),
+        "closes": deal.closes_on.isoformat(),
+        "manage": "yes" if deal.manage else "",
+        "others": str(deal.others) if deal.others else "",
     }

@@ -1,0 +1,1 @@
+"""Tier plans: assumptions about deals, renewals and clients, and their outcome at the next reviews."""
