@@ -352,14 +352,14 @@ def _check_encoding(file: IO[bytes], options: ReadingOptions) -> None:
     Leaves the file at its beginning.
     """
     file.seek(0)
-    start = file.read(4)
+    start = file.read(200)
     file.seek(0)
     if start.startswith((b"PK\x03\x04", _OFFICE_FILE)):
         raise UnreadableFile(_("the file is a workbook, not CSV"), _("the ending .xlsx, or a file saved as CSV"))
     if options.encoding:
         return
     accepted = _("a file saved as UTF-8 (in Excel: “CSV UTF-8”)")
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start.count(0) * 3 > len(start):
         raise UnreadableFile(_("the file is UTF-16, not UTF-8"), accepted, asks=True)
     line = _first_wrong_line(file)
     if line is not None:
@@ -369,9 +369,6 @@ def _check_encoding(file: IO[bytes], options: ReadingOptions) -> None:
             else _("the file is not UTF-8: it ends inside a character")
         )
         raise UnreadableFile(message, accepted, asks=bool(encodings_of(file)))
-    file.seek(0)
-    if file.read(200).count(0) > 50:
-        raise UnreadableFile(_("the file is UTF-16, not UTF-8"), accepted, asks=True)
     file.seek(0)
 
 
