@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from openpyxl import Workbook
 
-HEADER = (
-    "deal_id,client_id,name,product_line,kind,origin,stage,mrr,currency,created_on,closed_on,registered"
-).split(",")
-PLAIN = dict(zip(HEADER, "D1,901,Café,Hub,new,sourced,won,100.00,EUR,2026-01-05,2026-02-20,yes".split(","), strict=True))
+PLAIN = {
+    "deal_id": "D1", "client_id": "901", "name": "Café", "product_line": "Hub", "kind": "new", "origin": "sourced",
+    "stage": "won", "mrr": "100.00", "currency": "EUR", "created_on": "2026-01-05", "closed_on": "2026-02-20",
+    "registered": "yes",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,18 +118,14 @@ def typed_files() -> Iterator[OddFile]:
             f"{language}-proved", deals({"closed_on": typed.day}, {"closed_on": typed.ambiguous}), values=day
         )
         yield from both(f"{language}-numbers", deals({"mrr": typed.number}), values=money)
-        yield from both(
-            f"{language}-money", deals({"mrr": typed.money, "currency": typed.currency}), values=money
-        )
+        yield from both(f"{language}-money", deals({"mrr": typed.money, "currency": typed.currency}), values=money)
         yield from both(
             f"{language}-other-currency",
             deals({"mrr": typed.money, "currency": "GBP"}),
             says=("but the row's currency is GBP",),
         )
         words = {"registered": typed.yes, "stage": typed.won, "kind": typed.new}
-        yield from both(
-            f"{language}-words", deals(words), values={"registered": "yes", "stage": "won", "kind": "new"}
-        )
+        yield from both(f"{language}-words", deals(words), values={"registered": "yes", "stage": "won", "kind": "new"})
         clients = [["client_id", "name", "country", "currency"], ["901", "Café", typed.country, "EUR"]]
         yield from both(f"{language}-countries", clients, kind="clients", values={"country": typed.code})
         title = [["Overzicht 1 juli"], [""], *deals({})]
