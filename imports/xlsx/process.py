@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from imports.xlsx.archive import Archive, WorkbookError
@@ -62,19 +63,25 @@ def _limit(memory: int, seconds: int) -> None:
 def _answers(request: Request) -> Iterator[Answer]:
     archive = Archive(io.BufferedReader(_PositionedFile(0), 1 << 16), request["unpacked"])
     book = Workbook(archive, request["unpacked"])
-    yield {"sheets": list(book.sheets), "unpacked": archive.unpacked}
+    yield {"sheets": list(book.sheets), "hidden_sheets": book.hidden_sheets, "unpacked": archive.unpacked}
     left = request["unpacked"]
     for sheet in request["sheets"] or ():
-        rows = book.rows(sheet)
-        header = next(rows)
-        yield {"sheet": sheet, "header": header.cells, "findings": header.findings}
+        reader, rows = book.reader(sheet, request["header_row"])
+        header = next(rows) if request["header_row"] else Row(0)
+        yield {
+            "sheet": sheet,
+            "header": header.cells,
+            "findings": header.findings,
+            "hidden_columns": sorted(reader.hidden_columns),
+        }
         if request["header_only"]:
             continue
-        for lines, text in _batches(rows):
+        for lines, text in _batches(islice(rows, request["first_rows"] or None)):
             left -= text
             if left < 0:  # a few shared texts, repeated in every cell
                 raise WorkbookError("too_much_text", most=request["unpacked"])
             yield {"rows": lines}
+        yield {"merged": reader.merged}
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[RowAnswer], int]]:
@@ -82,7 +89,7 @@ def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[RowAnswer], int]]:
     batch: list[RowAnswer] = []
     text = 0
     for row in rows:
-        batch.append((row.number, row.beyond, row.first_beyond, row.findings, row.cells))
+        batch.append((row.number, row.beyond, row.first_beyond, row.findings, row.cells, row.hidden))
         text += sum(map(len, row.cells)) + len(row.first_beyond)
         if text > _LINE_TEXT or len(batch) >= _LINE_ROWS:
             yield batch, text
