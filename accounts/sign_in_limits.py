@@ -24,9 +24,11 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a guess of a password is counted against."""
+    """The rate limit that a password guess is counted against."""
 
+    #: A key of the table of limits.
     action: str
+    #: Whom the limit applies to, as part of a cache key.
     key: str
 
     def consume(self, request: HttpRequest, *, dry_run: bool = False) -> RateLimitUsage | None:

@@ -34,10 +34,13 @@ class Total(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """`amount` (above zero) of the positive statement `by` that makes up for the negative statement `of`."""
+    """A part of a positive statement that offsets a negative one."""
 
+    #: The id of the negative statement.
     of: str
+    #: The id of the positive statement.
     by: str
+    #: Above zero.
     amount: Decimal
 
 

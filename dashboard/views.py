@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from dashboard import packs as packs_of
 from dashboard import front_page_text, services
+from dashboard import packs as packs_of
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
