@@ -1,4 +1,4 @@
-"""How often a password may be guessed, and a link to a new one be asked for.
+"""Rate limits on guessing passwords and on requesting links to a new one.
 
 Strangers to an account share one allowance for it; each known device has its own, and so has a session that is signed in.
 So whoever guesses uses up the strangers' allowance, and the owner still gets in from a known device or by mail. A stolen

@@ -16,7 +16,7 @@ _USES_UP = (LineStatus.ISSUED, LineStatus.PAID)  # statuses of the statements wh
 
 
 class Total(Protocol):
-    """What the offsets need to know of a statement."""
+    """The parts of a statement that offsets depend on."""
 
     @property
     def statement_id(self) -> str: ...

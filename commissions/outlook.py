@@ -59,7 +59,7 @@ class Quarter:
 
     @property
     def comparable(self) -> bool:
-        """Whether its statements can be held against what was expected: it is over, and they are there or should be."""
+        """Whether its statements can be compared with what was expected: it is over, and they exist or are missing."""
         return self.over and bool(self.statements or self.missing)
 
     @property
@@ -206,7 +206,7 @@ def _added(quarters: Sequence[str], rows: Iterable[Sequence[Decimal]]) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class DealQuarter:
-    """What one deal should bring in one quarter."""
+    """The expected commission of one deal in one quarter."""
 
     earning: Earning
     #: `2026-Q3`.
@@ -243,6 +243,6 @@ def deal_quarters(scope: Scope, quarter: str = "") -> list[DealQuarter]:
 
 
 def client_names(scope: Scope) -> dict[int, tuple[str, str]]:
-    """Client id and name by primary key, read once a scope."""
+    """Client id and name by primary key, read once per scope."""
     rows = Client.objects.filter(partner=scope.partner).values_list("pk", "client_id", "name")
     return scope.once("client-names", lambda: {pk: (client_id, name) for pk, client_id, name in rows})
