@@ -11,16 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from ledger.queries import Changes
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text, plain_number, whole
 from partner_portal.lib.rounding import ceiling
-from partner_portal.lib.sentences import day_text, listed
+from partner_portal.lib.sentences import listed
 from partner_portal.lib.shown_places import adding_places, enough_places
-from partner_portal.templatetags.figures import (
-    decimal_words,
-    metric_label,
-    plain_number,
-    tier_name,
-    whole,
-)
+from program.labels import metric_label, tier_name
 from program.terms import Cause, Metric, ReviewResult
 from tiers.gap_text import MOST_NAMED, lacking, lacks, many_missing, missing_text, need_text, short_of
 from tiers.queries import Projected, TierStanding
@@ -215,7 +211,7 @@ def distance(gap: TierGap, certification: str = "", *, past: bool = False) -> tu
             first, rest = rest, ""
     else:
         part = binding.missing / binding.need * 100 if binding.need else Decimal(0)
-        percent = decimal_words(part, enough_places(part, 1))
+        percent = decimal_text(part, enough_places(part, 1))
         text = (
             _("%(label)s was the binding requirement: %(part)s %% of it was missing.")
             if past
@@ -244,9 +240,9 @@ def ladder(
     points: Sequence[tuple[str, Decimal]], total: Decimal, ticks: Sequence[tuple[str, Decimal]], places: int = 0
 ) -> str:
     """The text alternative of the ladder. places: the decimals with which its parts add up."""
-    parts = ", ".join(f"{decimal_words(value, places)} {label}" for label, value in points)
+    parts = ", ".join(f"{decimal_text(value, places)} {label}" for label, value in points)
     marks = ", ".join(_("%(tier)s from %(need)s") % {"tier": tier, "need": plain_number(need)} for tier, need in ticks)
-    sentence = _("%(total)s points: %(parts)s.") % {"total": decimal_words(total, places), "parts": parts}
+    sentence = _("%(total)s points: %(parts)s.") % {"total": decimal_text(total, places), "parts": parts}
     return f"{sentence} {marks}." if marks else sentence
 
 
@@ -255,9 +251,9 @@ def net_change(changes: Changes) -> tuple[str, str, str]:
     before, after = changes.opening.total, changes.closing.total
     places = adding_places(after, (before, after - before))
     ends = {
-        "before": decimal_words(before, places),
+        "before": decimal_text(before, places),
         "opened": date_format(changes.period.day_before, "j M"),
-        "after": decimal_words(after, places),
+        "after": decimal_text(after, places),
         "closed": date_format(changes.period.last, "j M"),
     }
     span = _("from %(before)s at the end of %(opened)s to %(after)s on %(closed)s.") % ends
@@ -271,7 +267,7 @@ def net_change(changes: Changes) -> tuple[str, str, str]:
     if after == before:
         return _("Total points stayed at"), ends["after"], f". {cost}"
     verb = _("Total points rose by") if after > before else _("Total points fell by")
-    return verb, decimal_words(abs(after - before), places), f": {span} {cost}"
+    return verb, decimal_text(abs(after - before), places), f": {span} {cost}"
 
 
 def on_review(ahead: Projected, credited: TierGap | None, certification: str = "") -> str:

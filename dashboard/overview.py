@@ -9,7 +9,7 @@ from accounts.scope import Scope
 from dashboard.queries import review_days
 from ledger.queries import MonthLoss, expiry_forecast, history_starts
 from partner_portal.lib.dates.months import month_end
-from partner_portal.lib.dates.periods import ChosenPeriod, of_section
+from partner_portal.lib.dates.ranges import ChosenPeriod, section_parameters
 from tiers.forms import DayForm
 from tiers.queries import Projected, TierStanding, projection, tier_standing
 
@@ -43,7 +43,7 @@ class Overview:
 
     def section(self, prefix: str) -> Mapping[str, str]:
         """The parameters of a section; those without a prefix apply to all sections."""
-        return of_section(self.query, prefix)
+        return section_parameters(self.query, prefix)
 
     def fixed(self, chosen: ChosenPeriod) -> ChosenPeriod:
         """A range as links name it: on a past day by its days, since a preset would depend on the clock."""

@@ -11,7 +11,8 @@ from django.db.models import Count, Max, Min, Sum
 from accounts.scope import Scope
 from calculator.formula import Market, amount_of_managed, amount_of_sold
 from ledger.queries import ZERO, entries_in, history_starts, open_lots
-from partner_portal.lib.dates.periods import DAY, ChosenPeriod, Period, chosen_period
+from partner_portal.lib.dates.periods import DAY, Period
+from partner_portal.lib.dates.ranges import ChosenPeriod, chosen_period
 from program.periods import programme_periods
 from program.queries import rulebook
 from program.terms import Direction, Metric, Origin, Side, Track

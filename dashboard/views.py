@@ -21,11 +21,11 @@ from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import history_starts, ledger_age, posting
+from partner_portal.formats.days import period_text
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
-from partner_portal.templatetags.figures import period as period_words
-from partner_portal.templatetags.figures import whole
 from program.queries import rules_in_force
 from program.terms import Direction, Side
 
@@ -108,7 +108,7 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
 def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Empty:
     direction, side = which.split("-")
     period = selection.params["period"]
-    title = _("%(title)s: none, %(range)s") % {"title": selection.dataset.title, "range": period_words(period)}
+    title = _("%(title)s: none, %(range)s") % {"title": selection.dataset.title, "range": period_text(period)}
     nearest = nearest_changes(request.scope, Side(side), Direction(direction), period)
     if nearest is None:
         return Empty(title, _("There have never been any."))
@@ -116,10 +116,10 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
     rows = select(selection.dataset, request.scope, query)
     text = _("The nearest range of %(days)s days with any is %(range)s, with %(points)s points.") % {
         "days": period.days,
-        "range": period_words(nearest),
+        "range": period_text(nearest),
         "points": whole(rows.figure),
     }
-    return Empty(title, text, Link(_("Show %s") % period_words(nearest), f"{request.path}?{urlencode(query)}"))
+    return Empty(title, text, Link(_("Show %s") % period_text(nearest), f"{request.path}?{urlencode(query)}"))
 
 
 @require_safe

@@ -140,7 +140,7 @@ class Lot:
     deal: DealFact
     earning: Entry  #: the entry that earned it; not posted when it rounds to 0 points
     remaining: Decimal  #: points that still count
-    kept: Decimal  #: points that downgrades and cancellations left; expiry does not reduce them
+    retained: Decimal  #: points that downgrades and cancellations left; expiry does not reduce them
     cancelled_on: date | None  #: the day its line was cancelled; None if it was not
     state: LotState
     losses: tuple[Entry, ...]  #: in order

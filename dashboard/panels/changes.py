@@ -16,12 +16,11 @@ from dashboard.overview import TOGETHER, Overview
 from dashboard.queries import CHANGES_PREFIX, changes_period
 from ledger.queries import Changes, Counter
 from ledger.queries import changes as changes_of
-from partner_portal.lib.dates.comparison import Comparison, Difference, compared
-from partner_portal.lib.dates.periods import ChosenPeriod
-from partner_portal.lib.sentences import day_text
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text, signed_decimal_text
+from partner_portal.lib.dates.ranges import ChosenPeriod, Comparison, Difference, compared
 from partner_portal.lib.shown_places import adding_places, close_places, common_places
-from partner_portal.lib.web.range_control import RangeControl, range_control
-from partner_portal.templatetags.figures import decimal_words, signed_words
+from partner_portal.lib.web.range_control import RangeControl
 from program.labels import label
 from program.periods import programme_periods
 from program.queries import rulebook
@@ -195,7 +194,7 @@ def changes_range(
 ) -> RangeControl:
     """The range control of the changes, on a drill-down's page and, with what the panel adds, on the dashboard."""
     programme = programme_periods(rulebook(scope), scope.today)
-    return range_control(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
+    return RangeControl(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
 
 
 def address(direction: Direction, side: Side, query: Mapping[str, str], **filters: str) -> str:
@@ -239,7 +238,7 @@ def _steps(moved: Changes, places: int) -> list[Step]:
     """The bridge: what each column goes from and to, with its label and its short name in lines."""
     level = moved.opening.total
     steps: list[Step] = [
-        {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Opening")]}
+        {"kind": "total", "from": None, "to": level, "label": decimal_text(level, places), "name": [_("Opening")]}
     ]
     moves = (
         (moved.new_sold.points, [_("New"), _("sold")]),
@@ -250,10 +249,10 @@ def _steps(moved: Changes, places: int) -> list[Step]:
     for place, (move, name) in enumerate(moves):
         kind = "loss" if place % 2 else "gain"
         steps.append(
-            {"kind": kind, "from": level, "to": level + move, "label": signed_words(move, places), "name": name}
+            {"kind": kind, "from": level, "to": level + move, "label": signed_decimal_text(move, places), "name": name}
         )
         level += move
     steps.append(
-        {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Closing")]}
+        {"kind": "total", "from": None, "to": level, "label": decimal_text(level, places), "name": [_("Closing")]}
     )
     return steps

@@ -10,10 +10,10 @@ from clients.rules import Retention
 from dashboard import front_page_text
 from dashboard.overview import Overview
 from ledger.datasets import TRACKS
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import DAY
 from partner_portal.lib.rounding import ceiling
-from partner_portal.templatetags.figures import places_of, whole
 from program.terms import MONEY_METRICS, Metric
 from tiers.gap_text import lacks, missing_text
 from tiers.queries import MoneyFigures, TierStanding, money_figures, retention
@@ -197,7 +197,7 @@ def _ladder(standing: TierStanding) -> Ladder:
         ahead_anchor="end" if ahead_share > FULL / 2 else "start",
         review=standing.next_review,
         text=front_page_text.ladder(
-            [(part.label.lower(), part.points) for part in parts], points.total, marks, places_of(points)
+            [(part.label.lower(), part.points) for part in parts], points.total, marks, points.places
         ),
     )
 

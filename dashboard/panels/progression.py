@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from dashboard import front_page_text
 from dashboard.overview import Overview
 from dashboard.queries import Worth, worth_of
-from partner_portal.templatetags.figures import plain_number
+from partner_portal.formats.numbers import plain_number
 from program.terms import MONEY_METRICS, Metric, Track
 from tiers.certification import PartnerCertification
 from tiers.gap_text import missing_text

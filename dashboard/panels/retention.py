@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from clients.rules import MonthRetention, Retention
 from dashboard.overview import Overview
-from partner_portal.templatetags.figures import short_month
+from partner_portal.formats.days import short_month
 from program.terms import Metric
 from tiers.queries import retention as retention_of
 

@@ -15,10 +15,10 @@ from clients.rules import DealSum
 from dashboard.datasets import SHARED
 from dashboard.forms import SharedForm
 from dashboard.overview import TOGETHER, Overview
-from partner_portal.lib.dates.comparison import Comparison, Difference, compared
+from partner_portal.formats.days import short_month
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.web.range_control import RangeControl, range_control
-from partner_portal.templatetags.figures import short_month
+from partner_portal.lib.dates.ranges import Comparison, Difference, compared
+from partner_portal.lib.web.range_control import RangeControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def shared(overview: Overview) -> Shared:
     query = urlencode(chosen.query)
     months = pipeline(scope)
     return Shared(
-        range=range_control(
+        range=RangeControl(
             overview.path,
             overview.query,
             form.chosen,
