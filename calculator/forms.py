@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from calculator.numbers import NumberError, read_number, write_number
+from partner_portal.formats.numbers import plain_number
 from partner_portal.lib.cldr import country_codes, country_name
 from partner_portal.lib.web.choices import set_choices
-from partner_portal.templatetags.figures import plain_number
 from program.labels import labelled
 from program.queries import rulebook
 from program.rulebook import Rulebook

@@ -18,9 +18,9 @@ from calculator.formula import (
     sold_points_of,
 )
 from ledger.why_text import managing_partners, per_us_100, working
+from partner_portal.formats.numbers import decimal_text, exact_money, exact_number, plain_number, whole
 from partner_portal.lib.rounding import floor, half_even
-from partner_portal.lib.sentences import exact_money, exact_number, listed
-from partner_portal.templatetags.figures import decimal_words, plain_number, whole
+from partner_portal.lib.sentences import listed
 from program.queries import RulesInForce, rules_in_force
 from program.rulebook import posted
 from program.terms import Metric, Origin, Track
@@ -130,7 +130,7 @@ def _effect(form: CalculatorForm, deal: Estimate) -> Effect:
     # A total that is rounded up to a threshold which it does not reach would contradict the sentence.
     rounded = half_even(standing.total, 0)
     crosses = any(need is not None and standing.total < need <= rounded for need in needs)
-    total = decimal_words(floor(standing.total, 1), 1) if crosses else whole(standing.total)
+    total = decimal_text(floor(standing.total, 1), 1) if crosses else whole(standing.total)
     return Effect(total, outcome, rises, missing)
 
 

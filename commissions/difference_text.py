@@ -2,17 +2,17 @@
 
 from decimal import Decimal
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from accounts.scope import Scope
 from commissions.clawbacks import Clawback
-from commissions.queries import clawbacks_by_line
+from commissions.queries import clawbacks_by_line, withdrawn_lines
 from commissions.rules import StatementLine
 from commissions.variance import StatementDifference
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text, rate_text
 from partner_portal.lib.rounding import half_even
-from partner_portal.templatetags.figures import decimal_words
 
 MISMATCH = {
     "reversed_twice": gettext_noop(
@@ -46,9 +46,16 @@ WHY = {
 }
 
 
-def mismatch_text(scope: Scope, line_name: str) -> str:
+def mismatch_text(scope: Scope, line_name: str, adjusts: str) -> str:
     """Where an adjusting line (`S-2026Q3/12`) does not match the line that it adjusts, in sentences; "" where it does."""
-    return " ".join(mismatch_sentence(clawback) for clawback in clawbacks_by_line(scope).get(line_name, ()))
+    mismatches = [mismatch_sentence(clawback) for clawback in clawbacks_by_line(scope).get(line_name, ())]
+    return " ".join(filter(None, [withdrawn_text(scope, adjusts), *mismatches]))
+
+
+def withdrawn_text(scope: Scope, adjusts: str) -> str:
+    """Sentence for a line that adjusts a withdrawn one (docs/points.md 13); "" for any other."""
+    day = withdrawn_lines(scope).get(adjusts) if adjusts else None
+    return _("%(line)s was withdrawn on %(day)s.") % {"line": adjusts, "day": day_text(day)} if day else ""
 
 
 def mismatch_sentence(clawback: Clawback) -> str:
@@ -57,12 +64,12 @@ def mismatch_sentence(clawback: Clawback) -> str:
     values = {
         "adjusts": line.adjusts,
         "currency": original.currency,
-        "own": decimal_words(original.net_revenue, 2),
-        "too_much": decimal_words(clawback.too_much or 0, 2),
+        "own": decimal_text(original.net_revenue, 2),
+        "too_much": decimal_text(clawback.too_much or 0, 2),
         "here": _term_text(clawback.here),
         "there": _term_text(clawback.there),
         "payout": line.payout_currency,
-        "amount": decimal_words(clawback.amount, 2),
+        "amount": decimal_text(clawback.amount, 2),
     }
     return _(MISMATCH[clawback.cause]) % values
 
@@ -79,13 +86,13 @@ def difference_sentence(difference: StatementDifference) -> str:
         return mismatch_sentence(difference.clawback)
     if line is None:
         return _("Expected %(amount)s, and there is no line for it.") % {
-            "amount": decimal_words(difference.expected or 0, 2)
+            "amount": decimal_text(difference.expected or 0, 2)
         }
     values = {
         "currency": line.currency,
-        "mrr": decimal_words(half_even(difference.mrr, 2), 2) if difference.mrr is not None else "",
-        "expected_fx": decimal_words(difference.fx.rate, 6) if difference.fx else "",
-        "fx_on": date_format(difference.fx.on, "j M Y") if difference.fx else "",
+        "mrr": decimal_text(half_even(difference.mrr, 2), 2) if difference.mrr is not None else "",
+        "expected_fx": decimal_text(difference.fx.rate, 6) if difference.fx else "",
+        "fx_on": day_text(difference.fx.on) if difference.fx else "",
         "adjusts": line.adjusts,
         "reason": line.reason or _("no reason given"),
     }
@@ -94,11 +101,11 @@ def difference_sentence(difference: StatementDifference) -> str:
 
 def _line_values(line: StatementLine) -> dict[str, str]:
     return {
-        "net": decimal_words(line.net_revenue, 2),
+        "net": decimal_text(line.net_revenue, 2),
         "rate": _term_text(line.rate),
-        "fx": decimal_words(line.fx_rate, 6),
-        "commission": decimal_words(line.commission, 2),
-        "recomputed": decimal_words(line.recomputed, 2),
+        "fx": decimal_text(line.fx_rate, 6),
+        "commission": decimal_text(line.commission, 2),
+        "recomputed": decimal_text(line.recomputed, 2),
     }
 
 
@@ -106,4 +113,4 @@ def _term_text(value: str | Decimal | None) -> str:
     """A currency as it is, a rate with the decimals it has, at least two."""
     if value is None or isinstance(value, str):
         return value or ""
-    return decimal_words(value, max(2, -int(value.normalize().as_tuple().exponent)))
+    return rate_text(value)

@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from commissions import queries
-from commissions.difference_text import difference_sentence, mismatch_sentence
-from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
+from commissions.difference_text import difference_sentence, mismatch_sentence, withdrawn_text
+from commissions.forms import CAUSE_LABELS, PaidForm
 from commissions.offsets import taken_off
 from commissions.outlook import CommissionOutlook, Quarter, commission_outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, question_link, questions_of
 from commissions.variance import StatementDifference
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
 from program.queries import rulebook
@@ -314,4 +315,5 @@ def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence
         row["question"] = asked.get(row["row"])
         other, _slash, number = row["adjusts"].rpartition("/")
         row["reversed_statement"], row["reversed_line"] = other, number
+        row["reversed_withdrawn"] = withdrawn_text(scope, row["adjusts"])
     return rows

@@ -23,6 +23,7 @@ from imports.mapping import MONTHS, Rule
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping_preview import WORDS, Sample
 from imports.tables import shortened
+from partner_portal.formats.days import day_text
 from partner_portal.lib.cldr import country_codes, country_name, currency_codes
 from partner_portal.lib.rows.column_types import (
     CellError,
@@ -304,7 +305,7 @@ class MappingForm(forms.Form):
         local = datetime(day.year, day.month, day.day, tzinfo=UTC).astimezone(self.zone)
         moment = {"zone": str(self.zone), "moment": date_format(local, "j M Y, H:i")}
         meanings = [
-            ("day", _("That day: %(day)s") % {"day": date_format(day, "j M Y")}),
+            ("day", _("That day: %(day)s") % {"day": day_text(day)}),
             ("moment", _("A moment: %(moment)s in %(zone)s") % moment),
         ]
         label = _("What midnight UTC means, as in %(text)s") % {"text": shortened(text)}

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import IO
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -26,6 +25,7 @@ from imports.cells.vocabulary import folded
 from imports.reading_options import LEAVE_OUT, ReadingOptions
 from imports.tables import Problem, Table, UnreadableFile, shortened
 from imports.xlsx.sheet import MOST_COLUMNS, place_of
+from partner_portal.formats.numbers import whole
 
 MOST_SEPARATORS = 100_000  # in one row of a CSV file, those inside of quotes too
 MOST_CHARACTERS = 1 << 22  # of one row of a CSV file
@@ -178,7 +178,7 @@ def _checked_header(header: list[str]) -> list[str]:
     if not header:
         raise UnreadableFile(_("no header"), _("a first row with the names of the columns"))
     if len(header) > MOST_COLUMNS:
-        raise _too_wide(number_format(len(header), force_grouping=True))
+        raise _too_wide(whole(len(header)))
     return header
 
 
@@ -208,7 +208,7 @@ def _capped(rows: Iterator[tuple[int, list[str]]], problems: list[Problem]) -> I
     if len(problems) > MOST_PROBLEMS:
         raise UnreadableFile(
             _("more than %(most)s cells or rows cannot be used, such as this one: %(message)s")
-            % {"most": number_format(MOST_PROBLEMS, force_grouping=True), "message": problems[0].message},
+            % {"most": whole(MOST_PROBLEMS), "message": problems[0].message},
             problems[0].accepted,
             problems[0].row,
         )
@@ -343,7 +343,7 @@ class _TooLongError(Exception):
     """A row that is longer than any that is meant."""
 
     def __init__(self, message: str, most: int) -> None:
-        super().__init__(message % {"most": number_format(most, force_grouping=True)})
+        super().__init__(message % {"most": whole(most)})
 
 
 def _check_encoding(file: IO[bytes], options: ReadingOptions) -> None:

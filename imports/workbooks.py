@@ -19,11 +19,11 @@ from shutil import copyfileobj
 from typing import IO
 
 from django.conf import settings
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from imports.tables import Problem, UnreadableFile, shortened
 from imports.xlsx.protocol import Answer, Finding, Request
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.column_types import DateCell, NumberCell
 
 log = logging.getLogger(__name__)
@@ -269,8 +269,8 @@ def _unreadable(code: str, details: dict[str, str | int]) -> UnreadableFile:
     """The sentence for a code of `WorkbookError`, or for the end of the process."""
     most = int(details.get("most", 0))
     values = details | {
-        "megabytes": number_format(most // 2**20, force_grouping=True),
-        "most": number_format(most, force_grouping=True),
+        "megabytes": whole(most // 2**20),
+        "most": whole(most),
     }
     message, accepted = _sentences().get(code) or _sentences()["damaged"]
     return UnreadableFile(message % values, accepted % values)

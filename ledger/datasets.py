@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, CharField, QuerySet, Value, When
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
@@ -16,8 +15,10 @@ from ledger.models import PointEntry
 from ledger.queries import entries_in, ledger_age, open_lots
 from ledger.records import Entry
 from ledger.why_text import why
+from partner_portal.formats.days import day_text, month_text
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
+from program import markup
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track
 
@@ -56,9 +57,9 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
         Column("client", _("Client"), expression="client__name", opens_client="client_id"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
         Column("on", _("Lost on") if lost else _("Earned on"), Kind.DATE),
-        Column("cause", _("Cause"), choices=CAUSES),
+        Column("cause", _("Cause"), choices=CAUSES, markup=markup.cause_tag),
         Column("points", _("Points"), Kind.POINTS, total=True),
-        Column("track", _("Track"), choices=TRACKS, default=sold),
+        Column("track", _("Track"), choices=TRACKS, default=sold, markup=markup.track),
     ]
     if sold:
         columns += [
@@ -175,14 +176,14 @@ def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
 
 
 def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    filters = [str(_("If nothing else happens after %s")) % date_format(params["on"], "j M Y")]
+    filters = [str(_("If nothing else happens after %s")) % day_text(params["on"])]
     if params["month"]:
-        filters.append(date_format(params["month"], "F Y"))
+        filters.append(month_text(params["month"]))
     if params["within"]:
-        last = date_format(params["on"] + timedelta(days=params["within"]), "j M Y")
+        last = day_text(params["on"] + timedelta(days=params["within"]))
         filters.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
     if params["until"]:
-        filters.append(str(_("By the review of %s")) % date_format(params["until"], "j M Y"))
+        filters.append(str(_("By the review of %s")) % day_text(params["until"]))
     if params["client"]:
         filters.append(str(_("Client: %s")) % params["client"])
     if params["kind"]:
@@ -204,7 +205,7 @@ register(
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("points", _("Points left"), Kind.POINTS, expression="left", total=True),
             Column("earned", _("Points earned"), Kind.POINTS, total=True),
-            Column("track", _("Track"), choices=TRACKS),
+            Column("track", _("Track"), choices=TRACKS, markup=markup.track),
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
             Column("deal", _("Deal name"), expression="deal__name", under="deal_id"),
             Column("product_line", _("Product line"), expression="deal__product_line", default=False),

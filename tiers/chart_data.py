@@ -8,7 +8,8 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from ledger.series import PointFigures
-from partner_portal.templatetags.figures import tier_name, whole
+from partner_portal.formats.numbers import whole
+from program.labels import tier_name
 from program.terms import Metric, Track
 from tiers.over_time import OverTime
 

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
@@ -14,8 +13,10 @@ from clients.models import Client
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Lot, PointEntry
 from ledger.queries import lots_of_day
+from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, Rows, Selection, register
+from program import markup
 from program.labels import label, labels, values
 from program.terms import Cause, DealKind, LotState, Track
 from tiers.breakdown import EXPIRY_DAYS, BreakdownFilter, breakdown
@@ -30,7 +31,7 @@ def past_day_text(params: Params, scope: Scope) -> list[str]:
     """The filter text of a past day; empty for today."""
     if params["on"] == scope.today:
         return []
-    return [str(_("As it was on %s")) % date_format(params["on"], "j M Y")]
+    return [str(_("As it was on %s")) % day_text(params["on"])]
 
 
 # Points by client
@@ -173,7 +174,7 @@ register(
             Column("deal", _("Deal name"), expression="deal__name", default=False),
             Column("product_line", _("Product line"), expression="deal__product_line"),
             Column("kind", _("Kind"), expression="deal__kind", choices=KINDS),
-            Column("track", _("Track"), choices=TRACKS),
+            Column("track", _("Track"), choices=TRACKS, markup=markup.track),
             Column("earned_on", _("Earned on"), Kind.DATE),
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("state", _("State"), choices=STATES),
@@ -220,9 +221,9 @@ register(
             Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id", default=False),
             Column("on", _("Counts on"), Kind.DATE),
-            Column("cause", _("Cause"), choices=CAUSES),
+            Column("cause", _("Cause"), choices=CAUSES, markup=markup.cause_tag),
             Column("points", _("Points"), Kind.POINTS, total=True),
-            Column("track", _("Track"), choices=TRACKS),
+            Column("track", _("Track"), choices=TRACKS, markup=markup.track),
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("rule_set", _("Rule set"), Kind.DATE, default=False),

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from ledger.forms import RangeForm, choices_of, seen_on
 from ledger.queries import history_starts
-from partner_portal.lib.dates.periods import FIRST_DAY, PROGRAMME, Period
+from partner_portal.lib.dates.periods import FIRST_DAY, Period
+from partner_portal.lib.dates.ranges import PROGRAMME_LABELS
 from partner_portal.lib.rows.datasets import Params
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.choices import set_choices
@@ -125,5 +126,5 @@ class OverTimeForm(RangeForm):
         starts = history_starts(self.scope)
         own = dict(super().presets())
         if starts is not None and starts <= self.day:
-            own["whole-history"] = (str(PROGRAMME["whole-history"]), Period(starts, self.day))
+            own["whole-history"] = (str(PROGRAMME_LABELS["whole-history"]), Period(starts, self.day))
         return own

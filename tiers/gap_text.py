@@ -8,40 +8,36 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext
 
+from partner_portal.formats.numbers import decimal_text, plain_number, whole
 from partner_portal.lib.rounding import ceiling
 from partner_portal.lib.sentences import listed
-from partner_portal.templatetags.figures import decimal_words, plain_number, whole
+from program.labels import METRIC_TEXTS
 from program.terms import Metric, Unit
-from tiers.reason_text import METRIC_NAMES
 from tiers.rules import RequirementGap, TierGap
 
 MOST_NAMED = 3  # gaps that a sentence names; more are counted, and the page lists them
-COUNTED = {
-    Metric.TOTAL_POINTS: ngettext_lazy("%(number)s point", "%(number)s points", "count"),
-    Metric.SOLD_POINTS: ngettext_lazy("%(number)s sold point", "%(number)s sold points", "count"),
-    Metric.SOURCED_POINTS: ngettext_lazy("%(number)s sourced point", "%(number)s sourced points", "count"),
-    Metric.MANAGED_POINTS: ngettext_lazy("%(number)s managed point", "%(number)s managed points", "count"),
-    Metric.CERTIFIED_PEOPLE: ngettext_lazy("%(number)s certified person", "%(number)s certified people", "count"),
-}
 
 
 def missing_text(row: RequirementGap) -> str:
     """What an unmet requirement lacks: `40 points`, `12 sourced points`, `3.2 percentage points of GRR`, `data on GRR`."""
     if row.missing is None:
-        return _("data on %(name)s") % {"name": _(METRIC_NAMES[row.metric])}
+        return _("data on %(name)s") % {"name": METRIC_TEXTS[row.metric].in_sentence}
     if row.metric.unit is Unit.RATIO:
-        percent = decimal_words(ceiling(row.missing * 100, 1), 1)
-        return _("%(number)s percentage points of %(name)s") % {"number": percent, "name": _(METRIC_NAMES[row.metric])}
+        percent = decimal_text(ceiling(row.missing * 100, 1), 1)
+        return _("%(number)s percentage points of %(name)s") % {
+            "number": percent,
+            "name": METRIC_TEXTS[row.metric].in_sentence,
+        }
     return _amount(row.metric, row.missing, lambda value, places: ceiling(value, places))
 
 
 def need_text(row: RequirementGap) -> str:
     """What a requirement asks for: `1,260 points`, `85.0 % of GRR`."""
     if row.metric.unit is Unit.RATIO:
-        percent = decimal_words(row.need * 100, 1)
-        return _("%(percent)s %% of %(name)s") % {"percent": percent, "name": _(METRIC_NAMES[row.metric])}
+        percent = decimal_text(row.need * 100, 1)
+        return _("%(percent)s %% of %(name)s") % {"percent": percent, "name": METRIC_TEXTS[row.metric].in_sentence}
     return _amount(row.metric, row.need, lambda value, _places: value)
 
 
@@ -86,13 +82,14 @@ def many_missing(tier: str, count: int) -> str:
 
 
 def _amount(metric: Metric, value: Decimal, rounded: Callable[[Decimal, int], Decimal]) -> str:
-    if metric in COUNTED:
-        return _counted(COUNTED[metric], rounded(value, 0))
+    counted = METRIC_TEXTS[metric].counted
+    if counted is not None:
+        return _counted(counted, rounded(value, 0))
     if metric.unit is Unit.MONEY:
-        return _("some %(name)s") % {"name": _(METRIC_NAMES[metric])}
+        return _("some %(name)s") % {"name": METRIC_TEXTS[metric].in_sentence}
     return _("%(number)s of %(name)s") % {
-        "number": decimal_words(rounded(value, 1), 1),
-        "name": _(METRIC_NAMES[metric]),
+        "number": decimal_text(rounded(value, 1), 1),
+        "name": METRIC_TEXTS[metric].in_sentence,
     }
 
 

@@ -6,7 +6,9 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from partner_portal.lib.sentences import day_text, exact_number, listed
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import exact_number
+from partner_portal.lib.sentences import listed
 from tiers.no_points_reasons import NoPointsReason, Why
 
 MOST_NAMED = 3  # deals that a sentence names; more are counted

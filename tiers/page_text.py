@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from partner_portal.lib.sentences import day_text, listed, month_name
-from partner_portal.templatetags.figures import metric_label, tier_name, whole
+from partner_portal.formats.days import day_text, month_name
+from partner_portal.formats.numbers import whole
+from partner_portal.lib.sentences import listed
+from program.labels import metric_label, tier_name
 from program.terms import Metric
 from tiers.gap_text import lacking, short_of
 from tiers.over_time import OverTime

@@ -16,7 +16,7 @@ from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers import services
@@ -174,7 +174,7 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
             Link(str(label), f"{request.path}?{_with(request.GET, 'step', value)}") for value, label in STEPS
         ],
         "timeline": timeline(series),
-        "range": range_control(
+        "range": RangeControl(
             request.path,
             request.GET,
             form.chosen,

@@ -14,7 +14,6 @@ from commissions.forms import (
     LinesForm,
     PaidForm,
     QuestionsForm,
-    quarter_text,
 )
 from commissions.models import LineQuestion, QuestionStatus, StatementLine
 from commissions.queries import (
@@ -28,6 +27,7 @@ from commissions.queries import (
     standing_of,
 )
 from commissions.questions import questions
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, register
 from program.labels import labels
 from program.terms import LineStatus
@@ -44,8 +44,10 @@ LINE_COLUMNS = (
         Column(
             "mismatch",
             _("Does not match it"),
-            compute=lambda row, scope: mismatch_text(scope, f"{row['statement_of']}/{row['line_of']}"),
-            needs={"statement_of": "statement_id", "line_of": "line_no"},
+            compute=lambda row, scope: mismatch_text(
+                scope, f"{row['statement_of']}/{row['line_of']}", row["adjusts_of"]
+            ),
+            needs={"statement_of": "statement_id", "line_of": "line_no", "adjusts_of": "adjusts"},
             under="adjusts",
         ),
         Column("reason", _("Reason")),

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.templatetags.elements import dialog_link
-from partner_portal.templatetags.figures import metric_have, metric_missing
+from program.markup import metric_have, metric_missing
 from program.terms import Metric, Track, Unit
 from tiers.rules import RequirementGap
 
