@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
 
 from django import forms
+from django.forms.renderers import BaseRenderer
 from django.forms.utils import flatatt
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -38,9 +38,6 @@ from partner_portal.lib.rows.column_types import (
 )
 from partner_portal.lib.rows.facts import Column, FactKind
 
-if TYPE_CHECKING:
-    from django.forms.renderers import BaseRenderer
-
 CONSTANT = "="
 _SELECTED = mark_safe(" selected")
 _ASK = "?"  # nothing is proposed: somebody has to choose
@@ -62,7 +59,7 @@ class _LongSelect(forms.Select):
     """A select rendered without a template per option: a page has one with hundreds of options for every column."""
 
     def render(
-        self, name: str, value: object, attrs: dict[str, object] | None = None, renderer: "BaseRenderer | None" = None
+        self, name: str, value: object, attrs: dict[str, object] | None = None, renderer: BaseRenderer | None = None
     ) -> SafeString:
         chosen = "" if value is None else str(value)
         attributes = self.build_attrs(self.attrs, attrs) | {"name": name}
@@ -215,7 +212,7 @@ class MappingForm(forms.Form):
 
         One program wrote all columns of a file.
         """
-        told = {}
+        told: dict[str, str] = {}
         for column in self.kind.columns:
             if isinstance(column.type, Day if part == "dates" else Number) and (proposal := self._proposal(column)):
                 said = str(self.answers.get(f"{part}-{column.name}", ""))
