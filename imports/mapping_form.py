@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
 
 from django import forms
+from django.forms.renderers import BaseRenderer
 from django.forms.utils import flatatt
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -38,9 +38,6 @@ from partner_portal.lib.rows.column_types import (
 )
 from partner_portal.lib.rows.facts import Column, FactKind
 
-if TYPE_CHECKING:
-    from django.forms.renderers import BaseRenderer
-
 CONSTANT = "="
 _SELECTED = mark_safe(" selected")
 _ASK = "?"  # nothing is proposed: somebody has to choose
@@ -62,7 +59,7 @@ class _LongSelect(forms.Select):
     """A select rendered without a template per option: a page has one with hundreds of options for every column."""
 
     def render(
-        self, name: str, value: object, attrs: dict[str, object] | None = None, renderer: "BaseRenderer | None" = None
+        self, name: str, value: object, attrs: dict[str, object] | None = None, renderer: BaseRenderer | None = None
     ) -> SafeString:
         chosen = "" if value is None else str(value)
         attributes = self.build_attrs(self.attrs, attrs) | {"name": name}
@@ -135,6 +132,9 @@ class MappingForm(forms.Form):
         self._constants: dict[ColumnType, list[tuple[str, str]]] = {}
         self._places = {place for place, _name in self._sources}
         for column in kind.columns:
+            self._add_source(column)
+        self._file_forms = {part: self._form_of_file(part) for part in ("dates", "decimals")}
+        for column in kind.columns:
             self._add(column)
 
     @property
@@ -181,7 +181,7 @@ class MappingForm(forms.Form):
             return shortened(name)
         return _("%(name)s (%(times)s columns)") % {"name": shortened(name), "times": times}
 
-    def _add(self, column: Column) -> None:
+    def _add_source(self, column: Column) -> None:
         name, kind = column.name, column.type
         rule = self.base.columns.get(name, Rule())
         nothing = _("Choose") if column.required else _("Leave it empty")
@@ -195,6 +195,35 @@ class MappingForm(forms.Form):
             forms.ChoiceField(label=name, choices=choices, widget=_LongSelect),
             self._source_of(rule, kind),
         )
+
+    def _proposal(self, column: Column) -> Proposal | None:
+        """How the days or numbers of a column are written; None for other columns."""
+        name, kind, place = column.name, column.type, self._place(column.name)
+        if place is None or not isinstance(kind, Day | Number):
+            return None
+        examples, rule = self.sample.examples.get(place, []), self.base.columns.get(name, Rule())
+        if isinstance(kind, Day):
+            return propose_days(examples, rule.dates)
+        usual = rule.decimals if self._is_source(rule, place) else ""
+        return propose_decimals(examples, lambda text: _accepts(kind, text), usual)
+
+    def _form_of_file(self, part: str) -> tuple[str, str]:
+        """The form that another column of the file proves, or that was said of it, and that column; "" for none or several.
+
+        One program wrote all columns of a file.
+        """
+        told: dict[str, str] = {}
+        for column in self.kind.columns:
+            if isinstance(column.type, Day if part == "dates" else Number) and (proposal := self._proposal(column)):
+                said = str(self.answers.get(f"{part}-{column.name}", ""))
+                form = proposal.form if proposal.proof else said if proposal.doubt and said != _ASK else ""
+                if form:
+                    told.setdefault(form, self.sample.header[self._place(column.name) or 0])
+        return next(iter(told.items())) if len(told) == 1 else ("", "")
+
+    def _add(self, column: Column) -> None:
+        name, kind = column.name, column.type
+        rule = self.base.columns.get(name, Rule())
         place = self._place(name)
         if self.answers[f"from-{name}"] == CONSTANT:
             constant = forms.CharField(label=_("Value for every row"), max_length=1000, widget=_typed())
@@ -203,7 +232,8 @@ class MappingForm(forms.Form):
             return
         examples = self.sample.examples.get(place, [])
         if isinstance(kind, Day):
-            self._add_days(name, rule, examples)
+            self._add_form("dates", column, _("How days are written"), _DATES)
+            self._add_century(name, rule, [example for example in examples if has_short_year(example.text)])
             self._add_midnight(name, place, rule)
         if isinstance(kind, Month):
             written = any(read_month(example.text, "2000") for example in examples)
@@ -214,9 +244,7 @@ class MappingForm(forms.Form):
             ]
             self._add_century(name, rule, short)
         if isinstance(kind, Number):
-            usual = rule.decimals if self._is_source(rule, place) else ""
-            proposal = propose_decimals(examples, lambda text: _accepts(kind, text), usual)
-            self._add_form(f"decimals-{name}", _("How numbers are written"), _DECIMALS, proposal)
+            self._add_form("decimals", column, _("How numbers are written"), _DECIMALS)
         known = {word.casefold(): meaning for word, meaning in rule.words.items()}
         options = [("", _("not matched: these rows will be errors")), *self._values_of(kind)]
         for word, key in self._words(name, kind, place):
@@ -236,11 +264,6 @@ class MappingForm(forms.Form):
         """Whether a rule is about the column of the file at this place."""
         return self.sample.header[place].casefold() in {source.casefold() for source in rule.source}
 
-    def _add_days(self, name: str, rule: Rule, examples: list[Example]) -> None:
-        proposal = propose_days(examples, rule.dates)
-        self._add_form(f"dates-{name}", _("How days are written"), _DATES, proposal)
-        self._add_century(name, rule, [example for example in examples if has_short_year(example.text)])
-
     def _add_century(self, name: str, rule: Rule, short: list[Example]) -> None:
         """Ask for the century where a year has two digits."""
         if short:
@@ -248,18 +271,26 @@ class MappingForm(forms.Form):
             choices = [("", _("Choose")), *_CENTURIES]
             self._field(f"century-{name}", forms.ChoiceField(label=label, choices=choices), rule.century)
 
-    def _add_form(self, key: str, label: str, choices: Sequence[tuple[str, object]], proposal: Proposal) -> None:
+    def _add_form(self, part: str, column: Column, label: str, choices: Sequence[tuple[str, object]]) -> None:
         """A choice between the ways to write, with the cell that proves one or that leaves it open."""
-        hint = ""
+        proposal = self._proposal(column)
+        if proposal is None:
+            return
+        key, hint, (of_file, proved_by) = f"{part}-{column.name}", "", self._file_forms[part]
+        proposed = proposal.form
         if proposal.proof:
             cell = {"text": shortened(proposal.proof.text), "row": proposal.proof.row}
             hint = _("“%(text)s” in row %(row)s can only be read so.") % cell
-        if proposal.doubt:
+        if proposal.doubt and of_file:
+            proposed = of_file
+            hint = _("As in the column “%(name)s”.") % {"name": shortened(proved_by)}
+            if self.answers.get(key) == _ASK:
+                self.answers[key] = of_file
+        elif proposal.doubt:
             cell = {"text": shortened(proposal.doubt.text), "row": proposal.doubt.row}
             hint = _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cell
-            choices = [(_ASK, _("Choose")), *choices]
-        form_field = forms.ChoiceField(label=label, choices=choices, help_text=hint)
-        self._field(key, form_field, _ASK if proposal.doubt else proposal.form)
+            choices, proposed = [(_ASK, _("Choose")), *choices], _ASK
+        self._field(key, forms.ChoiceField(label=label, choices=choices, help_text=hint), proposed)
 
     def _add_midnight(self, name: str, place: int, rule: Rule) -> None:
         """Ask what midnight UTC means where a cell of the file has it and the time zone would make another day of it."""

@@ -1,17 +1,18 @@
-"""Template workbook: a sheet a kind with lists to choose from, real day and number cells, an example row and notes."""
+"""Template workbook, imported when somebody asks for it: a sheet a kind with lists to choose from, real day and number cells, an example row and notes."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from openpyxl import Workbook
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
 
 from imports.examples import example_row
 from partner_portal.lib.cldr import country_codes, country_name
 from partner_portal.lib.rows.column_types import Choice, ColumnType, Country, Currency, Day, Flag, Number, Whole
 from partner_portal.lib.rows.facts import Column, FactKind, kinds
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet.worksheet import Worksheet
 
 LISTS = "Lists"
 _ROWS = 2000  # that have lists to choose from
@@ -20,8 +21,6 @@ _WIDTHS = {Day: 13, Number: 13, Whole: 13, Flag: 11}
 
 def template_workbook(language: str) -> bytes:
     """The workbook, its notes in a language."""
-    from openpyxl import Workbook
-
     book = Workbook()
     book.remove(book.worksheets[0])
     for kind in kinds():
@@ -33,10 +32,7 @@ def template_workbook(language: str) -> bytes:
     return file.getvalue()
 
 
-def _add_kind(sheet: "Worksheet", kind: FactKind) -> None:
-    from openpyxl.styles import Font
-    from openpyxl.utils import get_column_letter
-
+def _add_kind(sheet: Worksheet, kind: FactKind) -> None:
     example = example_row(kind)
     sheet.freeze_panes = "A2"
     for place, column in enumerate(kind.columns, 1):
@@ -76,17 +72,13 @@ def _choices(kind: ColumnType) -> str:
     return ""
 
 
-def _add_choices(sheet: "Worksheet", cells: str, formula: str) -> None:
-    from openpyxl.worksheet.datavalidation import DataValidation
-
+def _add_choices(sheet: Worksheet, cells: str, formula: str) -> None:
     validation = DataValidation(type="list", formula1=formula, allow_blank=True)
     validation.add(cells)
     sheet.add_data_validation(validation)
 
 
-def _add_notes(sheet: "Worksheet") -> None:
-    from openpyxl.styles import Alignment, Font
-
+def _add_notes(sheet: Worksheet) -> None:
     lines = [
         _("Each sheet holds one kind of data. Fill in what you have; sheets may stay empty or be deleted."),
         _("Row 2 of each sheet is an example. It is never imported."),
@@ -102,7 +94,6 @@ def _add_notes(sheet: "Worksheet") -> None:
     for kind in kinds():
         for column in kind.columns:
             sheet.append([kind.key, column.name, _("yes") if column.required else "", _accepted(column)])
-            sheet.cell(sheet.max_row, 4).alignment = Alignment(wrap_text=True, vertical="top")
     for letter, width in zip("ABCD", (20, 24, 12, 90), strict=True):
         sheet.column_dimensions[letter].width = width
 
@@ -111,7 +102,7 @@ def _accepted(column: Column) -> str:
     return f"{column.type.accepted}; {column.hint}" if column.hint else column.type.accepted
 
 
-def _add_lists(sheet: "Worksheet", language: str) -> None:
+def _add_lists(sheet: Worksheet, language: str) -> None:
     sheet.append([_("Country code"), _("Country")])
     for code in sorted(country_codes()):
         sheet.append([code, country_name(code, language)])

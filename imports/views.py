@@ -32,7 +32,6 @@ from imports.pipeline import phase_text
 from imports.progress import progress_of
 from imports.reading_form import ReadingForm
 from imports.tables import UnreadableFile
-from imports.template_workbook import template_workbook
 from partner_portal.lib.rows.facts import find_kind, kind, kinds
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
@@ -311,6 +310,8 @@ def template_file(request: ScopedRequest, key: str) -> HttpResponse:
 @requires(Permission.IMPORT)
 def template_book(request: ScopedRequest) -> HttpResponse:
     """A workbook with a sheet for every kind, lists to choose from, examples and notes."""
+    from imports.template_workbook import template_workbook  # openpyxl is slow to import
+
     return _download(template_workbook(request.scope.locale), "partner-portal-template.xlsx", XLSX)
 
 

@@ -10,17 +10,13 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Buffer, Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from imports.xlsx.archive import Archive, WorkbookError
 from imports.xlsx.book import Workbook
 from imports.xlsx.protocol import Answer, Request, RowAnswer
 from imports.xlsx.sheet import Row
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _LINE_TEXT = 500_000  # characters of the rows of one line
 _LINE_ROWS = 1_000
@@ -118,7 +114,7 @@ class _PositionedFile(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Buffer) -> int:
         target = memoryview(buffer)
         data = os.pread(self._descriptor, len(target), self._at)
         target[: len(data)] = data

@@ -544,7 +544,7 @@ class TestPages:
         assert "managing_partners yes a whole number of at least 1; ourselves included" in page
         for kind in kinds():
             template = admin.get(reverse("imports_template", args=[kind.key]))
-            assert template.content.decode().strip().split(",") == [column.name for column in kind.columns]
+            assert template.content.decode("utf-8-sig").strip().split(",") == [column.name for column in kind.columns]
         assert admin.get("/imports/columns/passwords.csv").status_code == 404
 
     @pytest.mark.parametrize("count", [1, 3])
