@@ -1,4 +1,4 @@
-"""Template workbook, imported when somebody asks for it: a sheet a kind with lists to choose from, real day and number cells, an example row and notes."""
+"""One workbook with a sheet for each kind: typed cells, lists of choices, an example row, notes in the reader's language."""
 
 from io import BytesIO
 
