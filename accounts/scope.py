@@ -77,6 +77,11 @@ class Scope:
         """Whether amounts of money may be shown."""
         return Permission.VIEW_MONEY in self.permissions
 
+    @property
+    def may_import(self) -> bool:
+        """Whether facts may be imported, withdrawn and restored."""
+        return Permission.IMPORT in self.permissions
+
 
 def member_scope(membership: Membership) -> Scope:
     """The scope of one membership, now."""
@@ -161,7 +166,7 @@ def user_scope(user: User) -> Iterator[None]:
 
 @contextmanager
 def outside_partners() -> Iterator[None]:
-    """A transaction in which people of every partner can be found, and no partner's rows.
+    """Open a transaction that sees the people of every partner, and no partner's rows.
 
     For what happens before anybody is signed in, and for inviting somebody who may be known elsewhere.
     """

@@ -22,21 +22,22 @@ CHANGES_PREFIX = "changes_"
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """What expires up to a day: points, and the clients they come from."""
+    """What expires up to a day."""
 
     points: Decimal
+    #: The number of clients that the points come from.
     clients: int
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """The MRR that brings some points in a standard market today, in US dollars, by how they are earned, and at what rate.
+    """The MRR that some points take in a standard market today, by track."""
 
-    growth_factor: how many times more a growth market counts, 1 when there is none.
-    """
-
+    #: US dollars, exact.
     amounts: Mapping[Track, Fraction]
+    #: Points per unit of MRR.
     rates: Mapping[Track, Decimal]
+    #: What points are multiplied by in a growth market; 1 without any.
     growth_factor: Decimal
 
 
@@ -54,8 +55,8 @@ def review_days(scope: Scope, first: date, last: date) -> Sequence[date]:
 def expiring_until(scope: Scope, day: date) -> Expiring:
     """What is left today of the lots that expire up to `day`, that day included."""
     lots = open_lots(scope, scope.today).filter(expires_on__lte=day)
-    found = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
-    return Expiring(found["points"] or ZERO, found["clients"])
+    sums = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
+    return Expiring(sums["points"] or ZERO, sums["clients"])
 
 
 def worth_of(scope: Scope, metric: Metric, points: Decimal) -> Worth | None:
@@ -85,8 +86,8 @@ def nearest_changes(scope: Scope, side: Side, direction: Direction, period: Peri
     def days(first: date, last: date) -> Mapping[str, date | None]:
         if last < first:
             return {"first": None, "last": None}
-        found = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
-        return found.aggregate(first=Min("on"), last=Max("on"))
+        entries = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
+        return entries.aggregate(first=Min("on"), last=Max("on"))
 
     span = (period.days - 1) * DAY
     before = days(starts, period.day_before)["last"]

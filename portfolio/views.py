@@ -1,4 +1,4 @@
-"""The list of clients, the record of one, and the record's sections that load after it."""
+"""Views of the list of clients, of the record of one, and of the record's sections that load after it."""
 
 from collections.abc import Mapping
 
@@ -19,6 +19,7 @@ from partner_portal.lib.web.page_table import ROWS, SheetTable
 from portfolio.client_list import REASONS, STATES, health_counts
 from portfolio.commission import client_commission
 from portfolio.record import client_of, client_record
+from portfolio.stored_facts import withdrawn_client
 from renewals.datasets import as_row
 from renewals.page import credited_tier
 from renewals.queries import client_renewals
@@ -62,10 +63,16 @@ def panel(request: ScopedRequest, client_id: str) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def record(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """Everything about one client."""
+    """Everything about one client. In place of a withdrawn one, which is not found, the page says so."""
     scope = request.scope
     form = _day(request)
-    client = client_record(scope, client_id, form.day)
+    try:
+        client = client_record(scope, client_id, form.day)
+    except Http404:
+        fact = withdrawn_client(scope, client_id)
+        if fact is None:
+            raise
+        return private(TemplateResponse(request, "portfolio/withdrawn.html", {"fact": fact}, status=404))
     entries = select("client-entries", scope, {"client": client_id, **form.moved})
     context = {
         "record": client,
@@ -86,11 +93,17 @@ def record(request: ScopedRequest, client_id: str) -> HttpResponse:
 @requires(Permission.VIEW_MONEY)
 def commission(request: ScopedRequest, client_id: str) -> HttpResponse:
     """The commission of one client."""
-    found = client_commission(request.scope, client_id)
-    if found is None:
+    of_client = client_commission(request.scope, client_id)
+    if of_client is None:
         raise Http404(client_id)
-    context = {"found": found, "currency": request.scope.partner.payout_currency, "name": found.name}
-    return _section(request, "commission", client_id, context | {"title": _("Commission"), "heading": found.name})
+    context: dict[str, object] = {
+        "commission": of_client,
+        "currency": request.scope.partner.payout_currency,
+        "name": of_client.name,
+        "title": _("Commission"),
+        "heading": of_client.name,
+    }
+    return _section(request, "commission", client_id, context)
 
 
 @require_safe

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard import words
+from dashboard import front_page_text
 from dashboard.overview import Overview
 from dashboard.queries import Expiring, expiring_until
 from ledger.queries import PointTotals
@@ -20,34 +20,45 @@ FULL = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of the forecast. top and height: its bar, in per cent of the highest. moved: the performance tier at its end
-    where that is another than the month before, lower or not."""
+    """A month of the forecast."""
 
+    #: Its first day.
     first: date
+    #: The points that expire in it, and the number of clients they come from.
     points: Decimal
     clients: int
+    #: The total points at its end.
     left: Decimal
+    #: The top and the height of its bar, as CSS percentages.
     top: str
     height: str
+    #: The day of a review in it; None without one.
     review: date | None
+    #: Whether the performance tier at its end differs from the one a month earlier, and whether it is a lower one.
     moved: bool
     lower: bool
+    #: The performance tier at its end; None: untiered.
     performance: str | None
+    #: The URL of the lots that expire in it.
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What the panel shows. rule_set: the one in force, for its thresholds. on_review, first_fall: what the review day would
-    find, and when performance would fall first."""
+    """The contents of the panel."""
 
+    #: The rule set in force, for its thresholds; None before the first.
     rule_set: RuleSet | None
     points: PointTotals
     months: tuple[Month, ...]
+    #: The day of the next review; None for a programme without reviews.
     review: date | None
+    #: What expires up to the review, and the URL of these lots.
     before_review: Expiring | None
     before_review_address: str
+    #: A sentence about the points on the review day; "" without a review.
     on_review: str
+    #: A sentence about when performance would first fall; "" if it would not.
     first_fall: str
 
 
@@ -64,7 +75,9 @@ def expiry(overview: Overview) -> Expiry:
         before_review=expiring_until(overview.scope, standing.next_review) if standing.next_review else None,
         before_review_address=_address({"by": "review", **overview.day.moved}),
         on_review=_on_review(overview),
-        first_fall=words.first_fall(fall.performance, fall.first, _fails(overview, months.index(fall))) if fall else "",
+        first_fall=front_page_text.first_fall(fall.performance, fall.first, _fails(overview, months.index(fall)))
+        if fall
+        else "",
     )
 
 
@@ -73,16 +86,16 @@ def _on_review(overview: Overview) -> str:
         return ""
     ahead = overview.ahead[-1]
     credited = next((gap for gap in ahead.targets if gap.tier == overview.standing.credited), None)
-    return words.on_review(ahead, credited, overview.standing.certified.name)
+    return front_page_text.on_review(ahead, credited, overview.standing.certified.name)
 
 
 def _months(overview: Overview) -> tuple[Month, ...]:
     highest = max((month.points for month in overview.months), default=Decimal(0)) or Decimal(1)
     before = overview.standing.performance
-    found = []
+    months = []
     for loss, ahead in zip(overview.months, overview.ahead, strict=False):
         height = loss.points / highest * FULL
-        found.append(
+        months.append(
             Month(
                 first=loss.month,
                 points=loss.points,
@@ -105,7 +118,7 @@ def _months(overview: Overview) -> tuple[Month, ...]:
             )
         )
         before = ahead.performance
-    return tuple(found)
+    return tuple(months)
 
 
 def _address(query: dict[str, str]) -> str:
