@@ -1,4 +1,7 @@
-"""Template workbook, imported when somebody asks for it: a sheet a kind with lists to choose from, real day and number cells, an example row and notes."""
+"""Template workbook: a sheet a kind with lists to choose from, real day and number cells, an example row and notes.
+
+Imported only when somebody asks for it: openpyxl is slow to import.
+"""
 
 from io import BytesIO
 
