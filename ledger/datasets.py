@@ -28,7 +28,7 @@ CAUSES = labels(Cause)
 MARKETS = labels(Market)
 CORRECTIONS = {"": _("No"), "reversal": _("Reverses an earlier entry"), "replacement": _("Replaces it")}
 
-# Fields of `Entry`, with the lookup of each from a `PointEntry`.
+# Fields of `Entry`, with their lookups from a `PointEntry`.
 WHY = {
     "track": "track", "points": "points", "on": "on", "cause": "cause", "deal_id": "deal__deal_id",
     "by_deal_id": "by_deal_id", "expires_on": "expires_on", "before": "before", "lot_points": "lot__points",
