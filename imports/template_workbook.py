@@ -1,4 +1,7 @@
-"""One workbook with a sheet for each kind: typed cells, lists of choices, an example row, notes in the reader's language."""
+"""Template workbook: a sheet a kind with lists to choose from, real day and number cells, an example row and notes.
+
+Imported only when somebody asks for it: openpyxl is slow to import.
+"""
 
 from io import BytesIO
 
