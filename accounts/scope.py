@@ -77,6 +77,11 @@ class Scope:
         """Whether amounts of money may be shown."""
         return Permission.VIEW_MONEY in self.permissions
 
+    @property
+    def may_import(self) -> bool:
+        """Whether facts may be imported, withdrawn and restored."""
+        return Permission.IMPORT in self.permissions
+
 
 def member_scope(membership: Membership) -> Scope:
     """The scope of one membership, now."""

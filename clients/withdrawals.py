@@ -4,7 +4,7 @@ A withdrawn row stays in its table and only gets the `Withdrawal` it went with. 
 with the same withdrawal, by which they are found again when the client is restored.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -32,8 +32,6 @@ GONE_WITH_CLIENTS = sql.SQL(
 )
 
 OF_WITHDRAWN_CLIENTS = models.Q(client__withdrawal__isnull=False)
-
-type Key = tuple[str, ...]  # of a row: its key columns as text, in the order of `FactKind.key_columns`, days as ISO
 
 
 class NotRestorableError(Exception):
@@ -76,16 +74,6 @@ def restore(*, scope: Scope, kind_key: str, pks: Collection[int], batch_id: int 
     return _publish(scope, "facts.restored", moved, kind_key, batch_id)
 
 
-def pks_of(scope: Scope, kind_key: str, keys: Iterable[Key]) -> list[int]:
-    """Primary keys of the rows with these keys, withdrawn ones included. Keys without a row are passed over. One query."""
-    of_kind = kind(kind_key)
-    sources = [_source(of_kind, name) for name in of_kind.key_columns]
-    condition = models.Q(pk__in=())
-    for key in keys:
-        condition |= models.Q(**dict(zip(sources, key, strict=True)))
-    return list(rows_of(of_kind).filter(condition, partner=scope.partner).values_list("pk", flat=True))
-
-
 def withdraw_rows(*, scope: Scope, rows: Rows, reason: str = "", batch_id: int | None = None) -> MovedRows:
     """Mark rows as withdrawn, as `partner_portal.lib.rows.withdrawals.Withdrawals` describes. Posts nothing."""
     withdrawal = Withdrawal.objects.create(
@@ -95,7 +83,7 @@ def withdraw_rows(*, scope: Scope, rows: Rows, reason: str = "", batch_id: int |
     for kind_key, pks in rows.items():
         marked.update(kind(kind_key), AMONG, withdrawal.pk, pks=list(pks))
     clients = list(marked.rows.get(CLIENTS, ()))
-    for own in _kinds_of_clients() if clients else ():
+    for own in kinds_of_clients() if clients else ():
         marked.update(own, OF_CLIENTS, withdrawal.pk, pks=clients)
     if not marked.rows:
         withdrawal.delete()
@@ -113,7 +101,7 @@ def restore_rows(*, scope: Scope, rows: Rows) -> MovedRows:
         withdrawn = Client.with_withdrawn.filter(partner=scope.partner, pk__in=clients, withdrawal__isnull=False)
         pairs = dict(withdrawn.values_list("pk", "withdrawal_id"))
         marked.update(kind(CLIENTS), AMONG, None, pks=clients)
-        for own in _kinds_of_clients():
+        for own in kinds_of_clients():
             marked.update(own, GONE_WITH_CLIENTS, None, clients=list(pairs), withdrawals=list(pairs.values()))
     for kind_key, pks in rows.items():
         if kind_key != CLIENTS:
@@ -179,7 +167,7 @@ def _check_restored(scope: Scope, of_kind: FactKind, pks: Collection[int]) -> No
     Raises NotRestorableError.
     """
     rows = rows_of(of_kind).filter(partner=scope.partner, pk__in=pks)
-    if of_kind in _kinds_of_clients():
+    if of_kind in kinds_of_clients():
         orphan = rows.filter(OF_WITHDRAWN_CLIENTS).values_list("client__name", flat=True).first()
         if orphan is not None:
             raise NotRestorableError(
@@ -202,7 +190,7 @@ def rows_of(of_kind: FactKind) -> models.QuerySet[Any]:
     return cast(type[Fact], of_kind.model).with_withdrawn.all()
 
 
-def _kinds_of_clients() -> list[FactKind]:
+def kinds_of_clients() -> list[FactKind]:
     """The kinds whose rows belong to a client."""
     return [of_kind for of_kind in kinds() if any(column.field_name == "client" for column in of_kind.columns)]
 

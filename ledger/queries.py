@@ -226,7 +226,10 @@ class Left(TypedDict):
     left: Decimal
 
 
-def lots_of_day(scope: Scope, day: date) -> "QuerySet[WithAnnotations[Lot, Left]]":
+type Lots = QuerySet[WithAnnotations[Lot, Left]]
+
+
+def lots_of_day(scope: Scope, day: date) -> Lots:
     """Every lot earned up to the day, with the points that remain at its end as `left`."""
     lots = Lot.objects.filter(partner=scope.partner, earned_on__lte=day)
     state = posting(scope)
@@ -237,7 +240,7 @@ def lots_of_day(scope: Scope, day: date) -> "QuerySet[WithAnnotations[Lot, Left]
     return lots.annotate(left=F("remaining") - lost_later)
 
 
-def open_lots(scope: Scope, day: date) -> "QuerySet[WithAnnotations[Lot, Left]]":
+def open_lots(scope: Scope, day: date) -> Lots:
     """The lots of `lots_of_day` of which something remains."""
     return lots_of_day(scope, day).filter(expires_on__gt=day, left__gt=ZERO)
 

@@ -1,4 +1,4 @@
-"""What somebody may ask of the list of clients."""
+"""Forms of the list of clients, and of withdrawing a fact."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -20,3 +20,13 @@ class PortfolioForm(DatasetForm):
     health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Every state")), *STATES.items()])
     holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])
+
+
+class WithdrawForm(forms.Form):
+    """Why a fact is withdrawn."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        help_text=_("For example: merged with another deal. It stays in the audit log."),
+    )

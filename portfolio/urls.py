@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from portfolio import views
+from portfolio import fact_views, views
 
 urlpatterns = [
     path("clients/", views.client_list, name="clients"),
+    path("clients/<id:client_id>/facts/", fact_views.client, name="client_facts"),
     path("clients/<id:client_id>/", views.record, name="client"),
+    path("certifications/", fact_views.certifications, name="certification_facts"),
+    path("facts/<slug:kind>/<int:pk>/withdraw/", fact_views.withdraw, name="fact_withdraw"),
+    path("facts/<slug:kind>/<int:pk>/restore/", fact_views.restore, name="fact_restore"),
     path("tiers/clients/<id:client_id>/", views.panel, name="tier_client"),
     path("commissions/clients/<id:client_id>/", views.commission, name="commission_client"),
     path("renewals/clients/<id:client_id>/", views.stakes, name="renewal_client"),

@@ -19,6 +19,7 @@ from partner_portal.lib.web.page_table import ROWS, SheetTable
 from portfolio.client_list import REASONS, STATES, health_counts
 from portfolio.commission import client_commission
 from portfolio.record import client_of, client_record
+from portfolio.stored_facts import withdrawn_client
 from renewals.datasets import as_row
 from renewals.page import credited_tier
 from renewals.queries import client_renewals
@@ -62,10 +63,16 @@ def panel(request: ScopedRequest, client_id: str) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def record(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """Everything about one client."""
+    """Everything about one client. In place of a withdrawn one, which is not found, the page says so."""
     scope = request.scope
     form = _day(request)
-    client = client_record(scope, client_id, form.day)
+    try:
+        client = client_record(scope, client_id, form.day)
+    except Http404:
+        fact = withdrawn_client(scope, client_id)
+        if fact is None:
+            raise
+        return private(TemplateResponse(request, "portfolio/withdrawn.html", {"fact": fact}, status=404))
     entries = select("client-entries", scope, {"client": client_id, **form.moved})
     context = {
         "record": client,

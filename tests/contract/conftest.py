@@ -47,7 +47,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     day, moment = date(2026, 11, 1), datetime(2026, 11, 1, tzinfo=UTC)
     client = Client.objects.create(**own, client_id=CLIENT, name=f"{MARK} client", country="US", currency="USD")
     of_client = own | {"client": client, "currency": "USD"}
-    Deal.objects.create(
+    deal = Deal.objects.create(
         **of_client, deal_id=f"{MARK}-D", name=f"{MARK} deal", product_line=MARK, kind="new", origin="none", stage="open",
         mrr=1, created_on=day, registered=True,
     )  # fmt: skip
@@ -56,7 +56,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     MrrMonth.objects.create(**of_client, month=day, mrr=1)
     Certification.objects.create(**own, person=f"{MARK} person", certification=MARK, earned_on=day)
     withdrawal = Withdrawal.objects.create(**own, withdrawn_by=user, reason=MARK)
-    Certification.objects.create(**own, person=f"{MARK} gone", certification=MARK, earned_on=day, withdrawal=withdrawal)
+    gone = Certification.objects.create(
+        **own, person=f"{MARK} gone", certification=MARK, earned_on=day, withdrawal=withdrawal
+    )
     renewal = Renewal.objects.create(
         **of_client, product_line=MARK, renews_on=date(2027, 1, 1), current_mrr=1, renewal_mrr=1, status="pending"
     )
@@ -109,7 +111,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     feed = new_calendar(scope=scope)
     token = ApiToken.objects.get(name=f"{MARK} token")
     arguments: dict[str, dict[str, Any]] = {
-        **_with("client_id", CLIENT, "client", "tier_client", "renewal_client", "commission_client"),
+        **_with("client_id", CLIENT, "client", "tier_client", "renewal_client", "commission_client", "client_facts"),
+        "fact_withdraw": {"kind": "deals", "pk": deal.pk},
+        "fact_restore": {"kind": "certifications", "pk": gone.pk},
         **_with("statement_id", STATEMENT, "commission_statement", "commission_statement_print"),
         "commission_question": {"statement_id": STATEMENT, "line_no": 7},
         **_of(membership, "accounts_member_role", "accounts_member_invite", "accounts_member_remove"),

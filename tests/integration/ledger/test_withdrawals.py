@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from clients.withdrawals import NotRestorableError, pks_of, restore, withdraw
+from clients.withdrawals import NotRestorableError, restore, withdraw
 
 D = date.fromisoformat
 
@@ -85,11 +85,3 @@ def test_a_person_gives_a_reason_and_the_audit_log_has_it(workshop):
     assert (withdrawal.reason, withdrawal.batch_id) == ("merged at the source", None)
     take(workshop, "deals", deal)
     assert AuditEvent.objects.filter(action="facts.withdrawn").count() == 1, "nothing was left to withdraw"
-
-
-def test_rows_are_found_by_the_keys_of_their_files(workshop):
-    deal, service = workshop.deal("D1", "2026-03-01"), workshop.service("2026-01-01")
-    scope = workshop.scope
-    assert pks_of(scope, "deals", [("D1",), ("D9",)]) == [deal.pk]
-    assert pks_of(scope, "services", [("C1", "2026-01-01"), ("C1", "2026-01-02")]) == [service.pk]
-    assert pks_of(scope, "deals", []) == []

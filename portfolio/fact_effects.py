@@ -1,0 +1,114 @@
+"""The effect of withdrawing or restoring a fact, found by doing it in a transaction that is rolled back.
+
+What a person is shown before they decide is what would happen, as with the preview of an import (ADR 14).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+
+from accounts.scope import Scope
+from accounts.services import reload_partner
+from clients.withdrawals import NotRestorableError, Outcome
+from ledger.queries import PointTotals
+from ledger.series import PointFigures
+from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
+from tiers.queries import projection, standing
+
+
+class FactsBusyError(Exception):
+    """Another process is writing the partner's facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Where the partner stands today and at the next review, if nothing else happens (points.md 10)."""
+
+    points: PointTotals
+    performance: str | None  #: tier; None is untiered
+    credited: str | None
+    review_points: PointFigures | None  #: None when the programme has no review to come
+    review_tier: str | None  #: credited tier after the review
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A figure before and after."""
+
+    before: Decimal
+    after: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What it gains, below 0 for a loss."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change of facts does."""
+
+    before: Figures
+    after: Figures
+    review: date | None  #: the next review
+    outcome: Outcome
+
+    @property
+    def today(self) -> dict[str, Changed]:
+        """Points of today by track, and their total."""
+        return {name: Changed(getattr(self.before.points, name), getattr(self.after.points, name)) for name in NAMES}
+
+    @property
+    def at_review(self) -> dict[str, Changed]:
+        """Points on the day of the review by track, and their total; empty without a review."""
+        before, after = self.before.review_points, self.after.review_points
+        if before is None or after is None:
+            return {}
+        return {name: Changed(getattr(before, name), getattr(after, name)) for name in NAMES}
+
+    @property
+    def keeps_tiers(self) -> bool:
+        """Whether no tier changes, neither today nor at the review."""
+        return self._tiers(self.before) == self._tiers(self.after)
+
+    @staticmethod
+    def _tiers(figures: Figures) -> tuple[str | None, ...]:
+        return (figures.performance, figures.credited, figures.review_tier)
+
+
+NAMES = ("sourced", "assisted", "managed", "total")
+
+
+def effect_of(scope: Scope, change: Callable[[], Outcome]) -> Effect:
+    """Make the change, read the figures, and roll it back.
+
+    Raises FactsBusyError when an import is writing, and what the change raises, such as NotRestorableError.
+    """
+    if not lock_if_free(PARTNER_FACTS, scope.partner.pk):
+        raise FactsBusyError
+    before = _figures(scope)
+    try:
+        with transaction.atomic():
+            outcome = change()
+            after = _figures(scope)
+            raise _RollBack
+    except _RollBack:
+        reload_partner(scope)
+    except NotRestorableError:
+        reload_partner(scope)
+        raise
+    return Effect(before, after, standing(scope).next_review, outcome)
+
+
+class _RollBack(Exception):  # noqa: N818 -- not an error: it ends the trial
+    """Takes back a trial."""
+
+
+def _figures(scope: Scope) -> Figures:
+    now = standing(scope)
+    review = projection(scope, now.day, [now.next_review])[0].points if now.next_review else None
+    after_review = now.outlook.after if now.outlook else None
+    return Figures(now.points, now.performance, now.credited, review, after_review)
