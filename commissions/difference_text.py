@@ -8,10 +8,11 @@ from django.utils.translation import gettext_noop
 
 from accounts.scope import Scope
 from commissions.clawbacks import Clawback
-from commissions.queries import clawbacks_by_line
+from commissions.queries import clawbacks_by_line, withdrawn_lines
 from commissions.rules import StatementLine
 from commissions.variance import StatementDifference
 from partner_portal.lib.rounding import half_even
+from partner_portal.lib.sentences import day_text
 from partner_portal.templatetags.figures import decimal_words
 
 MISMATCH = {
@@ -46,9 +47,16 @@ WHY = {
 }
 
 
-def mismatch_text(scope: Scope, line_name: str) -> str:
+def mismatch_text(scope: Scope, line_name: str, adjusts: str) -> str:
     """Where an adjusting line (`S-2026Q3/12`) does not match the line that it adjusts, in sentences; "" where it does."""
-    return " ".join(mismatch_sentence(clawback) for clawback in clawbacks_by_line(scope).get(line_name, ()))
+    mismatches = [mismatch_sentence(clawback) for clawback in clawbacks_by_line(scope).get(line_name, ())]
+    return " ".join(filter(None, [withdrawn_text(scope, adjusts), *mismatches]))
+
+
+def withdrawn_text(scope: Scope, adjusts: str) -> str:
+    """Sentence for a line that adjusts a withdrawn one (docs/points.md 13); "" for any other."""
+    day = withdrawn_lines(scope).get(adjusts) if adjusts else None
+    return _("%(line)s was withdrawn on %(day)s.") % {"line": adjusts, "day": day_text(day)} if day else ""
 
 
 def mismatch_sentence(clawback: Clawback) -> str:

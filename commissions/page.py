@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from commissions import queries
-from commissions.difference_text import difference_sentence, mismatch_sentence
+from commissions.difference_text import difference_sentence, mismatch_sentence, withdrawn_text
 from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
 from commissions.offsets import taken_off
 from commissions.outlook import CommissionOutlook, Quarter, commission_outlook, quarters
@@ -314,4 +314,5 @@ def statement_lines_of(scope: Scope, rows: Sequence[dict[str, Any]]) -> Sequence
         row["question"] = asked.get(row["row"])
         other, _slash, number = row["adjusts"].rpartition("/")
         row["reversed_statement"], row["reversed_line"] = other, number
+        row["reversed_withdrawn"] = withdrawn_text(scope, row["adjusts"])
     return rows

@@ -226,6 +226,13 @@ def clawbacks_by_line(scope: Scope) -> Mapping[str, list[Clawback]]:
     return by_line
 
 
+def withdrawn_lines(scope: Scope) -> Mapping[str, date]:
+    """The days on which lines were withdrawn, by their names (`S-2026Q3/12`). Read once per scope."""
+    rows = StatementLine.with_withdrawn.filter(partner=scope.partner, withdrawal__isnull=False)
+    named = rows.values_list(NAME, "withdrawal__withdrawn_at__date")
+    return scope.once("withdrawn-lines", lambda: dict(named))
+
+
 def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
     """One line with its client; None when there is none."""
     return lines(scope).select_related("client").filter(statement_id=statement_id, line_no=line_no).first()

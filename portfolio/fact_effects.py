@@ -16,7 +16,7 @@ from clients.withdrawals import NotRestorableError, Outcome
 from ledger.queries import PointTotals
 from ledger.series import PointFigures
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
-from tiers.queries import projection, standing
+from tiers.queries import projection, tier_standing
 
 
 class FactsBusyError(Exception):
@@ -100,7 +100,7 @@ def effect_of(scope: Scope, change: Callable[[], Outcome]) -> Effect:
     except NotRestorableError:
         reload_partner(scope)
         raise
-    return Effect(before, after, standing(scope).next_review, outcome)
+    return Effect(before, after, tier_standing(scope).next_review, outcome)
 
 
 class _RollBack(Exception):  # noqa: N818 -- not an error: it ends the trial
@@ -108,7 +108,7 @@ class _RollBack(Exception):  # noqa: N818 -- not an error: it ends the trial
 
 
 def _figures(scope: Scope) -> Figures:
-    now = standing(scope)
+    now = tier_standing(scope)
     review = projection(scope, now.day, [now.next_review])[0].points if now.next_review else None
     after_review = now.outlook.after if now.outlook else None
     return Figures(now.points, now.performance, now.credited, review, after_review)

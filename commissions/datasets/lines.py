@@ -44,8 +44,10 @@ LINE_COLUMNS = (
         Column(
             "mismatch",
             _("Does not match it"),
-            compute=lambda row, scope: mismatch_text(scope, f"{row['statement_of']}/{row['line_of']}"),
-            needs={"statement_of": "statement_id", "line_of": "line_no"},
+            compute=lambda row, scope: mismatch_text(
+                scope, f"{row['statement_of']}/{row['line_of']}", row["adjusts_of"]
+            ),
+            needs={"statement_of": "statement_id", "line_of": "line_no", "adjusts_of": "adjusts"},
             under="adjusts",
         ),
         Column("reason", _("Reason")),
