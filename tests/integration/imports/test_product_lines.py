@@ -202,3 +202,29 @@ def test_merges_follow_each_other_and_are_undone_from_the_last(bring_in, scope):
     assert names(Deal) == ["B", "B", "C", "C"]
     undo_merge(scope=scope, merge_id=first.pk)
     assert names(Deal) == ["A", "B", "C", "C"]
+
+
+def test_stored_facts_get_the_first_spelling_and_twins_are_withdrawn(bring_in, scope):
+    from importlib import import_module
+
+    from django.db import connection
+
+    from clients.models import Cancellation, Deal, ProductLine
+    from renewals.models import Renewal
+
+    bring_in({"clients": CLIENTS, "deals": DEALS,
+              "cancellations": [cancellation("X"), cancellation("Y"), cancellation("X", "2026-06-01")],
+              "renewals": [renewal("Z")]})  # fmt: skip
+    Deal.objects.filter(deal_id="71002").update(product_line="marketing hub")
+    Cancellation.objects.filter(product_line="X").update(product_line="MARKETING  HUB")
+    Cancellation.objects.filter(product_line="Y").update(product_line="Marketing hub")
+    Renewal.objects.update(product_line="\uff2darketing Hub")
+    ProductLine.objects.all().delete()
+    migration = import_module("clients.migrations.0007_product_lines")
+    with connection.cursor() as cursor:
+        assert migration.unite_of_partner(cursor, scope.partner.pk)
+    assert set(names(Deal) + names(Renewal)) == {"Marketing Hub"}
+    cancelled = Cancellation.objects.values_list("product_line", "cancelled_on")
+    assert sorted(cancelled) == [("Marketing Hub", date(2026, 5, 1)), ("Marketing Hub", date(2026, 6, 1))]
+    assert Cancellation.with_withdrawn.exclude(withdrawal=None).count() == 1
+    assert list(ProductLine.objects.values_list("key", "name")) == [("marketing hub", "Marketing Hub")]
