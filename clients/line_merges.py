@@ -22,7 +22,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.lines import LINE, kinds_with_lines, product_line, rows_with
-from clients.models import LineMerge, ProductLine, Withdrawal
+from clients.models import LineMerge, Withdrawal
 from clients.withdrawals import Outcome, restore_rows, withdraw_rows
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.events import facts_committed
@@ -91,7 +91,9 @@ def undo_merge(*, scope: Scope, merge_id: int) -> Outcome:
     if merge.withdrawal_id is not None:
         gone = {
             kind.key: list(
-                rows_with(kind, scope, withdrawal=merge.withdrawal_id, client__withdrawal=None).values_list("pk", flat=True)
+                rows_with(kind, scope, withdrawal=merge.withdrawal_id, client__withdrawal=None).values_list(
+                    "pk", flat=True
+                )
             )
             for kind in kinds_with_lines()
         }

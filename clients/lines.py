@@ -149,12 +149,12 @@ def remark_on_deals(scope: Scope, rows: "pd.DataFrame") -> Iterator[Remark]:
     counting = rows[rows["stage"] != Stage.LOST]
     downgrades = counting[counting["kind"] == DealKind.DOWNGRADE]
     yield from remark_on_line(scope, downgrades)
-    yield from remark_on_line(scope, counting[counting["kind"] == DealKind.UPGRADE], (DealKind.NEW, DealKind.CROSS_SELL))
+    yield from remark_on_line(
+        scope, counting[counting["kind"] == DealKind.UPGRADE], (DealKind.NEW, DealKind.CROSS_SELL)
+    )
 
 
-def remark_on_line(
-    scope: Scope, rows: "pd.DataFrame", sold_by: Collection[DealKind] = SALES
-) -> Iterator[Remark]:
+def remark_on_line(scope: Scope, rows: "pd.DataFrame", sold_by: Collection[DealKind] = SALES) -> Iterator[Remark]:
     """Name rows of lines that the client never had, as `FactKind.remarks`.
 
     sold_by: the kinds of won deals by which a client comes to have a line.

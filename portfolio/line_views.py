@@ -92,7 +92,5 @@ def _effect(request: ScopedRequest, change: Callable[[], Outcome]) -> dict[str, 
     return {"effect": effect, "rows": counts_text(effect.outcome.moved.counts)}
 
 
-def _page(
-    request: ScopedRequest, template: str, context: dict[str, object], *, rejected: bool = False
-) -> HttpResponse:
+def _page(request: ScopedRequest, template: str, context: dict[str, object], *, rejected: bool = False) -> HttpResponse:
     return private(TemplateResponse(request, template, context, status=422 if rejected else 200))

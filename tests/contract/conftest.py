@@ -31,7 +31,15 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from api.models import ApiToken
     from api.services import make_token
     from clients.models import (
-        Cancellation, Certification, Client, Deal, LineMerge, MrrMonth, ProductLine, Service, Withdrawal,
+        Cancellation,
+        Certification,
+        Client,
+        Deal,
+        LineMerge,
+        MrrMonth,
+        ProductLine,
+        Service,
+        Withdrawal,
     )  # fmt: skip
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack

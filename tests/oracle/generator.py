@@ -390,9 +390,7 @@ def stages(made: Made) -> list[Stage]:
             picked = [row for row in rows if draw.random() < share]
             files[kind] = picked if last else [_spoilt(kind, row, made, draw) for row in picked]
         merged = {
-            kind: list(
-                {_key(kind, row): row for row in [*state[kind], *files.get(kind, [])]}.values()
-            )
+            kind: list({_key(kind, row): row for row in [*state[kind], *files.get(kind, [])]}.values())
             for kind in state
         }
         state = merged

@@ -86,7 +86,9 @@ def test_all_spellings_are_one_line_under_the_first(bring_in, scope):
 def test_a_key_spelled_twice_is_one_row(bring_in, scope):
     from clients.models import Cancellation
 
-    result = bring_in({"clients": CLIENTS, "cancellations": [cancellation("Marketing Hub"), cancellation("marketing hub")]})
+    result = bring_in(
+        {"clients": CLIENTS, "cancellations": [cancellation("Marketing Hub"), cancellation("marketing hub")]}
+    )
     assert [(problem.row, problem.message) for _label, problem in result.problems] == [
         (3, "the same client_id + product_line + cancelled_on as in row 2")
     ]
