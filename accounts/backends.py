@@ -1,4 +1,4 @@
-"""Who may sign in with which address."""
+"""The authentication backend: which addresses a person may sign in with."""
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -13,7 +13,5 @@ class ConfirmedAddressBackend(AuthenticationBackend):
     """
 
     def _authenticate_by_email(self, email: str, password: str) -> AbstractBaseUser | None:
-        found: AbstractBaseUser | None = self._check_password(
-            User.objects.filter(email=email.lower()).first(), password
-        )
-        return found
+        user: AbstractBaseUser | None = self._check_password(User.objects.filter(email=email.lower()).first(), password)
+        return user

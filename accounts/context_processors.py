@@ -7,7 +7,7 @@ from accounts.roles import Permission, Role
 
 
 def scope(request: HttpRequest) -> dict[str, object]:
-    """`scope`, the role in words, the permissions by name (`can.import`), and the member's partners."""
+    """`scope`, the name of the role, the permissions by name (`can.import`), and the member's partners."""
     current = scope_of(request)
     if current is None:
         return {"scope": None}

@@ -1,7 +1,7 @@
-"""The range of days that somebody chose last for a section, kept with their membership.
+"""Remembers the range that a person chose last for a section, with their membership.
 
-An address that names no range for a section is answered by the address that names the last one. So what is shown always
-stands in the address: reload, Back, a copied link and every link on the page mean the same (docs/adr/0071).
+An address that names no range for a section redirects to the one that names the last choice. So what is shown always stands
+in the address: reload, Back, a copied link and every link on the page mean the same (docs/adr/0071).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +14,7 @@ from accounts import services
 from accounts.access import ScopedRequest
 from accounts.models import Membership
 from accounts.scope import Scope
-from partner_portal.lib.dates.comparison import BASES, NONE
-from partner_portal.lib.dates.periods import named_range
+from partner_portal.lib.dates.ranges import names_section, valid_parameters
 from partner_portal.lib.web.htmx import wanted_part
 from partner_portal.lib.web.view_rules import View
 
@@ -25,9 +24,9 @@ ALL = ""  # the prefix of a range that several sections share
 def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[View], View]:
     """Mark a view whose sections have ranges, named by their prefixes; those in `together` can share one.
 
-    A choice is kept when it was made on the page itself, and the page's address named what it replaced (ranges.js sees to
-    that): so Back always leads to what was seen, and an address that came in a mail is shown and not kept. A past day
-    (`on=`) has its own ranges: nothing is kept or put back.
+    A choice is stored when it was made on the page itself, and the page's address named what it replaced (ranges.js sees to
+    that): so Back always leads to what was seen, and an address that came in a mail is shown and not stored. A past day
+    (`on=`) has its own ranges: nothing is stored or restored.
     """
     sections = (*((ALL,) if together else ()), *together, *alone)
 
@@ -37,7 +36,7 @@ def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[V
             query = request.GET.dict()
             if query.get("on"):
                 return view(request, *args, **kwargs)
-            membership = next(each for each in request.memberships if each.partner_id == request.scope.partner.pk)
+            membership = next(own for own in request.memberships if own.partner_id == request.scope.partner.pk)
             whole = not wanted_part(request)
             if whole:
                 missing = _missing(membership.ranges, query, sections, together)
@@ -49,7 +48,7 @@ def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[V
                 if pushed := response.headers.get("HX-Push-Url"):  # where the reader is now, for a part too
                     query, whole = QueryDict(urlsplit(pushed).query).dict(), True
                 named = tuple(section for section in sections if _covers(before, section, together))
-                _keep(request.scope, membership, query, named, whole=whole)
+                _store(request.scope, membership, query, named, whole=whole)
             return response
 
         return remembering
@@ -58,28 +57,18 @@ def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[V
 
 
 def _missing(
-    kept: Mapping[str, Mapping[str, str]],
+    stored: Mapping[str, Mapping[str, str]],
     query: Mapping[str, str],
     sections: tuple[str, ...],
     together: tuple[str, ...],
 ) -> dict[str, str]:
-    """The parameters kept for the sections that the address is silent about."""
-    silent = [section for section in sections if not _mentions(query, section)]
-    if _mentions(query, ALL):
+    """Return the parameters stored for the sections that the address does not mention."""
+    silent = [section for section in sections if not names_section(query, section)]
+    if names_section(query, ALL):
         silent = [section for section in silent if section not in together]
     if not any(section in silent for section in together):
         silent = [section for section in silent if section != ALL]
-    return {name: value for section in silent for name, value in kept.get(section, {}).items()}
-
-
-def _mentions(query: Mapping[str, str], section: str) -> bool:
-    return any(query.get(f"{section}{name}") for name in ("range", "from", "to", "cmp"))
-
-
-def _named(query: Mapping[str, str], section: str) -> dict[str, str]:
-    how = query.get(f"{section}cmp", NONE)
-    compared = {f"{section}cmp": how} if how in BASES and how != NONE else {}
-    return named_range(query, section) | compared
+    return {name: value for section in silent for name, value in stored.get(section, {}).items()}
 
 
 def _chosen_at(request: ScopedRequest) -> dict[str, str]:
@@ -97,15 +86,17 @@ def _chosen_at(request: ScopedRequest) -> dict[str, str]:
 def _covers(query: Mapping[str, str], section: str, together: tuple[str, ...]) -> bool:
     """Whether an address says what the section shows."""
     if section == ALL:
-        return any(_mentions(query, each) for each in (ALL, *together))
-    return _mentions(query, section) or (section in together and _mentions(query, ALL))
+        return any(names_section(query, prefix) for prefix in (ALL, *together))
+    return names_section(query, section) or (section in together and names_section(query, ALL))
 
 
-def _keep(
+def _store(
     scope: Scope, membership: Membership, query: Mapping[str, str], sections: tuple[str, ...], *, whole: bool
 ) -> None:
     """The address of a whole page names the ranges of all its sections; that of a part is silent about the others."""
-    changed = {section: _named(query, section) for section in sections if whole or _mentions(query, section)}
+    changed = {
+        section: valid_parameters(query, section) for section in sections if whole or names_section(query, section)
+    }
     ranges = {section: values for section, values in (membership.ranges | changed).items() if values}
     if ranges != membership.ranges:
         services.save_ranges(scope=scope, ranges=ranges)

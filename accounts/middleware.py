@@ -82,11 +82,11 @@ class ScopeMiddleware:
             if not scopes.enter(request.user.pk, settings.REQUESTS_AT_ONCE):
                 return refuse_parallel(request)
             left = request.session.get(LEFT_KEY, ())
-            memberships = [each for each in scopes.memberships_of(request.user) if each.partner_id not in left]
+            memberships = [row for row in scopes.memberships_of(request.user) if row.partner_id not in left]
             if not memberships:
                 return self._answer(request)
             chosen = request.session.get(PARTNER_KEY)
-            membership = next((each for each in memberships if each.partner_id == chosen), memberships[0])
+            membership = next((row for row in memberships if row.partner_id == chosen), memberships[0])
             membership.user = request.user
             scopes.set_tenant(membership.partner_id, request.user.pk)
             scope = scopes.member_scope(membership)

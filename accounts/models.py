@@ -64,8 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def initials(self) -> str:
         """Up to two letters for the avatar."""
-        words = (self.name or self.email.partition("@")[0]).replace(".", " ").split()
-        return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+        names = (self.name or self.email.partition("@")[0]).replace(".", " ").split()
+        return "".join(name[0] for name in (names[:1] + names[-1:] if len(names) > 1 else names)).upper()
 
 
 class Partner(models.Model):

@@ -35,7 +35,7 @@ class MemberRow:
 def members(scope: Scope) -> list[MemberRow]:
     """The partner's people, by name. One query."""
     factors = Authenticator.objects.filter(user=OuterRef("user"), type=Authenticator.Type.TOTP)
-    found = (
+    memberships = (
         Membership.objects.filter(partner=scope.partner).select_related("user").annotate(second_factor=Exists(factors))
     )
     rows = [
@@ -51,7 +51,7 @@ def members(scope: Scope) -> list[MemberRow]:
             pending=membership.user.last_login is None,
             is_self=scope.user is not None and membership.user_id == scope.user.pk,
         )
-        for membership in found
+        for membership in memberships
     ]
     return sorted(rows, key=lambda row: sort_key(row.name or row.email))
 
@@ -78,12 +78,16 @@ def team_contact(scope: Scope, pk: int) -> TeamContact:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """An event of the audit log in words. `who` is empty when the portal itself acted."""
+    """An event of the audit log as text."""
 
     at: datetime
+    #: Who acted; "" for the portal itself.
     who: str
+    #: The translated name of the action.
     action: str
+    #: Who or what the action was about.
     subject: str
+    #: Further data, as text.
     details: str
 
 
@@ -95,19 +99,21 @@ def audit_events(
     since: date | None = None,
     until: date | None = None,
 ) -> QuerySet[AuditEvent]:
-    """The partner's events, newest first. Both days are included, in the partner's time zone; no event lies beyond the days
-    that can be asked for elsewhere."""
-    found = AuditEvent.objects.filter(partner=scope.partner).select_related("user").order_by("-at", "-pk")
+    """The partner's events, newest first.
+
+    since, until: days in the partner's time zone, both included; they are limited to FIRST_DAY and LAST_DAY.
+    """
+    events = AuditEvent.objects.filter(partner=scope.partner).select_related("user").order_by("-at", "-pk")
     if action:
-        found = found.filter(action=action)
+        events = events.filter(action=action)
     if person is not None:
-        found = found.filter(user_id=person)
+        events = events.filter(user_id=person)
     zone = ZoneInfo(scope.partner.time_zone)
     if since is not None:
-        found = found.filter(at__gte=datetime.combine(max(since, FIRST_DAY), time.min, zone))
+        events = events.filter(at__gte=datetime.combine(max(since, FIRST_DAY), time.min, zone))
     if until is not None:
-        found = found.filter(at__lt=datetime.combine(min(until, LAST_DAY) + timedelta(days=1), time.min, zone))
-    return found
+        events = events.filter(at__lt=datetime.combine(min(until, LAST_DAY) + timedelta(days=1), time.min, zone))
+    return events
 
 
 def audit_rows(events: Iterable[AuditEvent]) -> list[AuditRow]:

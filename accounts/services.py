@@ -77,7 +77,7 @@ def lift_second_factor(*, user: User) -> bool:
 
 @transaction.atomic
 def invite(*, scope: Scope, email: str, role: str, name: str = "") -> User:
-    """Make somebody a member and mail them how to come in. Nothing is kept when the mail cannot be sent.
+    """Make somebody a member and mail them an invitation. Nothing is stored if the mail cannot be sent.
 
     Raises ValidationError (a member already), OSError or smtplib.SMTPException (the mail).
     """
@@ -129,7 +129,7 @@ def remove_member(*, scope: Scope, membership_id: int) -> tuple[User, list[str]]
     else:
         sessions.end_all(user)
     answers = member_left.send(sender=Membership, scope=scope, user=user)
-    return user, [words for _receiver, words in answers if words]
+    return user, [sentence for _receiver, sentence in answers if sentence]
 
 
 @transaction.atomic
@@ -201,12 +201,12 @@ def forget_audit(*, partner: Partner, before: datetime) -> int:
 
 @transaction.atomic
 def change_preferences(*, scope: Scope, **changes: str) -> None:
-    """Keep `name`, `theme` or `language` with the scope's user. The values are checked by the form."""
+    """Save `name`, `theme` or `language` of the scope's user. The values are validated by the form."""
     user = scope.user
     if user is None:
         raise ValueError("the system has no preferences")
-    kept = User.objects.get(pk=user.pk)  # the form may have written on the request's own user already
-    changed = sorted(field for field, value in changes.items() if getattr(kept, field) != value)
+    stored = User.objects.get(pk=user.pk)  # the form may have changed the request's own user already
+    changed = sorted(field for field, value in changes.items() if getattr(stored, field) != value)
     if not changed:
         return
     User.objects.filter(pk=user.pk).update(**{field: changes[field] for field in changed})
@@ -216,8 +216,7 @@ def change_preferences(*, scope: Scope, **changes: str) -> None:
 
 
 def save_ranges(*, scope: Scope, ranges: dict[str, dict[str, str]]) -> None:
-    """Keep the ranges that the scope's user chose last in this partner. Not audited: it is where somebody looked, not what
-    they did."""
+    """Save the ranges that the scope's user chose last in this partner. Not audited: viewing changes no data."""
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(ranges=ranges)
 
 
@@ -318,7 +317,7 @@ def move_contact(*, scope: Scope, contact_id: int, earlier: bool) -> TeamContact
     scope.require(Permission.SETTINGS)
     contacts = _contacts_for_change(scope)
     contact = queries.team_contact(scope, contact_id)
-    place = next(index for index, each in enumerate(contacts) if each.pk == contact.pk)
+    place = next(index for index, row in enumerate(contacts) if row.pk == contact.pk)
     other = place - 1 if earlier else place + 1
     if 0 <= other < len(contacts):
         contacts[place], contacts[other] = contacts[other], contacts[place]

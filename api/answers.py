@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from api.rows import InvalidQueryError
 from commissions.queries import statement_summaries
-from dashboard import words
+from dashboard import front_page_text
 from dashboard.figures import (
     TargetFigures,
     changes_figures,
@@ -88,8 +88,8 @@ def _review(outlook: ReviewOutlook) -> dict[str, object]:
         "on": outlook.review.on.isoformat(),
         "before": outlook.before.tier,
         "after": outlook.after,
-        "effect": words.review_effect(outlook),
-        "reason": words.review_reason(outlook),
+        "effect": front_page_text.review_effect(outlook),
+        "reason": front_page_text.review_reason(outlook),
         "readings": [
             {
                 "on": reading.on.isoformat(),

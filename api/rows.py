@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from dashboard.figures import money_figure, points_figure
 from ledger.forms import RangeForm
-from partner_portal.lib.dates.periods import PRESETS
+from partner_portal.lib.dates.ranges import PRESETS
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Selection, select
 
@@ -61,7 +61,7 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
     found = []
     if isinstance(form, RangeForm):
         prefix, usual = form.range_prefix, form.chosen.preset
-        presets = {key: str(label) for key, (_group, label, _resolve) in PRESETS.items()}
+        presets = {key: str(preset.label) for key, preset in PRESETS.items()}
         presets |= {key: label for key, (label, _period) in form.presets().items()}
         meaning = _("A named range of days; %(usual)s without one") % {"usual": usual}
         found.append(Parameter(f"{prefix}range", meaning, "text", presets))
@@ -221,7 +221,7 @@ def page_of_rows(selection: Selection[Scope], page: int, page_size: int, address
         "title": str(selection.dataset.title),
         "from": period.first.isoformat() if period else None,
         "to": period.last.isoformat() if period else None,
-        "narrowed_by": selection.words,
+        "narrowed_by": selection.filter_texts,
         "valued_by": selection.valued,
         "sort": selection.sort,
         "columns": [_column(column) for column in selection.columns],

@@ -28,24 +28,24 @@ EXPORT_MEMORY = 64.0  # MiB more than before
 
 
 def main() -> int:
-    """Measure, print, keep. The exit code is 1 when a bar is not met."""
+    """Measure, print and store the results. The exit code is 1 when a bar is not met."""
     arguments = _arguments()
     var = ROOT / "var" / ("bench-quick" if arguments.quick else "bench")
     if arguments.fresh:
         Place(var / "pages").clear()
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     try:
         for measurement in _all(var, arguments.only, quick=arguments.quick):
-            found.append(measurement)
+            measurements.append(measurement)
             _say(f"  {measurement.name}, {measurement.what}: {measurement.value:,.2f} {measurement.unit}")
     except FailedError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(f"\n{table(found)}\n")
+    sys.stdout.write(f"\n{table(measurements)}\n")
     var.mkdir(parents=True, exist_ok=True)
-    rows = [asdict(each) | {"met": each.met} for each in found]
+    rows = [asdict(measurement) | {"met": measurement.met} for measurement in measurements]
     (var / "results.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return int(any(each.met is False for each in found))
+    return int(any(measurement.met is False for measurement in measurements))
 
 
 def _arguments() -> argparse.Namespace:
@@ -103,20 +103,22 @@ def _export(slug: str, *, quick: bool) -> Iterator[Measurement]:
     from bench.exports import measure
 
     for rows in (1_000,) if quick else EXPORT_ROWS:
-        found = {each.name: each for each in measure(slug, rows)}
-        floor, plain = found["CSV, bare COPY (libpq)"], found["XLSX, openpyxl write-only"]
-        for name, each in found.items():
-            what = f"{name}, {each.rows:,} rows"
-            yield Measurement("export", what, each.seconds, "s", note=f"{each.rows / each.seconds:,.0f} rows/s")
+        results = {result.name: result for result in measure(slug, rows)}
+        floor, plain = results["CSV, bare COPY (libpq)"], results["XLSX, openpyxl write-only"]
+        for name, result in results.items():
+            what = f"{name}, {result.rows:,} rows"
+            yield Measurement("export", what, result.seconds, "s", note=f"{result.rows / result.seconds:,.0f} rows/s")
             if not name.endswith("ours, decimal point") and name != "XLSX, ours":
                 continue
             if name.startswith("CSV"):
                 yield Measurement(
-                    "export", f"{what}: of the bare COPY", floor.seconds / each.seconds, "x", CSV_SHARE, True
+                    "export", f"{what}: of the bare COPY", floor.seconds / result.seconds, "x", CSV_SHARE, True
                 )
             else:
-                yield Measurement("export", f"{what}: of openpyxl", plain.seconds / each.seconds, "x", XLSX_TIMES, True)
-            yield Measurement("export", f"{what}: memory", each.grown, "MiB", EXPORT_MEMORY)
+                yield Measurement(
+                    "export", f"{what}: of openpyxl", plain.seconds / result.seconds, "x", XLSX_TIMES, True
+                )
+            yield Measurement("export", f"{what}: memory", result.grown, "MiB", EXPORT_MEMORY)
 
 
 def _say(text: str) -> None:

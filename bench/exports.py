@@ -15,7 +15,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accounts.scope import Scope
+    from partner_portal.lib.rows.datasets import Selection
 
 COLUMNS = [
     "client",
@@ -46,23 +50,23 @@ class Result:
     size: int
 
 
-def selection_of(scope: Any, rows: int) -> Any:
+def selection_of(scope: "Scope", rows: int) -> "Selection":
     """The first `rows` entries of the partner, of every track and cause, as a selection with 12 columns."""
     from dataclasses import replace
 
     from ledger.queries import entries_in
     from partner_portal.lib.rows.datasets import select
 
-    found = select(DATASET, scope, WHOLE).with_columns(COLUMNS)
-    entries = entries_in(scope, found.params["period"])
+    selection = select(DATASET, scope, WHOLE).with_columns(COLUMNS)
+    entries = entries_in(scope, selection.params["period"])
     limit = entries.order_by("pk").values_list("pk", flat=True)[rows : rows + 1].first()
     if limit is not None:
         entries = entries.filter(pk__lt=limit)
-    return replace(found, dataset=replace(found.dataset, rows=lambda scope, params: entries.all()))
+    return replace(selection, dataset=replace(selection.dataset, rows=lambda scope, params: entries.all()))
 
 
-def bare_copy(selection: Any, path: Path) -> int:
-    """The floor: COPY of the same query as libpq hands it over, without guard, labels or dialect, thrown into a file."""
+def bare_copy(selection: "Selection", path: Path) -> int:
+    """The floor: COPY of the same query as libpq hands it over, without guard, labels or dialect, into a file."""
     from django.db import connection
     from psycopg import ClientCursor
 
@@ -78,7 +82,7 @@ def bare_copy(selection: Any, path: Path) -> int:
         )
 
 
-def psql_copy(selection: Any, path: Path) -> int:
+def psql_copy(selection: "Selection", path: Path) -> int:
     """The floor of the floor: psql writes the same COPY. Needs psql on the path."""
     import subprocess
 
@@ -101,10 +105,10 @@ def psql_copy(selection: Any, path: Path) -> int:
     return selection.count
 
 
-def our_csv(dialect: str) -> Callable[[Any, Path], int]:
+def our_csv(dialect: str) -> "Callable[[Selection, Path], int]":
     """Ours, in one dialect."""
 
-    def write(selection: Any, path: Path) -> int:
+    def write(selection: "Selection", path: Path) -> int:
         from reports.dialects import DIALECTS
         from reports.writers import write_csv
 
@@ -114,7 +118,7 @@ def our_csv(dialect: str) -> Callable[[Any, Path], int]:
     return write
 
 
-def our_python_csv(selection: Any, path: Path) -> int:
+def our_python_csv(selection: "Selection", path: Path) -> int:
     """Ours for rows that need Python."""
     from reports.dialects import DIALECTS
     from reports.writers import write_csv_in_python
@@ -123,15 +127,15 @@ def our_python_csv(selection: Any, path: Path) -> int:
         return write_csv_in_python(selection, out, DIALECTS["point"]).rows
 
 
-def our_xlsx(selection: Any, path: Path) -> int:
+def our_xlsx(selection: "Selection", path: Path) -> int:
     """Ours: typed cells, formats, receipt."""
     from reports.writers import write_xlsx
 
     return write_xlsx(selection, path, lambda written: [("Rows", written.rows)]).rows
 
 
-def openpyxl_write_only(selection: Any, path: Path) -> int:
-    """The usual way to write large workbooks, from the same rows."""
+def openpyxl_write_only(selection: "Selection", path: Path) -> int:
+    """openpyxl as its documentation recommends it for large workbooks, from the same rows."""
     from openpyxl import Workbook
 
     book = Workbook(write_only=True)
@@ -145,7 +149,7 @@ def openpyxl_write_only(selection: Any, path: Path) -> int:
     return count
 
 
-CONTENDERS: dict[str, Callable[[Any, Path], int]] = {
+CONTENDERS: dict[str, "Callable[[Selection, Path], int]"] = {
     "CSV, psql COPY (floor)": psql_copy,
     "CSV, bare COPY (libpq)": bare_copy,
     "CSV, ours, decimal point": our_csv("point"),
@@ -156,11 +160,11 @@ CONTENDERS: dict[str, Callable[[Any, Path], int]] = {
 }
 
 
-def measure_one(name: str, scope: Any, rows: int, runs: int = 3) -> Result:
+def measure_one(name: str, scope: "Scope", rows: int, runs: int = 3) -> Result:
     """One contender, some runs in this process; memory is what its first run added."""
     from dataclasses import replace
 
-    found = selection_of(scope, rows)
+    selection = selection_of(scope, rows)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         # What any process that has ever written a file holds: modules, a connection, a warm query.
@@ -170,7 +174,7 @@ def measure_one(name: str, scope: Any, rows: int, runs: int = 3) -> Result:
         before, times, count = _resident(), [], 0
         for _run in range(runs):
             start = time.perf_counter()
-            count = CONTENDERS[name](replace(found), path)
+            count = CONTENDERS[name](replace(selection), path)
             times.append(time.perf_counter() - start)
         return Result(name, count, min(times), _peak() - before, path.stat().st_size)
 
@@ -179,19 +183,19 @@ def table(results: list[Result]) -> str:
     """The results with their ratios: CSV to the floor, XLSX to openpyxl."""
     fastest = {result.name: result.seconds for result in results}
     lines = ["contender                     rows       seconds   rows/s     ratio   grown MiB  file MiB"]
-    for each in results:
-        base = fastest.get("XLSX, openpyxl write-only" if each.name.startswith("XLSX") else "CSV, psql COPY (floor)")
-        ratio = f"{base / each.seconds:.2f}x" if base else "-"
-        pace = each.rows / each.seconds
+    for result in results:
+        base = fastest.get("XLSX, openpyxl write-only" if result.name.startswith("XLSX") else "CSV, psql COPY (floor)")
+        ratio = f"{base / result.seconds:.2f}x" if base else "-"
+        pace = result.rows / result.seconds
         lines.append(
-            f"{each.name:<28}{each.rows:>11,}{each.seconds:>10.2f}{pace:>11,.0f}{ratio:>8}{each.grown:>10.1f}"
-            f"{each.size / 2**20:>10.1f}"
+            f"{result.name:<28}{result.rows:>11,}{result.seconds:>10.2f}{pace:>11,.0f}{ratio:>8}{result.grown:>10.1f}"
+            f"{result.size / 2**20:>10.1f}"
         )
     return "\n".join(lines)
 
 
 def _quiet(rows: int) -> None:
-    """Nobody waits."""
+    """Report no progress."""
 
 
 def _status(name: str) -> float:
@@ -213,7 +217,7 @@ def measure(slug: str, rows: int, runs: int = 3, only: str = "") -> list[Result]
     import shutil
     import subprocess
 
-    found = []
+    results = []
     for name in CONTENDERS:
         if only not in name or ("psql" in name and not shutil.which("psql")):
             continue
@@ -232,8 +236,8 @@ def measure(slug: str, rows: int, runs: int = 3, only: str = "") -> list[Result]
             capture_output=True,
             text=True,
         )
-        found.append(Result(**json.loads(done.stdout.splitlines()[-1])))
-    return found
+        results.append(Result(**json.loads(done.stdout.splitlines()[-1])))
+    return results
 
 
 def main(slug: str, rows: str, runs: str = "3", name: str = "") -> None:

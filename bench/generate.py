@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
 YEARS = 5
 DAYS = YEARS * 365
@@ -66,7 +65,7 @@ class Profile:
 
     deals, services: a client, on average; services of more than about ten a client mean amounts that move every month.
     mrr_months: months of MRR history up to the month before the day. statement_every: statement lines for each n-th
-    client only, because one line a deal and month is a lot.
+    client only, because one line a deal and month is much.
     """
 
     clients: int
@@ -100,7 +99,9 @@ def generate(folder: Path, profile: Profile, day: date, seed: int = 1) -> dict[s
     return counts
 
 
-type Row = tuple[str, list[Any]]
+type Cell = str | int | Decimal | date
+# The kind of a row and its cells.
+type Row = tuple[str, list[Cell]]
 
 
 def _rows(profile: Profile, day: date, seed: int) -> Iterator[Row]:
@@ -147,7 +148,7 @@ class _Deal:
     closed_on: date | None
     registered: bool
 
-    def row(self, client_id: str) -> list[Any]:
+    def row(self, client_id: str) -> list[Cell]:
         return [
             self.deal_id, client_id, self.name, self.line, self.kind, self.origin, self.stage, self.mrr, self.currency,
             self.created_on, self.closed_on or "", "yes" if self.registered else "no",
@@ -186,7 +187,7 @@ class _Client:
             self.left_on = self.day - timedelta(days=self.random.randrange(20, DAYS // 2))
         self._sell()
 
-    def row(self) -> list[Any]:
+    def row(self) -> list[Cell]:
         odd = self.number < len(ODD_NAMES)
         name = f"{self.random.choice(FIRST_WORDS)} {self.random.choice(SECOND_WORDS)} {self.number + 1}"
         active = self.random.random() < 0.7
@@ -202,7 +203,7 @@ class _Client:
             self.day - timedelta(days=self.random.randrange(0, 120)) if active else "",
         ]
 
-    def services(self) -> Iterator[list[Any]]:
+    def services(self) -> Iterator[list[Cell]]:
         """Spans that follow each other without a gap, mostly; one in fifty clients has an end that is known ahead."""
         if self.random.random() < 0.12:
             return
@@ -212,20 +213,21 @@ class _Client:
         step = max(2, (end - start).days // wanted)
         partners = self.random.choices((1, 2, 3), weights=(80, 16, 4))[0]
         mrr = self._amount(300, 2500)
-        spans: list[list[Any]] = []
+        spans: list[tuple[date, date | None, Decimal]] = []
         while start < end and len(spans) < wanted:
             over = start + timedelta(days=max(1, round(step * self.random.uniform(0.7, 1.25))))
-            spans.append([self.client_id, start, over, mrr, self.currency, partners])
+            spans.append((start, over, mrr))
             start = over if self.random.random() < 0.97 else over + timedelta(days=self.random.randrange(1, 20))
             mrr = self._near(mrr)
         if spans and self.left_on is None:
             known_end = self.random.random() < 0.02
-            spans[-1][2] = self.day + timedelta(days=self.random.randrange(5, 200)) if known_end else ""
-        for span in spans:
-            if not span[2] or span[2] > span[1]:
-                yield span
+            last, _over, amount = spans[-1]
+            spans[-1] = (last, self.day + timedelta(days=self.random.randrange(5, 200)) if known_end else None, amount)
+        for begins, ends, amount in spans:
+            if ends is None or ends > begins:
+                yield [self.client_id, begins, ends or "", amount, self.currency, partners]
 
-    def cancellations(self) -> Iterator[list[Any]]:
+    def cancellations(self) -> Iterator[list[Cell]]:
         for line, on, reason in self.cancelled:
             yield [self.client_id, line, on, reason]
         if self.left_on:
@@ -233,7 +235,7 @@ class _Client:
         elif self.random.random() < 0.005:
             yield [self.client_id, "", self.day + timedelta(days=self.random.randrange(10, 120)), "gave notice"]
 
-    def mrr_history(self) -> Iterator[list[Any]]:
+    def mrr_history(self) -> Iterator[list[Cell]]:
         mrr = self._amount(400, 4000)
         for back in range(self.profile.mrr_months, 0, -1):
             month = _month_before(self.day, back)
@@ -243,7 +245,7 @@ class _Client:
             if self.random.random() < 0.2:
                 mrr = self._near(mrr)
 
-    def renewals(self) -> Iterator[list[Any]]:
+    def renewals(self) -> Iterator[list[Cell]]:
         """The next anniversary of every line in force."""
         if self.left_on:
             return

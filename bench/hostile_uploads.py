@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 from bench import hostile
 from bench.measurement import Measurement
@@ -87,7 +86,7 @@ class _Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, *_error: Any) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._over.set()
         self._thread.join()
 
@@ -97,7 +96,7 @@ class _Watch:
         return max(self.peak - self.idle, 0.0)
 
     def describe(self) -> str:
-        """Idle and peak in words."""
+        """Idle and peak as a text."""
         return f"idle {self.idle:,.0f} MiB, peak {self.peak:,.0f} MiB"
 
     def _sample(self) -> None:
@@ -162,7 +161,7 @@ def _wait_for(address: str, log: Path) -> None:
 
 
 def _settle(browser: "_Browser") -> None:
-    """Wait until no batch is at work."""
+    """Wait until no batch is being checked or written."""
     for _try in range(240):
         if not re.search(r"Being checked|Waits for a worker", browser.page("/imports/")):
             break

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured value beside the bar that it has to keep, if there is one.
+    """One measured value beside the bar that it has to meet, if there is one.
 
     name: what `--only` picks it by; several measurements may share it. bar: the value that must not be passed; with
     `at_least` the value that must be reached. note: what one needs to know to read it.
@@ -22,7 +22,7 @@ class Measurement:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is kept; None without one."""
+        """Whether the bar is met; None without one."""
         if self.bar is None:
             return None
         return self.value >= self.bar if self.at_least else self.value < self.bar
@@ -34,16 +34,16 @@ HEAD = ("name", "what", "value", "bar", "", "note")
 def table(measurements: Iterable[Measurement]) -> str:
     """One line a measurement, columns aligned."""
     rows = [HEAD]
-    for each in measurements:
-        sign = "at least" if each.at_least else "under"
+    for measurement in measurements:
+        sign = "at least" if measurement.at_least else "under"
         rows.append(
             (
-                each.name,
-                each.what,
-                _number(each.value, each.unit),
-                "" if each.bar is None else f"{sign} {_number(each.bar, each.unit)}",
-                {True: "met", False: "NOT MET", None: ""}[each.met],
-                each.note,
+                measurement.name,
+                measurement.what,
+                _number(measurement.value, measurement.unit),
+                "" if measurement.bar is None else f"{sign} {_number(measurement.bar, measurement.unit)}",
+                {True: "met", False: "NOT MET", None: ""}[measurement.met],
+                measurement.note,
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]

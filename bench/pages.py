@@ -9,7 +9,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 from bench.measurement import Measurement
 from bench.place import Place
@@ -62,7 +65,7 @@ def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> 
 
 
 def _page(
-    page: Page, visitors: Mapping[str, Any], entries: Mapping[str, int], warm: int, cold: int
+    page: Page, visitors: "Mapping[str, Client]", entries: Mapping[str, int], warm: int, cold: int
 ) -> Iterator[Measurement]:
     from django.core.cache import cache
 
@@ -103,7 +106,7 @@ def _page(
     yield Measurement(page.name, "HTML, compressed", size, "kB", HTML if page.name == "overview" else None)
 
 
-def _visitor(slug: str) -> Any:
+def _visitor(slug: str) -> "Client":
     from django.conf import settings
     from django.test import Client
 
@@ -124,7 +127,7 @@ def _entries(slug: str) -> int:
         return PointEntry.objects.filter(partner=partner).count()
 
 
-def _timed(visitor: Any, path: str) -> float:
+def _timed(visitor: "Client", path: str) -> float:
     start = time.perf_counter()
     response = visitor.get(path)
     seconds = time.perf_counter() - start
@@ -133,7 +136,7 @@ def _timed(visitor: Any, path: str) -> float:
     return seconds
 
 
-def _queries(visitor: Any, path: str) -> int:
+def _queries(visitor: "Client", path: str) -> int:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

@@ -44,10 +44,10 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a process that works here."""
+        """The environment of a process of this installation."""
         unset = {"DATABASE_URL", "REDIS_URL", "PORTAL_EMBEDDED_DURABLE", "PORTAL_DATABASE_ROLE", "STATIC_ROOT"}
-        kept = {name: value for name, value in os.environ.items() if name not in unset}
-        return kept | {
+        inherited = {name: value for name, value in os.environ.items() if name not in unset}
+        return inherited | {
             "PORTAL_VAR": str(self.var),
             "PORTAL_TODAY": DAY.isoformat(),
             "DJANGO_SETTINGS_MODULE": "partner_portal.settings",
@@ -111,10 +111,12 @@ class Place:
         return self.manage("import_data", slug, *files)
 
     def with_partners(self, profiles: Mapping[str, Profile], say: Callable[[str], None]) -> None:
-        """Have these partners here, loaded by the import; what an earlier run loaded the same way is used again."""
-        wanted = json.dumps([GENERATION, DAY.isoformat(), {slug: asdict(each) for slug, each in profiles.items()}])
+        """Import these partners; what an earlier run imported with the same profiles is used again."""
+        content = json.dumps(
+            [GENERATION, DAY.isoformat(), {slug: asdict(profile) for slug, profile in profiles.items()}]
+        )
         stamp = self.var / "partners.json"
-        if stamp.exists() and stamp.read_text() == wanted:
+        if stamp.exists() and stamp.read_text() == content:
             self.prepare()
             return
         if self.var.exists():
@@ -127,7 +129,7 @@ class Place:
             self.partner(slug)
             self.imported(slug, folder)
         self.settle()
-        stamp.write_text(wanted)
+        stamp.write_text(content)
 
     def settle(self) -> None:
         """What autovacuum does within minutes: statistics, and the map of pages that are visible to all."""
@@ -156,7 +158,7 @@ class Place:
         shutil.rmtree(self.var, ignore_errors=True)
 
     def _watch_database(self, over: Event, peaks: dict[str, float]) -> None:
-        """Sample the memory that the server's busiest connection has to itself, until told to stop."""
+        """Sample the memory that the server's busiest connection has to itself, until `over` is set."""
         import psutil
 
         from partner_portal.local.postgres import process_of

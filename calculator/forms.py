@@ -1,11 +1,12 @@
-"""What the calculator is asked: an estimate and a conversion, both readable from one address.
+"""The form of the calculator: the inputs of an estimate and of a conversion, both read from one query string.
 
-Numbers come as people write them; `written` says in which language, so that a shared address means the same to everybody.
+Numbers are read as people write them; `written` names their language, so that a shared link means the same to everybody.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from django import forms
@@ -13,14 +14,18 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from calculator.numbers import NumberError, read_number, write_number
+from partner_portal.formats.numbers import plain_number
 from partner_portal.lib.cldr import country_codes, country_name
-from partner_portal.templatetags.figures import plain_number
+from partner_portal.lib.web.choices import set_choices
 from program.labels import labelled
 from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import Market, Origin
 
-LIMIT = Decimal(10) ** 14  # what an amount in an import file may not reach either
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise  # exists in django-stubs only
+
+LIMIT = Decimal(10) ** 14  # the same as for amounts in import files
 POINT_PLACES = 4
 MONEY_PLACES = 2
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
@@ -35,18 +40,22 @@ DEFAULTS = {
     "c_direction": "to-currency", "c_currency": "", "c_origin": Origin.SOURCED.value,
     "c_market": Market.STANDARD.value, "c_others": "0", "c_sold": "50", "c_managed": "10",
 }  # fmt: skip
-TYPED = ("amount", "others", "c_sold", "c_managed", "c_others")  # what is emptied stays empty
+CONVERTED = {  # the inputs of a conversion, with their labels as points and as an amount
+    "c_sold": (_("Sold points"), _("Sold amount, MRR")),
+    "c_managed": (_("Managed points"), _("Managed amount, MRR")),
+}
+TYPED = ("amount", "others", "c_sold", "c_managed", "c_others")  # an empty input has no default
 
 
 class WrittenNumber(forms.CharField):
-    """A number of 0 or more in the reader's way of writing."""
+    """A number of 0 or more, as it is written in `language`, with at most `places` decimals."""
 
-    def __init__(self, *, places: int, **kwargs: Any) -> None:
-        super().__init__(max_length=200, required=False, **kwargs)
+    def __init__(self, *, label: "_StrPromise", places: int) -> None:
+        super().__init__(label=label, max_length=200, required=False)
         self.places = places
         self.language = "en"
 
-    def clean(self, value: Any) -> Any:
+    def clean(self, value: object) -> Decimal:
         text = super().clean(value)
         try:
             return read_number(text, self.language, places=self.places, limit=LIMIT)
@@ -55,7 +64,7 @@ class WrittenNumber(forms.CharField):
 
 
 class CalculatorForm(forms.Form):
-    """Both tabs of the calculator. A part with an error has no result and says why; the other one still has."""
+    """Both tabs of the calculator. An error on one tab does not prevent the result of the other."""
 
     on = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     amount = WrittenNumber(label=_("Sold amount, MRR"), places=MONEY_PLACES)
@@ -74,12 +83,12 @@ class CalculatorForm(forms.Form):
     c_sold = WrittenNumber(label=_("Sold"), places=POINT_PLACES)
     c_managed = WrittenNumber(label=_("Managed"), places=POINT_PLACES)
 
-    def __init__(self, data: Any = None, *, scope: Scope) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, scope: Scope) -> None:
         given = {key: str(data[key]) for key in data} if data else {}
         self.scope = scope
         self.reader = scope.locale.partition("-")[0] if scope.locale.partition("-")[0] in LANGUAGES else "en"
-        # Defaults are plain decimals, which every language reads alike as long as they have no mark.
-        self.written = given.get("written") if given.get("written") in LANGUAGES else self.reader
+        # Defaults are digits only, which read the same in every language.
+        self.written = given["written"] if given.get("written") in LANGUAGES else self.reader
         self.tab = given["tab"] if given.get("tab") in TABS else TABS[0]
         book = rulebook(scope)
         day = _day(given.get("on", ""), scope)
@@ -89,26 +98,19 @@ class CalculatorForm(forms.Form):
         filled = DEFAULTS | {"currency": own, "c_currency": own} | typed
         super().__init__(filled | {"on": given.get("on") or scope.today.isoformat()}, auto_id="calc-%s")
         for name in ("currency", "c_currency"):
-            field: Any = self.fields[name]
-            field.choices = [(code, code) for code in [own, *(code for code in known if code != own)]]
-            field.error_messages["invalid_choice"] = _(
+            set_choices(self, name, [(code, code) for code in [own, *(code for code in known if code != own)]])
+            self.fields[name].error_messages["invalid_choice"] = _(
                 "The currency table of the day has no fixed amount for “%(value)s”."
             )
         for name in ("market", "c_market"):
-            market: Any = self.fields[name]
-            market.choices = markets(book, day, self.reader)
-        for name in ("amount", "c_sold", "c_managed"):
-            number: Any = self.fields[name]
-            number.language = self.written
-        if self.to_points:
-            self.fields["c_sold"].label = _("Sold amount, MRR")
-            self.fields["c_managed"].label = _("Managed amount, MRR")
-            for name in ("c_sold", "c_managed"):
-                amount: Any = self.fields[name]
-                amount.places = MONEY_PLACES
-        else:
-            self.fields["c_sold"].label = _("Sold points")
-            self.fields["c_managed"].label = _("Managed points")
+            set_choices(self, name, markets(book, day, self.reader))
+        for name, field in self.fields.items():
+            if isinstance(field, WrittenNumber):
+                field.language = self.written
+                if self.to_points and name in CONVERTED:
+                    field.places = MONEY_PLACES
+        for name, (points, amount) in CONVERTED.items():
+            self.fields[name].label = amount if self.to_points else points
 
     @property
     def to_points(self) -> bool:
@@ -123,28 +125,28 @@ class CalculatorForm(forms.Form):
             raise forms.ValidationError(_("Give a day between 2000 and 2099."))
         return day
 
-    def good(self, *names: str) -> bool:
-        """Whether all of these fields, and the day, are right."""
+    def are_valid(self, *names: str) -> bool:
+        """Whether all of these fields, and the day, are valid."""
         return not any(name in self.errors for name in ("on", *names))
 
     def shown(self, name: str, places: int = 0) -> str:
-        """A number as its reader writes it, with at least that many decimals; what was typed when it is not one."""
+        """A number in the reader's language, with at least that many decimals; the text as typed if it is invalid."""
         if name in self.errors or name not in self.cleaned_data:
             return str(self.data.get(name, ""))
         return write_number(self.cleaned_data[name], self.reader, places=places)
 
     def growth(self, name: str) -> bool:
-        """Whether the field `market` or `c_market` names a growth market, by itself or by its country, on the day."""
+        """Whether the field `market` or `c_market` names a growth market, directly or by country, on the day."""
         market = str(self.cleaned_data[name])
         return market == Market.GROWTH or self.rules().is_growth(market, self.cleaned_data["on"])
 
     def rules(self) -> Rulebook:
-        """The rules that are calculated with."""
+        """The rules of the calculation."""
         return rulebook(self.scope)
 
 
 def markets(book: Rulebook, day: date, language: str) -> list[tuple[str, str]]:
-    """The choices of a client's market: the two by themselves, then every country by name with its market and factor."""
+    """The choices of a client's market: both markets, then every country by name, with its market and factor."""
     plain, grown = (
         str(_("Standard market, × %(factor)s")) % {"factor": plain_number(book.market_factor(False, day))},
         str(_("Growth market, × %(factor)s")) % {"factor": plain_number(book.market_factor(True, day))},

@@ -15,18 +15,22 @@ from program.terms import Origin, Track
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The client's side of a calculation: currency, growth or standard market, and the day whose rules count."""
+    """The client's side of a calculation."""
 
+    #: The currency of the amount.
     currency: str
+    #: Whether the client is in a growth market.
     growth: bool
+    #: The day whose rules apply.
     on: date
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How the points of a sold amount come about, and those of managing it; None when it is not managed."""
+    """The estimated points of a sale, with the computation of each part."""
 
     sold_working: Computation
+    #: None when we do not manage it.
     managed_working: Computation | None
 
     @property
@@ -36,7 +40,7 @@ class Estimate:
 
     @property
     def managed(self) -> Decimal:
-        """Managed points, 4 decimals; 0 when it is not managed."""
+        """Managed points, 4 decimals; 0 when we do not manage it."""
         return self.managed_working.points if self.managed_working else Decimal(0)
 
     @property
@@ -54,7 +58,7 @@ def estimate(
     manage: bool,
     others: int = 0,
 ) -> Estimate:
-    """The points that a sale of `amount` MRR on that day brings, and those of managing it with `others` more partners.
+    """The points of a sale of `amount` MRR on the day of `market`, and of managing it with `others` more partners.
 
     Raises:
         UnknownCurrencyError: the currency has no fixed amount on the day.
@@ -77,19 +81,19 @@ def estimate(
 
 
 def sold_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, origin: Origin) -> Fraction:
-    """Currency to sold points, exact, for a line sold on that day. Raises UnknownCurrencyError."""
+    """The exact sold points of an amount, for a line first sold on that day. Raises UnknownCurrencyError."""
     unit = _unit(rulebook, market, amount)
     return sold_points(unit, rulebook.rate(origin, market.on), rulebook.market_factor(market.growth, market.on))
 
 
 def managed_points_of(rulebook: Rulebook, market: Market, amount: Decimal | Fraction, others: int = 0) -> Fraction:
-    """Currency to managed points, exact, shared with `others` more partners. Raises UnknownCurrencyError."""
+    """The exact managed points of an amount, shared with `others` more partners. Raises UnknownCurrencyError."""
     factor = rulebook.market_factor(market.growth, market.on)
     return managed_points(_unit(rulebook, market, amount), rulebook.managed_rate, factor, 1 + others)
 
 
 def amount_of_sold(rulebook: Rulebook, market: Market, points: Decimal | Fraction, origin: Origin) -> Fraction | None:
-    """Sold points to the amount that earns them, exact; None when deals of this origin earn no points.
+    """The exact amount that earns these sold points; None when deals of this origin earn no points.
 
     Raises:
         UnknownCurrencyError: the currency has no fixed amount on the day.
@@ -100,7 +104,7 @@ def amount_of_sold(rulebook: Rulebook, market: Market, points: Decimal | Fractio
 def amount_of_managed(
     rulebook: Rulebook, market: Market, points: Decimal | Fraction, others: int = 0
 ) -> Fraction | None:
-    """Managed points to the amount that brings them, exact; None when managing earns no points.
+    """The exact amount that brings these managed points; None when managing earns no points.
 
     Raises:
         UnknownCurrencyError: the currency has no fixed amount on the day.
@@ -113,5 +117,5 @@ def _unit(rulebook: Rulebook, market: Market, amount: Decimal | Fraction) -> Fra
 
 
 def _amount(points: Decimal | Fraction, per_one: Fraction) -> Fraction | None:
-    """Points are proportional to the amount, so the inverse is a division by the points of an amount of 1."""
+    """Invert the calculation: points are proportional to the amount, so divide by the points of an amount of 1."""
     return Fraction(points) / per_one if per_one else None

@@ -1,6 +1,6 @@
-"""Numbers as people write them, in the way of their language: `1,234.56` in English, `1.234,56` in Dutch.
+"""Reads and writes numbers as a language does: `1,234.56` in English, `1.234,56` in Dutch.
 
-Pure: no Django. A number that could mean two things is rejected with a sentence that says how to write it, never guessed.
+Pure: no Django. An ambiguous number is rejected with a sentence that says how to write it, never guessed.
 """
 
 from decimal import Decimal, localcontext
@@ -11,15 +11,15 @@ from babel.numbers import NumberFormatError, get_decimal_symbol, get_group_symbo
 from partner_portal.lib.cldr import locale_of
 
 SPACES = " \u00a0\u202f"
-_SHOWN = 24  # characters of a wrong input that a message repeats
+_SHOWN = 24  # characters of an invalid input that a message repeats
 
 
 class NumberError(ValueError):
-    """The text is no number that can be used; the message says in one sentence what would be."""
+    """The text is not a valid number; the message says in one sentence what would be."""
 
 
 def read_number(text: str, language: str, *, places: int, limit: Decimal) -> Decimal:
-    """The number that `text` stands for in `language`: 0 or more, below `limit`, with at most `places` decimals.
+    """Parse a number written in `language`: 0 or more, below `limit`, with at most `places` decimals.
 
     Raises:
         NumberError: empty, not a number, grouped wrongly, negative, too large, or with too many decimals.
@@ -44,7 +44,7 @@ def read_number(text: str, language: str, *, places: int, limit: Decimal) -> Dec
 
 
 def write_number(value: Decimal, language: str, *, places: int) -> str:
-    """The number with thousands marks and at least `places` decimals, all of its own shown."""
+    """Format the number with thousands separators, and its own decimals or `places` if that is more."""
     locale = locale_of(language)
     exponent = value.as_tuple().exponent
     own = max(places, -exponent) if isinstance(exponent, int) else places
@@ -52,11 +52,11 @@ def write_number(value: Decimal, language: str, *, places: int) -> str:
 
 
 def _parsed(plain: str, locale: Locale) -> Decimal | None:
-    """None when it is no number or grouped wrongly. Decimal alone would also take `1e5`, `NaN`, `1_0` and Arabic digits."""
+    """The number; None when it is none or grouped wrongly. Decimal alone would also accept `1e5`, `NaN` and `1_0`."""
     signs = {*"0123456789", get_decimal_symbol(locale), get_group_symbol(locale)}
     if not signs.issuperset(plain.removeprefix("-")):
         return None
-    with localcontext(prec=28 + len(plain)):  # babel checks the grouping by writing the number, all of its digits
+    with localcontext(prec=28 + len(plain)):  # babel checks the grouping by formatting the number with all its digits
         try:
             return parse_decimal(plain, locale, strict=True)
         except NumberFormatError:

@@ -1,4 +1,4 @@
-"""What the calculator answers: an estimate with its sentences, a conversion with its own, and what the deal would do."""
+"""The results of the calculator: an estimate, a conversion, and the effect of the deal on the tier, with their texts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,14 +18,15 @@ from calculator.formula import (
     sold_points_of,
 )
 from ledger.why_text import managing_partners, per_us_100, working
+from partner_portal.formats.numbers import decimal_text, exact_money, exact_number, plain_number, whole
 from partner_portal.lib.rounding import floor, half_even
-from partner_portal.lib.sentences import exact_money, exact_number, listed
-from partner_portal.templatetags.figures import decimal_words, plain_number, whole
+from partner_portal.lib.sentences import listed
 from program.queries import RulesInForce, rules_in_force
 from program.rulebook import posted
 from program.terms import Metric, Origin, Track
 from tiers.gap_text import lacks
-from tiers.queries import WithPoints, with_points
+from tiers.queries import with_points
+from tiers.rules import TierGap
 
 ESTIMATE = ("amount", "currency", "origin", "market", "manage", "others")
 CONVERSION = ("c_direction", "c_currency", "c_origin", "c_market", "c_others", "c_sold", "c_managed")
@@ -33,59 +34,68 @@ CONVERSION = ("c_direction", "c_currency", "c_origin", "c_market", "c_others", "
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """One side of a conversion: points and amount (to the cent) that belong together, and the working in one line."""
+    """One line of a conversion: an amount and its points."""
 
     points: Decimal
+    #: MRR, to the cent.
     amount: Decimal
+    #: The calculation on one line.
     working: str
+    #: Whether the result was rounded.
     rounded: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a deal does to the tier of today, in words. total: points with it; outcome: the tier reached or kept;
-    rises: whether it is a higher one than without; missing: what the tier above still lacks, "" at the top."""
+    """Texts about the effect of a deal on the performance tier of today."""
 
+    #: Total points with the deal.
     total: str
+    #: The tier reached, or that it stays the same.
     outcome: str
+    #: Whether the tier is a higher one than without the deal.
     rises: bool
+    #: What the tier above still lacks; "" at the top.
     missing: str
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The answers to a form; a part with wrong inputs is None. workings: how the
-    estimate comes about, a line for each kind of points; with_deal: today's portfolio with the estimate's points."""
+    """The results of a form; those with invalid inputs are None."""
 
+    #: The rules of the day.
     rules: RulesInForce
     estimate: Estimate | None
+    #: The calculation of the estimate, one line per kind of points.
     workings: tuple[str, ...]
-    with_deal: Effect | None
+    #: The effect of the estimated deal today; None for another day.
+    effect: Effect | None
+    #: The conversion of sold points; None too when they earn nothing.
     sold: Converted | None
+    #: The conversion of managed points; None too when they earn nothing.
     managed: Converted | None
+    #: The currency of the conversion.
     currency: str
 
 
 def results(form: CalculatorForm) -> Results:
-    """Answer the form."""
+    """Calculate the results of the form."""
     form.is_valid()
-    cleaned = form.cleaned_data
-    day: date = cleaned.get("on") or form.scope.today
-    found = _estimate(form, day) if form.good(*ESTIMATE) else None
-    added = {} if found is None else {Track(cleaned["origin"]): found.sold, Track.MANAGED: found.managed}
-    sold, managed = _conversion(form, day) if form.good(*CONVERSION) else (None, None)
+    day: date = form.cleaned_data.get("on") or form.scope.today
+    deal = _deal(form, day) if form.are_valid(*ESTIMATE) else None
+    sold, managed = _conversion(form, day) if form.are_valid(*CONVERSION) else (None, None)
     return Results(
         rules_in_force(form.scope, day),
-        found,
-        tuple(working(each) for each in (found.sold_working, found.managed_working) if each) if found else (),
-        _effect(with_points(form.scope, form.scope.today, added)) if found and day == form.scope.today else None,
+        deal,
+        tuple(working(part) for part in (deal.sold_working, deal.managed_working) if part) if deal else (),
+        _effect(form, deal) if deal and day == form.scope.today else None,
         sold,
         managed,
-        str(cleaned.get("c_currency", "")),
+        str(form.cleaned_data.get("c_currency", "")),
     )
 
 
-def _estimate(form: CalculatorForm, day: date) -> Estimate:
+def _deal(form: CalculatorForm, day: date) -> Estimate:
     cleaned = form.cleaned_data
     return estimate(
         form.rules(),
@@ -97,39 +107,36 @@ def _estimate(form: CalculatorForm, day: date) -> Estimate:
     )
 
 
-def _effect(deal: WithPoints) -> Effect:
-    needs = [
-        row.need
-        for gap in (deal.reached, deal.next_tier)
-        if gap is not None
-        for row in gap.requirements
-        if row.metric == Metric.TOTAL_POINTS
-    ]
-    rises = deal.performance != deal.before
-    if deal.performance is None:
+def _effect(form: CalculatorForm, deal: Estimate) -> Effect:
+    added = {Track(form.cleaned_data["origin"]): deal.sold, Track.MANAGED: deal.managed}
+    standing = with_points(form.scope, form.scope.today, added)
+    above = standing.next_tier
+    needs = [_total_needed(gap) for gap in (standing.reached, above) if gap is not None]
+    rises = standing.performance != standing.before
+    if standing.performance is None:
         outcome = _("reaches no tier")
     elif not rises:
-        outcome = _("stays %(tier)s") % {"tier": deal.performance}
+        outcome = _("stays %(tier)s") % {"tier": standing.performance}
     else:
-        asked = (
-            next((row.need for row in deal.reached.requirements if row.metric == Metric.TOTAL_POINTS), None)
-            if deal.reached
-            else None
-        )
-        outcome = _("reaches %(tier)s") % {"tier": deal.performance}
-        outcome += f" ({plain_number(asked)})" if asked is not None else ""
-    above = deal.next_tier
+        need = _total_needed(standing.reached) if standing.reached else None
+        outcome = _("reaches %(tier)s") % {"tier": standing.performance}
+        outcome += f" ({plain_number(need)})" if need is not None else ""
     missing = (
         _("Still missing for %(tier)s: %(missing)s.")
-        % {"tier": above.tier, "missing": listed(lacks(above, deal.certification))}
+        % {"tier": above.tier, "missing": listed(lacks(above, standing.certification))}
         if above is not None
         else ""
     )
     # A total that is rounded up to a threshold which it does not reach would contradict the sentence.
-    rounded = half_even(deal.total, 0)
-    crosses = any(deal.total < need <= rounded for need in needs)
-    total = decimal_words(floor(deal.total, 1), 1) if crosses else whole(deal.total)
+    rounded = half_even(standing.total, 0)
+    crosses = any(need is not None and standing.total < need <= rounded for need in needs)
+    total = decimal_text(floor(standing.total, 1), 1) if crosses else whole(standing.total)
     return Effect(total, outcome, rises, missing)
+
+
+def _total_needed(gap: TierGap) -> Decimal | None:
+    """The total points that a tier requires; None when it requires none."""
+    return next((row.need for row in gap.requirements if row.metric == Metric.TOTAL_POINTS), None)
 
 
 def _conversion(form: CalculatorForm, day: date) -> tuple[Converted | None, Converted | None]:

@@ -1,4 +1,4 @@
-"""The calculator's page."""
+"""The URL of the calculator."""
 
 from django.urls import path
 

@@ -1,6 +1,5 @@
-"""The calculator: a page, and the inside of the drawer beside the tier page."""
+"""The view of the calculator: a page, and the contents of the drawer beside the tier page."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -18,10 +17,10 @@ PARTS = ("calculator-drawer", "calculator-points-result")
 @require_safe
 @requires(Permission.VIEW)
 def calculator(request: ScopedRequest) -> HttpResponse:
-    """Both tabs, answered from the address; `calculator-points-result` brings the answers alone."""
+    """Both tabs, with the inputs of the query string and their results; `calculator-points-result` is the results alone."""
     form = CalculatorForm(request.GET, scope=request.scope)
     part = wanted_part(request)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "calc": form,
         "results": results(form),
         "numbers": {
@@ -36,6 +35,6 @@ def calculator(request: ScopedRequest) -> HttpResponse:
 
 
 def _inputs(form: CalculatorForm) -> dict[str, str]:
-    """Every input, as typed, and the language it was typed in."""
+    """Every input as typed, and the language it was typed in."""
     given = {name: str(form.data[name]) for name in form.fields if form.data.get(name)}
     return {"tab": form.tab, **given, "written": form.written or form.reader}

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy
 from accounts.scope import Scope
 from clients.lines import product_lines, remark_on_deals, remark_on_line, remark_on_several
 from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service
+from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.column_types import Choice, Country, Currency, Day, Flag, Month, Number, Text, Whole
 from partner_portal.lib.rows.facts import Column, FactKind, Finding, Reference, RowCheck, register
-from partner_portal.lib.sentences import day_text
 from program.labels import values
 from program.queries import rulebook
 from program.rulebook import UnknownCurrencyError

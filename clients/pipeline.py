@@ -26,8 +26,8 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from clients.models import Deal
+from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
-from partner_portal.lib.sentences import day_text
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import Rulebook

@@ -11,9 +11,9 @@ from commissions.clawbacks import Clawback
 from commissions.queries import clawbacks_by_line, withdrawn_lines
 from commissions.rules import StatementLine
 from commissions.variance import StatementDifference
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text, rate_text
 from partner_portal.lib.rounding import half_even
-from partner_portal.lib.sentences import day_text
-from partner_portal.templatetags.figures import decimal_words
 
 MISMATCH = {
     "reversed_twice": gettext_noop(
@@ -65,12 +65,12 @@ def mismatch_sentence(clawback: Clawback) -> str:
     values = {
         "adjusts": line.adjusts,
         "currency": original.currency,
-        "own": decimal_words(original.net_revenue, 2),
-        "too_much": decimal_words(clawback.too_much or 0, 2),
+        "own": decimal_text(original.net_revenue, 2),
+        "too_much": decimal_text(clawback.too_much or 0, 2),
         "here": _term_text(clawback.here),
         "there": _term_text(clawback.there),
         "payout": line.payout_currency,
-        "amount": decimal_words(clawback.amount, 2),
+        "amount": decimal_text(clawback.amount, 2),
     }
     return _(MISMATCH[clawback.cause]) % values
 
@@ -87,12 +87,12 @@ def difference_sentence(difference: StatementDifference) -> str:
         return mismatch_sentence(difference.clawback)
     if line is None:
         return _("Expected %(amount)s, and there is no line for it.") % {
-            "amount": decimal_words(difference.expected or 0, 2)
+            "amount": decimal_text(difference.expected or 0, 2)
         }
     values = {
         "currency": line.currency,
-        "mrr": decimal_words(half_even(difference.mrr, 2), 2) if difference.mrr is not None else "",
-        "expected_fx": decimal_words(difference.fx.rate, 6) if difference.fx else "",
+        "mrr": decimal_text(half_even(difference.mrr, 2), 2) if difference.mrr is not None else "",
+        "expected_fx": decimal_text(difference.fx.rate, 6) if difference.fx else "",
         "fx_on": date_format(difference.fx.on, "j M Y") if difference.fx else "",
         "adjusts": line.adjusts,
         "reason": line.reason or _("no reason given"),
@@ -102,11 +102,11 @@ def difference_sentence(difference: StatementDifference) -> str:
 
 def _line_values(line: StatementLine) -> dict[str, str]:
     return {
-        "net": decimal_words(line.net_revenue, 2),
+        "net": decimal_text(line.net_revenue, 2),
         "rate": _term_text(line.rate),
-        "fx": decimal_words(line.fx_rate, 6),
-        "commission": decimal_words(line.commission, 2),
-        "recomputed": decimal_words(line.recomputed, 2),
+        "fx": decimal_text(line.fx_rate, 6),
+        "commission": decimal_text(line.commission, 2),
+        "recomputed": decimal_text(line.recomputed, 2),
     }
 
 
@@ -114,4 +114,4 @@ def _term_text(value: str | Decimal | None) -> str:
     """A currency as it is, a rate with the decimals it has, at least two."""
     if value is None or isinstance(value, str):
         return value or ""
-    return decimal_words(value, max(2, -int(value.normalize().as_tuple().exponent)))
+    return rate_text(value)

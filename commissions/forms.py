@@ -9,6 +9,7 @@ from commissions.outlook import quarters
 from commissions.quarter_variance import past_quarters
 from commissions.variance import CAUSES, CHECKS
 from ledger.forms import RangeForm
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.rows.datasets import Params
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.choices import set_choices
@@ -197,9 +198,3 @@ class FollowUpForm(forms.Form):
     answer = forms.CharField(
         label=_("Answer of the vendor"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
-
-
-def quarter_text(quarter: str) -> str:
-    """`2026-Q3` as people write it: `Q3 2026`."""
-    year, _dash, number = quarter.partition("-")
-    return f"{number} {year}"

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from commissions import queries
 from commissions.difference_text import difference_sentence, mismatch_sentence, withdrawn_text
-from commissions.forms import CAUSE_LABELS, PaidForm, quarter_text
+from commissions.forms import CAUSE_LABELS, PaidForm
 from commissions.offsets import taken_off
 from commissions.outlook import CommissionOutlook, Quarter, commission_outlook, quarters
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, question_link, questions_of
 from commissions.variance import StatementDifference
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
 from program.queries import rulebook

@@ -27,7 +27,7 @@ from partner_portal.lib.rows.datasets import select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
-from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.range_control import RangeControl
 
 DATASETS = (
     "lines", "paid", "statements", "offsets", "checks", "expected", "deals", "variance", "questions",
@@ -45,7 +45,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     """Payments past and expected, statements, and where they differ; or the payments alone, for another range."""
     form = PaidForm(request.GET, scope=request.scope)
     form.is_valid()
-    control = range_control(request.path, request.GET.dict(), form.chosen, target="payments")
+    control = RangeControl(request.path, request.GET.dict(), form.chosen, target="payments")
     context: dict[str, object] = {
         "page": overview_of(request.scope, form),
         "ahead": ahead_by_client(request.scope, AHEAD_CLIENTS),

@@ -8,6 +8,6 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from dashboard import tasks  # noqa: F401 -- receives ledger_posted
+        from dashboard import tasks  # noqa: F401 -- connects a receiver of ledger_posted
 
         name_actions({"pack.kept": _("Review pack kept"), "pack.removed": _("Review pack removed")})

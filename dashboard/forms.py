@@ -1,4 +1,4 @@
-"""What somebody may ask of the front page's own rows: shared deals, stuck ones, a month of retention."""
+"""Forms that filter the rows of the front page: shared deals, stuck ones, and a month of retention."""
 
 from datetime import date
 
@@ -55,8 +55,8 @@ class ChurnForm(DatasetForm):
     def query(self) -> dict[str, str]:
         """The parameters that name the same choice again; without a month it moves with the clock."""
         month = self.cleaned_data["month"]
-        found = {"month": f"{month:%Y-%m}"} if self.data.get("month") and month else {}
-        return found | ({"kind": self.cleaned_data["kind"]} if self.cleaned_data["kind"] else {})
+        params = {"month": f"{month:%Y-%m}"} if self.data.get("month") and month else {}
+        return params | ({"kind": self.cleaned_data["kind"]} if self.cleaned_data["kind"] else {})
 
 
 class PackForm(forms.Form):

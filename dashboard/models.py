@@ -1,4 +1,4 @@
-"""Review packs that were kept: pages frozen as they were, for a meeting and for what is asked after it."""
+"""Saved review packs: pages frozen as they were, for a meeting and for questions after it."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,17 +8,19 @@ from accounts.models import Partner, User
 
 
 class ReviewPack(models.Model):
-    """The front page's figures as one page, frozen: `body` is the HTML that was made then, and is never made again.
-
-    with_money: it holds amounts, so it opens only for those who may see them.
-    """
+    """The figures of the front page as one page, frozen."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     title = models.CharField(_("title"), max_length=120)
+    #: The day that the page shows.
     on = models.DateField()
+    #: When the data was last updated; None if it never was.
     as_of = models.DateTimeField(null=True)
+    #: Whether it holds amounts, so that only those who may see money may open it.
     with_money = models.BooleanField()
+    #: The locale that it was rendered in.
     language = models.CharField(max_length=8)
+    #: The HTML, rendered once.
     body = models.TextField()
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(db_default=Now())

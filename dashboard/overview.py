@@ -1,4 +1,4 @@
-"""One look at the front page: who looks, at what address, and the figures that several panels share, read once."""
+"""The context of one request of the front page: its scope, its query, and the figures that several panels share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,18 +9,18 @@ from accounts.scope import Scope
 from dashboard.queries import review_days
 from ledger.queries import MonthLoss, expiry_forecast, history_starts
 from partner_portal.lib.dates.months import month_end
-from partner_portal.lib.dates.periods import ChosenPeriod, of_section
+from partner_portal.lib.dates.ranges import ChosenPeriod, section_parameters
 from tiers.forms import DayForm
 from tiers.queries import Projected, TierStanding, projection, tier_standing
 
-TOGETHER = ("changes_", "shared_")  # the sections that can share one range; renewals look ahead
+TOGETHER = ("changes_", "shared_")  # sections that can share one range; that of renewals is in the future
 
 
 class Overview:
-    """What a panel may ask for. `path` and `query` are the page's address, whichever part of it is being answered.
+    """Everything that the panels of one request share; figures are read once.
 
-    `day` reads `on` of the address: for a past day, the scope's today is that day, and ranges are fixed so that the rows they
-    lead to are the same.
+    `path` and `query` are the URL of the page, even for a request of one panel. `day` is the day of `on`: when it is past,
+    the scope's today is that day, and links name ranges by their days, so that they lead to the same rows.
     """
 
     def __init__(self, scope: Scope, path: str, query: Mapping[str, str], part: str = "") -> None:
@@ -42,16 +42,16 @@ class Overview:
         return tuple(tier.name for tier in rule_set.tiers) if rule_set else ()
 
     def section(self, prefix: str) -> Mapping[str, str]:
-        """The address as a section reads it: what it names for all sections is the section's own."""
-        return of_section(self.query, prefix)
+        """The parameters of a section; those without a prefix apply to all sections."""
+        return section_parameters(self.query, prefix)
 
     def fixed(self, chosen: ChosenPeriod) -> ChosenPeriod:
-        """A range as links should name it: on a past day by its days, since a preset would move with the clock."""
+        """A range as links name it: on a past day by its days, since a preset would depend on the clock."""
         return replace(chosen, preset="") if self.day.past else chosen
 
     @cached_property
     def starts(self) -> date | None:
-        """The first day with an entry."""
+        """The first day with a ledger entry; None without any."""
         return history_starts(self.scope)
 
     @cached_property
@@ -61,9 +61,9 @@ class Overview:
 
     @cached_property
     def ahead(self) -> Sequence[Projected]:
-        """The end of each of these months, and at last the next review day, if nothing else happens."""
+        """The ends of these months, and last the next review day, if nothing else happens."""
         review = self.standing.next_review
-        days = [month_end(each.month) for each in self.months] + ([review] if review else [])
+        days = [month_end(loss.month) for loss in self.months] + ([review] if review else [])
         return projection(self.scope, self.scope.today, days)
 
     @cached_property

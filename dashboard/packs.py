@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from clients.pipeline import PipelineMonth
 from commissions.page import Bar as Quarter
+from dashboard.front_page_text import opening
 from dashboard.models import ReviewPack
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from dashboard.panels.retention import RetentionPanel
-from dashboard.words import opening
+from partner_portal.formats.days import short_month
+from partner_portal.formats.numbers import decimal_text, whole
 from partner_portal.lib.rounding import half_even
-from partner_portal.templatetags.figures import decimal_words, short_month, whole
 from portfolio.client_list import REASONS, portfolio
 from program.terms import MONEY_METRICS
 from renewals.datasets import as_row
@@ -110,7 +111,7 @@ def _retention(panel: RetentionPanel) -> list[Bar]:
 
 
 def _percent_text(ratio: Decimal) -> str:
-    return f"{decimal_words(ratio * 100, 1)} %"
+    return f"{decimal_text(ratio * 100, 1)} %"
 
 
 def _pipeline(months: Sequence[PipelineMonth]) -> list[Bar]:

@@ -11,7 +11,8 @@ from django.db.models import Count, Max, Min, Sum
 from accounts.scope import Scope
 from calculator.formula import Market, amount_of_managed, amount_of_sold
 from ledger.queries import ZERO, entries_in, history_starts, open_lots
-from partner_portal.lib.dates.periods import DAY, ChosenPeriod, Period, chosen_period
+from partner_portal.lib.dates.periods import DAY, Period
+from partner_portal.lib.dates.ranges import ChosenPeriod, chosen_period
 from program.periods import programme_periods
 from program.queries import rulebook
 from program.terms import Direction, Metric, Origin, Side, Track
@@ -53,8 +54,8 @@ def review_days(scope: Scope, first: date, last: date) -> Sequence[date]:
 def expiring_until(scope: Scope, day: date) -> Expiring:
     """What is left today of the lots that expire up to `day`, that day included."""
     lots = open_lots(scope, scope.today).filter(expires_on__lte=day)
-    found = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
-    return Expiring(found["points"] or ZERO, found["clients"])
+    sums = lots.aggregate(points=Sum("left"), clients=Count("client", distinct=True))
+    return Expiring(sums["points"] or ZERO, sums["clients"])
 
 
 def worth_of(scope: Scope, metric: Metric, points: Decimal) -> Worth | None:
@@ -84,8 +85,8 @@ def nearest_changes(scope: Scope, side: Side, direction: Direction, period: Peri
     def days(first: date, last: date) -> Mapping[str, date | None]:
         if last < first:
             return {"first": None, "last": None}
-        found = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
-        return found.aggregate(first=Min("on"), last=Max("on"))
+        entries = entries_in(scope, Period(first, last)).filter(track__in=side.tracks, cause__in=direction.causes)
+        return entries.aggregate(first=Min("on"), last=Max("on"))
 
     span = (period.days - 1) * DAY
     before = days(starts, period.day_before)["last"]

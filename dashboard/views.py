@@ -1,4 +1,4 @@
-"""The front page, its panels one by one for htmx, and the drill-downs behind its figures."""
+"""Views of the front page, of its panels one by one for htmx, of the rows behind its figures, and of review packs."""
 
 from urllib.parse import urlencode, urlsplit
 
@@ -13,19 +13,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
+from dashboard import front_page_text, services
 from dashboard import packs as packs_of
-from dashboard import services, words
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
 from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import history_starts, ledger_age, posting
+from partner_portal.formats.days import period_text
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
-from partner_portal.templatetags.figures import period as period_words
-from partner_portal.templatetags.figures import whole
 from program.queries import rules_in_force
 from program.terms import Direction, Side
 
@@ -36,7 +36,7 @@ COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 @require_safe
 @requires(Permission.VIEW)
 def home(request: ScopedRequest) -> HttpResponse:
-    """The portal opens on the dashboard."""
+    """Redirect to the front page."""
     return HttpResponseRedirect(reverse("dashboard"))
 
 
@@ -51,21 +51,21 @@ def overview(request: ScopedRequest) -> HttpResponse:
         return _panel(request, panel)
     if posting(request.scope) is None:
         return private(TemplateResponse(request, "dashboard/empty.html"))
-    look = Overview(request.scope, request.path, request.GET)
-    context = {panel.key: panel.context(look) for panel in PANELS}
-    first, rest = words.opening(look.standing, past=look.day.past)
-    context |= {"panels": PANELS, "first": first, "rest": rest, "day": look.day, "scope": look.scope}
-    if look.day.past:
-        context["rules"] = rules_in_force(look.scope, look.day.day)
+    page = Overview(request.scope, request.path, request.GET)
+    context = {panel.key: panel.context(page) for panel in PANELS}
+    first, rest = front_page_text.opening(page.standing, past=page.day.past)
+    context |= {"panels": PANELS, "first": first, "rest": rest, "day": page.day, "scope": page.scope}
+    if page.day.past:
+        context["rules"] = rules_in_force(page.scope, page.day.day)
     return private(TemplateResponse(request, "dashboard/overview.html", context))
 
 
 def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
-    """One panel. Parameters of the others come from the address that the reader is at, which may have moved on since."""
+    """One panel. Parameters of the others come from the reader's present URL, which may have changed since the page."""
     query = _address_with(request, panel.owns)
-    look = Overview(request.scope, request.path, query, part=panel.part)
+    page = Overview(request.scope, request.path, query, part=panel.part)
     response = TemplateResponse(
-        request, panel.part_template, {panel.key: panel.context(look), "scope": look.scope, "day": look.day}
+        request, panel.part_template, {panel.key: panel.context(page), "scope": page.scope, "day": page.day}
     )
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
@@ -108,24 +108,24 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
 def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Empty:
     direction, side = which.split("-")
     period = selection.params["period"]
-    title = _("%(title)s: none, %(range)s") % {"title": selection.dataset.title, "range": period_words(period)}
+    title = _("%(title)s: none, %(range)s") % {"title": selection.dataset.title, "range": period_text(period)}
     nearest = nearest_changes(request.scope, Side(side), Direction(direction), period)
     if nearest is None:
         return Empty(title, _("There have never been any."))
     query = {f"{CHANGES_PREFIX}from": nearest.first.isoformat(), f"{CHANGES_PREFIX}to": nearest.last.isoformat()}
-    found = select(selection.dataset, request.scope, query)
+    rows = select(selection.dataset, request.scope, query)
     text = _("The nearest range of %(days)s days with any is %(range)s, with %(points)s points.") % {
         "days": period.days,
-        "range": period_words(nearest),
-        "points": whole(found.figure),
+        "range": period_text(nearest),
+        "points": whole(rows.figure),
     }
-    return Empty(title, text, Link(_("Show %s") % period_words(nearest), f"{request.path}?{urlencode(query)}"))
+    return Empty(title, text, Link(_("Show %s") % period_text(nearest), f"{request.path}?{urlencode(query)}"))
 
 
 @require_safe
 @requires(Permission.VIEW)
 def expiring(request: ScopedRequest) -> HttpResponse:
-    """The lots that expire, in one month or at all."""
+    """The lots that expire, in one month or at any time."""
     selection = select("expiring", request.scope, request.GET)
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#expiry")
     return drilldown(request, selection, back=back, when_empty=_nothing_expires)
@@ -167,21 +167,21 @@ def churn(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def pack(request: ScopedRequest) -> HttpResponse:
-    """The figures of the front page, for its ranges and its day, as one page for paper; kept as it is on request."""
+    """The figures of the front page, for its ranges and its day, as one page for paper; a POST saves it."""
     if posting(request.scope) is None:
         return HttpResponseRedirect(reverse("dashboard"))
-    look = Overview(request.scope, reverse("dashboard"), request.GET)
+    page = Overview(request.scope, reverse("dashboard"), request.GET)
     state = ledger_age(request.scope)
     as_of = state.as_of if state else None
     form = PackForm(request.POST or None, initial={"title": packs_of.suggested_title(request.scope)})
-    body = render_to_string("dashboard/pack_body.html", packs_of.contents(look) | {"as_of": as_of}, request)
+    body = render_to_string("dashboard/pack_body.html", packs_of.contents(page) | {"as_of": as_of}, request)
     if request.method == "POST" and form.is_valid():
-        found = services.save_pack(
-            scope=request.scope, title=form.cleaned_data["title"], on=look.day.day, as_of=as_of, body=body
+        saved = services.save_pack(
+            scope=request.scope, title=form.cleaned_data["title"], on=page.day.day, as_of=as_of, body=body
         )
         messages.success(request, _("The pack is kept as it is now."))
-        return HttpResponseRedirect(reverse("dashboard_kept_pack", args=[found.pk]))
-    context = {"body": body, "form": form, "may_keep": request.scope.may(Permission.KEEP)}
+        return HttpResponseRedirect(reverse("dashboard_saved_pack", args=[saved.pk]))
+    context = {"body": body, "form": form, "may_save": request.scope.may(Permission.KEEP)}
     return private(
         TemplateResponse(request, "dashboard/pack.html", context, status=422 if request.method == "POST" else 200)
     )
@@ -190,19 +190,19 @@ def pack(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def packs(request: ScopedRequest) -> HttpResponse:
-    """The packs that were kept."""
+    """The saved packs."""
     return private(TemplateResponse(request, "dashboard/packs.html", {"packs": packs_of.saved_packs(request.scope)}))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
-def kept(request: ScopedRequest, pk: int) -> HttpResponse:
-    """A kept pack, as it was; a POST removes it."""
-    found = packs_of.saved_pack(request.scope, pk)
-    if found is None:
+def saved_pack(request: ScopedRequest, pk: int) -> HttpResponse:
+    """A saved pack as it was; a POST removes it."""
+    saved = packs_of.saved_pack(request.scope, pk)
+    if saved is None:
         raise Http404(str(pk))
     if request.method == "POST":
-        services.remove_pack(scope=request.scope, pack=found)
+        services.remove_pack(scope=request.scope, pack=saved)
         messages.success(request, _("The pack is removed."))
         return HttpResponseRedirect(reverse("dashboard_packs"))
-    return private(TemplateResponse(request, "dashboard/pack.html", {"body": found.body, "pack": found}))
+    return private(TemplateResponse(request, "dashboard/pack.html", {"body": saved.body, "pack": saved}))

@@ -18,6 +18,7 @@ from ledger.records import Entry
 from ledger.why_text import why
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
+from program import markup
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track
 
@@ -56,9 +57,9 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
         Column("client", _("Client"), expression="client__name", opens_client="client_id"),
         Column("client_id", _("Client id"), expression="client__client_id", default=False),
         Column("on", _("Lost on") if lost else _("Earned on"), Kind.DATE),
-        Column("cause", _("Cause"), choices=CAUSES),
+        Column("cause", _("Cause"), choices=CAUSES, markup=markup.cause_tag),
         Column("points", _("Points"), Kind.POINTS, total=True),
-        Column("track", _("Track"), choices=TRACKS, default=sold),
+        Column("track", _("Track"), choices=TRACKS, default=sold, markup=markup.track),
     ]
     if sold:
         columns += [
@@ -204,7 +205,7 @@ register(
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("points", _("Points left"), Kind.POINTS, expression="left", total=True),
             Column("earned", _("Points earned"), Kind.POINTS, total=True),
-            Column("track", _("Track"), choices=TRACKS),
+            Column("track", _("Track"), choices=TRACKS, markup=markup.track),
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
             Column("deal", _("Deal name"), expression="deal__name", under="deal_id"),
             Column("product_line", _("Product line"), expression="deal__product_line", default=False),

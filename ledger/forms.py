@@ -9,7 +9,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
-from partner_portal.lib.dates.periods import ChosenPeriod, Period, chosen_period, requested_day
+from partner_portal.lib.dates.periods import Period, requested_day
+from partner_portal.lib.dates.ranges import ChosenPeriod, chosen_period
 from partner_portal.lib.rows.datasets import Params
 from partner_portal.lib.rows.forms import DatasetForm
 from program.labels import labelled

@@ -15,6 +15,7 @@ from ledger.models import DailyPoints, Lot, PointEntry, Posting
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.shown_places import adding_places
 from program.caching import cached_by_generation
 from program.queries import in_force, note_in_force, revision
 from program.terms import Cause, Direction, Side, Track
@@ -42,6 +43,11 @@ class PointTotals:
     def total(self) -> Decimal:
         """Sold and managed points."""
         return self.sold + self.managed
+
+    @property
+    def places(self) -> int:
+        """The decimals with which sourced and assisted read as adding up to sold, and sold and managed to the total."""
+        return adding_places(self.total, (self.sold, self.managed), (self.sourced, self.assisted, self.managed))
 
     def as_texts(self) -> dict[str, str]:
         """Each figure with 4 decimals."""

@@ -3,7 +3,8 @@
 from django.utils.translation import gettext_lazy as _
 
 from ledger.client_states import ClientState, Reason
-from partner_portal.lib.sentences import day_text, listed
+from partner_portal.formats.days import day_text
+from partner_portal.lib.sentences import listed
 
 TEXTS = {
     Reason.NOTHING: _("No won deal, no service and no MRR above 0 is known."),

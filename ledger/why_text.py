@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ledger.records import Computation, Entry
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import exact_money, exact_number
 from partner_portal.lib.dates.months import month_count
-from partner_portal.lib.sentences import day_text, exact_money, exact_number
 from program.terms import Cause, Origin, Track
 
 

@@ -7,7 +7,7 @@ person holds the view's permission. Elsewhere files in a form are dropped withou
 
 from collections.abc import Callable
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, cast
+from typing import IO, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, load_handler
@@ -70,7 +70,7 @@ class BodyLimitMiddleware:
                 return _refuse(request, most)
             body.seek(0)
             request.META["CONTENT_LENGTH"] = str(length)
-            request._stream = cast("Any", body)
+            request._stream = cast("BinaryIO", body)
             return self.get_response(request)
 
 

@@ -1,7 +1,7 @@
 """The Celery broker: Redis or Valkey, the same delivery rules for both, and what a killed worker held goes back.
 
 Tasks are acknowledged after they ran, so a task that a worker has taken stays on the server until then. Kombu alone gives
-it to another worker only after the visibility timeout, which must exceed the longest task. Here every worker keeps what
+it to another worker only after the visibility timeout, which must exceed the longest task. Here every worker stores what
 it has taken under a key of its own, and its connection carries its name: the server drops the connection with the
 process, so the tasks of a worker that has no connection any more can go back to their queues within seconds.
 """
@@ -29,7 +29,7 @@ _TAKEN_INDEX = "unacked_index:"
 _TAKEN_BEFORE = "unacked"  # the one key of all workers in versions up to 0.1
 
 
-def broker_settings(redis_url: str) -> dict[str, Any]:
+def broker_settings(redis_url: str) -> dict[str, object]:
     """Return Celery's broker settings for a Redis or Valkey server, or for the embedded one when `redis_url` is empty."""
     return {
         "broker_url": redis_url or f"{EMBEDDED_SCHEME}://localhost",
@@ -40,7 +40,7 @@ def broker_settings(redis_url: str) -> dict[str, Any]:
 class EmbeddedChannel(redis_transport.Channel):
     """A channel to the embedded server, which is started when it does not run."""
 
-    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+    def _connparams(self, asynchronous: bool = False) -> dict[str, object]:
         from django.conf import settings
 
         from partner_portal.local import valkey
@@ -78,7 +78,7 @@ def _name_worker(conf: Any, **_: object) -> None:
 
 
 class RequeueAbandoned(bootsteps.StartStopStep):
-    """Has a worker look for tasks of workers that are gone, when it starts and every few seconds."""
+    """Requeues the tasks of workers that are gone, when a worker starts and every few seconds."""
 
     requires = ("celery.worker.components:Timer",)
 

@@ -1,7 +1,6 @@
-"""The Celery application: which broker, which limits, and the clock's fixed beats."""
+"""The Celery application: which broker, which limits, and the schedule."""
 
 import os
-from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
@@ -10,22 +9,25 @@ from partner_portal.broker import RequeueAbandoned, broker_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
 
-# What is due is decided by rows in the database; beat only knocks.
+# What is due is decided by rows in the database; beat only starts the tasks that look for it.
 BEAT_SCHEDULE = {
     "remind-of-renewals": {"task": "renewals.tasks.remind_of_renewals", "schedule": crontab(minute=15)},
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
-    "take-up-lost-exports": {"task": "reports.tasks.requeue_lost_exports", "schedule": crontab()},
+    "requeue-lost-exports": {"task": "reports.tasks.requeue_lost_exports", "schedule": crontab()},
     "run-due-schedules": {"task": "reports.tasks.run_due_schedules", "schedule": crontab()},
-    "hand-over-what-is-left": {"task": "reports.tasks.transfer_ownership_of_leavers", "schedule": crontab(minute=45)},
+    "transfer-ownership-of-leavers": {
+        "task": "reports.tasks.transfer_ownership_of_leavers",
+        "schedule": crontab(minute=45),
+    },
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
 }
 
-SOFT_LIMIT = 25 * 60  # seconds: the task is told to end
+SOFT_LIMIT = 25 * 60  # seconds: the task gets an exception
 HARD_LIMIT = 30 * 60  # seconds: its process is ended
 
 
-def configuration() -> dict[str, Any]:
+def configuration() -> dict[str, object]:
     """Celery's settings; read from Django's when the application is first used, not when this module is imported."""
     from django.conf import settings
 

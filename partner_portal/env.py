@@ -21,7 +21,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    """yes/no, true/false, 1/0."""
+    """The variable as a truth value: yes/no, true/false, on/off or 1/0. Raises SettingError."""
     value = text(name).strip().lower()
     if not value:
         return default
@@ -33,7 +33,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def number(name: str, default: int) -> int:
-    """A whole number."""
+    """The variable as a whole number. Raises SettingError."""
     value = text(name).strip()
     try:
         return int(value) if value else default
@@ -41,9 +41,9 @@ def number(name: str, default: int) -> int:
         raise SettingError(f"{name}: '{value}' is not a whole number.") from error
 
 
-def words(name: str, default: str = "") -> list[str]:
-    """A list separated by commas."""
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+def comma_separated(name: str, default: str = "") -> list[str]:
+    """The variable as a list, separated by commas."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
 def database(url: str) -> dict[str, object]:
@@ -67,7 +67,7 @@ def database(url: str) -> dict[str, object]:
 
 
 def file_storage(folder: Path) -> dict[str, object]:
-    """Where uploads and exports are kept: in `folder`, or in an S3-compatible bucket when FILES_S3_BUCKET names one."""
+    """Where uploads and exports are stored: in `folder`, or in an S3-compatible bucket when FILES_S3_BUCKET names one."""
     bucket = text("FILES_S3_BUCKET")
     if not bucket:
         options: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""What never stands in a log: secrets that are part of an address, and tracebacks of requests that were only refused."""
+"""Keeps secrets of addresses, and tracebacks of requests answered with 4xx, out of logs."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ class MaskingFormatter(logging.Formatter):
 
 
 class RefusalFilter(logging.Filter):
-    """Takes the traceback from records of requests that were refused with 4xx: it says no more than the line."""
+    """Removes the traceback from records of requests answered with 4xx: it says no more than the line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True."""

@@ -1,4 +1,4 @@
-"""What holds for every request, before anybody knows who asks."""
+"""Limits and headers for every request, applied before the caller is known."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class BrowserPolicyMiddleware:
-    """Sends the headers that keep browsers from lending the portal's answers and the person's devices to other sites."""
+    """Sends the headers that prevent browsers from giving other sites the portal's answers and the person's devices."""
 
     HEADERS = {
         "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -36,9 +36,9 @@ class BrowserPolicyMiddleware:
 
 
 class UnusableRequestMiddleware:
-    """Refuses what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless addresses (414).
+    """Rejects what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless addresses (414).
 
-    Looks at path, query, headers and cookies first, and at the form once the middleware that bounds and guards it has run.
+    Checks path, query, headers and cookies first, and at the form once the middleware that bounds and guards it has run.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -52,14 +52,14 @@ class UnusableRequestMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        """Refuse a form with NUL in it. Contents of files are not looked at; Django cleans their names."""
+        """Reject a form with NUL in it. Contents of files are not read; Django cleans their names."""
         if request.method in ("GET", "HEAD", "OPTIONS", "TRACE"):
             return None
         try:
-            found = _nul_in_the_body(request)
+            has_nul = _nul_in_the_body(request)
         except UnreadablePostError:  # whoever sent it has gone
             return None
-        return _refuse_nul(request) if found else None
+        return _refuse_nul(request) if has_nul else None
 
 
 def _refuse_nul(request: HttpRequest) -> HttpResponse:
@@ -90,7 +90,7 @@ def _any_nul(texts: Iterable[object]) -> bool:
 
 
 class ParallelRequestsMiddleware:
-    """Answers 503 when this process alone is already at work on as many requests of one caller as one person may have.
+    """Answers 503 when this process alone is already answering as many requests of one caller as one person may have.
 
     A caller is a session or an Authorization header. It is the cheap half of the limit, without a query, so that a flood
     leaves threads free for everybody else; `accounts.scope.enter` counts a person's requests over all processes. A file
@@ -119,7 +119,7 @@ class ParallelRequestsMiddleware:
                 self._release(caller)
         if streams:
             # Called by the server once the answer is sent or the reader is gone.
-            response._resource_closers.append(lambda: self._release(caller))  # type: ignore[attr-defined]
+            response._resource_closers.append(lambda: self._release(caller))  # type: ignore[attr-defined] # not in the stubs
         return response
 
     def _release(self, caller: str) -> None:

@@ -1,4 +1,4 @@
-"""What stands around every page: the two navigations, how old the data is, and the programme's name.
+"""The context of every page: the two navigations, how old the data is, and the programme's name.
 
 An entry is only an address and a label. It is shown when the address exists and the member's role may open it, which the
 view itself says (`accounts.access.requires`), so no right is written down twice.
@@ -27,11 +27,13 @@ HOME = "/dashboard/"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page of the portal. `at_end` sets it apart at the end of the bar. under: other paths that belong to it."""
+    """A page of the portal."""
 
     path: str
     label: str | Promise
+    #: Whether it is set apart at the end of the bar.
     at_end: bool = False
+    #: Other paths that belong to it.
     under: tuple[str, ...] = ()
 
     def holds(self, path: str) -> bool:
@@ -51,10 +53,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """When facts last came in (None: never), how many days ago that is, and whether that is too many for the partner."""
+    """How old the facts are."""
 
+    #: When the last ones came in; None for never.
     as_of: datetime | None
     days_old: int = 0
+    #: Whether that is more days than the partner allows.
     stale: bool = False
 
 
@@ -112,7 +116,7 @@ def frame(request: HttpRequest) -> Context:
 
     What needs a query is asked only where the page shows it, so not for a part of one.
 
-    Somebody who is on the way to a page sees `return_to`, the name of the part of the portal that it lies in.
+    Somebody who signs in to see a page gets `return_to`, the name of the part of the portal that it lies in.
     """
     scope = scope_of(request)
     signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from django.utils.csp import CSP
 
@@ -17,8 +16,8 @@ PORTAL_TODAY = env.text("PORTAL_TODAY")
 
 DEBUG = env.flag("PORTAL_DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or secret_from_file(PORTAL_VAR / "secret-key")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
 HTTPS = SITE_URL.startswith("https://")
 
@@ -111,7 +110,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
-_CACHE: dict[str, Any]
+_CACHE: dict[str, object]
 if REDIS_URL:
     _CACHE = {"LOCATION": REDIS_URL}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
@@ -228,7 +227,7 @@ FILE_UPLOAD_HANDLERS = ["partner_portal.bodies.DropFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
-# Files: how many rows are written at once, without a worker; how long a file is kept; one person's share of the workers;
+# Files: how many rows are written at once, without a worker; how long a file is stored; one person's share of the workers;
 # from how many rows on an export is marked in the audit log.
 EXPORT_ROWS_AT_ONCE = env.number("EXPORT_ROWS_AT_ONCE", 5_000)
 EXPORT_KEEP_DAYS = env.number("EXPORT_KEEP_DAYS", 7)
@@ -242,8 +241,10 @@ API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 120)  # of one token
 IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
 IMPORT_UNPACKED_BYTES = env.number("IMPORT_UNPACKED_MEGABYTES", 200) * 1024 * 1024  # of a workbook, all of its parts
 IMPORT_WORKBOOK_SECONDS = env.number("IMPORT_WORKBOOK_SECONDS", 120)  # of processor time to read one
-IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that is work for a worker
-IMPORT_FILE_DAYS = env.number("IMPORT_FILE_DAYS", 30)  # uploaded files are kept so long, undecided batches wait so long
+IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that goes to a worker
+IMPORT_FILE_DAYS = env.number(
+    "IMPORT_FILE_DAYS", 30
+)  # uploaded files are stored so long, undecided batches wait so long
 
 # Without EMAIL_HOST mails are written as files, so that the links in them can be followed while trying the portal out.
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")

@@ -1,8 +1,7 @@
-"""Gunicorn with the portal's words: a worker that explains an endless address, and logs without the secrets of addresses."""
+"""Gunicorn's worker and logger: a worker that explains an endless address, and logs without the secrets of addresses."""
 
 import json
 from socket import socket
-from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestLine
@@ -42,7 +41,7 @@ class MaskingLogger(Logger):
                 old = handler.formatter
                 handler.setFormatter(MaskingFormatter(old._fmt if old else None, old.datefmt if old else None))
 
-    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> dict[str, Any]:
+    def atoms(self, resp: object, req: object, environ: object, request_time: object) -> dict[str, object]:
         """What an access-log line is made of."""
-        found: dict[str, Any] = super().atoms(resp, req, environ, request_time)
-        return {name: masked(value) if isinstance(value, str) else value for name, value in found.items()}
+        atoms: dict[str, object] = super().atoms(resp, req, environ, request_time)
+        return {name: masked(value) if isinstance(value, str) else value for name, value in atoms.items()}

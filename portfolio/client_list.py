@@ -1,7 +1,4 @@
-"""Reads the portfolio: every client with its MRR, points, use, renewals, and its health in words.
-
-It draws on facts, ledger and renewals alike, so it stands at the top, beside the front page.
-"""
+"""Reads the portfolio: every client with its MRR, points, tool usage, renewals and health."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,12 +80,13 @@ HEALTH_OF = {
 
 
 def portfolio(scope: Scope) -> QuerySet[Any]:
-    """Every client of the partner with what the portfolio page shows, its state, health and the main reason included."""
+    """Every client of the partner with the columns of the portfolio page, among them state, health and its reason."""
     today = scope.today
     month = latest_month(scope)
-    # Joined, not sub-selected: the amount and its currency stand in many branches of the sum below.
-    found: Any = Client.objects.filter(partner=scope.partner).annotate(last=_month(month), earlier=_month(_back(month)))
-    found = found.annotate(
+    # Joined, not sub-selected, because many branches of the sum below use the amount and its currency.
+    clients: Any = Client.objects.filter(partner=scope.partner)
+    clients = clients.annotate(last=_month(month), earlier=_month(_back(month)))
+    clients = clients.annotate(
         points_total=Coalesce("points__total", ZERO),
         points_sourced=Coalesce("points__sourced", ZERO),
         points_assisted=Coalesce("points__assisted", ZERO),
@@ -107,13 +105,13 @@ def portfolio(scope: Scope) -> QuerySet[Any]:
         next_status=Subquery(_ahead(today).order_by("renews_on", "pk").values("status")[:1]),
     )
     book = rulebook(scope)
-    found = found.alias(
+    clients = clients.alias(
         mrr_known=_latest_mrr(scope, month),
         mrr_usd_before=points_dollars(book, "earlier__mrr", "earlier__currency", on=today),
     ).annotate(mrr_usd=points_dollars(book, "last__mrr", "last__currency", on=today))
     evidence = _Evidence(scope)
     reasons = evidence.reasons()
-    with_health: QuerySet[Any] = found.annotate(
+    with_health: QuerySet[Any] = clients.annotate(
         managed=ExpressionWrapper(evidence.managed, BooleanField()),
         state=_first({state: state for state in STATES}, evidence.states(), default="client"),
         reason=_first({reason: reason for reason in REASONS}, reasons, default=""),
@@ -150,7 +148,7 @@ def _latest_mrr(scope: Scope, month: date | None) -> Any:
 
 
 class _Evidence:
-    """What `ledger.client_states` looks at, as conditions on a client. Each is one lookup by the client's key."""
+    """The criteria of `ledger.client_states` as conditions of a query on clients, each one lookup by the client's key."""
 
     def __init__(self, scope: Scope) -> None:
         self.today = today = scope.today
@@ -191,7 +189,7 @@ class _Evidence:
         self.client = self.managed | Q(mrr_known__gt=0) | self.line
 
     def reasons(self) -> dict[str, Q]:
-        """The conditions behind a health, the gravest first; the first that holds is the reason."""
+        """The conditions of every health, most serious first; the first that holds is the reason."""
         return {
             "overdue": self.overdue,
             **self._gone(),
@@ -206,7 +204,7 @@ class _Evidence:
         }
 
     def states(self) -> dict[str, Q]:
-        """The conditions behind a state other than "client", in the order in which they are asked."""
+        """The conditions of every state but "client", in the order in which they are evaluated."""
         gone = Q()
         for condition in self._gone().values():
             gone |= condition
@@ -233,16 +231,18 @@ def _first(values: Mapping[str, str], conditions: Mapping[str, Q], *, default: s
 
 @dataclass(frozen=True, slots=True)
 class HealthCount:
-    """How many clients are in one health. last: no further health has any."""
+    """The number of clients of one health."""
 
+    #: A key of HEALTH.
     key: str
     label: str
     clients: int
+    #: Whether no further health has any clients.
     last: bool
 
 
 def health_counts(scope: Scope) -> list[HealthCount]:
-    """Clients by health, the gravest first. One query."""
-    found = dict(portfolio(scope).order_by().values_list("health").annotate(count=Count("pk")))
-    last = [key for key in HEALTH if found.get(key) or key == "risk"][-1]
-    return [HealthCount(key, str(label), found.get(key, 0), key == last) for key, label in HEALTH.items()]
+    """The number of clients of every health, most serious first. One query."""
+    counts = dict(portfolio(scope).order_by().values_list("health").annotate(count=Count("pk")))
+    last = [key for key in HEALTH if counts.get(key) or key == "risk"][-1]
+    return [HealthCount(key, str(label), counts.get(key, 0), key == last) for key, label in HEALTH.items()]

@@ -3,10 +3,11 @@
 What a person is shown before they decide is what would happen, as with the preview of an import (ADR 14).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 
 from django.db import transaction
 
@@ -16,6 +17,8 @@ from clients.withdrawals import NotRestorableError, Outcome
 from ledger.queries import PointTotals
 from ledger.series import PointFigures
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
+from partner_portal.lib.shown_places import close_places, common_places
+from program.terms import Track
 from tiers.queries import projection, tier_standing
 
 
@@ -48,6 +51,27 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsChange:
+    """The points of a day before and after, by track and in total."""
+
+    tracks: Mapping[str, Changed]
+    total: Changed
+
+    @property
+    def places(self) -> int:
+        """The decimals with which tracks add up to totals, and differences to what is left."""
+        rows = [*self.tracks.values(), self.total]
+        sums: list[tuple[Decimal, list[Decimal]]] = [
+            (of(self.total), [of(row) for row in self.tracks.values()]) for of in (_BEFORE, _AFTER, _DIFFERENCE)
+        ]
+        sums += [(row.after, [row.before, row.difference]) for row in rows]
+        return common_places(sums, max(close_places(row.difference) for row in rows))
+
+
+_BEFORE, _AFTER, _DIFFERENCE = attrgetter("before"), attrgetter("after"), attrgetter("difference")
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What a change of facts does."""
 
@@ -57,17 +81,15 @@ class Effect:
     outcome: Outcome
 
     @property
-    def today(self) -> dict[str, Changed]:
-        """Points of today by track, and their total."""
-        return {name: Changed(getattr(self.before.points, name), getattr(self.after.points, name)) for name in NAMES}
+    def today(self) -> PointsChange:
+        """Points of today."""
+        return _points_change(self.before.points, self.after.points)
 
     @property
-    def at_review(self) -> dict[str, Changed]:
-        """Points on the day of the review by track, and their total; empty without a review."""
+    def at_review(self) -> PointsChange | None:
+        """Points on the day of the review; None without a review."""
         before, after = self.before.review_points, self.after.review_points
-        if before is None or after is None:
-            return {}
-        return {name: Changed(getattr(before, name), getattr(after, name)) for name in NAMES}
+        return _points_change(before, after) if before and after else None
 
     @property
     def keeps_tiers(self) -> bool:
@@ -79,7 +101,9 @@ class Effect:
         return (figures.performance, figures.credited, figures.review_tier)
 
 
-NAMES = ("sourced", "assisted", "managed", "total")
+def _points_change[P: (PointTotals, PointFigures)](before: P, after: P) -> PointsChange:
+    tracks = {track.value: Changed(getattr(before, track), getattr(after, track)) for track in Track}
+    return PointsChange(tracks, Changed(before.total, after.total))
 
 
 def effect_of(scope: Scope, change: Callable[[], Outcome]) -> Effect:

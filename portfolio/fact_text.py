@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ledger.why_text import managing_partners
-from partner_portal.lib.sentences import day_text, exact_money
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import exact_money
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One client as the ledger sees it: lots with what became of them, managed points, entries, and why it does not count."""
+"""Reads the record of one client: its lots, services, renewals and state, and why it brings no points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,67 +36,79 @@ NONE = Decimal("0.0000")
 
 @dataclass(frozen=True, slots=True)
 class ShownLot:
-    """A lot with its sentences: how it was earned, and what took points from it."""
+    """A lot with sentences about its history."""
 
     lot: Lot
     deal_name: str
+    #: How it was earned.
     earned: str
+    #: Day, points and sentence of every loss, oldest first.
     losses: tuple[tuple[date, Decimal, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownService:
-    """A service: what it brings while it is in force, how that comes about, and how it stands on the day.
-
-    state: `in_force`, `ended`, `cancelled` (on `until`) or `coming`.
-    """
+    """A service with its points and its state on the day."""
 
     service: ServiceFact
+    #: Managed points while it is in force.
     points: Decimal
+    #: How they are calculated; "" for a reader who may not see money.
     working: str
+    #: `in_force`, `ended`, `cancelled` or `coming`.
     state: str
+    #: The day on which it ends or was cancelled; None: no end is known.
     until: date | None
 
 
 @dataclass(frozen=True, slots=True)
 class WithoutClient:
-    """What the day would look like without this client's points: the performance tier, whether it stays what it is, and the
-    gap to the tier that is now credited (or reached), before and after."""
+    """The standing of the day without this client's points."""
 
+    #: The performance tier without them; None: untiered.
     performance: str | None
+    #: Whether it is the same as with them.
     stays: bool
+    #: The gap to the credited tier (or the one reached), with and without the client's points; None when untiered.
     before: TierGap | None
     after: TierGap | None
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRecord:
-    """A client at the end of `day`. partner_total: points of all clients on it. state_in_words: what decides its state.
-
-    deals, cancellations: all of them, latest first; renewals: soonest first.
-    """
+    """A client at the end of a day."""
 
     client: Client
     day: date
+    #: Whether its country is a growth market, and its factor.
     growth: bool
     factor: Decimal
     points: PointTotals
+    #: The points of all clients.
     partner_total: Decimal
     state: ClientState
-    state_in_words: str
+    #: The facts that decide its state, as a sentence.
+    state_text: str
+    #: Latest first.
     lots: Sequence[ShownLot]
+    #: Latest first.
     services: Sequence[ShownService]
+    #: Why it brings no points.
     uncounted: Uncounted
+    #: None for a client without points.
     without: WithoutClient | None
+    #: All deals, latest first.
     deals: Sequence[Deal]
+    #: All renewals, soonest first.
     renewals: Sequence[Renewal]
+    #: All cancellations, latest first.
     cancellations: Sequence[Cancellation]
 
     @property
     def places(self) -> int:
         """The decimals with which the client's tracks, sales and services add up to its points."""
         points = self.points
-        managed = [each.points for each in self.services if each.state == "in_force"]
+        managed = [shown.points for shown in self.services if shown.state == "in_force"]
         sums: list[tuple[Decimal, list[Decimal]]] = [
             (points.total, [points.sold, points.managed]),
             (points.sold, [points.sourced, points.assisted]),
@@ -113,13 +125,13 @@ class ClientRecord:
 
     @property
     def crm_url(self) -> str:
-        """The client's record in the CRM, when it is an address of the web; "" otherwise."""
+        """The URL of the client's record in the CRM; "" unless it is http or https."""
         url = self.client.crm_url
         return url if url.lower().startswith(("https://", "http://")) else ""
 
     @property
     def active_lots(self) -> int:
-        """Lots of which something counts."""
+        """The number of lots that still have points."""
         return sum(1 for shown in self.lots if shown.lot.remaining)
 
     @property
@@ -129,7 +141,7 @@ class ClientRecord:
 
     @property
     def next_expiry(self) -> tuple[date, Decimal] | None:
-        """The next day on which something expires, and how much."""
+        """The next day on which points expire, and how many; None when none will."""
         open_lots = [shown.lot for shown in self.lots if shown.lot.remaining]
         if not open_lots:
             return None
@@ -138,17 +150,17 @@ class ClientRecord:
 
     @property
     def since(self) -> date | None:
-        """The first day on which anything was sold to the client or managed for it; None when nothing was by now."""
-        days = [shown.lot.earned_on for shown in self.lots] + [each.service.started_on for each in self.services]
+        """The first day of a sale to the client or of a service for it; None without any up to the day."""
+        days = [shown.lot.earned_on for shown in self.lots] + [shown.service.started_on for shown in self.services]
         return min((day for day in days if day <= self.day), default=None)
 
 
 def client_of(scope: Scope, client_id: str) -> Client:
-    """The client with that id of the partner's own. Raises Http404."""
-    found = Client.objects.filter(partner=scope.partner, client_id=client_id).first()
-    if found is None:
+    """The partner's client with that id. Raises Http404."""
+    client = Client.objects.filter(partner=scope.partner, client_id=client_id).first()
+    if client is None:
         raise Http404("no such client")
-    return found
+    return client
 
 
 def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
@@ -178,7 +190,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         points=points,
         partner_total=points_of(outlook_measures(scope, day), day).total,
         state=state,
-        state_in_words=state_text(state),
+        state_text=state_text(state),
         lots=_lots(facts, book, day, names, with_money=scope.may_see_money),
         services=_services(facts, book, day, with_money=scope.may_see_money),
         uncounted=uncounted(facts, book, day),
@@ -202,7 +214,7 @@ def _state(scope: Scope, client: Client, facts: ClientFacts, renewals: Sequence[
 def _lots(
     facts: ClientFacts, book: Rulebook, day: date, names: dict[str, str], *, with_money: bool
 ) -> tuple[ShownLot, ...]:
-    found = [
+    shown_lots = [
         ShownLot(
             lot,
             names.get(lot.deal.deal_id, ""),
@@ -211,13 +223,13 @@ def _lots(
         )
         for lot in lots(facts, book, day)
     ]
-    return tuple(sorted(found, key=lambda shown: (shown.lot.earned_on, shown.lot.deal.deal_id), reverse=True))
+    return tuple(sorted(shown_lots, key=lambda shown: (shown.lot.earned_on, shown.lot.deal.deal_id), reverse=True))
 
 
 def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool) -> tuple[ShownService, ...]:
     in_force = managed(facts, book, day).services
-    found = []
-    for service in sorted(facts.services, key=lambda each: each.started_on, reverse=True):
+    shown_services = []
+    for service in sorted(facts.services, key=lambda service: service.started_on, reverse=True):
         per_unit = book.per_unit(service.currency, service.started_on)
         factor = book.factor(facts.country, service.started_on)
         partners = max(1, service.managing_partners)
@@ -240,8 +252,8 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
         state = "in_force" if service in in_force else "coming" if service.started_on > day else "ended"
         if state == "ended" and cancelled is not None and cancelled <= day:
             state = "cancelled"
-        found.append(ShownService(service, points, sentence, state, cancelled or service.ended_on))
-    return tuple(found)
+        shown_services.append(ShownService(service, points, sentence, state, cancelled or service.ended_on))
+    return tuple(shown_services)
 
 
 def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:

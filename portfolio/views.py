@@ -1,4 +1,4 @@
-"""The list of clients, the record of one, and the record's sections that load after it."""
+"""Views of the list of clients, of the record of one, and of the record's sections that load after it."""
 
 from collections.abc import Mapping
 
@@ -93,11 +93,17 @@ def record(request: ScopedRequest, client_id: str) -> HttpResponse:
 @requires(Permission.VIEW_MONEY)
 def commission(request: ScopedRequest, client_id: str) -> HttpResponse:
     """The commission of one client."""
-    found = client_commission(request.scope, client_id)
-    if found is None:
+    of_client = client_commission(request.scope, client_id)
+    if of_client is None:
         raise Http404(client_id)
-    context = {"found": found, "currency": request.scope.partner.payout_currency, "name": found.name}
-    return _section(request, "commission", client_id, context | {"title": _("Commission"), "heading": found.name})
+    context: dict[str, object] = {
+        "commission": of_client,
+        "currency": request.scope.partner.payout_currency,
+        "name": of_client.name,
+        "title": _("Commission"),
+        "heading": of_client.name,
+    }
+    return _section(request, "commission", client_id, context)
 
 
 @require_safe

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from program.terms import (
@@ -31,20 +32,49 @@ class MetricText:
     name: Promise
     #: In forms of operators and in columns.
     short: Promise
+    #: In the middle of a sentence, after "data on" or before a value.
+    in_sentence: Promise
+    #: A number of it with its noun, chosen by `count`: `12 sourced points`. None for what is not counted in whole numbers.
+    counted: Promise | None = None
 
 
 METRIC_TEXTS = {
-    Metric.TOTAL_POINTS: MetricText(_("Total points"), _("Total points")),
-    Metric.SOLD_POINTS: MetricText(_("Sold points"), _("Sold points")),
-    Metric.SOURCED_POINTS: MetricText(_("Sourced points"), _("Sourced points")),
-    Metric.MANAGED_POINTS: MetricText(_("Managed points"), _("Managed points")),
-    Metric.CSR: MetricText(_("Customer dollar retention (C$R)"), _("C$R")),
-    Metric.GRR: MetricText(_("Gross revenue retention (GRR)"), _("GRR")),
-    Metric.CERTIFIED_PEOPLE: MetricText(_("Certified people"), _("Certified people")),
-    Metric.TOOL_USAGE_MEAN: MetricText(_("Tool usage, mean"), _("Mean tool usage")),
-    Metric.TOOL_USAGE_MEDIAN: MetricText(_("Tool usage, median"), _("Median tool usage")),
-    Metric.SOLD_MRR_12M: MetricText(_("Sold MRR of 12 months"), _("Sold MRR, 12 months")),
-    Metric.MANAGED_MRR: MetricText(_("Managed MRR"), _("Managed MRR")),
+    Metric.TOTAL_POINTS: MetricText(
+        _("Total points"),
+        _("Total points"),
+        _("total"),
+        ngettext_lazy("%(number)s point", "%(number)s points", "count"),
+    ),
+    Metric.SOLD_POINTS: MetricText(
+        _("Sold points"),
+        _("Sold points"),
+        _("sold"),
+        ngettext_lazy("%(number)s sold point", "%(number)s sold points", "count"),
+    ),
+    Metric.SOURCED_POINTS: MetricText(
+        _("Sourced points"),
+        _("Sourced points"),
+        _("sourced"),
+        ngettext_lazy("%(number)s sourced point", "%(number)s sourced points", "count"),
+    ),
+    Metric.MANAGED_POINTS: MetricText(
+        _("Managed points"),
+        _("Managed points"),
+        _("managed"),
+        ngettext_lazy("%(number)s managed point", "%(number)s managed points", "count"),
+    ),
+    Metric.CSR: MetricText(_("Customer dollar retention (C$R)"), _("C$R"), _("C$R")),
+    Metric.GRR: MetricText(_("Gross revenue retention (GRR)"), _("GRR"), _("GRR")),
+    Metric.CERTIFIED_PEOPLE: MetricText(
+        _("Certified people"),
+        _("Certified people"),
+        _("certified people"),
+        ngettext_lazy("%(number)s certified person", "%(number)s certified people", "count"),
+    ),
+    Metric.TOOL_USAGE_MEAN: MetricText(_("Tool usage, mean"), _("Mean tool usage"), _("mean tool usage")),
+    Metric.TOOL_USAGE_MEDIAN: MetricText(_("Tool usage, median"), _("Median tool usage"), _("median tool usage")),
+    Metric.SOLD_MRR_12M: MetricText(_("Sold MRR of 12 months"), _("Sold MRR, 12 months"), _("12-month sold MRR")),
+    Metric.MANAGED_MRR: MetricText(_("Managed MRR"), _("Managed MRR"), _("managed MRR")),
 }
 
 # By enumeration, since members of two of them may be the same string.
@@ -104,6 +134,16 @@ _LABELS: dict[type[StrEnum], Mapping[StrEnum, Promise]] = {
         RenewalStatus.RENEWED: _("Renewed"),
     },
 }
+
+
+def metric_label(metric: Metric) -> str:
+    """The translated name of a tier requirement, in full."""
+    return str(METRIC_TEXTS[metric].name)
+
+
+def tier_name(name: str | None) -> str:
+    """The name of a tier; `Untiered` for None."""
+    return name or gettext("Untiered")
 
 
 def label(member: StrEnum) -> Promise:

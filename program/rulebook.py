@@ -38,29 +38,35 @@ class _Dated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """`metric` must be at least `value` (points, counts, points-dollars, or a ratio such as 0.85)."""
+    """A requirement of a tier: `metric` must be at least `value`."""
 
     metric: Metric
+    #: Points, a count, points-dollars, or a ratio such as 0.85.
     value: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A tier of a rule set: all requirements must hold; one `by_invitation` is not credited without an invitation."""
+    """A tier of a rule set."""
 
     name: str
+    #: All of them must be met.
     requirements: tuple[Requirement, ...]
+    #: Whether the tier is credited on invitation only.
     by_invitation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Tiers in force from `start`, lowest first. `sample`: the thresholds are examples, and pages must say so."""
+    """The tiers in force from `start` on."""
 
     start: date
     name: str
+    #: Lowest first.
     tiers: tuple[Tier, ...]
+    #: Whether the thresholds are examples; pages then say so.
     sample: bool
+    #: Where the vendor published them.
     source: str = ""
 
     def place(self, name: str) -> int | None:
@@ -74,45 +80,52 @@ class RuleSet:
 
 @dataclass(frozen=True, slots=True)
 class SoldRate:
-    """Points a unit for product lines first sold on or after `start`."""
+    """The rates for product lines first sold on or after `start`."""
 
     start: date
+    #: Points per unit of MRR, by origin.
     sourced: Decimal
     assisted: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTable:
-    """From `start` on: the local amount that counts as one unit (US$100), by ISO 4217 code."""
+    """The fixed currency table in force from `start` on."""
 
     start: date
+    #: The local amount that counts as one unit (US$100), by ISO 4217 code.
     amounts: Mapping[str, Decimal] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class GrowthMarket:
-    """From `start` on: clients in `countries` (ISO 3166-1 alpha-2) earn `factor` times the points."""
+    """The list of growth markets in force from `start` on."""
 
     start: date
+    #: What points of clients in these countries are multiplied by.
     factor: Decimal
+    #: ISO 3166-1 alpha-2 codes.
     countries: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review each year on `month`/`day`; its window begins on the latest `window_month`/`window_day` before."""
+    """A yearly tier review."""
 
+    #: Month and day of the review.
     month: int
     day: int
+    #: Month and day on which its window of readings begins, the latest before the review.
     window_month: int
     window_day: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewDay:
-    """One review: the day and the first day of its window."""
+    """The review of one year."""
 
     on: date
+    #: The first day of its window of readings.
     window_start: date
 
     @property
@@ -128,11 +141,15 @@ class ReviewDay:
 
 @dataclass(frozen=True, slots=True)
 class CommissionTerms:
-    """Deals closed on or after `start` earn `rate` of their MRR for `months`, paid a while after the quarter's end."""
+    """The terms of commission."""
 
+    #: The part of a deal's MRR that is paid.
     rate: Decimal
+    #: For how many months a deal earns.
     months: int
+    #: Deals closed before this day earn nothing.
     start: date
+    #: The number of days from the end of a quarter to its payment.
     pay_days_after_quarter: int
 
 
@@ -141,7 +158,7 @@ def _sorted[D: _Dated](rows: Iterable[D]) -> tuple[D, ...]:
 
 
 def _in_force[D: _Dated](rows: tuple[D, ...], on: date) -> D | None:
-    """The latest row that starts on or before `on`. The tuples hold a handful of rows, so a scan beats a bisection."""
+    """The latest row that starts on or before `on`; None before the first. A scan is fastest for so few rows."""
     for row in reversed(rows):
         if row.start <= on:
             return row
@@ -175,18 +192,24 @@ class Rulebook:
     """
 
     name: str
+    #: The certification that every tier requires.
     partner_certification: str
+    #: US dollars of MRR that are one unit.
     unit_usd: Decimal
+    #: Months after which a lot expires.
     sold_life_months: int
+    #: Months for which a review cannot lower a newly credited tier.
     hold_months: int
     commission: CommissionTerms
+    #: Points per unit of managed MRR.
     managed_rate: Decimal
     sold_rates: tuple[SoldRate, ...]
     currency_tables: tuple[CurrencyTable, ...]
     growth_markets: tuple[GrowthMarket, ...]
     reviews: tuple[Review, ...]
     rule_sets: tuple[RuleSet, ...]
-    year_start: tuple[int, int] = (1, 1)  # month and day on which a programme year begins
+    #: Month and day on which a programme year begins.
+    year_start: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         if not self.currency_tables:
@@ -249,7 +272,7 @@ class Rulebook:
         return _in_force(self.sold_rates, line_sold_on) or self.sold_rates[0]
 
     def rate(self, origin: Origin, line_sold_on: date) -> Decimal:
-        """Points a unit for a deal of that origin on a line first sold on that day; 0 unless sourced or assisted."""
+        """Points per unit for a deal of that origin on a line first sold on that day; 0 unless sourced or assisted."""
         if origin == Origin.SOURCED:
             return self.sold_rate(line_sold_on).sourced
         if origin == Origin.ASSISTED:
@@ -268,16 +291,16 @@ class Rulebook:
 
     def reviews_between(self, first: date, last: date) -> tuple[ReviewDay, ...]:
         """All reviews from `first` to `last`, both days included, in order."""
-        found = []
+        days = []
         for year in range(first.year, last.year + 1):
             for review in self.reviews:
                 on = date(year, review.month, review.day)
                 if first <= on <= last:
                     same_year = (review.window_month, review.window_day) <= (review.month, review.day)
-                    found.append(
+                    days.append(
                         ReviewDay(on, date(year if same_year else year - 1, review.window_month, review.window_day))
                     )
-        return tuple(sorted(found, key=lambda day: day.on))
+        return tuple(sorted(days, key=lambda day: day.on))
 
     def next_review(self, after: date) -> ReviewDay | None:
         """The first review strictly after the day; None for a programme without reviews."""
@@ -305,7 +328,7 @@ def in_every_year(month: int, day: int) -> bool:
 def parse_rulebook(mapping: Mapping[str, object]) -> Rulebook:
     """The rulebook that a programme file (the dict that `tomllib` makes of it) describes.
 
-    Amounts are whole numbers or quoted decimals; binary floats are refused, since they are not what was written.
+    Amounts are whole numbers or quoted decimals; binary floats are rejected, since they are not what was written.
 
     Raises:
         ValueError: names the place in the file, what is there, and what would be accepted.
@@ -382,11 +405,11 @@ def _rule_set(row: "_Table") -> RuleSet:
 
 
 def _distinct[D: _Dated](what: str, rows: Iterable[D]) -> tuple[D, ...]:
-    found = _sorted(rows)
-    for earlier, later in pairwise(found):
+    ordered = _sorted(rows)
+    for earlier, later in pairwise(ordered):
         if earlier.start == later.start:
             raise ValueError(f"{what}: two of them start on {later.start}.")
-    return found
+    return ordered
 
 
 class _Table:

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.sentences import day_text
 from program.caching import cached_by_generation
 from program.terms import RenewalStatus
 from renewals.calendar_file import Event

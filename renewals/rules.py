@@ -82,7 +82,7 @@ class WithoutPoints:
 
 
 class CachedMeasures:
-    """Measures that compute each value only once: many renewals need those of the same review day."""
+    """Measures that compute every value only once, since many renewals need those of the same review day."""
 
     def __init__(self, measures: Measures) -> None:
         self._measures = measures

@@ -18,12 +18,12 @@ from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from accounts.scope import member_scope, partner_scope, system_scope, take_place
 from partner_portal.lib.dates import clock
-from partner_portal.lib.dates.periods import PRESETS
+from partner_portal.lib.dates.ranges import PRESETS
 from partner_portal.lib.rows.datasets import select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable
-from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.refusals import refuse_parallel
 from renewals import page, queries, services
 from renewals.calendar_file import calendar_file
@@ -49,7 +49,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
         period = selection.params["period"]
         summary, timeline = page.head(scope, period)
         context |= {
-            "range": range_control(
+            "range": RangeControl(
                 request.path,
                 request.GET.dict(),
                 selection.chosen,

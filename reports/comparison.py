@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.dates.comparison import period_before, year_before
+from partner_portal.lib.dates.ranges import period_before, year_before
 from partner_portal.lib.rows.datasets import Column, Kind, Selection, select
 from reports.definitions import column_names, params_of
 

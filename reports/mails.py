@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 from accounts.models import Membership, Partner, User
 from accounts.roles import Permission, Role
 from accounts.scope import member_scope, system_scope
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.datasets import data_as_of, find
 from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.lib.web.one_line import one_line
-from partner_portal.templatetags.figures import whole
 from reports.content_types import CONTENT_TYPES
 from reports.definitions import period_of, period_text, reopen
 from reports.models import Delivery, Export, Recipient, SavedReport, Schedule, ScheduleRun

@@ -36,7 +36,7 @@ def receipt(
     yield _("Title"), title
     yield _("Partner"), scope.partner.name
     yield _("Days"), period_text(period_of(selection)) or _("No range of days")
-    yield _("Filters"), "; ".join(selection.words) or _("None")
+    yield _("Filters"), "; ".join(selection.filter_texts) or _("None")
     if selection.valued:
         yield _("Amounts"), selection.valued
     yield _("Sorted by"), sorting_text(selection)

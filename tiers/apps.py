@@ -9,7 +9,7 @@ class TiersConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import name_actions
-        from tiers import services  # receives ledger_posted
+        from tiers import services  # connects a receiver of ledger_posted
 
         post_migrate.connect(services.derive_marked_histories, sender=self)
         name_actions(

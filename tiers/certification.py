@@ -1,4 +1,4 @@
-"""Reads the certifications that tiers need: who holds them, and until when (docs/points.md 12)."""
+"""Reads the certifications that tiers require: who holds them, and until when (docs/points.md 12)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ WARNING_DAYS = 60
 
 @dataclass(frozen=True, slots=True)
 class PartnerCertification:
-    """The certification that every tier needs, as held on a day."""
+    """The certification that every tier requires, as held on a day."""
 
     name: str
     #: Whether somebody holds it.

@@ -1,23 +1,24 @@
-"""The figures of the progress chart as plain JSON values for the script that draws it; numbers are decimal texts."""
+"""The figures of the chart over time as plain JSON values for the script that draws it; numbers are decimal texts."""
 
 from datetime import date
-from typing import Any
+from decimal import Decimal
 
 from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from ledger.series import PointFigures
-from partner_portal.templatetags.figures import tier_name, whole
+from partner_portal.formats.numbers import whole
+from program.labels import tier_name
 from program.terms import Metric, Track
 from tiers.over_time import OverTime
 
 TRACKS = ("total", *Track)
 
 
-def timeline(series: OverTime) -> dict[str, Any]:
-    """Lines of the past at every level, lines ahead at every day on which something changes, thresholds of the total as they
-    were in force, and the reviews."""
+def timeline(series: OverTime) -> dict[str, object]:
+    """The chart's data: past lines with a point per level, lines ahead with a point per day on which something changes, the
+    thresholds of total points while they are in force, and the reviews."""
     past = [(level.day, level.points) for level in series.past]
     ahead: list[tuple[date, PointFigures]] = []
     if series.end is not None:
@@ -38,15 +39,15 @@ def timeline(series: OverTime) -> dict[str, Any]:
         },
         "thresholds": [
             {
-                "tier": each.tier,
-                "value": _number(each.value),
-                "from": each.first.isoformat(),
-                "to": each.last.isoformat(),
-                "label": escape(f"{each.tier} {whole(each.value)}"),
-                "open": each.last == series.until,
+                "tier": threshold.tier,
+                "value": _number(threshold.value),
+                "from": threshold.first.isoformat(),
+                "to": threshold.last.isoformat(),
+                "label": escape(f"{threshold.tier} {whole(threshold.value)}"),
+                "open": threshold.last == series.until,
             }
-            for each in series.thresholds
-            if each.metric == Metric.TOTAL_POINTS
+            for threshold in series.thresholds
+            if threshold.metric == Metric.TOTAL_POINTS
         ],
         "reviews": [
             {"on": mark.on.isoformat(), "label": f"{date_format(mark.on, 'j M y')}<br>{escape(tier_name(mark.tier))}"}
@@ -61,5 +62,5 @@ def _lines(points: list[tuple[date, PointFigures]]) -> dict[str, list[str]]:
     }
 
 
-def _number(value: Any) -> str:
+def _number(value: Decimal) -> str:
     return f"{value:.4f}"

@@ -1,7 +1,6 @@
-"""The rows behind the figures of the tier pages: clients, lots, entries, people, tools, and the days to come."""
+"""Datasets of the rows behind the figures of the tier pages: clients, lots, entries, people and tool usage."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
@@ -16,10 +15,11 @@ from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Lot, PointEntry
 from ledger.queries import lots_of_day
 from partner_portal.lib.dates.months import add_months
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Rows, Selection, register
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, Rows, Selection, register
+from program import markup
 from program.labels import label, labels, values
 from program.terms import Cause, DealKind, LotState, Track
-from tiers.breakdown import EXPIRY_DAYS, Narrowed, breakdown
+from tiers.breakdown import EXPIRY_DAYS, BreakdownFilter, breakdown
 from tiers.certification import certified_people
 from tiers.forms import MARKETS, SOLD, STATES, BreakdownForm, DayForm, EntriesForm, LotsForm
 from tiers.tool_usage import tool_use_clients
@@ -27,8 +27,8 @@ from tiers.tool_usage import tool_use_clients
 KINDS = labels(DealKind)
 
 
-def seen_from(params: Mapping[str, Any], scope: Scope) -> list[str]:
-    """Says that a day is past."""
+def past_day_text(params: Params, scope: Scope) -> list[str]:
+    """The filter text of a past day; empty for today."""
     if params["on"] == scope.today:
         return []
     return [str(_("As it was on %s")) % date_format(params["on"], "j M Y")]
@@ -37,24 +37,24 @@ def seen_from(params: Mapping[str, Any], scope: Scope) -> list[str]:
 # Points by client
 
 
-def _opens_entries(track: str) -> Callable[[Mapping[str, Any], Selection], str]:
-    """A client's points open the entries they are the sum of; those of one kind of deal open its lots."""
+def _opens_entries(track: str) -> Callable[[Row, Selection], str]:
+    """The link of a client's points: to the entries that they are the sum of, or to the lots of one kind of deal."""
 
-    def address(row: Mapping[str, Any], selection: Selection) -> str:
+    def address(row: Row, selection: Selection) -> str:
         if not row.get(track or "total"):
             return ""
-        asked: Narrowed = selection.params["asked"]
-        query = {"client": row["client_id"], "track": track or asked.track, "kind": asked.kind}
-        return _address("tier_lots" if asked.kind else "tier_entries", query, selection)
+        chosen: BreakdownFilter = selection.params["filter"]
+        query = {"client": row["client_id"], "track": track or chosen.track, "kind": chosen.kind}
+        return _address("tier_lots" if chosen.kind else "tier_entries", query, selection)
 
     return address
 
 
-def _opens_expiring(row: Mapping[str, Any], selection: Selection) -> str:
-    asked: Narrowed = selection.params["asked"]
+def _opens_expiring(row: Row, selection: Selection) -> str:
+    chosen: BreakdownFilter = selection.params["filter"]
     if not row.get("expiring"):
         return ""
-    query = {"client": row["client_id"], "within": str(EXPIRY_DAYS), "track": asked.track, "kind": asked.kind}
+    query = {"client": row["client_id"], "within": str(EXPIRY_DAYS), "track": chosen.track, "kind": chosen.kind}
     return _address("tier_expiring", query, selection)
 
 
@@ -63,24 +63,24 @@ def _address(name: str, query: Mapping[str, str], selection: Selection) -> str:
     return f"{reverse(name)}?{urlencode({key: value for key, value in query.items() if value} | on)}"
 
 
-def _breakdown(scope: Scope, params: Mapping[str, Any]) -> Rows:
-    return breakdown(scope, params["on"], params["asked"])
+def _breakdown(scope: Scope, params: Params) -> Rows:
+    return breakdown(scope, params["on"], params["filter"])
 
 
-def _describe_breakdown(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    asked = params["asked"]
-    words = seen_from(params, scope)
-    if asked.track:
-        words.append(str(_("Points: %s")) % TRACKS[asked.track])
-    if asked.kind:
-        words.append(str(_("Deal type: %s; managed points belong to no deal")) % KINDS[asked.kind])
-    if asked.market:
-        words.append(str(_("Market type: %s")) % MARKETS[asked.market])
-    if asked.country:
-        words.append(str(_("Country: %s")) % asked.country)
-    if asked.show:
-        words.append(str(_("Clients without points") if asked.show == "none" else _("All clients")))
-    return words
+def _describe_breakdown(scope: Scope, params: Params) -> list[str]:
+    chosen = params["filter"]
+    filters = past_day_text(params, scope)
+    if chosen.track:
+        filters.append(str(_("Points: %s")) % TRACKS[chosen.track])
+    if chosen.kind:
+        filters.append(str(_("Deal type: %s; managed points belong to no deal")) % KINDS[chosen.kind])
+    if chosen.market:
+        filters.append(str(_("Market type: %s")) % MARKETS[chosen.market])
+    if chosen.country:
+        filters.append(str(_("Country: %s")) % chosen.country)
+    if chosen.show:
+        filters.append(str(_("Clients without points") if chosen.show == "none" else _("All clients")))
+    return filters
 
 
 register(
@@ -118,7 +118,7 @@ register(
 # Lots and entries of a client
 
 
-def _lots(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Lot]:
+def _lots(scope: Scope, params: Params) -> QuerySet[Lot]:
     day = params["on"]
     ran_out = PointEntry.objects.filter(
         lot=OuterRef("pk"), cause=Cause.EXPIRED, on__lte=day, reverses__isnull=True, reversed_by__isnull=True
@@ -144,21 +144,21 @@ def _lots(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Lot]:
     return lots
 
 
-def _describe_lots(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    words = seen_from(params, scope)
+def _describe_lots(scope: Scope, params: Params) -> list[str]:
+    filters = past_day_text(params, scope)
     if params["client"]:
-        words.append(str(_("Client: %s")) % params["client"])
+        filters.append(str(_("Client: %s")) % params["client"])
     if params.get("state"):
-        words.append(str(_("State: %s")) % STATES[params["state"]])
+        filters.append(str(_("State: %s")) % STATES[params["state"]])
     if params["track"]:
-        words.append(str(_("Track: %s")) % TRACKS[params["track"]])
+        filters.append(str(_("Track: %s")) % TRACKS[params["track"]])
     if params.get("kind"):
-        words.append(str(_("Deal type: %s")) % KINDS[params["kind"]])
+        filters.append(str(_("Deal type: %s")) % KINDS[params["kind"]])
     if params.get("sold"):
-        words.append(str(SOLD[params["sold"]]))
+        filters.append(str(SOLD[params["sold"]]))
     if params.get("cause"):
-        words.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
-    return words
+        filters.append(str(_("Cause: %s")) % CAUSES[params["cause"]])
+    return filters
 
 
 register(
@@ -174,7 +174,7 @@ register(
             Column("deal", _("Deal name"), expression="deal__name", default=False),
             Column("product_line", _("Product line"), expression="deal__product_line"),
             Column("kind", _("Kind"), expression="deal__kind", choices=KINDS),
-            Column("track", _("Track"), choices=TRACKS),
+            Column("track", _("Track"), choices=TRACKS, markup=markup.track),
             Column("earned_on", _("Earned on"), Kind.DATE),
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("state", _("State"), choices=STATES),
@@ -201,14 +201,14 @@ register(
 )
 
 
-def _entries(scope: Scope, params: Mapping[str, Any]) -> QuerySet[PointEntry]:
-    found = PointEntry.objects.filter(partner=scope.partner, on__lte=params["on"])
+def _entries(scope: Scope, params: Params) -> QuerySet[PointEntry]:
+    entries = PointEntry.objects.filter(partner=scope.partner, on__lte=params["on"])
     if params["client"]:
-        found = found.filter(client__client_id=params["client"])
+        entries = entries.filter(client__client_id=params["client"])
     for name in ("track", "cause"):
         if params[name]:
-            found = found.filter(**{name: params[name]})
-    return found
+            entries = entries.filter(**{name: params[name]})
+    return entries
 
 
 register(
@@ -221,9 +221,9 @@ register(
             Column("client", _("Client"), expression="client__name", opens_client="client_id"),
             Column("client_id", _("Client id"), expression="client__client_id", default=False),
             Column("on", _("Counts on"), Kind.DATE),
-            Column("cause", _("Cause"), choices=CAUSES),
+            Column("cause", _("Cause"), choices=CAUSES, markup=markup.cause_tag),
             Column("points", _("Points"), Kind.POINTS, total=True),
-            Column("track", _("Track"), choices=TRACKS),
+            Column("track", _("Track"), choices=TRACKS, markup=markup.track),
             Column("deal_id", _("Deal"), expression="deal__deal_id"),
             Column("expires_on", _("Expires on"), Kind.DATE),
             Column("rule_set", _("Rule set"), Kind.DATE, default=False),
@@ -265,7 +265,7 @@ register(
 # People and tools
 
 
-def _people(scope: Scope, params: Mapping[str, Any]) -> Rows:
+def _people(scope: Scope, params: Params) -> Rows:
     return certified_people(scope, params["on"])
 
 
@@ -286,12 +286,12 @@ register(
         order=("person",),
         search=("person", "certifications"),
         row="person",
-        describe=lambda scope, params: seen_from(params, scope),
+        describe=lambda scope, params: past_day_text(params, scope),
     )
 )
 
 
-def _tools(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Client]:
+def _tools(scope: Scope, params: Params) -> QuerySet[Client]:
     return tool_use_clients(scope, params["on"])
 
 
@@ -312,6 +312,6 @@ register(
         order=("-tool_usage",),
         search=("client", "client_id"),
         client="pk",
-        describe=lambda scope, params: seen_from(params, scope),
+        describe=lambda scope, params: past_day_text(params, scope),
     )
 )

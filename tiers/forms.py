@@ -1,20 +1,23 @@
-"""What somebody may ask of the tier pages: a day, and which clients, lots or entries."""
+"""Forms of the tier pages: the day, the filters of their rows, the range over time, and an invitation."""
 
 from datetime import date
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from ledger.forms import RangeForm, choices_of, seen_on
 from ledger.queries import history_starts
-from partner_portal.lib.dates.periods import FIRST_DAY, PROGRAMME, Period
+from partner_portal.lib.dates.periods import FIRST_DAY, Period
+from partner_portal.lib.dates.ranges import PROGRAMME_LABELS
 from partner_portal.lib.rows.datasets import Params
 from partner_portal.lib.rows.forms import DatasetForm
+from partner_portal.lib.web.choices import set_choices
 from program.labels import labels
 from program.terms import SALES, SOLD_TRACKS, Cause, LotState, Market, Track
-from tiers.breakdown import Narrowed, countries
+from tiers.breakdown import BreakdownFilter, countries
 from tiers.queries import invitable
 
 STATES = labels(LotState)
@@ -24,7 +27,7 @@ MARKETS = labels((Market.STANDARD, Market.GROWTH))
 
 
 class DayForm(DatasetForm):
-    """`on=YYYY-MM-DD`: the day that is looked at, as its facts are known today. Cleaned data has `on` beside the fields."""
+    """Reads the day of `on=YYYY-MM-DD`, which defaults to today. Cleaned data has it as `on` besides the fields."""
 
     scope: Scope
     day: date
@@ -48,7 +51,7 @@ class DayForm(DatasetForm):
 
 
 class BreakdownForm(DayForm):
-    """Which points of which clients."""
+    """Filters the points breakdown. Cleaned data has a `BreakdownFilter` as `filter` besides the fields."""
 
     track = forms.ChoiceField(label=_("Points"), required=False, choices=choices_of(_("All points"), Track))
     kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=choices_of(_("All deals"), SALES))
@@ -64,17 +67,16 @@ class BreakdownForm(DayForm):
 
     def __init__(self, data: Params | None = None, *, scope: Scope) -> None:
         super().__init__(data, scope=scope)
-        field: Any = self.fields["country"]
-        field.choices = [("", _("All countries")), *((code, code) for code in countries(scope))]
+        set_choices(self, "country", [("", _("All countries")), *((code, code) for code in countries(scope))])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         names = ("track", "kind", "market", "country", "show")
-        return cleaned | {"asked": Narrowed(**{name: cleaned[name] for name in names})}
+        return cleaned | {"filter": BreakdownFilter(**{name: cleaned[name] for name in names})}
 
 
 class LotsForm(DayForm):
-    """The sold lots of one client, or of all."""
+    """Filters sold lots, by client among others."""
 
     client = forms.CharField(required=False, max_length=1000)
     kind = forms.ChoiceField(label=_("Deal type"), required=False, choices=choices_of(_("All deals"), SALES))
@@ -84,7 +86,7 @@ class LotsForm(DayForm):
 
 
 class EntriesForm(DayForm):
-    """The ledger entries of one client, or of all, up to the day."""
+    """Filters ledger entries up to the day, by client among others."""
 
     client = forms.CharField(required=False, max_length=1000)
     track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("All tracks"), Track))
@@ -92,16 +94,15 @@ class EntriesForm(DayForm):
 
 
 class InvitationForm(forms.Form):
-    """An invitation of the vendor to a tier: which, and since when."""
+    """Records an invitation by the vendor to a tier, and since when it holds."""
 
     tier = forms.ChoiceField(label=_("Tier"))
     on = forms.DateField(label=_("Invited on"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
 
-    def __init__(self, data: Any = None, *, scope: Scope) -> None:
+    def __init__(self, data: QueryDict | None = None, *, scope: Scope) -> None:
         super().__init__(data, initial={"on": scope.today}, auto_id="invitation-%s")
         self.scope = scope
-        tiers: Any = self.fields["tier"]
-        tiers.choices = [(name, name) for name in invitable(scope)]
+        set_choices(self, "tier", [(name, name) for name in invitable(scope)])
 
     def clean_on(self) -> date:
         on: date = self.cleaned_data["on"]
@@ -113,7 +114,7 @@ class InvitationForm(forms.Form):
 
 
 class OverTimeForm(RangeForm):
-    """The range and the step of the progress over time."""
+    """Reads the range and the step of the chart over time."""
 
     range_prefix = "time_"
     default_range = "last-12-months"
@@ -121,8 +122,9 @@ class OverTimeForm(RangeForm):
     step = forms.ChoiceField(label=_("Step"), required=False, choices=STEPS, initial="")
 
     def presets(self) -> dict[str, tuple[str, Period]]:
+        """Named ranges beyond those of the calendar, the whole history among them."""
         starts = history_starts(self.scope)
         own = dict(super().presets())
         if starts is not None and starts <= self.day:
-            own["whole-history"] = (str(PROGRAMME["whole-history"]), Period(starts, self.day))
+            own["whole-history"] = (str(PROGRAMME_LABELS["whole-history"]), Period(starts, self.day))
         return own

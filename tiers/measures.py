@@ -1,7 +1,7 @@
-"""What tiers are measured by, for any day: from the ledger, the certifications and the facts about clients.
+"""Reads the metrics of tiers for any day, from the ledger, the certifications and the facts about clients.
 
-`history_measures` looks back; `outlook_measures` also ahead, where only what is already known happens (points.md 10).
-Metrics that no rule set asks for are not loaded.
+`history_measures` covers the past; `outlook_measures` also the days to come, on which only what is already known happens
+(points.md 10). Metrics that no rule set requires are not loaded.
 """
 
 from bisect import bisect_right
@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 
 
 class Steps:
-    """A sum that changes on days: (day, change) in any order, and its value at the end of any day."""
+    """A step function of days: built from (day, change) pairs in any order, called for its value at the end of a day."""
 
     def __init__(self, changes: Iterable[tuple[date, Fraction]]) -> None:
         ordered = sorted(changes, key=lambda change: change[0])
@@ -56,8 +56,10 @@ def history_measures(scope: Scope, through: date) -> PortfolioMeasures:
 
 
 def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
-    """Measures that reach past `day` if nothing but what is known on it happens; metrics that cannot be known ahead stay as
-    they are on `day`. Read once a scope."""
+    """Measures that reach past `day`, on the assumption that only what is known on it happens.
+
+    Metrics that cannot be known ahead stay as they are on `day`. Read once per scope.
+    """
 
     def measure() -> PortfolioMeasures:
         changes = daily_changes(scope, day) + known_changes(scope, day)
@@ -81,7 +83,7 @@ def known_changes(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
     rows = cancellations.filter(Q(cancelled_on__gt=day) | moved)
     for client, line, on in rows.values_list("client_id", "product_line", "cancelled_on"):
         cancelled.setdefault(client, []).append(CancellationFact(line, on))
-    losing = {client for client, found in cancelled.items() if any(each.cancelled_on > day for each in found)}
+    losing = {client for client, facts in cancelled.items() if any(fact.cancelled_on > day for fact in facts)}
     later = daily_changes(scope, through, after=day) if through > day else []
     posted = [change for change in later if change[1] == Track.MANAGED]
     managed = load_managed(scope, moved, after=through, cancellations=cancelled)
@@ -89,7 +91,7 @@ def known_changes(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
 
 
 def _known_losses_of_lots(scope: Scope, day: date, leaving: Collection[int]) -> list[tuple[date, Track, Decimal]]:
-    """Each open lot is lost when it expires, or on the first cancellation of its line or of its whole client before.
+    """The losses of open lots: on expiry, or on an earlier cancellation of the lot's line or of its whole client.
 
     leaving: clients with a cancellation after the day.
     """
@@ -110,8 +112,7 @@ def _known_losses_of_lots(scope: Scope, day: date, leaving: Collection[int]) -> 
 
 
 def _managed_after(scope: Scope, through: date, clients: Iterable[LoadedFacts]) -> list[tuple[date, Track, Decimal]]:
-    """Services that start or end, and whole clients that leave, on days that are not posted yet: what the engine makes of the
-    services in force after them."""
+    """Changes of managed points on days that are not posted yet, because services start or end or clients cancel."""
     book = rulebook(scope)
     return [
         (entry.on, entry.track, entry.points)
@@ -124,19 +125,19 @@ def _managed_after(scope: Scope, through: date, clients: Iterable[LoadedFacts]) 
 def _measures(
     scope: Scope, rules: Rulebook, points: PointSeries, certified: Certifications, hold: date | None = None
 ) -> PortfolioMeasures:
-    asked = {need.metric for rule_set in rules.rule_sets for tier in rule_set.tiers for need in tier.requirements}
+    required = {need.metric for rule_set in rules.rule_sets for tier in rule_set.tiers for need in tier.requirements}
     others: dict[Metric, Measure] = {Metric.CERTIFIED_PEOPLE: certified.people}
-    if asked & {Metric.CSR, Metric.GRR}:
+    if required & {Metric.CSR, Metric.GRR}:
         history = mrr_history(scope)
         others[Metric.CSR] = _held(lambda on: history.retention(on).csr, hold)
         others[Metric.GRR] = _held(lambda on: history.retention(on).grr, hold)
-    if asked & {Metric.TOOL_USAGE_MEAN, Metric.TOOL_USAGE_MEDIAN}:
+    if required & {Metric.TOOL_USAGE_MEAN, Metric.TOOL_USAGE_MEDIAN}:
         usage = _tool_use_by_day(scope)
         others[Metric.TOOL_USAGE_MEAN] = _held(lambda on: tool_use(usage(on)).mean, hold)
         others[Metric.TOOL_USAGE_MEDIAN] = _held(lambda on: tool_use(usage(on)).median, hold)
-    if Metric.SOLD_MRR_12M in asked:
+    if Metric.SOLD_MRR_12M in required:
         others[Metric.SOLD_MRR_12M] = _sold_mrr(scope, rules, hold)
-    if Metric.MANAGED_MRR in asked:
+    if Metric.MANAGED_MRR in required:
         others[Metric.MANAGED_MRR] = _managed_mrr(scope, rules)
     name = rules.partner_certification
     return PortfolioMeasures(points, lambda on: certified.held(name, on), others)
@@ -147,13 +148,16 @@ def _held(measure: Measure, hold: date | None) -> Measure:
 
 
 def _leaves_window(day: date) -> date:
-    """The first day whose 12 months before no longer hold `day`."""
+    """The first day of whose preceding 12 months `day` is no longer part."""
     later = add_months(day, MONEY_MONTHS)
     return later if add_months(later, -MONEY_MONTHS) >= day else later + DAY
 
 
 def _sold_mrr(scope: Scope, rules: Rulebook, through: date | None) -> Measure:
-    """Of sales up to `through` (None: all): that a sale will be closed is never known ahead, whatever its date says."""
+    """MRR of the sales of the last 12 months, in points-dollars.
+
+    through: later sales are left out, since whether a sale will be closed is never known ahead; None: all count.
+    """
     sold = Deal.objects.filter(partner=scope.partner, stage=Stage.WON, kind__in=SALES, origin__in=SOLD_TRACKS)
     if through is not None:
         sold = sold.filter(closed_on__lte=through)
@@ -167,7 +171,7 @@ def _sold_mrr(scope: Scope, rules: Rulebook, through: date | None) -> Measure:
 
 
 def _managed_mrr(scope: Scope, rules: Rulebook) -> Measure:
-    """Services in force, each from its start to its end or to the whole client's next cancellation."""
+    """MRR of the services in force, in points-dollars: from a start to its end or the whole client's next cancellation."""
     ends: dict[int, list[date]] = {}
     cancelled = Cancellation.objects.filter(partner=scope.partner, product_line="").order_by("cancelled_on")
     for client, on in cancelled.values_list("client_id", "cancelled_on"):
@@ -186,7 +190,7 @@ def _managed_mrr(scope: Scope, rules: Rulebook) -> Measure:
 
 
 def _tool_use_by_day(scope: Scope) -> Callable[[date], list[int]]:
-    """Tool usage of the clients that count on a day: managed on it, or with a sale earned in the 12 months before."""
+    """Tool usage of the clients that count on a day: managed on it, or with a lot earned in the 12 months before."""
     rows_with_value = Client.objects.filter(partner=scope.partner, tool_usage__isnull=False)
     known = {pk: usage for pk, usage in rows_with_value.values_list("pk", "tool_usage") if usage is not None}
     spans: dict[int, list[tuple[date, date]]] = {pk: [] for pk in known}
@@ -208,6 +212,6 @@ def _tool_use_by_day(scope: Scope) -> Callable[[date], list[int]]:
             spans[client].append((since, date.max))
 
     def values(on: date) -> list[int]:
-        return [known[pk] for pk, found in spans.items() if any(first <= on < end for first, end in found)]
+        return [known[pk] for pk, counted in spans.items() if any(first <= on < end for first, end in counted)]
 
     return values

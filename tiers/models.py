@@ -1,4 +1,4 @@
-"""The credited tier over time, and invitations to tiers that need one (points.md 7)."""
+"""The credited tier over time, invitations to tiers that require one (points.md 7), and saved plans."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -11,18 +11,17 @@ from tiers.reasons import Reason, from_json
 
 
 class TierChange(models.Model):
-    """A rise, or a review and what it did. Derived from the ledger: rewritten whenever the past is corrected.
-
-    Tiers are named; "" is untiered. A kept review has the same tier before and after. `reason` holds what
-    `tiers.reasons.to_json` writes; {} after an upgrade that changed its form, until the history is derived again.
-    """
+    """A rise, or the result of a review. Derived from the ledger, and rewritten when the past is corrected."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     on = models.DateField()
+    #: Orders the changes of a day, from 0.
     position = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=6, choices=labelled(ReviewResult))
+    #: Names of tiers; "" is untiered. The same for a review that left the tier as it was.
     before = models.CharField(max_length=60, blank=True)
     after = models.CharField(max_length=60, blank=True)
+    #: Written by `tiers.reasons.to_json`; {} after an upgrade that changed its form, until the history is derived again.
     reason = models.JSONField(default=dict)
 
     class Meta:
@@ -34,7 +33,7 @@ class TierChange(models.Model):
 
     @property
     def why(self) -> Reason | None:
-        """The reason as a value; None while it is not derived again."""
+        """The reason as a value; None until it is derived again after an upgrade."""
         return from_json(self.reason) if self.reason else None
 
 
@@ -53,15 +52,16 @@ class Invitation(models.Model):
 
 
 class TierPlan(models.Model):
-    """Assumptions about deals, renewals and clients under a name. Nothing of it ever enters the ledger.
+    """Assumptions about deals, renewals and clients under a name; they never enter the ledger.
 
-    `assumptions` holds what `tiers.plans.queries` writes. A plan that is not shared is its owner's alone.
+    A plan that is not shared is visible to its owner only.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     name = models.CharField(_("name"), max_length=120)
     shared = models.BooleanField(_("shared inside the partner"), default=False)
+    #: Written by `tiers.plans.rules.to_json`.
     assumptions = models.JSONField(default=dict)
     updated_at = models.DateTimeField(db_default=Now())
 

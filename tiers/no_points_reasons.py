@@ -1,6 +1,6 @@
 """Why a client brings no sold or no managed points on a day (docs/points.md 3).
 
-Pure: from the client's facts alone. Every reason names the fact that decides, so that somebody can go and check it;
+Pure: calculated from the client's facts alone. Every reason names the deciding fact, so that a reader can check it;
 `tiers.no_points_text` makes the sentences.
 """
 
@@ -17,43 +17,71 @@ from program.terms import SALES, Cause, Stage
 
 
 class Why(StrEnum):
-    """What keeps a client from bringing points."""
+    """The kind of reason for which a client brings no points."""
 
-    EXPIRED = "expired"  # sold points; these four took them
+    # Sold points
+
+    #: The lot reached the end of its life.
+    EXPIRED = "expired"
+    #: A downgrade of the line took what was left of the lot.
     DOWNGRADED = "downgraded"
+    #: The product line was cancelled.
     LINE_CANCELLED = "line_cancelled"
+    #: The whole client was cancelled.
     CANCELLED = "cancelled"
+    #: Deals were won that round to no points.
     DEALS_TOO_SMALL = "deals_too_small"
-    NO_ORIGIN = "no_origin"  # neither sourced nor assisted
+    #: Deals were won that we neither sourced nor assisted.
+    NO_ORIGIN = "no_origin"
+    #: Deals are won only after the day.
     WON_LATER = "won_later"
+    #: Deals are open.
     OPEN = "open"
+    #: Deals were lost.
     LOST = "lost"
+    #: There is no deal that sells anything.
     NOTHING_SOLD = "nothing_sold"
-    SERVICES_CANCELLED = "services_cancelled"  # managed points; with the whole client
+
+    # Managed points
+
+    #: The last service ended because the whole client was cancelled.
+    SERVICES_CANCELLED = "services_cancelled"
+    #: The last service ended on its own end date.
     SERVICES_ENDED = "services_ended"
+    #: A service is in force that rounds to no points.
     SERVICE_TOO_SMALL = "service_too_small"
+    #: A service starts after the day.
     SERVICE_LATER = "service_later"
+    #: There is no service.
     NEVER_MANAGED = "never_managed"
 
 
 @dataclass(frozen=True, slots=True)
 class NoPointsReason:
-    """A reason and the facts behind it; those that it has none of are empty."""
+    """A reason and the facts behind it; facts that do not apply to it are empty."""
 
     why: Why
-    deals: tuple[str, ...] = ()  # their ids, sorted
-    on: date | None = None  # the day of what took the points, or of what is still to come
-    earned_on: date | None = None  # of the points that were taken
-    points: Decimal = Decimal(0)  # that were taken
-    by_deal_id: str = ""  # the downgrade that took them
+    #: The ids of the deals, sorted.
+    deals: tuple[str, ...] = ()
+    #: The day on which the points were lost, or on which a deal or service is still to count.
+    on: date | None = None
+    #: The day on which the lost points were earned.
+    earned_on: date | None = None
+    #: How many points were lost.
+    points: Decimal = Decimal(0)
+    #: The id of the downgrade that took the points.
+    by_deal_id: str = ""
+    #: The product line whose cancellation took the points; "" for the whole client.
     cancelled_line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Uncounted:
-    """The reasons of both sides, most telling first; empty for a side that brings points."""
+    """The reasons why a client brings no points; empty for a side that brings some."""
 
+    #: Why it brings no sold points, most important first.
     sold: tuple[NoPointsReason, ...]
+    #: Why it brings no managed points.
     managed: tuple[NoPointsReason, ...]
 
     @property
@@ -63,20 +91,20 @@ class Uncounted:
 
 
 def uncounted(facts: ClientFacts, rulebook: Rulebook, on: date) -> Uncounted:
-    """Why the client does not count on the day. Raises UnknownCurrencyError as the engine does."""
+    """The reasons why the client brings no points on the day. Raises UnknownCurrencyError as the engine does."""
     return Uncounted(tuple(_sold(facts, rulebook, on)), tuple(_managed(facts, rulebook, on)))
 
 
 def _sold(facts: ClientFacts, rulebook: Rulebook, on: date) -> list[NoPointsReason]:
-    found = lots(facts, rulebook, on)
-    if any(lot.remaining for lot in found):
+    earned = lots(facts, rulebook, on)
+    if any(lot.remaining for lot in earned):
         return []
     sales = [deal for deal in facts.deals if deal.kind in SALES]
     won = [(deal, deal.closed_on) for deal in sales if deal.stage == Stage.WON and deal.closed_on is not None]
     later = [(deal, day) for deal, day in won if day > on]
     reasons = [
-        *_taken(found),
-        *_of_deals(Why.DEALS_TOO_SMALL, (lot.deal for lot in found if not lot.earned)),
+        *_lost(earned),
+        *_of_deals(Why.DEALS_TOO_SMALL, (lot.deal for lot in earned if not lot.earned)),
         *_of_deals(Why.NO_ORIGIN, (deal for deal, day in won if deal.origin.track is None and day <= on)),
         *_of_deals(Why.WON_LATER, (deal for deal, _day in later), min((day for _deal, day in later), default=None)),
         *_of_deals(Why.OPEN, (deal for deal in sales if deal.stage == Stage.OPEN)),
@@ -85,17 +113,17 @@ def _sold(facts: ClientFacts, rulebook: Rulebook, on: date) -> list[NoPointsReas
     return reasons or [NoPointsReason(Why.NOTHING_SOLD)]
 
 
-def _taken(found: Iterable[Lot]) -> list[NoPointsReason]:
-    """What took the points: the latest loss of every cause, latest first."""
+def _lost(earned: Iterable[Lot]) -> list[NoPointsReason]:
+    """How the points were lost: the latest loss of every cause, latest first."""
     latest: dict[str, tuple[Entry, Lot]] = {}
-    for lot in found:
+    for lot in earned:
         if lot.losses and lot.earned:
             loss = lot.losses[-1]
             if loss.cause not in latest or latest[loss.cause][0].on <= loss.on:
                 latest[loss.cause] = (loss, lot)
     return [
         NoPointsReason(
-            _why_taken(loss),
+            _why_lost(loss),
             (lot.deal.deal_id,),
             loss.on,
             lot.earned_on,
@@ -107,7 +135,7 @@ def _taken(found: Iterable[Lot]) -> list[NoPointsReason]:
     ]
 
 
-def _why_taken(loss: Entry) -> Why:
+def _why_lost(loss: Entry) -> Why:
     if loss.cause == Cause.EXPIRED:
         return Why.EXPIRED
     if loss.cause != Cause.CHURNED:
@@ -116,7 +144,7 @@ def _why_taken(loss: Entry) -> Why:
 
 
 def _of_deals(why: Why, deals: Iterable[DealFact], on: date | None = None) -> list[NoPointsReason]:
-    """The reason with its deals; no reason without any."""
+    """The reason with these deals, as a list; empty without deals."""
     ids = tuple(sorted(deal.deal_id for deal in deals))
     return [NoPointsReason(why, ids, on)] if ids else []
 

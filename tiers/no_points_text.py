@@ -1,4 +1,4 @@
-"""The reasons for no points (`tiers.no_points_reasons`) as sentences, in the reader's language."""
+"""Sentences for the reasons why a client brings no points (`tiers.no_points_reasons`), in the reader's language."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -6,11 +6,13 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from partner_portal.lib.sentences import day_text, exact_number, listed
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import exact_number
+from partner_portal.lib.sentences import listed
 from tiers.no_points_reasons import NoPointsReason, Why
 
-NAMED = 3  # deals named one by one; more are counted
-LEAST = Decimal("0.0001")  # points have 4 decimals
+MOST_NAMED = 3  # deals that a sentence names; more are counted
+LEAST_POINTS = Decimal("0.0001")  # points have 4 decimals
 TEXTS = {
     Why.EXPIRED: gettext_lazy("The points of deal %(deal)s, won on %(earned)s, expired on %(on)s."),
     Why.DOWNGRADED: gettext_lazy("Downgrade %(by)s of %(on)s took all that was left of deal %(deal)s."),
@@ -27,7 +29,7 @@ TEXTS = {
     Why.SERVICE_LATER: gettext_lazy("The next service starts on %(on)s."),
     Why.NEVER_MANAGED: gettext_lazy("We never managed this client: there is no service of it."),
 }
-OF_DEALS = {  # of one deal, and of several
+OF_DEALS = {  # for one deal, and for several
     Why.DEALS_TOO_SMALL: (
         gettext_lazy("%(deals)s is too small for %(least)s points."),
         gettext_lazy("%(deals)s are too small for %(least)s points."),
@@ -61,14 +63,14 @@ def no_points_text(reason: NoPointsReason) -> str:
         "line": reason.cancelled_line,
         "points": exact_number(reason.points),
         "by": reason.by_deal_id,
-        "least": exact_number(LEAST),
+        "least": exact_number(LEAST_POINTS),
     }
 
 
 def _deals(ids: Sequence[str]) -> str:
-    """The deals by name, or their number when they are many."""
+    """The deals by id, or their number if there are more than MOST_NAMED."""
     if len(ids) == 1:
         return _("Deal %(id)s") % {"id": ids[0]}
-    if len(ids) > NAMED:
+    if len(ids) > MOST_NAMED:
         return _("%(count)s deals") % {"count": len(ids)}
     return _("Deals %(ids)s") % {"ids": listed(ids)}

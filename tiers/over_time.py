@@ -1,11 +1,10 @@
-"""The tracks through time: as they were, and 12 months ahead if nothing else happens (docs/points.md 7, 10)."""
+"""Reads points and tiers over time: the past, and 12 months ahead if nothing else happens (docs/points.md 7, 10)."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncMonth
@@ -32,52 +31,61 @@ MONTHS_AHEAD = 12
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The points at the end of a day and the tiers that go with them; `ahead`: expected, if nothing else happens."""
+    """The points and tiers at the end of a day. Tiers are names, None is untiered."""
 
     day: date
     points: PointFigures
     performance: str | None
     credited: str | None
+    #: Whether the day is still to come, and all of this expected if nothing else happens.
     ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What a tier asks of a metric from `first` to `last`, both included: as it was, is, or is announced to be."""
+    """What a tier requires of a metric while a rule set is in force, announced ones included."""
 
     tier: str
     metric: Metric
     value: Decimal
+    #: The first and the last day that are shown, both included.
     first: date
     last: date
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewMark:
-    """A review and the tier held after it. No reason: the partner was untiered, so that nothing was reviewed."""
+    """A review in the chart."""
 
     on: date
+    #: The tier credited after it; None: untiered.
     tier: str | None
+    #: None when the partner was untiered, so that there was nothing to review.
     reason: Reason | None
+    #: Whether it is still to come.
     ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OverTime:
-    """The series of a period, and 12 months ahead of `day` where the period ends on it (`until`; else its own end).
+    """The series of a period, with 12 more months if it reaches the day that the page shows."""
 
-    step: `month` or `day`. peak: the level with the most points of the past part.
-    """
-
+    #: The day that the page shows.
     day: date
+    #: The past part.
     period: Period
+    #: The last day: 12 months after `day` if the period reaches it, otherwise the end of the period.
     until: date
+    #: `month` or `day`.
     step: str
+    #: A level per step, oldest first.
     levels: tuple[Level, ...]
     thresholds: tuple[Threshold, ...]
     reviews: tuple[ReviewMark, ...]
-    changes: tuple[tuple[date, str | None, bool], ...]  # credited tier from a day on; ahead
-    drops: tuple[tuple[date, PointFigures], ...]  # every day ahead on which something changes
+    #: The credited tier: since which day, which (None: untiered), and whether that day is still to come.
+    changes: tuple[tuple[date, str | None, bool], ...]
+    #: The points after each day to come on which they change.
+    drops: tuple[tuple[date, PointFigures], ...]
 
     @property
     def past(self) -> tuple[Level, ...]:
@@ -91,7 +99,7 @@ class OverTime:
 
     @property
     def peak(self) -> Level:
-        """The highest total of the past part."""
+        """The level with the most points in the past part."""
         return max(self.past, key=lambda level: level.points.total)
 
     @property
@@ -101,22 +109,24 @@ class OverTime:
 
     @property
     def end(self) -> Level | None:
-        """The last expected level."""
+        """The last expected level; None when the series has only a past part."""
         return self.levels[-1] if self.levels[-1].ahead else None
 
     @property
     def next_drop(self) -> Level | None:
-        """The first expected level whose performance tier is not today's."""
+        """The first expected level with another performance tier than `now`; None when there is none."""
         return next((level for level in self.ahead if level.performance != self.now.performance), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRow:
-    """A client's points to expire: (month, points) for every month of the calendar's head, and in all."""
+    """A row of the expiry calendar: when the points of a client expire."""
 
     client_id: str
     name: str
+    #: Every month of the calendar with the points that expire in it.
     cells: tuple[tuple[date, Decimal], ...]
+    #: All points of the client that will expire.
     total: Decimal
 
     @property
@@ -127,18 +137,26 @@ class ExpiryRow:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryCalendar:
-    """months: the 13 cells of the forecast. rows: the clients of the page asked for, most points first."""
+    """A page of the expiry calendar: points that expire, by month and client."""
 
     day: date
+    #: The 13 months of the forecast, with the losses of all clients.
     months: tuple[MonthLoss, ...]
-    reviews: dict[date, date]  # month -> review day in it
+    #: The day of the review by the first day of its month.
+    reviews: dict[date, date]
+    #: The clients of this page, most points first.
     rows: tuple[ExpiryRow, ...]
+    #: The number of clients of all pages.
     clients: int
+    #: The points of all clients.
     total: Decimal
 
 
 def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
-    """The series of `period` (cut at `day`), and 12 months more when it reaches `day`. A constant number of queries."""
+    """The series of `period`, cut at `day`, with 12 more months if it reaches `day`. A constant number of queries.
+
+    step: `month` or `day`.
+    """
     book = rulebook(scope)
     period = Period(min(period.first, day), min(period.last, day))
     until = add_months(day, MONTHS_AHEAD) if period.last == day else period.last
@@ -163,7 +181,7 @@ def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
 
 @cached_by_generation("expiry-calendar")
 def expiry_calendar(scope: Scope, day: date, *, first: int = 0, count: int = 25) -> ExpiryCalendar:
-    """What expires by month and client, `count` clients from the `first` on, most points first. Five queries, or none."""
+    """The page of the expiry calendar with `count` clients from number `first` on. Five queries, or none."""
     lots = open_lots(scope, day)
     months = expiry_forecast(scope, day)
     sums = lots.order_by().values("client_id", "client__client_id", "client__name").annotate(points=Sum("left"))
@@ -177,7 +195,7 @@ def expiry_calendar(scope: Scope, day: date, *, first: int = 0, count: int = 25)
     )
     for row in by_month:
         cells[row["client_id"], row["month"]] = row["points"]
-    totals: dict[str, Any] = lots.aggregate(clients=Count("client", distinct=True), points=Sum("left"))
+    totals = lots.aggregate(clients=Count("client", distinct=True), points=Sum("left"))
     ends = months[-1].month
     return ExpiryCalendar(
         day,

@@ -1,12 +1,14 @@
-"""The sentences of the tier page: what its figures say, before any drawing."""
+"""Sentences of the tier page: what its figures mean, in the reader's language."""
 
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from partner_portal.lib.sentences import day_text, listed, month_name
-from partner_portal.templatetags.figures import metric_label, tier_name, whole
+from partner_portal.formats.days import day_text, month_name
+from partner_portal.formats.numbers import whole
+from partner_portal.lib.sentences import listed
+from program.labels import metric_label, tier_name
 from program.terms import Metric
 from tiers.gap_text import lacking, short_of
 from tiers.over_time import OverTime
@@ -36,7 +38,7 @@ def page_text(page: TierPage) -> PageText:
 
 
 def series_text(series: OverTime) -> str:
-    """The series in a sentence: from its highest total to now, and where it ends if nothing else happens."""
+    """Describe the series: its highest total, its last one, and where it ends if nothing else happens."""
     now, peak = series.now, series.peak
     values = {
         "peak": whole(peak.points.total),
@@ -116,19 +118,19 @@ def _total(page: TierPage) -> str:
     below = [(need, tier) for need, tier in needs if need <= total]
     above = [(need, tier) for need, tier in needs if need > total]
     if below and above:
-        place = _("That lies between %(low)s (%(a)s) and %(high)s (%(b)s).") % {
+        text = _("That lies between %(low)s (%(a)s) and %(high)s (%(b)s).") % {
             "low": below[-1][1],
             "a": whole(below[-1][0]),
             "high": above[0][1],
             "b": whole(above[0][0]),
         }
     elif above:
-        place = _("That is below %(tier)s (%(need)s).") % {"tier": above[0][1], "need": whole(above[0][0])}
+        text = _("That is below %(tier)s (%(need)s).") % {"tier": above[0][1], "need": whole(above[0][0])}
     elif below:
-        place = _("That is past every tier.")
+        text = _("That is past every tier.")
     else:
-        place = ""
-    return place
+        text = ""
+    return text
 
 
 def _stay_text(page: TierPage) -> str:

@@ -1,4 +1,4 @@
-"""Reads where the partner stands: credited and performance tier, the gap to each tier, the next review, the history."""
+"""Reads the partner's standing: credited and performance tier, the gap to every tier, the next review, the history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,7 +89,7 @@ class AnnouncedRules:
 
 @dataclass(frozen=True, slots=True)
 class WithPoints:
-    """A day with points added to it. Tiers are names, None is untiered."""
+    """The standing of a day after adding points. Tiers are names, None is untiered."""
 
     #: Points of the day, the added ones included.
     total: Decimal
@@ -161,7 +161,7 @@ def points_of(measures: PortfolioMeasures, day: date) -> PointTotals:
 
 
 def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:
-    """The state of `days`, all of them `day` or later, if nothing else happens (points.md 10)."""
+    """Points and tiers of `days`, none of them before `day`, if nothing else happens (points.md 10)."""
     book = rulebook(scope)
     measures = outlook_measures(scope, day)
     return [
@@ -176,7 +176,7 @@ def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]
 
 
 def announced_rules(scope: Scope, day: date) -> list[AnnouncedRules]:
-    """Every rule set that begins after `day`, soonest first, with the figures of `day` measured by it."""
+    """Every rule set that begins after `day`, soonest first, with the figures of `day` measured against it."""
     book = rulebook(scope)
     later = [rule_set for rule_set in book.rule_sets if rule_set.start > day]
     if not later:
@@ -191,7 +191,7 @@ def announced_rules(scope: Scope, day: date) -> list[AnnouncedRules]:
 
 
 def with_points(scope: Scope, day: date, added: Mapping[Track, Decimal]) -> WithPoints:
-    """The figures of `day` with these points added by track: what one more deal would do."""
+    """The standing of `day` with these points added by track, to show what one more deal would do."""
     book = rulebook(scope)
     measures = outlook_measures(scope, day)
     removed = {track: -points for track, points in added.items()}

@@ -1,28 +1,18 @@
-"""The reasons of tier changes (`tiers.reasons`) as sentences, in the reader's language."""
+"""Sentences for the reasons of tier changes (`tiers.reasons`), in the reader's language."""
 
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop, ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from partner_portal.formats.days import day_text, month_name
+from partner_portal.formats.numbers import rounded_number
 from partner_portal.lib.rounding import half_even
-from partner_portal.lib.sentences import day_text, listed, month_name, rounded_number
+from partner_portal.lib.sentences import listed
+from program.labels import METRIC_TEXTS
 from program.terms import Metric, Unit
 from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Reason, Rose
 
-METRIC_NAMES = {
-    Metric.TOTAL_POINTS: gettext_noop("total"),
-    Metric.SOLD_POINTS: gettext_noop("sold"),
-    Metric.SOURCED_POINTS: gettext_noop("sourced"),
-    Metric.MANAGED_POINTS: gettext_noop("managed"),
-    Metric.CSR: gettext_noop("C$R"),
-    Metric.GRR: gettext_noop("GRR"),
-    Metric.CERTIFIED_PEOPLE: gettext_noop("certified people"),
-    Metric.TOOL_USAGE_MEAN: gettext_noop("mean tool usage"),
-    Metric.TOOL_USAGE_MEDIAN: gettext_noop("median tool usage"),
-    Metric.SOLD_MRR_12M: gettext_noop("12-month sold MRR"),
-    Metric.MANAGED_MRR: gettext_noop("managed MRR"),
-}
 _NUMBERS = (
     gettext_lazy("no"), gettext_lazy("one"), gettext_lazy("two"), gettext_lazy("three"), gettext_lazy("four"),
     gettext_lazy("five"), gettext_lazy("six"), gettext_lazy("seven"), gettext_lazy("eight"), gettext_lazy("nine"),
@@ -72,7 +62,7 @@ def _rose(reason: Rose) -> str:
 
 def _requirement(row: MetRequirement) -> str:
     return _("%(metric)s %(have)s of %(need)s") % {
-        "metric": _(METRIC_NAMES[row.metric]),
+        "metric": METRIC_TEXTS[row.metric].in_sentence,
         "have": _value(row.metric, row.have),
         "need": _value(row.metric, row.need),
     }

@@ -1,6 +1,6 @@
-"""Which tier the figures of a day reach, what is missing for another, and the credited tier through time.
+"""Rules of tiers: the performance tier of a day, the gap to every tier, and the credited tier over time.
 
-Pure: no Django, no clock. A tier is its name; None is untiered. Rules: `docs/points.md` 7 and 12.
+Pure: no Django, no clock. Tiers are names, None is untiered. Rules: `docs/points.md` 7 and 12.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,36 +20,38 @@ _DAY = timedelta(days=1)
 
 
 class Measures(Protocol):
-    """What can be measured on a day: the tier metrics, and whether the partner certification is held."""
+    """The tier metrics of any day, and whether the partner certification is held on it."""
 
     def value(self, metric: Metric, on: date) -> Decimal | None:
         """The metric at the end of the day, unrounded; None for "no data"."""
         ...
 
     def certified(self, on: date) -> bool:
-        """Whether anyone holds the certification that every tier needs."""
+        """Whether anyone holds the certification that every tier requires."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioMeasures:
-    """Measures from a point series (which may reach into the future), the certification, and a function for each other
-    metric; a metric without a function has no data."""
+    """The measures of a partner's whole portfolio."""
 
+    #: Points by day; they may reach into the future.
     points: PointSeries
+    #: Whether anyone holds the partner certification on a day.
     certification: Callable[[date], bool]
+    #: The value on a day of every other metric; one without a function has no data.
     others: Mapping[Metric, Callable[[date], Decimal | int | None]] = field(default_factory=dict)
 
     def value(self, metric: Metric, on: date) -> Decimal | None:
         """The metric at the end of the day, unrounded; None for "no data"."""
         if tracks := metric.tracks:
             return sum((self.points.track(track, on) for track in tracks), _ZERO)
-        other = self.others.get(metric)
-        found = None if other is None else other(on)
-        return Decimal(found) if isinstance(found, int) else found
+        measure = self.others.get(metric)
+        value = None if measure is None else measure(on)
+        return Decimal(value) if isinstance(value, int) else value
 
     def certified(self, on: date) -> bool:
-        """Whether anyone holds the certification that every tier needs."""
+        """Whether anyone holds the certification that every tier requires."""
         return self.certification(on)
 
 
@@ -58,26 +60,30 @@ class PortfolioMeasures:
 
 @dataclass(frozen=True, slots=True)
 class RequirementGap:
-    """One requirement on a day. have and missing are None when there is no data; missing is never negative.
-
-    binding: of the unmet requirements of its tier, the one with the largest missing/need; no data is wholly missing.
-    """
+    """A requirement of a tier measured on a day."""
 
     metric: Metric
+    #: The value of the metric, unrounded; None: no data.
     have: Decimal | None
+    #: The value required.
     need: Decimal
+    #: How much of the required value is missing, never negative; None: no data.
     missing: Decimal | None
     met: bool
+    #: Whether it is the unmet requirement of its tier with the largest missing/need; no data is wholly missing.
     binding: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TierGap:
-    """A tier as a target on a day. met needs all requirements and the certification; an invitation does not matter."""
+    """A tier measured on a day, as a target."""
 
     tier: str
+    #: Whether the tier is credited on invitation only.
     by_invitation: bool
+    #: Whether all requirements are met and the certification is held; an invitation does not matter.
     met: bool
+    #: Whether anyone holds the certification that every tier requires.
     certified: bool
     requirements: tuple[RequirementGap, ...]
 
@@ -88,13 +94,13 @@ class TierGap:
 
 
 def meets(requirement: Requirement, measures: Measures, on: date) -> bool:
-    """Whether the requirement holds on the day; "no data" does not meet it."""
+    """Whether the requirement is met on the day; "no data" does not meet it."""
     have = measures.value(requirement.metric, on)
     return have is not None and have >= requirement.value
 
 
 def gap(tier: Tier, measures: Measures, on: date) -> TierGap:
-    """What the tier needs, what there is and what is missing on the day."""
+    """Measure the tier on the day: what it requires, what there is, and what is missing."""
     certified = measures.certified(on)
     haves = [measures.value(requirement.metric, on) for requirement in tier.requirements]
     furthest: int | None = None
@@ -158,7 +164,7 @@ def next_tier(measures: Measures, rulebook: Rulebook, on: date) -> TierGap | Non
     return gap(rule_set.tiers[above], measures, on) if above < len(rule_set.tiers) else None
 
 
-# The credited tier through time
+# The credited tier over time
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,35 +177,39 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The performance on a reading day of a review, and whether it meets the credited tier."""
+    """A reading of a review: the performance tier on one of the days that count for it."""
 
     on: date
     performance: str | None
+    #: Whether the performance reaches the credited tier.
     met: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row of the history: a rise, or a review that let the tier fall or kept it (then before is after)."""
+    """A row of the history: a rise, or a review that lowered the tier or kept it."""
 
     on: date
     kind: ReviewResult
+    #: The credited tiers before and after; the same for a review that kept the tier.
     before: str | None
     after: str | None
     reason: Reason
+    #: The readings of the review; empty for a rise.
     readings: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """The credited tier and the day of its last change; since is None while nothing ever changed."""
+    """The credited tier on a day."""
 
     tier: str | None
+    #: The day of its last change; None before the first.
     since: date | None
 
 
 class CreditedTier:
-    """Walks the credited tier day by day; all days are evaluated with the same measures."""
+    """Derives the credited tier day by day; all days are evaluated with the same measures."""
 
     def __init__(self, measures: Measures, rulebook: Rulebook, invitations: Iterable[Invitation] = ()) -> None:
         self._measures = measures
@@ -208,15 +218,17 @@ class CreditedTier:
         self._performance: dict[date, Tier | None] = {}
 
     def history(self, first_ledger_day: date | None, until: date) -> tuple[Change, ...]:
-        """All rises and reviews up to the day, in order. It begins on the later of the first ledger day and the first
-        rule set; a review of an untiered partner is no row."""
+        """All rises and reviews up to `until`, oldest first; reviews of an untiered partner are left out.
+
+        The history begins with the first ledger day or the first rule set, whichever is later.
+        """
         if first_ledger_day is None or not self._rulebook.rule_sets:
             return ()
         start = max(first_ledger_day, self._rulebook.rule_sets[0].start)
         return self.after(Credited(None, None), start, until)
 
     def after(self, state: Credited, first: date, last: date) -> tuple[Change, ...]:
-        """Rises and reviews from `first` to `last`, both included, for a partner who comes with this credited tier."""
+        """Rises and reviews from `first` to `last`, both included, for a partner who starts with this credited tier."""
         rows: list[Change] = []
         reviews = {review.on: review for review in self._rulebook.reviews_between(first, last)}
         on = first
@@ -234,7 +246,10 @@ class CreditedTier:
         return tuple(rows)
 
     def review(self, state: Credited, review: ReviewDay) -> Change:
-        """What the review does to a credited tier: held, untiered for want of the certification, kept, or lowered."""
+        """The result of a review: the tier is held, lost for lack of the certification, kept, or lowered.
+
+        Raises ValueError for an untiered partner.
+        """
         tier, on = state.tier, review.on
         if tier is None:
             raise ValueError("An untiered partner has nothing to review.")
@@ -251,7 +266,7 @@ class CreditedTier:
         return Change(on, ReviewResult.FALL, tier, best, Fell(tier, best, review.window_start, len(readings)), readings)
 
     def performance(self, on: date) -> Tier | None:
-        """The performance tier of the day, computed once."""
+        """The performance tier of the day, computed once; None: untiered."""
         if on not in self._performance:
             self._performance[on] = _performance_tier(self._measures, self._rulebook.rule_set(on), on)
         return self._performance[on]
@@ -292,7 +307,7 @@ class CreditedTier:
         return Change(on, ReviewResult.RISE, state.tier, tier.name, reason)
 
     def _creditable(self, reached: Tier | None, on: date) -> Tier | None:
-        """The tier itself, or the highest one below it that needs no invitation or has one."""
+        """The tier reached, or the highest one below it that needs no invitation or has one."""
         rule_set = self._rulebook.rule_set(on)
         if reached is None or rule_set is None:
             return None
@@ -305,8 +320,11 @@ class CreditedTier:
         return any(invitation.tier == tier and invitation.on <= on for invitation in self._invitations)
 
     def _place(self, tier: str, on: date) -> int:
-        """The place of a tier in the rule set of the day. One that this rule set no longer (or not yet) knows has its
-        place in the nearest earlier rule set that does, otherwise the nearest later one; below all when none does."""
+        """The place of a tier in the rule set of the day.
+
+        A tier that this rule set does not have takes its place from the nearest earlier rule set that has it, otherwise
+        from the nearest later one; without any, it ranks below all.
+        """
         rule_sets = self._rulebook.rule_sets
         earlier = [rule_set for rule_set in rule_sets if rule_set.start <= on]
         later = [rule_set for rule_set in rule_sets if rule_set.start > on]
@@ -322,38 +340,40 @@ class CreditedTier:
 
 @dataclass(frozen=True, slots=True)
 class OutlookReading:
-    """A reading of the next review; those `to_come` are computed from what is known. gap: to the credited tier."""
+    """A reading of the next review."""
 
     on: date
     performance: str | None
+    #: Whether the performance reaches the credited tier.
     met: bool
+    #: Whether the day is still to come, and the reading computed from what is known.
     to_come: bool
+    #: The gap to the credited tier; None without one in the rule set of the day.
     gap: TierGap | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewOutlook:
-    """The next review and what it would do if nothing else happens.
-
-    before: credited when it comes; after: once it is done (a rise on the same day included). review_row: None when
-    untiered then. rises: what is expected to happen before it.
-    """
+    """The next review and its result if nothing else happens."""
 
     review: ReviewDay
+    #: The tier credited just before the review.
     before: Credited
+    #: The tier credited after it, a rise on the same day included.
     after: str | None
     readings: tuple[OutlookReading, ...]
+    #: The review's row of the history; None for a partner who is untiered then.
     review_row: Change | None
+    #: The rises expected before it.
     rises: tuple[Change, ...]
 
 
 def review_outlook(
     measures: Measures, rulebook: Rulebook, state: Credited, today: date, invitations: Iterable[Invitation] = ()
 ) -> ReviewOutlook | None:
-    """What the next review after `today` would do for a partner with this credited tier today.
+    """The next review after `today` for a partner with this credited tier; None for a programme without reviews.
 
-    `measures` must reach to the review: known expiries, ends, cancellations and lapses included. None when the
-    programme has no reviews.
+    measures: must reach to the review, with known expiries, ends, cancellations and lapses.
     """
     review = rulebook.next_review(today)
     if review is None:

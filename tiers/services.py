@@ -1,7 +1,6 @@
-"""Derives the credited tier's history anew whenever the ledger was posted, and records invitations."""
+"""Derives the history of the credited tier after every posting of the ledger, and records invitations."""
 
 from datetime import date
-from typing import Any
 
 from django.apps import AppConfig
 from django.apps import apps as all_apps
@@ -26,38 +25,37 @@ from tiers.reasons import to_json
 
 
 @receiver(ledger_posted)
-def ledger_was_posted(sender: Any, scope: Scope, **_: Any) -> None:
-    """Receiver: any entry may move the history."""
+def derive_after_posting(sender: object, scope: Scope, **_: object) -> None:
+    """Receiver of ledger_posted: derive the history again, since any entry may change it."""
     derive_history(scope=scope)
 
 
 @transaction.atomic
 def derive_history(*, scope: Scope) -> None:
-    """Work out every rise and review up to today; rows are rewritten only where they differ (points.md 7, 12)."""
+    """Derive every rise and review up to today, and store them if they differ from the stored ones (points.md 7, 12)."""
     measures = history_measures(scope, scope.today)
-    walk = rules.CreditedTier(measures, rulebook(scope), invitations(scope))
-    found = walk.history(history_starts(scope), scope.today)
-    places: dict[date, int] = {}
-    wanted = []
-    for row in found:
-        places[row.on] = places.get(row.on, -1) + 1
+    credited = rules.CreditedTier(measures, rulebook(scope), invitations(scope))
+    positions: dict[date, int] = {}
+    derived = []
+    for row in credited.history(history_starts(scope), scope.today):
+        positions[row.on] = positions.get(row.on, -1) + 1
         reason = to_json(row.reason)
-        wanted.append((row.on, places[row.on], row.kind, row.before or "", row.after or "", reason))
+        derived.append((row.on, positions[row.on], row.kind, row.before or "", row.after or "", reason))
     stored = TierChange.objects.filter(partner=scope.partner)
-    if list(stored.values_list("on", "position", "kind", "before", "after", "reason")) == wanted:
+    if list(stored.values_list("on", "position", "kind", "before", "after", "reason")) == derived:
         return
     stored.delete()
     fields = ("on", "position", "kind", "before", "after", "reason")
     TierChange.objects.bulk_create(
-        TierChange(partner=scope.partner, **dict(zip(fields, row, strict=True))) for row in wanted
+        TierChange(partner=scope.partner, **dict(zip(fields, row, strict=True))) for row in derived
     )
     scope.forget()
 
 
-def derive_marked_histories(sender: AppConfig, apps: Apps = all_apps, **_: Any) -> None:
+def derive_marked_histories(sender: AppConfig, apps: Apps = all_apps, **_: object) -> None:
     """Receiver of post_migrate: derive the histories whose reasons a migration left empty.
 
-    Does nothing where `apps`, the models after migrating, are not yet or no longer those of this code.
+    Does nothing while `apps`, the models after migrating, do not have the model: before its migration, or after it was undone.
     """
     try:
         apps.get_model("tiers", "TierChange")
@@ -81,8 +79,12 @@ def record_invitation(*, scope: Scope, tier: str, on: date) -> Invitation:
 
 @transaction.atomic
 def remove_invitation(*, scope: Scope, tier: str) -> None:
-    """Take back an invitation that was recorded by mistake: the history is as if it had never been. Raises Http404, and
-    PermissionDenied without the settings right."""
+    """Remove an invitation that was recorded by mistake, and derive the history without it.
+
+    Raises:
+        Http404: there is no such invitation.
+        PermissionDenied: without the settings right.
+    """
     scope.require(Permission.SETTINGS)
     deleted, _by_model = Invitation.objects.filter(partner=scope.partner, tier=tier).delete()
     if not deleted:

@@ -1,4 +1,4 @@
-"""What the tier page shows of a day, read once."""
+"""Reads everything that the tier page shows of a day."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -1,4 +1,4 @@
-"""The tier page, the rows behind its figures, and plans."""
+"""URLs of the tier page, the rows behind its figures, and plans."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The tier page and its parts, and the rows behind its figures."""
+"""Views of the tier page, its parts, and the rows behind its figures."""
 
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers import services
@@ -65,7 +65,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
 @require_POST
 @requires(Permission.SETTINGS)
 def invitation(request: ScopedRequest) -> HttpResponse:
-    """Record an invitation to a tier, or with `remove` take one back."""
+    """Record an invitation to a tier, or remove one with the parameter `remove`."""
     scope = request.scope
     if "remove" in request.POST:
         services.remove_invitation(scope=scope, tier=request.POST["remove"])
@@ -84,16 +84,16 @@ def invitation(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def points_breakdown(request: ScopedRequest) -> HttpResponse:
-    """Clients and their points: a page of its own, and rows in the dialog where a figure opens them."""
+    """Clients and their points, as a page or as rows in the dialog."""
     selection = select("breakdown", request.scope, request.GET)
-    nobody = Empty(_("No client has such points"), _("Look at all clients, or at another day."))
+    no_clients = Empty(_("No client has such points"), _("Look at all clients, or at another day."))
     if wanted_part(request):
-        return drilldown(request, selection, back=_back(selection), when_empty=lambda: nobody)
+        return drilldown(request, selection, back=_back(selection), when_empty=lambda: no_clients)
     return drilldown(
         request,
         selection,
         back=_back(selection),
-        when_empty=lambda: nobody,
+        when_empty=lambda: no_clients,
         template="tiers/breakdown.html",
         form=selection.form,
         rules=rules_in_force(request.scope, selection.params["on"]),
@@ -104,21 +104,21 @@ def points_breakdown(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def expiring(request: ScopedRequest) -> HttpResponse:
-    """Lots that expire: in a month, within days, of a client."""
+    """Lots that expire in a month or within some days, of one client or all."""
     return _rows(request, "expiring")
 
 
 @require_safe
 @requires(Permission.VIEW)
 def lots(request: ScopedRequest) -> HttpResponse:
-    """Sold lots of a client, or of all."""
+    """Sold lots of one client or all."""
     return _rows(request, "client-lots")
 
 
 @require_safe
 @requires(Permission.VIEW)
 def entries(request: ScopedRequest) -> HttpResponse:
-    """Ledger entries of a client, or of all, up to the day."""
+    """Ledger entries of one client or all, up to the day."""
     return _rows(request, "client-entries")
 
 
@@ -132,7 +132,7 @@ def people(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def tools(request: ScopedRequest) -> HttpResponse:
-    """Clients that tool usage is measured by."""
+    """Clients whose tool usage counts."""
     return _rows(request, "tool-usage")
 
 
@@ -174,7 +174,7 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
             Link(str(label), f"{request.path}?{_with(request.GET, 'step', value)}") for value, label in STEPS
         ],
         "timeline": timeline(series),
-        "range": range_control(
+        "range": RangeControl(
             request.path,
             request.GET,
             form.chosen,
@@ -187,7 +187,7 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
 
 
 def _with(query: QueryDict, name: str, value: str) -> str:
-    """The query with that parameter; without it for an empty value."""
+    """The query string with that parameter; without it if the value is empty."""
     changed = query.copy()
     changed.pop(name, None)
     if value:

@@ -1,4 +1,4 @@
-"""One's own account: name, language, theme, which partner to look at, and signing out."""
+"""Views of one's own account: name, language, theme, the partner to open, and signing out."""
 
 from copy import copy
 
@@ -23,7 +23,7 @@ from accounts.roles import Permission
 
 @login_not_required
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """allauth's page; the answer to signing out also has the browser forget every page it kept."""
+    """allauth's page; the response to signing out also clears the browser's cached pages."""
     response: HttpResponse = logout(request)
     if request.method == "POST":
         response["Clear-Site-Data"] = '"cache", "storage"'
@@ -47,15 +47,15 @@ def profile(request: ScopedRequest) -> HttpResponse:
 @require_POST
 @requires(Permission.VIEW)
 def open_partner(request: ScopedRequest) -> HttpResponse:
-    """Look at another partner that one belongs to.
+    """Open another partner that one belongs to.
 
-    Always ends on the front page: an address inside one partner means nothing in another.
+    Always redirects to the front page: a URL inside one partner means nothing in another.
     """
     form = OpenPartnerForm(request.POST, memberships=request.memberships)
     if form.is_valid():
         partner_id = form.cleaned_data["partner"]
         request.session[PARTNER_KEY] = partner_id
-        partner = next(each.partner for each in request.memberships if each.partner_id == partner_id)
+        partner = next(row.partner for row in request.memberships if row.partner_id == partner_id)
         services.record_opening(scope=request.scope, partner=partner)
     return HttpResponseRedirect(resolve_url(settings.LOGIN_REDIRECT_URL))
 

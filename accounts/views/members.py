@@ -96,9 +96,9 @@ def remove_member(request: ScopedRequest, pk: int) -> HttpResponse:
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
         else:
-            words = _("%(person)s no longer belongs to %(partner)s.")
-            done = words % {"person": user, "partner": request.scope.partner.name}
-            messages.success(request, " ".join([done, *left_behind]))
+            text = _("%(person)s no longer belongs to %(partner)s.")
+            removed = text % {"person": user, "partner": request.scope.partner.name}
+            messages.success(request, " ".join([removed, *left_behind]))
         return redirect("accounts_members")
     member = queries.member(request.scope, pk)
     return TemplateResponse(request, "accounts/member_remove.html", {"member": member})
@@ -129,13 +129,13 @@ def audit_file(request: ScopedRequest) -> HttpResponseBase:
     form = AuditFilterForm(request.GET, people=queries.audit_people(request.scope))
     form.is_valid()
     events = queries.audit_events(request.scope, **form.cleaned_data)
-    kept = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 -- the answer closes it
-    text = TextIOWrapper(kept, encoding="utf-8", newline="", write_through=True)
+    spool = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 -- the response closes it
+    text = TextIOWrapper(spool, encoding="utf-8", newline="", write_through=True)
     services.export_audit(scope=request.scope, events=events, out=text)
     text.detach()
-    kept.seek(0)
+    spool.seek(0)
     response = FileResponse(
-        kept,
+        spool,
         as_attachment=True,
         filename=f"audit-log_{request.scope.today}.csv",
         content_type="text/csv; charset=utf-8",

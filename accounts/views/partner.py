@@ -30,7 +30,7 @@ PAGES_WITHOUT_FIGURES = ("/dashboard/team/", "/accounts/", "/settings/", "/admin
 @require_safe
 @requires(Permission.VIEW)
 def team(request: ScopedRequest) -> HttpResponse:
-    """The people at the vendor who look after the partner."""
+    """The people at the vendor who support the partner."""
     view = _view_in_mind(request)
     contacts = [
         {"contact": contact, "mailto": _mailto(contact.email, request.scope, view)}
@@ -78,9 +78,9 @@ def partner_settings(request: ScopedRequest) -> HttpResponse:
 
 
 def _stopped_by(scope: Scope, mail_domains: str) -> list[str]:
-    """What would stop with these mail domains, in words."""
+    """Sentences about what would stop with these mail domains."""
     answers = mail_domains_asked.send(sender=PartnerForm, scope=scope, domains=set(mail_domains.split()))
-    return [words for _receiver, answer in answers for words in answer or ()]
+    return [sentence for _receiver, answer in answers for sentence in answer or ()]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,8 +115,8 @@ def remove_contact(request: ScopedRequest, pk: int) -> HttpResponse:
     """Remove a contact at once; the next page offers to undo it."""
     contact = services.remove_contact(scope=request.scope, contact_id=pk)
     values = {field: getattr(contact, field) for field in ContactForm.Meta.fields}
-    kept = signing.dumps({"id": pk, "values": values, "position": contact.position}, salt=_undo_salt(request.scope))
-    request.session[REMOVED_KEY] = {"name": contact.name, "signed": kept}
+    signed = signing.dumps({"id": pk, "values": values, "position": contact.position}, salt=_undo_salt(request.scope))
+    request.session[REMOVED_KEY] = {"name": contact.name, "signed": signed}
     return redirect("settings")
 
 
@@ -125,14 +125,14 @@ def remove_contact(request: ScopedRequest, pk: int) -> HttpResponse:
 def restore_contact(request: ScopedRequest) -> HttpResponse:
     """Add a removed contact again, as it was and where it was."""
     try:
-        kept: dict[str, Any] = signing.loads(
+        removed: dict[str, Any] = signing.loads(
             request.POST.get("contact", ""), salt=_undo_salt(request.scope), max_age=UNDO_SECONDS
         )
     except signing.BadSignature:
         messages.error(request, _("That was too long ago. Add the contact again."))
     else:
         contact = services.restore_contact(
-            scope=request.scope, contact_id=kept["id"], values=kept["values"], position=kept["position"]
+            scope=request.scope, contact_id=removed["id"], values=removed["values"], position=removed["position"]
         )
         messages.success(request, _("%(person)s is back.") % {"person": contact.name})
     return redirect("settings")

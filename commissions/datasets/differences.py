@@ -12,13 +12,14 @@ from accounts.scope import Scope
 from commissions import clawbacks, rules
 from commissions.datasets.columns import MONEY, line_question, money_columns, payout_currency
 from commissions.difference_text import difference_sentence, mismatch_sentence, recompute_sentence
-from commissions.forms import CAUSE_LABELS, DIFFERENCES, ChecksForm, VarianceForm, quarter_text
+from commissions.forms import CAUSE_LABELS, DIFFERENCES, ChecksForm, VarianceForm
 from commissions.models import LineQuestion, QuestionStatus
 from commissions.outlook import client_names
 from commissions.quarter_variance import differences_of, past_quarters
 from commissions.queries import FIELDS, NAME, RECOMPUTED, clawbacks_by_line, lines, payout_lines
 from commissions.questions import question_link, questions
 from commissions.variance import CHECKS, RECOMPUTE
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 
 # Variances of lines, whatever was expected
@@ -217,7 +218,7 @@ register(
         columns=money_columns(
             Column("client", _("Client"), opens_client="client_id"),
             Column("client_id", _("Client id"), default=False),
-            Column("quarter", _("Quarter")),
+            Column("quarter", _("Quarter"), markup=quarter_text),
             Column("month", _("Month"), Kind.MONTH),
             Column("deal_id", _("Deal")),
             Column("product_line", _("Product line"), default=False),

@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.scope import Scope
 from commissions import rules
 from commissions.datasets.columns import MONEY, money_columns, payout_currency
-from commissions.forms import EarningForm, ExpectedForm, quarter_text
+from commissions.forms import EarningForm, ExpectedForm
 from commissions.outlook import DealQuarter, client_names, deal_quarters
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.rounding import half_up
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from program.queries import rulebook
@@ -69,7 +70,7 @@ register(
             Column("client_id", _("Client id"), default=False),
             Column("deal_id", _("Deal")),
             Column("product_line", _("Product line"), under="deal_id"),
-            Column("quarter", _("Quarter")),
+            Column("quarter", _("Quarter"), markup=quarter_text),
             Column("pay_on", _("Pay date"), Kind.DATE, under="commission"),
             Column("months", _("Months"), Kind.COUNT),
             Column("mrr", _("MRR left"), Kind.MONEY, currency="currency"),

@@ -14,7 +14,6 @@ from commissions.forms import (
     LinesForm,
     PaidForm,
     QuestionsForm,
-    quarter_text,
 )
 from commissions.models import LineQuestion, QuestionStatus, StatementLine
 from commissions.queries import (
@@ -28,6 +27,7 @@ from commissions.queries import (
     standing_of,
 )
 from commissions.questions import questions
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, register
 from program.labels import labels
 from program.terms import LineStatus

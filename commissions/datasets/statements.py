@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from commissions.datasets.columns import MONEY, money_columns, payout_currency
-from commissions.forms import STANDING_LABELS, STATEMENT_LABELS, OffsetsForm, StatementsForm, quarter_text
+from commissions.forms import STANDING_LABELS, STATEMENT_LABELS, OffsetsForm, StatementsForm
 from commissions.queries import offset_uses, statement_summaries
+from partner_portal.formats.days import quarter_text
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from program.labels import labels
 from program.terms import LineStatus
@@ -54,7 +55,7 @@ register(
         permission=MONEY,
         columns=money_columns(
             Column("statement", _("Statement")),
-            Column("period", _("Period"), expression="period_key"),
+            Column("period", _("Period"), expression="period_key", markup=quarter_text),
             Column("status", _("Status"), choices=STANDING_LABELS | labels([LineStatus.ISSUED])),
             Column("standing", _("Standing"), choices=STATEMENT_LABELS, under="status"),
             Column("pay_on", _("Pay date"), Kind.DATE),
@@ -125,7 +126,7 @@ register(
         permission=MONEY,
         columns=money_columns(
             Column("statement", _("Statement")),
-            Column("period", _("Period"), expression="period_key"),
+            Column("period", _("Period"), expression="period_key", markup=quarter_text),
             Column("standing", _("Standing"), choices=STATEMENT_LABELS),
             Column("pay_on", _("Pay date"), Kind.DATE),
             Column("total", _("Total"), Kind.MONEY, currency="currency", total=True),

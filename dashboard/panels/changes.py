@@ -1,4 +1,4 @@
-"""Tier point changes of a range: opening + new - lost = closing, by cause, each figure with the way to its rows."""
+"""The panel of tier point changes in a range: opening + new - lost = closing, by cause, with links to the rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from dashboard import words
+from dashboard import front_page_text
 from dashboard.overview import TOGETHER, Overview
 from dashboard.queries import CHANGES_PREFIX, changes_period
 from ledger.queries import Changes, Counter
 from ledger.queries import changes as changes_of
-from partner_portal.lib.dates.comparison import Comparison, Difference, compared
-from partner_portal.lib.dates.periods import ChosenPeriod
-from partner_portal.lib.sentences import day_text
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text, signed_decimal_text
+from partner_portal.lib.dates.ranges import ChosenPeriod, Comparison, Difference, compared
 from partner_portal.lib.shown_places import adding_places, close_places, common_places
-from partner_portal.lib.web.range_control import RangeControl, range_control
-from partner_portal.templatetags.figures import decimal_words, signed_words
+from partner_portal.lib.web.range_control import RangeControl
 from program.labels import label
 from program.periods import programme_periods
 from program.queries import rulebook
@@ -107,7 +106,7 @@ def changes(overview: Overview) -> ChangesPanel:
     chosen = overview.fixed(asked)
     moved = changes_of(scope, chosen.period)
     before = changes_of(scope, comparison.base) if comparison.base is not None and comparison.known else None
-    verb, net, span = words.net_change(moved)
+    verb, net, span = front_page_text.net_change(moved)
     difference = moved.closing.total - moved.opening.total
     causes = tuple(cause for cause in Cause if any(cause in by_cause for by_cause in moved.causes.values()))
     rows = tuple(_row(track, moved.causes[track], causes, chosen.query) for track in Track)
@@ -180,7 +179,7 @@ def changes_range(
 ) -> RangeControl:
     """The range control of the changes, on a drill-down's page and, with what the panel adds, on the dashboard."""
     programme = programme_periods(rulebook(scope), scope.today)
-    return range_control(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
+    return RangeControl(path, query, chosen, programme=programme, starts=starts, ends=scope.today, **panel)
 
 
 def address(direction: Direction, side: Side, query: Mapping[str, str], **filters: str) -> str:
@@ -224,7 +223,7 @@ def _steps(moved: Changes, places: int) -> list[Step]:
     """The bridge: what each column goes from and to, with its label and its short name in lines."""
     level = moved.opening.total
     steps: list[Step] = [
-        {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Opening")]}
+        {"kind": "total", "from": None, "to": level, "label": decimal_text(level, places), "name": [_("Opening")]}
     ]
     moves = (
         (moved.new_sold.points, [_("New"), _("sold")]),
@@ -235,10 +234,10 @@ def _steps(moved: Changes, places: int) -> list[Step]:
     for place, (move, name) in enumerate(moves):
         kind = "loss" if place % 2 else "gain"
         steps.append(
-            {"kind": kind, "from": level, "to": level + move, "label": signed_words(move, places), "name": name}
+            {"kind": kind, "from": level, "to": level + move, "label": signed_decimal_text(move, places), "name": name}
         )
         level += move
     steps.append(
-        {"kind": "total", "from": None, "to": level, "label": decimal_words(level, places), "name": [_("Closing")]}
+        {"kind": "total", "from": None, "to": level, "label": decimal_text(level, places), "name": [_("Closing")]}
     )
     return steps

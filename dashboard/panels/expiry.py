@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard import words
+from dashboard import front_page_text
 from dashboard.overview import Overview
 from dashboard.queries import Expiring, expiring_until
 from ledger.queries import PointTotals
@@ -64,7 +64,9 @@ def expiry(overview: Overview) -> Expiry:
         before_review=expiring_until(overview.scope, standing.next_review) if standing.next_review else None,
         before_review_address=_address({"by": "review", **overview.day.moved}),
         on_review=_on_review(overview),
-        first_fall=words.first_fall(fall.performance, fall.first, _fails(overview, months.index(fall))) if fall else "",
+        first_fall=front_page_text.first_fall(fall.performance, fall.first, _fails(overview, months.index(fall)))
+        if fall
+        else "",
     )
 
 
@@ -73,16 +75,16 @@ def _on_review(overview: Overview) -> str:
         return ""
     ahead = overview.ahead[-1]
     credited = next((gap for gap in ahead.targets if gap.tier == overview.standing.credited), None)
-    return words.on_review(ahead, credited, overview.standing.certified.name)
+    return front_page_text.on_review(ahead, credited, overview.standing.certified.name)
 
 
 def _months(overview: Overview) -> tuple[Month, ...]:
     highest = max((month.points for month in overview.months), default=Decimal(0)) or Decimal(1)
     before = overview.standing.performance
-    found = []
+    months = []
     for loss, ahead in zip(overview.months, overview.ahead, strict=False):
         height = loss.points / highest * FULL
-        found.append(
+        months.append(
             Month(
                 first=loss.month,
                 points=loss.points,
@@ -105,7 +107,7 @@ def _months(overview: Overview) -> tuple[Month, ...]:
             )
         )
         before = ahead.performance
-    return tuple(found)
+    return tuple(months)
 
 
 def _address(query: dict[str, str]) -> str:

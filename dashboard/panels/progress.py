@@ -1,4 +1,4 @@
-"""Programme progress: both tiers, the next review, and where the total stands between the tiers."""
+"""The panel of programme progress: both tiers, the next review, and the total points among the tiers' thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 from clients.rules import Retention
-from dashboard import words
+from dashboard import front_page_text
 from dashboard.overview import Overview
 from ledger.datasets import TRACKS
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import DAY
 from partner_portal.lib.rounding import ceiling
-from partner_portal.templatetags.figures import places_of, whole
 from program.terms import MONEY_METRICS, Metric
 from tiers.gap_text import lacks, missing_text
 from tiers.queries import MoneyFigures, TierStanding, money_figures, retention
@@ -22,80 +22,103 @@ from tiers.rules import OutlookReading, RequirementGap, TierGap
 TICK_ROOM = Decimal(22)  # per cent of the ladder's width that a label needs on a phone
 NEAR_THE_START = Decimal(9)
 FULL = Decimal(100)
-HEADROOM = Decimal("0.9")  # where the highest mark stands on the ladder
+HEADROOM = Decimal("0.9")  # the position of the highest mark on the ladder
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the ladder's bar: the track, its points, where it begins and how wide it is (per cent)."""
+    """A segment of the ladder's bar: the points of a track."""
 
     track: str
     label: str
     points: Decimal
+    #: Its left end and its width, as CSS percentages.
     start: str
     width: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A tier's minimum of total points on the ladder; `anchor` is "" where there is no room for the label."""
+    """The total points that a tier requires, as a mark on the ladder."""
 
     tier: str
     points: Decimal
+    #: Its position as a CSS percentage.
     at: str
+    #: The `text-anchor` of its label; "" where there is no room for a label.
     anchor: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The total between the tiers. ahead: the total on the review day if nothing else happens, and where it stands."""
+    """The total points on a scale with the thresholds of the tiers."""
 
     parts: tuple[Part, ...]
+    #: Lowest tier first.
     ticks: tuple[Tick, ...]
+    #: The segment of the points that the tier above performance lacks; None when it lacks none.
     short: Part | None
-    short_words: str
+    #: The number of these points, rounded up.
+    short_text: str
+    #: The tier above performance; "" at the top.
     goal: str
+    #: The total on the review day if nothing else happens; None when it is not known.
     ahead: Decimal | None
+    #: The position of that total as a CSS percentage, and the `text-anchor` of its label.
     ahead_at: str
     ahead_anchor: str
+    #: The day of the next review; None for a programme without reviews.
     review: date | None
-    words: str
+    #: The text alternative.
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A reading of the review window as it is listed."""
+    """A row of the list of readings of the next review."""
 
     on: date
+    #: The performance tier; None: untiered.
     tier: str | None
+    #: `24 short`, `met` or the like.
     note: str
+    #: Whether it reaches the credited tier.
     met: bool
+    #: Whether the day is still to come.
     to_come: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the panel shows. next_others: what the next tier lacks beside its binding requirement.
-
-    next_hidden: what is missing to the next tier is an amount that this reader may not see. money: None without the right to
-    see it; money_lost: the difference of its two figures. csr_for, grr_for: the tiers that ask for the ratio.
-    """
+    """The contents of the panel."""
 
     standing: TierStanding
+    #: The tiers of the rule set in force, lowest first.
     names: tuple[str, ...]
+    #: How far the performance tier is from the credited one, as a sentence.
     relation: str
+    #: The result of the next review and its reason; "" for a programme without reviews.
     effect: str
     reason: str
+    #: The readings of the next review.
     readings: tuple[Reading, ...]
     ladder: Ladder
+    #: The binding requirement of the next tier; None when it is met, and at the top.
     next_missing: RequirementGap | None
+    #: What the next tier lacks besides that.
     next_others: Sequence[str]
+    #: Whether the binding requirement is an amount that this reader may not see.
     next_hidden: bool
+    #: None for a reader who may not see money.
     money: MoneyFigures | None
+    #: The difference of the two money figures.
     money_lost: Fraction | None
+    #: The first day of the 12 months of the money figures.
     money_since: date
     retention: Retention
+    #: The last month of retention; None without any.
     retention_last: date | None
+    #: The tiers that require C$R, and those that require GRR.
     csr_for: tuple[str, ...]
     grr_for: tuple[str, ...]
 
@@ -105,15 +128,15 @@ def progress(overview: Overview) -> Progress:
     scope, standing = overview.scope, overview.standing
     outlook = standing.outlook
     binding = standing.next_tier.binding if standing.next_tier else None
-    kept = retention(scope, scope.today)
+    means = retention(scope, scope.today)
     money = money_figures(scope, scope.today) if scope.may_see_money else None
     return Progress(
         standing=standing,
         names=overview.tier_names,
-        relation=words.steps_apart(standing.performance, standing.credited, overview.tier_names),
-        effect=words.review_effect(outlook, past=overview.day.past) if outlook else "",
-        reason=words.review_reason(outlook, past=overview.day.past) if outlook else "",
-        readings=tuple(_reading(each) for each in outlook.readings) if outlook else (),
+        relation=front_page_text.steps_apart(standing.performance, standing.credited, overview.tier_names),
+        effect=front_page_text.review_effect(outlook, past=overview.day.past) if outlook else "",
+        reason=front_page_text.review_reason(outlook, past=overview.day.past) if outlook else "",
+        readings=tuple(_reading(reading) for reading in outlook.readings) if outlook else (),
         ladder=_ladder(standing),
         next_missing=binding,
         next_others=_others(standing.next_tier, standing.certified.name) if standing.next_tier else (),
@@ -121,25 +144,25 @@ def progress(overview: Overview) -> Progress:
         money=money,
         money_lost=money.source_dollar_12m - money.rolling_sourced_mrr_12m if money else None,
         money_since=add_months(scope.today, -12) + DAY,
-        retention=kept,
-        retention_last=kept.series[-1].month if kept.series else None,
+        retention=means,
+        retention_last=means.series[-1].month if means.series else None,
         csr_for=_tiers_that_ask_for(Metric.CSR, standing),
         grr_for=_tiers_that_ask_for(Metric.GRR, standing),
     )
 
 
 def _others(gap: TierGap, certification: str) -> Sequence[str]:
-    """What the tier lacks beside its binding requirement; the certification is named by itself when it alone is missing."""
+    """What the tier lacks besides its binding requirement; [] if it lacks the certification alone, shown by itself."""
     lacked = [missing_text(row) for row in gap.requirements if not row.met and not row.binding]
     return lacked + ([] if gap.certified or gap.binding is None else [lacks(gap, certification)[-1]])
 
 
 def _tiers_that_ask_for(metric: Metric, standing: TierStanding) -> tuple[str, ...]:
-    return tuple(gap.tier for gap in standing.targets if any(each.metric == metric for each in gap.requirements))
+    return tuple(gap.tier for gap in standing.targets if any(row.metric == metric for row in gap.requirements))
 
 
 def _reading(reading: OutlookReading) -> Reading:
-    return Reading(reading.on, reading.performance, words.reading_note(reading), reading.met, reading.to_come)
+    return Reading(reading.on, reading.performance, front_page_text.reading_note(reading), reading.met, reading.to_come)
 
 
 def _ladder(standing: TierStanding) -> Ladder:
@@ -148,7 +171,7 @@ def _ladder(standing: TierStanding) -> Ladder:
     goal = standing.next_tier
     marks: list[tuple[str, Decimal]] = []
     for gap in standing.targets:
-        needs = [each.need for each in gap.requirements if each.metric == Metric.TOTAL_POINTS]
+        needs = [row.need for row in gap.requirements if row.metric == Metric.TOTAL_POINTS]
         marks += [(gap.tier, need) for need in needs]
         if goal is not None and gap.tier == goal.tier:
             break
@@ -167,14 +190,14 @@ def _ladder(standing: TierStanding) -> Ladder:
         parts=tuple(parts),
         ticks=_ticks(marks, width),
         short=short,
-        short_words=whole(ceiling(missing, 0)),
+        short_text=whole(ceiling(missing, 0)),
         goal=goal.tier if goal else "",
         ahead=ahead,
         ahead_at=f"{ahead_share:.2f}%",
         ahead_anchor="end" if ahead_share > FULL / 2 else "start",
         review=standing.next_review,
-        words=words.ladder(
-            [(part.label.lower(), part.points) for part in parts], points.total, marks, places_of(points)
+        text=front_page_text.ladder(
+            [(part.label.lower(), part.points) for part in parts], points.total, marks, points.places
         ),
     )
 
@@ -194,9 +217,9 @@ def _ticks(marks: list[tuple[str, Decimal]], width: Decimal) -> tuple[Tick, ...]
 
 
 def _total_on_review(standing: TierStanding) -> Decimal | None:
-    """The total on the review day if nothing else happens, where a requirement of the credited tier tells it."""
+    """The total on the review day if nothing else happens; None if the credited tier requires no total."""
     gap = standing.outlook.readings[-1].gap if standing.outlook else None
-    return next((each.have for each in gap.requirements if each.metric == Metric.TOTAL_POINTS), None) if gap else None
+    return next((row.have for row in gap.requirements if row.metric == Metric.TOTAL_POINTS), None) if gap else None
 
 
 def _percent(value: Decimal, width: Decimal) -> str:

@@ -8,15 +8,14 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dashboard.overview import Overview
-from partner_portal.lib.dates.periods import PRESETS
+from partner_portal.lib.dates.ranges import AHEAD
 from partner_portal.lib.rows.datasets import Row
-from partner_portal.lib.web.range_control import RangeControl, range_control
+from partner_portal.lib.web.range_control import RangeControl
 from renewals.datasets import as_row
 from renewals.forms import RenewalsForm
 from renewals.page import Summary, glance, mail_subject
 
 SHOWN = 10
-AHEAD = tuple(key for key, (group, *_rest) in PRESETS.items() if group == "ahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def renewals(overview: Overview) -> Upcoming:
     upcoming = glance(scope, period, SHOWN)
     rows = [row | {"subject": mail_subject(row)} for row in map(as_row, upcoming.rows)]
     return Upcoming(
-        range=range_control(overview.path, overview.query, form.chosen, target="renewals", presets=AHEAD),
+        range=RangeControl(overview.path, overview.query, form.chosen, target="renewals", presets=AHEAD),
         problems=[form.chosen.problem] if form.chosen.problem else [],
         refocus=overview.part == "renewals",
         rows=rows,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from clients.rules import MonthRetention, Retention
 from dashboard.overview import Overview
-from partner_portal.templatetags.figures import short_month
+from partner_portal.formats.days import short_month
 from program.terms import Metric
 from tiers.queries import retention as retention_of
 
@@ -46,12 +46,12 @@ def retention(overview: Overview) -> RetentionPanel:
             "names": [short_month(month.month) for month in means.series],
             "series": [
                 {
-                    "look": "first",
+                    "stroke": "first",
                     "label": _("C$R of the month"),
                     "values": [str(month.csr_monthly) for month in means.series],
                 },
                 {
-                    "look": "second",
+                    "stroke": "second",
                     "label": _("GRR of the month"),
                     "values": [str(month.grr_monthly) for month in means.series],
                 },

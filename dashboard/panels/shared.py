@@ -15,10 +15,10 @@ from clients.rules import DealSum
 from dashboard.datasets import SHARED
 from dashboard.forms import SharedForm
 from dashboard.overview import TOGETHER, Overview
-from partner_portal.lib.dates.comparison import Comparison, Difference, compared
+from partner_portal.formats.days import short_month
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.web.range_control import RangeControl, range_control
-from partner_portal.templatetags.figures import short_month
+from partner_portal.lib.dates.ranges import Comparison, Difference, compared
+from partner_portal.lib.web.range_control import RangeControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def shared(overview: Overview) -> Shared:
     query = urlencode(chosen.query)
     months = pipeline(scope)
     return Shared(
-        range=range_control(
+        range=RangeControl(
             overview.path,
             overview.query,
             form.chosen,
@@ -107,15 +107,15 @@ def shared(overview: Overview) -> Shared:
 def _chart(
     months: Sequence[PipelineMonth], *series: tuple[str, str, Sequence[object]], percent: bool = False
 ) -> Mapping[str, object]:
-    """A chart of lines by month: (look, label, values) as decimal texts, None where a month has no data."""
+    """A chart of lines by month: (stroke, label, values) as decimal texts, None where a month has no data."""
     return {
         "names": [short_month(month.month) for month in months],
         "percent": percent,
         "partial": next((place for place, month in enumerate(months) if month.partial), None),
         "so_far": _("so far"),
         "series": [
-            {"look": look, "label": label, "values": [None if value is None else str(value) for value in values]}
-            for look, label, values in series
+            {"stroke": stroke, "label": label, "values": [None if value is None else str(value) for value in values]}
+            for stroke, label, values in series
         ],
     }
 

@@ -26,12 +26,12 @@ _MISSING = object()
 @once
 def code_fingerprint() -> str:
     """Names the code of our own apps as it is; other code gives another. Files are read once a process."""
-    found = sha256()
+    digest = sha256()
     for folder in sorted(Path(config.path) for config in apps.get_app_configs()):
         if folder.parent == settings.BASE_DIR:
             for file in sorted(folder.rglob("*.py")):
-                found.update(file.read_bytes())
-    return found.hexdigest()
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int) -> T:

@@ -1,18 +1,18 @@
-"""Keys by which names are sorted and found: without regard to accents and capitals, and with numbers in their order.
+"""Keys by which names are sorted and searched: without regard to accents and capitals, and with numbers in their order.
 
 The database makes the same keys with the functions `portal_search_key` and `portal_sort_key` (migration `clients.0005`), since
 neither the embedded server nor every partner's own has ICU collations. A change here needs a migration that replaces them.
-A model keeps the keys of a field that lists are sorted by in generated columns beside it, `<field>_sort_key` and
+A model stores the keys of a field that lists are sorted by in generated columns beside it, `<field>_sort_key` and
 `<field>_search_key`; `sort_expression` and `search_expression` use those where they exist.
 """
 
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import CharField, F, Func, Model, TextField
+from django.db.models.expressions import Combinable
 
 LONGEST_SORT_KEY = 200  # characters: an index row holds no more of every script
 _DIGITS = 20  # numbers of more digits compare as text
@@ -60,18 +60,18 @@ class SortKey(Func):
     output_field = CharField()
 
 
-def sort_expression(model: type[Model], source: Any) -> Any:
+def sort_expression(model: type[Model], source: str | Combinable) -> Combinable:
     """What orders rows of the model by the name at `source`, a field path or an expression."""
     return F(stored) if (stored := _stored(model, source, "sort_key")) else SortKey(source)
 
 
-def search_expression(model: type[Model], source: Any) -> Any:
+def search_expression(model: type[Model], source: str | Combinable) -> Combinable:
     """What a search in `source` compares with `search_key` of what was typed."""
     return F(stored) if (stored := _stored(model, source, "search_key")) else SearchKey(source)
 
 
-def _stored(model: type[Model], source: Any, suffix: str) -> str:
-    """The path of the generated column beside a field; "" where the model keeps none."""
+def _stored(model: type[Model], source: str | Combinable, suffix: str) -> str:
+    """The path of the generated column beside a field; "" where the model has none."""
     path = getattr(source, "name", "") if isinstance(source, F) else source
     if not isinstance(path, str):
         return ""

@@ -1,4 +1,4 @@
-"""The installation's own folder, which nobody else on the machine may look into."""
+"""The installation's own folder, which nobody else on the machine may read."""
 
 import os
 import pwd

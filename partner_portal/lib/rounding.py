@@ -1,4 +1,4 @@
-"""Exact numbers to decimals: the ways in which a value may be rounded, each named."""
+"""Exact numbers to decimals: one function for each kind of rounding."""
 
 from decimal import Context, Decimal
 from fractions import Fraction

@@ -40,5 +40,5 @@ def common_places(sums: Sequence[tuple[Number, Sequence[Number]]], at_least: int
 
 def _adds_up(total: Number, parts: Sequence[Number], places: int) -> bool:
     shown = [half_even(Fraction(part), places) for part in parts]
-    no_zeros = all(bool(each) == bool(part) for each, part in zip(shown, parts, strict=True))
+    no_zeros = all(bool(rounded) == bool(part) for rounded, part in zip(shown, parts, strict=True))
     return no_zeros and sum(shown, Decimal(0)) == half_even(Fraction(total), places)

@@ -1,7 +1,7 @@
 """Recurring mails that their reader can end with one click, from the mail program itself (RFC 8058)."""
 
+import email.message
 import email.policy
-from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 
@@ -28,7 +28,7 @@ class SubscriptionMail(EmailMultiAlternatives):
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
 
-    def message(self, *, policy: Any = email.policy.default) -> Any:
+    def message(self, *, policy: email.policy.Policy | None = email.policy.default) -> email.message.EmailMessage:
         message = super().message(policy=policy)
         address = self.extra_headers.get(_WholeHeader.name)
         if address:

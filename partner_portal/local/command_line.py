@@ -37,15 +37,15 @@ def run(argv: list[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
         sys.exit(0)
     except (SettingError, ImproperlyConfigured, EmbeddedServerError, DatabaseError, OSError) as error:
-        words = None if "--traceback" in argv else _in_words(error)
-        if words is None:
+        message = None if "--traceback" in argv else _message(error)
+        if message is None:
             raise
-        sys.stderr.write(f"{words}\n")
+        sys.stderr.write(f"{message}\n")
         sys.exit(2 if isinstance(error, SettingError | ImproperlyConfigured) else 3)
 
 
-def _in_words(error: Exception) -> str | None:
-    """One line for the operator; None for what is not his to mend."""
+def _message(error: Exception) -> str | None:
+    """One line for the operator; None for an error that an operator cannot mend."""
     from django.db import DatabaseError, OperationalError
     from psycopg.errors import DiskFull, InsufficientPrivilege, UndefinedTable
 

@@ -33,7 +33,7 @@ LOG_INS = ("admin", "manager", "finance", "member")
 PASSWORD = "partner-portal-demo"  # noqa: S105 - printed for everyone who runs the demo; it listens on loopback only
 
 _START_SECONDS = 60
-_POLITE_SECONDS = 10  # for a child to end by itself; then it is told again, and then ended
+_POLITE_SECONDS = 10  # for a child to end by itself; then it gets the signal again, and then it is killed
 _LOG_BYTES = 10_000_000
 _PR_SET_PDEATHSIG = 1
 

@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from partner_portal.lib.private_folder import SYSTEM_USER, pass_through
 from partner_portal.local.shared_server import EmbeddedServerError
@@ -111,7 +110,7 @@ def log_file(home: Path, user: Identity) -> Path:
 
 
 def run_program(
-    command: list[Any],
+    command: list[str | Path],
     user: Identity,
     *,
     text: str = "",
@@ -119,13 +118,13 @@ def run_program(
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run one of the server's programs as its user; what it prints is in `stdout`."""
-    identity: dict[str, Any] = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
+    uid, gid = user or (None, None)
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
     # A file, not a pipe: the server would inherit a pipe and keep it open.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         try:
             result = subprocess.run(  # noqa: S603
-                [str(word) for word in command],
+                [str(part) for part in command],
                 input=text,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -134,7 +133,9 @@ def run_program(
                 cwd=folder,
                 timeout=timeout,
                 check=False,
-                **identity,
+                user=uid,
+                group=gid,
+                extra_groups=None if user is None else [],
             )
             code = result.returncode
         except subprocess.TimeoutExpired:
@@ -168,7 +169,7 @@ def failure_text(home: Path, output: str, *, program: str) -> str:
     if "could not bind" in output or "could not create any Unix-domain sockets" in output:
         return f"The socket under {home} cannot be made: set PORTAL_VAR to a folder on a local disk."
     lines = [
-        line for line in output.splitlines() if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:"))
+        line for line in output.splitlines() if any(level in line for level in ("FATAL", "PANIC", "ERROR", "error:"))
     ]
     reason = (lines or output.strip().splitlines() or ["it did not answer in time"])[-1].strip()
     return f"The embedded {program} did not start ({reason}); see {home.parent / 'log' / f'{home.name}.log'}."

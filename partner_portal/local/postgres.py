@@ -123,7 +123,17 @@ class PostgresServer(SharedServer[Address]):
                 stale.unlink(missing_ok=True)
             # Relative paths, since pg_ctl builds a shell command of them and a quote in PORTAL_VAR would end it.
             to_log = os.path.relpath(log, data)
-            command = [programs / "pg_ctl", "-D", ".", "-l", to_log, "-w", "-t", str(START_SECONDS), "start"]
+            command: list[str | Path] = [
+                programs / "pg_ctl",
+                "-D",
+                ".",
+                "-l",
+                to_log,
+                "-w",
+                "-t",
+                str(START_SECONDS),
+                "start",
+            ]
             for last_try in (False, False, False, True):
                 result = run_program(command, user, folder=data, timeout=START_SECONDS + 10)
                 if result.returncode == 0:
@@ -180,14 +190,14 @@ def _create(home: Path, programs: Path, user: Identity) -> None:
 def _check_version(home: Path, programs: Path) -> None:
     """Raise when the data folder is of another major version than the programs."""
     try:
-        found = (home / "data" / "PG_VERSION").read_text(encoding="ascii").strip()
+        version = (home / "data" / "PG_VERSION").read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        found = "an unknown version of"
+        version = "an unknown version of"
     result = subprocess.run([programs / "postgres", "-V"], check=True, capture_output=True, text=True)  # noqa: S603
     ours = result.stdout.split()[-1].partition(".")[0]
-    if found != ours:
+    if version != ours:
         raise EmbeddedServerError(
-            f"{home / 'data'} was made by PostgreSQL {found}, this portal brings {ours}: move that folder away to "
+            f"{home / 'data'} was made by PostgreSQL {version}, this portal brings {ours}: move that folder away to "
             "start empty, or carry the data over (see docs/operations.md)."
         )
 

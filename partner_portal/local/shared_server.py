@@ -19,7 +19,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import psutil
 
 _STOP_SECONDS = 60
 
@@ -87,8 +90,8 @@ class SharedServer[Address](ABC):
             if _stop_if_unused(home, self.pid_file, self.stop_signal):
                 _end_watchdog(home)
 
-    def process_of(self, home: Path) -> Any | None:
-        """Return the running server process of this data folder, as psutil.Process."""
+    def process_of(self, home: Path) -> "psutil.Process | None":
+        """Return the running server process of this data folder."""
         return _process_of(home, self.pid_file)
 
     def _release_all(self) -> None:
@@ -153,7 +156,7 @@ def _try_alone(path: Path) -> int | None:
 # --- processes ---------------------------------------------------------------------------------------------------
 
 
-def _process_of(home: Path, pid_file: str) -> Any | None:
+def _process_of(home: Path, pid_file: str) -> "psutil.Process | None":
     """The process that the pid file names, if it works in this data folder: a stale id given to another is not it."""
     try:
         lines = (home / pid_file).read_text(encoding="utf-8").splitlines()

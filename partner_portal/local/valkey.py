@@ -10,7 +10,6 @@ import time
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import redis
 
@@ -142,11 +141,11 @@ def _quoted(path: Path) -> str:
 class EmbeddedConnection(redis.UnixDomainSocketConnection):
     """A connection that starts the server when it does not run, also again after the server was killed."""
 
-    def _connect(self) -> Any:
+    def _connect(self) -> socket.socket:
         from django.conf import settings
 
         self.path = str(SERVER.ensure_running(settings.PORTAL_VAR))
-        return super()._connect()  # type: ignore[no-untyped-call]
+        return super()._connect()  # type: ignore[no-untyped-call, no-any-return] # redis does not annotate it
 
 
 SERVER = ValkeyServer()

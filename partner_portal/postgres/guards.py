@@ -75,7 +75,7 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: object)
             REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM "{RUNTIME_ROLE}";
             """  # noqa: S608 -- one constant name
         )
-        if connections[using].pg_version >= 170000:  # type: ignore[attr-defined] # before, only the owner looks after tables
+        if connections[using].pg_version >= 170000:  # type: ignore[attr-defined] # PostgreSQL's own
             cursor.execute(f'GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO "{RUNTIME_ROLE}"')
         cursor.execute(_REFUSE)
         existing = set(connections[using].introspection.table_names(cursor))
@@ -90,7 +90,7 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: object)
 
 
 def personal_models() -> dict[type[models.Model], str]:
-    """The person, and what belongs to one and to no partner, each with the column that names the person."""
+    """The models of a person and of what belongs to one and to no partner, with the column that names the person."""
     apart = [model for model in apps.get_models() if model._meta.label in PERSONAL]
     return {get_user_model(): "id", **dict.fromkeys(apart, "user_id")}
 

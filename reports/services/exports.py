@@ -119,7 +119,7 @@ def request_export(
         owner=scope.user,
         name=export_request.name,
         title=one_line(export_request.title or selection.dataset.title)[:200],
-        filters="; ".join(selection.words)[:1000],
+        filters="; ".join(selection.filter_texts)[:1000],
         days=period_text(period_of(selection)),
         dataset=selection.dataset.key,
         params=params,

@@ -126,7 +126,7 @@ def remove_members(*, scope: Scope, client_list: KeptList, client_ids: Collectio
 def source_text(selection: Selection) -> str:
     """Where clients came from: `Lost sold points, 25 Oct 2026 to 23 Nov 2026, both days included; Track: Sourced`."""
     head = ", ".join(filter(None, [str(selection.dataset.title), period_text(period_of(selection))]))
-    return "; ".join([head, *selection.words])[:300]
+    return "; ".join([head, *selection.filter_texts])[:300]
 
 
 def _clients(selection: Selection, ticked: Collection[str]) -> set[int]:

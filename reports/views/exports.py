@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import Scope
+from partner_portal.formats.elements import decimals
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part, part_of, private
-from partner_portal.templatetags.figures import decimals
 from reports import tasks
 from reports.content_types import CONTENT_TYPES
 from reports.definitions import reopen, suggested_name

@@ -10,12 +10,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from partner_portal.formats.days import period_text
 from partner_portal.lib.collation import sort_key
 from partner_portal.lib.rows.datasets import Selection, all_datasets, select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part
 from partner_portal.lib.web.whole_number import whole_number
-from partner_portal.templatetags.figures import period as short_period
 from reports.definitions import period_of
 from reports.forms import NameForm, UseInListForm
 from reports.queries import lists as queries
@@ -51,7 +51,7 @@ def use(request: ScopedRequest, key: str) -> HttpResponse:
 
 def _suggested(selection: Selection) -> str:
     period = period_of(selection)
-    return f"{selection.dataset.title}, {short_period(period)}" if period else str(selection.dataset.title)
+    return f"{selection.dataset.title}, {period_text(period)}" if period else str(selection.dataset.title)
 
 
 def _add(request: ScopedRequest, selection: Selection, form: UseInListForm) -> services.Added:

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from partner_portal.formats import days
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private
 from partner_portal.lib.web.whole_number import whole_number
-from partner_portal.templatetags.figures import period as short_period
 from reports.comparison import compared, grouped
 from reports.definitions import ReportAppearance, period_of, period_text, sorting_text
 from reports.forms import ReportForm
@@ -54,8 +54,8 @@ def suggested(selection: Selection) -> str:
     chosen = selection.form.chosen
     if chosen is None:
         return str(selection.dataset.title)
-    days = str(chosen.label) if chosen.preset else short_period(chosen.period)
-    return f"{selection.dataset.title}, {days[:1].lower() + days[1:]}"
+    range_text = str(chosen.label) if chosen.preset else days.period_text(chosen.period)
+    return f"{selection.dataset.title}, {range_text[:1].lower() + range_text[1:]}"
 
 
 def _about(selection: Selection) -> dict[str, object]:

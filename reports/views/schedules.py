@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import Scope, partner_scope
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.htmx import page_or_part
 from partner_portal.lib.web.whole_number import whole_number
-from partner_portal.templatetags.figures import whole
 from reports import tasks
 from reports.forms import ScheduleForm, when_empty
 from reports.queries import saved as report_queries

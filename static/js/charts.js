@@ -141,9 +141,9 @@ const stacked = (given, width) => {
   };
 };
 
-// Lines: values by month, gaps where there is no data. series: [{ look, values, label }]; percent: whether they are ratios;
+// Lines: values by month, gaps where there is no data. series: [{ stroke, values, label }]; percent: whether they are ratios;
 // partial: the index of a month that is not over, whose marks are open and on dotted lines, so_far: what it is called.
-const LOOKS = {
+const STROKES = {
   first: { color: "ink", symbol: "circle", dash: "solid" },
   second: { color: "track-sourced", symbol: "diamond", dash: "dash" },
   third: { color: "track-managed", symbol: "square", dash: "dot" },
@@ -153,8 +153,8 @@ const lines = (given, width) => {
   const every = Math.max(1, Math.ceil((given.names.length * MONTH_ROOM) / width));
   const at = given.partial ?? given.names.length;
   const format = given.percent ? ".1%" : ",.0f";
-  const drawn = ({ look, values, label }) => {
-    const { color, symbol, dash } = LOOKS[look];
+  const drawn = ({ stroke, values, label }) => {
+    const { color, symbol, dash } = STROKES[stroke];
     const points = values.map((value) => (value === null ? null : Number(value)));
     const trace = (from, to, over) => ({
       type: "scatter", connectgaps: false, x: given.names.slice(from, to), y: points.slice(from, to),

@@ -149,7 +149,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_of(schedule, "schedule", "schedule_edit", "schedule_state"),
         **_with("token", recipient_token(recipient), "schedule_leave", "schedule_confirm"),
         **_of(plan, "tier_plan", "tier_plan_delete"),
-        **_of(pack, "dashboard_kept_pack"),
+        **_of(pack, "dashboard_saved_pack"),
         "renewal_calendar": {"partner": "northwind", "token": feed},
         "renewal_reminder_stop": {"token": reminder_token(RenewalReminder.objects.get(user=user))},
     }  # fmt: skip

@@ -6,12 +6,22 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from accounts.roles import Permission
-from partner_portal.lib.dates.periods import LOOKING_BACK
+from partner_portal.lib.dates.ranges import LOOKING_BACK
 from partner_portal.lib.rows.datasets import Kind, Selection, all_datasets, select
 
 DATASETS = {dataset.key: dataset for dataset in all_datasets()}
 ROLES = ("admin", "manager", "finance", "member", "outsider")
-RANGES = [{"changes_range": preset, "shared_range": preset, "pay_range": preset} for preset in LOOKING_BACK]
+
+
+def ranges_of(key, role):
+    """The parameters to ask with: every preset of a dataset whose range looks back. The admin takes all; the other roles, who
+    see the same rows with other columns, take them in turn."""
+    prefix = getattr(DATASETS[key].form, "range_prefix", None)
+    if prefix not in {"changes_", "shared_", "pay_"}:
+        return [{}]
+    presets = list(LOOKING_BACK)
+    place = ROLES.index(role)
+    return [{f"{prefix}range": preset} for preset in (presets[place - 1 :: len(ROLES) - 1] if place else presets)]
 
 
 def rows_of(selection: Selection) -> list[dict]:
@@ -36,7 +46,7 @@ def test_the_figure_is_the_sum_of_its_rows(scope_of, key, role):
     scope = scope_of(role)
     if not permitted(key, scope):
         return
-    for data in RANGES:
+    for data in ranges_of(key, role):
         selection = select(key, scope, data)
         rows = rows_of(selection)
         assert selection.count == len(rows)
@@ -83,14 +93,15 @@ def test_no_amounts_without_the_money_right(scope_of, key):
 @pytest.mark.parametrize("key", DATASETS)
 def test_every_column_sorts_both_ways_and_keeps_every_row(scope, key):
     base = select(key, scope, {})
-    everything = sorted(map(str, rows_of(base)))
-    for column in DATASETS[key].columns:
-        if column.compute:
-            continue
+    columns = [column for column in DATASETS[key].columns if not column.compute]
+    compared = columns[:4]  # enough to tell the rows apart
+    everything = sorted(map(str, base.iterate(compared)))
+    assert len(everything) == base.count
+    for column in columns:
         for sort in (column.name, f"-{column.name}"):
             selection = select(key, scope, {"sort": sort})
             assert selection.problems == base.problems
-            assert sorted(map(str, rows_of(selection))) == everything, sort
+            assert sorted(map(str, selection.iterate(compared))) == everything, sort
 
 
 @pytest.mark.parametrize("key", DATASETS)

@@ -71,7 +71,7 @@ PAGES = {
 ELSEWHERE = {
     "home": "sends on to the dashboard",
     "dashboard_pack": "for paper: nothing on it can be followed",
-    "dashboard_kept_pack": "for paper: nothing on it can be followed",
+    "dashboard_saved_pack": "for paper: nothing on it can be followed",
     "commission_statement_print": "for paper: nothing on it can be followed",
     "commission_question": "a form about one line, which it shows",
     "calculator": "results of what was typed, with their working; there are no rows",

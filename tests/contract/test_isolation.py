@@ -62,7 +62,7 @@ TABLE = {
     "schedule_state": "405 302, 405 404, 405 404, 405 403 | 405 404, 405 404, 405 404, 405 403",
     "tier_plan": "200 422, 200 422, 200 422, 200 422 | 404 404, 404 404, 404 404, 404 404",
     "tier_plan_delete": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 404, 405 404, 405 404",
-    "dashboard_kept_pack": "200 302, 200 403, 200 403, 404 404 | 404 404, 404 404, 404 404, 404 404",
+    "dashboard_saved_pack": "200 302, 200 403, 200 403, 404 404 | 404 404, 404 404, 404 404, 404 404",
 }
 # The token in the address is the right: it is mailed to somebody outside, or is somebody's calendar.
 OPEN_BY_TOKEN = {

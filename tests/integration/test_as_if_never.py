@@ -4,15 +4,12 @@ A query that forgets to leave withdrawn rows out shows more on one side than on 
 sized so that they are among the first rows of everything.
 """
 
-import json
-import re
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
 from django.test import Client as Browser
-from django.urls import reverse
 
 from partner_portal.lib.dates.periods import Period
 

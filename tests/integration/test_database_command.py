@@ -13,14 +13,12 @@ import psycopg
 import pytest
 
 from partner_portal.local.postgres import ensure_running, release
+from tests.integration.reports.processes import copy_database
 
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 CLIENTS = "client_id,name,country,currency\nC1,Élan Conseil,FR,USD\nC2,adidas Test,DE,USD\n"
-DEALS = """deal_id,client_id,name,product_line,kind,origin,stage,mrr,currency,created_on,closed_on,registered
-D1,C1,First,Sales Hub,new,sourced,won,1000,USD,2026-10-01,2026-10-02,yes
-"""
 
 
 @pytest.fixture
@@ -68,14 +66,11 @@ def what_is_there(var: Path) -> dict[str, object]:
         }  # fmt: skip
 
 
-def test_a_dump_restores_into_an_empty_server(folders: tuple[Path, Path]) -> None:
+def test_a_dump_restores_into_an_empty_server(folders: tuple[Path, Path], template_database: str) -> None:
     old, new = folders
-    ensure_running(old)  # as a portal that runs beside the dump
-    manage(old, "migrate", "--verbosity=0")
-    manage(old, "create_partner", "acme", "--name=Acme", "--currency=USD")
-    for kind, text in (("clients", CLIENTS), ("deals", DEALS)):
-        (old / f"{kind}.csv").write_text(text, encoding="utf-8")
-    manage(old, "import_data", "acme", str(old / "clients.csv"), str(old / "deals.csv"))
+    copy_database(template_database, ensure_running(old))  # a portal that runs beside the dump
+    (old / "clients.csv").write_text(CLIENTS, encoding="utf-8")
+    manage(old, "import_data", "southwind", str(old / "clients.csv"))
     file = new / "portal.dump"
     assert f"is in {file}." in manage(old, "database", f"--dump={file}")
     assert [path.name for path in new.iterdir()] == ["portal.dump"]
@@ -85,7 +80,8 @@ def test_a_dump_restores_into_an_empty_server(folders: tuple[Path, Path]) -> Non
     assert after == before
     assert len(after["forced"]) > 30
     assert {owner for _table, owner in after["owners"]} == {"portal_owner"}
-    assert after["names"] == [("adidas test", "adidas test"), ("elan conseil", "elan conseil")]
+    assert {("adidas test", "adidas test"), ("elan conseil", "elan conseil")} <= set(after["names"])
+    assert after["points"][0][1] > 0
     refused = manage(new, "database", f"--restore={file}", code=3)
     assert "is not empty, and a restore would mix two" in refused
     assert "Traceback" not in refused
@@ -94,7 +90,12 @@ def test_a_dump_restores_into_an_empty_server(folders: tuple[Path, Path]) -> Non
 def test_the_empty_server_runs_until_it_is_interrupted(folders: tuple[Path, Path]) -> None:
     var = folders[0]
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "database"], cwd=PROJECT, env=environment(var), stdout=subprocess.PIPE, text=True
+        [sys.executable, "manage.py", "database"],
+        cwd=PROJECT,
+        env=environment(var),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
     )
     assert process.stdout is not None
     assert "until Ctrl-C" in process.stdout.readline()

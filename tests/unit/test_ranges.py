@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from partner_portal.lib.dates.comparison import Difference, compared
-from partner_portal.lib.dates.periods import Period, chosen_period, named_range, of_section
-from partner_portal.lib.web.range_control import range_control
+from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.dates.ranges import Difference, chosen_period, compared, section_parameters, valid_parameters
+from partner_portal.lib.web.range_control import RangeControl
 
 TODAY = date(2026, 11, 23)
 STARTS = date(2022, 7, 18)
@@ -84,11 +84,11 @@ def test_a_base_that_begins_with_the_data_is_known_and_nothing_is_a_number():
 
 def test_names_without_prefix_are_every_sections_where_it_names_none_of_its_own():
     query = {"range": "this-year", "cmp": "year", "y_range": "last-7-days"}
-    assert chosen(of_section(query, "x_")).preset == "this-year"
-    assert chosen_period(of_section(query, "y_"), prefix="y_", today=TODAY).preset == "last-7-days"
-    assert of_section(query, "y_")["y_cmp"] == "year"  # a range of its own, the comparison of all
+    assert chosen(section_parameters(query, "x_")).preset == "this-year"
+    assert chosen_period(section_parameters(query, "y_"), prefix="y_", today=TODAY).preset == "last-7-days"
+    assert section_parameters(query, "y_")["y_cmp"] == "year"  # a range of its own, the comparison of all
     own = {"range": "this-year", "x_from": "2026-01-01", "x_to": "2026-01-02"}
-    assert chosen(of_section(own, "x_")).period == Period(date(2026, 1, 1), date(2026, 1, 2))
+    assert chosen(section_parameters(own, "x_")).period == Period(date(2026, 1, 1), date(2026, 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,10 @@ def test_names_without_prefix_are_every_sections_where_it_names_none_of_its_own(
         ({"x_range": "this-month"}, {"x_range": "this-month"}),
         ({"x_range": "review-window"}, {"x_range": "review-window"}),
         ({"x_range": "bogus"}, {}),
+        ({"x_range": "bogus", "x_cmp": "year"}, {"x_cmp": "year"}),
+        ({"x_range": "this-year", "x_cmp": "prev"}, {"x_range": "this-year", "x_cmp": "prev"}),
+        ({"x_range": "this-year", "x_cmp": "none"}, {"x_range": "this-year"}),
+        ({"x_range": "this-year", "x_cmp": "decade"}, {"x_range": "this-year"}),
         ({"x_from": "2026-01-01", "x_to": "2026-01-31"}, {"x_from": "2026-01-01", "x_to": "2026-01-31"}),
         ({"x_from": "2026-02-01", "x_to": "2026-01-31"}, {}),
         ({"x_from": "2026-02-01"}, {}),
@@ -105,7 +109,7 @@ def test_names_without_prefix_are_every_sections_where_it_names_none_of_its_own(
     ],
 )
 def test_only_a_range_that_can_be_is_a_named_one(query, named):
-    assert named_range(query, "x_") == named
+    assert valid_parameters(query, "x_") == named
 
 
 @pytest.mark.parametrize("spelling", ["20261101", "2026-W44-7", "2026-305", " 2026-11-1"])
@@ -125,10 +129,10 @@ def parameters(address):
 
 
 def control(query, **kwargs):
-    own = of_section(query, "x_")
+    own = section_parameters(query, "x_")
     picked = chosen(own)
     comparison = compared(own, picked, starts=STARTS)
-    return range_control(
+    return RangeControl(
         "/p/", query, picked, target="x", comparison=comparison, sections=("x_", "y_"), starts=STARTS, **kwargs
     )
 
@@ -137,25 +141,30 @@ def test_a_new_range_keeps_the_rest_and_starts_on_the_first_page():
     found = control({"x_range": "this-month", "x_cmp": "prev", "target": "gold", "page": "3"})
     (week,) = [each for _heading, choices in found.groups for each in choices if each.label == "Last 7 days"]
     assert parameters(week.address) == {"x_range": "last-7-days", "x_cmp": "prev", "target": "gold"}
-    assert found.kept == (("x_cmp", "prev"), ("target", "gold"))
-    assert found.target == "x"
-    assert parameters(found.base) == {"x_from": "2026-10-01", "x_to": "2026-10-23", "x_cmp": "prev", "target": "gold"}
+    assert found.other_parameters == [("x_cmp", "prev"), ("target", "gold")]
+    assert found.htmx_target == "x"
+    assert parameters(found.base_address) == {
+        "x_from": "2026-10-01",
+        "x_to": "2026-10-23",
+        "x_cmp": "prev",
+        "target": "gold",
+    }
 
 
 def test_the_switch_makes_a_sections_range_everybodys_and_hands_it_back():
     apart = control({"x_range": "this-month", "x_cmp": "prev", "y_range": "this-year", "z_range": "next-30-days"})
-    assert not apart.together.current
-    assert parameters(apart.together.address) == {"range": "this-month", "cmp": "prev", "z_range": "next-30-days"}
-    shared = control(parameters(apart.together.address))
-    assert shared.together.current
-    assert parameters(shared.together.address) == {
+    assert not apart.sharing.current
+    assert parameters(apart.sharing.address) == {"range": "this-month", "cmp": "prev", "z_range": "next-30-days"}
+    shared = control(parameters(apart.sharing.address))
+    assert shared.sharing.current
+    assert parameters(shared.sharing.address) == {
         "x_range": "this-month", "x_cmp": "prev", "y_range": "this-month", "y_cmp": "prev", "z_range": "next-30-days",
     }  # fmt: skip
 
 
 def test_while_sections_share_a_range_a_new_one_is_that_of_all_and_the_page_is_loaded():
     found = control({"range": "this-month"})
-    assert (found.target, found.prefix) == ("", "")
+    assert (found.htmx_target, found.prefix) == ("", "")
     addresses = [each.address for _heading, choices in found.groups for each in choices] + [
         each.address for each in found.bases
     ]
@@ -163,6 +172,6 @@ def test_while_sections_share_a_range_a_new_one_is_that_of_all_and_the_page_is_l
     assert parameters(addresses[0]) == {"range": "last-7-days"}
     assert parameters(addresses[-1]) == {"range": "this-month", "cmp": "year"}
     custom = control({"from": "2026-10-01", "to": "2026-10-31"})
-    assert parameters(custom.together.address) == {
+    assert parameters(custom.sharing.address) == {
         "x_from": "2026-10-01", "x_to": "2026-10-31", "y_from": "2026-10-01", "y_to": "2026-10-31",
     }  # fmt: skip

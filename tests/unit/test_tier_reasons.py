@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from program.terms import Metric
-from tiers.reason_text import METRIC_NAMES, reason_text
+from tiers.reason_text import reason_text
 from tiers.reasons import Fell, Held, Kept, Lapsed, MetRequirement, Rose, from_json, to_json
 
 D = date.fromisoformat
@@ -21,7 +21,7 @@ COUNTS = st.integers(1, 24)
 REASONS = st.one_of(
     st.builds(
         Rose,
-        st.lists(st.builds(MetRequirement, st.sampled_from(sorted(METRIC_NAMES)), NUMBERS, NUMBERS)).map(tuple),
+        st.lists(st.builds(MetRequirement, st.sampled_from(sorted(Metric)), NUMBERS, NUMBERS)).map(tuple),
         st.none() | NAMES,
         st.none() | NAMES,
     ),

@@ -8,7 +8,7 @@ import pytest
 from ledger.engine import entries
 from ledger.records import CancellationFact, ClientFacts, DealFact, ServiceFact
 from ledger.why_text import why
-from partner_portal.lib.sentences import exact_money, exact_number
+from partner_portal.formats.numbers import exact_money, exact_number
 
 D = date.fromisoformat
 number, money = exact_number, exact_money

@@ -1,1 +1,1 @@
-"""Tier plans: assumptions about deals, renewals and clients, and what they would do at the next reviews."""
+"""Tier plans: assumptions about deals, renewals and clients, and their outcome at the next reviews."""

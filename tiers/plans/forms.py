@@ -1,4 +1,4 @@
-"""The form of a tier plan: every assumption is a parameter of an address, so that it can be reloaded, shared and saved."""
+"""The form of a tier plan: every assumption is a URL parameter, so that a plan can be reloaded, shared and saved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,19 +24,25 @@ LIMIT = Decimal(10) ** 12
 
 @dataclass(frozen=True, slots=True)
 class ExtraRow:
-    """A row of the form for a hypothetical deal, as typed; "" is not given."""
+    """A row of the form for a hypothetical deal, as typed; "" where nothing was typed."""
 
+    #: The suffix of the parameters, from 1.
     number: int
+    #: MRR in `currency`.
     amount: str
     currency: str
+    #: An `Origin`.
     origin: str
+    #: A `Market`.
     market: str
+    #: The day on which the deal is won, ISO 8601.
     closes: str
+    #: "yes": we also manage it.
     manage: str
 
 
 class PlanForm:
-    """Reads assumptions from an address. Always valid: `problems` has a sentence for everything that was left out.
+    """Reads assumptions from a query string. Always valid: `problems` has a sentence for everything that was left out.
 
     Parameters: `deal` and `won.<deal id>`; `line` and `lost.<client><LINE><line>`; `client` and `gone.<client id>`;
     `amount.<n>`, `currency.<n>`, `origin.<n>`, `market.<n>`, `closes.<n>`, `manage.<n>`, `others.<n>` of hypothetical deals.
@@ -56,16 +62,16 @@ class PlanForm:
         self.assumptions = requested.first(MOST_ASSUMPTIONS)
         self.too_many = requested.count > MOST_ASSUMPTIONS
         if self.too_many:
-            self.problems = [too_many(requested.count)]  # the other problems may be thousands of sentences
+            self.problems = [too_many(requested.count)]  # there may be thousands of other problems
 
     @property
     def search(self) -> str:
-        """The search text for deals, renewals and clients to choose from."""
+        """The search text that filters the deals, renewals and clients to choose from."""
         return str(self.data.get("q", "")).strip()[:200]
 
     @property
     def extra_rows(self) -> list[ExtraRow]:
-        """The rows for hypothetical deals."""
+        """The form's rows for hypothetical deals."""
         names = ("amount", "currency", "origin", "market", "closes", "manage")
         return [
             ExtraRow(number, *(self.data.get(f"{name}.{number}", "") for name in names))
@@ -78,7 +84,7 @@ class PlanForm:
         return sorted(rulebook(self.scope).currency_table(self.scope.today).amounts)
 
     def _texts(self, name: str) -> list[str]:
-        """The values of a parameter, without those that no stored text can equal."""
+        """The values of a parameter, without those that no stored text can equal because of a NUL."""
         return [value for value in self.data.getlist(name) if "\0" not in value]
 
     def _lines(self) -> list[tuple[str, str]]:

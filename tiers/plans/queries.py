@@ -1,4 +1,4 @@
-"""Reads for tier plans: saved plans, what can be planned with, and the outcome of a plan at the next two reviews."""
+"""Reads saved tier plans, the deals, renewals and clients to plan with, and the outcome of a plan at the next reviews."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from tiers.plans.rules import Assumptions, PointChange, changes_of
 from tiers.queries import credited_on, history, invitations
 from tiers.rules import PortfolioMeasures, TierGap
 
-OFFERED = 40  # rows of a kind to choose from; a search finds the others
+OFFERED = 40  # rows to choose from, per kind; a search finds the others
 REVIEWS = 2
 VARIANTS = ("nothing", "worst", "plan", "best")
 
@@ -113,7 +113,10 @@ def _visible(scope: Scope) -> QuerySet[TierPlan]:
 def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> PlanOutcome:
     """Points and tier at the next two reviews: without the plan, with it, with its losses and with its gains only.
 
-    The target is the tier asked for, otherwise the credited tier, otherwise the lowest. Raises UnknownCurrencyError.
+    target: the name of a tier, in any case; the default is the credited tier, or the lowest for an untiered partner.
+
+    Raises:
+        UnknownCurrencyError: a currency has no fixed amount on the day.
     """
     day, book = scope.today, rulebook(scope)
     reviews = book.reviews_between(day + DAY, add_months(day, 12))[:REVIEWS]
@@ -123,8 +126,8 @@ def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> Pl
     credited = credited_on(history(scope, day))
     invited = invitations(scope, day)
     names = [tier.name for rule_set in book.rule_sets[-1:] for tier in rule_set.tiers]
-    wanted = next((name for name in names if target and name.casefold() == target.casefold()), None)
-    wanted = wanted or credited.tier or (names[0] if names else None)
+    chosen = next((name for name in names if target and name.casefold() == target.casefold()), None)
+    chosen = chosen or credited.tier or (names[0] if names else None)
     variants = []
     for key, part in zip(VARIANTS, (None, assumed.losses, assumed, assumed.gains), strict=True):
         measures = base if part is None else _with_changes(base, changes_of(facts, part, book, day, until))
@@ -134,7 +137,7 @@ def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> Pl
         for review in reviews:
             held = [row.after for row in coming if row.on <= review.on]
             rule_set = book.rule_set(review.on)
-            tier = rule_set.tier(wanted) if rule_set is not None and wanted is not None else None
+            tier = rule_set.tier(chosen) if rule_set is not None and chosen is not None else None
             reached = walk.performance(review.on)
             outcomes.append(
                 ReviewOutcome(
@@ -146,7 +149,7 @@ def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> Pl
                 )
             )
         variants.append(Variant(key, tuple(outcomes)))
-    return PlanOutcome(day, wanted, tuple(variants), _missing(scope, assumed))
+    return PlanOutcome(day, chosen, tuple(variants), _missing(scope, assumed))
 
 
 def open_deals(scope: Scope, search: str, chosen: Iterable[str]) -> list[OpenDeal]:
@@ -223,7 +226,7 @@ def _with_changes(base: PortfolioMeasures, changes: Sequence[PointChange]) -> Po
 
 
 def _estimated_points(book: Rulebook, deal: Deal, day: date) -> Decimal:
-    """Points of the deal as a new line in the client's market, for sorting and reading; the plan itself asks the engine."""
+    """Estimated points of the deal as a new line in the client's market; the plan itself uses the engine."""
     if deal.currency not in book.currency_table(day).amounts:
         return Decimal(0)
     unit = book.unit(deal.mrr, deal.currency, day)

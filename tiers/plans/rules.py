@@ -1,6 +1,6 @@
-"""The assumptions of a tier plan, and the points that facts plus plan give (docs/points.md 3, 10).
+"""The assumptions of a tier plan, and the changes of points that they cause (docs/points.md 3, 10).
 
-Pure: a plan adds facts to those of a client; points come from the same engine that the ledger posts with.
+Pure. A plan adds facts to those of a client; the points come from the engine that the ledger is posted with.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ class ExtraDeal:
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What a plan assumes."""
+    """The assumptions of a plan."""
 
     #: Open deals by id, and the day on which they are won.
     deals: Mapping[str, date]

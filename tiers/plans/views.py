@@ -1,4 +1,4 @@
-"""Tier plans: the list, the workbench whose address holds every assumption, and saved plans."""
+"""Views of tier plans: the list, the workbench whose URL holds every assumption, and saved plans."""
 
 from dataclasses import replace
 from datetime import date
@@ -36,7 +36,7 @@ def plan_list(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def plan_new(request: ScopedRequest) -> HttpResponse:
-    """The workbench: what to assume, and what the plan would do. The part `plan-result` is the outcome alone."""
+    """The workbench for assumptions and their outcome; the part `plan-result` is the outcome alone."""
     return _workbench(request, request.GET)
 
 
@@ -48,10 +48,10 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
         return _save(request, pk)
     scope = request.scope
     saved = plan_of(scope, pk)
-    stored = from_json(saved.assumptions)  # plans of former versions may hold more
+    stored = from_json(saved.assumptions)  # earlier versions allowed more assumptions
     assumed = stored.first(MOST_ASSUMPTIONS)
     is_owner = saved.owner_id == (scope.user.pk if scope.user else None)
-    # An address shows the amounts of hypothetical deals, which the page does not show to those who may not see money.
+    # The URL holds the amounts of hypothetical deals, which the page does not show to those who may not see money.
     editable = assumed if is_owner or scope.may_see_money else replace(assumed, extra=())
     context: dict[str, object] = {
         "plan": saved,

@@ -1,4 +1,4 @@
-"""Reasons as sentences, in the reader's language."""
+"""Filters that turn reasons into sentences, in the reader's language."""
 
 from django import template
 

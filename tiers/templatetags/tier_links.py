@@ -1,7 +1,6 @@
-"""Links of the tier pages that open rows over the page and lead to them without script; they keep a past day."""
+"""Links of the tier pages to rows, which open in the dialog, or as a page without script; they retain a past day."""
 
 from datetime import date
-from typing import Any
 from urllib.parse import urlencode
 
 from django import template
@@ -12,13 +11,13 @@ from django.utils.safestring import SafeString
 
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.templatetags.elements import dialog_link
-from partner_portal.templatetags.figures import metric_have, metric_missing
+from program.markup import metric_have, metric_missing
 from program.terms import Metric, Track, Unit
 from tiers.rules import RequirementGap
 
 register = template.Library()
 
-# The rows that a metric is the sum, the number or the mean of.
+# The page with the rows of a metric, and its parameters.
 ROWS_OF: dict[str, tuple[str, dict[str, str]]] = {
     Metric.TOTAL_POINTS: ("tier_breakdown", {}),
     Metric.SOLD_POINTS: ("tier_expiring", {}),
@@ -34,31 +33,31 @@ ROWS_OF: dict[str, tuple[str, dict[str, str]]] = {
 
 
 @register.simple_tag(takes_context=True)
-def opens(context: Context, name: str, *args: Any, **query: Any) -> SafeString:
+def opens(context: Context, name: str, *args: object, **query: object) -> SafeString:
     """The attributes of a link to the page `name` with these parameters, which htmx loads into the dialog."""
     return dialog_link(to(context, name, *args, **query))
 
 
 @register.simple_tag
-def opens_on(name: str, on: date, **query: Any) -> SafeString:
-    """The same for the end of a day that is named, whichever day is looked at."""
+def opens_on(name: str, on: date, **query: object) -> SafeString:
+    """The attributes of a link that opens the page `name` for the end of the day `on` in the dialog."""
     return dialog_link(reverse(name), query, on=on.isoformat())
 
 
 @register.simple_tag(takes_context=True)
 def metric_link(context: Context, need: RequirementGap) -> SafeString | str:
-    """What there is of a requirement, as a link to the rows that it is measured by."""
+    """The present value of a requirement's metric, as a link to its rows."""
     return _to_rows(context, need, metric_have(need))
 
 
 @register.simple_tag(takes_context=True)
 def missing_link(context: Context, need: RequirementGap) -> SafeString | str:
-    """What a requirement is short of, as a link to the same rows."""
+    """What a requirement lacks, as a link to the rows of its metric."""
     return _to_rows(context, need, metric_missing(need))
 
 
 @register.simple_tag(takes_context=True)
-def row_link(context: Context, text: str, name: str, **query: Any) -> SafeString:
+def row_link(context: Context, text: str, name: str, **query: object) -> SafeString:
     """`text` as a link to the page `name`, for a figure within a translated sentence."""
     return format_html("<a {}>{}</a>", opens(context, name, **query), text)
 
@@ -73,11 +72,11 @@ def _to_rows(context: Context, need: RequirementGap, value: SafeString | str) ->
 
 
 @register.simple_tag(takes_context=True)
-def to(context: Context, name: str, *args: Any, **query: Any) -> str:
-    """The address of the page `name` with these parameters; empty ones are left out, the day that is looked at is kept."""
+def to(context: Context, name: str, *args: object, **query: object) -> str:
+    """The URL of the page `name` with these parameters and the day of the current page; empty parameters are left out."""
     form = context.get("form") or context.get("day")
-    kept = {key: str(value) for key, value in query.items() if value not in (None, "")}
+    params = {key: str(value) for key, value in query.items() if value not in (None, "")}
     if isinstance(form, DatasetForm):
-        kept |= form.moved
-    address = reverse(name, args=args)
-    return f"{address}?{urlencode(kept)}" if kept else address
+        params |= form.moved
+    url = reverse(name, args=args)
+    return f"{url}?{urlencode(params)}" if params else url

@@ -7,9 +7,9 @@ however it dies.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
 IMPORT_BATCH = 7002  # a batch: the worker that checks or writes it
@@ -40,9 +40,9 @@ def lock_if_free(kind: int, key: int) -> bool:
 
 
 @contextmanager
-def session_lock(kind: int, key: int) -> Iterator[Any | None]:
+def session_lock(kind: int, key: int) -> Iterator[BaseDatabaseWrapper | None]:
     """Hold the lock during the block and yield the connection that holds it; None when a living process has it."""
-    side: Any = connection.copy()
+    side = connection.copy()
     try:
         with side.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, key])

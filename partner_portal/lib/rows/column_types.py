@@ -1,4 +1,4 @@
-"""What a cell of an import file may hold: one class a type, each with the one way to read it (`docs/points.md` 1, 12).
+"""What a cell of an import file may hold: one class a type, which parses and validates it (`docs/points.md` 1, 12).
 
 A type turns the trimmed text of a cell into the text that PostgreSQL reads for the model's field, so that equal values
 have equal texts: `007` and `7` are the same line number. It never sees an empty cell. Nothing here knows a model.
@@ -46,7 +46,7 @@ class ColumnType:
 
     @property
     def accepted(self) -> str:
-        """What would be accepted, in words that complete "accepted: ..."."""
+        """What would be accepted, as a text that completes "accepted: ..."."""
         raise NotImplementedError
 
     def read(self, text: str) -> str:
@@ -54,13 +54,13 @@ class ColumnType:
         raise NotImplementedError
 
     def reader(self) -> Callable[[str], str]:
-        """`read` for the many cells of one check: what the type has to look up is looked up once."""
+        """`read` for the many cells of one check: what the type needs from elsewhere is read once."""
         return self.read
 
 
 @dataclass(frozen=True, slots=True)
 class Text(ColumnType):
-    """Any text; `key` for one that is part of the row's key."""
+    """A text; `key` for one that is part of the row's key."""
 
     key: bool = False
 
@@ -82,7 +82,7 @@ class Text(ColumnType):
 
 @dataclass(frozen=True, slots=True)
 class Choice(ColumnType):
-    """One of these words, exactly."""
+    """One of these texts, exactly."""
 
     values: tuple[str, ...]
 
@@ -121,12 +121,12 @@ class Number(ColumnType):
 
     @property
     def accepted(self) -> str:
-        words = {"places": self.places, "above": self.above, "least": self.least}
+        bounds = {"places": self.places, "above": self.above, "least": self.least}
         if self.above is not None:
-            return _("a number above %(above)s with at most %(places)s decimals, such as 1250.50") % words
+            return _("a number above %(above)s with at most %(places)s decimals, such as 1250.50") % bounds
         if self.least is not None:
-            return _("a number of at least %(least)s with at most %(places)s decimals, such as 1250.50") % words
-        return _("a number with at most %(places)s decimals, such as -1250.50") % words
+            return _("a number of at least %(least)s with at most %(places)s decimals, such as 1250.50") % bounds
+        return _("a number with at most %(places)s decimals, such as -1250.50") % bounds
 
     def read(self, text: str) -> str:
         match = _NUMBER.fullmatch(text)

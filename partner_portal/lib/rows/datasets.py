@@ -1,6 +1,6 @@
 """Datasets: one definition of "the rows behind a figure", read by its dialog, list, saved report, file, API and schedule.
 
-An app declares its datasets in `datasets.py`. A `Selection` is a dataset as somebody looks at it: scope, parameters, search,
+An app declares its datasets in `datasets.py`. A `Selection` is a dataset as one request reads it: scope, parameters, search,
 sort and columns, all of it readable from an address and writable to one. Figures are totals of selections, so that a number
 and its rows cannot differ.
 """
@@ -11,10 +11,10 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Aggregate, Count, F, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncMonth
 from django.http import QueryDict
@@ -22,7 +22,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
-from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.dates.ranges import ChosenPeriod
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.scope import OfScope, Scope
 
@@ -30,10 +30,12 @@ ALIAS = "c_"  # columns are annotated under this prefix, so that none collides w
 PAGE_SIZE = 25
 
 
-# A row by the names of its columns or fields: a value is whatever the database or a calculation gives for it.
-type Row = Mapping[str, Any]
+# A value of a cell or of a form: whatever the database, a calculation or a field gives for it.
+type Value = Any
+# A row by the names of its columns or fields.
+type Row = Mapping[str, Value]
 # What a dataset's form makes of an address: its cleaned data, by the names of its fields.
-type Params = Mapping[str, Any]
+type Params = Mapping[str, Value]
 # The rows of a dataset: a query, or rows calculated in Python.
 type Rows = QuerySet[Any] | Sequence[Row]
 # The value of a column as a query calculates it.
@@ -59,32 +61,37 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `expression` is a Django expression or field path, or for rows made in Python the key in the row.
-
-    choices: value -> label. permission: who may see it at all. currency: the name of the column with the currency; "" on a
-    money column means points-dollars, in US dollars. total: summed over all rows. compute: a text made from the row and the
-    `needs` (name -> expression) in Python; not available to sort, search or filter. under: the column in whose cell pages
-    write it, on a line of its own; files keep both.
-    opens(row, selection): the address of what a value opens in the portal, "" for nothing.
-    opens_client: the column with the id of the client whose panel a value opens, "" for none.
-    marks_row: a value is written as a tag of its row, whether or not the column is shown.
-    """
+    """A column of a dataset."""
 
     name: str
     label: Label
     kind: Kind = Kind.TEXT
+    #: A Django expression or field path, or for rows made in Python the key in the row; None for the column's name.
     expression: Source | None = None
+    #: Whether it is shown unless other columns are chosen.
     default: bool = True
+    #: Who may see it at all; "" for everybody who may see the dataset.
     permission: str = ""
+    #: The labels of its values; None for values that are written as they are.
     choices: Mapping[str, Label] | None = None
+    #: The name of the column with the currency of an amount; "" on a column of money means points-dollars.
     currency: str = ""
+    #: Whether it is summed over all rows.
     total: bool = False
+    #: Makes a text from the `needs` of a row; such a column cannot be sorted, searched or filtered.
     compute: Callable[[Row, Any], str] | None = None
+    #: What `compute` gets, by name.
     needs: Mapping[str, Source] = field(default_factory=dict)
+    #: The column in whose cell pages write it, on a line of its own; files have both columns.
     under: str = ""
+    #: Gives the address of what a value opens in the portal, "" for nothing.
     opens: "Callable[[Row, Selection[Any]], str] | None" = None
+    #: The column with the id of the client whose panel a value opens; "" for none.
     opens_client: str = ""
+    #: Whether a value is written as a tag of its row, whether or not the column is shown.
     marks_row: bool = False
+    #: How pages write a value; None for the format of its kind.
+    markup: Callable[[Value], str] | None = None
 
     @property
     def source(self) -> Source:
@@ -104,10 +111,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ClientList:
-    """A kept list of clients that narrows rows: its key in addresses, its name, and a query of the clients' primary keys."""
+    """A saved list of clients that narrows rows."""
 
+    #: Its key in addresses.
     key: str
     name: str
+    #: A query of the clients' primary keys.
     clients: QuerySet[Any]
 
 
@@ -120,8 +129,8 @@ class ClientLists(NamedTuple):
     choices: OfScope[[], list[tuple[str, str]]]
 
 
-class _Hooks:
-    """What the apps beside the pages lend to every dataset."""
+class _Providers:
+    """What apps have registered for every dataset; None until they have."""
 
     lists: ClientLists | None = None
     client_address: Callable[[str], str] | None = None
@@ -129,76 +138,79 @@ class _Hooks:
 
 
 def register_lists(lists: ClientLists) -> None:
-    """Tell who keeps lists of clients, so that every dataset about clients understands `?list=`."""
-    _Hooks.lists = lists
+    """Register how saved lists are read, so that every dataset about clients understands `?list=`."""
+    _Providers.lists = lists
 
 
 def client_list(scope: Scope, key: str) -> ClientList | None:
     """The list of that key, for pages that narrow something other than a dataset."""
-    return _Hooks.lists.find(scope, key) if _Hooks.lists else None
+    return _Providers.lists.find(scope, key) if _Providers.lists else None
 
 
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
     """Every list the scope may use: (key, name), by name."""
-    return _Hooks.lists.choices(scope) if _Hooks.lists else []
+    return _Providers.lists.choices(scope) if _Providers.lists else []
 
 
 def register_client_address(address: Callable[[str], str]) -> None:
     """Register which page opens for the id of a client."""
-    _Hooks.client_address = address
+    _Providers.client_address = address
 
 
 def client_address(client_id: str) -> str:
     """Return the address of the client's panel, "" when no app has one."""
-    return _Hooks.client_address(client_id) if _Hooks.client_address else ""
+    return _Providers.client_address(client_id) if _Providers.client_address else ""
 
 
 def register_freshness(as_of: OfScope[[], datetime | None]) -> None:
-    """Tell how to find out when a partner's facts last came in."""
-    _Hooks.as_of = as_of
+    """Register how to find out when a partner's facts last came in."""
+    _Providers.as_of = as_of
 
 
 def data_as_of(scope: Scope) -> datetime | None:
     """When the facts behind every dataset last came in; None when nothing did."""
-    return _Hooks.as_of(scope) if _Hooks.as_of else None
+    return _Providers.as_of(scope) if _Providers.as_of else None
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The declaration: see `design.md`, "Fact kinds in, datasets out".
+    """What an app declares: which rows there are, and what can be done with them."""
 
-    key: stable, also in stored reports. unit: what one row is, singular and plural. figure: the column whose total is the
-    figure ("" = the number of rows). form: a form class called as form(data, scope=scope), whose cleaned data is what
-    `rows(scope, params)` gets; it must be valid, falling back visibly, for any data. search: columns that a search looks in.
-    order: default sort, "-name" for descending. client: expression of the client's primary key, for links and lists.
-    row: expression of the row's key, for ticking. `sign` -1 shows a sum of losses as the positive figure it is called.
-    describe(scope, params): the filters in words, for headings and receipts.
-    valued(scope, params): by which currency table amounts became points-dollars, in words; a dataset that sums them says so.
-    total_currency(scope): the one currency of all rows of summed money columns that name a currency; nothing else may be summed.
-    sum_of, parts: a column of points that is the sum of others, so that pages write a row with decimals that add up.
-    row_link(row, scope): label and address of what can be done with one row, None for nothing; only on pages, never in
-    files. It gets the values of the columns `row_link_needs` by name.
-    """
-
+    #: Stable, also in stored reports.
     key: str
     title: Label
+    #: What one row is, singular and plural.
     unit: tuple[Label, Label]
     permission: str
     columns: tuple[Column, ...]
+    #: The rows for the cleaned data of `form`.
     rows: OfScope[[Params], Rows]
+    #: Must be valid for any data: a value that cannot be used falls back visibly.
     form: type[DatasetForm]
+    #: The columns that rows are sorted by unless another is chosen, "-name" for descending.
     order: tuple[str, ...]
+    #: The column whose total is the figure; "" for the number of rows.
     figure: str = ""
+    #: The columns that are searched.
     search: tuple[str, ...] = ()
+    #: The client's primary key, for links and lists; "" for rows without a client.
     client: Source = ""
+    #: The row's key, for ticking.
     row: Source = "pk"
+    #: -1 shows a sum of losses as the positive figure it is called.
     sign: int = 1
+    #: The filters as texts, for headings and receipts.
     describe: OfScope[[Params], list[str]] = lambda scope, params: []
+    #: Names the currency table by which amounts became points-dollars; for datasets that sum them.
     valued: OfScope[[Params], str] = lambda scope, params: ""
+    #: The one currency of all rows of summed columns that name a currency; nothing else may be summed.
     total_currency: OfScope[[], str] = lambda scope: ""
+    #: A column of points that is the sum of `parts`, so that pages write a row with decimals that add up.
     sum_of: str = ""
     parts: tuple[str, ...] = ()
+    #: Label and address of what can be done with a row, given its `row_link_needs` and the scope; only on pages.
     row_link: Callable[[Row, Any], tuple[str, str] | None] | None = None
+    #: The columns that `row_link` gets, by name.
     row_link_needs: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
@@ -217,7 +229,7 @@ _registry: dict[str, Dataset] = {}
 
 
 def register(dataset: Dataset) -> Dataset:
-    """Make a dataset known under its key. Raises ValueError when the key is taken."""
+    """Register a dataset under its key. Raises ValueError when the key is taken."""
     if dataset.key in _registry:
         raise ValueError(f"two datasets are called {dataset.key}")
     names = [column.name for column in dataset.columns]
@@ -264,8 +276,8 @@ class Selection[S: Scope = Scope]:
             for column in columns:
                 match |= Q(**{f"{ALIAS}{column.name}__contains": search_key(self.search)})
             keys = {ALIAS + column.name: search_expression(rows.model, column.source) for column in columns}
-            found: Rows = rows.alias(**keys).filter(match)
-            return found
+            matches: Rows = rows.alias(**keys).filter(match)
+            return matches
         needle = search_key(self.search)
         return [row for row in rows if any(needle in search_key(str(row.get(c.key, ""))) for c in columns)]
 
@@ -283,18 +295,18 @@ class Selection[S: Scope = Scope]:
         return [row for row in rows if row[row_key(self.dataset.client)] in keys]
 
     @property
-    def words(self) -> list[str]:
-        """Everything that narrows these rows, in words, the days apart."""
-        words = list(self.dataset.describe(self.scope, self.params))
+    def filter_texts(self) -> list[str]:
+        """One text for everything that narrows these rows, other than the range of days."""
+        texts = list(self.dataset.describe(self.scope, self.params))
         if self.clients:
-            words.append(_("Clients of the list “%(name)s”") % {"name": self.clients.name})
+            texts.append(_("Clients of the list “%(name)s”") % {"name": self.clients.name})
         if self.search:
-            words.append(_("Search: “%(text)s”") % {"text": self.search})
-        return words
+            texts.append(_("Search: “%(text)s”") % {"text": self.search})
+        return texts
 
     @property
     def valued(self) -> str:
-        """By which currency table amounts became points-dollars, in words; "" where this scope sees none."""
+        """A text that names the currency table by which amounts became points-dollars; "" where this scope sees none."""
         permitted = self.dataset.permitted(self.scope)
         shown = any(column.kind == Kind.MONEY and not column.currency for column in permitted)
         return self.dataset.valued(self.scope, self.params) if shown else ""
@@ -304,22 +316,22 @@ class Selection[S: Scope = Scope]:
         """`rows` and `clients` (numbers), and the sum of every permitted column with a total; one query."""
         summed = [column for column in self.dataset.permitted(self.scope) if column.total]
         if isinstance(self.rows, QuerySet):
-            wanted: dict[str, Any] = {f"sum_{column.name}": Sum(_expression(column)) for column in summed}
-            wanted["rows"] = Count("*")
+            aggregates: dict[str, Aggregate] = {f"sum_{column.name}": Sum(_expression(column)) for column in summed}
+            aggregates["rows"] = Count("*")
             if self.dataset.client:
-                wanted["clients"] = Count(self.dataset.client, distinct=True)
-            found = self.rows.aggregate(**wanted)
+                aggregates["clients"] = Count(self.dataset.client, distinct=True)
+            totals = self.rows.aggregate(**aggregates)
         else:
             with localcontext(prec=80):  # as exact as the database sums
-                found = {
+                totals = {
                     f"sum_{c.name}": sum((row[c.key] for row in self.rows if row[c.key] is not None), Decimal(0))
                     for c in summed
                 }
-            found["rows"] = len(self.rows)
+            totals["rows"] = len(self.rows)
             if self.dataset.client:
-                found["clients"] = len({row[row_key(self.dataset.client)] for row in self.rows})
-        result = {column.name: found[f"sum_{column.name}"] or Decimal(0) for column in summed}
-        return result | {"rows": found["rows"], "clients": found.get("clients", 0)}
+                totals["clients"] = len({row[row_key(self.dataset.client)] for row in self.rows})
+        result = {column.name: totals[f"sum_{column.name}"] or Decimal(0) for column in summed}
+        return result | {"rows": totals["rows"], "clients": totals.get("clients", 0)}
 
     @property
     def chosen(self) -> ChosenPeriod:
@@ -339,19 +351,19 @@ class Selection[S: Scope = Scope]:
         value = self.totals[self.dataset.figure] if self.dataset.figure else self.count
         return value * self.dataset.sign
 
-    def figures_by(self, column: Column) -> list[tuple[Any, Decimal]]:
+    def figures_by(self, column: Column) -> list[tuple[Value, Decimal]]:
         """The figure by the values of a column, in their order and the unknown last; dates by the first day of their month.
 
         They sum to the figure. One query.
         """
         by_month = column.kind in {Kind.DATE, Kind.MONTH}
         figure = self.dataset.column(self.dataset.figure) if self.dataset.figure else None
-        sums: dict[Any, Any] = {}
+        sums: dict[Value, Decimal] = {}
         if isinstance(self.rows, QuerySet):
             key = _expression(column)
-            found = self.rows.order_by().values(**{f"{ALIAS}_key": TruncMonth(key) if by_month else key})
+            keys = self.rows.order_by().values(**{f"{ALIAS}_key": TruncMonth(key) if by_month else key})
             total = Sum(_expression(figure)) if figure else Count("*")
-            rows = found.annotate(**{f"{ALIAS}_total": total}).order_by(F(f"{ALIAS}_key").asc(nulls_last=True))
+            rows = keys.annotate(**{f"{ALIAS}_total": total}).order_by(F(f"{ALIAS}_key").asc(nulls_last=True))
             sums = {row[f"{ALIAS}_key"]: row[f"{ALIAS}_total"] or Decimal(0) for row in rows}
         else:
             for row in self._ordered_in_python([column, *([figure] if figure else [])], column, descending=False):
@@ -368,7 +380,9 @@ class Selection[S: Scope = Scope]:
         key = self.dataset.column(sort)
         if not isinstance(self.rows, QuerySet):
             return self._ordered_in_python(columns, key, descending)
-        values: dict[str, Any] = {ALIAS + column.name: _expression(column) for column in columns if not column.compute}
+        values: dict[str, Expressed] = {
+            ALIAS + column.name: _expression(column) for column in columns if not column.compute
+        }
         for column in columns:
             values |= {ALIAS + name: as_expression(expression) for name, expression in column.needs.items()}
         values[ALIAS + key.name] = _expression(key)
@@ -379,7 +393,7 @@ class Selection[S: Scope = Scope]:
         if key.sorts_as_name:  # names that differ in accents or capitals alone go by code point
             values[ALIAS + "_sort"] = sort_expression(self.rows.model, key.source)
             keys.insert(0, F(ALIAS + "_sort"))
-        orders = [each.desc(nulls_last=True) if descending else each.asc(nulls_last=True) for each in keys]
+        orders = [field.desc(nulls_last=True) if descending else field.asc(nulls_last=True) for field in keys]
         return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 
     def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> Sequence[Row]:
@@ -394,7 +408,7 @@ class Selection[S: Scope = Scope]:
             names |= {name: row_key(source) for name, source in column.needs.items()}
         return _Renamed(known + unknown, {ALIAS + name: source for name, source in names.items()})
 
-    def cells(self, row: Row, columns: Iterable[Column] | None = None) -> list[Any]:
+    def cells(self, row: Row, columns: Iterable[Column] | None = None) -> list[Value]:
         """A row's values in the order of the columns; computed ones are computed here."""
         return [
             column.compute({name: row[ALIAS + name] for name in column.needs}, self.scope)
@@ -403,7 +417,7 @@ class Selection[S: Scope = Scope]:
             for column in (self.columns if columns is None else columns)
         ]
 
-    def iterate(self, columns: Iterable[Column] | None = None, chunk: int = 2000) -> Iterator[list[Any]]:
+    def iterate(self, columns: Iterable[Column] | None = None, chunk: int = 2000) -> Iterator[list[Value]]:
         """All rows in order, as lists of values, without holding them all in memory where a query gives them."""
         columns = self.columns if columns is None else tuple(columns)
         rows = self.ordered(columns)
@@ -492,7 +506,7 @@ def _expression(column: Column) -> Expressed:
 
 
 class _Renamed(Sequence[Row]):
-    """Rows with their values under other names, made when they are looked at: a page shows 25 of thousands."""
+    """Rows with their values under other names, made when they are read: a page shows 25 of thousands."""
 
     def __init__(self, rows: Sequence[Row], names: Mapping[str, str]) -> None:
         self._rows = rows
@@ -501,12 +515,16 @@ class _Renamed(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
         if isinstance(index, slice):
             return _Renamed(self._rows[index], self._names)
         row = self._rows[index]
         return {name: row[source] for name, source in self._names.items()}
 
 
-def _sortable(column: Column, value: Any) -> Any:
+def _sortable(column: Column, value: Value) -> Value:
     return (sort_key(value), value) if column.sorts_as_name and isinstance(value, str) else value

@@ -1,14 +1,14 @@
-"""What one part of the portal tells the others, in the same transaction: facts came in, the ledger was posted, rules changed,
-figures are about to be read, somebody left, mail domains are about to change.
+"""Signals between apps, sent in the same transaction: facts came in, the ledger was posted, rules changed, figures are about
+to be read, somebody left, mail domains are about to change.
 
 facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id (None when a person
                  withdrew or restored facts) and, from an import, progress, which a long receiver may call with how many of
                  how many clients are done. It is also sent when an import is only tried and then undone: a receiver does
-                 nothing that a rollback leaves behind. What its answer's `summary` holds is kept with the batch.
-ledger_posted:   scope, client_ids (the primary keys of the clients whose facts were looked at).
+                 nothing that a rollback leaves behind. What its answer's `summary` holds is stored with the batch.
+ledger_posted:   scope, client_ids (the primary keys of the clients whose facts were read).
 rules_changed:   nothing more; the programme's rules are everybody's.
-figures_wanted:  scope. Sent before rows are read for somebody who is on no page, such as a file that is due: what is kept of
-                 the past is brought up to date first.
+figures_wanted:  scope. Sent before rows are read for somebody who is on no page, such as a file that is due: stored sums are
+                 brought up to date first.
 member_left:     scope of the one who ended the membership or closed the account, and user. Receivers end whatever gave that
                  person access in the scope's partner, so that nothing works again when they come back. They may answer with
                  a sentence for that reader: what became of what the person left behind.

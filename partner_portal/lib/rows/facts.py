@@ -1,6 +1,6 @@
 """Fact kinds: what the files of a partner may bring in. Apps declare theirs in `facts.py`; `imports` knows only this page.
 
-A kind says which columns its rows have, which of them tell rows apart, which model keeps them, and what has to hold
+A kind says which columns its rows have, which of them tell rows apart, which model stores them, and what has to hold
 between rows. How files are read, checked, compared and written follows from that alone.
 """
 
@@ -57,17 +57,20 @@ class Column:
 
     @property
     def field_name(self) -> str:
-        """The model field that keeps the value."""
+        """The model field that stores the value."""
         return self.field or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a row check found: the row (its label in the frame), the column, what is wrong, what would be accepted."""
+    """A fault in a row."""
 
+    #: The label of the row in the frame.
     row: int
     column: str
+    #: What is wrong.
     message: str
+    #: What would be accepted.
     accepted: str
 
 
@@ -76,7 +79,7 @@ class RowCheck:
     """A rule between the columns of a row, or between rows.
 
     `find(scope, rows)` gets those rows of the batch whose `columns` (and keys) are all acceptable, as a frame of texts:
-    a declared column each, in the form in which the database reads them, "" where a cell is empty. It may look at stored
+    a declared column each, in the form in which the database reads them, "" where a cell is empty. It may read stored
     rows; it runs under the partner's lock, so that what it saw is still true when the rows are written.
     """
 
@@ -100,7 +103,7 @@ class FactKind:
     label:        what people call it.
     columns:      in the order of a template file.
     key_columns:  those that tell rows apart; together unique per partner.
-    model:        has a `partner` field and one for every column. A reference to another kind is kept as a foreign key
+    model:        has a `partner` field and one for every column. A reference to another kind is stored as a foreign key
                   when the field is one, otherwise as text.
     client_field: the model's foreign key to the client whose points the rows move ("pk" for the client itself); empty
                   when no points depend on them.
@@ -134,7 +137,7 @@ _kinds: dict[str, FactKind] = {}
 
 
 def register(kind: FactKind) -> FactKind:
-    """Make a kind known. Raises ImproperlyConfigured for a second one with its key, or for columns it does not have."""
+    """Register a kind. Raises ImproperlyConfigured for a second one with its key, or for columns it does not have."""
     if kind.key in _kinds:
         raise ImproperlyConfigured(f"The fact kind {kind.key!r} is declared twice.")
     names = [column.name for column in kind.columns]

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partner_portal.lib.dates.periods import ChosenPeriod
+from partner_portal.lib.dates.ranges import ChosenPeriod
 from partner_portal.lib.scope import Scope
 
 
@@ -29,7 +29,7 @@ class DatasetForm(forms.Form):
 
     left_out = _("“%(value)s” is not one of the choices; all are shown.")
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, scope: Scope) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, scope: Scope) -> None:
         super().__init__(data or {})
         self.scope = scope
         self.problems = []

@@ -66,6 +66,6 @@ def actions_for(selection: Selection) -> list[ActionLink]:
             reverse(action.route, args=[selection.dataset.key]) + (f"?{query}" if query else ""),
             action.takes_ticks,
         )
-        for action in sorted(_actions.values(), key=lambda each: each.order)
+        for action in sorted(_actions.values(), key=lambda action: action.order)
         if selection.scope.may(action.permission) and (selection.dataset.client or not action.needs_clients)
     ]

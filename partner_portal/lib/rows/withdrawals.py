@@ -43,12 +43,12 @@ class _Registered:
 
 
 def register(withdrawals: Withdrawals) -> None:
-    """Make known who withdraws and restores facts."""
+    """Register what withdraws and restores facts."""
     _Registered.withdrawals = withdrawals
 
 
 def withdrawals() -> Withdrawals:
-    """Who withdraws and restores facts. Raises RuntimeError before the apps are ready."""
+    """Return what withdraws and restores facts. Raises RuntimeError before the apps are ready."""
     if _Registered.withdrawals is None:
-        raise RuntimeError("nobody has registered to withdraw facts")
+        raise RuntimeError("no app has registered withdrawals")
     return _Registered.withdrawals

@@ -10,7 +10,6 @@ sort or page; the figure comes along out of band, since it follows the filters.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
@@ -20,6 +19,7 @@ from django.utils.functional import cached_property
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import (
     ALIAS,
     PAGE_SIZE,
@@ -28,6 +28,7 @@ from partner_portal.lib.rows.datasets import (
     Label,
     Row,
     Selection,
+    Value,
     client_address,
     list_choices,
 )
@@ -42,7 +43,7 @@ TEMPLATE = "drilldown/drilldown.html"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link: where from, where to, or what else to look at."""
+    """A link and its text."""
 
     label: str
     address: str
@@ -50,19 +51,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """Why there are no rows, and the one way on."""
+    """Why there are no rows, and a link to where there are some."""
 
     title: str
     text: str
-    way: Link | None = None
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column's head. sort: the address that sorts by it, "" when it cannot; direction: as `aria-sort` has it, or ""."""
+    """A column's head."""
 
     column: Column
+    #: The address that sorts by the column; "" when it cannot.
     sort: str
+    #: The value of `aria-sort`; "" when rows are not sorted by it.
     direction: str
 
     @property
@@ -78,14 +81,17 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value under its column; `currency` is that of the row, for money. sub: the value written below it. address: what the
-    value opens, "" for nothing. adding: the decimals of points with which the row adds up."""
+    """A value under its column."""
 
     column: Column
-    value: Any
+    value: Value
+    #: Of the row, for money.
     currency: str = ""
+    #: The value written below it.
     sub: "Cell | None" = None
+    #: What the value opens; "" for nothing.
     address: str = ""
+    #: The decimals of points with which the row adds up; None for its own.
     adding: int | None = None
 
     @property
@@ -111,12 +117,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row's cells; `mark` says in words that it is half of a correction; `key` names it when it is ticked; `link`: what can
-    be done with this row alone."""
+    """A row of the table."""
 
     cells: tuple[Cell, ...]
+    #: A tag, such as that it is half of a correction; "" for none.
     mark: Label
-    key: Any
+    #: Names the row when it is ticked.
+    key: Value
+    #: What can be done with this row alone.
     link: Link | None = None
 
     @property
@@ -195,8 +203,8 @@ class Drilldown:
         return bool(dataset.client) and dataset.client != dataset.row and dataset.unit[1] != _("clients")
 
     @property
-    def period(self) -> Any:
-        """The range of days, where the dataset has one."""
+    def period(self) -> Period | None:
+        """The range of days; None for a dataset without one."""
         return self.selection.params.get("period")
 
     @cached_property
@@ -216,7 +224,7 @@ class Drilldown:
 
     @property
     def searched(self) -> str:
-        """The columns shown that a search looks in, in words."""
+        """The names of the shown columns that are searched, as a text."""
         labels = [str(column.label).lower() for column in self.columns if column.name in self.selection.dataset.search]
         return get_text_list(labels, _("or"))
 
@@ -228,17 +236,17 @@ class Drilldown:
 
     @cached_property
     def lists(self) -> list[tuple[str, str]]:
-        """The kept lists of clients that the rows can be narrowed to: (key, name)."""
+        """The saved lists of clients that the rows can be narrowed to: (key, name)."""
         return list_choices(self.selection.scope) if self.selection.dataset.client else []
 
     @property
-    def kept(self) -> dict[str, str]:
-        """Parameters that the filter form hands on unseen."""
+    def hidden_parameters(self) -> dict[str, str]:
+        """The parameters that the filter form sends in hidden fields."""
         shown = {field.name for field in self.filters} | {"list"}
-        kept = {name: value for name, value in self.selection.query.items() if name not in shown}
+        hidden = {name: value for name, value in self.selection.query.items() if name not in shown}
         if self.selection.sort != self.selection.dataset.order[0]:
-            kept["sort"] = self.selection.sort
-        return kept
+            hidden["sort"] = self.selection.sort
+        return hidden
 
     @property
     def narrowed(self) -> bool:
@@ -293,10 +301,10 @@ class Drilldown:
     @cached_property
     def totals(self) -> list[Cell | None]:
         """The total row from the first summed column on; None where a column is not summed."""
-        found = [self._total(column) for column in self.columns]
-        adding = self._adding({cell.column.name: cell.value for cell in found if cell})
-        found = [cell and replace(cell, adding=adding.get(cell.column.name)) for cell in found]
-        return found[self.columns_before_totals :]
+        cells = [self._total(column) for column in self.columns]
+        adding = self._adding({cell.column.name: cell.value for cell in cells if cell})
+        cells = [cell and replace(cell, adding=adding.get(cell.column.name)) for cell in cells]
+        return cells[self.columns_before_totals :]
 
     @cached_property
     def columns_before_totals(self) -> int:
@@ -383,8 +391,8 @@ class Drilldown:
         dataset = self.selection.dataset
         if dataset.row_link is None:
             return None
-        found = dataset.row_link({name: row[ALIAS + name] for name in dataset.row_link_needs}, self.selection.scope)
-        return Link(*found) if found else None
+        link = dataset.row_link({name: row[ALIAS + name] for name in dataset.row_link_needs}, self.selection.scope)
+        return Link(*link) if link else None
 
     def _total(self, column: Column) -> Cell | None:
         if not column.total:

@@ -1,7 +1,6 @@
 """Text that stays on one line wherever it is shown, printed or mailed: names that people give things."""
 
 import re
-from typing import Any
 
 from django import forms
 
@@ -17,9 +16,9 @@ def one_line(text: object) -> str:
 
 
 class OneLineField(forms.CharField):
-    """A text of one line: a forged or pasted break becomes a space before the length is checked. NUL is refused."""
+    """A text of one line: a forged or pasted break becomes a space before the length is checked. NUL is rejected."""
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> str | None:
         """Return the folded text; what is not text, or holds NUL, goes on to the validators as it is."""
         text = super().to_python(value)
         if not isinstance(text, str) or NUL in text:

@@ -5,12 +5,10 @@ The template includes `drilldown/toolbar.html`, shows `partials/sheet_head.html`
 element with the id `page-rows`, which htmx replaces.
 """
 
-from typing import Any
-
 from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
-from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Selection
+from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Row, Selection, Value
 from partner_portal.lib.web.drilldown import Drilldown, Heading, Link
 
 ROWS = "page-rows"
@@ -44,7 +42,7 @@ class SheetTable(Drilldown):
         return page
 
 
-def _marks(row: Any) -> dict[str, Any]:
+def _marks(row: Row) -> dict[str, Value]:
     """The row's key and its client's primary key, where the dataset has them."""
     known = {"row": f"{ALIAS}_row", "client_pk": f"{ALIAS}_client"}
     return {name: row[source] for name, source in known.items() if source in row}

@@ -1,6 +1,6 @@
-"""Answers to requests that are refused before a view runs: JSON for programs, a page in words for people.
+"""Answers to requests that are rejected before a view runs: JSON for programs, a page for people.
 
-They need neither a database nor a signed-in person, so that refusing costs next to nothing.
+They need neither a database nor a signed-in person, so that rejecting costs next to nothing.
 """
 
 from http import HTTPStatus
@@ -16,14 +16,14 @@ RETRY_SECONDS = 2
 
 
 def json_refusal(status: int, detail: str, problems: list[str]) -> JsonResponse:
-    """The body that docs/api.md documents for every refusal."""
+    """Return the body that docs/api.md documents for every 4xx and 503."""
     return JsonResponse(
         {"detail": detail, "problems": problems}, status=status, json_dumps_params={"ensure_ascii": False}
     )
 
 
 def refuse(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse:
-    """Refuse with `status`. `detail` is the sentence for programs; people get the template named after the status."""
+    """Return an answer with `status`. `detail` is the sentence for programs; people get the template named after the status."""
     response: HttpResponse
     if request.path_info.startswith(settings.API_PREFIX):
         response = json_refusal(status, detail, [])
@@ -38,7 +38,7 @@ def refuse(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpRespons
 
 
 def refuse_parallel(request: HttpRequest) -> HttpResponse:
-    """503 for one request too many of the same person; a page loads itself again."""
+    """Return 503 for one request too many of the same person; a page loads itself again."""
     response = refuse(
         request,
         HTTPStatus.SERVICE_UNAVAILABLE,

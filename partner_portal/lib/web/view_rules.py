@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.http import HttpResponseBase
 
@@ -29,7 +28,7 @@ def rules_of(view: Callable[..., object]) -> ViewRules:
     return stated
 
 
-def state[V: Callable[..., Any]](view: V, rules: ViewRules) -> V:
+def state[V: Callable[..., object]](view: V, rules: ViewRules) -> V:
     """Make `rules` those of the view, which is returned. Change some of them with `dataclasses.replace(rules_of(view), ...)`."""
     vars(view)[_ATTRIBUTE] = rules
     return view

@@ -1,9 +1,8 @@
-"""`manage.py database`: the embedded server by itself, to dump it, to restore it, or to look into it."""
+"""`manage.py database`: the embedded server by itself, to dump it, to restore it, or to inspect it."""
 
 import argparse
 import threading
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -13,7 +12,7 @@ from partner_portal.local.postgres import ensure_running
 
 
 class Command(BaseCommand):
-    """Starts the server without migrating or filling it. Exits 1 with a server of one's own, 3 when the work fails."""
+    """Starts the server without migrating or filling it. Exits 1 with a server of one's own, 3 when the task fails."""
 
     requires_system_checks: list[str] = []  # they may ask the database, which can be empty here
     help = "Runs the embedded PostgreSQL until Ctrl-C, or dumps or restores its database and ends."
@@ -21,21 +20,27 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add this command's own options."""
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--dump", metavar="FILE", type=Path, help="write the whole database to this file")
-        what.add_argument("--restore", metavar="FILE", type=Path, help="fill the empty database from this file")
+        what.add_argument(
+            "--dump", dest="dump_to", metavar="FILE", type=Path, help="write the whole database to this file"
+        )
+        what.add_argument(
+            "--restore", dest="restore_from", metavar="FILE", type=Path, help="fill the empty database from this file"
+        )
 
-    def handle(self, *_args: object, **options: Any) -> None:
-        """Do what was asked, or run until told to stop."""
+    def handle(
+        self, *_args: object, dump_to: Path | None = None, restore_from: Path | None = None, **_options: object
+    ) -> None:
+        """Dump, restore, or run until a signal."""
         if not settings.PORTAL_EMBEDDED_DATABASE:
             raise CommandError(
                 "DATABASE_URL names a server of your own: use its pg_dump and pg_restore (docs/operations.md)."
             )
         var = settings.PORTAL_VAR
-        if options["dump"]:
-            dump(var, options["dump"])
-            self._say(f"The database in {var} is in {options['dump']}.")
-        elif options["restore"]:
-            restore(var, options["restore"])
+        if dump_to:
+            dump(var, dump_to)
+            self._say(f"The database in {var} is in {dump_to}.")
+        elif restore_from:
+            restore(var, restore_from)
             self._say(f"The database in {var} is restored. Check it with manage.py verify_ledger.")
         else:
             self._run(var)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: object, port: int, stop_with_parent: bool, **_options: object) -> None:
-        """Run until told to stop."""
+        """Run until a signal."""
         try:
             demo.run(port, self._say, stop_with_parent=stop_with_parent)
         except demo.DemoError as error:

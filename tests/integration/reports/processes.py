@@ -36,6 +36,23 @@ def answers(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def copy_database(name, target):
+    """Fill the empty database of another embedded server with one of the tests' server."""
+    from partner_portal.local.postgres import ensure_running, program_folder
+
+    def to(server):
+        return ["-h", server.host, "-p", str(server.port), "-U", server.superuser]
+
+    source = ensure_running(settings.PORTAL_VAR)
+    dump = subprocess.Popen([program_folder() / "pg_dump", *to(source), name], stdout=subprocess.PIPE)
+    filled = subprocess.run(
+        [program_folder() / "psql", *to(target), "-q", "-v", "ON_ERROR_STOP=1", target.database],
+        stdin=dump.stdout, stdout=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    dump.stdout.close()
+    assert (dump.wait(), filled.returncode) == (0, 0)
+
+
 class Broker:
     """A Valkey on a network port that keeps its tasks on disk, as in production, and can be killed and started again."""
 

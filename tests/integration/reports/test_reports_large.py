@@ -28,7 +28,7 @@ from accounts.scope import member_scope, memberships_of, partner_scope, user_sco
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
-from tests.integration.reports.processes import Worker, answers, environment, free_port, send, wait_for
+from tests.integration.reports.processes import Worker, answers, copy_database, environment, free_port, send, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 ROWS = 200_000
@@ -53,10 +53,10 @@ def own(django_db_setup, django_db_blocker, tmp_path_factory):
     from partner_portal.local.postgres import ensure_running, release
 
     var = Path(settings.PORTAL_VAR).parent / f"large-{os.getpid()}"  # near, since a socket's path must be short
-    source, target = ensure_running(settings.PORTAL_VAR), ensure_running(var)
+    target = ensure_running(var)
     database = connections["default"].settings_dict
     before = settings.PORTAL_VAR, database["NAME"]
-    _copy(source, before[1], target)
+    copy_database(before[1], target)
     with psycopg.connect(host=target.host, port=target.port, user=target.superuser, dbname=target.database) as owner:
         _many_entries(owner)
     with django_db_blocker.unblock():
@@ -69,20 +69,6 @@ def own(django_db_setup, django_db_blocker, tmp_path_factory):
             settings.PORTAL_VAR, database["NAME"] = before
             release(var)
             shutil.rmtree(var, ignore_errors=True)
-
-
-def _copy(source, name, target):
-    from partner_portal.local.postgres import program_folder
-
-    def to(server):
-        return ["-h", server.host, "-p", str(server.port), "-U", server.superuser]
-
-    dump = subprocess.Popen([program_folder() / "pg_dump", *to(source), name], stdout=subprocess.PIPE)
-    filled = subprocess.run(
-        [program_folder() / "psql", *to(target), "-q", "-v", "ON_ERROR_STOP=1", target.database],
-        stdin=dump.stdout, stdout=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
-    assert (dump.wait(), filled.returncode) == (0, 0)
 
 
 def _many_entries(owner):

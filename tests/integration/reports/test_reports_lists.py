@@ -161,7 +161,7 @@ def test_a_list_narrows_every_dataset_about_clients(web, scope):
     kept = KeptList.objects.get()
     narrowed = select(LOST, scope, {"changes_range": "last-12-months", "list": str(kept.pk)})
     assert {row["c__client"] for row in narrowed.ordered()} == {rows[0]["c__client"]}
-    assert narrowed.words == ["Clients of the list “Win back”"]
+    assert narrowed.filter_texts == ["Clients of the list “Win back”"]
     assert f"list={kept.pk}" in narrowed.address()
     client.post(reverse("list_delete", args=[kept.pk]))
     again = select(LOST, scope, {"changes_range": "last-12-months", "list": str(kept.pk)})

@@ -77,13 +77,13 @@ def test_today_and_a_past_day_are_summed_alike(scope, monkeypatch):
     """Both ways to sum, on the same day: from the ledger's sums and from its entries."""
     from tiers import breakdown as module
 
-    asked = module.Narrowed()
+    chosen = module.BreakdownFilter()
     today = scope.today
-    clients = module._clients(scope, today, asked)
+    clients = module._clients(scope, today, chosen)
     names = ("pk", *TRACKS, "total", "expiring", "next_expiry")
-    from_totals = {row["pk"]: row for row in module._from_totals(clients, today, asked).values(*names)}
+    from_totals = {row["pk"]: row for row in module._from_totals(clients, today, chosen).values(*names)}
     from_entries = {
-        row["pk"]: {name: row[name] for name in names} for row in module._summed(scope, today, asked, clients)
+        row["pk"]: {name: row[name] for name in names} for row in module._summed(scope, today, chosen, clients)
     }
     assert from_totals == from_entries
 

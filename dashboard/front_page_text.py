@@ -1,4 +1,4 @@
-"""Sentences of the front page: what its figures say, in the reader's language. Plain text; templates put it on the page."""
+"""Sentences of the front page: what its figures mean, in the reader's language, as plain text."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -11,16 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from ledger.queries import Changes
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text, plain_number, whole
 from partner_portal.lib.rounding import ceiling
-from partner_portal.lib.sentences import day_text, listed
+from partner_portal.lib.sentences import listed
 from partner_portal.lib.shown_places import adding_places, enough_places
-from partner_portal.templatetags.figures import (
-    decimal_words,
-    metric_label,
-    plain_number,
-    tier_name,
-    whole,
-)
+from program.labels import metric_label, tier_name
 from program.terms import Cause, Metric, ReviewResult
 from tiers.gap_text import MOST_NAMED, lacking, lacks, many_missing, missing_text, need_text, short_of
 from tiers.queries import Projected, TierStanding
@@ -36,9 +32,9 @@ COSTLIEST = {
 
 
 def opening(standing: TierStanding, *, past: bool = False) -> tuple[str, str]:
-    """The first sentence of the page and the rest of it: the next review, the gap of the day, and what the review would bring.
+    """The headline and the sentences after it: the next review, the gap of the day, and the result of the review.
 
-    past: the day is not today, so that the sentences speak of it as past.
+    past: the day is not today, so the sentences are in the past tense.
     """
     outlook = standing.outlook
     on = date_format(standing.day, "j F Y")
@@ -113,7 +109,7 @@ def _on_the_day(outlook: ReviewOutlook, certification: str, *, past: bool) -> st
 
 
 def review_effect(outlook: ReviewOutlook, *, past: bool = False) -> str:
-    """What the review does, after "the credited tier": `falls to Platinum`, `stays Diamond`; `would fall to Platinum`."""
+    """The predicate of "the credited tier": `falls to Platinum`, `stays Diamond`; `would fall to Platinum` if past."""
     before, after = outlook.before.tier, outlook.after
     if before == after:
         text = _("would stay %(tier)s") if past else _("stays %(tier)s")
@@ -125,7 +121,7 @@ def review_effect(outlook: ReviewOutlook, *, past: bool = False) -> str:
 
 
 def review_reason(outlook: ReviewOutlook, *, past: bool = False) -> str:
-    """Why the review would do so, from the readings."""
+    """The reason for the result of the review, from its readings."""
     tier, row = outlook.before.tier, outlook.review_row
     if tier is None or row is None:
         if past:
@@ -174,7 +170,7 @@ def _no_reading(outlook: ReviewOutlook, tier: str, *, past: bool) -> str:
 
 
 def reading_note(reading: OutlookReading) -> str:
-    """How a reading stands to the credited tier, short: `24 short`, `met`, `not certified`."""
+    """A short note on a reading and the credited tier: `24 short`, `met`, `not certified`."""
     if reading.gap is None:
         return ""
     binding = reading.gap.binding
@@ -188,7 +184,7 @@ def reading_note(reading: OutlookReading) -> str:
 
 
 def distance(gap: TierGap, certification: str = "", *, past: bool = False) -> tuple[str, str]:
-    """How far a target is: the sentence that names what it lacks, and which of it is furthest away."""
+    """The gap to a target: a sentence that names what it lacks, and one about the binding requirement."""
     binding = gap.binding
     if binding is None and gap.certified:
         rest = _("It is credited by invitation only.") if gap.by_invitation else ""
@@ -215,20 +211,20 @@ def distance(gap: TierGap, certification: str = "", *, past: bool = False) -> tu
             first, rest = rest, ""
     else:
         part = binding.missing / binding.need * 100 if binding.need else Decimal(0)
-        percent = decimal_words(part, enough_places(part, 1))
+        percent = decimal_text(part, enough_places(part, 1))
         text = (
             _("%(label)s was the binding requirement: %(part)s %% of it was missing.")
             if past
             else _("%(label)s is the binding requirement: %(part)s %% of it is missing.")
         )
         rest = text % {"label": label, "part": percent}
-    met = [metric_label(each.metric).lower() for each in gap.requirements if each.met]
+    met = [metric_label(row.metric).lower() for row in gap.requirements if row.met]
     enough = _("Already met: %s.") % get_text_list(met, _("and")) if met else ""
     return first, " ".join(filter(None, [rest, enough]))
 
 
 def steps_apart(performance: str | None, credited: str | None, names: Sequence[str]) -> str:
-    """How the performance tier stands to the credited one."""
+    """The distance of the performance tier from the credited one: `Two steps below the credited tier.`"""
     places = [names.index(name) if name in names else -1 for name in (performance, credited)]
     apart = places[0] - places[1]
     if apart == 0:
@@ -243,21 +239,21 @@ def steps_apart(performance: str | None, credited: str | None, names: Sequence[s
 def ladder(
     points: Sequence[tuple[str, Decimal]], total: Decimal, ticks: Sequence[tuple[str, Decimal]], places: int = 0
 ) -> str:
-    """The ladder in words, for those who do not see it; places: the decimals with which its parts add up."""
-    parts = ", ".join(f"{decimal_words(value, places)} {label}" for label, value in points)
+    """The text alternative of the ladder. places: the decimals with which its parts add up."""
+    parts = ", ".join(f"{decimal_text(value, places)} {label}" for label, value in points)
     marks = ", ".join(_("%(tier)s from %(need)s") % {"tier": tier, "need": plain_number(need)} for tier, need in ticks)
-    sentence = _("%(total)s points: %(parts)s.") % {"total": decimal_words(total, places), "parts": parts}
+    sentence = _("%(total)s points: %(parts)s.") % {"total": decimal_text(total, places), "parts": parts}
     return f"{sentence} {marks}." if marks else sentence
 
 
 def net_change(changes: Changes) -> tuple[str, str, str]:
-    """What a range did to the total: the words before the number, the number, and the words after it."""
+    """The change of the total in a range, as the text before the number, the number, and the text after it."""
     before, after = changes.opening.total, changes.closing.total
     places = adding_places(after, (before, after - before))
     ends = {
-        "before": decimal_words(before, places),
+        "before": decimal_text(before, places),
         "opened": date_format(changes.period.day_before, "j M"),
-        "after": decimal_words(after, places),
+        "after": decimal_text(after, places),
         "closed": date_format(changes.period.last, "j M"),
     }
     span = _("from %(before)s at the end of %(opened)s to %(after)s on %(closed)s.") % ends
@@ -271,11 +267,11 @@ def net_change(changes: Changes) -> tuple[str, str, str]:
     if after == before:
         return _("Total points stayed at"), ends["after"], f". {cost}"
     verb = _("Total points rose by") if after > before else _("Total points fell by")
-    return verb, decimal_words(abs(after - before), places), f": {span} {cost}"
+    return verb, decimal_text(abs(after - before), places), f": {span} {cost}"
 
 
 def on_review(ahead: Projected, credited: TierGap | None, certification: str = "") -> str:
-    """What the review day would find, and what the credited tier would lack then."""
+    """The points on the review day, and what the credited tier would lack then."""
     day = {"on": day_text(ahead.day), "total": whole(ahead.points.total), "sourced": whole(ahead.points.sourced)}
     if credited is None or not lacks(credited, certification):
         return _("On %(on)s the total would be %(total)s and sourced %(sourced)s.") % day
@@ -286,9 +282,9 @@ def on_review(ahead: Projected, credited: TierGap | None, certification: str = "
 
 
 def first_fall(tier: str | None, month: date, fails: RequirementGap | None) -> str:
-    """When performance would fall, and over which requirement."""
-    words = {"tier": tier_name(tier), "month": date_format(month, "F Y")}
+    """When performance would fall, and because of which requirement (None: not known)."""
+    values = {"tier": tier_name(tier), "month": date_format(month, "F Y")}
     if fails is None:
-        return _("Performance would fall to %(tier)s in %(month)s.") % words
-    words["need"] = need_text(fails)
-    return _("Performance would fall to %(tier)s in %(month)s, with less than %(need)s.") % words
+        return _("Performance would fall to %(tier)s in %(month)s.") % values
+    values["need"] = need_text(fails)
+    return _("Performance would fall to %(tier)s in %(month)s, with less than %(need)s.") % values

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard import words
+from dashboard import front_page_text
 from ledger.queries import Changes, Counter, PointTotals
 from partner_portal.lib.dates.periods import Period
 from program.rulebook import ReviewDay
@@ -78,13 +78,13 @@ SHORT = target(need("total_points", 1184, 1260, binding=True), need("sourced_poi
     ],
 )
 def test_how_far_a_target_is(gap, first, rest):
-    assert words.distance(gap) == (first, rest)
+    assert front_page_text.distance(gap) == (first, rest)
 
 
 def test_amounts_of_money_are_never_named_in_a_sentence():
     gap = target(need("managed_mrr", 1000, 5000, binding=True))
-    assert "4,000" not in " ".join(words.distance(gap))
-    assert words.missing_text(gap.binding) == "some managed MRR"
+    assert "4,000" not in " ".join(front_page_text.distance(gap))
+    assert front_page_text.missing_text(gap.binding) == "some managed MRR"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_amounts_of_money_are_never_named_in_a_sentence():
     ],
 )
 def test_what_the_review_would_do_and_why(given, effect, reason):
-    assert words.review_effect(given) == effect
-    assert words.review_reason(given) == reason
+    assert front_page_text.review_effect(given) == effect
+    assert front_page_text.review_reason(given) == reason
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_the_review_would_do_and_why(given, effect, reason):
     ],
 )
 def test_a_reading_says_how_short_it_is(gap, note):
-    assert words.reading_note(OutlookReading(date(2026, 8, 15), "Gold", False, False, gap)) == note
+    assert front_page_text.reading_note(OutlookReading(date(2026, 8, 15), "Gold", False, False, gap)) == note
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_reading_says_how_short_it_is(gap, note):
     ],
 )
 def test_performance_beside_the_credited_tier(performance, credited, sentence):
-    assert words.steps_apart(performance, credited, ("Gold", "Platinum", "Diamond", "Elite")) == sentence
+    assert front_page_text.steps_apart(performance, credited, ("Gold", "Platinum", "Diamond", "Elite")) == sentence
 
 
 def changes(before, after, causes):
@@ -207,4 +207,4 @@ def changes(before, after, causes):
     ],
 )
 def test_what_a_range_did_to_the_total(given, sentence):
-    assert words.net_change(given) == sentence
+    assert front_page_text.net_change(given) == sentence
