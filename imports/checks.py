@@ -4,26 +4,38 @@ Every error is reported, not only the first. A value is read once however often 
 take seconds.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.scope import Scope
 from imports.mapping import Mapping, in_source_terms
 from imports.tables import Problem, Table, shortened
-from partner_portal.lib.rows.column_types import CellError
+from partner_portal.lib.rows.column_types import CellError, Number
 from partner_portal.lib.rows.facts import Column, FactKind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
+from partner_portal.lib.rows.spelling import Spellings
+from partner_portal.lib.scope import OfScope
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+_TOTAL = re.compile(
+    r"(grand |general )?(total|totals|totaal|eindtotaal|subtotal|subtotaal|summe|gesamt\w*|somme|summa|totalt)\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(r"\s*[;,|\n]\s*")
+
 type Places = "pd.DataFrame"
 type StoredKeys = Callable[[FactKind, Collection[str]], set[str]]
 type Step = Callable[[str, int, int], None]
+
+_MOST_REMARKS = 20  # of one source that are stored and shown
 
 
 @dataclass(slots=True)
@@ -34,6 +46,7 @@ class Source:
     kind: FactKind
     table: Table  # with our headers
     unreadable: Problem | None = None  # why the file cannot be read; `table` is empty then
+    asks: bool = False  # a person may say how the file is to be read
     mapping: Mapping | None = None  # what made `table` out of a file with other headers
     original: Table | None = None  # such a file's table as it was read
 
@@ -108,10 +121,12 @@ def check(
         else:
             _check_header(number, source, outcome)
     present = [kind for kind in kinds() if any(_readable(source, kind) for source in sources)]
+    spellings: dict[OfScope[[], Spellings], Spellings] = {}
     checkers = []
     for done, kind in enumerate(present):
         step("checking", done, 2 * len(present))
         checker = _Checker(kind, sources, outcome, scope, stored_keys)
+        checker.spellings = spellings
         checker.read()
         checkers.append(checker)
         outcome.kinds.append(checker.checked)
@@ -125,10 +140,31 @@ def check(
         of_source = problems[number]
         order = {name: place for place, name in enumerate(source.table.header)}
         of_source.sort(key=lambda problem: (problem.row, order.get(problem.column, -1)))
-        outcome.bad_rows[number] |= {problem.row for problem in of_source if problem.row > 1}
+        _name_total_row(source, of_source)
+        header_row = source.table.header_row
+        outcome.bad_rows[number] |= {problem.row for problem in of_source if problem.row > header_row}
         if source.mapping and source.original:
             problems[number] = [in_source_terms(problem, source.original, source.mapping) for problem in of_source]
     return outcome
+
+
+def _name_total_row(source: Source, problems: list[Problem]) -> None:
+    """Replace the errors of a last row that looks like a total by one that says so. `problems` are in order."""
+    rows = (source.original or source.table).rows
+    last = int(rows.index[-1]) if len(rows) else 0
+    of_last = [problem for problem in problems if problem.row == last]
+    if len(of_last) < 2:
+        return
+    cells = [cell for cell in map(str, rows.iloc[-1]) if cell]
+    keys = {column.name for column in source.kind.columns if column.required and not isinstance(column.type, Number)}
+    without_keys = sum(problem.column in keys and not problem.value for problem in of_last) > 1
+    if any(_TOTAL.match(cell) for cell in cells) or (without_keys and any(cell[-1:].isdigit() for cell in cells)):
+        problems[:] = [problem for problem in problems if problem.row != last]
+        message, accepted = (
+            _("this row looks like a total, not like data"),
+            _("leave the row out, or delete it in the file"),
+        )
+        problems.append(Problem(last, "", shortened(cells[0] if cells else ""), message, accepted))
 
 
 def _readable(source: Source, kind: FactKind) -> bool:
@@ -180,6 +216,7 @@ class _Checker:
         self.outcome = outcome
         self.scope = scope
         self.stored_keys = stored_keys
+        self.spellings: dict[OfScope[[], Spellings], Spellings] = {}
         texts, places = _together(kind, sources)
         self.checked = CheckedKind(kind, texts, texts.copy(deep=False), places)
         self._source_of = places["source"].to_numpy()
@@ -188,7 +225,7 @@ class _Checker:
             (number, problem.row, problem.column)
             for number, problems in enumerate(outcome.problems)
             for problem in problems
-            if problem.row > 1 and problem.column
+            if problem.row > sources[number].table.header_row and problem.column
         }
 
     def read(self) -> None:
@@ -223,7 +260,7 @@ class _Checker:
             (number, problem.row)
             for number, problems in enumerate(self.outcome.problems)
             for problem in problems
-            if problem.row > 1
+            if problem.row > self.sources[number].table.header_row
         }
         if wrong:
             self.checked.unsplit = {
@@ -240,6 +277,11 @@ class _Checker:
 
         codes, different = pd.factorize(self.checked.texts[column.name])
         read = column.type.reader()
+        if column.spellings:
+            names = self.spellings.get(column.spellings)
+            if names is None:
+                names = self.spellings[column.spellings] = column.spellings(self.scope)
+            read = _in_shown_spelling(read, names)
         values: list[str | None] = []
         wrong: dict[int, str] = {}
         for code, text in enumerate(different):
@@ -316,6 +358,14 @@ class _Checker:
             self._report(itself, name, _("names itself"), accepted)
             named = named.drop(index=itself)
         unknown = named.index[~named.isin(set(texts) | stored)]
+        ids = {label: list(filter(None, _SEVERAL.split(str(named.at[label])))) for label in unknown}
+        several = [label for label, keys in ids.items() if len(keys) > 1]
+        for label in several:
+            keys = ids[label]
+            message = _("%(count)s ids in one cell: %(ids)s") % {"count": len(keys), "ids": shortened(", ".join(keys))}
+            self._report([label], name, message, _("one id in each cell, such as a column with the primary one"))
+        named = named.drop(index=several)
+        unknown = unknown.drop(several)
         message = _("not known: no such row of %(kind)s is stored or in this batch") % {"kind": target}
         self._report(unknown, name, message, accepted)
         named = named.drop(index=unknown)
@@ -327,6 +377,28 @@ class _Checker:
             named = named.drop(index=lost)
             if not own or lost.empty:
                 break
+
+
+def _in_shown_spelling(read: Callable[[str], str], names: Spellings) -> Callable[[str], str]:
+    """A reader that answers with the spelling that is shown."""
+    return lambda text: names.shown(read(text))
+
+
+def add_remarks(scope: Scope, checked: Checked) -> None:
+    """Add what may be a mistake in the good rows to the notices of their sources. The rows must have been written."""
+    for rows in checked.kinds:
+        sources, numbers = rows.places["source"], rows.places["row"]
+        by_source: dict[int, list[str]] = {}
+        for find in rows.kind.remarks:
+            for remark in find(scope, rows.good):
+                message = _("row %(row)s: %(remark)s") % {"row": numbers[remark.row], "remark": remark.message}
+                by_source.setdefault(int(sources[remark.row]), []).append(message)
+        for source, messages in by_source.items():
+            checked.notices[source] += messages[:_MOST_REMARKS]
+            more = len(messages) - _MOST_REMARKS
+            if more > 0:
+                text = ngettext("%(count)s more row like these", "%(count)s more rows like these", more)
+                checked.notices[source].append(text % {"count": more})
 
 
 def _brought(brought: CheckedKind | None) -> "pd.Series":

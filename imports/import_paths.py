@@ -14,7 +14,7 @@ from imports.checks import Source, Step
 from imports.fact_writer import Counts
 from imports.models import BatchStatus, ImportBatch, ImportFile
 from imports.pipeline import Outcome, Sheet, carry_out, read_source, sheets_of, silent
-from imports.results import add_tables, finish, save_findings
+from imports.results import HIDDEN_SHEET, add_tables, finish, save_findings
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind
 
@@ -69,6 +69,8 @@ def import_paths(
                     tables.append(table)
                     label = f"{path}[{table.sheet}]" if table.sheet else str(path)
                     sources.append(read_source(label, kind(table.kind), file, table.sheet))
+                    if HIDDEN_SHEET in table.notices:
+                        sources[-1].table.notices.append(_("the sheet is hidden"))
         batch.complete = sorted(set(present) if complete is None else complete)
         batch.allowed_withdrawals = allowed_withdrawals
         outcome = carry_out(

@@ -13,7 +13,8 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.rows.column_types import ColumnType, Text
+from partner_portal.lib.rows.column_types import ColumnType, Text, check_id
+from partner_portal.lib.rows.spelling import Spellings
 from partner_portal.lib.scope import OfScope
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Reference(ColumnType):
         }
 
     def read(self, text: str) -> str:
+        check_id(text)
         return Text(key=self.key).read(text)
 
 
@@ -44,6 +46,7 @@ class Column:
     """One column of a kind: its header, what it holds, whether it must be filled, the model field (default: its name).
 
     hint: what else somebody who fills it in wants to know.
+    spellings: returns the partner's spellings, where several mean the same; only the one that is shown is stored.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Column:
     required: bool = False
     field: str = ""
     hint: str | Promise = ""
+    spellings: "OfScope[[], Spellings] | None" = None
 
     @property
     def field_name(self) -> str:
@@ -84,6 +88,14 @@ class RowCheck:
     find: "OfScope[[pd.DataFrame], Iterable[Finding]]"
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about a row that stops nothing but may be a mistake."""
+
+    row: int  #: its label in the frame
+    message: str  #: a sentence
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactKind:
     """A kind of facts.
@@ -98,6 +110,8 @@ class FactKind:
                   of the statements that it has any of. Empty: it has all rows of the kind.
     client_field: the model's foreign key to the client whose points the rows move ("pk" for the client itself); empty
                   when no points depend on them.
+    remarks:      called with the written rows, as `RowCheck.find` is, after all kinds are written: it sees the facts as
+                  the import leaves them.
     """
 
     key: str
@@ -108,6 +122,7 @@ class FactKind:
     checks: tuple[RowCheck, ...] = ()
     complete_within: tuple[str, ...] = ()
     client_field: str = ""
+    remarks: "tuple[OfScope[[pd.DataFrame], Iterable[Remark]], ...]" = ()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""
