@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.scope import Scope
 from imports.mapping import Mapping, in_source_terms
@@ -17,6 +18,8 @@ from imports.tables import Problem, Table, shortened
 from partner_portal.lib.rows.column_types import CellError, Number
 from partner_portal.lib.rows.facts import Column, FactKind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
+from partner_portal.lib.rows.spelling import Spellings
+from partner_portal.lib.scope import OfScope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,8 @@ _SEVERAL = re.compile(r"\s*[;,|\n]\s*")
 type Places = "pd.DataFrame"
 type StoredKeys = Callable[[FactKind, Collection[str]], set[str]]
 type Step = Callable[[str, int, int], None]
+
+_MOST_REMARKS = 20  # of one source that are stored and shown
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class CheckedKind:
     values: "pd.DataFrame"  # as the database reads them; None where a cell is wrong
     places: Places  # number of the source, and row in it
     bad: set[int] = field(default_factory=set)  # rows with an error
+    unsplit: set[int] = field(default_factory=set)  # those whose cells may stand in the wrong columns
     repeated: set[int] = field(default_factory=set)  # rows that another file of the batch has too, with the same values
 
     @property
@@ -74,14 +80,28 @@ class Checked:
     notices: list[list[str]]
     blocked: bool = False  # a source as a whole is unusable: leaving out rows does not help
 
+    @classmethod
+    def empty(cls) -> "Checked":
+        """Result of a check of nothing."""
+        return cls([], [], [], [], [])
+
     @property
     def errors(self) -> int:
         """Number of errors in all sources."""
         return sum(len(problems) for problems in self.problems)
 
 
-def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, step: Step = lambda *_: None) -> Checked:
+def check(
+    sources: Sequence[Source],
+    *,
+    scope: Scope,
+    stored_keys: StoredKeys,
+    step: Step = lambda *_: None,
+    after_reading: Callable[[Checked], None] = lambda _: None,
+) -> Checked:
     """Check the sources together. `stored_keys(kind, texts)` returns those texts that name a stored row of the kind.
+
+    `after_reading` is called when all cells are read and nothing is compared with stored rows yet: it may withdraw some.
 
     Rows of a kind may refer to good rows of the batch; a row that refers to a bad one is bad too, since the bad one
     cannot be written.
@@ -101,12 +121,21 @@ def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, s
         else:
             _check_header(number, source, outcome)
     present = [kind for kind in kinds() if any(_readable(source, kind) for source in sources)]
-    known: dict[str, CheckedKind] = {}
+    spellings: dict[OfScope[[], Spellings], Spellings] = {}
+    checkers = []
     for done, kind in enumerate(present):
-        step("checking", done, len(present))
-        checked = _Checker(kind, sources, outcome, scope, stored_keys).run(known)
-        known[kind.key] = checked
-        outcome.kinds.append(checked)
+        step("checking", done, 2 * len(present))
+        checker = _Checker(kind, sources, outcome, scope, stored_keys)
+        checker.spellings = spellings
+        checker.read()
+        checkers.append(checker)
+        outcome.kinds.append(checker.checked)
+    after_reading(outcome)
+    known: dict[str, CheckedKind] = {}
+    for done, checker in enumerate(checkers):
+        step("checking", len(present) + done, 2 * len(present))
+        checker.relate(known)
+        known[checker.kind.key] = checker.checked
     for number, source in enumerate(sources):
         of_source = problems[number]
         order = {name: place for place, name in enumerate(source.table.header)}
@@ -187,6 +216,7 @@ class _Checker:
         self.outcome = outcome
         self.scope = scope
         self.stored_keys = stored_keys
+        self.spellings: dict[OfScope[[], Spellings], Spellings] = {}
         texts, places = _together(kind, sources)
         self.checked = CheckedKind(kind, texts, texts.copy(deep=False), places)
         self._source_of = places["source"].to_numpy()
@@ -198,18 +228,21 @@ class _Checker:
             if problem.row > sources[number].table.header_row and problem.column
         }
 
-    def run(self, known: dict[str, CheckedKind]) -> CheckedKind:
+    def read(self) -> None:
+        """Read every cell, and compare the rows' keys with each other."""
         self._mark_unsplit_rows()
         for column in self.kind.columns:
             self._read(column)
         self._repeated_keys()
+
+    def relate(self, known: dict[str, CheckedKind]) -> None:
+        """Compare the rows with each other, with stored rows, and with those of the kinds in `known`."""
         for check in self.kind.checks:
             rows = self._acceptable({*self.kind.key_columns, *check.columns})
             for finding in check.find(self.scope, rows):
                 self._report([finding.row], finding.column, finding.message, finding.accepted)
         for name, target in self.kind.references.items():
             self._resolve(name, target, known)
-        return self.checked
 
     def _report(self, labels: Iterable[int], column: str, message: str, accepted: str) -> None:
         texts = self.checked.texts[column]
@@ -230,11 +263,12 @@ class _Checker:
             if problem.row > self.sources[number].table.header_row
         }
         if wrong:
-            self.checked.bad |= {
+            self.checked.unsplit = {
                 label
                 for label, place in enumerate(zip(self._source_of, self._row_of, strict=True))
                 if (int(place[0]), int(place[1])) in wrong
             }
+            self.checked.bad |= self.checked.unsplit
 
     def _read(self, column: Column) -> None:
         """Read every cell of a column; equal texts are read once."""
@@ -243,6 +277,11 @@ class _Checker:
 
         codes, different = pd.factorize(self.checked.texts[column.name])
         read = column.type.reader()
+        if column.spellings:
+            names = self.spellings.get(column.spellings)
+            if names is None:
+                names = self.spellings[column.spellings] = column.spellings(self.scope)
+            read = _in_shown_spelling(read, names)
         values: list[str | None] = []
         wrong: dict[int, str] = {}
         for code, text in enumerate(different):
@@ -338,6 +377,28 @@ class _Checker:
             named = named.drop(index=lost)
             if not own or lost.empty:
                 break
+
+
+def _in_shown_spelling(read: Callable[[str], str], names: Spellings) -> Callable[[str], str]:
+    """A reader that answers with the spelling that is shown."""
+    return lambda text: names.shown(read(text))
+
+
+def add_remarks(scope: Scope, checked: Checked) -> None:
+    """Add what may be a mistake in the good rows to the notices of their sources. The rows must have been written."""
+    for rows in checked.kinds:
+        sources, numbers = rows.places["source"], rows.places["row"]
+        by_source: dict[int, list[str]] = {}
+        for find in rows.kind.remarks:
+            for remark in find(scope, rows.good):
+                message = _("row %(row)s: %(remark)s") % {"row": numbers[remark.row], "remark": remark.message}
+                by_source.setdefault(int(sources[remark.row]), []).append(message)
+        for source, messages in by_source.items():
+            checked.notices[source] += messages[:_MOST_REMARKS]
+            more = len(messages) - _MOST_REMARKS
+            if more > 0:
+                text = ngettext("%(count)s more row like these", "%(count)s more rows like these", more)
+                checked.notices[source].append(text % {"count": more})
 
 
 def _brought(brought: CheckedKind | None) -> "pd.Series":
