@@ -1,9 +1,8 @@
 """Datasets of the ledger: the entries behind the four counters of a range, and the lots that expire."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Case, CharField, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
@@ -12,12 +11,12 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGainForm, SoldLossForm
 from ledger.models import PointEntry
-from ledger.queries import entries_in, ledger_age, open_lots
+from ledger.queries import Lots, entries_in, ledger_age, open_lots
 from ledger.records import Entry
 from ledger.why_text import why
 from partner_portal.formats.days import day_text, month_text
 from partner_portal.lib.dates.months import month_end
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register, register_freshness
 from program import markup
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track
@@ -38,7 +37,7 @@ WHY = {
 }  # fmt: skip
 
 
-def sentence(row: Mapping[str, Any], scope: Scope) -> str:
+def sentence(row: Row, scope: Scope) -> str:
     """The sentence that explains a row's points; without amounts for readers who may not see money."""
     entry = Entry(**{name: row[f"why_{name}"] for name in WHY})
     if row["why_reverses"] is None:
@@ -111,8 +110,8 @@ def _currency(of_lot: bool) -> str:
     return "lot__currency" if of_lot else "currency"
 
 
-def _rows(side: Side, direction: Direction) -> Callable[[Scope, Mapping[str, Any]], QuerySet[PointEntry]]:
-    def rows(scope: Scope, params: Mapping[str, Any]) -> QuerySet[PointEntry]:
+def _rows(side: Side, direction: Direction) -> Callable[[Scope, Params], QuerySet[PointEntry]]:
+    def rows(scope: Scope, params: Params) -> QuerySet[PointEntry]:
         entries = entries_in(scope, params["period"]).filter(track__in=side.tracks, cause__in=direction.causes)
         for name in ("track", "cause"):
             if params.get(name):
@@ -122,7 +121,7 @@ def _rows(side: Side, direction: Direction) -> Callable[[Scope, Mapping[str, Any
     return rows
 
 
-def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+def _describe(scope: Scope, params: Params) -> list[str]:
     filters = []
     if params.get("track"):
         filters.append(str(_("Track: %s")) % TRACKS[params["track"]])
@@ -158,7 +157,7 @@ for (direction, side), (title, form) in FORMS.items():
     )
 
 
-def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
+def _expiring(scope: Scope, params: Params) -> Lots:
     lots = open_lots(scope, params["on"])
     if params["month"]:
         lots = lots.filter(expires_on__range=(params["month"], month_end(params["month"])))
@@ -175,7 +174,7 @@ def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
     return lots
 
 
-def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+def _describe_expiring(scope: Scope, params: Params) -> list[str]:
     filters = [str(_("If nothing else happens after %s")) % day_text(params["on"])]
     if params["month"]:
         filters.append(month_text(params["month"]))

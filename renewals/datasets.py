@@ -1,8 +1,6 @@
 """Dataset of renewals, behind every figure about them."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +8,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.pipeline import valued_by
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from program.labels import METRIC_TEXTS, labels
 from program.terms import RenewalStatus
 from renewals.forms import DECISIONS, RenewalsForm
@@ -19,7 +17,7 @@ from renewals.queries import DECIDED, RenewalRow, renewal_rows
 MONEY = Permission.VIEW_MONEY
 
 
-def as_row(renewal: RenewalRow) -> dict[str, Any]:
+def as_row(renewal: RenewalRow) -> dict[str, object]:
     """A renewal as a row of the dataset."""
     impact = renewal.impact
     return {
@@ -40,7 +38,7 @@ def as_row(renewal: RenewalRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _is_shown(row: Mapping[str, Any], show: str, period: Period) -> bool:
+def _is_shown(row: Row, show: str, period: Period) -> bool:
     if show in {"dated", "decided", "open"}:
         return row["renews_on"] in period and (show == "dated" or (row["status"] in DECIDED) == (show == "decided"))
     if show == "overdue":
@@ -50,7 +48,7 @@ def _is_shown(row: Mapping[str, Any], show: str, period: Period) -> bool:
     return show != "tier" or bool(row["falls"])
 
 
-def _rows(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(scope: Scope, params: Params) -> list[dict[str, object]]:
     return [
         row
         for row in map(as_row, renewal_rows(scope, params["period"]))
@@ -60,7 +58,7 @@ def _rows(scope: Scope, params: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _describe(scope: Scope, params: Mapping[str, Any]) -> list[str]:
+def _describe(scope: Scope, params: Params) -> list[str]:
     filters = []
     if params["period"].last >= scope.today:
         filters.append(str(_("Overdue renewals included")))

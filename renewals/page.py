@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.datasets import Row
 from program.caching import cached_by_generation
 from program.terms import RenewalStatus
 from renewals.calendar_file import Event
@@ -121,7 +121,7 @@ def credited_tier(scope: Scope) -> str | None:
     return credited_on(history(scope)).tier
 
 
-def mail_subject(row: Mapping[str, Any]) -> str:
+def mail_subject(row: Row) -> str:
     """Subject of a mail to the renewal manager about a row of the dataset."""
     return _("Renewal of %(line)s for %(client)s on %(day)s") % {
         "line": row["product_line"],

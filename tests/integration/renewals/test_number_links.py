@@ -15,7 +15,7 @@ def counted(browser, address):
 def links_of(html):
     """Addresses in the page's first sentence, with their words."""
     lede = re.search(r'<p class="lede">(.*?)</p>', html, re.S)[1]
-    found = re.findall(r'<a href="([^"]+)">(.*?)</a>', lede, re.S)
+    found = re.findall(r'<a href="([^"]+)"\s*>(.*?)</a>', lede, re.S)
     return [(unescape(address), re.sub(r"<[^>]+>", "", words)) for address, words in found]
 
 
@@ -35,7 +35,7 @@ def test_every_number_of_the_first_sentence_opens_as_many_rows(web, address, lea
 def test_the_weeks_open_their_renewals(web):
     browser = web("member")
     html = browser.get("/renewals/").content.decode()
-    cells = re.findall(r'<a href="(/renewals/\?renewals_from=[^"]+show=(\w+))">\s*([\d,.]+)\s*</a>', html)
+    cells = re.findall(r'<a href="(/renewals/\?renewals_from=[^"]+show=(\w+))"\s*>\s*([\d,.]+)\s*</a>', html)
     weeks = [(unescape(address), show, value) for address, show, value in cells]
     assert len(weeks) >= 6
     for address, show, value in weeks[:9]:
@@ -55,6 +55,6 @@ def test_the_weeks_open_their_renewals(web):
 
 def test_the_points_at_stake_of_a_renewal_open_its_client(web):
     browser = web("member")
-    addresses = re.findall(r'<a href="(/renewals/clients/[^"]+/)">', browser.get("/renewals/").content.decode())
+    addresses = re.findall(r'<a href="(/renewals/clients/[^"]+/)"\s*>', browser.get("/renewals/").content.decode())
     assert addresses
     assert browser.get(addresses[0]).status_code == 200
