@@ -6,7 +6,7 @@ class ClientsConfig(AppConfig):
     verbose_name = "Clients and deals"
 
     def ready(self) -> None:
-        from clients import services, withdrawals  # noqa: F401 -- receives facts_committed
+        from clients import line_merges, lines, services, withdrawals  # noqa: F401 -- receives facts_committed
         from partner_portal.lib.rows.withdrawals import register
 
         register(withdrawals)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.scope import Scope
+from clients.lines import product_lines, remark_on_deals, remark_on_line, remark_on_several
 from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service
 from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import month_end
@@ -179,7 +180,7 @@ DEALS = register(
             Column("deal_id", Text(key=True), required=True),
             Column("client_id", Reference("clients"), required=True, field="client"),
             Column("name", Text(), required=True),
-            Column("product_line", Text(), required=True),
+            Column("product_line", Text(), required=True, spellings=product_lines),
             Column("kind", Choice(tuple(values(DealKind))), required=True),
             Column("origin", Choice(tuple(values(Origin))), required=True),
             Column("stage", Choice(tuple(values(Stage))), required=True),
@@ -199,6 +200,7 @@ DEALS = register(
             fixed_amount(_day_won, "stage", "closed_on"),
             fixed_amount(_day_registered, "registered", "created_on"),
         ),
+        remarks=(remark_on_several, remark_on_deals),
     )
 )
 
@@ -234,10 +236,16 @@ CANCELLATIONS = register(
         key_columns=("client_id", "product_line", "cancelled_on"),
         columns=(
             Column("client_id", Reference("clients", key=True), required=True, field="client"),
-            Column("product_line", Text(key=True), hint=gettext_lazy("empty for the whole client")),
+            Column(
+                "product_line",
+                Text(key=True),
+                hint=gettext_lazy("empty for the whole client"),
+                spellings=product_lines,
+            ),
             Column("cancelled_on", Day(), required=True),
             Column("reason", Text()),
         ),
+        remarks=(remark_on_several, remark_on_line),
     )
 )
 

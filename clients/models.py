@@ -175,6 +175,47 @@ class Service(Fact):
         return f"{self.client_id} from {self.started_on}"
 
 
+class ProductLine(models.Model):
+    """A product line of a partner: the spelling that is shown, and the line that it was merged into.
+
+    Facts store the spelling that is shown, of the line that a merged one ended up in.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    #: `partner_portal.lib.rows.spelling.spelling_key` of every spelling
+    key = models.TextField()
+    name = models.CharField(max_length=1000)
+    #: None while it stands on its own
+    merged_into = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["partner", "key"], name="one_product_line_a_key")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LineMerge(models.Model):
+    """One act that merged a product line into another, with what is needed to undo it."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    source = models.ForeignKey(ProductLine, on_delete=models.PROTECT, related_name="+")
+    target = models.ForeignKey(ProductLine, on_delete=models.PROTECT, related_name="+")
+    merged_at = models.DateTimeField(db_default=Now())
+    merged_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: primary keys of the rows that got the target's name, by kind of fact
+    moved = models.JSONField(default=dict)
+    #: primary keys of withdrawn rows of the target that got the source's name, since a row of the source took their key
+    swapped = models.JSONField(default=dict)
+    #: the rows of the source that the target has too; None without such rows
+    withdrawal = models.ForeignKey(Withdrawal, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: None while it holds
+    undone_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.source} > {self.target}"
+
+
 class Cancellation(Fact):
     """The day a product line ("" = the whole client) was cancelled."""
 

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from clients.facts import usable_currencies
+from clients.lines import product_lines, remark_on_several
 from commissions.models import StatementLine
 from partner_portal.lib.rows.column_types import Choice, Currency, Day, Month, Number, Quarter, Text, Whole
 from partner_portal.lib.rows.facts import Column, FactKind, Reference, register
@@ -21,7 +22,7 @@ STATEMENT_LINES = register(
             Column("line_no", Whole(), required=True),
             Column("client_id", Reference("clients"), required=True, field="client"),
             Column("deal_id", Reference("deals")),
-            Column("product_line", Text()),
+            Column("product_line", Text(), spellings=product_lines),
             Column("invoice_month", Month(), required=True),
             Column("net_revenue", Number(), required=True),
             Column("currency", Currency(usable_currencies), required=True),
@@ -36,5 +37,6 @@ STATEMENT_LINES = register(
             Column("adjusts", Reference("statement_lines")),
             Column("reason", Text()),
         ),
+        remarks=(remark_on_several,),
     )
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.scope import Scope
 from imports.mapping import Mapping, in_source_terms
@@ -17,6 +18,8 @@ from imports.tables import Problem, Table, shortened
 from partner_portal.lib.rows.column_types import CellError, Number
 from partner_portal.lib.rows.facts import Column, FactKind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
+from partner_portal.lib.rows.spelling import Spellings
+from partner_portal.lib.scope import OfScope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,8 @@ _SEVERAL = re.compile(r"\s*[;,|\n]\s*")
 type Places = "pd.DataFrame"
 type StoredKeys = Callable[[FactKind, Collection[str]], set[str]]
 type Step = Callable[[str, int, int], None]
+
+_MOST_REMARKS = 20  # of one source that are stored and shown
 
 
 @dataclass(slots=True)
@@ -102,9 +107,12 @@ def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, s
             _check_header(number, source, outcome)
     present = [kind for kind in kinds() if any(_readable(source, kind) for source in sources)]
     known: dict[str, CheckedKind] = {}
+    spellings: dict[OfScope[[], Spellings], Spellings] = {}
     for done, kind in enumerate(present):
         step("checking", done, len(present))
-        checked = _Checker(kind, sources, outcome, scope, stored_keys).run(known)
+        checker = _Checker(kind, sources, outcome, scope, stored_keys)
+        checker.spellings = spellings
+        checked = checker.run(known)
         known[kind.key] = checked
         outcome.kinds.append(checked)
     for number, source in enumerate(sources):
@@ -187,6 +195,7 @@ class _Checker:
         self.outcome = outcome
         self.scope = scope
         self.stored_keys = stored_keys
+        self.spellings: dict[OfScope[[], Spellings], Spellings] = {}
         texts, places = _together(kind, sources)
         self.checked = CheckedKind(kind, texts, texts.copy(deep=False), places)
         self._source_of = places["source"].to_numpy()
@@ -243,6 +252,11 @@ class _Checker:
 
         codes, different = pd.factorize(self.checked.texts[column.name])
         read = column.type.reader()
+        if column.spellings:
+            names = self.spellings.get(column.spellings)
+            if names is None:
+                names = self.spellings[column.spellings] = column.spellings(self.scope)
+            read = _in_shown_spelling(read, names)
         values: list[str | None] = []
         wrong: dict[int, str] = {}
         for code, text in enumerate(different):
@@ -338,6 +352,28 @@ class _Checker:
             named = named.drop(index=lost)
             if not own or lost.empty:
                 break
+
+
+def _in_shown_spelling(read: Callable[[str], str], names: Spellings) -> Callable[[str], str]:
+    """A reader that answers with the spelling that is shown."""
+    return lambda text: names.shown(read(text))
+
+
+def add_remarks(scope: Scope, checked: Checked) -> None:
+    """Add what may be a mistake in the good rows to the notices of their sources. The rows must have been written."""
+    for rows in checked.kinds:
+        sources, numbers = rows.places["source"], rows.places["row"]
+        by_source: dict[int, list[str]] = {}
+        for find in rows.kind.remarks:
+            for remark in find(scope, rows.good):
+                message = _("row %(row)s: %(remark)s") % {"row": numbers[remark.row], "remark": remark.message}
+                by_source.setdefault(int(sources[remark.row]), []).append(message)
+        for source, messages in by_source.items():
+            checked.notices[source] += messages[:_MOST_REMARKS]
+            more = len(messages) - _MOST_REMARKS
+            if more > 0:
+                text = ngettext("%(count)s more row like these", "%(count)s more rows like these", more)
+                checked.notices[source].append(text % {"count": more})
 
 
 def _brought(brought: CheckedKind | None) -> "pd.Series":

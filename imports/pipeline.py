@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from accounts.scope import Scope
 from accounts.services import bump_generation, reload_partner
 from imports import fact_writer
-from imports.checks import Checked, Source, Step, check
+from imports.checks import Checked, Source, Step, add_remarks, check
 from imports.examples import drop_examples
 from imports.fact_writer import Counts
 from imports.mapping import Mapping, WrongMapping, known_names
@@ -195,6 +195,7 @@ def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) 
         outcome.counts |= written.counts
         client_ids |= written.client_ids
         before += len(rows.values)
+    add_remarks(scope, checked)
     moved = sum(counts.new + counts.changed for counts in outcome.counts.values())
     if moved:
         bump_generation(scope)

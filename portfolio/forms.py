@@ -1,4 +1,7 @@
-"""Forms of the list of clients, and of withdrawing a fact."""
+"""Forms of the list of clients, of withdrawing a fact, and of merging product lines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -30,3 +33,23 @@ class WithdrawForm(forms.Form):
         max_length=1000,
         help_text=_("For example: merged with another deal. It stays in the audit log."),
     )
+
+
+class _Line(Protocol):
+    pk: int
+    name: str
+
+
+class MergeForm(forms.Form):
+    """The product line that another one is merged into."""
+
+    def __init__(self, data: Mapping[str, object] | None, *, lines: Sequence[_Line]) -> None:
+        super().__init__(data)
+        self.fields["into"] = forms.ChoiceField(
+            label=_("Merge into"), choices=[("", _("Choose")), *((str(line.pk), line.name) for line in lines)]
+        )
+
+    @property
+    def into(self) -> int:
+        """Primary key of the chosen line."""
+        return int(self.cleaned_data["into"])

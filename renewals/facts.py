@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from clients.facts import fixed_amount, usable_currencies
+from clients.lines import product_lines, remark_on_line, remark_on_several
 from partner_portal.lib.rows.column_types import Choice, Currency, Day, Number, Text
 from partner_portal.lib.rows.facts import Column, FactKind, Reference, register
 from program.labels import values
@@ -17,7 +18,7 @@ RENEWALS = register(
         key_columns=("client_id", "product_line", "renews_on"),
         columns=(
             Column("client_id", Reference("clients", key=True), required=True, field="client"),
-            Column("product_line", Text(key=True), required=True),
+            Column("product_line", Text(key=True), required=True, spellings=product_lines),
             Column("renews_on", Day(), required=True),
             Column("current_mrr", Number(least=0), required=True),
             Column("renewal_mrr", Number(least=0), required=True),
@@ -27,5 +28,6 @@ RENEWALS = register(
             Column("renewal_manager_email", Text()),
         ),
         checks=(fixed_amount(lambda rows: rows["renews_on"], "renews_on"),),
+        remarks=(remark_on_several, remark_on_line),
     )
 )

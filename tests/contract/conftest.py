@@ -30,7 +30,17 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from accounts.scope import set_tenant
     from api.models import ApiToken
     from api.services import make_token
-    from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service, Withdrawal
+    from clients.models import (
+        Cancellation,
+        Certification,
+        Client,
+        Deal,
+        LineMerge,
+        MrrMonth,
+        ProductLine,
+        Service,
+        Withdrawal,
+    )  # fmt: skip
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportFile, ImportProblem, ImportTable, RememberedMapping
@@ -56,6 +66,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     MrrMonth.objects.create(**of_client, month=day, mrr=1)
     Certification.objects.create(**own, person=f"{MARK} person", certification=MARK, earned_on=day)
     withdrawal = Withdrawal.objects.create(**own, withdrawn_by=user, reason=MARK)
+    line, other = (ProductLine.objects.create(**own, key=f"{MARK} {n}", name=f"{MARK} {n}") for n in (1, 2))
+    gone_line = ProductLine.objects.create(**own, key=f"{MARK} 3", name=f"{MARK} 3", merged_into=line)
+    merge = LineMerge.objects.create(**own, source=gone_line, target=line, merged_by=user)
     gone = Certification.objects.create(
         **own, person=f"{MARK} gone", certification=MARK, earned_on=day, withdrawal=withdrawal
     )
@@ -114,6 +127,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_with("client_id", CLIENT, "client", "tier_client", "renewal_client", "commission_client", "client_facts"),
         "fact_withdraw": {"kind": "deals", "pk": deal.pk},
         "fact_restore": {"kind": "certifications", "pk": gone.pk},
+        **_of(other, "product_line_merge"),
+        **_of(merge, "product_line_undo"),
         **_with("statement_id", STATEMENT, "commission_statement", "commission_statement_print"),
         "commission_question": {"statement_id": STATEMENT, "line_no": 7},
         **_of(membership, "accounts_member_role", "accounts_member_invite", "accounts_member_remove"),

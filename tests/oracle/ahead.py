@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from reference import Reference, Row, Tables, half_up, plus_months
+from reference import Reference, Row, Tables, half_up, line_key, plus_months
 
 HELD = ("csr", "grr", "tool_usage_mean", "tool_usage_median")  # cannot be known ahead: they stay as they are
 TRACKS_OF = {
@@ -77,7 +77,7 @@ class Ahead(Reference):
 
     def stake(self, renewal: Row) -> tuple[dict[str, Fraction], dict[str, Fraction]]:
         """Points at stake by track, and those of them that would still count on the review day."""
-        client, line, on = renewal["client_id"], renewal["product_line"], day_in(renewal, "renews_on")
+        client, line, on = renewal["client_id"], line_key(renewal["product_line"]), day_in(renewal, "renews_on")
         found, later = defaultdict(Fraction), defaultdict(Fraction)
         for lot in self._walk_sold(client, on)[1]:
             if lot.deal["product_line"] == line:

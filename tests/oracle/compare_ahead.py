@@ -15,7 +15,7 @@ from compare import PROGRAMME, Undo, bring_in, moved_to, use_programme
 from django.core.management import call_command
 from django.db import transaction
 from generator import Made, Stage, make, with_what_lies_ahead
-from reference import Reference, read_programme, show
+from reference import Reference, line_key, read_programme, show
 from taken_back import left_to_offset, other_terms, reversed_twice, too_much
 
 QUARTERS = 4
@@ -87,13 +87,13 @@ def _stakes(scope: Any, made: Made, ahead: Ahead) -> Iterator[tuple[str, Any, An
     from renewals.queries import renewal_rows
 
     shown = {
-        (row.client_id, row.product_line, row.renews_on.isoformat()): row
+        (row.client_id, line_key(row.product_line), row.renews_on.isoformat()): row
         for row in renewal_rows(scope, Period(made.today, made.today + timedelta(days=450)))
     }
     for renewal in made.tables["renewals"]:
         if renewal["renews_on"] < made.today.isoformat():
             continue
-        key = (renewal["client_id"], renewal["product_line"], renewal["renews_on"])
+        key = (renewal["client_id"], line_key(renewal["product_line"]), renewal["renews_on"])
         row, (stake, _later) = shown[key], ahead.stake(renewal)
         assert row.impact is not None
         at_stake = (Fraction(row.stake_sold), Fraction(row.stake_managed))

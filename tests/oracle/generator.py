@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from reference import Reference, Row, Tables, plus_months
+from reference import Reference, Row, Tables, line_key, plus_months
 
 EDGE_DAYS = (
     "2021-10-31", "2022-07-15", "2022-07-17", "2022-07-18", "2022-07-19", "2022-08-15", "2023-01-14",
@@ -27,7 +27,7 @@ EDGES = [date.fromisoformat(text) for text in EDGE_DAYS]
 TODAYS = [date(2026, 11, 23)] * 5 + [date(2026, 1, 15), date(2025, 7, 15), date(2025, 2, 28), date(2024, 2, 29)]
 CURRENCIES = ("USD", "USD", "EUR", "EUR", "GBP", "JPY", "COP", "AUD", "CAD", "SGD", "ZAR")
 COUNTRIES = ("US", "NL", "DE", "IN", "MX", "KR", "JP", "SG", "CO", "GB")
-LINES = ("Marketing Hub", "Sales Hub", "sales hub", "Service Hub")
+LINES = ("Marketing Hub", "Sales Hub", "sales  hub", "\uff33ales\u00a0HUB", "Service Hub")
 # An odd multiple of these gives points that end in exactly half a unit of the fourth decimal, in one table or the other.
 TIES = {"USD": "0.01", "EUR": "0.11", "JPY": "0.72", "COP": "20.40", "ZAR": "2.21"}
 SCALE = {"USD": 1, "EUR": 1, "GBP": 1, "JPY": 140, "COP": 4000, "AUD": 1, "CAD": 1, "SGD": 1, "ZAR": 17}
@@ -158,7 +158,7 @@ class _Maker:
         return client["currency"] if self.random.random() < 0.8 else self.random.choice(CURRENCIES)
 
     def _cancellations(self, clients: list[Row], deals: list[Row]) -> list[Row]:
-        keys = set()
+        keys = {}  # however a line is spelled, the row is the same
         for _ in range(self.random.randint(0, 9)):
             client_id, line, day = self.random.choice(clients)["client_id"], self.random.choice(LINES), self.day()
             deal = self.random.choice(deals)
@@ -167,10 +167,11 @@ class _Maker:
                 soon = [each for each in self.days if sold <= each <= plus_months(sold, 12)]
                 client_id, line = deal["client_id"], deal["product_line"]
                 day = self.random.choice([*soon, sold + timedelta(days=self.random.randint(0, 366))])
-            keys.add((client_id, self.random.choice(("", line)), day))
+            key = (client_id, self.random.choice(("", line)), day)
+            keys[key[0], line_key(key[1]), day] = key
         return [
             {"client_id": client_id, "product_line": line, "cancelled_on": day.isoformat(), "reason": ""}
-            for client_id, line, day in sorted(keys)
+            for client_id, line, day in sorted(keys.values())
         ]
 
     def _deals(self, clients: list[Row]) -> list[Row]:
@@ -389,14 +390,17 @@ def stages(made: Made) -> list[Stage]:
             picked = [row for row in rows if draw.random() < share]
             files[kind] = picked if last else [_spoilt(kind, row, made, draw) for row in picked]
         merged = {
-            kind: list(
-                {tuple(row[name] for name in KEYS[kind]): row for row in [*state[kind], *files.get(kind, [])]}.values()
-            )
+            kind: list({_key(kind, row): row for row in [*state[kind], *files.get(kind, [])]}.values())
             for kind in state
         }
         state = merged
         found.append(Stage(clock, {kind: rows for kind, rows in files.items() if rows}, state))
     return found
+
+
+def _key(kind: str, row: Row) -> tuple[str, ...]:
+    """What tells the row from others of its kind."""
+    return tuple(line_key(row[name]) if name == "product_line" else row[name] for name in KEYS[kind])
 
 
 def _spoilt(kind: str, row: Row, made: Made, draw: random.Random) -> Row:
@@ -456,13 +460,14 @@ def with_what_lies_ahead(made: Made) -> Made:
             "client_id": client["client_id"], "product_line": draw.choice(lines or LINES), "renews_on": on.isoformat(),
             "current_mrr": "100.00", "renewal_mrr": "100.00", "currency": client["currency"], "status": "pending",
         }  # fmt: skip
-        renewals[row["client_id"], row["product_line"], row["renews_on"]] = row
-    cancellations = {tuple(row[name] for name in KEYS["cancellations"]): row for row in tables["cancellations"]}
+        renewals[row["client_id"], line_key(row["product_line"]), row["renews_on"]] = row
+    cancellations = {_key("cancellations", row): row for row in tables["cancellations"]}
     for _ in range(draw.randint(0, 3)):
         deal = draw.choice(tables["deals"])
         on = made.today + timedelta(days=draw.randint(1, 200))
         key = (deal["client_id"], draw.choice(("", deal["product_line"])), on.isoformat())
-        cancellations[key] = dict(zip(KEYS["cancellations"], key, strict=True)) | {"reason": ""}
+        row = dict(zip(KEYS["cancellations"], key, strict=True)) | {"reason": ""}
+        cancellations[_key("cancellations", row)] = row
     for row in tables["statement_lines"]:
         row["invoice_month"] = draw.choice(("2023-04", "2024-02", "2025-01", "2025-02", "2025-12", "2026-11"))
         row["payout_currency"] = "USD"

@@ -9,6 +9,7 @@ The numbers in brackets name the sections of docs/points.md.
 import calendar
 import csv
 import tomllib
+import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -32,6 +33,11 @@ def read_tables(folder: Path) -> Tables:
         path.stem: list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
         for path in sorted(folder.glob("*.csv"))
     }
+
+
+def line_key(line: str) -> str:
+    """What all spellings of a product line have in common (13)."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", line).casefold()).split())
 
 
 def read_programme(path: Path) -> dict[str, Any]:
@@ -112,7 +118,13 @@ class Reference:
         """`horizon`: the last day that is asked for."""
         self.horizon = horizon
         self.programme = programme
-        self.tables = {kind: tables.get(kind, []) for kind in KINDS}
+        self.tables = {
+            kind: [
+                row | {"product_line": line_key(row["product_line"])} if row.get("product_line") else row
+                for row in tables.get(kind, [])
+            ]
+            for kind in KINDS
+        }
         self.clients = {row["client_id"]: row for row in self.tables["clients"]}
         self.performance = cache(self._performance)
         self.retention = cache(self._retention)

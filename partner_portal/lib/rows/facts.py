@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.rows.column_types import ColumnType, Text, check_id
+from partner_portal.lib.rows.spelling import Spellings
 from partner_portal.lib.scope import OfScope
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Column:
     """One column of a kind: its header, what it holds, whether it must be filled, the model field (default: its name).
 
     hint: what else somebody who fills it in wants to know.
+    spellings: returns the partner's spellings, where several mean the same; only the one that is shown is stored.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Column:
     required: bool = False
     field: str = ""
     hint: str | Promise = ""
+    spellings: "OfScope[[], Spellings] | None" = None
 
     @property
     def field_name(self) -> str:
@@ -85,6 +88,14 @@ class RowCheck:
     find: "OfScope[[pd.DataFrame], Iterable[Finding]]"
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about a row that stops nothing but may be a mistake."""
+
+    row: int  #: its label in the frame
+    message: str  #: a sentence
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactKind:
     """A kind of facts.
@@ -97,6 +108,8 @@ class FactKind:
                   when the field is one, otherwise as text.
     client_field: the model's foreign key to the client whose points the rows move ("pk" for the client itself); empty
                   when no points depend on them.
+    remarks:      called with the written rows, as `RowCheck.find` is, after all kinds are written: it sees the facts as
+                  the import leaves them.
     """
 
     key: str
@@ -106,6 +119,7 @@ class FactKind:
     key_columns: tuple[str, ...]
     checks: tuple[RowCheck, ...] = ()
     client_field: str = ""
+    remarks: "tuple[OfScope[[pd.DataFrame], Iterable[Remark]], ...]" = ()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""
