@@ -160,8 +160,8 @@ class MappingForm(forms.Form):
             place = self._place(name)
             if place is not None:
                 line.source_name = self.sample.header[place]
-                ours = (name, name.replace("_", " "))
-                line.please_check = self.proposed and line.source_name.casefold() not in ours
+                certain = (name, name.replace("_", " "), *self.base.columns.get(name, Rule()).source[:1])
+                line.please_check = self.proposed and line.source_name.casefold() not in certain
                 line.words = [
                     (word, self[key]) for word, key in self._words(name, column.type, place) if key in self.fields
                 ]

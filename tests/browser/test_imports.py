@@ -185,7 +185,7 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
     expect(page.get_by_label(f"all-deals-{letter}.csv")).to_have_value("deals")
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("heading", name="Map the columns")).to_be_visible()
-    expect(page.get_by_text("Still to say: client_id, product_line, kind, origin, registered")).to_be_visible()
+    expect(page.get_by_text("Still to say: client_id, product_line, origin, registered")).to_be_visible()
 
     def chosen(column: str, option: str, then: str) -> None:
         """Choose where a column comes from; what is asked next appears by itself, or after another look."""

@@ -227,3 +227,32 @@ def test_the_sample_data_are_the_files_of_the_demo(admin: Any, send: Any) -> Non
     assert sorted(archive.namelist()) == sorted(f"{key}.csv" for key in (
         "clients", "deals", "services", "cancellations", "mrr_history", "certifications", "renewals", "statement_lines"
     ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "Report,,,\n,,,\nclient_id,name,country,currency\n1,A,NL,EUR\n",
+            "row 3 looks like the header, and not this one",
+        ),
+        (
+            "client_id,name,country,currency\n4.12346E+11,A,NL,EUR\n",
+            "an id that a spreadsheet shortened; make the column text before you paste or open the ids",
+        ),
+        (
+            "client_id,name,country,currency\n9\u200b01,A,NL,EUR\n",
+            "an invisible character (U+200B) as character number 2",
+        ),
+    ],
+)
+def test_the_command_names_the_cause(bring_in: Any, text: str, message: str) -> None:
+    result = bring_in({"clients.csv": text})
+    assert not result.written
+    assert [problem.message for _label, problem in result.problems] == [message]
+
+
+def test_the_command_reads_other_separators_and_unseen_characters_in_headers(bring_in: Any) -> None:
+    result = bring_in({"clients.csv": "\ufeff\ufeffclient\u200b_id|name|country|currency\r\n901|A|NL|EUR\r\n"})
+    assert result.written
+    assert [notice for _label, notice in result.notices] == ["columns separated by |"]
