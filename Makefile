@@ -30,6 +30,11 @@ demo: $(READY) ## everything on this machine, with sample data (PORT=8000); Ctrl
 test: $(READY) programs ## all tests: unit, integration, browser (ARGS="-k word" for some)
 	$(PYTHON) -m pytest -n 2 $(ARGS)
 
+.PHONY: coverage
+coverage: $(READY) programs ## all tests with branch coverage; fails below the floor in pyproject.toml
+	@mkdir -p var/coverage
+	$(PYTHON) -m pytest -n 2 --cov --cov-report=term $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## style, layers, dead code, types, Django's checks, missing migrations
 	$(PYTHON) -m ruff check .
