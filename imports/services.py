@@ -21,6 +21,7 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.assumptions import assumptions
+from imports.cells.encodings import Candidate
 from imports.cells.header_row import header_row
 from imports.cells.invisible import without_invisible
 from imports.checks import Source, Step
@@ -638,8 +639,30 @@ def sample_table(table: ImportTable, options: ReadingOptions) -> Sample:
         with table.file.file.open("rb") as file, rows_of(_plain(file), table.sheet, options, column_names()) as rows:
             return sample_of(rows)
 
-    key = ":".join(map(str, (table.pk, *options.as_data().values())))
-    return cached_sample(key, read)
+    said = [f"{name}={value}" for name, value in options.as_data().items() if (name, value) != ("header_row", 1)]
+    return cached_sample(":".join([str(table.pk), *said]), read)
+
+
+def _encodings_of(table: ImportTable) -> list[Candidate]:
+    """Encodings that fit a CSV file, cached since files never change."""
+    fitting: list[Candidate] | None = [] if table.sheet else cache.get(f"import-encodings:{table.pk}")
+    if fitting is None:
+        with table.file.file.open("rb") as file:
+            fitting = encodings_of(_plain(file))
+        cache.set(f"import-encodings:{table.pk}", fitting, _SECONDS_CACHED)
+    return fitting
+
+
+def _first_rows(table: ImportTable, options: ReadingOptions) -> dict[int, list[str]]:
+    """The first rows of a table by number, cached since files never change. Raises UnreadableFile."""
+    key = f"import-first-rows:{table.pk}:{options.encoding}"
+    rows: dict[int, list[str]] | None = cache.get(key)
+    if rows is None:
+        with table.file.file.open("rb") as file:
+            top = first_rows(_plain(file), table.sheet, options)
+        rows = {number: [without_invisible(cell) for cell in cells] for number, cells in top}
+        cache.set(key, rows, _SECONDS_CACHED)
+    return rows
 
 
 def read_as_answered(table: ImportTable, answers: Mapping[str, str]) -> tuple[Questions, ReadingOptions, Sample]:
@@ -650,14 +673,10 @@ def read_as_answered(table: ImportTable, answers: Mapping[str, str]) -> tuple[Qu
     options = mapping_of(table).reading
     if f"{PREFIX}header_row" in answers:
         options = options_from({name.removeprefix(PREFIX): value for name, value in answers.items()})
-    with table.file.file.open("rb") as stored:
-        file = _plain(stored)
-        fitting = [] if table.sheet else encodings_of(file)
-        names = [candidate.encoding for candidate in fitting]
-        encoding = options.encoding if options.encoding in names else next(iter(names), "")
-        options = replace(options, encoding=encoding)
-        top = first_rows(file, table.sheet, options)
-    by_number = {number: [without_invisible(cell) for cell in cells] for number, cells in top}
+    fitting = _encodings_of(table)
+    names = [candidate.encoding for candidate in fitting]
+    options = replace(options, encoding=options.encoding if options.encoding in names else next(iter(names), ""))
+    by_number = _first_rows(table, options)
     likely = header_row(
         [by_number.get(number, []) for number in range(1, max(by_number, default=0) + 1)], column_names()
     )
