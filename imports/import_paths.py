@@ -62,7 +62,7 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
             outcome = Outcome(checked)
             save_findings(batch, tables, outcome)
             batch.status = BatchStatus.FAILED
-            batch.note = _("Nothing was written: there are errors.")
+            batch.note = _("Nothing was imported: there are errors.")
             batch.save()
             audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
         else:
