@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    """allauth's adapter: its messages, its mails, and who may sign up."""
+
     error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": _("E-mail or password is wrong"),

@@ -1,4 +1,4 @@
-"""What every page of a signed-in member shows around its content."""
+"""Template context of every page of a signed-in member."""
 
 from django.http import HttpRequest
 

@@ -1,4 +1,4 @@
-"""What people may send to the account and settings pages, and operators to the commands."""
+"""Forms of the account and settings pages, and of the operators' commands."""
 
 from datetime import date
 from functools import cache
@@ -37,7 +37,7 @@ def time_zones() -> tuple[str, ...]:
 
 
 class SignInForm(LoginForm):
-    """allauth's, in the portal's words. The link to a new password stands below the form, not inside it."""
+    """allauth's form with the portal's labels. The link to a new password is below the form, not inside it."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -56,7 +56,7 @@ class SignInForm(LoginForm):
 
 
 class NewPasswordForm(ChangePasswordForm):
-    """allauth's, in the portal's words."""
+    """allauth's form with the portal's labels."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -126,7 +126,7 @@ class OpenPartnerForm(forms.Form):
 
 
 class ThemeForm(forms.ModelForm):
-    """Light, dark, or as the system has it."""
+    """Chooses the theme: light, dark, or that of the system."""
 
     class Meta:
         model = User
@@ -140,7 +140,7 @@ class LanguageForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm):
-    """What a person says about themselves."""
+    """Changes a person's own profile."""
 
     language = forms.ChoiceField(
         label=_("Language"), required=False, choices=[("", _("As the partner has it")), *settings.LANGUAGES]
@@ -190,7 +190,7 @@ class _PartnerFields(forms.ModelForm):
 
 
 class PartnerForm(_PartnerFields):
-    """What an admin says about the partner."""
+    """Changes the partner's settings."""
 
     stale_after_days = forms.IntegerField(
         label=_("Data is stale after (days)"),
@@ -238,7 +238,7 @@ class NewPartnerForm(_PartnerFields):
 
 
 class ContactForm(forms.ModelForm):
-    """Somebody at the vendor."""
+    """Adds or changes a contact at the vendor."""
 
     class Meta:
         model = TeamContact
@@ -255,7 +255,7 @@ class ContactForm(forms.ModelForm):
 
 
 class AuditFilterForm(forms.Form):
-    """What to show of the audit log. Every part may be left out."""
+    """Filters the audit log. Every field is optional."""
 
     action = forms.ChoiceField(label=_("Action"), required=False)
     person = forms.TypedChoiceField(label=_("Person"), required=False, coerce=int, empty_value=None)

@@ -1,4 +1,4 @@
-"""The mail that brings a person into a partner."""
+"""Invitations to a partner by mail."""
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import default_token_generator

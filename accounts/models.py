@@ -12,6 +12,8 @@ from accounts.roles import Role
 
 
 class UserManager(BaseUserManager["User"]):
+    """Creates people and operators."""
+
     def create_user(self, email: str, password: str | None = None, **extra: object) -> "User":
         """A person with a confirmed address: only the mail to it, or an operator, lets them in."""
         from accounts.scope import outside_partners

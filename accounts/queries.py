@@ -18,17 +18,24 @@ from partner_portal.lib.dates.periods import FIRST_DAY, LAST_DAY
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member as the members page shows one. `pending`: has never signed in."""
+    """A row of the members page."""
 
+    #: The key of the membership.
     id: int
     name: str
     email: str
+    #: A `Role`, and its translated name.
     role: str
     role_label: str
+    #: When the membership began.
     since: datetime
+    #: None: never.
     last_sign_in: datetime | None
+    #: Whether signing in takes a second factor.
     second_factor: bool
+    #: Whether the person has never signed in.
     pending: bool
+    #: Whether it is the reader's own membership.
     is_self: bool
 
 

@@ -37,17 +37,20 @@ def _address(request: HttpRequest | None) -> dict[str, str]:
 
 @receiver(account_signals.user_logged_in)
 def record_sign_in(request: HttpRequest, user: User, **_: object) -> None:
+    """Record that somebody signed in, and from which address."""
     audit.record_for_person(user, "signin.done", **_address(request))
 
 
 @receiver(user_logged_out)
 def record_sign_out(request: HttpRequest, user: User | None, **_: object) -> None:
+    """Record that somebody signed out."""
     if user is not None:
         audit.record_for_person(user, "signin.left")
 
 
 @receiver(user_login_failed)
 def record_failed_sign_in(credentials: dict[str, object], request: HttpRequest | None = None, **_: object) -> None:
+    """Record a failed sign-in with the address of an account."""
     user = User.objects.filter(email=str(credentials.get("email", "")).lower()).first()
     if user is not None:
         audit.record_for_person(user, "signin.failed", **_address(request))
@@ -55,16 +58,19 @@ def record_failed_sign_in(credentials: dict[str, object], request: HttpRequest |
 
 @receiver(mfa_signals.authentication_failed)
 def record_failed_code(request: HttpRequest, user: User, **_: object) -> None:
+    """Record a wrong code of a second factor."""
     audit.record_for_person(user, "signin.code_failed", **_address(request))
 
 
 @receiver([account_signals.password_changed, account_signals.password_set])
 def record_new_password(user: User, **_: object) -> None:
+    """Record a change of password."""
     audit.record_for_person(user, "password.changed")
 
 
 @receiver(account_signals.password_reset)
 def record_password_reset(user: User, **_: object) -> None:
+    """Record a password set through a mailed link."""
     audit.record_for_person(user, "password.reset")
 
 
@@ -72,6 +78,7 @@ def record_password_reset(user: User, **_: object) -> None:
 def record_new_address(
     user: User, from_email_address: EmailAddress | None, to_email_address: EmailAddress | None, **_: object
 ) -> None:
+    """Record a change of e-mail address, with both addresses."""
     audit.record_for_person(
         user,
         "email.changed",
@@ -82,14 +89,17 @@ def record_new_address(
 
 @receiver(mfa_signals.authenticator_added)
 def record_new_second_factor(user: User, authenticator: Authenticator, **_: object) -> None:
+    """Record a new second factor, and its kind."""
     audit.record_for_person(user, "second_factor.added", kind=authenticator.type)
 
 
 @receiver(mfa_signals.authenticator_removed)
 def record_removed_second_factor(user: User, authenticator: Authenticator, **_: object) -> None:
+    """Record the removal of a second factor, and its kind."""
     audit.record_for_person(user, "second_factor.removed", kind=authenticator.type)
 
 
 @receiver(mfa_signals.authenticator_reset)
 def record_new_recovery_codes(user: User, **_: object) -> None:
+    """Record new recovery codes."""
     audit.record_for_person(user, "second_factor.renewed")

@@ -7,21 +7,33 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Permission(StrEnum):
-    """One right inside a partner."""
+    """A right inside a partner."""
 
-    VIEW = "view"  # programme, points, deals, renewals and clients, without amounts of money
-    VIEW_MONEY = "view_money"  # amounts: MRR, commission, statements, points-dollars
-    EXPORT = "export"  # take rows out as a file
-    KEEP = "keep"  # own lists and saved reports
-    SCHEDULE = "schedule"  # files that leave by mail, by the clock
-    QUESTION = "question"  # question a statement line
-    IMPORT = "import"  # bring in facts, which moves points
-    SETTINGS = "settings"  # the partner's settings and team contacts
-    MEMBERS = "members"  # invite people, change roles
-    AUDIT = "audit"  # read the audit log
+    #: View the programme, points, deals, renewals and clients, without amounts of money.
+    VIEW = "view"
+    #: View amounts: MRR, commission, statements, points-dollars.
+    VIEW_MONEY = "view_money"
+    #: Download rows as a file.
+    EXPORT = "export"
+    #: Save lists, reports, plans and packs.
+    KEEP = "keep"
+    #: Have files sent by mail on a schedule.
+    SCHEDULE = "schedule"
+    #: Question a statement line.
+    QUESTION = "question"
+    #: Import facts, which changes points.
+    IMPORT = "import"
+    #: Change the partner's settings and team contacts.
+    SETTINGS = "settings"
+    #: Invite people and change roles.
+    MEMBERS = "members"
+    #: Read the audit log.
+    AUDIT = "audit"
 
 
 class Role(models.TextChoices):
+    """What a member may do inside a partner; PERMISSIONS has the rights of every role."""
+
     ADMIN = "admin", _("Admin")
     MANAGER = "manager", _("Manager")
     FINANCE = "finance", _("Finance")

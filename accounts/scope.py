@@ -166,7 +166,7 @@ def user_scope(user: User) -> Iterator[None]:
 
 @contextmanager
 def outside_partners() -> Iterator[None]:
-    """A transaction in which people of every partner can be found, and no partner's rows.
+    """Open a transaction that sees the people of every partner, and no partner's rows.
 
     For what happens before anybody is signed in, and for inviting somebody who may be known elsewhere.
     """

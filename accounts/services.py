@@ -1,4 +1,4 @@
-"""What changes about people and partners. Every function is atomic and leaves an audit row.
+"""Writes about people and partners. Every function is atomic and adds an audit row.
 
 What the rules forbid raises ValidationError with a sentence for the reader; a right that is missing raises PermissionDenied.
 """
@@ -88,7 +88,7 @@ def invite(*, scope: Scope, email: str, role: str, name: str = "") -> User:
 
 @transaction.atomic
 def invite_again(*, scope: Scope, membership_id: int) -> User:
-    """Send the mail once more to somebody who has never signed in. Raises as `invite` does, and Http404."""
+    """Send the invitation again to somebody who has never signed in. Raises as `invite` does, and Http404."""
     scope.require(Permission.MEMBERS)
     user = queries.member(scope, membership_id).user
     if user.last_login is not None:
@@ -244,7 +244,7 @@ def bump_generation(scope: Scope) -> None:
 
 
 def reload_partner(scope: Scope) -> None:
-    """Read the scope's partner anew and drop what the scope has read."""
+    """Read the scope's partner again and drop everything the scope has cached."""
     scope.partner.refresh_from_db()
     scope.forget()
 

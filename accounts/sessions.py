@@ -1,4 +1,4 @@
-"""End what a person's open browsers may do."""
+"""Ends sessions of a person, or their access to one partner."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""How often a password may be guessed, and a link to a new one be asked for.
+"""Rate limits on guessing passwords and on requesting links to a new one.
 
 Strangers to an account share one allowance for it; each known device has its own, and so has a session that is signed in.
 So whoever guesses uses up the strangers' allowance, and the owner still gets in from a known device or by mail. A stolen
@@ -24,9 +24,11 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a guess of a password is counted against."""
+    """The rate limit that a password guess is counted against."""
 
+    #: A key of the table of limits.
     action: str
+    #: Whom the limit applies to, as part of a cache key.
     key: str
 
     def consume(self, request: HttpRequest, *, dry_run: bool = False) -> RateLimitUsage | None:

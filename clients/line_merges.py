@@ -138,7 +138,7 @@ def _follow(scope: Scope, merge: LineMerge) -> _Moved:
         moved.client_ids |= gone.client_ids
         if merge.withdrawal_id is None:
             merge.withdrawal_id = gone.withdrawal_id
-        else:  # rows that came back under the merged name since
+        elif gone.withdrawal_id is not None:  # rows that came back under the merged name since
             for kind in kinds_with_lines():
                 rows_with(kind, scope, withdrawal=gone.withdrawal_id).update(withdrawal=merge.withdrawal_id)
             Withdrawal.objects.filter(pk=gone.withdrawal_id).delete()

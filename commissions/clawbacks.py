@@ -16,16 +16,17 @@ CAUSES = (TWICE, TOO_MUCH, OTHER_CURRENCY, OTHER_RATE, OTHER_FX)
 
 @dataclass(frozen=True, slots=True)
 class Clawback:
-    """A variance between an adjusting line and the line it adjusts.
+    """A variance between an adjusting line and the line it adjusts."""
 
-    amount: in the payout currency of `line`, what it says minus what it should say; below zero the statement is too low.
-    too_much: in the currency of `original`, what `line` takes back beyond what was left of it; None for other causes.
-    """
-
+    #: One of CAUSES.
     cause: str
+    #: The adjusting line.
     line: StatementLine
+    #: The line it adjusts.
     original: StatementLine
+    #: Imported minus correct amount, in the payout currency of `line`; below zero the statement is too low.
     amount: Decimal
+    #: What `line` takes back beyond what was left of `original`, in its currency; None for other causes.
     too_much: Decimal | None = None
 
     @property

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -93,7 +92,7 @@ def difference_sentence(difference: StatementDifference) -> str:
         "currency": line.currency,
         "mrr": decimal_text(half_even(difference.mrr, 2), 2) if difference.mrr is not None else "",
         "expected_fx": decimal_text(difference.fx.rate, 6) if difference.fx else "",
-        "fx_on": date_format(difference.fx.on, "j M Y") if difference.fx else "",
+        "fx_on": day_text(difference.fx.on) if difference.fx else "",
         "adjusts": line.adjusts,
         "reason": line.reason or _("no reason given"),
     }

@@ -20,28 +20,36 @@ _CENT = 10**CENT_PLACES
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Months in a row, named by their first days and both included, in which a deal earns on the same MRR (exact)."""
+    """Consecutive months in which a deal earns on the same MRR."""
 
+    #: The first days of the first and of the last month, both included.
     first: date
     last: date
+    #: In the deal's currency, exact.
     mrr: Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """A deal that earns commission. client: the client's primary key; ends_on: the first day after its term; cut: a
-    downgrade or a cancellation of the line took something; gone_on: the day from which nothing is left, if there is one."""
+    """A deal that earns commission."""
 
+    #: The client's primary key.
     client: int
     deal_id: str
     product_line: str
     currency: str
+    #: MRR as sold.
     mrr: Decimal
     closed_on: date
+    #: The first day after its term.
     ends_on: date
+    #: The day on which its line or its client was cancelled; None when it was not.
     cancelled_on: date | None
+    #: Whether a downgrade or a cancellation of the line reduced it.
     cut: bool
+    #: The first day on which nothing is left of it; None while something is.
     gone_on: date | None
+    #: Oldest first.
     stretches: tuple[Stretch, ...]
 
     def within(self, first: date, last: date) -> bool:
@@ -58,15 +66,15 @@ class Earning:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What an earning should bring in one month (its first day), in payout currency with 2 decimals.
+    """The expected commission of an earning in one month."""
 
-    mrr: what is left of the deal on the month's last day, exact; fx and commission are None where no exchange rate of the
-    currency was ever imported.
-    """
-
+    #: The first day of the month.
     month: date
+    #: What is left of the deal on the month's last day, exact.
     mrr: Fraction
+    #: None when no exchange rate of the currency was ever imported.
     fx: FxRate | None
+    #: In payout currency, 2 decimals; None without an exchange rate.
     commission: Decimal | None
 
 
@@ -120,7 +128,7 @@ class CommissionForecast:
         self._rows: dict[tuple[str, tuple[date, ...]], list[tuple[int, int] | None]] = {}
 
     def amounts(self, deal: Earning, first: date, last: date) -> Iterator[Amount]:
-        """What the earning brings in each month from `first` to `last`, both included."""
+        """The expected commission of every month from `first` to `last`, both included."""
         for stretch in deal.stretches:
             start, end = max(stretch.first, month_start(first)), min(stretch.last, month_start(last))
             if start > end:
@@ -161,7 +169,7 @@ class CommissionForecast:
         return by_name
 
     def _factors_of(self, currency: str, months: tuple[date, ...]) -> list[tuple[int, int] | None]:
-        """Cents a unit of MRR brings in each month, as a fraction; None without a rate."""
+        """Cents of commission per unit of MRR and month, exact; None without a rate."""
         key = (currency, months)
         if key not in self._rows:
             rates = [self._factor(currency, month) for month in months]

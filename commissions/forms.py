@@ -1,4 +1,4 @@
-"""What somebody may ask of commissions: a range of payments, a statement's lines, a standing, a quarter, a cause."""
+"""Forms that filter commissions: by range of payments, statement, standing, quarter and cause."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -63,7 +63,7 @@ class PaidForm(RangeForm):
 
 
 class LinesForm(DatasetForm):
-    """Lines of one statement, or of all, of a client or a quarter, that stand somewhere or need a look."""
+    """Filters statement lines by statement, client, quarter, standing and problem."""
 
     statement = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
     client = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
@@ -81,7 +81,7 @@ class LinesForm(DatasetForm):
 
 
 class StatementsForm(DatasetForm):
-    """Statements that stand somewhere."""
+    """Filters statements by standing."""
 
     standing = forms.ChoiceField(
         label=_("Standing"), required=False, choices=[("", _("All statements")), *STATEMENT_LABELS.items()]
@@ -171,7 +171,7 @@ class VarianceForm(DatasetForm):
 
 
 class QuestionsForm(DatasetForm):
-    """Questions that stand somewhere."""
+    """Filters questions by status."""
 
     status = forms.ChoiceField(
         label=_("Status"),

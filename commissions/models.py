@@ -68,6 +68,8 @@ class DealEarning(models.Model):
 
 
 class QuestionStatus(models.TextChoices):
+    """How far a question to the vendor has come."""
+
     OPEN = "open", _("To be sent")
     SENT = "sent", _("Sent to the vendor")
     ANSWERED = "answered", _("Answered")

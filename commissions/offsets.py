@@ -16,7 +16,7 @@ _USES_UP = (LineStatus.ISSUED, LineStatus.PAID)  # statuses of the statements wh
 
 
 class Total(Protocol):
-    """What the offsets need to know of a statement."""
+    """The parts of a statement that offsets depend on."""
 
     @property
     def statement_id(self) -> str: ...
@@ -34,10 +34,13 @@ class Total(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """`amount` (above zero) of the positive statement `by` that makes up for the negative statement `of`."""
+    """A part of a positive statement that offsets a negative one."""
 
+    #: The id of the negative statement.
     of: str
+    #: The id of the positive statement.
     by: str
+    #: Above zero.
     amount: Decimal
 
 

@@ -36,18 +36,20 @@ def next_quarters(today: date) -> tuple[date, date]:
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """A quarter: what its statements come to, by standing, and what was or is expected. Money in payout currency.
+    """The statements of a quarter and its expected commission, in payout currency."""
 
-    pay_on: the pay day of its statements, or of the programme where there is none. over: its last day has passed. missing:
-    there is no statement although something was expected and the pay day has passed.
-    """
-
+    #: `2026-Q3`.
     quarter: str
+    #: The pay day of its statements, or the programme's without any.
     pay_on: date
+    #: Whether its last day is past.
     over: bool
+    #: Whether something was expected and the pay day is past, but there is no statement.
     missing: bool
     expected: Decimal
+    #: The number of its statements.
     statements: int
+    #: The amount of its lines, by `PaymentStanding`.
     sums: Mapping[str, Decimal]
 
     @property
@@ -57,7 +59,7 @@ class Quarter:
 
     @property
     def comparable(self) -> bool:
-        """Whether its statements can be held against what was expected: it is over, and they are there or should be."""
+        """Whether its statements can be compared with what was expected: it is over, and they exist or are missing."""
         return self.over and bool(self.statements or self.missing)
 
     @property
@@ -103,13 +105,17 @@ def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Deci
 
 @dataclass(frozen=True, slots=True)
 class CommissionOutlook:
-    """What the next four quarters, this one included, are expected to bring from the deals in force today."""
+    """The expected commission of the next four quarters, this one included, from the deals in force today."""
 
+    #: In payout currency.
     amount: Decimal
+    #: The number of deals that earn, and of their clients.
     deals: int
     clients: int
-    rates: Mapping[str, rules.FxRate]  # by currency, the payout currency left out
-    without_rate: tuple[str, ...]  # currencies that are left out for want of a rate
+    #: The exchange rates, by currency; without the payout currency.
+    rates: Mapping[str, rules.FxRate]
+    #: Currencies that are left out because there is no rate.
+    without_rate: tuple[str, ...]
 
 
 @cached_by_generation("commission-outlook")
@@ -130,39 +136,44 @@ def commission_outlook(scope: Scope) -> CommissionOutlook:
 
 @dataclass(frozen=True, slots=True)
 class ClientAhead:
-    """What one client's deals should bring in each of the next four quarters, in order, and how many deals earn then."""
+    """The expected commission of one client in the next four quarters."""
 
     client_id: str
     name: str
+    #: The number of deals that earn.
     deals: int
+    #: The quarters in order, and their amounts in payout currency.
     quarters: tuple[str, ...]
     amounts: tuple[Decimal, ...]
 
     @property
     def by_quarter(self) -> tuple[tuple[str, Decimal], ...]:
-        """Each quarter with its amount."""
+        """Pairs of quarter and amount."""
         return tuple(zip(self.quarters, self.amounts, strict=True))
 
     @property
     def total(self) -> Decimal:
-        """Over the four quarters."""
+        """The amount of the four quarters."""
         return sum(self.amounts, Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """The next four quarters by client, those that bring most first. others: how many clients more, and others_amounts what
-    they bring; amounts: of all clients. They add up to the outlook's."""
+    """The expected commission of the next four quarters by client; it adds up to that of the outlook."""
 
+    #: In order.
     quarters: tuple[str, ...]
+    #: Largest amount first.
     clients: tuple[ClientAhead, ...]
+    #: The number of further clients, and their amounts by quarter.
     others: int
     others_amounts: tuple[Decimal, ...]
+    #: The amounts of all clients by quarter.
     amounts: tuple[Decimal, ...]
 
     @property
     def by_quarter(self) -> tuple[tuple[str, Decimal], ...]:
-        """Each quarter with the amount of all clients."""
+        """Pairs of quarter and the amount of all clients."""
         return tuple(zip(self.quarters, self.amounts, strict=True))
 
 
@@ -195,7 +206,7 @@ def _added(quarters: Sequence[str], rows: Iterable[Sequence[Decimal]]) -> tuple[
 
 @dataclass(frozen=True, slots=True)
 class DealQuarter:
-    """What one deal should bring in one quarter."""
+    """The expected commission of one deal in one quarter."""
 
     earning: Earning
     #: `2026-Q3`.
@@ -232,6 +243,6 @@ def deal_quarters(scope: Scope, quarter: str = "") -> list[DealQuarter]:
 
 
 def client_names(scope: Scope) -> dict[int, tuple[str, str]]:
-    """Client id and name by primary key, read once a scope."""
+    """Client id and name by primary key, read once per scope."""
     rows = Client.objects.filter(partner=scope.partner).values_list("pk", "client_id", "name")
     return scope.once("client-names", lambda: {pk: (client_id, name) for pk, client_id, name in rows})

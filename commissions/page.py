@@ -32,11 +32,13 @@ AHEAD_CLIENTS = 20  # of the outlook; the others are a link away
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One quarter of the chart and its table: what statements say by standing, or what is expected."""
+    """A quarter of the chart and its table: the statements by standing, or the expected commission."""
 
     quarter: Quarter
-    ahead: bool  # not over: what is expected stands for it
-    left: Decimal = Decimal(0)  # of its negative statements, to be offset
+    #: Whether it is not over, so that the expected commission is shown.
+    ahead: bool
+    #: The part of its negative statements that is still to be offset.
+    left: Decimal = Decimal(0)
 
     @property
     def name(self) -> str:
@@ -103,32 +105,32 @@ def chart(shown: Sequence[Bar]) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class ToOffset:
-    """What negative statements leave to be taken off the next payments. on: the earliest of their pay dates.
-
-    taken: what of it `expected`, the next payment expected, makes up for; rest: what is then paid of that. due, overdue:
-    what earlier negative statements take off what is issued, before and after its pay day.
-    """
+    """The amount of negative statements that will be deducted from the next payments, in payout currency."""
 
     amount: Decimal
+    #: The number of negative statements.
     statements: int
+    #: The earliest of their pay days; None without any.
     on: date | None
+    #: The next expected payment.
     expected: Decimal
+    #: What earlier negative statements deduct from issued statements whose pay day is to come, or is past.
     due: Decimal
     overdue: Decimal
 
     @property
     def taken(self) -> Decimal:
-        """Never more than what is expected."""
+        """The part of the amount that the next expected payment offsets."""
         return taken_off(self.expected, self.amount)
 
     @property
     def rest(self) -> Decimal:
-        """What is left of the payment expected."""
+        """What remains of the next expected payment."""
         return self.expected - self.taken
 
     @property
     def partial(self) -> bool:
-        """Whether the payment expected is too small for all of it."""
+        """Whether the next expected payment is too small for the whole amount."""
         return self.taken < self.amount
 
 
@@ -150,24 +152,35 @@ def _to_offset(own: Sequence[queries.StatementSummary], expected: Decimal) -> To
 
 @dataclass(frozen=True, slots=True)
 class CommissionPage:
-    """The page of payments, statements and what is expected."""
+    """The page of payments, statements and expected commission."""
 
+    #: The range of the payments.
     period: Period
     paid: queries.Paid
+    #: The parameters that name the same range again.
     paid_query: Mapping[str, str]
+    #: Money that is not paid.
     standings: Mapping[PaymentStanding, queries.StandingSum]
     outlook: CommissionOutlook
     bars: Sequence[Bar]
+    #: The data of the chart.
     chart: Mapping[str, object]
+    #: Newest first.
     statements: Sequence[queries.StatementSummary]
+    #: Quarters that can be compared with what was expected.
     past: Sequence[Quarter]
+    #: The next statement to be paid, and the one longest overdue; None without one.
     due: queries.StatementSummary | None
     overdue: queries.StatementSummary | None
+    #: The next quarter with an expected payment; None without one.
     next_expected: Bar | None
     offset: ToOffset
+    #: The number of open questions about lines.
     unsettled: int
+    #: Currencies of statements other than the payout currency.
     others: Sequence[str]
     terms: CommissionTerms
+    #: The payout currency.
     currency: str
     today: date
 
@@ -232,27 +245,34 @@ class ShownCause:
 
 @dataclass(frozen=True, slots=True)
 class ShownClient:
-    """A client whose quarter differs."""
+    """A client whose statements differ from what was expected in a quarter."""
 
     client_id: str
     name: str
     expected: Decimal
+    #: The amount on statements.
     total: Decimal
+    #: Statements minus expected.
     difference: Decimal
     causes: Sequence[ShownCause]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownVariance:
-    """A past quarter as a page shows it."""
+    """The comparison of a past quarter's statements with what was expected, as a page shows it."""
 
     quarter: str
     expected: Decimal
+    #: The amount on statements.
     total: Decimal
+    #: Statements minus expected.
     difference: Decimal
+    #: The clients that differ most.
     clients: Sequence[ShownClient]
+    #: The number of further clients that differ, and their difference.
     others: int
     others_difference: Decimal
+    #: The number of clients that do not differ.
     agreeing: int
 
 
@@ -295,10 +315,11 @@ def _question_link(scope: Scope, differences: Sequence[StatementDifference]) -> 
 
 @dataclass(frozen=True, slots=True)
 class ShownMismatch:
-    """Where an adjusting line does not match the line that it adjusts, as a statement shows it."""
+    """A mismatch of an adjusting line with the line that it adjusts, as a statement shows it."""
 
     label: str
     amount: Decimal
+    #: An explanation, as a sentence.
     why: str
 
 

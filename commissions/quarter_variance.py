@@ -49,13 +49,16 @@ def differences_of(scope: Scope, quarter: str) -> tuple[StatementDifference, ...
 
 @dataclass(frozen=True, slots=True)
 class ClientVariance:
-    """A client's quarter: expected, on statements, and the differences that explain it."""
+    """The difference between a client's statements and what was expected in a quarter, in payout currency."""
 
+    #: The client's primary key.
     client: int
     client_id: str
     name: str
     expected: Decimal
+    #: The amount on statements.
     total: Decimal
+    #: They add up to the difference.
     differences: tuple[StatementDifference, ...]
 
     @property
@@ -66,12 +69,15 @@ class ClientVariance:
 
 @dataclass(frozen=True, slots=True)
 class Variance:
-    """A past quarter, client by client: those that differ, and how many agree."""
+    """The difference between the statements of a past quarter and what was expected, in payout currency."""
 
     quarter: str
     expected: Decimal
+    #: The amount on statements.
     total: Decimal
+    #: The clients that differ, the largest difference first.
     clients: tuple[ClientVariance, ...]
+    #: The number of clients that do not differ.
     agreeing: int
 
     @property

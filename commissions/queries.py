@@ -80,31 +80,35 @@ def statements(scope: Scope) -> tuple[rules.Statement, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StatementSummary:
-    """A statement without its lines. variances: lines that do not recompute; off_by: what these come to, imported minus
-    recomputed. clawbacks: variances of its adjusting lines (points.md 14).
-
-    left: what is still to be offset of a negative total, 0 or more. used: what of a positive total makes up for earlier
-    negative statements. standing: what has become of it today: `scheduled` or `overdue` when issued, `offset` or `settled`
-    when negative, or its status.
-    """
+    """A statement without its lines."""
 
     statement_id: str
+    #: Its quarter.
     period: str
     status: LineStatus
+    #: The amount of all lines, withheld and forfeited ones included, in `currency`.
     total: Decimal
     currency: str
+    #: The earliest pay day of its lines.
     pay_on: date
+    #: The latest payment of its lines; None until the statement is paid.
     paid_on: date | None
+    #: The number of lines, of their clients, and of lines that adjust others.
     lines: int
     clients: int
     reversals: int
     withheld: Decimal
     forfeited: Decimal
+    #: The number of lines that do not recompute, and the sum of their differences, imported minus recomputed.
     variances: int
     off_by: Decimal
+    #: The number of variances of its adjusting lines (points.md 14).
     clawbacks: int = 0
+    #: The part of a negative total that is still to be offset, 0 or more.
     left: Decimal = Decimal(0)
+    #: The part of a positive total that offsets earlier negative statements.
     used: Decimal = Decimal(0)
+    #: `scheduled` or `overdue` when issued, `offset` or `settled` when negative, otherwise its status.
     standing: PaymentStanding = PaymentStanding.DRAFT
 
     @property
@@ -114,7 +118,7 @@ class StatementSummary:
 
     @property
     def rest(self) -> Decimal:
-        """What of a positive total is still paid out."""
+        """The part of a positive total that is still paid out."""
         return self.total - self.used
 
 
@@ -248,19 +252,23 @@ def other_payout_currencies(scope: Scope) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What was paid in a range: the sum, how many days money came, and the last of them."""
+    """The payments of a range."""
 
     amount: Decimal
+    #: The number of days with a payment.
     payments: int
+    #: The last of them; None without any.
     last_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
 class StandingSum:
-    """Money that is not paid: the sum, its lines, and the earliest pay day."""
+    """Money that is not paid."""
 
     amount: Decimal
+    #: The number of lines.
     lines: int
+    #: The earliest of their pay days; None without lines.
     pay_on: date | None
 
 
@@ -283,15 +291,17 @@ def paid_in(scope: Scope, period: Period) -> Paid:
 
 @dataclass(frozen=True, slots=True)
 class LineSum:
-    """Lines of one quarter (`period`), payout currency and standing: their sum and number, how many statements they are of, and
-    their earliest pay day."""
+    """The sum of the lines of one quarter, payout currency and standing."""
 
+    #: The quarter.
     period: str
     currency: str
     standing: PaymentStanding
     amount: Decimal
+    #: The number of lines, and of their statements.
     lines: int
     statements: int
+    #: The earliest of their pay days.
     pay_on: date
 
 

@@ -23,35 +23,44 @@ _STANDING = tuple(LineStatus)
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """A line as imported. net_revenue in `currency`, commission in `payout_currency`; adjusts: the line it reverses."""
+    """A statement line as imported."""
 
     statement_id: str
+    #: The quarter of the statement: `2026-Q3`.
     period: str
     line_no: int
     client_id: str
     deal_id: str
     product_line: str
+    #: The first day of the month.
     invoice_month: date
+    #: In `currency`.
     net_revenue: Decimal
     currency: str
+    #: Payout currency per unit of `currency`.
     fx_rate: Decimal
+    #: The part of the net revenue that is paid.
     rate: Decimal
+    #: In `payout_currency`.
     commission: Decimal
     payout_currency: str
     status: LineStatus
     pay_on: date
+    #: None until it is paid.
     paid_on: date | None = None
+    #: The name of the line that it reverses; "" for none.
     adjusts: str = ""
+    #: Why it adjusts that line.
     reason: str = ""
 
     @property
     def name(self) -> str:
-        """What an adjusting line calls it: `S-2026Q3/12`."""
+        """The name by which adjusting lines refer to it: `S-2026Q3/12`."""
         return f"{self.statement_id}/{self.line_no}"
 
     @property
     def recomputed(self) -> Decimal:
-        """What the line should come to."""
+        """The correct commission of the line, in `payout_currency`."""
         return commission(self.net_revenue, self.rate, self.fx_rate)
 
     @property
@@ -81,24 +90,27 @@ def statement_status(statuses: Iterable[LineStatus]) -> LineStatus:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement as its lines make it. total: all lines, withheld and forfeited ones too; pay_on: the earliest.
-
-    paid_on: the latest payment of its lines once the statement is paid. variances: lines that do not recompute.
-    """
+    """A statement, derived from its lines."""
 
     statement_id: str
+    #: Its quarter.
     period: str
     status: LineStatus
+    #: The amount of all lines, withheld and forfeited ones included, in `currency`.
     total: Decimal
     currency: str
+    #: The earliest pay day of its lines.
     pay_on: date
+    #: The latest payment of its lines; None until the statement is paid.
     paid_on: date | None
+    #: The number of lines that do not recompute.
     variances: int
+    #: By number.
     lines: tuple[StatementLine, ...]
 
 
 def statements(lines: Iterable[StatementLine]) -> tuple[Statement, ...]:
-    """The statements of these lines, by period and id, each with its lines by number."""
+    """Group lines into statements, by period and id."""
     grouped: dict[str, list[StatementLine]] = {}
     for line in lines:
         grouped.setdefault(line.statement_id, []).append(line)
@@ -126,9 +138,11 @@ def _statement(lines: Sequence[StatementLine]) -> Statement:
 
 @dataclass(frozen=True, slots=True)
 class FxRate:
-    """Payout currency per unit of a currency, as of the last day of the invoice month it was imported with."""
+    """An exchange rate."""
 
+    #: Payout currency per unit of the currency.
     rate: Decimal
+    #: The last day of the invoice month that it was imported with.
     on: date
 
 

@@ -28,30 +28,35 @@ CHECKS = (RECOMPUTE, *clawbacks.CAUSES)  # what is wrong with a line by itself o
 
 @dataclass(frozen=True, slots=True)
 class StatementDifference:
-    """One difference of one deal and month: the statement has `amount` more (less, below zero) than was expected.
+    """A difference between a statement and what was expected, for one deal and month."""
 
-    line: None where a line is missing. expected: what the month should have brought, None where nothing was. mrr: what was
-    left of the deal. fx: the rate it was expected at. clawback: where it does not match the line that it adjusts.
-    """
-
+    #: The client's primary key.
     client: int
     quarter: str
+    #: The first day of the month.
     month: date
     deal_id: str
     product_line: str
+    #: The currency of the deal.
     currency: str
     cause: str
+    #: Statement minus expected, in payout currency.
     amount: Decimal
+    #: None when the line is missing.
     line: StatementLine | None = None
+    #: The expected commission; None when nothing was expected.
     expected: Decimal | None = None
+    #: What was left of the deal's MRR.
     mrr: Fraction | None = None
+    #: The exchange rate of the expected commission.
     fx: FxRate | None = None
+    #: The mismatch with the line that `line` adjusts; None for other causes.
     clawback: Clawback | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMonth:
-    """What one deal was expected to bring in one month."""
+    """The expected commission of one deal in one month."""
 
     earning: Earning
     amount: Amount

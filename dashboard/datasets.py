@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.db.models import QuerySet
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
@@ -13,6 +12,7 @@ from clients.models import Deal
 from clients.pipeline import points_dollars, shared_dollars, stuck_deals, valued_by
 from clients.queries import shared_deals
 from dashboard.forms import KINDS, STUCK, ChurnForm, SharedForm, StuckForm
+from partner_portal.formats.days import month_text
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from program.labels import labels
@@ -116,7 +116,7 @@ def _churn(scope: Scope, params: Params) -> list[Row]:
 
 
 def _describe_churn(scope: Scope, params: Params) -> list[str]:
-    filters = [date_format(params["month"], "F Y")] if params["month"] else []
+    filters = [month_text(params["month"])] if params["month"] else []
     return filters + ([str(KINDS[params["kind"]])] if params["kind"] else [])
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from ledger.queries import Changes
-from partner_portal.formats.days import day_text
+from partner_portal.formats.days import day_text, long_day_text, month_text, short_day_text
 from partner_portal.formats.numbers import decimal_text, plain_number, whole
 from partner_portal.lib.rounding import ceiling
 from partner_portal.lib.sentences import listed
@@ -37,7 +37,7 @@ def opening(standing: TierStanding, *, past: bool = False) -> tuple[str, str]:
     past: the day is not today, so the sentences are in the past tense.
     """
     outlook = standing.outlook
-    on = date_format(standing.day, "j F Y")
+    on = long_day_text(standing.day)
     if standing.rule_set is None:
         first = _("No rule set was in force on %(on)s.") % {"on": on} if past else _("No rule set is in force today.")
         return first, _("Points are counted; tiers cannot be given.")
@@ -56,7 +56,7 @@ def opening(standing: TierStanding, *, past: bool = False) -> tuple[str, str]:
                 standing.days_to_review,
             )
         )
-        review = date_format(outlook.review.on, "j F Y")
+        review = long_day_text(outlook.review.on)
         first = text % {"days": standing.days_to_review, "on": review, "day": on}
     that_day = on if past else ""
     now = _gap_now(standing, that_day)
@@ -252,9 +252,9 @@ def net_change(changes: Changes) -> tuple[str, str, str]:
     places = adding_places(after, (before, after - before))
     ends = {
         "before": decimal_text(before, places),
-        "opened": date_format(changes.period.day_before, "j M"),
+        "opened": short_day_text(changes.period.day_before),
         "after": decimal_text(after, places),
-        "closed": date_format(changes.period.last, "j M"),
+        "closed": short_day_text(changes.period.last),
     }
     span = _("from %(before)s at the end of %(opened)s to %(after)s on %(closed)s.") % ends
     losses: dict[Cause, Decimal] = {}
@@ -283,7 +283,7 @@ def on_review(ahead: Projected, credited: TierGap | None, certification: str = "
 
 def first_fall(tier: str | None, month: date, fails: RequirementGap | None) -> str:
     """When performance would fall, and because of which requirement (None: not known)."""
-    values = {"tier": tier_name(tier), "month": date_format(month, "F Y")}
+    values = {"tier": tier_name(tier), "month": month_text(month)}
     if fails is None:
         return _("Performance would fall to %(tier)s in %(month)s.") % values
     values["need"] = need_text(fails)

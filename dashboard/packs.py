@@ -1,4 +1,4 @@
-"""What a review pack shows: the front page's panels in a form for paper, and bars that the server draws."""
+"""Contents of a review pack: the panels of the front page for paper, with bar charts that the server draws."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,17 +32,21 @@ FULL = Fraction(100)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a drawn chart: where it stands (per cent of width and height), what stands on it and under it. fill: a
-    class of the style sheet."""
+    """A bar of a chart that the server draws. Positions and sizes are CSS percentages of the chart's width or height."""
 
     left: str
     width: str
+    #: The horizontal position of its texts.
     middle: str
     top: str
     height: str
+    #: The vertical position of its value.
     label_at: str
+    #: The text above the bar.
     value: str
+    #: The text below the bar.
     name: str
+    #: The CSS class of its fill, and of the hatching over it; "" for none.
     fill: str
     hatch: str
 
@@ -71,8 +75,10 @@ def _per_cent(value: Fraction) -> str:
 
 
 def contents(overview: Overview) -> dict[str, object]:
-    """Everything on the pack: the contexts of the panels, their charts as bars, all renewals of the range, and the clients
-    that need a look. A constant number of queries."""
+    """The template context of a pack: the panels, their charts as bars, the renewals of the range, and clients at risk.
+
+    A constant number of queries.
+    """
     scope = overview.scope
     contexts: dict[str, Any] = {panel.key: panel.context(overview) for panel in PANELS}
     first, rest = opening(overview.standing, past=overview.day.past)
@@ -136,10 +142,10 @@ def saved_packs(scope: Scope) -> QuerySet[ReviewPack]:
 
 
 def saved_pack(scope: Scope, pk: int) -> ReviewPack | None:
-    """One of them with its body; None when there is none that this scope may open."""
+    """The pack with its body; None when the scope may not open it or there is none."""
     return saved_packs(scope).defer(None).filter(pk=pk).first()
 
 
 def suggested_title(scope: Scope) -> str:
-    """What a pack is called unless its maker names it."""
+    """The default title of a pack."""
     return _("Review of %(partner)s") % {"partner": scope.partner.name}

@@ -22,21 +22,22 @@ CHANGES_PREFIX = "changes_"
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """What expires up to a day: points, and the clients they come from."""
+    """What expires up to a day."""
 
     points: Decimal
+    #: The number of clients that the points come from.
     clients: int
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """The MRR that brings some points in a standard market today, in US dollars, by how they are earned, and at what rate.
+    """The MRR that some points take in a standard market today, by track."""
 
-    growth_factor: how many times more a growth market counts, 1 when there is none.
-    """
-
+    #: US dollars, exact.
     amounts: Mapping[Track, Fraction]
+    #: Points per unit of MRR.
     rates: Mapping[Track, Decimal]
+    #: What points are multiplied by in a growth market; 1 without any.
     growth_factor: Decimal
 
 

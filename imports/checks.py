@@ -4,6 +4,7 @@ Every error is reported, not only the first. A value is read once however often 
 take seconds.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts.scope import Scope
 from imports.mapping import Mapping, in_source_terms
 from imports.tables import Problem, Table, shortened
-from partner_portal.lib.rows.column_types import CellError
+from partner_portal.lib.rows.column_types import CellError, Number
 from partner_portal.lib.rows.facts import Column, FactKind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.rows.spelling import Spellings
@@ -23,6 +24,12 @@ from partner_portal.lib.scope import OfScope
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+_TOTAL = re.compile(
+    r"(grand |general )?(total|totals|totaal|eindtotaal|subtotal|subtotaal|summe|gesamt\w*|somme|summa|totalt)\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(r"\s*[;,|\n]\s*")
 
 type Places = "pd.DataFrame"
 type StoredKeys = Callable[[FactKind, Collection[str]], set[str]]
@@ -39,6 +46,7 @@ class Source:
     kind: FactKind
     table: Table  # with our headers
     unreadable: Problem | None = None  # why the file cannot be read; `table` is empty then
+    asks: bool = False  # a person may say how the file is to be read
     mapping: Mapping | None = None  # what made `table` out of a file with other headers
     original: Table | None = None  # such a file's table as it was read
 
@@ -111,10 +119,31 @@ def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, s
         of_source = problems[number]
         order = {name: place for place, name in enumerate(source.table.header)}
         of_source.sort(key=lambda problem: (problem.row, order.get(problem.column, -1)))
-        outcome.bad_rows[number] |= {problem.row for problem in of_source if problem.row > 1}
+        _name_total_row(source, of_source)
+        header_row = source.table.header_row
+        outcome.bad_rows[number] |= {problem.row for problem in of_source if problem.row > header_row}
         if source.mapping and source.original:
             problems[number] = [in_source_terms(problem, source.original, source.mapping) for problem in of_source]
     return outcome
+
+
+def _name_total_row(source: Source, problems: list[Problem]) -> None:
+    """Replace the errors of a last row that looks like a total by one that says so. `problems` are in order."""
+    rows = (source.original or source.table).rows
+    last = int(rows.index[-1]) if len(rows) else 0
+    of_last = [problem for problem in problems if problem.row == last]
+    if len(of_last) < 2:
+        return
+    cells = [cell for cell in map(str, rows.iloc[-1]) if cell]
+    keys = {column.name for column in source.kind.columns if column.required and not isinstance(column.type, Number)}
+    without_keys = sum(problem.column in keys and not problem.value for problem in of_last) > 1
+    if any(_TOTAL.match(cell) for cell in cells) or (without_keys and any(cell[-1:].isdigit() for cell in cells)):
+        problems[:] = [problem for problem in problems if problem.row != last]
+        message, accepted = (
+            _("this row looks like a total, not like data"),
+            _("leave the row out, or delete it in the file"),
+        )
+        problems.append(Problem(last, "", shortened(cells[0] if cells else ""), message, accepted))
 
 
 def _readable(source: Source, kind: FactKind) -> bool:
@@ -175,7 +204,7 @@ class _Checker:
             (number, problem.row, problem.column)
             for number, problems in enumerate(outcome.problems)
             for problem in problems
-            if problem.row > 1 and problem.column
+            if problem.row > sources[number].table.header_row and problem.column
         }
 
     def run(self, known: dict[str, CheckedKind]) -> CheckedKind:
@@ -207,7 +236,7 @@ class _Checker:
             (number, problem.row)
             for number, problems in enumerate(self.outcome.problems)
             for problem in problems
-            if problem.row > 1
+            if problem.row > self.sources[number].table.header_row
         }
         if wrong:
             self.checked.bad |= {
@@ -304,6 +333,14 @@ class _Checker:
             self._report(itself, name, _("names itself"), accepted)
             named = named.drop(index=itself)
         unknown = named.index[~named.isin(set(texts) | stored)]
+        ids = {label: list(filter(None, _SEVERAL.split(str(named.at[label])))) for label in unknown}
+        several = [label for label, keys in ids.items() if len(keys) > 1]
+        for label in several:
+            keys = ids[label]
+            message = _("%(count)s ids in one cell: %(ids)s") % {"count": len(keys), "ids": shortened(", ".join(keys))}
+            self._report([label], name, message, _("one id in each cell, such as a column with the primary one"))
+        named = named.drop(index=several)
+        unknown = unknown.drop(several)
         message = _("not known: no such row of %(kind)s is stored or in this batch") % {"kind": target}
         self._report(unknown, name, message, accepted)
         named = named.drop(index=unknown)

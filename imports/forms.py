@@ -45,7 +45,7 @@ class _FilesField(forms.FileField):
             message = _("These are %(found)s files; one import may have %(most)s. Upload them in parts.")
             raise forms.ValidationError(message % {"found": len(files), "most": MOST_FILES})
         wrong = [
-            _("%(name)s: only CSV (.csv) and Excel (.xlsx) files can be imported.") % {"name": file.name}
+            _rejected(file.name or "") % {"name": file.name}
             for file in files
             if ending_of(file.name or "") not in ENDINGS
         ]
@@ -57,6 +57,16 @@ class _FilesField(forms.FileField):
         if wrong:
             raise forms.ValidationError(wrong)
         return files
+
+
+def _rejected(name: str) -> str:
+    """Why a file of this name cannot be imported, and what to do."""
+    return {
+        ".xls": _("%(name)s is in the old Excel format. Open it and save it as an Excel workbook (.xlsx)."),
+        ".xlsb": _("%(name)s is a binary workbook. Open it and save it as an Excel workbook (.xlsx)."),
+        ".ods": _("%(name)s is an OpenDocument spreadsheet. Open it and save it as an Excel workbook (.xlsx)."),
+        ".numbers": _("%(name)s is a Numbers document. Open it and export it as an Excel workbook (.xlsx)."),
+    }.get(ending_of(name)) or _("%(name)s: only CSV (.csv) and Excel (.xlsx) files can be imported.")
 
 
 class UploadForm(forms.Form):

@@ -14,7 +14,7 @@ from imports.checks import Source, Step
 from imports.fact_writer import Counts
 from imports.models import BatchStatus, ImportBatch, ImportFile
 from imports.pipeline import Outcome, Sheet, check_sources, read_source, sheets_of, silent, write_checked
-from imports.results import add_tables, finish, save_findings
+from imports.results import HIDDEN_SHEET, add_tables, finish, save_findings
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind
 
@@ -56,6 +56,8 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
                     tables.append(table)
                     label = f"{path}[{table.sheet}]" if table.sheet else str(path)
                     sources.append(read_source(label, kind(table.kind), file, table.sheet))
+                    if HIDDEN_SHEET in table.notices:
+                        sources[-1].table.notices.append(_("the sheet is hidden"))
         checked = check_sources(scope, sources, step)
         batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
         if checked.blocked or (checked.errors and not skip_bad_rows):

@@ -5,29 +5,36 @@ the error shows what is in the file; `in_source_terms` then names the column of 
 """
 
 import hashlib
-import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from django.utils.translation import gettext as _
+
+from imports.cells.amounts import FORMS as DECIMALS
+from imports.cells.amounts import Amount, marks, read_amount
+from imports.cells.choices import country_of
+from imports.cells.days import CENTURIES, DayForm, orders, read_day, read_month
+from imports.cells.days import FORMS as DAY_FORMS
+from imports.cells.vocabulary import folded
+from imports.reading_options import ReadingData, ReadingOptions, options_from
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.rows.column_types import DateCell, NumberCell
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 READY_MADE = Path(__file__).parent / "mappings"
-DATES = ("", "iso", "epoch_ms", "day_first", "month_first")
-DECIMALS = ("", "point", "comma")
+MONTHS = "month"  # a form of dates: months by name or number
+DATES = (*DAY_FORMS, MONTHS)
 MIDNIGHTS = ("", "day", "moment")
-MOMENTS = ("iso", "epoch_ms")  # forms of dates that can name a moment
-_SLASHED = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
-_POINT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
-_COMMA = re.compile(r"-?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAMES = ("", "country")
 
 
 class RuleData(TypedDict, total=False):
@@ -37,8 +44,10 @@ class RuleData(TypedDict, total=False):
     constant: str
     words: dict[str, str]
     dates: str
+    century: str
     decimals: str
     midnight_utc: str
+    names: str
 
 
 class MappingData(TypedDict, total=False):
@@ -47,6 +56,7 @@ class MappingData(TypedDict, total=False):
     name: str
     asked: list[str]
     columns: dict[str, RuleData]
+    reading: ReadingData
     zone: str
 
 
@@ -61,9 +71,10 @@ class Rule:
     source:   names that the column may have; the first one in the file counts; capitals do not matter.
     constant: the text for every row, when there is no `source`.
     words:    meanings by word of the file; capitals do not matter. A word that is not listed stays as it is.
-    dates:    how days are written: `iso` (a day or a moment), `epoch_ms` (milliseconds since 1970), `day_first`
-              (23/11/2026), `month_first` (11/23/2026); "" leaves them alone.
-    decimals: `comma` for 1.234,56, `point` for 1,234.56; "" leaves them alone.
+    dates:    how days are written (`imports.cells.days.DayForm`), or `month` for a month; "" leaves them alone.
+    century:  of years with two digits; "" does not read them.
+    decimals: how numbers are written (`imports.cells.amounts`); "" leaves them alone.
+    names:    `country` to read countries by their names in any of the languages too.
     midnight_utc: what a moment that is exactly midnight UTC means: `day` or "" for that day, as HubSpot stores a plain day;
               `moment` for the day that it is in the partner's time zone.
 
@@ -74,11 +85,19 @@ class Rule:
     constant: str = ""
     words: Dictionary[str, str] = field(default_factory=dict)
     dates: str = ""
+    century: str = ""
     decimals: str = ""
     midnight_utc: str = ""
+    names: str = ""
 
     def __post_init__(self) -> None:
-        for form, known in ((self.dates, DATES), (self.decimals, DECIMALS), (self.midnight_utc, MIDNIGHTS)):
+        for form, known in (
+            (self.dates, DATES),
+            (self.century, CENTURIES),
+            (self.decimals, DECIMALS),
+            (self.midnight_utc, MIDNIGHTS),
+            (self.names, NAMES),
+        ):
             if form not in known:
                 raise WrongMapping(f"Unknown form: {form!r}.")
         if self.source and self.constant:
@@ -110,51 +129,28 @@ class Rule:
         words = {word.casefold(): meaning for word, meaning in self.words.items()}
         if text.casefold() in words:
             return words[text.casefold()]
+        if self.dates == MONTHS:
+            return read_month(text, self.century) or text
         if self.dates:
-            day = _day(text, self.dates, zone, midnight_is_day=self.midnight_utc != "moment")
+            day = read_day(text, DayForm(self.dates, self.century, self.midnight_utc), zone)
             return day.isoformat() if day else text
-        if isinstance(text, NumberCell):
-            return text
-        if self.decimals == "comma" and _COMMA.fullmatch(text):
-            return text.replace(".", "").replace(",", ".")
-        if self.decimals == "point" and _POINT.fullmatch(text):
-            return text.replace(",", "")
-        return text
+        if self.names and (code := country_of(text)):
+            return code
+        amount = self.amount(text)
+        return amount.text if amount else text
 
+    def amount(self, text: str) -> Amount | None:
+        """The amount of a text that is written as the rule says; None for others, and for real number cells."""
+        return read_amount(text, self.decimals) if self.decimals and not isinstance(text, NumberCell) else None
 
-def _day(text: str, form: str, zone: tzinfo, *, midnight_is_day: bool) -> date | None:
-    """The day that a text means in one form, never guessed between two; None when it is not of that form."""
-    try:
-        if form in MOMENTS:
-            moment = _moment(text, form)
-            if moment is None or moment.tzinfo is None:
-                return moment.date() if moment else None
-            day = midnight_utc(text, form) if midnight_is_day else None
-            return day or moment.astimezone(zone).date()
-        match = _SLASHED.fullmatch(text)
-        if match is None:
-            return None
-        first, second, year = map(int, match.groups())
-        return date(year, second, first) if form == "day_first" else date(year, first, second)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _moment(text: str, form: str) -> datetime | None:
-    """The moment, without a zone when the text names none; None when the text is not of that form. Raises ValueError too."""
-    if form == "iso":
-        return datetime.fromisoformat(text)
-    return _EPOCH + timedelta(milliseconds=int(text)) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
-
-
-def midnight_utc(text: str, form: str) -> date | None:
-    """The day that begins at the moment of the text, when that is exactly midnight UTC; None for everything else."""
-    try:
-        moment = _moment(text, form)
-        moment = moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
-        return moment.date() if moment is not None and moment.timetz() == _EPOCH.timetz() else None
-    except (ValueError, OverflowError):
-        return None
+    def contradicted_by(self, texts: Iterable[str]) -> bool:
+        """Whether a text can only be read in another form than the rule's: the file is written in another way."""
+        others = [text for text in texts if text and not isinstance(text, DateCell | NumberCell)]
+        if self.decimals:
+            return any(found and self.decimals not in found for found in map(marks, others))
+        if self.dates in DAY_FORMS[1:]:
+            return any(found and self.dates not in found for found in map(orders, others))
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +161,7 @@ class Mapping:
     name: str
     columns: Dictionary[str, Rule]  # by our column
     asked: tuple[str, ...] = ()  # columns that a person has to decide
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def missing(self, required: Sequence[str], header: Sequence[str]) -> list[str]:
         """Those of the required columns that would stay empty with such a file. Raises WrongMapping."""
@@ -187,6 +184,7 @@ class Mapping:
             "name": self.name,
             "asked": list(self.asked),
             "columns": {name: rule.as_data() for name, rule in self.columns.items()},
+            "reading": self.reading.as_data(),
         }
 
 
@@ -200,7 +198,9 @@ def from_data(kind: str, data: MappingData, known: Sequence[str]) -> Mapping:
         rules = {name: _rule(rule) for name, rule in columns.items()}
     except TypeError as error:
         raise WrongMapping(str(error)) from None
-    return Mapping(kind, data.get("name", ""), rules, tuple(data.get("asked", ())))
+    return Mapping(
+        kind, data.get("name", ""), rules, tuple(data.get("asked", ())), options_from(data.get("reading", {}))
+    )
 
 
 def _rule(data: RuleData) -> Rule:
@@ -234,6 +234,14 @@ def ready_made() -> tuple[tuple[str, MappingData], ...]:
     return tuple(mappings)
 
 
+def known_names(columns: Iterable[str]) -> frozenset[str]:
+    """Folded names by which a header is known: our columns, and the sources of the mappings that ship."""
+    names = {name for column in columns for name in (column, column.replace("_", " "))}
+    for _key, data in ready_made():
+        names |= {source for rule in data["columns"].values() for source in rule.get("source", ())}
+    return frozenset(map(folded, names))
+
+
 def fingerprint(header: Sequence[str]) -> str:
     """The same for headers with the same names, whatever their order and capitals."""
     names = sorted(name.casefold() for name in header if name)
@@ -261,13 +269,34 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
             columns[name] = pd.Series(cells, index=table.rows.index, dtype=object)
         elif rule.constant:
             columns[name] = pd.Series(rule.constant, index=table.rows.index, dtype=object)
+    problems = _currency_problems(table, mapping, columns)
     frame = pd.DataFrame(dict(enumerate(columns.values())), index=table.rows.index, dtype=object)
-    problems = [
+    problems += [
         replace(problem, column=name)
         for problem in table.problems
         for name in (ours.get(problem.column, []) if problem.column else [""])
     ]
-    return Table(table.sheet, list(columns), frame, problems, list(table.notices))
+    return replace(table, header=list(columns), rows=frame, problems=problems, notices=list(table.notices))
+
+
+def _currency_problems(table: Table, mapping: Mapping, columns: Dictionary[str, "pd.Series"]) -> list[Problem]:
+    """Amounts with the sign or code of another currency than the row's."""
+    problems = []
+    for name, rule in mapping.columns.items():
+        place = rule.place_in(table.header)
+        unit = columns.get("payout_currency" if name == "commission" else "currency")
+        if not rule.decimals or place is None or unit is None:
+            continue
+        amounts = {text: rule.amount(text) for text in set(table.rows[place])}
+        marked = {text: amount for text, amount in amounts.items() if amount and amount.currencies}
+        for number, text, currency in zip(table.rows.index, table.rows[place], unit, strict=True) if marked else ():
+            amount = marked.get(text)
+            if amount and currency and currency not in (amount.currencies or ()):
+                names = {"mark": amount.mark, "currency": currency}
+                message = _("the amount is in %(mark)s, but the row's currency is %(currency)s") % names
+                accepted = _("an amount in %(currency)s, or the other currency in its column") % names
+                problems.append(Problem(int(number), name, shortened(str(text)), message, accepted))
+    return problems
 
 
 def in_source_terms(problem: Problem, table: Table, mapping: Mapping) -> Problem:

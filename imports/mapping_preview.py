@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from django.core.cache import cache
 from django.utils.translation import gettext as _
 
-from imports.mapping import MOMENTS, Mapping, in_source_terms, mapped, midnight_utc
+from imports.cells.days import MOMENTS, midnight_utc
+from imports.cells.proposals import MOST_EXAMPLES, Example, shape
+from imports.mapping import Mapping, in_source_terms, mapped
 from imports.reading import Rows
 from imports.tables import Problem, Table, shortened
 from partner_portal.lib.rows.column_types import CellError
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 
 ROWS = 8  # that the preview shows
 WORDS = 30  # different ones of a column that can be given a meaning on the page
+MOST_WORDS = 300  # that are looked at
 _SECONDS_CACHED = 3600
 _BEGINS_A_MOMENT = frozenset("-0123456789")
 _SHORTEST_MOMENT = 10  # characters of a plain day; a moment has more
-_MOST_SEEN = 200  # spellings of a column's words that are skipped at once
+_MOST_SEEN = 2_000  # spellings of a column's words that are skipped at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,12 @@ class Sample:
     numbers: list[int]  # of the first rows
     rows: list[list[str]]
     problems: list[Problem]  # of these rows, met while reading
-    words: dict[int, list[str]]  # by place of the column, without regard to capitals: WORDS and one more at most
+    words: dict[int, list[str]]  # by place of the column, without regard to capitals: MOST_WORDS and one more at most
     midnights: dict[int, dict[str, str]]  # by place and form of dates: the file's first cell that is midnight UTC
+    examples: dict[int, list[Example]]  # by place: cells that stand for all days and numbers of the column
+    likely_header: int = 0
+    hidden_rows: int = 0
+    hidden_columns: tuple[str, ...] = ()
 
     @property
     def table(self) -> Table:
@@ -54,6 +61,7 @@ def sample_of(rows: Rows) -> Sample:
     different: list[dict[str, str]] = [{} for _name in rows.header]
     seen: list[set[str]] = [{""} for _name in rows.header]
     midnights: dict[int, dict[str, str]] = {place: {} for place in range(len(rows.header))}
+    shapes: list[dict[str, Example]] = [{} for _name in rows.header]
     open_ = list(range(len(rows.header)))  # columns that are not full of words yet
     for number, row in rows.rows:
         cells = [cell.strip() if type(cell) is str else cell for cell in row] if len(first) < ROWS else row
@@ -64,15 +72,22 @@ def sample_of(rows: Rows) -> Sample:
         for place, cell in enumerate(cells):
             if type(cell) is str and cell[:1] in _BEGINS_A_MOMENT and len(midnights[place]) < len(MOMENTS):
                 _note_midnight(cell.strip(), midnights[place])
+        for place, cell in enumerate(cells):
+            if type(cell) is str and len(shapes[place]) < MOST_EXAMPLES and cell not in seen[place]:
+                _add_example(cell.strip(), number, shapes[place])
         for place in open_:
             if (cell := cells[place]) not in seen[place]:
                 full |= _add_word(cell, different[place], seen[place])
         if full:
-            open_ = [place for place in open_ if len(different[place]) <= WORDS]
+            open_ = [place for place in open_ if len(different[place]) <= MOST_WORDS]
     shown = set(numbers)
     problems = [problem for problem in rows.problems if problem.row in shown]
     words = {place: list(by_key.values()) for place, by_key in enumerate(different)}
-    return Sample(rows.header, numbers, first, problems, words, midnights)
+    examples = {place: list(by_shape.values()) for place, by_shape in enumerate(shapes)}
+    hidden = tuple(rows.hidden_columns)
+    return Sample(
+        rows.header, numbers, first, problems, words, midnights, examples, rows.likely_header, rows.hidden_rows, hidden
+    )
 
 
 def _note_midnight(text: str, first: dict[str, str]) -> None:
@@ -82,6 +97,11 @@ def _note_midnight(text: str, first: dict[str, str]) -> None:
         first[form] = text
 
 
+def _add_example(text: str, number: int, by_shape: dict[str, Example]) -> None:
+    if any(character.isdigit() for character in text[:60]):
+        by_shape.setdefault(shape(text[:60]), Example(number, text))
+
+
 def _add_word(cell: str, different: dict[str, str], seen: set[str]) -> bool:
     """Add a word of a column; returns whether it has enough of them now."""
     if len(seen) < _MOST_SEEN:
@@ -89,12 +109,12 @@ def _add_word(cell: str, different: dict[str, str], seen: set[str]) -> bool:
     word = str(cell).strip()
     if word:
         different.setdefault(word.casefold(), word)
-    return len(different) > WORDS
+    return len(different) > MOST_WORDS
 
 
 def cached_sample(key: str, read: Callable[[], Sample]) -> Sample:
     """The sample that `read()` returns, read at most once an hour."""
-    name = f"import-sample-2:{key}"  # another number when `Sample` changes
+    name = f"import-sample-3:{key}"  # another number when `Sample` changes
     sample: Sample | None = cache.get(name)
     if sample is None:
         sample = read()

@@ -4,30 +4,46 @@ A trial is the writing itself, rolled back at the end: the preview says what wou
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.scope import Scope
 from accounts.services import bump_generation, reload_partner
 from imports import fact_writer
 from imports.checks import Checked, Source, Step, add_remarks, check
+from imports.examples import drop_examples
 from imports.fact_writer import Counts
-from imports.mapping import Mapping, WrongMapping
+from imports.mapping import Mapping, WrongMapping, known_names
 from imports.models import ImportBatch
-from imports.reading import Needed, read_csv, read_sheet, workbook_contents
-from imports.tables import Table, UnreadableFile
+from imports.reading import Needed, read_table, workbook_contents
+from imports.reading_options import LEAVE_OUT, ReadingOptions
+from imports.tables import Problem, Table, UnreadableFile, shortened
 from partner_portal.lib.db import analyze
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.events import facts_committed
-from partner_portal.lib.rows.facts import FactKind, find_kind
+from partner_portal.lib.rows.facts import FactKind, find_kind, kinds
 
-CSV, WORKBOOK = ".csv", ".xlsx"
-ENDINGS = (CSV, WORKBOOK)
+TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+WORKBOOK_ENDINGS = (".xlsx", ".xlsm")
+ENDINGS = (*TEXT_ENDINGS, *WORKBOOK_ENDINGS)
+_FILE_WORDS = {  # in the names of files in English and Dutch
+    "deals": "deals deal dealexport",
+    "clients": "companies company clients customers bedrijven klanten accounts",
+    "renewals": "renewals verlengingen",
+    "cancellations": "cancellations opzeggingen",
+    "certifications": "certifications certificates certificeringen",
+    "statement_lines": "statement statements commission commissions afrekening commissie",
+    "mrr_history": "mrr",
+    "services": "services diensten",
+}
+_COPY = re.compile(r"\s*\([0-9]+\)$")  # how browsers name a second download
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class Sheet:
     name: str  # of the sheet; "" for CSV
     kind: str = ""  # key of the kind that the name stands for; "" for none
     ignored: bool = False  # since other sheets have the names of kinds
+    hidden: bool = False
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -49,11 +66,12 @@ def sheets_of(name: str, file: IO[bytes]) -> tuple[list[Sheet], int]:
     A workbook that is named after a kind, while none of its sheets is, holds that kind on its first sheet.
     Raises UnreadableFile.
     """
-    named = find_kind(name.rpartition(".")[0])
-    if ending_of(name) == CSV:
+    named = find_kind(_COPY.sub("", name.rpartition(".")[0]))
+    if ending_of(name) in TEXT_ENDINGS:
         return [Sheet("", named.key if named else "")], 0
     contents = workbook_contents(file)
-    return _sheets(contents.sheets, named), contents.unpacked
+    sheets = _sheets(contents.sheets, named)
+    return [replace(sheet, hidden=sheet.name in contents.hidden) for sheet in sheets], contents.unpacked
 
 
 def _sheets(names: Sequence[str], named: FactKind | None) -> list[Sheet]:
@@ -65,6 +83,12 @@ def _sheets(names: Sequence[str], named: FactKind | None) -> list[Sheet]:
     return [Sheet(sheet) for sheet in names]
 
 
+def kind_by_name(name: str) -> str:
+    """Key of the kind that the name of a file speaks of, such as `hubspot-crm-exports-all-deals.csv`; "" for none."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    return next((key for key, names in _FILE_WORDS.items() if words & set(names.split())), "")
+
+
 def ending_of(name: str) -> str:
     """`.csv`, `.xlsx`, or whatever else the name ends in, in small letters."""
     return "." + name.rpartition(".")[2].lower() if "." in name else ""
@@ -72,14 +96,51 @@ def ending_of(name: str) -> str:
 
 def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str, mapping: Mapping | None = None) -> Source:
     """A table of an open file, with the problems met in it: only the columns of the kind, or of the mapping."""
-    file.seek(0)
-    needed = _needed(kind, mapping)
-    try:
-        return Source(label, kind, read_sheet(file, sheet, needed) if sheet else read_csv(file, needed))
-    except UnreadableFile as error:
-        import pandas as pd
+    import pandas as pd
 
-        return Source(label, kind, Table(sheet, [], pd.DataFrame()), error.problem)
+    file.seek(0)
+    options = mapping.reading if mapping else ReadingOptions()
+    try:
+        table = read_table(file, sheet, _needed(kind, mapping), options, column_names())
+    except UnreadableFile as error:
+        return Source(label, kind, Table(sheet, [], pd.DataFrame()), error.problem, asks=error.asks)
+    source = Source(label, kind, table)
+    if table.likely_header:
+        accepted = _("a header in row 1; on the imports page you can choose another row")
+        message = _("row %(row)s looks like the header, and not this one") % {"row": table.likely_header}
+        first = shortened(next(filter(None, table.header), ""))
+        source.unreadable, source.asks = Problem(1, "", first, message, accepted), True
+    if mapping is None:
+        table.rows, examples = drop_examples(table, kind)
+        if examples:
+            table.notices.append(_("the example row is not imported"))
+    table.notices += _hidden_notices(table, options)
+    source.asks |= bool(table.hidden_rows and not options.hidden_rows)
+    source.asks |= bool(table.hidden_columns and not options.hidden_columns)
+    return source
+
+
+def column_names() -> frozenset[str]:
+    """Folded names by which the header of a file is known."""
+    return known_names(column.name for kind in kinds() for column in kind.columns)
+
+
+def _hidden_notices(table: Table, options: ReadingOptions) -> list[str]:
+    notices = []
+    if table.hidden_rows:
+        counted = ngettext("%(rows)s hidden row is counted", "%(rows)s hidden rows are counted", table.hidden_rows)
+        left_out = ngettext("%(rows)s hidden row is left out", "%(rows)s hidden rows are left out", table.hidden_rows)
+        notice = left_out if options.hidden_rows == LEAVE_OUT else counted
+        notices.append(notice % {"rows": table.hidden_rows})
+    if table.hidden_columns:
+        names = ", ".join(map(shortened, table.hidden_columns))
+        notice = (
+            _("hidden columns are left out: %(names)s")
+            if options.hidden_columns == LEAVE_OUT
+            else _("hidden columns are read: %(names)s")
+        )
+        notices.append(notice % {"names": names})
+    return notices
 
 
 def _needed(kind: FactKind, mapping: Mapping | None) -> Needed:

@@ -11,20 +11,22 @@ from accounts.scope import Scope
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
 
+HIDDEN_SHEET = "hidden sheet"  # a notice, in words on the page
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
 _PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
 
 
-def add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet]) -> None:
-    """Add the tables of a file to the batch."""
+def add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet], *, ask_hidden: bool = False) -> None:
+    """Add the tables of a file to the batch. ask_hidden: leave the kinds of hidden sheets to a person."""
     ImportTable.objects.bulk_create(
         ImportTable(
             partner_id=batch.partner_id,
             batch=batch,
             file=row,
             sheet=sheet.name,
-            kind=sheet.kind,
+            kind="" if sheet.hidden and ask_hidden else sheet.kind,
             left_out=sheet.ignored,
+            notices=[HIDDEN_SHEET] if sheet.hidden else [],
         )
         for sheet in sheets
     )
@@ -40,7 +42,8 @@ def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
     checked = outcome.checked
     save_counts(tables, outcome)
     for number, table in enumerate(tables):
-        table.notices = checked.notices[number]
+        hidden = [notice for notice in table.notices if notice == HIDDEN_SHEET]
+        table.notices = [*hidden, *checked.notices[number]]
         table.errors = len(checked.problems[number])
         table.bad_rows = len(checked.bad_rows[number])
         table.rows = checked.rows[number]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import IO, cast
 from zoneinfo import ZoneInfo
@@ -19,26 +20,38 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
+from imports.assumptions import assumptions
+from imports.cells.header_row import header_row
+from imports.cells.invisible import without_invisible
 from imports.checks import Source, Step
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import WrongMapping, fingerprint, mapped
 from imports.mapping_preview import Sample, cached_sample, sample_of
 from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable, RememberedMapping
 from imports.pipeline import (
-    CSV,
+    TEXT_ENDINGS,
     Outcome,
     check_sources,
+    column_names,
     ending_of,
+    kind_by_name,
     read_source,
     sheets_of,
     silent,
     try_checked,
     write_checked,
 )
+<<<<<<< HEAD
 from imports.progress import ask_to_stop
 from imports.queries import get_remembered, mapping_of, required, saved_mappings, status_text, tables_to_read
 from imports.reading import read_headers, rows_of
 from imports.results import add_tables, finish, points_summary, save_findings
+=======
+from imports.queries import get_remembered, mapping_of, remembered, required, rules_of, saved_mappings, tables_to_read
+from imports.reading import encodings_of, first_rows, read_headers, rows_of
+from imports.reading_options import PREFIX, Questions, ReadingOptions, options_from
+from imports.results import HIDDEN_SHEET, add_tables, finish, points_summary, save_findings
+>>>>>>> main
 from imports.tables import UnreadableFile
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
@@ -85,11 +98,15 @@ def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
             row.file.save(row.name, uploaded, save=False)
             saved.append(row)
             row.save()
-            add_tables(batch, row, sheets)
+            add_tables(batch, row, sheets, ask_hidden=True)
     except Exception:
         for row in saved:
             row.file.delete(save=False)
         raise
+    for table in batch.tables.select_related("file").filter(kind="", left_out=False):
+        if HIDDEN_SHEET not in table.notices and (key := _kind_by_header(scope, table)):
+            table.kind = key
+            table.save(update_fields=["kind"])
     if batch.tables.filter(kind="", left_out=False).exists():
         batch.status = BatchStatus.CHOOSING
         batch.save(update_fields=["status"])
@@ -135,7 +152,7 @@ def map_table(*, scope: Scope, batch_id: int, table_id: int, mapping: ColumnMapp
     """
     batch = _locked(scope, batch_id, *OPEN_FOR_MAPPING)
     table = batch.tables.select_related("file").get(pk=table_id)
-    header = header_of(table)
+    header = _header_as(table, mapping.reading)
     if mapping.kind != table.kind or mapping.missing(required(kind(table.kind)), header):
         raise WrongMapping(_("Columns that must be filled have no source."))
     table.mapping = {**mapping.as_data(), "zone": scope.partner.time_zone}
@@ -196,6 +213,7 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
     can be discarded. Raises NotNow when it was, or is not to be checked.
     """
     tables = tables_to_read(scope, batch_id)
+    _apply_remembered(scope, tables)
     sources = _sources(tables, step)
     unmapped = _unmapped(scope, tables, sources)
     if unmapped:
@@ -340,8 +358,42 @@ def _sources(tables: Sequence[ImportTable], step: Step) -> list[Source]:
         if mapping and table.mapping and not source.unreadable:
             source.mapping, source.original = mapping, source.table
             source.table = mapped(source.table, mapping, ZoneInfo(table.mapping["zone"]))
+            source.table.notices += assumptions(mapping, source.original)
         sources.append(source)
     return sources
+
+
+def _apply_remembered(scope: Scope, tables: Sequence[ImportTable]) -> None:
+    """Give tables without a mapping the one of the last file of their kind with the same header, unless it cannot fit.
+
+    It cannot when a cell is a day or number only in another form: then a person is asked.
+    """
+    for table in tables:
+        header = [] if table.mapping else header_of(table)
+        row = remembered(scope).filter(kind=table.kind, fingerprint=fingerprint(header)).first() if header else None
+        if row is None:
+            continue
+        mapping = rules_of(row)
+        try:
+            sample = sample_table(table, mapping.reading)
+            fits = not any(
+                rule.contradicted_by(example.text for example in sample.examples[place])
+                for rule in mapping.columns.values()
+                if (place := rule.place_in(sample.header)) is not None
+            )
+        except (UnreadableFile, WrongMapping):
+            continue
+        if fits and not mapping.missing(required(kind(table.kind)), sample.header):
+            table.mapping = {**mapping.as_data(), "zone": scope.partner.time_zone}
+            table.save(update_fields=["mapping"])
+
+
+def _kind_by_header(scope: Scope, table: ImportTable) -> str:
+    """The kind whose mapping is remembered for just this header; "" for none, or for several."""
+    header = header_of(table)
+    rows = remembered(scope).filter(fingerprint=fingerprint(header)) if header else remembered(scope).none()
+    keys = set(rows.values_list("kind", flat=True))
+    return keys.pop() if len(keys) == 1 else ""
 
 
 def _unmapped(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[Source]) -> list[int]:
@@ -351,6 +403,9 @@ def _unmapped(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[Sou
     """
     unmapped = []
     for table, source in zip(tables, sources, strict=True):
+        if source.asks:
+            unmapped.append(table.pk)
+            continue
         needed, header = required(source.kind), source.table.header
         if table.mapping or source.unreadable or not set(needed) - set(header):
             continue
@@ -375,7 +430,7 @@ def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:
     """
     files = ImportFile.objects.filter(partner=scope.partner, batch_id=batch_id)
     weight = sum(
-        file.size if ending_of(file.name) == CSV else max(file.size * _PACKED, file.unpacked // _PACKED)
+        file.size if ending_of(file.name) in TEXT_ENDINGS else max(file.size * _PACKED, file.unpacked // _PACKED)
         for file in files
     )
     return weight <= settings.IMPORT_INLINE_BYTES and lock_if_free(PARTNER_FACTS, scope.partner.pk)
@@ -392,8 +447,19 @@ def process_now(*, scope: Scope, batch_id: int) -> ImportBatch:
 
 
 def header_of(table: ImportTable) -> list[str]:
-    """The header of a table's file; empty when it cannot be read."""
+    """The likely header of a table's file; empty when it cannot be read."""
     return _headers([table])[table.pk]
+
+
+def _header_as(table: ImportTable, options: ReadingOptions) -> list[str]:
+    """The header of a table's file as it was said to be read; empty when it cannot be read so."""
+    with (
+        table.file.file.open("rb") as file,
+        suppress(UnreadableFile),
+        rows_of(_plain(file), table.sheet, options) as rows,
+    ):
+        return rows.header
+    return []
 
 
 def _headers(tables: Sequence[ImportTable]) -> dict[int, list[str]]:
@@ -409,7 +475,7 @@ def _headers(tables: Sequence[ImportTable]) -> dict[int, list[str]]:
     for of_file in by_file.values():
         headers: dict[str, list[str]] = {}
         with of_file[0].file.file.open("rb") as file, suppress(UnreadableFile):
-            headers = read_headers(_plain(file), [table.sheet for table in of_file])
+            headers = read_headers(_plain(file), [table.sheet for table in of_file], column_names())
         for table in of_file:
             by_table[table.pk] = headers.get(table.sheet, [])
             if by_table[table.pk]:
@@ -417,14 +483,40 @@ def _headers(tables: Sequence[ImportTable]) -> dict[int, list[str]]:
     return by_table
 
 
-def sample_table(table: ImportTable) -> Sample:
+def sample_table(table: ImportTable, options: ReadingOptions) -> Sample:
     """The table's first rows and its words. Raises UnreadableFile."""
 
     def read() -> Sample:
-        with table.file.file.open("rb") as file, rows_of(_plain(file), table.sheet) as rows:
+        with table.file.file.open("rb") as file, rows_of(_plain(file), table.sheet, options, column_names()) as rows:
             return sample_of(rows)
 
-    return cached_sample(str(table.pk), read)
+    key = ":".join(map(str, (table.pk, *options.as_data().values())))
+    return cached_sample(key, read)
+
+
+def read_as_answered(table: ImportTable, answers: Mapping[str, str]) -> tuple[Questions, ReadingOptions, Sample]:
+    """What is to be asked about how a table is read, the answers so far, and its sample read so. Raises UnreadableFile.
+
+    answers: of the page, by name; what is not there has the table's answer, then the likeliest one.
+    """
+    options = mapping_of(table).reading
+    if f"{PREFIX}header_row" in answers:
+        options = options_from({name.removeprefix(PREFIX): value for name, value in answers.items()})
+    with table.file.file.open("rb") as stored:
+        file = _plain(stored)
+        fitting = [] if table.sheet else encodings_of(file)
+        names = [candidate.encoding for candidate in fitting]
+        encoding = options.encoding if options.encoding in names else next(iter(names), "")
+        options = replace(options, encoding=encoding)
+        top = first_rows(file, table.sheet, options)
+    by_number = {number: [without_invisible(cell) for cell in cells] for number, cells in top}
+    likely = header_row(
+        [by_number.get(number, []) for number in range(1, max(by_number, default=0) + 1)], column_names()
+    )
+    options = replace(options, header_row=options.header_row or (likely if likely > 1 else 0))
+    sample = sample_table(table, options)
+    rows = list(by_number.items())
+    return Questions(fitting, rows, likely, sample.hidden_rows, sample.hidden_columns), options, sample
 
 
 def proposed_kinds(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
@@ -438,9 +530,12 @@ def proposed_kinds(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str
     for table in tables:
         header = headers[table.pk]
         fitting = [(len(needed), kind_.key) for kind_ in kinds() if (needed := set(required(kind_))) <= set(header)]
+        by_name = kind_by_name(table.label)
         by_mapping = (mapping.kind for mapping in known if mapping.proposes(required(kind(mapping.kind)), header))
         if fitting:
             proposed[table.pk] = max(fitting)[1]
         elif header and (key := next(by_mapping, "")):
             proposed[table.pk] = key
+        elif by_name:
+            proposed[table.pk] = by_name
     return proposed

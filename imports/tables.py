@@ -21,12 +21,16 @@ class Problem:
 
 
 class UnreadableFile(Exception):  # noqa: N818 -- it says what the file is, not what the code did
-    """The file as a whole cannot be read; `problem` says why. `name` is the file's, "" when it is not known."""
+    """The file as a whole cannot be read; `problem` says why. `name` is the file's, "" when it is not known.
 
-    def __init__(self, message: str, accepted: str = "", row: int = 1) -> None:
+    asks: a person may say how to read it (`imports.reading_options`).
+    """
+
+    def __init__(self, message: str, accepted: str = "", row: int = 1, *, asks: bool = False) -> None:
         super().__init__(message)
         self.problem = Problem(row, "", "", message, accepted)
         self.name = ""
+        self.asks = asks
 
 
 def shortened(value: str) -> str:
@@ -43,3 +47,7 @@ class Table:
     rows: "pd.DataFrame"  # trimmed texts; the index holds the row numbers
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    header_row: int = 1
+    likely_header: int = 0  # another row that looks like the header; 0 for none
+    hidden_rows: int = 0  # how many there are, left out or not
+    hidden_columns: list[str] = field(default_factory=list)  # their names

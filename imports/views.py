@@ -1,7 +1,10 @@
 """Pages of imports. Small batches are processed in the request, others by a worker, with their progress shown."""
 
 import csv
+import io
 import tempfile
+import zipfile
+from dataclasses import replace
 from functools import partial
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -12,6 +15,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,17 +26,25 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from imports import queries, services, tasks
 from imports.forms import CommitForm, KindsForm, ProblemFilter, UploadForm
-from imports.mapping import WrongMapping
+from imports.mapping import WrongMapping, fingerprint
 from imports.mapping_form import MappingForm
 from imports.mapping_preview import preview
 from imports.next_steps import next_steps
 from imports.pipeline import phase_text
+<<<<<<< HEAD
 from imports.progress import Progress, progress_of
+=======
+from imports.progress import progress_of
+from imports.reading_form import ReadingForm
+>>>>>>> main
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import find_kind, kind, kinds
+from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.view_rules import accepts_files
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+SAMPLE_DATA = settings.BASE_DIR / "demo" / "northwind"
 PAGE_SIZE = 50
 BATCHES_A_PAGE = 20
 
@@ -118,6 +130,7 @@ def _batch_page(
         "good_rows": batch.rows - batch.bad_rows,
         "commit_form": CommitForm(bad_rows=batch.bad_rows),
         "kinds_form": kinds_form,
+        "mendable": next((table for table in tables if table.errors and not table.mapping and table.kind), None),
         "unmapped": [table for table in tables if table.unmapped and not table.left_out],
     }
     if batch.committed_at is not None:
@@ -173,13 +186,13 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
             return redirect("imports_batch", batch_id)
         context |= {"kind": find_kind(table.kind), "rules": queries.mapping_of(table).columns}
         return page_or_part(request, "imports/mapped.html", context)
-    do = request.POST.get("do", "refresh")
+    do = request.POST.get("do", "refresh") if request.method == "POST" else ""
     step = {"leave_out": services.leave_out, "other_kind": services.ask_kind_again}.get(do)
     try:
         if step:
             step(scope=scope, batch_id=batch_id, table_id=table_id)
             return _after_answer(scope, batch_id)
-        sample = services.sample_table(table)
+        questions, options, sample = services.read_as_answered(table, request.POST if do else {})
     except UnreadableFile as error:
         return page_or_part(request, "imports/mapping.html", context | {"unreadable": error.problem})
     except services.NotNow as reason:
@@ -187,10 +200,14 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         return redirect("imports_batch", batch_id)
     base, origin = queries.proposal(scope, table, sample.header)
     zone = ZoneInfo(scope.partner.time_zone)
-    form = MappingForm(kind(table.kind), sample, base, request.POST if request.method == "POST" else None, zone)
-    if do == "save" and form.is_valid():
+    reading_form = ReadingForm(questions, options)
+    seen = fingerprint(sample.header)
+    answers = request.POST if do and request.POST.get("seen", seen) == seen else None
+    form = MappingForm(kind(table.kind), sample, base, answers, zone, proposed=origin in ("", "shipped"))
+    if do == "save" and form.is_valid() and reading_form.is_valid():
+        columns = replace(form.mapping, reading=options)
         try:
-            services.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=form.mapping)
+            services.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=columns)
         except (services.NotNow, WrongMapping) as reason:  # decided by somebody else meanwhile
             messages.warning(request, str(reason))
             return redirect("imports_batch", batch_id)
@@ -199,11 +216,14 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         "kind": form.kind,
         "form": form,
         "origin": origin,
+        "reading_form": reading_form,
+        "seen": seen,
         "open": form.open,
         "preview": preview(form.kind, form.mapping, sample, zone),
         "rejected": do == "save",
     }
     if do != "save":
+        reading_form.errors.clear()
         form.errors.clear()  # what is not chosen yet is no error; it is named beside the preview
     context["lines"] = list(form.lines())
     return page_or_part(
@@ -299,13 +319,40 @@ def columns(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.IMPORT)
 def template_file(request: ScopedRequest, key: str) -> HttpResponse:
-    """An empty file of a kind: the header."""
+    """An empty file of a kind: the header, as the reader's spreadsheet program opens it in columns."""
     kind_ = find_kind(key)
     if kind_ is None:
         raise Http404
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{kind_.key}.csv"'
-    csv.writer(response).writerow([column.name for column in kind_.columns])
+    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=f"{kind_.key}.csv")
+    comma = request.scope.locale.partition("-")[0] in COMMA_LANGUAGES
+    csv.writer(response, delimiter=";" if comma else ",").writerow([column.name for column in kind_.columns])
+    return private(response)
+
+
+@require_safe
+@requires(Permission.IMPORT)
+def template_book(request: ScopedRequest) -> HttpResponse:
+    """A workbook with a sheet for every kind, lists to choose from, examples and notes."""
+    from imports.template_workbook import template_workbook  # openpyxl is slow to import
+
+    return _download(template_workbook(request.scope.locale), "partner-portal-template.xlsx", XLSX)
+
+
+@require_safe
+@requires(Permission.IMPORT)
+def sample_data(request: ScopedRequest) -> HttpResponse:
+    """The files of the demo partner, as one archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(SAMPLE_DATA.glob("*.csv")):
+            archive.write(path, path.name)
+    return _download(file.getvalue(), "sample-data.zip", "application/zip")
+
+
+def _download(content: bytes, name: str, content_type: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     return private(response)
 
 

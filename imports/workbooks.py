@@ -19,11 +19,11 @@ from shutil import copyfileobj
 from typing import IO
 
 from django.conf import settings
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from imports.tables import Problem, UnreadableFile, shortened
 from imports.xlsx.protocol import Answer, Finding, Request
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.column_types import DateCell, NumberCell
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Contents:
 
     sheets: list[str]  # their names, in order
     unpacked: int  # bytes of all parts together
+    hidden: frozenset[str] = frozenset()  # names of hidden sheets
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,25 @@ class SheetRow:
     cells: list[str]
     beyond: int  # the last used column beyond the header's, counted from 1; 0 for none
     first_beyond: str  # the first text there; "" for none
+    hidden: bool = False
+
+
+@dataclass(slots=True)
+class OpenSheet:
+    """A sheet while it is read."""
+
+    header: list[str]
+    rows: Iterator[SheetRow]
+    problems: list[Problem]  # met so far
+    hidden_columns: list[int]  # their places
+    merged: list[str]  # ranges of merged cells, known after the last row
 
 
 def contents(file: IO[bytes]) -> Contents:
     """The sheets and the unpacked size of a workbook. Raises UnreadableFile."""
     with _answers(file, None) as answers:
         first = _next_with(answers, "sheets")
-        return Contents(first["sheets"], first["unpacked"])
+        return Contents(first["sheets"], first["unpacked"], frozenset(first["hidden_sheets"]))
 
 
 def headers(file: IO[bytes], sheets: Sequence[str]) -> dict[str, list[str]]:
@@ -74,21 +87,35 @@ def headers(file: IO[bytes], sheets: Sequence[str]) -> dict[str, list[str]]:
 
 
 @contextmanager
-def open_sheet(file: IO[bytes], sheet: str) -> Iterator[tuple[list[str], Iterator[SheetRow], list[Problem]]]:
-    """Header and rows of a sheet while it is read, and the problems met so far. Raises UnreadableFile."""
+def open_sheet(file: IO[bytes], sheet: str, header_row: int = 1) -> Iterator[OpenSheet]:
+    """A sheet while it is read. Raises UnreadableFile."""
     problems: list[Problem] = []
-    with _answers(file, [sheet]) as answers:
+    merged: list[str] = []
+    with _answers(file, [sheet], header_row=header_row) as answers:
         _next_with(answers, "sheets")
         first = _next_with(answers, "header")
         header = [_cell(text) for text in first["header"]]
-        problems += _problems(1, header, first["findings"])
-        yield header, _rows(answers, header, problems), problems
+        problems += _problems(header_row, header, first["findings"])
+        yield OpenSheet(header, _rows(answers, header, problems, merged), problems, first["hidden_columns"], merged)
 
 
-def _rows(answers: Iterator[Answer], header: list[str], problems: list[Problem]) -> Iterator[SheetRow]:
+def first_rows(file: IO[bytes], sheet: str, rows: int) -> list[tuple[int, list[str]]]:
+    """The first used rows of a sheet with their numbers, whatever its header is. Raises UnreadableFile."""
+    top: list[tuple[int, list[str]]] = []
+    with _answers(file, [sheet], header_row=0, first_rows=rows) as answers:
+        for answer in answers:
+            for number, _beyond, _first_beyond, _findings, cells, _hidden in answer.get("rows", ()):
+                top.append((number, [_cell(text) for text in cells]))
+    return top
+
+
+def _rows(
+    answers: Iterator[Answer], header: list[str], problems: list[Problem], merged: list[str]
+) -> Iterator[SheetRow]:
     known: dict[str, str] = {}
     for answer in answers:
-        for number, beyond, first_beyond, findings, cells in answer.get("rows", ()):
+        merged += answer.get("merged", ())
+        for number, beyond, first_beyond, findings, cells, hidden in answer.get("rows", ()):
             if findings:
                 problems += _problems(number, header, findings)
             for place, text in enumerate(cells):
@@ -96,7 +123,7 @@ def _rows(answers: Iterator[Answer], header: list[str], problems: list[Problem])
                 if cell is None:
                     cell = known[text] = _cell(text)
                 cells[place] = cell
-            yield SheetRow(number, cells, beyond, _cell(first_beyond))
+            yield SheetRow(number, cells, beyond, _cell(first_beyond), hidden)
         if len(known) > _KNOWN_TEXTS:
             known.clear()
 
@@ -127,11 +154,20 @@ def _problems(number: int, header: Sequence[str], findings: Sequence[Finding]) -
 
 
 @contextmanager
-def _answers(file: IO[bytes], sheets: Sequence[str] | None, *, header_only: bool = False) -> Iterator[Iterator[Answer]]:
+def _answers(
+    file: IO[bytes],
+    sheets: Sequence[str] | None,
+    *,
+    header_only: bool = False,
+    header_row: int = 1,
+    first_rows: int = 0,
+) -> Iterator[Iterator[Answer]]:
     """The answers of the process, which ends with the block. Raises UnreadableFile."""
     request: Request = {
         "sheets": None if sheets is None else list(sheets),
         "header_only": header_only,
+        "header_row": header_row,
+        "first_rows": first_rows,
         "unpacked": settings.IMPORT_UNPACKED_BYTES,
         "memory": settings.IMPORT_UNPACKED_BYTES + SPARE_MEMORY,
         "seconds": settings.IMPORT_WORKBOOK_SECONDS,
@@ -233,8 +269,8 @@ def _unreadable(code: str, details: dict[str, str | int]) -> UnreadableFile:
     """The sentence for a code of `WorkbookError`, or for the end of the process."""
     most = int(details.get("most", 0))
     values = details | {
-        "megabytes": number_format(most // 2**20, force_grouping=True),
-        "most": number_format(most, force_grouping=True),
+        "megabytes": whole(most // 2**20),
+        "most": whole(most),
     }
     message, accepted = _sentences().get(code) or _sentences()["damaged"]
     return UnreadableFile(message % values, accepted % values)

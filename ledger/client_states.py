@@ -61,9 +61,10 @@ class MrrFact:
 
 @dataclass(frozen=True, slots=True)
 class RenewalFact:
-    """The day of a renewal and whether it is still to be decided."""
+    """A renewal, as far as the state of a client depends on it."""
 
     renews_on: date
+    #: Whether it is still to be decided.
     undecided: bool
 
 

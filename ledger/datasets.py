@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, CharField, QuerySet, Value, When
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
@@ -16,6 +15,7 @@ from ledger.models import PointEntry
 from ledger.queries import entries_in, ledger_age, open_lots
 from ledger.records import Entry
 from ledger.why_text import why
+from partner_portal.formats.days import day_text, month_text
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, register, register_freshness
 from program import markup
@@ -28,7 +28,7 @@ CAUSES = labels(Cause)
 MARKETS = labels(Market)
 CORRECTIONS = {"": _("No"), "reversal": _("Reverses an earlier entry"), "replacement": _("Replaces it")}
 
-# Fields of `Entry`, with the lookup of each from a `PointEntry`.
+# Fields of `Entry`, with their lookups from a `PointEntry`.
 WHY = {
     "track": "track", "points": "points", "on": "on", "cause": "cause", "deal_id": "deal__deal_id",
     "by_deal_id": "by_deal_id", "expires_on": "expires_on", "before": "before", "lot_points": "lot__points",
@@ -176,14 +176,14 @@ def _expiring(scope: Scope, params: Mapping[str, Any]) -> QuerySet[Any]:
 
 
 def _describe_expiring(scope: Scope, params: Mapping[str, Any]) -> list[str]:
-    filters = [str(_("If nothing else happens after %s")) % date_format(params["on"], "j M Y")]
+    filters = [str(_("If nothing else happens after %s")) % day_text(params["on"])]
     if params["month"]:
-        filters.append(date_format(params["month"], "F Y"))
+        filters.append(month_text(params["month"]))
     if params["within"]:
-        last = date_format(params["on"] + timedelta(days=params["within"]), "j M Y")
+        last = day_text(params["on"] + timedelta(days=params["within"]))
         filters.append(str(_("Within %(days)s days, to %(last)s")) % {"days": params["within"], "last": last})
     if params["until"]:
-        filters.append(str(_("By the review of %s")) % date_format(params["until"], "j M Y"))
+        filters.append(str(_("By the review of %s")) % day_text(params["until"]))
     if params["client"]:
         filters.append(str(_("Client: %s")) % params["client"])
     if params["kind"]:

@@ -123,16 +123,16 @@ class _RunningLot:
     deal: DealFact
     earning: Entry
     remaining: Decimal
-    kept: Decimal
+    retained: Decimal
     active: bool = True
     cancelled_on: date | None = None
 
     def lose(self, points: Decimal, on: date, cause: Cause, **why: Unpack[_Why]) -> Entry:
-        """Subtract the points and return the entry. Expiry does not reduce `kept`."""
+        """Subtract the points and return the entry. Expiry does not reduce `retained`."""
         before = self.remaining
         self.remaining -= points
         if cause != Cause.EXPIRED:
-            self.kept -= points
+            self.retained -= points
         earning = self.earning
         return Entry(
             earning.track,
@@ -151,12 +151,12 @@ class _RunningLot:
         if self.cancelled_on is not None:
             state = LotState.LOST
         elif not self.active:
-            state = LotState.LOST if self.earning.points and not self.kept else LotState.EXPIRED
+            state = LotState.LOST if self.earning.points and not self.retained else LotState.EXPIRED
         elif self.remaining == self.earning.points:
             state = LotState.ACTIVE
         else:
             state = LotState.PARTLY_LOST if self.remaining else LotState.LOST
-        return Lot(self.deal, self.earning, self.remaining, self.kept, self.cancelled_on, state, losses)
+        return Lot(self.deal, self.earning, self.remaining, self.retained, self.cancelled_on, state, losses)
 
 
 @dataclass(slots=True)

@@ -83,10 +83,14 @@ def choices_of(empty: Any, members: Iterable[StrEnum]) -> list[tuple[str, Any]]:
 
 
 class SoldGainForm(RangeForm):
+    """Filters gains of sold points by range and track."""
+
     track = forms.ChoiceField(label=_("Track"), required=False, choices=choices_of(_("Both tracks"), SOLD_TRACKS))
 
 
 class SoldLossForm(SoldGainForm):
+    """Filters losses of sold points by range, track and cause."""
+
     cause = forms.ChoiceField(
         label=_("Cause"),
         required=False,
@@ -95,10 +99,14 @@ class SoldLossForm(SoldGainForm):
 
 
 class ManagedGainForm(RangeForm):
+    """Filters gains of managed points by range and cause."""
+
     cause = forms.ChoiceField(label=_("Cause"), required=False, choices=choices_of(_("All causes"), GAINS))
 
 
 class ManagedLossForm(RangeForm):
+    """Filters losses of managed points by range and cause."""
+
     cause = forms.ChoiceField(
         label=_("Cause"),
         required=False,

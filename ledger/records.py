@@ -21,15 +21,18 @@ _STAGES = {stage.value: stage for stage in Stage}
 
 @dataclass(frozen=True, slots=True)
 class DealFact:
-    """One deal of the client; `mrr` is positive, for a downgrade the size of the reduction."""
+    """A deal of the client."""
 
     deal_id: str
     product_line: str
     kind: DealKind
     origin: Origin
     stage: Stage
+    #: Above zero; the size of the reduction for a downgrade.
     mrr: Decimal
+    #: ISO 4217.
     currency: str
+    #: None for an open deal.
     closed_on: date | None
 
     @classmethod
@@ -42,27 +45,33 @@ class DealFact:
 
 @dataclass(frozen=True, slots=True)
 class ServiceFact:
-    """A managed service, in force from `started_on` until the day before `ended_on` (None: for ever)."""
+    """A managed service."""
 
+    #: The first day on which it is in force.
     started_on: date
+    #: The first day on which it is no longer in force; None: no end is known.
     ended_on: date | None
     mrr: Decimal
+    #: ISO 4217.
     currency: str
+    #: The number of partners that manage it, ourselves included.
     managing_partners: int
 
 
 @dataclass(frozen=True, slots=True)
 class CancellationFact:
-    """A cancelled product line; an empty `product_line` is the whole client."""
+    """A cancellation of a product line or of the whole client."""
 
+    #: "" for the whole client.
     product_line: str
     cancelled_on: date
 
 
 @dataclass(frozen=True, slots=True)
 class ClientFacts:
-    """Everything about one client that points depend on, in any order."""
+    """The facts about one client that points depend on, in any order."""
 
+    #: ISO 3166-1 alpha-2.
     country: str
     deals: Sequence[DealFact] = ()
     services: Sequence[ServiceFact] = ()
@@ -131,7 +140,7 @@ class Lot:
     deal: DealFact
     earning: Entry  #: the entry that earned it; not posted when it rounds to 0 points
     remaining: Decimal  #: points that still count
-    kept: Decimal  #: points that downgrades and cancellations left; expiry does not reduce them
+    retained: Decimal  #: points that downgrades and cancellations left; expiry does not reduce them
     cancelled_on: date | None  #: the day its line was cancelled; None if it was not
     state: LotState
     losses: tuple[Entry, ...]  #: in order

@@ -16,10 +16,13 @@ from program.terms import LineStatus
 
 @dataclass(frozen=True, slots=True)
 class ClientQuarter:
-    """A client's quarter: on statements, and expected."""
+    """The commission of a client in a quarter, in payout currency."""
 
+    #: `2026-Q3`.
     quarter: str
+    #: Whether its last day is past.
     over: bool
+    #: The amount on statements.
     total: Decimal
     expected: Decimal
 
@@ -31,20 +34,19 @@ class ClientQuarter:
 
 @dataclass(frozen=True, slots=True)
 class ClientCommission:
-    """Commission of one client: by quarter, and the deals that still earn, each with the months left of its term.
-
-    paid: all lines that were paid.
-    """
+    """The commission of one client, in payout currency."""
 
     client_id: str
     name: str
+    #: The amount of all lines that were paid.
     paid: Decimal
     quarters: tuple[ClientQuarter, ...]
+    #: The deals that still earn, with the number of months left.
     earning: tuple[tuple[Earning, int], ...]
 
 
 def client_commission(scope: Scope, client_id: str) -> ClientCommission | None:
-    """What a client brought and should bring; None when there is no such client."""
+    """The commission of the client, on statements and expected; None when there is no such client."""
     client = next(((pk, name) for pk, (key, name) in client_names(scope).items() if key == client_id), None)
     if client is None:
         return None

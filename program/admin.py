@@ -117,29 +117,39 @@ def _listed(codes: set[str]) -> str:
 
 
 class AmountInline(admin.TabularInline):
+    """The amounts of a currency table."""
+
     model = CurrencyAmount
     formset = AmountsOfTable
     extra = 1
 
 
 class ReviewInline(admin.TabularInline):
+    """The yearly reviews of a programme."""
+
     model = Review
     extra = 0
 
 
 class TierInline(admin.TabularInline):
+    """The tiers of a rule set."""
+
     model = Tier
     extra = 1
     show_change_link = True
 
 
 class RequirementInline(admin.TabularInline):
+    """The requirements of a tier."""
+
     model = Requirement
     extra = 1
 
 
 @admin.register(Program)
 class ProgramAdmin(RulesAdmin[Program]):
+    """Pages of the programme; there is one, and it cannot be deleted."""
+
     ordering = ["slug"]
     list_display = ["name", "slug", "revision"]
     readonly_fields = ["revision"]
@@ -154,6 +164,8 @@ class ProgramAdmin(RulesAdmin[Program]):
 
 @admin.register(SoldRate)
 class SoldRateAdmin(RulesAdmin[SoldRate]):
+    """Pages of the rates of sold points."""
+
     def reason_not_deletable(self, row: SoldRate) -> str:
         if SoldRate.objects.filter(program=row.program_id).exclude(pk=row.pk).exists():
             return ""
@@ -162,6 +174,8 @@ class SoldRateAdmin(RulesAdmin[SoldRate]):
 
 @admin.register(CurrencyTable)
 class CurrencyTableAdmin(RulesAdmin[CurrencyTable]):
+    """Pages of currency tables with their amounts."""
+
     inlines = [AmountInline]
 
     def reason_not_deletable(self, row: CurrencyTable) -> str:
@@ -203,12 +217,16 @@ class TiersAdmin[R: RuleSet | Tier](RulesAdmin[R]):
 
 @admin.register(RuleSet)
 class RuleSetAdmin(TiersAdmin[RuleSet]):
+    """Pages of rule sets with their tiers."""
+
     list_display = ["name", "start", "sample", "source"]
     inlines = [TierInline]
 
 
 @admin.register(Tier)
 class TierAdmin(TiersAdmin[Tier]):
+    """Pages of tiers with their requirements."""
+
     ordering = ["rule_set__start", "position"]
     list_display = ["name", "rule_set", "position", "by_invitation"]
     list_filter = ["rule_set"]

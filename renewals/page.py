@@ -41,6 +41,7 @@ class Timeline:
     """The chart by week and its table; empty for a range of more than CHART_WEEKS weeks."""
 
     weeks: Sequence[Week]
+    #: The data of the chart.
     chart: Mapping[str, object]
 
 

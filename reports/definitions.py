@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TypedDict
 
 from django.http import QueryDict
-from django.utils.formats import date_format
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Selection, find, select
 
@@ -81,7 +81,7 @@ def period_text(period: Period | None) -> str:
     """`25 Oct 2026 to 23 Nov 2026, both days included`, or "" without a range."""
     if period is None:
         return ""
-    first, last = (date_format(day, "j M Y") for day in (period.first, period.last))
+    first, last = (day_text(day) for day in (period.first, period.last))
     return _("%(first)s to %(last)s, both days included") % {"first": first, "last": last}
 
 

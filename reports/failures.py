@@ -8,9 +8,9 @@ import socket
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.web.one_line import one_line
 from reports.writers import XLSX_ROWS, TooManyRowsError
 
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 def too_many_rows(rows: int) -> str:
     """Why a workbook cannot hold so many rows."""
     return _("%(rows)s rows do not fit in Excel, which holds %(limit)s. Choose CSV, which holds them all.") % {
-        "rows": number_format(rows, use_l10n=True, force_grouping=True),
-        "limit": number_format(XLSX_ROWS, use_l10n=True, force_grouping=True),
+        "rows": whole(rows),
+        "limit": whole(XLSX_ROWS),
     }
 
 

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import Permission
@@ -14,6 +13,7 @@ from clients.models import Client
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Lot, PointEntry
 from ledger.queries import lots_of_day
+from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, Rows, Selection, register
 from program import markup
@@ -31,7 +31,7 @@ def past_day_text(params: Params, scope: Scope) -> list[str]:
     """The filter text of a past day; empty for today."""
     if params["on"] == scope.today:
         return []
-    return [str(_("As it was on %s")) % date_format(params["on"], "j M Y")]
+    return [str(_("As it was on %s")) % day_text(params["on"])]
 
 
 # Points by client

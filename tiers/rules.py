@@ -169,9 +169,10 @@ def next_tier(measures: Measures, rulebook: Rulebook, on: date) -> TierGap | Non
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An invitation to a by-invitation tier, valid from `on`."""
+    """An invitation to a tier."""
 
     tier: str
+    #: The first day on which it is valid.
     on: date
 
 

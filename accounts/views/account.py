@@ -63,7 +63,7 @@ def open_partner(request: ScopedRequest) -> HttpResponse:
 @require_POST
 @requires(Permission.VIEW)
 def theme(request: ScopedRequest) -> HttpResponse:
-    """Keep the theme. htmx needs no answer: the page has changed already."""
+    """Save the theme. htmx needs no response: the page has changed already."""
     form = ThemeForm(request.POST)
     if form.is_valid():
         services.change_preferences(scope=request.scope, theme=form.cleaned_data["theme"])
@@ -73,7 +73,7 @@ def theme(request: ScopedRequest) -> HttpResponse:
 @require_POST
 @requires(Permission.VIEW)
 def language(request: ScopedRequest) -> HttpResponse:
-    """Keep the language and show the same page in it."""
+    """Save the language and show the same page in it."""
     form = LanguageForm(request.POST)
     if form.is_valid():
         services.change_preferences(scope=request.scope, language=form.cleaned_data["language"])

@@ -1,4 +1,4 @@
-"""The people of a partner, and what they did."""
+"""Views of the members of a partner and of the audit log."""
 
 import logging
 from io import TextIOWrapper

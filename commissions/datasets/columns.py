@@ -13,7 +13,7 @@ MONEY = Permission.VIEW_MONEY
 
 
 def money_columns(*columns: Column) -> tuple[Column, ...]:
-    """The columns, each for those who may see money only."""
+    """The columns, visible only to those who may see money."""
     return tuple(replace(column, permission=MONEY) for column in columns)
 
 

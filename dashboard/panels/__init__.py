@@ -19,13 +19,17 @@ from dashboard.panels.shared import shared
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """key: the name of its context, and of the parameters it owns in the address."""
+    """A panel of the front page."""
 
+    #: The name of its data in the template context.
     key: str
     template: str
+    #: Reads its data.
     context: Callable[[Overview], object]
+    #: The id of the element that htmx may replace, and its template; "" for a panel that is loaded with the page only.
     part: str = ""
     part_template: str = ""
+    #: The parameters of the page that belong to the panel.
     owns: tuple[str, ...] = ()
 
 

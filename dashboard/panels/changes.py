@@ -31,30 +31,37 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One of the four counters and its drill-down."""
+    """One of the four counters."""
 
     label: str
     counter: Counter
+    #: Whether it counts gains, not losses.
     gain: bool
+    #: The URL of its rows.
     address: str
+    #: The difference from the comparison; None without one.
     moved: Difference | None
 
 
 @dataclass(frozen=True, slots=True)
 class CauseCell:
-    """Signed points of a track and a cause, None for nothing; the address of the rows, "" for a sum over several."""
+    """A cell of the table of causes."""
 
+    #: Signed points; None: there are no such entries.
     points: Decimal | None
+    #: The URL of the rows; "" for a sum over several.
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class CauseRow:
-    """A track's points by cause, and their sum."""
+    """A row of the table of causes: a track, or all of them."""
 
     track: str
     label: str
+    #: A cell per cause.
     cells: tuple[CauseCell, ...]
+    #: The sum of the cells.
     net: Decimal
 
 
@@ -74,26 +81,34 @@ class PanelRange(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ChangesPanel:
-    """What the panel shows. steps: the bridge for the chart. beyond: what to say about days without data. last_day: the
-    last day of the range that has come. places,
-    cause_places: the decimals with which the bridge, and the table of causes, add up."""
+    """The contents of the panel."""
 
     range: RangeControl
     comparison: Comparison
     changes: Changes
+    #: The four counters.
     figures: tuple[Figure, ...]
+    #: The sentence about the total: the text before the number, the number, and the text after it.
     verb: str
     net: str
     span: str
+    #: Whether the total rose; None: it stayed the same.
     rising: bool | None
+    #: Key and label of the causes of the table.
     causes: tuple[tuple[str, str], ...]
+    #: A row per track, and the row of their sums.
     rows: tuple[CauseRow, ...]
     totals: CauseRow
+    #: The columns of the bridge, for the chart.
     steps: Mapping[str, list[Step]]
+    #: A sentence about days of the range without data; "" without such days.
     beyond: str
+    #: The last day of the range that is not in the future.
     last_day: date
+    #: The decimals with which the bridge adds up, and those of the table of causes.
     places: int
     cause_places: int
+    #: Whether the panel replaces itself, so that the focus is set again.
     refocus: bool
 
 

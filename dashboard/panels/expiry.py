@@ -20,34 +20,45 @@ FULL = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of the forecast. top and height: its bar, in per cent of the highest. moved: the performance tier at its end
-    where that is another than the month before, lower or not."""
+    """A month of the forecast."""
 
+    #: Its first day.
     first: date
+    #: The points that expire in it, and the number of clients they come from.
     points: Decimal
     clients: int
+    #: The total points at its end.
     left: Decimal
+    #: The top and the height of its bar, as CSS percentages.
     top: str
     height: str
+    #: The day of a review in it; None without one.
     review: date | None
+    #: Whether the performance tier at its end differs from the one a month earlier, and whether it is a lower one.
     moved: bool
     lower: bool
+    #: The performance tier at its end; None: untiered.
     performance: str | None
+    #: The URL of the lots that expire in it.
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What the panel shows. rule_set: the one in force, for its thresholds. on_review, first_fall: what the review day would
-    find, and when performance would fall first."""
+    """The contents of the panel."""
 
+    #: The rule set in force, for its thresholds; None before the first.
     rule_set: RuleSet | None
     points: PointTotals
     months: tuple[Month, ...]
+    #: The day of the next review; None for a programme without reviews.
     review: date | None
+    #: What expires up to the review, and the URL of these lots.
     before_review: Expiring | None
     before_review_address: str
+    #: A sentence about the points on the review day; "" without a review.
     on_review: str
+    #: A sentence about when performance would first fall; "" if it would not.
     first_fall: str
 
 

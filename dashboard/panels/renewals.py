@@ -20,18 +20,26 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """What the panel shows: the first rows of the range; the others are on their own page."""
+    """The contents of the panel."""
 
     range: RangeControl
+    #: Sentences about parameters that could not be used.
     problems: Sequence[str]
+    #: Whether the panel replaces itself, so that the focus is set again.
     refocus: bool
+    #: The first renewals of the range.
     rows: Sequence[Row]
+    #: The number of further renewals, which are on their own page.
     others: int
+    #: Of all renewals of the range.
     summary: Summary
+    #: Points-dollars: the change, the MRR now and the MRR renewed; None for a reader who may not see money.
     change_usd: Decimal | None
     current_usd: Decimal | None
     renewal_usd: Decimal | None
+    #: The URL of the page of renewals, for the same range.
     address: str
+    #: The credited tier; None: untiered.
     credited: str | None
 
 

@@ -16,19 +16,23 @@ from tiers.queries import retention as retention_of
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of the series, and the rows of the clients that left or pay less in it."""
+    """A month of the series."""
 
     figures: MonthRetention
+    #: The URL of the clients that left or pay less in it.
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPanel:
-    """What the panel shows. used: the metrics (`csr`, `grr`) that a requirement of the rule set in force asks for."""
+    """The contents of the panel."""
 
     retention: Retention
+    #: Oldest first.
     months: Sequence[Month]
+    #: The data of the chart.
     chart: Mapping[str, object]
+    #: The metrics (`csr`, `grr`) that the rule set in force requires.
     used: frozenset[str]
 
 

@@ -23,30 +23,42 @@ from partner_portal.lib.web.range_control import RangeControl
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One counter: a number of deals and their MRR in points-dollars, and the rows behind it."""
+    """One of the counters of deals."""
 
     label: str
+    #: The number of deals.
     count: int
+    #: Their MRR in points-dollars, exact.
     mrr: Fraction
+    #: The URL of the deals.
     address: str
+    #: Whether it counts deals that are still open.
     in_flight: bool
+    #: The difference from the comparison; None without one.
     moved: Difference | None
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the panel shows."""
+    """The contents of the panel."""
 
     range: RangeControl
     comparison: Comparison
+    #: Sentences about parameters that could not be used.
     problems: Sequence[str]
+    #: Whether the panel replaces itself, so that the focus is set again.
     refocus: bool
+    #: The counters.
     figures: Sequence[Figure]
+    #: A sentence about the currency table that amounts were converted with.
     valued: str
+    #: Oldest first.
     months: Sequence[PipelineMonth]
+    #: Data of the charts of deals, of the win rate and of the days to close.
     chart: Mapping[str, object]
     rate_chart: Mapping[str, object]
     days_chart: Mapping[str, object]
+    #: Deals that are stalled or past their expected close, and their URL.
     stuck: Stuck
     stuck_address: str
 

@@ -29,19 +29,23 @@ class Workbook:
             raise WorkbookError("not_a_workbook")
         self.epoch = datetime(1904, 1, 1) if part.from_1904 else datetime(1899, 12, 30)  # noqa: DTZ001
         self.sheets = part.sheets
+        self.hidden_sheets = part.hidden
         self._strings: SharedStrings | None = None
         self._styles: list[str] | None = None
 
-    def rows(self, sheet: str) -> Iterator[Row]:
-        """The used rows of a sheet, the header first. A sheet without anything in row 1 begins with an empty header."""
+    def reader(self, sheet: str, header_row: int = 1) -> "tuple[SheetReader, Iterator[Row]]":
+        """A reader and its rows from the header on, an empty one when the header's row is blank.
+
+        header_row: 0 to read all rows, the header not known.
+        """
         target = self._targets.get(self.sheets.get(sheet, ""), ("", ""))[1]
         if target.lower() not in self._archive.parts:
             raise WorkbookError("no_sheet", sheet=sheet)
         if self._strings is None:
             self._strings = SharedStrings(self._chunks_of("/sharedStrings", max(self._most // 2, 1)))
             self._styles = date_styles(self._chunks_of("/styles", _STYLES_PART))
-        reader = SheetReader(sheet, self._strings, self._styles or [], self.epoch)
-        return reader.rows(self._archive.chunks(target, self._most))
+        reader = SheetReader(sheet, self._strings, self._styles or [], self.epoch, header_row)
+        return reader, reader.rows(self._archive.chunks(target, self._most))
 
     def _chunks_of(self, kind: str, most: int) -> Iterable[bytes]:
         for relation, target in self._targets.values():
@@ -101,10 +105,11 @@ def _resolved(folder: str, target: str) -> str:
 
 
 class _BookPart:
-    """Handler of the workbook part: the relationship of every sheet by name, and whether days count from 1904."""
+    """Handler of the workbook part: the relationship of every sheet by name, hidden ones, and whether days count from 1904."""
 
     def __init__(self) -> None:
         self.sheets: dict[str, str] = {}
+        self.hidden: list[str] = []
         self.from_1904 = False
 
     def start(self, depth: int, name: str, attributes: Attributes) -> None:
@@ -116,5 +121,7 @@ class _BookPart:
                 raise WorkbookError("damaged")
             relation = next((value for key, value in attributes.items() if key.endswith(":id")), "")
             self.sheets[sheet] = relation
+            if attributes.get("state", "visible") != "visible":
+                self.hidden.append(sheet)
             if len(self.sheets) > MOST_SHEETS:
                 raise WorkbookError("too_many_sheets", most=MOST_SHEETS)

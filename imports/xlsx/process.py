@@ -10,16 +10,13 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Buffer, Callable, Iterator
+from itertools import islice
 
 from imports.xlsx.archive import Archive, WorkbookError
 from imports.xlsx.book import Workbook
 from imports.xlsx.protocol import Answer, Request, RowAnswer
 from imports.xlsx.sheet import Row
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _LINE_TEXT = 500_000  # characters of the rows of one line
 _LINE_ROWS = 1_000
@@ -62,19 +59,25 @@ def _limit(memory: int, seconds: int) -> None:
 def _answers(request: Request) -> Iterator[Answer]:
     archive = Archive(io.BufferedReader(_PositionedFile(0), 1 << 16), request["unpacked"])
     book = Workbook(archive, request["unpacked"])
-    yield {"sheets": list(book.sheets), "unpacked": archive.unpacked}
+    yield {"sheets": list(book.sheets), "hidden_sheets": book.hidden_sheets, "unpacked": archive.unpacked}
     left = request["unpacked"]
     for sheet in request["sheets"] or ():
-        rows = book.rows(sheet)
-        header = next(rows)
-        yield {"sheet": sheet, "header": header.cells, "findings": header.findings}
+        reader, rows = book.reader(sheet, request["header_row"])
+        header = next(rows) if request["header_row"] else Row(0)
+        yield {
+            "sheet": sheet,
+            "header": header.cells,
+            "findings": header.findings,
+            "hidden_columns": sorted(reader.hidden_columns),
+        }
         if request["header_only"]:
             continue
-        for lines, text in _batches(rows):
+        for lines, text in _batches(islice(rows, request["first_rows"] or None)):
             left -= text
             if left < 0:  # a few shared texts, repeated in every cell
                 raise WorkbookError("too_much_text", most=request["unpacked"])
             yield {"rows": lines}
+        yield {"merged": reader.merged}
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[RowAnswer], int]]:
@@ -82,7 +85,7 @@ def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[RowAnswer], int]]:
     batch: list[RowAnswer] = []
     text = 0
     for row in rows:
-        batch.append((row.number, row.beyond, row.first_beyond, row.findings, row.cells))
+        batch.append((row.number, row.beyond, row.first_beyond, row.findings, row.cells, row.hidden))
         text += sum(map(len, row.cells)) + len(row.first_beyond)
         if text > _LINE_TEXT or len(batch) >= _LINE_ROWS:
             yield batch, text
@@ -111,7 +114,7 @@ class _PositionedFile(io.RawIOBase):
     def tell(self) -> int:
         return self._at
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Buffer) -> int:
         target = memoryview(buffer)
         data = os.pread(self._descriptor, len(target), self._at)
         target[: len(data)] = data

@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 type Finding = tuple[int, str, str]
-type RowAnswer = tuple[int, int, str, list[Finding], list[str]]
+type RowAnswer = tuple[int, int, str, list[Finding], list[str], bool]
 
 
 class Request(TypedDict):
@@ -11,6 +11,8 @@ class Request(TypedDict):
 
     sheets: list[str] | None
     header_only: bool
+    header_row: int  # from 1; 0 to read all rows, the header not known
+    first_rows: int  # how many rows to read at most; 0 for all
     unpacked: int  # bytes that all parts of the workbook may have together
     memory: int  # bytes of address space
     seconds: int  # of processor time
@@ -19,15 +21,19 @@ class Request(TypedDict):
 class Answer(TypedDict, total=False):
     """One line. The first has `sheets` and `unpacked`, the last `complete` or `refused` with `details`.
 
-    Between them, for every sheet that was asked for: `sheet`, `header` and its `findings`, then lines with `rows`.
+    Between them, for every sheet that was asked for: `sheet`, `header`, its `findings` and `hidden_columns`, then lines with
+    `rows`, then `merged`.
     """
 
     sheets: list[str]
+    hidden_sheets: list[str]
     unpacked: int
     sheet: str
     header: list[str]
     findings: list[Finding]
-    rows: list[RowAnswer]  # number, beyond, first_beyond, findings and cells of `Row`
+    hidden_columns: list[int]  # their places
+    rows: list[RowAnswer]  # number, beyond, first_beyond, findings, cells and hidden of `Row`
+    merged: list[str]  # ranges such as A2:A4
     refused: str
     details: dict[str, str | int]
     complete: bool

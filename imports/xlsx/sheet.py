@@ -18,30 +18,26 @@ from imports.xlsx.xml_tokens import MOST_DEPTH, Attributes, Tokens
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 MOST_COLUMNS = 500
 MOST_ROW_TEXT = 4_000_000  # characters of a row
+MOST_MERGED = 1_000  # ranges of merged cells that are reported
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 _ROW_NUMBER = re.compile(r"[0-9]{1,7}")
 
 
 @dataclass(slots=True)
 class Row:
-    """One row: its number, its cells up to the header's width, and what stands beyond.
-
-    beyond: the last used column beyond the header, counted from 1; 0 for none. first_beyond: the first text there.
-    findings: place, "f" for a formula or "e" for an error value, and its text.
-    """
+    """One row."""
 
     number: int
-    cells: list[str] = field(default_factory=list)
-    beyond: int = 0
-    first_beyond: str = ""
-    findings: list[tuple[int, str, str]] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)  # up to the header's width
+    beyond: int = 0  # the last used column beyond the header, counted from 1; 0 for none
+    first_beyond: str = ""  # the first text there
+    findings: list[tuple[int, str, str]] = field(
+        default_factory=list
+    )  # place, "f" (formula) or "e" (error value), text
+    hidden: bool = False
 
 
-class _Finished(Exception):  # noqa: N818
-    """The rest of a part is not needed."""
-
-
-def _place_of(letters: str) -> int:
+def place_of(letters: str) -> int:
     """A column's place, A is 0."""
     number = 0
     for letter in letters.upper():
@@ -50,13 +46,22 @@ def _place_of(letters: str) -> int:
 
 
 class SheetReader:
-    """Turns the XML of one sheet into rows."""
+    """Turns the XML of one sheet into rows.
 
-    def __init__(self, sheet: str, strings: SharedStrings, styles: Sequence[str], epoch: datetime) -> None:
+    hidden_columns: places, known from the first row on. merged: ranges below the header, known after the last row.
+    """
+
+    def __init__(
+        self, sheet: str, strings: SharedStrings, styles: Sequence[str], epoch: datetime, header_row: int = 1
+    ) -> None:
         self.sheet = sheet
+        self.hidden_columns: set[int] = set()
+        self.merged: list[str] = []
+        self._header_row = header_row
         self._strings, self._styles, self._epoch = strings, styles, epoch
         self._ready: list[Row] = []
-        self._width = -1
+        self._width = -1 if header_row else MOST_COLUMNS
+        self._hidden = False
         self._last = 0
         self._places: dict[str, int] = {}
         self._numbers: dict[str, str] = {}
@@ -80,26 +85,19 @@ class SheetReader:
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
         """The rows in order, while the part is tokenized."""
         tokens = Tokens(self._started, self._ended, self._text, direct=True)
-        left = iter(chunks)
-        try:
-            for chunk in left:
-                tokens.feed(chunk)
-                if not self._in_cell:
-                    self._pieces = []
-                elif sum(map(len, self._pieces)) > MOST_CELL_TEXT:
-                    raise WorkbookError("long_text", most=MOST_CELL_TEXT)
-                if self._ready:
-                    yield from self._ready
-                    self._ready = []
-            tokens.close()
-        except _Finished:
-            yield from self._ready
-            self._ready = []
-            for _rest in left:  # to its checksum
-                pass
+        for chunk in chunks:
+            tokens.feed(chunk)
+            if not self._in_cell:
+                self._pieces = []
+            elif sum(map(len, self._pieces)) > MOST_CELL_TEXT:
+                raise WorkbookError("long_text", most=MOST_CELL_TEXT)
+            if self._ready:
+                yield from self._ready
+                self._ready = []
+        tokens.close()
         yield from self._ready
         if self._width < 0:
-            yield Row(1)
+            yield Row(self._header_row)
 
     def _refuse(self, code: str, cell: str) -> WorkbookError:
         return WorkbookError(code, sheet=self.sheet, cell=cell[:40])
@@ -124,6 +122,8 @@ class SheetReader:
         elif depth == 3:
             if self._in_data and name == self._names[2]:
                 self._start_row(attributes)
+            elif not self._in_data:
+                self._start_setting(name.removeprefix(self._prefix), attributes)
         else:
             self._start_elsewhere(depth, name.removeprefix(self._prefix), name)
 
@@ -138,8 +138,7 @@ class SheetReader:
             if self._in_row:
                 self._end_row()
         elif depth == 1:
-            if self._in_data:
-                raise _Finished
+            self._in_data = False
         elif self._in_cell:
             self._pieces = []
 
@@ -165,6 +164,15 @@ class SheetReader:
             if name == "t" and self._type == "inlineStr" and (depth == 6 or (depth == 7 and self._in_rich)):
                 self._inline.append(self._pieces)
 
+    def _start_setting(self, name: str, attributes: Attributes) -> None:
+        """Hidden columns stand before the rows, merged cells behind them."""
+        if name == "col" and attributes.get("hidden") in ("1", "true"):
+            first, last = attributes.get("min", ""), attributes.get("max", "")
+            if first.isdecimal() and last.isdecimal() and len(first) < 6:
+                self.hidden_columns.update(range(int(first) - 1, min(int(last), MOST_COLUMNS)))
+        elif name == "mergeCell" and len(self.merged) < MOST_MERGED:
+            self.merged.append(attributes.get("ref", "")[:40])
+
     def _formula_text(self, written: str) -> str:
         """The formula as it is written; of one that is shared, the one that it repeats."""
         if self._shared_id:
@@ -176,6 +184,7 @@ class SheetReader:
     def _start_row(self, attributes: Attributes) -> None:
         self._in_row = True
         self._row, self._next, self._row_text = None, 0, 0
+        self._hidden = attributes.get("hidden") in ("1", "true")
         written = attributes.get("r")
         if written is None:
             self._number = 0  # its first cell tells, or it is the next one
@@ -190,10 +199,10 @@ class SheetReader:
             raise WorkbookError("row_order", sheet=self.sheet, row=str(number))
         if number > LAST_ROW:
             raise WorkbookError("row_outside", sheet=self.sheet, row=str(number))
-        if self._width < 0 and number > 1:
+        if self._width < 0 and number > self._header_row:
             self._width = 0
-            self._ready.append(Row(1))
-        self._number, self._number_text, self._row = number, str(number), Row(number)
+            self._ready.append(Row(self._header_row))
+        self._number, self._number_text, self._row = number, str(number), Row(number, hidden=self._hidden)
 
     def _start_cell(self, attributes: Attributes) -> None:
         self._in_cell = True
@@ -220,7 +229,7 @@ class SheetReader:
         if match is None:
             raise self._refuse("cell_outside", reference)
         letters, row = match[1], int(match[2])
-        place = _place_of(letters)
+        place = place_of(letters)
         if place >= LAST_COLUMN or row > LAST_ROW:
             raise self._refuse("cell_outside", reference)
         if not self._number:
@@ -308,6 +317,8 @@ class SheetReader:
         row = self._row
         self._last = self._number
         if row is None:
+            return
+        if self._width < 0 and row.number < self._header_row:
             return
         if self._width < 0:
             while row.cells and not row.cells[-1]:

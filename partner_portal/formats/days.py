@@ -12,7 +12,17 @@ def day_text(value: date) -> str:
     return date_format(value, "j M Y")
 
 
-def month(value: date) -> str:
+def short_day_text(value: date) -> str:
+    """Write a day whose year is known: `23 Nov`."""
+    return date_format(value, "j M")
+
+
+def long_day_text(value: date) -> str:
+    """Write a day with its month in full: `15 January 2027`."""
+    return date_format(value, "j F Y")
+
+
+def month_text(value: date) -> str:
     """Write a month: `November 2026`."""
     return date_format(value, "F Y")
 

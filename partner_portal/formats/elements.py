@@ -5,12 +5,11 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from partner_portal.formats.days import day_text
+from partner_portal.formats.days import day_text, long_day_text, short_day_text
 from partner_portal.formats.numbers import (
     MINUS,
     decimal_text,
@@ -179,12 +178,12 @@ def day(value: date | None) -> SafeString:
 
 def short_day(value: date) -> SafeString:
     """`23 Nov` in a `<time>`, where the year stands beside it."""
-    return _time(value, date_format(value, "j M"))
+    return _time(value, short_day_text(value))
 
 
 def long_day(value: date) -> SafeString:
     """`15 January 2027` in a `<time>`."""
-    return _time(value, date_format(value, "j F Y"))
+    return _time(value, long_day_text(value))
 
 
 def _time(value: date, text: str) -> SafeString:

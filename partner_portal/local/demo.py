@@ -33,7 +33,7 @@ LOG_INS = ("admin", "manager", "finance", "member")
 PASSWORD = "partner-portal-demo"  # noqa: S105 - printed for everyone who runs the demo; it listens on loopback only
 
 _START_SECONDS = 60
-_POLITE_SECONDS = 10  # for a child to end by itself; then it gets the signal again, and then it is killed
+_END_SECONDS = 10  # for a child to end by itself; then it gets the signal again, and then it is killed
 _LOG_BYTES = 10_000_000
 _PR_SET_PDEATHSIG = 1
 
@@ -46,11 +46,13 @@ class DemoError(Exception):
 
 @dataclass
 class Child:
-    """One of the processes, its log, and the signals that end it: politely, and at once."""
+    """One of the processes and its log."""
 
     name: str
     command: list[str]
+    #: Makes it end once what it is doing is done.
     end: signal.Signals = signal.SIGTERM
+    #: Makes it end immediately.
     end_now: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = field(init=False, default=None)
     begins: int = field(init=False, default=0)
@@ -83,13 +85,13 @@ class Child:
                 preexec_fn=partial(_end_with_parent, self.end_now, os.getpid()),
             )
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What it has written since its start."""
         with self.log.open("rb") as file:
             file.seek(self.begins)
             return file.read().decode("utf-8", "replace")
 
-    def tell(self, which: signal.Signals) -> None:
+    def send_signal(self, which: signal.Signals) -> None:
         """Send it a signal, unless it has ended."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(which)
@@ -107,7 +109,7 @@ def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
 
     Raises DemoError.
     """
-    asked = _Asked()
+    requests = _StopRequests()
     if stop_with_parent:
         _end_with_parent(signal.SIGTERM, os.getppid())
     with suppress(_Stop), _only_one(port):
@@ -118,17 +120,17 @@ def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
             _prepare(say, files)
             for child in children:
                 child.start(_environment(port))
-            asked.starting = False
-            _wait_for(children, port, say, asked)
-            if not asked.to_stop:
+            requests.starting = False
+            _wait_for(children, port, say, requests)
+            if not requests.to_stop:
                 say(_welcome(port))
-            while not asked.to_stop:
+            while not requests.to_stop:
                 _check_alive(children)
                 time.sleep(0.2)
         finally:
-            asked.starting = False
+            requests.starting = False
             say("Stopping")
-            _stop([files, *children], asked)
+            _stop([files, *children], requests)
             connections.close_all()
             for server in (valkey, postgres):
                 server.release(settings.PORTAL_VAR)
@@ -139,7 +141,7 @@ class _Stop(BaseException):
     """A signal came while the demo was still starting."""
 
 
-class _Asked:
+class _StopRequests:
     """Counts the signals that ask for the end; while starting, the first one ends the start."""
 
     def __init__(self) -> None:
@@ -195,7 +197,7 @@ def _check_port(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             if port == 0:
-                raise OverflowError("a free port is not looked for")
+                raise OverflowError("no free port is chosen")
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
             raise DemoError(
@@ -241,7 +243,7 @@ def _static_files() -> str:
 
 
 def _environment(port: int) -> dict[str, str]:
-    """What the children see: as this process, with the folder and the address made definite."""
+    """The environment of the children: this process's, with the folder and the address set."""
     environment = {name: value for name, value in os.environ.items() if name != "PORTAL_DATABASE_ROLE"}
     environment.setdefault("SITE_URL", f"http://localhost:{port}")
     return environment | {"PORTAL_VAR": str(settings.PORTAL_VAR), "PYTHONUNBUFFERED": "1"}
@@ -261,16 +263,16 @@ def _children(port: int) -> list[Child]:
     ]
 
 
-def _wait_for(children: list[Child], port: int, say: Say, asked: _Asked) -> None:
+def _wait_for(children: list[Child], port: int, say: Say, requests: _StopRequests) -> None:
     """Until each child is ready, a line for each. Raises DemoError when one ends, or takes too long."""
     ready: dict[str, Callable[[Child], bool]] = {
         "web": lambda _child: _answers(port),
-        "worker": lambda child: " ready." in child.said(),
-        "beat": lambda child: "beat: Starting" in child.said(),
+        "worker": lambda child: " ready." in child.output(),
+        "beat": lambda child: "beat: Starting" in child.output(),
     }
     waiting = list(children)
     deadline = time.monotonic() + _START_SECONDS
-    while waiting and not asked.to_stop:
+    while waiting and not requests.to_stop:
         _check_alive(children)
         for child in [child for child in waiting if ready[child.name](child)]:
             waiting.remove(child)
@@ -296,20 +298,20 @@ def _check_alive(children: list[Child]) -> None:
     for child in children:
         if (code := child.ended) is not None:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            last = "\n".join(f"  {line}" for line in child.said().strip().splitlines()[-8:])
+            last = "\n".join(f"  {line}" for line in child.output().strip().splitlines()[-8:])
             raise DemoError(
                 f"{child.name} ended by itself ({how}), so everything was stopped. {child.log} ends:\n{last}"
             )
 
 
-def _stop(children: list[Child], asked: _Asked) -> None:
-    """End all children: politely, then at once, then by force. One more Ctrl-C goes to the next step."""
+def _stop(children: list[Child], requests: _StopRequests) -> None:
+    """End all children: by `end`, by `end_now`, then by force. One more Ctrl-C goes to the next step."""
     for step in ("end", "end_now"):
-        patience = max(asked.times, 1)
+        patience = max(requests.times, 1)
         for child in children:
-            child.tell(getattr(child, step))
-        deadline = time.monotonic() + _POLITE_SECONDS
-        while time.monotonic() < deadline and asked.times <= patience:
+            child.send_signal(getattr(child, step))
+        deadline = time.monotonic() + _END_SECONDS
+        while time.monotonic() < deadline and requests.times <= patience:
             if all(child.process is None or child.ended is not None for child in children):
                 break
             time.sleep(0.05)

@@ -123,17 +123,8 @@ class PostgresServer(SharedServer[Address]):
                 stale.unlink(missing_ok=True)
             # Relative paths, since pg_ctl builds a shell command of them and a quote in PORTAL_VAR would end it.
             to_log = os.path.relpath(log, data)
-            command: list[str | Path] = [
-                programs / "pg_ctl",
-                "-D",
-                ".",
-                "-l",
-                to_log,
-                "-w",
-                "-t",
-                str(START_SECONDS),
-                "start",
-            ]
+            command: list[str | Path] = [programs / "pg_ctl", "-D", ".", "-l", to_log]
+            command += ["-w", "-t", str(START_SECONDS), "start"]
             for last_try in (False, False, False, True):
                 result = run_program(command, user, folder=data, timeout=START_SECONDS + 10)
                 if result.returncode == 0:

@@ -5,7 +5,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from partner_portal.formats import elements
-from partner_portal.formats.days import month
+from partner_portal.formats.days import month_text
 from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.datasets import Kind
 from partner_portal.lib.web.drilldown import Cell
@@ -49,7 +49,7 @@ def _text(shown: Cell) -> str:
         case Kind.DATE:
             return elements.day(value)
         case Kind.MONTH:
-            return month(value)
+            return month_text(value)
         case Kind.RATE:
             return elements.rate(value)
         case Kind.RATIO:

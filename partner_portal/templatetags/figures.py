@@ -17,7 +17,6 @@ for text in (
     numbers.signed_whole,
     numbers.whole,
     days.day_text,
-    days.month,
     days.short_month,
     labels.metric_label,
     labels.tier_name,
@@ -56,6 +55,7 @@ for tag in (
 ):
     register.simple_tag(tag)
 
+register.filter("month", days.month_text)
 register.filter("period", days.period_text)
 register.filter("quarter", days.quarter_text)
 

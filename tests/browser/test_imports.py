@@ -200,16 +200,17 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
     page.get_by_label("Legal review means").select_option("open")
     for column, value in (("product_line", "Sales Hub"), ("origin", "sourced"), ("registered", "yes")):
         line = page.get_by_role("listitem").filter(has=page.get_by_label(re.compile(rf"^\s*{column}\s")))
-        line.get_by_label(re.compile(rf"^\s*{column}\s")).select_option("The same for every row")
+        source = line.get_by_label(re.compile(rf"^\s*{column}\s"))
+        if column != "product_line":
+            source.select_option(f"Every row: {value}")
+            continue
+        source.select_option("The same for every row")
         if not javascript:
             page.get_by_role("button", name="Refresh preview").click()
         field = line.get_by_label("Value for every row")
         expect(field).to_be_visible()
-        if column == "product_line":
-            field.fill(value)
-            field.press("Tab")
-        else:
-            field.select_option(value)
+        field.fill(value)
+        field.press("Tab")
     if not javascript:
         page.get_by_role("button", name="Refresh preview").click()
     preview = page.get_by_role("table", name="The first 2 rows through this mapping")
@@ -249,7 +250,7 @@ def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     page.get_by_label(re.compile(r"^\s*kind\s")).select_option("Deal Type")
     expect(page.get_by_label("New Business means")).to_be_visible()
     expect(page.get_by_label(re.compile(r"^\s*kind\s"))).to_be_focused()
-    page.get_by_label(re.compile(r"^\s*registered\s")).select_option("The same for every row")
+    page.get_by_label(re.compile(r"^\s*product_line\s")).select_option("The same for every row")
     expect(page.get_by_label("Value for every row")).to_be_visible()
     expect(page.get_by_role("table", name="What is not accepted in these rows")).to_contain_text("Legal review")
     looks_right(page, "imports-mapping")

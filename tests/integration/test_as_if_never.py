@@ -4,12 +4,14 @@ A query that forgets to leave withdrawn rows out shows more on one side than on 
 sized so that they are among the first rows of everything.
 """
 
+import re
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
 from django.test import Client as Browser
+from django.urls import reverse
 
 from partner_portal.lib.dates.periods import Period
 
@@ -44,12 +46,24 @@ class World:
             self.withdrawn.setdefault(kind_key, []).append(row)
         return row
 
+    def keep(self, lines, clients, user):
+        """A question about each of these lines, and a list of these clients."""
+        from commissions.models import LineQuestion
+        from reports.models import KeptList, ListMember
+
+        own = {"partner": self.partner}
+        for line in lines:
+            LineQuestion.objects.create(**own, line=line, text="Why?", asked_by=user)
+        kept = KeptList.objects.create(**own, name="Important", owner=user)
+        for client in clients:
+            ListMember.objects.create(**own, kept_list=kept, client=client, added_by=user)
+
     def client(self, client_id, gone=False, **values):
         defaults = {"name": f"Client {client_id}", "country": "US", "currency": "USD", "tool_usage": 4}
         return self.add("clients", gone, client_id=client_id, **defaults | values)
 
 
-def make(world, *, with_withdrawn):
+def make(world, user, *, with_withdrawn):
     """What both partners have; with the facts of every kind that one of them shall lose."""
     one, two = world.client("C1"), world.client("C2", country="IN")
     world.add("deals", client=one, deal_id="D1", name="First", **DEAL)
@@ -72,9 +86,9 @@ def make(world, *, with_withdrawn):
         "status": "pending",
     }
     world.add("renewals", client=one, renews_on=D("2027-01-10"), **renewal)
-    world.add("statement_lines", client=one, statement_id="S1", line_no=1, deal_id="D1", **LINE)
-    if with_withdrawn:
-        make_withdrawn(world, one, two, renewal)
+    line = world.add("statement_lines", client=one, statement_id="S1", line_no=1, deal_id="D1", **LINE)
+    others = make_withdrawn(world, one, two, renewal) if with_withdrawn else ([], [])
+    world.keep([line, *others[0]], [one, *others[1]], user)
 
 
 def make_withdrawn(world, one, two, renewal):
@@ -119,7 +133,7 @@ def make_withdrawn(world, one, two, renewal):
     world.add("renewals", True, client=one, renews_on=D("2026-11-01"), **renewal)
     world.add("renewals", True, client=two, renews_on=D("2026-12-24"), **renewal | {"status": "confirmed"})
     loud_line = LINE | {"net_revenue": LOUD, "commission": LOUD}
-    world.add("statement_lines", True, client=one, statement_id="S1", line_no=2, adjusts="S1/1", **loud_line)
+    line = world.add("statement_lines", True, client=one, statement_id="S1", line_no=2, adjusts="S1/1", **loud_line)
     world.add(
         "statement_lines",
         True,
@@ -136,6 +150,7 @@ def make_withdrawn(world, one, two, renewal):
     world.add("mrr_history", client=gone, month=D("2026-09-01"), currency="USD", **loud)
     world.add("renewals", client=gone, renews_on=D("2026-12-01"), **renewal)
     world.add("statement_lines", client=gone, statement_id="S2", line_no=1, **loud_line)
+    return [line], [gone]
 
 
 @pytest.fixture
@@ -154,7 +169,7 @@ def partners(db):
         set_tenant(own.pk, user.pk)
         membership = Membership.objects.create(user=user, partner=own, role="admin")
         world = World(own)
-        make(world, with_withdrawn=with_withdrawn)
+        make(world, user, with_withdrawn=with_withdrawn)
         scope = member_scope(membership)
         sum_retention(scope=scope)
         post(scope=scope, client_ids=None, batch_id=None)
@@ -201,7 +216,7 @@ def test_figures_of_many_days_are_those_of_a_partner_that_never_had_the_facts(pa
 
 
 # Columns that name a row by what the database calls it, or say when it was recorded.
-OWN_NAMES = {"pk", "client_pk", "row", "recorded", "import"}
+OWN_NAMES = {"pk", "client_pk", "row", "recorded", "import", "asked_by", "asked_on"}
 
 
 def cells_of(scope, key, query):
@@ -251,3 +266,87 @@ def test_every_dataset_has_the_rows_of_a_partner_that_never_had_the_facts(partne
                 filled.add(dataset.key)
     assert wrong == {}
     assert len(filled) > 15, "most datasets have rows to compare"
+
+
+def text_of(answer, scope):
+    """What a page says, without names of the database and of one partner, and without numbers of entries.
+
+    A reversal and the entry it takes back are rows like others: they are counted, and their points come to nothing.
+    """
+    body = answer.content.decode().replace(f"@{scope.partner.slug}.example", "")
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+    return re.sub(r"\d+ entr(y|ies)(, \d+ clients?)?", "entries", text)
+
+
+def pages():
+    """Addresses of every page about facts, by default, over a year, and on a day of the past."""
+    names = (
+        "clients", "commissions", "commission_questions", "renewals", "renewal_rows", "tier", "tier_breakdown", "tier_expiring",
+        "tier_lots", "tier_people", "tier_tools", "tier_plan_new", "dashboard", "dashboard_team", "dashboard_pack",
+        "dashboard_stuck", "dashboard_churn", "calculator", "lists",
+    )  # fmt: skip
+    year = "&".join(f"{name}={value}" for name, value in RANGE.items())
+    addresses = [f"{reverse(name)}{tail}" for name in names for tail in ("", f"?{year}", "?on=2026-07-15")]
+    for name in ("tier_client", "commission_client", "renewal_client"):
+        addresses += [reverse(name, args=[client]) for client in ("C1", "C2")]
+    addresses += [f"{reverse('dashboard_shared', args=[which])}?{year}" for which in ("created", "in-flight", "won")]
+    kinds = ("lines", "deals", "expected", "variance")
+    addresses += [f"{reverse('commission_rows', args=[which])}?{year}" for which in kinds]
+    addresses += [f"{reverse('dataset_rows', args=[key])}?list=%d" for key in ("clients", "list-members", "expiring")]
+    return [*addresses, *(reverse(f"commission_statement{which}", args=["S1"]) for which in ("", "_print"))]
+
+
+def test_every_page_says_what_it_says_to_a_partner_that_never_had_the_facts(partners):
+    from reports.models import KeptList
+
+    for address in pages():
+        sides = []
+        for scope, browser in partners:
+            enter(scope)
+            kept = KeptList.objects.get(name="Important").pk
+            answer = browser.get(address.replace("%d", str(kept)).replace("list-members/?list=", "list-members/?of="))
+            assert answer.status_code == 200, address
+            sides.append(text_of(answer, scope))
+        assert sides[0] == sides[1], address
+        assert "Quagmire" not in sides[0], address
+
+
+def test_what_is_gone_is_not_found(partners):
+    (_scope, browser), _never = partners
+    for name, argument in (
+        ("client", "A9"),
+        ("tier_client", "A9"),
+        ("commission_client", "A9"),
+        ("renewal_client", "A9"),
+    ):
+        assert browser.get(reverse(name, args=[argument])).status_code == 404
+    for statement in ("S0", "S2"):
+        assert browser.get(reverse("commission_statement", args=[statement])).status_code == 404
+
+
+def test_the_api_answers_what_it_answers_a_partner_that_never_had_the_facts(partners):
+    from api.services import make_token
+    from partner_portal.lib.rows.datasets import all_datasets
+
+    paths = [
+        *("progress", "changes", "forecast", "statements", "breakdown"),
+        *(f"datasets/{d.key}" for d in all_datasets()),
+    ]
+    entries = {"client-entries", *(d.key for d in all_datasets() if d.key.startswith("changes-"))}  # compared above
+    answers = []
+    for scope, _browser in partners:
+        enter(scope)
+        token = make_token(scope=scope, name="Report", role="admin", days=30)[1]
+        headers = {"Authorization": f"Bearer {token}"}
+        asked = {path: Browser().get(f"/api/v1/{path}", headers=headers) for path in paths}
+        answers.append({path: (answer.status_code, normalized(answer)) for path, answer in asked.items()})
+    for path in paths:
+        if path.rpartition("/")[2] not in entries:
+            assert answers[0][path] == answers[1][path], path
+    assert sum(status == 200 for status, _body in answers[0].values()) > 20
+
+
+def normalized(answer):
+    """An answer of the API without keys of the database, times, the partner's slug and numbers of entries."""
+    body = re.sub(r'"(as_of|posted_at|pk|row|partner|import)": ?("[^"]*"|\d+|null)', "", answer.content.decode())
+    return re.sub(r'"(entries|clients)": ?\d+', "", body)

@@ -215,14 +215,18 @@ class TestLots:
             deal("F", "2025-02-01", "5000", line="shrunk", kind="downgrade"),
             cancellations=[("gone", "2025-02-01")],
         )
-        now = {lot.deal.deal_id: (lot.state, lot.remaining, lot.kept) for lot in lots(of, rulebook, D("2025-12-31"))}
+        now = {
+            lot.deal.deal_id: (lot.state, lot.remaining, lot.retained) for lot in lots(of, rulebook, D("2025-12-31"))
+        }
         assert now == {
             "A": ("active", 50, 50),
             "B": ("partly_lost", 25, 25),
             "C": ("lost", 0, 0),
             "D": ("lost", 0, 0),
         }
-        later = {lot.deal.deal_id: (lot.state, lot.remaining, lot.kept) for lot in lots(of, rulebook, D("2026-01-01"))}
+        later = {
+            lot.deal.deal_id: (lot.state, lot.remaining, lot.retained) for lot in lots(of, rulebook, D("2026-01-01"))
+        }
         assert later == {
             "A": ("expired", 0, 50),
             "B": ("expired", 0, 25),
@@ -234,7 +238,7 @@ class TestLots:
         of = facts(deal("A", "2025-01-01"), deal("B", "2025-02-01", "500", kind="downgrade"))
         (lot,) = lots(of, rulebook, D("2026-01-01"))
         assert [(row.cause, row.points) for row in lot.losses] == [("downgraded", -25), ("expired", -25)]
-        assert (lot.earned, lot.kept) == (50, 25)
+        assert (lot.earned, lot.retained) == (50, 25)
 
     def test_lines_in_force(self, rulebook):
         of = facts(

@@ -45,6 +45,7 @@ class OpenRenewal:
     """A renewal of the next 12 months that is not settled."""
 
     client_id: str
+    #: The client's name.
     name: str
     product_line: str
     renews_on: date

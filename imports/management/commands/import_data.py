@@ -94,7 +94,9 @@ class _Terminal:
 def _refuse_wrong_names(files: list[Path]) -> None:
     for path in files:
         if ending_of(path.name) not in ENDINGS:
-            raise CommandError(f"{path}: only {' and '.join(ENDINGS)} files can be imported.", returncode=2)
+            raise CommandError(
+                f"{path}: only CSV (.csv, .tsv, .txt) and Excel (.xlsx, .xlsm) files can be imported.", returncode=2
+            )
         if not path.is_file():
             raise CommandError(f"{path}: there is no such file.", returncode=2)
 

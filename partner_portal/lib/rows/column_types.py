@@ -19,6 +19,9 @@ TEXT_LIMIT = 1000  # characters of a text
 _KEY_BYTES = 1300  # of a text that is part of a key: an index row holds about 2,700 bytes, and a key up to two texts
 _INTEGER_MOST = 2_147_483_647
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
+_ROUNDED = re.compile(r"[0-9]([.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
+_EXACT_DIGITS = 15  # of a number in a spreadsheet
+_INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u00ad\u2060\u180e\u202a-\u202e\u2066-\u2069]")
 _WHOLE = re.compile(r"-?[0-9]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
@@ -77,7 +80,20 @@ class Text(ColumnType):
             raise CellError(_("holds a character that text cannot have (code 0)"))
         if self.key and len(text) > _KEY_BYTES // 4 and len(text.encode()) > _KEY_BYTES:
             raise CellError(_("too long to tell rows apart by: over %(limit)s bytes") % {"limit": _KEY_BYTES})
+        if self.key:
+            check_id(text)
         return text
+
+
+def check_id(text: str) -> None:
+    """Raises CellError for the text of a key that a spreadsheet has rounded, or with a character that nobody sees."""
+    if _ROUNDED.fullmatch(text):
+        raise CellError(_("an id that a spreadsheet shortened; make the column text before you paste or open the ids"))
+    if isinstance(text, NumberCell) and len(text.lstrip("-").partition(".")[0]) > _EXACT_DIGITS:
+        raise CellError(_("an id of more than 15 digits in a number cell, whose last digits the spreadsheet has lost"))
+    if invisible := _INVISIBLE.search(text):
+        place = {"place": invisible.start() + 1, "code": f"U+{ord(invisible[0]):04X}"}
+        raise CellError(_("an invisible character (%(code)s) as character number %(place)s") % place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from partner_portal.lib.rows.column_types import ColumnType, Text
+from partner_portal.lib.rows.column_types import ColumnType, Text, check_id
 from partner_portal.lib.rows.spelling import Spellings
 from partner_portal.lib.scope import OfScope
 
@@ -37,6 +37,7 @@ class Reference(ColumnType):
         }
 
     def read(self, text: str) -> str:
+        check_id(text)
         return Text(key=self.key).read(text)
 
 

@@ -77,7 +77,12 @@ def test_on_is_today_for_the_run(run: Any, eastwind: Any) -> None:
     [
         ({"clients": CLIENTS}, (), "westwind", "There is no partner “westwind”."),
         ({"people.csv": "a\n"}, (), "eastwind", "neither the file's name nor a sheet's says what it holds; accepted: "),
-        ({"clients.pdf": "a\n"}, (), "eastwind", "only .csv and .xlsx files can be imported."),
+        (
+            {"clients.pdf": "a\n"},
+            (),
+            "eastwind",
+            "only CSV (.csv, .tsv, .txt) and Excel (.xlsx, .xlsm) files can be imported.",
+        ),
         ([Path("/nowhere/clients.csv")], (), "eastwind", "/nowhere/clients.csv: there is no such file."),
         ([], (), "eastwind", "the following arguments are required"),
         ({"clients": CLIENTS}, ("--on", "tomorrow"), "eastwind", "--on"),

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 os.environ["DJANGO_SETTINGS_MODULE"] = "partner_portal.settings"
 django.setup()
 
-from imports.reading import read_csv, read_sheet, workbook_contents  # noqa: E402
+from imports.reading import read_table, workbook_contents  # noqa: E402
 from imports.tables import UnreadableFile  # noqa: E402
 
 
@@ -21,7 +21,9 @@ def said(path: Path) -> str:
     """The sentence about the file, the first problem in it, or nothing when it was read."""
     with path.open("rb") as file:
         try:
-            table = read_csv(file) if path.suffix == ".csv" else read_sheet(file, workbook_contents(file).sheets[0])
+            table = (
+                read_table(file, "") if path.suffix == ".csv" else read_table(file, workbook_contents(file).sheets[0])
+            )
         except UnreadableFile as error:
             return error.problem.message
     return f"row {table.problems[0].row}: {table.problems[0].message}" if table.problems else ""

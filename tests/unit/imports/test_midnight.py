@@ -12,6 +12,13 @@ from imports.reading import Rows
 from imports.tables import Table
 from partner_portal.lib.rows.facts import kind
 
+
+@pytest.fixture(autouse=True)
+def currencies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the programme's rules, which are in the database."""
+    monkeypatch.setattr("imports.mapping_form.known_currencies", lambda _kind: ["EUR", "USD"])
+
+
 PHOENIX = ZoneInfo("America/Phoenix")
 ISO = ["2026-04-01T00:00:00Z", "2026-04-01", "2026-04-01T01:09:44Z"]
 MILLISECONDS = ["1775001600000", "1775005784000"]

@@ -9,12 +9,12 @@ import pytest
 from openpyxl import Workbook
 
 from imports import workbooks
-from imports.reading import read_csv, read_headers, read_sheet, workbook_contents
+from imports.reading import read_headers, read_table, workbook_contents
 from imports.tables import Problem, Table, UnreadableFile
 
 
 def csv_table(text: str | bytes) -> Table:
-    return read_csv(io.BytesIO(text.encode() if isinstance(text, str) else text))
+    return read_table(io.BytesIO(text.encode() if isinstance(text, str) else text), "")
 
 
 def rows_of(table: Table) -> dict[int, list[str]]:
@@ -123,7 +123,7 @@ class TestWorkbooks:
             [12345678901234567890, "2024-05-01", time(3, 4), None],
             ["'=1+1", "NA", "0010", "yes"],
         )
-        assert rows_of(read_sheet(file, "deals")) == {
+        assert rows_of(read_table(file, "deals")) == {
             2: ["1", "45.5", "2024-05-01", "text"],
             4: ["0.3", "0.0000001", "2024-05-01 13:30:00", "TRUE"],
             5: ["12345678901234600000", "2024-05-01", "03:04:00", ""],
@@ -137,7 +137,7 @@ class TestWorkbooks:
         file = saved(book)
         assert workbook_contents(file).sheets == ["deals", "Notes"]
         with pytest.raises(UnreadableFile, match="no header"):
-            read_sheet(file, "Notes")
+            read_table(file, "Notes")
 
     def test_formulas_and_errors_are_named_wherever_they_are(self) -> None:
         book = Workbook()
@@ -147,7 +147,7 @@ class TestWorkbooks:
             sheet.append(row)
         sheet["A6"] = "=not a formula"
         sheet["A6"].data_type = "s"
-        table = read_sheet(saved(book), "deals")
+        table = read_table(saved(book), "deals")
         accepted = "the value itself (copy, then paste as values)"
         assert table.problems == [
             Problem(2, "a", "=1+1", "a formula", accepted),
@@ -162,14 +162,14 @@ class TestWorkbooks:
         book.active.append(["a"])
         book.active.append(["x"])
         book.create_sheet("Sums").append(["=1+1"])
-        assert read_sheet(saved(book), "deals").problems == []
+        assert read_table(saved(book), "deals").problems == []
 
     def test_one_cell_far_away_is_an_error_of_its_row_and_costs_nothing(self) -> None:
         book = Workbook()
         book.active.title = "deals"
         book.active["A1"] = "a"
         book.active["XFD1048576"] = "x"
-        table = read_sheet(saved(book), "deals")
+        table = read_table(saved(book), "deals")
         assert [(problem.row, problem.value, problem.message) for problem in table.problems] == [
             (1048576, "x", "16384 cells, but the header has 1")
         ]
@@ -179,7 +179,7 @@ class TestWorkbooks:
         book.active.title = "deals"
         book.active["A1"], book.active["A2"] = "a", "b"
         book.active["XFD1048576"] = " "
-        table = read_sheet(saved(book), "deals")
+        table = read_table(saved(book), "deals")
         assert (rows_of(table), table.problems) == ({2: ["b"]}, [])
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 but no more", b"\x00" * 1000])

@@ -1,0 +1,42 @@
+"""Which of the first rows of a file is the header."""
+
+from collections.abc import Collection, Sequence
+
+from imports.cells.vocabulary import folded
+
+LOOKED_AT = 25  # rows
+
+
+def header_row(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
+    """Number of the row that looks like the header, from 1; 1 when none looks more like it than the first.
+
+    known: folded names of columns. A row counts when it has at least two known names, and more than the first one; without
+    any known name, the first row with at least three texts and as many cells as the row below it, when the first row has
+    only one cell.
+    """
+    first = _known(rows[0], known) if rows else 0
+    best, number = max(((_known(row, known), -place) for place, row in enumerate(rows)), default=(0, 0))
+    if best >= 2 and best > first:
+        return 1 - number
+    if rows and first == 0 and len(_filled(rows[0])) <= 1:
+        for place, row in enumerate(rows[:-1]):
+            texts = _filled(row)
+            if (
+                len(texts) >= 3
+                and not any(_is_number(text) for text in texts)
+                and len(set(map(folded, texts))) == len(texts)
+            ):
+                return place + 1
+    return 1
+
+
+def _known(row: Sequence[str], known: Collection[str]) -> int:
+    return len({name for name in map(folded, row) if name in known})
+
+
+def _filled(row: Sequence[str]) -> list[str]:
+    return [cell for cell in row if cell.strip()]
+
+
+def _is_number(text: str) -> bool:
+    return any(character.isdigit() for character in text) and not any(character.isalpha() for character in text)

@@ -1,0 +1,97 @@
+"""Proposed readings of a column: the one that fits all its cells, the cell that proves it, or that the file does not tell."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from imports.cells.amounts import marks, read_amount
+from imports.cells.days import DayForm, orders, read_day
+
+MOST_EXAMPLES = 300  # of a column
+
+
+class Example(NamedTuple):
+    """A cell that stands for all cells of its shape."""
+
+    row: int
+    text: str
+
+
+class Proposal(NamedTuple):
+    """form: the reading, "" when nothing has to be said. proof: a cell that can only be read so.
+
+    doubt: a cell that can be read in two ways while nothing in the column tells which: somebody has to say.
+    """
+
+    form: str
+    proof: Example | None = None
+    doubt: Example | None = None
+
+
+def shape(text: str) -> str:
+    """The same for texts that are days or numbers in the same ways, whatever their digits."""
+    return re.sub("[0-9]+", _digits, text)
+
+
+def _digits(match: re.Match[str]) -> str:
+    digits = match[0]
+    if len(digits) > 2:
+        return "9" * len(digits)
+    return "a" if int(digits) <= 12 else "b" if int(digits) <= 31 else "c"
+
+
+def propose_days(examples: Sequence[Example], usual: str = "") -> Proposal:
+    """The order of the days of a column. usual: what was said or ships for it; taken when it reads all cells."""
+    days = [(example, found) for example in examples if (found := orders(example.text))]
+    if usual and all(usual in found for _example, found in days):
+        return Proposal(usual)
+    for order in ("iso", "epoch_ms"):
+        if days and all(order in found for _example, found in days):
+            return Proposal(order)
+    slashed = [
+        (example, found) for example, found in days if found & {"day_first", "month_first"} and "iso" not in found
+    ]
+    proofs = {
+        order: next((example for example, found in slashed if order in found and len(found) == 1), None)
+        for order in ("day_first", "month_first")
+    }
+    told = [order for order, proof in proofs.items() if proof]
+    if len(told) == 1:
+        return Proposal(told[0], proofs[told[0]])
+    doubt = next((example for example, found in slashed if _differs(example.text) or len(told) == 2), None)
+    if doubt:
+        return Proposal("", doubt=doubt)
+    return Proposal("day_first" if slashed else "iso")
+
+
+def _differs(text: str) -> bool:
+    return len({read_day(text, DayForm(order, "2000")) for order in ("day_first", "month_first")}) > 1
+
+
+def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool], usual: str = "") -> Proposal:
+    """The decimal mark of the numbers of a column. accepts: whether a number as ours is one that the column may hold."""
+    numbers = [(example, readings) for example in examples if (readings := _readings(example.text))]
+    if usual and all(usual in readings for _example, readings in numbers):
+        return Proposal(usual)
+    if all(read_amount(example.text, "") for example, _readings in numbers) and all(
+        accepts(example.text) for example, _readings in numbers
+    ):
+        differing = next((pair[0] for pair in numbers if pair[1].get("comma") and len(set(pair[1].values())) > 1), None)
+        if differing is None or not accepts(_readings(differing.text)["comma"]):
+            return Proposal("")
+    usable = [
+        (example, {mark: text for mark, text in readings.items() if accepts(text)}) for example, readings in numbers
+    ]
+    proofs = {mark: next((e for e, readings in usable if set(readings) == {mark}), None) for mark in ("point", "comma")}
+    told = [mark for mark, proof in proofs.items() if proof]
+    if len(told) == 1:
+        return Proposal(told[0], proofs[told[0]])
+    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1 or len(told) == 2), None)
+    if doubt:
+        return Proposal("", doubt=doubt)
+    return Proposal("point" if numbers else "")
+
+
+def _readings(text: str) -> dict[str, str]:
+    """By decimal mark the number that a text is."""
+    return {mark: amount.text for mark in marks(text) if (amount := read_amount(text, mark))}
