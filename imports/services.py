@@ -41,17 +41,20 @@ from imports.pipeline import (
     try_checked,
     write_checked,
 )
-<<<<<<< HEAD
 from imports.progress import ask_to_stop
-from imports.queries import get_remembered, mapping_of, required, saved_mappings, status_text, tables_to_read
-from imports.reading import read_headers, rows_of
-from imports.results import add_tables, finish, points_summary, save_findings
-=======
-from imports.queries import get_remembered, mapping_of, remembered, required, rules_of, saved_mappings, tables_to_read
+from imports.queries import (
+    get_remembered,
+    mapping_of,
+    remembered,
+    required,
+    rules_of,
+    saved_mappings,
+    status_text,
+    tables_to_read,
+)
 from imports.reading import encodings_of, first_rows, read_headers, rows_of
 from imports.reading_options import PREFIX, Questions, ReadingOptions, options_from
 from imports.results import HIDDEN_SHEET, add_tables, finish, points_summary, save_findings
->>>>>>> main
 from imports.tables import UnreadableFile
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free

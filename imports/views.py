@@ -31,12 +31,8 @@ from imports.mapping_form import MappingForm
 from imports.mapping_preview import preview
 from imports.next_steps import next_steps
 from imports.pipeline import phase_text
-<<<<<<< HEAD
 from imports.progress import Progress, progress_of
-=======
-from imports.progress import progress_of
 from imports.reading_form import ReadingForm
->>>>>>> main
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import find_kind, kind, kinds
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES

@@ -397,11 +397,7 @@ class TestOtherWays:
         text = as_csv("clients", OWN_CLIENTS).replace("currency", "waluta")
         checked = send({"clients.csv": text})
         assert "The column is missing" in text_of(checked)
-<<<<<<< HEAD
-        assert "Match its columns" in text_of(checked)
-=======
         assert "Match the columns of clients.csv" in text_of(checked)
->>>>>>> main
         (table,) = checked.context["tables"]
         page = admin.get(f"/imports/{latest().pk}/tables/{table.pk}/")
         assert page.context["open"] == ["currency"]
