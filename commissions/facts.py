@@ -16,6 +16,7 @@ STATEMENT_LINES = register(
         label=gettext_lazy("Statement lines"),
         model=StatementLine,
         key_columns=("statement_id", "line_no"),
+        complete_within=("statement_id",),
         columns=(
             Column("statement_id", Text(key=True), required=True),
             Column("period", Quarter(), required=True),

@@ -14,6 +14,8 @@ class ImportsConfig(AppConfig):
                 "import.uploaded": _("Files uploaded"),
                 "import.written": _("Import written"),
                 "import.failed": _("Import failed"),
+                "import.undo_requested": _("Undo of an import requested"),
+                "import.undone": _("Import undone"),
                 "import.discarded": _("Import discarded"),
                 "import.mapping_remembered": _("Column mapping remembered"),
                 "import.mapping_forgotten": _("Column mapping forgotten"),

@@ -60,6 +60,7 @@ class CheckedKind:
     values: "pd.DataFrame"  # as the database reads them; None where a cell is wrong
     places: Places  # number of the source, and row in it
     bad: set[int] = field(default_factory=set)  # rows with an error
+    unsplit: set[int] = field(default_factory=set)  # those whose cells may stand in the wrong columns
     repeated: set[int] = field(default_factory=set)  # rows that another file of the batch has too, with the same values
 
     @property
@@ -79,14 +80,28 @@ class Checked:
     notices: list[list[str]]
     blocked: bool = False  # a source as a whole is unusable: leaving out rows does not help
 
+    @classmethod
+    def empty(cls) -> "Checked":
+        """Result of a check of nothing."""
+        return cls([], [], [], [], [])
+
     @property
     def errors(self) -> int:
         """Number of errors in all sources."""
         return sum(len(problems) for problems in self.problems)
 
 
-def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, step: Step = lambda *_: None) -> Checked:
+def check(
+    sources: Sequence[Source],
+    *,
+    scope: Scope,
+    stored_keys: StoredKeys,
+    step: Step = lambda *_: None,
+    after_reading: Callable[[Checked], None] = lambda _: None,
+) -> Checked:
     """Check the sources together. `stored_keys(kind, texts)` returns those texts that name a stored row of the kind.
+
+    `after_reading` is called when all cells are read and nothing is compared with stored rows yet: it may withdraw some.
 
     Rows of a kind may refer to good rows of the batch; a row that refers to a bad one is bad too, since the bad one
     cannot be written.
@@ -106,15 +121,21 @@ def check(sources: Sequence[Source], *, scope: Scope, stored_keys: StoredKeys, s
         else:
             _check_header(number, source, outcome)
     present = [kind for kind in kinds() if any(_readable(source, kind) for source in sources)]
-    known: dict[str, CheckedKind] = {}
     spellings: dict[OfScope[[], Spellings], Spellings] = {}
+    checkers = []
     for done, kind in enumerate(present):
-        step("checking", done, len(present))
+        step("checking", done, 2 * len(present))
         checker = _Checker(kind, sources, outcome, scope, stored_keys)
         checker.spellings = spellings
-        checked = checker.run(known)
-        known[kind.key] = checked
-        outcome.kinds.append(checked)
+        checker.read()
+        checkers.append(checker)
+        outcome.kinds.append(checker.checked)
+    after_reading(outcome)
+    known: dict[str, CheckedKind] = {}
+    for done, checker in enumerate(checkers):
+        step("checking", len(present) + done, 2 * len(present))
+        checker.relate(known)
+        known[checker.kind.key] = checker.checked
     for number, source in enumerate(sources):
         of_source = problems[number]
         order = {name: place for place, name in enumerate(source.table.header)}
@@ -207,18 +228,21 @@ class _Checker:
             if problem.row > sources[number].table.header_row and problem.column
         }
 
-    def run(self, known: dict[str, CheckedKind]) -> CheckedKind:
+    def read(self) -> None:
+        """Read every cell, and compare the rows' keys with each other."""
         self._mark_unsplit_rows()
         for column in self.kind.columns:
             self._read(column)
         self._repeated_keys()
+
+    def relate(self, known: dict[str, CheckedKind]) -> None:
+        """Compare the rows with each other, with stored rows, and with those of the kinds in `known`."""
         for check in self.kind.checks:
             rows = self._acceptable({*self.kind.key_columns, *check.columns})
             for finding in check.find(self.scope, rows):
                 self._report([finding.row], finding.column, finding.message, finding.accepted)
         for name, target in self.kind.references.items():
             self._resolve(name, target, known)
-        return self.checked
 
     def _report(self, labels: Iterable[int], column: str, message: str, accepted: str) -> None:
         texts = self.checked.texts[column]
@@ -239,11 +263,12 @@ class _Checker:
             if problem.row > self.sources[number].table.header_row
         }
         if wrong:
-            self.checked.bad |= {
+            self.checked.unsplit = {
                 label
                 for label, place in enumerate(zip(self._source_of, self._row_of, strict=True))
                 if (int(place[0]), int(place[1])) in wrong
             }
+            self.checked.bad |= self.checked.unsplit
 
     def _read(self, column: Column) -> None:
         """Read every cell of a column; equal texts are read once."""

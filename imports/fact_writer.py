@@ -6,12 +6,14 @@ All SQL that names a kind's table is built here, from the model's own table and 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from django.db import connection, models
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from accounts.scope import Scope
+from imports import change_record
 from imports.checks import CheckedKind
+from imports.fact_tables import column_field, column_of, column_type, field_of, identifier, table_of
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 
@@ -37,20 +39,23 @@ class Written:
 
 def stored_keys(scope: Scope, kind: FactKind, texts: Collection[str]) -> set[str]:
     """Those of the reference texts (the key's values joined by "/") that name a stored row of the partner."""
-    key = [_column(kind, name) for name in kind.key_columns]
+    key = [column_of(kind, name) for name in kind.key_columns]
     named = key[0] if len(key) == 1 else sql.SQL("concat_ws('/', {})").format(sql.SQL(", ").join(key))
     query = sql.SQL("SELECT {named} FROM {table} WHERE partner_id = %s AND withdrawal_id IS NULL AND {named} = ANY(%s)")
     with connection.cursor() as cursor:
-        cursor.execute(query.format(named=named, table=_table(kind.model)), [scope.partner.pk, list(texts)])
+        cursor.execute(query.format(named=named, table=table_of(kind)), [scope.partner.pk, list(texts)])
         return {row[0] for row in cursor.fetchall()}
 
 
-def write(scope: Scope, checked: CheckedKind, step: Callable[[int], None]) -> Written:
-    """Write the good rows of a kind: add new ones, change those with other values, leave equal ones alone.
+def write(
+    scope: Scope, checked: CheckedKind, step: Callable[[int], None], *, batch_id: int, withdrawal_id: int | None = None
+) -> Written:
+    """Write the good rows of a kind and record it: add new ones, change those with other values, leave equal ones alone.
 
     Needs the partner's lock, so that the comparison stays true. `step` is called with the number of rows sent so far.
+    withdrawal_id: of what the batch itself withdrew before; a row that came along with its client counts as changed.
     """
-    writer = _Writer(scope, checked)
+    writer = _Writer(scope, checked, batch_id, withdrawal_id)
     with connection.cursor() as cursor:
         writer.stage(cursor, step)
         writer.compare(cursor)
@@ -64,20 +69,22 @@ def write(scope: Scope, checked: CheckedKind, step: Callable[[int], None]) -> Wr
 class _Writer:
     """Writes one kind's rows: stages them by COPY, compares them by key in SQL, then writes in two statements."""
 
-    def __init__(self, scope: Scope, checked: CheckedKind) -> None:
+    def __init__(self, scope: Scope, checked: CheckedKind, batch_id: int, withdrawal_id: int | None) -> None:
         self.partner = scope.partner.pk
         self.checked = checked
         self.kind = checked.kind
-        self.table = _table(self.kind.model)
+        self.batch_id = batch_id
+        self.withdrawal_id = withdrawal_id
+        self.table = table_of(self.kind)
         self.staged = sql.Identifier(f"staged_{self.kind.key}")
         self.plan = sql.Identifier(f"plan_{self.kind.key}")
-        self.fields = {column.name: _field(self.kind, column.name) for column in self.kind.columns}
+        self.fields = {column.name: field_of(self.kind, column.name) for column in self.kind.columns}
 
     def stage(self, cursor: CursorWrapper, step: Callable[[int], None]) -> None:
         """Copy the rows into a temporary table with the types of the model's columns."""
         self.drop(cursor)
         columns = [
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(_type(model_field)))
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column_type(model_field)))
             for name, model_field in self.fields.items()
         ]
         create = sql.SQL("CREATE TEMPORARY TABLE {} (source integer, position integer, {}) ON COMMIT DROP")
@@ -111,12 +118,12 @@ class _Writer:
                         "LEFT JOIN {} {alias} ON {alias}.partner_id = %(partner)s AND {alias}.{} = staged.{} "
                         "AND {alias}.withdrawal_id IS NULL"
                     ).format(
-                        _table(target.model), _column(target, target.key_columns[0]), sql.Identifier(name), alias=alias
+                        table_of(target), column_of(target, target.key_columns[0]), sql.Identifier(name), alias=alias
                     )
                 )
             else:
                 values.append(sql.SQL("staged.{}").format(sql.Identifier(name)))
-        stored = [sql.SQL("stored.{}").format(_identifier(model_field)) for model_field in self.fields.values()]
+        stored = [sql.SQL("stored.{}").format(identifier(model_field)) for model_field in self.fields.values()]
         names = list(self.fields)
         same_key = [
             sql.SQL("{} = {}").format(stored[names.index(name)], values[names.index(name)])
@@ -126,7 +133,7 @@ class _Writer:
             """
             CREATE TEMPORARY TABLE {plan} ON COMMIT DROP AS
             SELECT staged.source, staged.position, {values}, stored.id AS stored_id, {client} AS stored_client,
-                   stored.id IS NULL OR stored.withdrawal_id IS NOT NULL AS is_new,
+                   stored.id IS NULL OR coalesce(stored.withdrawal_id <> coalesce(%(own)s, -1), false) AS is_new,
                    stored.id IS NOT NULL AND stored.withdrawal_id IS NULL
                    AND ROW({stored}) IS NOT DISTINCT FROM ROW({plain}) AS same
               FROM {staged} staged {joins}
@@ -135,7 +142,7 @@ class _Writer:
         ).format(
             plan=self.plan,
             values=sql.SQL(", ").join(
-                sql.SQL("{} AS {}").format(value, _identifier(model_field))
+                sql.SQL("{} AS {}").format(value, identifier(model_field))
                 for value, model_field in zip(values, self.fields.values(), strict=True)
             ),
             client=sql.SQL("stored.{}").format(self._client_column()),
@@ -146,12 +153,12 @@ class _Writer:
             table=self.table,
             same_key=sql.SQL(" AND ").join(same_key),
         )
-        cursor.execute(query, {"partner": self.partner})
+        cursor.execute(query, {"partner": self.partner, "own": self.withdrawal_id})
 
     def _client_column(self) -> sql.Identifier:
         """Column with the client; the row's own key for clients, and where no points depend on the rows."""
         name = self.kind.client_field
-        return sql.Identifier("id") if name in ("", "pk") else _identifier(_with_column(self.kind.model, name))
+        return sql.Identifier("id") if name in ("", "pk") else identifier(column_field(self.kind.model, name))
 
     def settle(self, cursor: CursorWrapper) -> Written:
         """Carry out the plan."""
@@ -171,7 +178,10 @@ class _Writer:
             query = sql.SQL("SELECT DISTINCT unnest(ARRAY[{}, stored_client]) FROM {} WHERE NOT same")
             cursor.execute(query.format(now, self.plan))
             written.client_ids = {client for (client,) in cursor.fetchall() if client is not None}
-        columns = [_identifier(model_field) for model_field in self.fields.values()]
+        columns = [identifier(model_field) for model_field in self.fields.values()]
+        change_record.record_planned(
+            cursor, self.kind, columns, self.plan, partner=self.partner, batch_id=self.batch_id, own=self.withdrawal_id
+        )
         cursor.execute(
             sql.SQL(
                 "UPDATE {} stored SET withdrawal_id = NULL, {} FROM {} plan WHERE stored.id = plan.stored_id AND NOT plan.same"
@@ -181,12 +191,11 @@ class _Writer:
                 self.plan,
             )
         )
-        cursor.execute(
-            sql.SQL(
-                "INSERT INTO {} (partner_id, {columns}) SELECT %s, {columns} FROM {} WHERE stored_id IS NULL ORDER BY position"
-            ).format(self.table, self.plan, columns=sql.SQL(", ").join(columns)),
-            [self.partner],
-        )
+        insert = sql.SQL(
+            "INSERT INTO {} (partner_id, {columns}) SELECT %(partner)s, {columns} FROM {} "
+            "WHERE stored_id IS NULL ORDER BY position RETURNING id"
+        ).format(self.table, self.plan, columns=sql.SQL(", ").join(columns))
+        change_record.record_added(cursor, self.kind, insert, partner=self.partner, batch_id=self.batch_id)
         return written
 
     def drop(self, cursor: CursorWrapper) -> None:
@@ -201,32 +210,3 @@ def _repeated(checked: CheckedKind) -> dict[int, int]:
         source = sources[label]
         counts[source] = counts.get(source, 0) + 1
     return counts
-
-
-def _field(kind: FactKind, name: str) -> models.Field:
-    """The model field that stores a column. Raises TypeError for a relation without a column of its own."""
-    return _with_column(kind.model, kind.column(name).field_name)
-
-
-def _with_column(model: type[models.Model], name: str) -> models.Field:
-    stored_in = model._meta.get_field(name)
-    if not isinstance(stored_in, models.Field):
-        raise TypeError(f"{model.__name__}.{name} has no column.")
-    return stored_in
-
-
-def _identifier(field: models.Field) -> sql.Identifier:
-    return sql.Identifier(str(field.column))
-
-
-def _column(kind: FactKind, name: str) -> sql.Identifier:
-    return _identifier(_field(kind, name))
-
-
-def _table(model: type[models.Model]) -> sql.Identifier:
-    return sql.Identifier(model._meta.db_table)
-
-
-def _type(field: models.Field) -> str:
-    """The column type of a field; for a reference, that of the key that names its row."""
-    return "text" if field.is_relation else str(field.db_type(connection))

@@ -1,7 +1,7 @@
 """Imports files by path in one go, as one batch: for the command."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from django.db import transaction
@@ -13,7 +13,7 @@ from accounts.scope import Scope
 from imports.checks import Source, Step
 from imports.fact_writer import Counts
 from imports.models import BatchStatus, ImportBatch, ImportFile
-from imports.pipeline import Outcome, Sheet, check_sources, read_source, sheets_of, silent, write_checked
+from imports.pipeline import Outcome, Sheet, carry_out, read_source, sheets_of, silent
 from imports.results import HIDDEN_SHEET, add_tables, finish, save_findings
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind
@@ -27,14 +27,27 @@ class UnknownFileKindError(Exception):
         self.path = path
 
 
-def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, step: Step = silent) -> "PathsResult":
+def import_paths(
+    *,
+    scope: Scope,
+    paths: Sequence[Path],
+    skip_bad_rows: bool,
+    complete: Collection[str] | None = (),
+    allowed_withdrawals: int | None = None,
+    step: Step = silent,
+) -> "PathsResult":
     """Check files and write them as one batch.
 
-    A batch with errors is stored as failed, with its errors, and writes no fact. Raises UnreadableFile for a workbook that
-    cannot be opened, UnknownFileKindError.
+    complete: keys of kinds of which the files have every row; None for all kinds in the files. A batch with errors, or one
+    that would withdraw many rows while `allowed_withdrawals` does not cover them, is stored as failed and writes no fact.
+    Raises UnreadableFile for a workbook that cannot be opened, UnknownFileKindError, and MissingKindError for a complete kind
+    that no file has.
     """
     scope.require(Permission.IMPORT)
     plans = [(path, _sheets_of_path(path)) for path in paths]
+    present = [sheet.kind for _path, (sheets, _size) in plans for sheet in sheets if not sheet.ignored]
+    if absent := sorted(set(complete or ()) - set(present)):
+        raise MissingKindError(absent[0])
     with transaction.atomic():
         batch = ImportBatch.objects.create(partner=scope.partner, user=scope.user, status=BatchStatus.COMMITTING)
         tables, sources = [], []
@@ -58,20 +71,37 @@ def import_paths(*, scope: Scope, paths: Sequence[Path], skip_bad_rows: bool, st
                     sources.append(read_source(label, kind(table.kind), file, table.sheet))
                     if HIDDEN_SHEET in table.notices:
                         sources[-1].table.notices.append(_("the sheet is hidden"))
-        checked = check_sources(scope, sources, step)
-        batch.skip_bad_rows = skip_bad_rows and checked.errors > 0
-        if checked.blocked or (checked.errors and not skip_bad_rows):
-            outcome = Outcome(checked)
-            save_findings(batch, tables, outcome)
+        batch.complete = sorted(set(present) if complete is None else complete)
+        batch.allowed_withdrawals = allowed_withdrawals
+        outcome = carry_out(
+            scope,
+            sources,
+            batch_id=batch.pk,
+            complete=batch.complete,
+            accept=lambda found: (
+                (skip_bad_rows or not found.checked.errors) and found.missing.confirmed_by(allowed_withdrawals)
+            ),
+            trying=False,
+            step=step,
+        )
+        batch.skip_bad_rows = skip_bad_rows and outcome.checked.errors > 0
+        save_findings(batch, tables, outcome)
+        if outcome.written:
+            finish(scope, batch, tables, outcome)
+        else:
             batch.status = BatchStatus.FAILED
-            batch.note = _("Nothing was imported: there are errors.")
+            batch.note = (
+                _("Nothing was imported: there are errors.")
+                if batch.errors
+                else _("Nothing was imported: many rows would be withdrawn, and their number was not confirmed.")
+            )
             batch.save()
             audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)
-        else:
-            outcome = write_checked(scope, checked, batch_id=batch.pk, step=step)
-            save_findings(batch, tables, outcome)
-            finish(scope, batch, tables, outcome)
     return PathsResult(batch, sources, outcome)
+
+
+class MissingKindError(Exception):
+    """No file is of a kind that was said to be complete; the message is the kind's key."""
 
 
 class PathsResult:

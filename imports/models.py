@@ -25,9 +25,14 @@ class ImportBatch(models.Model):
     """Files that are written together or not at all. The ledger's entries refer to it by its number.
 
     rows, bad_rows, errors: of all files; bad_rows were left out when the batch was written with `skip_bad_rows`.
-    changes:   rows that were new or changed when the batch was written.
+    added, changed, withdrawn: stored rows that writing changed so; a withdrawn row that came back counts as added.
+    recorded:  every change of a row is an `ImportChange`, so that the batch can be undone.
+    undoes:    the import that this one takes back; it has no files then. rest: rows that others changed since stay as they are.
+    complete:  keys of the kinds whose stored rows are withdrawn when the files do not have them (points.md 13).
+    allowed_withdrawals: how many a person has confirmed; null for none.
     blocked:   a file as a whole is wrong: leaving out rows does not help.
     problems_digest: digest of the errors of the check; the errors at writing must be the same.
+    effects:   `imports.effects.Effects` as JSON: rows that are withdrawn, and rows that an undo leaves as they are.
     preview, points: the ledger's summary of the trial and of the writing: points before and after, entries, corrections.
     """
 
@@ -45,7 +50,15 @@ class ImportBatch(models.Model):
     rows = models.PositiveIntegerField(default=0)
     bad_rows = models.PositiveIntegerField(default=0)
     errors = models.PositiveIntegerField(default=0)
-    changes = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+    recorded = models.BooleanField(default=False)
+    undoes = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="undone_by")
+    rest = models.BooleanField(default=False)
+    complete = models.JSONField(default=list)
+    allowed_withdrawals = models.PositiveIntegerField(null=True)
+    effects = models.JSONField(default=dict)
     problems_digest = models.CharField(max_length=64, blank=True)
     preview = models.JSONField(default=dict)
     points = models.JSONField(default=dict)
@@ -59,6 +72,50 @@ class ImportBatch(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}"
+
+    @property
+    def changes(self) -> int:
+        """Number of rows that writing changed."""
+        return self.added + self.changed + self.withdrawn
+
+
+class ChangeAction(models.TextChoices):
+    """What an import did to a stored row."""
+
+    ADDED = "added", _("Added")
+    CHANGED = "changed", _("Changed")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    RESTORED = "restored", _("Restored")
+
+
+class ImportChange(models.Model):
+    """What one import did to one stored row. Ids are in the order of writing: partners are written by one import at a time.
+
+    fact_id: primary key of the row in the table of its kind, which never deletes rows.
+    before: earlier values of the columns that changed, by name in the database, with `withdrawal_id` where that changed; null
+            for a row that was added. A value after the change is that of `before` of the row's next change, or the stored one.
+    withdrawal_id: what the row is withdrawn by after the change; null when it counts.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="row_changes", db_index=False)
+    kind = models.CharField(max_length=40)
+    fact_id = models.BigIntegerField()
+    action = models.CharField(max_length=9, choices=ChangeAction)
+    before = models.JSONField(null=True)
+    withdrawal_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(action__in=ChangeAction.values), name="change_action_known")
+        ]
+        indexes = [
+            models.Index(fields=["batch", "kind"], name="change_by_batch"),
+            models.Index(fields=["fact_id", "kind"], name="change_by_fact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.fact_id}: {self.action}"
 
 
 def stored_name(instance: "ImportFile", filename: str) -> str:

@@ -5,7 +5,7 @@ A trial is the writing itself, rolled back at the end: the preview says what wou
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO
@@ -17,17 +17,18 @@ from django.utils.translation import ngettext
 from accounts.scope import Scope
 from accounts.services import bump_generation, reload_partner
 from imports import fact_writer
+from imports.change_record import record_withdrawn
 from imports.checks import Checked, Source, Step, add_remarks, check
+from imports.complete import Missing, withdraw_missing
 from imports.examples import drop_examples
 from imports.fact_writer import Counts
 from imports.mapping import Mapping, WrongMapping, known_names
-from imports.models import ImportBatch
+from imports.posting import post_facts, within_phase
 from imports.reading import Needed, read_table, workbook_contents
 from imports.reading_options import LEAVE_OUT, ReadingOptions
 from imports.tables import Problem, Table, UnreadableFile, shortened
 from partner_portal.lib.db import analyze
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
-from partner_portal.lib.rows.events import facts_committed
 from partner_portal.lib.rows.facts import FactKind, find_kind, kinds
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt")
@@ -164,81 +165,117 @@ class Outcome:
     checked: Checked
     counts: dict[int, Counts] = field(default_factory=dict)  # by source; empty when a file as a whole is wrong
     points: dict[str, object] = field(default_factory=dict)  # summary of the ledger
+    missing: Missing = field(default_factory=Missing)  # what complete files withdraw
+    points_of_missing: dict[str, object] = field(default_factory=dict)  # summary of posting these withdrawals alone
+    withdrawn: int = 0  # rows that the writing withdrew
+    written: bool = False  # it was not rolled back
 
     @property
     def digest(self) -> str:
-        """Differs when other rows are wrong, or wrong in other places."""
+        """Differs when other rows are wrong, wrong in other places, or withdrawn."""
         digest = hashlib.sha256()
         for number, problems in enumerate(self.checked.problems):
             for problem in problems:
                 digest.update(repr((number, problem.row, problem.column, problem.value)).encode())
+        for key, pks in sorted(self.missing.moved.rows.items()):
+            digest.update(repr((key, sorted(pks))).encode())
         return digest.hexdigest()
 
 
-def check_sources(scope: Scope, sources: Sequence[Source], step: Step) -> Checked:
-    """Check under the partner's lock: until the transaction ends, nobody else writes what the checks have read."""
-    step("waiting", 0, 0)
-    lock(PARTNER_FACTS, scope.partner.pk)
-    return check(
-        sources, scope=scope, stored_keys=lambda kind, texts: fact_writer.stored_keys(scope, kind, texts), step=step
-    )
+def carry_out(
+    scope: Scope,
+    sources: Sequence[Source],
+    *,
+    batch_id: int,
+    complete: Collection[str] = (),
+    accept: Callable[[Outcome], bool],
+    trying: bool,
+    step: Step,
+) -> Outcome:
+    """Withdraw what complete files do not have, check, and write when `accept` says so of what was found.
 
-
-def write_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) -> Outcome:
-    """Write the good rows and have the ledger posted. Needs the lock of `check_sources`."""
-    outcome = Outcome(checked)
-    client_ids: set[int] = set()
-    total = sum(len(rows.values) for rows in checked.kinds)
-    before = 0
-    for rows in checked.kinds:
-        written = fact_writer.write(scope, rows, _within_phase(step, "writing", before, total))
-        outcome.counts |= written.counts
-        client_ids |= written.client_ids
-        before += len(rows.values)
-    add_remarks(scope, checked)
-    moved = sum(counts.new + counts.changed for counts in outcome.counts.values())
-    if moved:
-        bump_generation(scope)
-    if moved >= analyze.MANY_ROWS:
-        transaction.on_commit(analyze.analyze_tables, robust=True)
-    step("posting", 0, 0)
-    answers = facts_committed.send(
-        ImportBatch,
-        scope=scope,
-        client_ids=client_ids,
-        batch_id=batch_id,
-        progress=_within_phase(step, "posting", 0, 0),
-    )
-    for _receiver, answer in answers:
-        outcome.points |= getattr(answer, "summary", {})
+    Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
+    Takes the partner's lock: until the transaction ends, nobody else writes what the checks have read.
+    """
+    outcome = Outcome(Checked.empty())
+    try:
+        with transaction.atomic():
+            outcome = _checked_outcome(scope, sources, batch_id, complete, trying, step)
+            accepted = not outcome.checked.blocked and accept(outcome)
+            if not outcome.checked.blocked and (accepted or trying):
+                write_checked(scope, outcome, batch_id=batch_id, step=step)
+            if not accepted:
+                raise _RollBack
+            outcome.written = True
+    except _RollBack:
+        reload_partner(scope)
     return outcome
 
 
-def try_checked(scope: Scope, checked: Checked, *, batch_id: int, step: Step) -> Outcome:
-    """Run `write_checked` and roll it back."""
-    outcome = Outcome(checked)
-    if checked.blocked:
-        return outcome
-    try:
-        with transaction.atomic():
-            outcome = write_checked(scope, checked, batch_id=batch_id, step=step)
-            raise _RollBack
-    except _RollBack:
-        reload_partner(scope)
-        return outcome
+def _checked_outcome(
+    scope: Scope, sources: Sequence[Source], batch_id: int, complete: Collection[str], trying: bool, step: Step
+) -> Outcome:
+    step("waiting", 0, 0)
+    lock(PARTNER_FACTS, scope.partner.pk)
+    missing = Missing()
+    points: dict[str, object] = {}
+
+    def withdraw(checked: Checked) -> None:
+        nonlocal missing, points
+        missing = withdraw_missing(scope, checked, complete, batch_id=batch_id)
+        if trying and missing.total:
+            points = _tried_posting(scope, missing, batch_id)
+
+    checked = check(
+        sources,
+        scope=scope,
+        stored_keys=lambda kind, texts: fact_writer.stored_keys(scope, kind, texts),
+        step=step,
+        after_reading=withdraw,
+    )
+    return Outcome(checked, missing=missing, points_of_missing=points)
+
+
+def _tried_posting(scope: Scope, missing: Missing, batch_id: int) -> dict[str, object]:
+    """What the ledger would say to the withdrawals alone."""
+    points: dict[str, object] = {}
+    with suppress(_RollBack), transaction.atomic():
+        points = post_facts(scope, set(missing.moved.client_ids), batch_id=batch_id, step=silent)
+        raise _RollBack
+    reload_partner(scope)
+    return points
+
+
+def write_checked(scope: Scope, outcome: Outcome, *, batch_id: int, step: Step) -> None:
+    """Write the good rows and have the ledger posted. Needs the partner's lock."""
+    moved = outcome.missing.moved
+    client_ids = set(moved.client_ids)
+    total = sum(len(rows.values) for rows in outcome.checked.kinds)
+    before = 0
+    for rows in outcome.checked.kinds:
+        written = fact_writer.write(
+            scope,
+            rows,
+            within_phase(step, "writing", before, total),
+            batch_id=batch_id,
+            withdrawal_id=moved.withdrawal_id,
+        )
+        outcome.counts |= written.counts
+        client_ids |= written.client_ids
+        before += len(rows.values)
+    add_remarks(scope, outcome.checked)
+    outcome.withdrawn = sum(record_withdrawn(moved, partner=scope.partner.pk, batch_id=batch_id).values())
+    changed = outcome.withdrawn + sum(counts.new + counts.changed for counts in outcome.counts.values())
+    if changed:
+        bump_generation(scope)
+    if changed >= analyze.MANY_ROWS:
+        transaction.on_commit(analyze.analyze_tables, robust=True)
+    step("posting", 0, 0)
+    outcome.points |= post_facts(scope, client_ids, batch_id=batch_id, step=step)
 
 
 class _RollBack(Exception):  # noqa: N818 -- not an error: it ends a trial
     """Ends a trial."""
-
-
-def _within_phase(step: Step, phase: str, before: int, total: int) -> Callable[..., None]:
-    """Report progress of a part of a phase, before which `before` of `total` rows were done."""
-
-    def report(done: int, of: int = total) -> None:
-        step(phase, before + done, of)
-
-    return report
 
 
 def phase_text(phase: str) -> str:
@@ -247,6 +284,7 @@ def phase_text(phase: str) -> str:
         "reading": _("Reading the files"),
         "waiting": _("Waiting for another import to finish"),
         "checking": _("Checking the rows"),
+        "comparing": _("Comparing with later imports"),
         "writing": _("Comparing and writing the rows"),
         "posting": _("Posting the points"),
     }.get(phase, _("Working"))

@@ -46,6 +46,56 @@ def last_written(scope: Scope) -> datetime | None:
     return last
 
 
+def undone_by(scope: Scope) -> dict[int, ImportBatch]:
+    """The written undo that stands, by the number of the import it undoes. One that is undone itself does not stand."""
+    undos = ImportBatch.objects.filter(partner=scope.partner, undoes__isnull=False, status=BatchStatus.COMMITTED)
+    standing: dict[int, ImportBatch] = {}
+    for undo in undos.order_by("-pk"):  # an undo is younger than what it undoes
+        if undo.undoes_id is not None and (undo.pk not in standing or standing[undo.pk].rest):
+            standing.setdefault(undo.undoes_id, undo)
+    return standing
+
+
+def latest_written(scope: Scope) -> ImportBatch | None:
+    """The import that was written last; None for none."""
+    written = ImportBatch.objects.filter(partner=scope.partner, status=BatchStatus.COMMITTED)
+    return written.order_by("-committed_at", "-pk").first()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """An import as the history command lists it."""
+
+    number: int
+    at: datetime  #: when it was written, else when it began
+    by: str | None  #: e-mail address; None for a command
+    state: str  #: a `BatchStatus`, or `undone`
+    rows: int
+    added: int
+    changed: int
+    withdrawn: int
+    undoes: int | None  #: number of the import that it undoes
+
+
+def history_rows(scope: Scope) -> list[HistoryRow]:
+    """The partner's imports, newest first."""
+    undone = undone_by(scope)
+    return [
+        HistoryRow(
+            number=batch.pk,
+            at=batch.committed_at or batch.created_at,
+            by=batch.user.email if batch.user else None,
+            state="undone" if batch.pk in undone and not undone[batch.pk].rest else batch.status,
+            rows=batch.rows,
+            added=batch.added,
+            changed=batch.changed,
+            withdrawn=batch.withdrawn,
+            undoes=batch.undoes_id,
+        )
+        for batch in history(scope)
+    ]
+
+
 def get_batch(scope: Scope, batch_id: int) -> ImportBatch:
     """One batch. Raises Http404."""
     batch = history(scope).filter(pk=batch_id).first()

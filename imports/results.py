@@ -1,6 +1,6 @@
 """Stores the outcome of a check or of writing with the batch, in place of an earlier one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -8,8 +8,10 @@ from psycopg import sql
 
 from accounts import audit
 from accounts.scope import Scope
-from imports.models import BatchStatus, ImportBatch, ImportFile, ImportProblem, ImportTable
+from imports.effects import Effects, effects_data
+from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
+from imports.undo import UndoOutcome
 
 HIDDEN_SHEET = "hidden sheet"  # a notice, in words on the page
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
@@ -32,9 +34,9 @@ def add_tables(batch: ImportBatch, row: ImportFile, sheets: Sequence[Sheet], *, 
     )
 
 
-def points_summary(outcome: Outcome) -> dict[str, object]:
+def points_summary(points: Mapping[str, object]) -> dict[str, object]:
     """The part of the ledger's summary that is stored with a batch."""
-    return {name: outcome.points[name] for name in _SUMMARY if name in outcome.points}
+    return {name: points[name] for name in _SUMMARY if name in points}
 
 
 def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
@@ -53,6 +55,7 @@ def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
     batch.errors = checked.errors
     batch.blocked = checked.blocked
     batch.problems_digest = outcome.digest
+    batch.effects = effects_data(Effects.of_missing(outcome.missing, outcome.points_of_missing))
     batch.problems.all().delete()
     if checked.errors:
         _write_problems(batch, tables, outcome)
@@ -96,18 +99,47 @@ def _write_problems(batch: ImportBatch, tables: Sequence[ImportTable], outcome: 
 def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outcome: Outcome) -> None:
     """Mark the batch as written, with what that changed."""
     save_counts(tables, outcome)
-    batch.points = points_summary(outcome)
+    batch.points = points_summary(outcome.points)
     batch.status = BatchStatus.COMMITTED
     batch.committed_at = Now()
     counts = outcome.counts.values()
-    batch.changes = sum(count.new + count.changed for count in counts)
+    batch.added = sum(count.new for count in counts)
+    batch.changed = sum(count.changed for count in counts)
+    batch.withdrawn = outcome.withdrawn
+    batch.recorded = True
     batch.save()
     audit.record(
         scope,
         "import.written",
         str(batch),
         rows=batch.rows,
-        new=sum(count.new for count in counts),
-        changed=sum(count.changed for count in counts),
+        new=batch.added,
+        changed=batch.changed,
+        withdrawn=batch.withdrawn,
         left_out=batch.bad_rows if batch.skip_bad_rows else 0,
+    )
+
+
+def finish_undo(scope: Scope, batch: ImportBatch, outcome: UndoOutcome) -> None:
+    """Mark an undo as written, with what it took back."""
+    batch.effects = effects_data(Effects.of_undo(outcome))
+    batch.rest = bool(outcome.left)
+    batch.points = points_summary(outcome.points)
+    batch.added = outcome.total(ChangeAction.RESTORED)
+    batch.changed = outcome.total(ChangeAction.CHANGED)
+    batch.withdrawn = outcome.total(ChangeAction.WITHDRAWN)
+    batch.rows = batch.changes
+    batch.recorded = True
+    batch.status = BatchStatus.COMMITTED
+    batch.committed_at = Now()
+    batch.save()
+    audit.record(
+        scope,
+        "import.undone",
+        str(batch),
+        undoes=f"#{batch.undoes_id}",
+        restored=batch.added,
+        changed=batch.changed,
+        withdrawn=batch.withdrawn,
+        left=len(outcome.left),
     )

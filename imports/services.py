@@ -1,7 +1,7 @@
 """Steps in the life of a batch, each in one transaction and with its audit event."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -24,25 +24,32 @@ from imports.assumptions import assumptions
 from imports.cells.header_row import header_row
 from imports.cells.invisible import without_invisible
 from imports.checks import Source, Step
+from imports.effects import Effects, effects_data, effects_of
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import WrongMapping, fingerprint, mapped
 from imports.mapping_preview import Sample, cached_sample, sample_of
-from imports.models import BatchStatus, ImportBatch, ImportFile, ImportTable, RememberedMapping
+from imports.models import (
+    BatchStatus,
+    ChangeAction,
+    ImportBatch,
+    ImportChange,
+    ImportFile,
+    ImportTable,
+    RememberedMapping,
+)
 from imports.pipeline import (
     TEXT_ENDINGS,
-    Outcome,
-    check_sources,
+    carry_out,
     column_names,
     ending_of,
     kind_by_name,
     read_source,
     sheets_of,
     silent,
-    try_checked,
-    write_checked,
 )
 from imports.progress import ask_to_stop
 from imports.queries import (
+    get_batch,
     get_remembered,
     mapping_of,
     remembered,
@@ -51,11 +58,13 @@ from imports.queries import (
     saved_mappings,
     status_text,
     tables_to_read,
+    undone_by,
 )
 from imports.reading import encodings_of, first_rows, read_headers, rows_of
 from imports.reading_options import PREFIX, Questions, ReadingOptions, options_from
-from imports.results import HIDDEN_SHEET, add_tables, finish, points_summary, save_findings
+from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
 from imports.tables import UnreadableFile
+from imports.undo import UndoOutcome, take_back
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
 from partner_portal.lib.rows.facts import kind, kinds
@@ -65,6 +74,7 @@ OPEN_FOR_MAPPING = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
 UNDECIDED = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED)
 _DOUBLE_CLICK = timedelta(minutes=1)
 _SECONDS_CACHED = 3600
+_BYTES_A_ROW = 120  # of a file with as many rows as an undo takes back
 _PACKED = 5  # a workbook unpacks to so many times its size, and its XML is so many times as long as CSV
 
 
@@ -215,6 +225,9 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
     When a file has other columns than ours, the batch waits for a mapping instead. It is not locked meanwhile, so that it
     can be discarded. Raises NotNow when it was, or is not to be checked.
     """
+    batch = get_batch(scope, batch_id)
+    if batch.undoes_id:
+        return _check_undo(scope, batch, step)
     tables = tables_to_read(scope, batch_id)
     _apply_remembered(scope, tables)
     sources = _sources(tables, step)
@@ -224,11 +237,18 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
         batch.tables.filter(pk__in=unmapped).update(unmapped=True)
         _to_next_step(batch)
         return batch
-    checked = check_sources(scope, sources, step)
-    outcome = try_checked(scope, checked, batch_id=batch_id, step=step)
+    outcome = carry_out(
+        scope,
+        sources,
+        batch_id=batch_id,
+        complete=batch.complete,
+        accept=lambda _: False,
+        trying=True,
+        step=step,
+    )
     batch = _locked(scope, batch_id, BatchStatus.CHECKING)
     save_findings(batch, tables, outcome)
-    batch.preview = points_summary(outcome)
+    batch.preview = points_summary(outcome.points)
     batch.status = BatchStatus.CHECKED
     batch.checked_at = Now()
     batch.save()
@@ -236,9 +256,27 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
 
 
 @transaction.atomic
-def request_commit(*, scope: Scope, batch_id: int, skip_bad_rows: bool) -> ImportBatch:
-    """Have the batch written. Raises NotNow, also when there are bad rows and they are not to be left out."""
+def request_commit(
+    *,
+    scope: Scope,
+    batch_id: int,
+    skip_bad_rows: bool,
+    allowed_withdrawals: int | None = None,
+    rest: bool = False,
+) -> ImportBatch:
+    """Have the batch written. Raises NotNow, also when there are bad rows and they are not to be left out.
+
+    allowed_withdrawals: the number that a person confirmed, where complete files would withdraw many rows. rest: of an undo,
+    that rows which others changed since stay as they are.
+    """
     batch = _locked(scope, batch_id, BatchStatus.CHECKED)
+    effects = effects_of(batch)
+    if effects.to_confirm > (allowed_withdrawals or 0):
+        raise NotNow(_("Many rows would be withdrawn. Confirm their number first."))
+    if effects.left and not rest:
+        raise NotNow(_("Some rows were changed since. Choose to undo the rest, or leave everything as it is."))
+    batch.allowed_withdrawals = allowed_withdrawals
+    batch.rest = rest
     if batch.blocked:
         raise NotNow(_("A file cannot be used as it is. Correct it and upload the files again."))
     if batch.errors and not skip_bad_rows:
@@ -257,15 +295,24 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
     When other rows are wrong now than the user saw, nothing is written and the batch waits for a new decision.
     Raises NotNow, with everything rolled back, when the batch was discarded meanwhile.
     """
+    batch = get_batch(scope, batch_id)
+    if batch.undoes_id:
+        return _commit_undo(scope, batch, step)
     tables = tables_to_read(scope, batch_id)
-    checked = check_sources(scope, _sources(tables, step), step)
-    seen = ImportBatch.objects.values_list("problems_digest", flat=True).get(partner=scope.partner, pk=batch_id)
-    as_seen = Outcome(checked).digest == seen
-    outcome = (write_checked if as_seen else try_checked)(scope, checked, batch_id=batch_id, step=step)
+    seen, allowed = batch.problems_digest, batch.allowed_withdrawals
+    outcome = carry_out(
+        scope,
+        _sources(tables, step),
+        batch_id=batch_id,
+        complete=batch.complete,
+        accept=lambda found: found.digest == seen and found.missing.confirmed_by(allowed),
+        trying=True,
+        step=step,
+    )
     batch = _locked(scope, batch_id, BatchStatus.COMMITTING)
-    if not as_seen:
+    if not outcome.written:
         save_findings(batch, tables, outcome)
-        batch.preview = points_summary(outcome)
+        batch.preview = points_summary(outcome.points)
         batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
         batch.note = _(
             "Nothing was imported: your data has changed since the check, and with it what is wrong. Look at the errors again."
@@ -274,6 +321,104 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
         return batch
     finish(scope, batch, tables, outcome)
     return batch
+
+
+@transaction.atomic
+def choose_complete(*, scope: Scope, batch_id: int, kinds: Collection[str]) -> ImportBatch:
+    """Say of which kinds the files have every row (points.md 13), and have the batch checked again. Raises NotNow."""
+    batch = _locked(scope, batch_id, BatchStatus.CHECKED)
+    present = {table.kind for table in tables_to_read(scope, batch_id)}
+    batch.complete = sorted(present & set(kinds))
+    batch.save(update_fields=["complete"])
+    _to_next_step(batch)
+    return batch
+
+
+@transaction.atomic
+def request_undo(*, scope: Scope, batch_id: int) -> ImportBatch:
+    """Create the batch that undoes a written one; it is checked next. Raises NotNow when there is nothing to undo.
+
+    While an undo of the same batch waits for a decision, that one is returned.
+    """
+    target = _locked(scope, batch_id, BatchStatus.COMMITTED)
+    if waiting := target.undone_by.filter(status__in=UNDECIDED).first():
+        return waiting
+    _require_undoable(scope, target)
+    batch = ImportBatch.objects.create(
+        partner=scope.partner, user=scope.user, undoes=target, status=BatchStatus.CHECKING, queued_at=Now()
+    )
+    audit.record(scope, "import.undo_requested", str(batch), undoes=str(target))
+    return batch
+
+
+@transaction.atomic
+def undo_now(*, scope: Scope, batch_id: int, rest: bool, step: Step = silent) -> tuple[ImportBatch, UndoOutcome]:
+    """Undo a written batch in one go: for the command. Raises NotNow when there is nothing to undo.
+
+    rest: undo the rows that nobody touched since, where others were; otherwise nothing is undone then.
+    """
+    target = _locked(scope, batch_id, BatchStatus.COMMITTED)
+    _require_undoable(scope, target)
+    batch = ImportBatch.objects.create(
+        partner=scope.partner, user=scope.user, undoes=target, status=BatchStatus.COMMITTING, rest=rest
+    )
+    outcome = take_back(scope, target, batch_id=batch.pk, accept=lambda found: rest or not found.left, step=step)
+    if outcome.written:
+        finish_undo(scope, batch, outcome)
+    else:
+        batch.effects = effects_data(Effects.of_undo(outcome))
+        batch.status = BatchStatus.FAILED
+        batch.note = _("Nothing was undone: rows of it were changed since.")
+        batch.save()
+        audit.record(scope, "import.failed", str(batch), left=len(outcome.left))
+    return batch, outcome
+
+
+def _require_undoable(scope: Scope, target: ImportBatch) -> None:
+    if not target.recorded:
+        raise NotNow(
+            _("Import %(batch)s was written before changes were recorded: it cannot be undone.") % {"batch": target}
+        )
+    undo = undone_by(scope).get(target.pk)
+    if undo is not None and not undo.rest:
+        raise NotNow(_("Import %(batch)s is undone already, by #%(undo)s.") % {"batch": target, "undo": undo.pk})
+
+
+def _check_undo(scope: Scope, batch: ImportBatch, step: Step) -> ImportBatch:
+    target = get_batch(scope, cast("int", batch.undoes_id))
+    outcome = take_back(scope, target, batch_id=batch.pk, accept=lambda _: False, step=step)
+    batch = _locked(scope, batch.pk, BatchStatus.CHECKING)
+    _save_undo_preview(batch, outcome)
+    return batch
+
+
+def _commit_undo(scope: Scope, batch: ImportBatch, step: Step) -> ImportBatch:
+    target = get_batch(scope, cast("int", batch.undoes_id))
+    seen, rest = batch.problems_digest, batch.rest
+    outcome = take_back(
+        scope,
+        target,
+        batch_id=batch.pk,
+        accept=lambda found: found.digest == seen and (rest or not found.left),
+        step=step,
+    )
+    batch = _locked(scope, batch.pk, BatchStatus.COMMITTING)
+    if outcome.written:
+        finish_undo(scope, batch, outcome)
+    else:
+        _save_undo_preview(batch, outcome)
+        batch.note = _("Nothing was undone: since the check the stored rows have changed.")
+        batch.save()
+    return batch
+
+
+def _save_undo_preview(batch: ImportBatch, outcome: UndoOutcome) -> None:
+    batch.effects = effects_data(Effects.of_undo(outcome))
+    batch.problems_digest = outcome.digest
+    batch.preview = points_summary(outcome.points)
+    batch.rows = outcome.total(*ChangeAction)
+    batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
+    batch.save()
 
 
 @transaction.atomic
@@ -432,7 +577,8 @@ def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:
     Holds the partner's lock from then on, so that none starts.
     """
     files = ImportFile.objects.filter(partner=scope.partner, batch_id=batch_id)
-    weight = sum(
+    undone = ImportChange.objects.filter(partner=scope.partner, batch__undone_by=batch_id)
+    weight = undone.count() * _BYTES_A_ROW + sum(
         file.size if ending_of(file.name) in TEXT_ENDINGS else max(file.size * _PACKED, file.unpacked // _PACKED)
         for file in files
     )

@@ -12,3 +12,10 @@ def day(text: str) -> date:
         return requested_day(text)
     except ValueError as error:
         raise ArgumentTypeError(f"“{text}” is not a day from {FIRST_DAY} to {LAST_DAY} as YYYY-MM-DD") from error
+
+
+def whole(text: str) -> int:
+    """A whole number from 0 on, for `add_argument(type=...)`."""
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"“{text}” is not a whole number from 0 on")
+    return int(text)

@@ -7,7 +7,8 @@ import pytest
 
 from accounts.services import bump_generation, change_partner
 from imports.checks import Source
-from imports.pipeline import check_sources, try_checked
+from imports.models import ImportBatch
+from imports.pipeline import carry_out, silent
 from imports.reading import read_csv
 from partner_portal.lib import caching
 from partner_portal.lib.rows.facts import find_kind
@@ -78,7 +79,8 @@ def test_a_change_of_settings_reaches_the_scope_that_made_it(scope):
 def test_a_trial_leaves_no_generation_behind(scope):
     before = scope.partner.generation
     table = read_csv(BytesIO(b"client_id,name,country,currency\nT1,Trial,US,USD\n"))
-    checked = check_sources(scope, [Source("clients.csv", find_kind("clients"), table)], lambda *_: None)
-    outcome = try_checked(scope, checked, batch_id=None, step=lambda *_: None)
+    sources = [Source("clients.csv", find_kind("clients"), table)]
+    batch = ImportBatch.objects.create(partner=scope.partner)
+    outcome = carry_out(scope, sources, batch_id=batch.pk, accept=lambda _: False, trying=True, step=silent)
     assert [counts.new for counts in outcome.counts.values()] == [1]
     assert scope.partner.generation == before

@@ -41,5 +41,5 @@ def test_only_a_large_import_has_them_looked_at(
         patch.object(analyze, "analyze_tables") as analyze_tables,
         django_capture_on_commit_callbacks(execute=True),
     ):
-        pipeline.write_checked(scope, Checked(), batch_id=None, step=lambda *_: None)  # type: ignore[arg-type]
+        pipeline.write_checked(scope, pipeline.Outcome(Checked()), batch_id=0, step=lambda *_: None)  # type: ignore[arg-type]
     assert analyze_tables.called is told

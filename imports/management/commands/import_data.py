@@ -1,5 +1,7 @@
-"""Command `import_data SLUG FILE... [--on DATE] [--skip-bad-rows]`: imports files as one batch."""
+"""Command `import_data SLUG FILE... [--on DATE] [--skip-bad-rows] [--complete KINDS [--allow-withdrawals N]]`."""
 
+from argparse import ArgumentTypeError
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,30 @@ class Command(BaseCommand):
             "--skip-bad-rows", action="store_true", help="write the good rows and leave the bad ones out"
         )
 
+        parser.add_argument(
+            "--complete",
+            type=_kinds,
+            default=(),
+            metavar="KIND[,KIND...]",
+            help="of these kinds the files have every row: withdraw what is not in them; all: of every kind in the files",
+        )
+        parser.add_argument(
+            "--allow-withdrawals",
+            type=arguments.whole,
+            metavar="N",
+            help="withdraw up to so many rows, where that is more than a few",
+        )
+
     def handle(
-        self, *_args: object, slug: str, files: list[Path], on: date | None, skip_bad_rows: bool, **options: Any
+        self,
+        *_args: object,
+        slug: str,
+        files: list[Path],
+        on: date | None,
+        skip_bad_rows: bool,
+        complete: Collection[str] | None,
+        allow_withdrawals: int | None,
+        **options: Any,
     ) -> None:
         partner = Partner.objects.filter(slug=slug).first()
         if partner is None:
@@ -46,8 +70,15 @@ class Command(BaseCommand):
         with clock.moved_to(on), translation.override("en"), partner_scope(partner):
             try:
                 result = import_paths.import_paths(
-                    scope=system_scope(partner), paths=files, skip_bad_rows=skip_bad_rows, step=terminal
+                    scope=system_scope(partner),
+                    paths=files,
+                    skip_bad_rows=skip_bad_rows,
+                    complete=complete,
+                    allowed_withdrawals=allow_withdrawals,
+                    step=terminal,
                 )
+            except import_paths.MissingKindError as error:
+                raise CommandError(f"--complete {error}: none of the files has {error}.", returncode=2) from error
             except import_paths.UnknownFileKindError as error:
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
@@ -57,9 +88,22 @@ class Command(BaseCommand):
         for label, problem in result.problems:
             self.stderr.write(_line(label, problem))
         if not result.written:
-            raise CommandError(f"Nothing was written: {_count(len(result.problems), 'error')}.", returncode=1)
+            self._explain_withdrawals(result)
+            reason = _count(len(result.problems), "error") if result.problems else "the withdrawals are not confirmed"
+            raise CommandError(f"Nothing was written: {reason}.", returncode=1)
         if options["verbosity"]:
             self._report(result)
+
+    def _explain_withdrawals(self, result: "import_paths.PathsResult") -> None:
+        """Say what keeps complete files from being written, besides errors."""
+        for table, notice in result.notices:
+            self.stderr.write(f"{table}: {notice}")
+        missing = result.outcome.missing
+        if missing.confirmed_by(result.batch.allowed_withdrawals):
+            return
+        for key, rows in missing.guarded.items():
+            self.stderr.write(f"{rows} of {missing.stored[key]} {key} would be withdrawn")
+        self.stderr.write(f"If that is right, repeat with --allow-withdrawals {sum(missing.guarded.values())}.")
 
     def _report(self, result: "import_paths.PathsResult") -> None:
         batch = result.batch
@@ -69,6 +113,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{table}: {_count(counts.new, 'new row')}, {counts.changed} changed, {counts.same} unchanged"
             )
+        for key, rows in result.outcome.missing.moved.counts.items():
+            self.stdout.write(f"{key}: {_count(rows, 'row')} withdrawn")
         left_out = f", {batch.bad_rows} left out" if batch.skip_bad_rows else ""
         entries = batch.points.get("entries", 0)
         self.stdout.write(
@@ -89,6 +135,18 @@ class _Terminal:
     def clear(self) -> None:
         if self._stream is not None:
             self._stream.write("\r\x1b[K", ending="")
+
+
+def _kinds(text: str) -> list[str] | None:
+    """Keys of kinds; None for `all`. Raises ArgumentTypeError."""
+    names = [name.strip() for name in text.split(",")]
+    if names == ["all"]:
+        return None
+    known = [kind.key for kind in kinds()]
+    for name in names:
+        if name not in known:
+            raise ArgumentTypeError(f"“{name}” is not a kind; accepted: all, {', '.join(known)}")
+    return names
 
 
 def _refuse_wrong_names(files: list[Path]) -> None:

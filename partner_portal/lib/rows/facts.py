@@ -106,6 +106,8 @@ class FactKind:
     key_columns:  those that tell rows apart; together unique per partner.
     model:        has a `partner` field and one for every column. A reference to another kind is stored as a foreign key
                   when the field is one, otherwise as text.
+    complete_within: columns by whose values a complete file is complete (points.md 13): with `statement_id`, it has all lines
+                  of the statements that it has any of. Empty: it has all rows of the kind.
     client_field: the model's foreign key to the client whose points the rows move ("pk" for the client itself); empty
                   when no points depend on them.
     remarks:      called with the written rows, as `RowCheck.find` is, after all kinds are written: it sees the facts as
@@ -118,6 +120,7 @@ class FactKind:
     columns: tuple[Column, ...]
     key_columns: tuple[str, ...]
     checks: tuple[RowCheck, ...] = ()
+    complete_within: tuple[str, ...] = ()
     client_field: str = ""
     remarks: "tuple[OfScope[[pd.DataFrame], Iterable[Remark]], ...]" = ()
 

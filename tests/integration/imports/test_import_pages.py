@@ -449,7 +449,7 @@ class TestTheWorker:
             ImportBatch.objects.filter(pk=latest().pk).update(status="cancelled")
             return outcome
 
-        monkeypatch.setattr(services, "write_checked", discarded_meanwhile)
+        monkeypatch.setattr(pipeline, "write_checked", discarded_meanwhile)
         services.request_commit(scope=services_scope(latest()), batch_id=latest().pk, skip_bad_rows=False)
         from imports.tasks import process_batch
 

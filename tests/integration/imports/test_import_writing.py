@@ -105,7 +105,7 @@ def test_the_audit_log_has_counts_and_no_contents(bring_in: Callable[..., Any], 
     bad = bring_in({"clients": with_cell(CLIENTS, 0, "country", "??")})
     events = AuditEvent.objects.filter(partner=eastwind).order_by("id")
     assert [(event.action, event.subject, event.details) for event in events] == [
-        ("import.written", f"#{good.batch.pk}", {"rows": 12, "new": 12, "changed": 0, "left_out": 0}),
+        ("import.written", f"#{good.batch.pk}", {"rows": 12, "new": 12, "changed": 0, "withdrawn": 0, "left_out": 0}),
         ("import.failed", f"#{bad.batch.pk}", {"rows": 2, "errors": 1}),
     ]
 

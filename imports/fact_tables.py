@@ -1,0 +1,72 @@
+"""Tables and columns of fact kinds as SQL names, from the model's own table and field names."""
+
+from collections.abc import Collection, Sequence
+
+from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
+from psycopg import sql
+
+from partner_portal.lib.rows.facts import FactKind
+from partner_portal.lib.rows.facts import kind as kind_of
+
+
+def table_of(kind: FactKind) -> sql.Identifier:
+    """The table that stores a kind."""
+    return sql.Identifier(kind.model._meta.db_table)
+
+
+def field_of(kind: FactKind, name: str) -> models.Field:
+    """The model field that stores a column. Raises TypeError for a relation without a column of its own."""
+    return column_field(kind.model, kind.column(name).field_name)
+
+
+def column_field(model: type[models.Model], name: str) -> models.Field:
+    """The field of that name. Raises TypeError for one without a column of its own."""
+    stored_in = model._meta.get_field(name)
+    if not isinstance(stored_in, models.Field):
+        raise TypeError(f"{model.__name__}.{name} has no column.")
+    return stored_in
+
+
+def identifier(field: models.Field) -> sql.Identifier:
+    """The column of a field."""
+    return sql.Identifier(str(field.column))
+
+
+def column_of(kind: FactKind, name: str) -> sql.Identifier:
+    """The database column that stores a column of the kind."""
+    return identifier(field_of(kind, name))
+
+
+def column_type(field: models.Field) -> str:
+    """The type of a field's column; for a reference, that of the key that names its row."""
+    return "text" if field.is_relation else str(field.db_type(connection))
+
+
+def text_rows(
+    cursor: CursorWrapper, kind: FactKind, pks: Collection[int], names: Sequence[str] = ()
+) -> list[tuple[object, ...]]:
+    """The primary key of stored rows and the columns of these names (none: all) as texts, as files have them; "" for null."""
+    values, joins = [], []
+    for name in names or [column.name for column in kind.columns]:
+        value = sql.SQL("stored.{}").format(column_of(kind, name))
+        if field_of(kind, name).is_relation:
+            target = kind_of(kind.references[name])
+            alias = sql.Identifier(f"of_{name}")
+            joins.append(
+                sql.SQL("LEFT JOIN {} {alias} ON {alias}.id = {}").format(table_of(target), value, alias=alias)
+            )
+            value = sql.SQL("{}.{}").format(alias, column_of(target, target.key_columns[0]))
+        values.append(sql.SQL("coalesce({}::text, '')").format(value))
+    query = sql.SQL("SELECT stored.id, {} FROM {} stored {} WHERE stored.id = ANY(%s)").format(
+        sql.SQL(", ").join(values), table_of(kind), sql.SQL(" ").join(joins)
+    )
+    cursor.execute(query, [list(pks)])
+    return list(cursor.fetchall())
+
+
+def key_texts(kind: FactKind, pks: Collection[int]) -> dict[int, str]:
+    """The keys of stored rows by primary key, their values joined by "/"."""
+    with connection.cursor() as cursor:
+        rows = text_rows(cursor, kind, pks, kind.key_columns)
+    return {int(str(pk)): "/".join(map(str, values)) for pk, *values in rows}
