@@ -42,7 +42,7 @@ class _FilesField(forms.FileField):
         if not files:
             raise forms.ValidationError(_("Choose at least one file."))
         if len(files) > MOST_FILES:
-            message = _("These are %(found)s files; one batch may have %(most)s. Upload them in several batches.")
+            message = _("These are %(found)s files; one import may have %(most)s. Upload them in parts.")
             raise forms.ValidationError(message % {"found": len(files), "most": MOST_FILES})
         wrong = [
             _rejected(file.name or "") % {"name": file.name}
@@ -52,7 +52,7 @@ class _FilesField(forms.FileField):
         size = sum(file.size or 0 for file in files)
         if size > settings.IMPORT_MAX_BYTES:
             most = filesizeformat(settings.IMPORT_MAX_BYTES)
-            message = _("Together the files have %(size)s; one batch may have %(most)s.")
+            message = _("Together the files have %(size)s; one import may have %(most)s.")
             wrong.append(message % {"size": filesizeformat(size), "most": most})
         if wrong:
             raise forms.ValidationError(wrong)
@@ -90,7 +90,7 @@ class KindsForm(forms.Form):
                 label=table.label,
                 choices=choices,
                 initial=(guesses or {}).get(table.pk, ""),
-                error_messages={"required": _("Say what it holds, or leave it out.")},
+                error_messages={"required": _("Choose what is in it, or leave it out.")},
             )
 
     @property
@@ -166,4 +166,4 @@ class CommitForm(forms.Form):
         field.label = ngettext("Leave out the %(rows)s bad row", "Leave out the %(rows)s bad rows", bad_rows) % {
             "rows": bad_rows
         }
-        field.help_text = _("They are written down in the batch, with their errors")
+        field.help_text = _("They stay listed with this import, with the reasons")

@@ -91,9 +91,9 @@ def import_paths(
         else:
             batch.status = BatchStatus.FAILED
             batch.note = (
-                _("Nothing was written: there are errors.")
+                _("Nothing was imported: there are errors.")
                 if batch.errors
-                else _("Nothing was written: many rows would be withdrawn, and their number was not confirmed.")
+                else _("Nothing was imported: many rows would be withdrawn, and their number was not confirmed.")
             )
             batch.save()
             audit.record(scope, "import.failed", str(batch), rows=batch.rows, errors=batch.errors)

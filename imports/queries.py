@@ -266,6 +266,19 @@ class State:
     discarded: bool = False
 
 
+def status_text(status: str) -> str:
+    """A status within a sentence."""
+    return {
+        BatchStatus.CHOOSING: _("needs your input"),
+        BatchStatus.CHECKING: _("being checked"),
+        BatchStatus.CHECKED: _("not imported yet"),
+        BatchStatus.COMMITTING: _("being imported"),
+        BatchStatus.COMMITTED: _("imported"),
+        BatchStatus.FAILED: _("failed"),
+        BatchStatus.CANCELLED: _("cancelled"),
+    }[BatchStatus(status)]
+
+
 def batches_in_progress() -> set[int]:
     """Numbers of batches that a worker holds. Ask before reading a batch: its lock goes after its outcome is written."""
     return held_keys(IMPORT_BATCH)
@@ -280,26 +293,28 @@ def state_of(batch: ImportBatch, in_progress: set[int], undo: ImportBatch | None
         case BatchStatus.CHECKING | BatchStatus.COMMITTING:
             return _progress_state(batch, in_progress)
         case BatchStatus.COMMITTED if batch.skip_bad_rows:
-            left_out = ngettext("Written, %(rows)s row left out", "Written, %(rows)s rows left out", batch.bad_rows)
+            left_out = ngettext("Imported, %(rows)s row left out", "Imported, %(rows)s rows left out", batch.bad_rows)
             return State(left_out % {"rows": batch.bad_rows}, "warn")
         case BatchStatus.COMMITTED:
-            return State(_("Written") if batch.changes else _("Written, no change"), "ok")
+            return State(_("Imported") if batch.changes else _("Imported, no change"), "ok")
         case BatchStatus.CHECKED if batch.errors:
-            return State(_("Not written: has errors"), "bad")
+            return State(_("Not imported: has errors"), "bad")
         case BatchStatus.CHECKED | BatchStatus.CHOOSING:
-            return State(_("Waits for you"), "info")
+            return State(_("Needs your input"), "info")
         case BatchStatus.FAILED:
-            return State(_("Failed, nothing written"), "bad")
-    return State(_("Discarded"), "", discarded=True)
+            return State(_("Failed, nothing imported"), "bad")
+    return State(_("Cancelled"), "", discarded=True)
 
 
 def _progress_state(batch: ImportBatch, in_progress: set[int]) -> State:
     if batch.pk in in_progress or (batch.started_at and now() - batch.started_at < _STARTING):
-        return State(str(BatchStatus(batch.status).label), "info", running=True)
+        return State(
+            _("Being checked") if batch.status == BatchStatus.CHECKING else _("Being imported"), "info", running=True
+        )
     if batch.started_at:
         return State(_("Interrupted"), "bad", stuck=True)
     late = batch.queued_at is not None and now() - batch.queued_at > _PATIENCE
-    return State(_("Waits for a worker"), "warn" if late else "info", running=True, stuck=late)
+    return State(_("Waiting to start"), "warn" if late else "info", running=True, stuck=late)
 
 
 # What a batch changed

@@ -48,6 +48,7 @@ from imports.pipeline import (
     sheets_of,
     silent,
 )
+from imports.progress import ask_to_stop
 from imports.queries import (
     get_batch,
     get_remembered,
@@ -56,6 +57,7 @@ from imports.queries import (
     required,
     rules_of,
     saved_mappings,
+    status_text,
     tables_to_read,
     undone_by,
 )
@@ -314,7 +316,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
         batch.preview = points_summary(outcome.points)
         batch.status, batch.checked_at = BatchStatus.CHECKED, Now()
         batch.note = _(
-            "Nothing was written: since the check the stored facts have changed, and with them what is wrong."
+            "Nothing was imported: your data has changed since the check, and with it what is wrong. Look at the errors again."
         )
         batch.save()
         return batch
@@ -428,6 +430,7 @@ def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     batch.save(update_fields=["status"])
     batch.problems.all().delete()
     audit.record(scope, "import.discarded", str(batch))
+    transaction.on_commit(lambda: ask_to_stop(batch_id))
     return batch
 
 
@@ -448,7 +451,7 @@ def start(*, scope: Scope, batch_id: int) -> ImportBatch | None:
         return None
     if batch.attempts >= MOST_ATTEMPTS:
         batch.status = BatchStatus.FAILED
-        batch.note = _("Nothing was written: the work on it was cut off %(times)s times.") % {"times": batch.attempts}
+        batch.note = _("Nothing was imported: it was interrupted %(times)s times.") % {"times": batch.attempts}
         batch.save()
         return None
     batch.attempts += 1
@@ -490,9 +493,7 @@ def _locked(scope: Scope, batch_id: int, *states: BatchStatus) -> ImportBatch:
     scope.require(Permission.IMPORT)
     batch = ImportBatch.objects.select_for_update().get(partner=scope.partner, pk=batch_id)
     if batch.status not in states:
-        raise NotNow(
-            _("Batch %(batch)s: %(state)s") % {"batch": batch, "state": BatchStatus(batch.status).label.lower()}
-        )
+        raise NotNow(_("Import %(batch)s: %(state)s") % {"batch": batch, "state": status_text(batch.status)})
     return batch
 
 

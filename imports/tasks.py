@@ -14,7 +14,7 @@ from accounts.models import Partner, User
 from accounts.scope import owner_scope, partner_scope, system_scope
 from imports import services
 from imports.models import BatchStatus, ImportBatch
-from imports.progress import ProgressReporter, forget
+from imports.progress import CancelledError, ProgressReporter, forget
 from partner_portal.lib.db.locks import IMPORT_BATCH, session_lock
 
 log = logging.getLogger(__name__)
@@ -45,17 +45,17 @@ def _process(partner: Partner, user: User | None, batch: ImportBatch) -> None:
             with translation.override(scope.locale):
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
                 step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
-    except services.NotNow:
+    except (services.NotNow, CancelledError):
         log.info("Import batch %s was discarded while it was processed.", batch.pk)
     except PermissionDenied:
-        reason = _("Nothing was written: the person who started it may not import any more.")
+        reason = _("Nothing was imported: the person who started it may not import any more.")
     except SoftTimeLimitExceeded:
-        reason = _("Nothing was written: it took longer than a worker may take. Split the files.")
+        reason = _("Nothing was imported: it took too long. Split the files.")
     except (OperationalError, InterfaceError):
         raise
     except Exception:
         log.exception("Import batch %s failed.", batch.pk)
-        reason = _("Nothing was written: something unexpected went wrong. The operators find the details in the log.")
+        reason = _("Nothing was imported: something unexpected went wrong. The operators find the details in the log.")
     if reason:
         with partner_scope(partner):
             services.fail(scope=system_scope(partner), batch_id=batch.pk, reason=reason)

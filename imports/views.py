@@ -18,6 +18,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 
@@ -30,8 +31,9 @@ from imports.forms import CommitForm, CompleteForm, KindsForm, ProblemFilter, Up
 from imports.mapping import WrongMapping, fingerprint
 from imports.mapping_form import MappingForm
 from imports.mapping_preview import preview
+from imports.next_steps import next_steps
 from imports.pipeline import phase_text
-from imports.progress import progress_of
+from imports.progress import Progress, progress_of
 from imports.reading_form import ReadingForm
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import find_kind, kind, kinds
@@ -102,7 +104,13 @@ def _batch_page(
     if state.running or state.stuck:
         progress = progress_of(batch_id)
         phase = phase_text(progress.phase) if progress else ""
-        context = {"batch": batch, "state": state, "progress": progress, "phase": phase}
+        context = {
+            "batch": batch,
+            "state": state,
+            "progress": progress,
+            "phase": phase,
+            "time_left": _time_left(progress),
+        }
         return page_or_part(request, "imports/batch.html", context, parts=("batch-progress",))
     status = 422 if kinds_form else 200
     tables = queries.tables_of(scope, batch.pk)
@@ -137,7 +145,19 @@ def _batch_page(
         "mendable": next((table for table in tables if table.errors and not table.mapping and table.kind), None),
         "unmapped": [table for table in tables if table.unmapped and not table.left_out],
     }
+    if batch.committed_at is not None:
+        context["next"] = next_steps(scope, {table.kind for table in tables if not table.left_out})
     return page_or_part(request, "imports/batch.html", context, parts=("errors",), status=status)
+
+
+def _time_left(progress: Progress | None) -> str:
+    """How long a phase still takes, in words; "" when that is not known."""
+    if progress is None or progress.seconds_left is None:
+        return ""
+    minutes = round(progress.seconds_left / 60)
+    if not minutes:
+        return _("less than a minute left")
+    return ngettext("about %(count)s minute left", "about %(count)s minutes left", minutes) % {"count": minutes}
 
 
 @require_POST
@@ -169,7 +189,7 @@ def _next_question(scope: Scope, batch_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.IMPORT)
 def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpResponse:
-    """Map the columns of a file, with a preview of its first rows. Later: its mapping."""
+    """Match the columns of a file, with a preview of its first rows. Later: its mapping."""
     scope = request.scope
     table = queries.get_table(scope, batch_id, table_id)
     context: dict[str, object] = {"table": table, "batch": table.batch}
@@ -234,7 +254,7 @@ def _after_answer(scope: Scope, batch_id: int) -> HttpResponse:
 def forget_mapping(request: ScopedRequest, mapping_id: int) -> HttpResponse:
     """Delete a remembered mapping."""
     services.forget_mapping(scope=request.scope, mapping_id=mapping_id)
-    messages.success(request, _("The mapping is forgotten. Batches that used it keep it."))
+    messages.success(request, _("The mapping is forgotten. Imports that used it stay as they are."))
     return redirect("imports_columns")
 
 
@@ -267,7 +287,7 @@ def discard(request: ScopedRequest, batch_id: int) -> HttpResponse:
     queries.get_batch(request.scope, batch_id)
     try:
         services.cancel(scope=request.scope, batch_id=batch_id)
-        messages.success(request, _("Batch #%(number)s is discarded; nothing was written.") % {"number": batch_id})
+        messages.success(request, _("Import no. %(number)s is cancelled; nothing was imported.") % {"number": batch_id})
     except services.NotNow as reason:
         messages.warning(request, str(reason))
     return redirect("imports")

@@ -47,26 +47,26 @@ def test_from_upload_to_what_changed(open_page, tmp_path, shot, javascript):
     if javascript:
         shot(page, "imports-check-1440")
     page.get_by_role("checkbox", name="Leave out the 3 bad rows").check()
-    page.get_by_role("button", name="Write 2 rows").click()
-    expect(page.get_by_text("These rows were left out; all others are written.")).to_be_visible()
-    expect(page.get_by_role("table", name="What the batch did").get_by_role("row", name="deals.csv")).to_contain_text(
+    page.get_by_role("button", name="Import 2 rows").click()
+    expect(page.get_by_text("These rows were left out; all others were imported.")).to_be_visible()
+    expect(page.get_by_role("table", name="What this import did").get_by_role("row", name="deals.csv")).to_contain_text(
         "deals"
     )
     expect(page.get_by_text("1 ledger entry.")).to_be_visible()
     if javascript:
         shot(page, "imports-written-1440")
     page.get_by_role("link", name="Imports").last.click()
-    expect(page.get_by_text("Written, 3 rows left out").first).to_be_visible()
+    expect(page.get_by_text("Imported, 3 rows left out").first).to_be_visible()
 
 
 def test_writing_without_the_choice_is_held_back_by_the_browser(open_page, tmp_path):
     page = open_page("/imports/")
     page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=CLIENTS.replace("J0", "L0")))
     page.get_by_role("button", name="Upload and check").click()
-    page.get_by_role("button", name="Write 1 row").click()
+    page.get_by_role("button", name="Import 1 row").click()
     expect(page.get_by_role("checkbox", name="Leave out the 2 bad rows")).to_be_focused()
-    page.get_by_role("button", name="Discard the batch").click()
-    expect(page.get_by_text(re.compile(r"Batch #\d+ is discarded; nothing was written\."))).to_be_visible()
+    page.get_by_role("button", name="Cancel this import").click()
+    expect(page.get_by_text(re.compile(r"Import no\. \d+ is cancelled; nothing was imported\."))).to_be_visible()
 
 
 def test_files_are_dropped_anywhere_in_the_zone(open_page):
@@ -128,11 +128,11 @@ def test_a_large_batch_waits_for_a_worker_in_sight(open_page, tmp_path, no_findi
     header = "client_id,name,country,currency\n"
     page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, clients=header + rows))
     page.get_by_role("button", name="Upload and check").click()
-    expect(page.get_by_text("Waits for a worker")).to_be_visible()
+    expect(page.get_by_text("Waiting to start")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_be_visible()
     no_findings(page)
     shot(page, "imports-waiting-1440")
-    page.get_by_role("button", name="Discard the batch").click()
+    page.get_by_role("button", name="Cancel this import").click()
     expect(page.get_by_text("is discarded; nothing was written")).to_be_visible()
 
 
@@ -143,7 +143,7 @@ def test_looks_and_axe(open_page, tmp_path, looks_right):
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_text("errors in 3 rows")).to_be_visible()
     looks_right(page, "imports-check")
-    page.get_by_role("button", name="Discard the batch").click()
+    page.get_by_role("button", name="Cancel this import").click()
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     looks_right(page, "imports")
     page.goto("/imports/columns/")
@@ -184,14 +184,14 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_label(f"all-deals-{letter}.csv")).to_have_value("deals")
     page.get_by_role("button", name="Check").click()
-    expect(page.get_by_role("heading", name="Map the columns")).to_be_visible()
-    expect(page.get_by_text("Still to say: client_id, product_line, origin, registered")).to_be_visible()
+    expect(page.get_by_role("heading", name="Match the columns")).to_be_visible()
+    expect(page.get_by_text("Still needed: client_id, product_line, origin, registered")).to_be_visible()
 
     def chosen(column: str, option: str, then: str) -> None:
         """Choose where a column comes from; what is asked next appears by itself, or after another look."""
         page.get_by_label(re.compile(rf"^\s*{column}\s")).select_option(option)
         if not javascript:
-            page.get_by_role("button", name="Look again").click()
+            page.get_by_role("button", name="Refresh preview").click()
         expect(page.get_by_label(then).first).to_be_visible()
 
     page.get_by_label(re.compile(r"^\s*client_id\s")).select_option("Partner client")
@@ -206,13 +206,13 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
             continue
         source.select_option("The same for every row")
         if not javascript:
-            page.get_by_role("button", name="Look again").click()
+            page.get_by_role("button", name="Refresh preview").click()
         field = line.get_by_label("Value for every row")
         expect(field).to_be_visible()
         field.fill(value)
         field.press("Tab")
     if not javascript:
-        page.get_by_role("button", name="Look again").click()
+        page.get_by_role("button", name="Refresh preview").click()
     preview = page.get_by_role("table", name="The first 2 rows through this mapping")
     expect(preview.get_by_role("row").nth(1)).to_contain_text("sourced")
     expect(page.get_by_text("Every cell of these rows is accepted.")).to_be_visible()
@@ -220,11 +220,11 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if javascript:
         no_findings(page)
-    page.get_by_role("button", name="Remember and check").click()
+    page.get_by_role("button", name="Save and check").click()
     expect(page.get_by_text("Every row is good")).to_be_visible()
     if javascript:
         no_findings(page)
-    page.get_by_role("button", name="Write 3 rows").click()
+    page.get_by_role("button", name="Import 3 rows").click()
     expect(page.get_by_text("1 ledger entry.")).to_be_visible()
     page.get_by_role("link", name=re.compile("How it was mapped")).click()
     expect(page.get_by_role("row", name=re.compile("^origin the same for every row: sourced"))).to_be_visible()
@@ -243,9 +243,9 @@ def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     bad = HUBSPOT_DEALS.replace("P-", "L-").replace("880.00", "lots")
     page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, deals=bad))
     page.get_by_role("button", name="Upload and check").click()
-    expect(page.get_by_text("Say once where ours are")).to_be_visible()
+    expect(page.get_by_text("Match them once; we remember it for the next file")).to_be_visible()
     looks_right(page, "imports-mapping-asked")
-    page.get_by_role("link", name="Map its columns of deals.csv").click()
+    page.get_by_role("link", name="Match its columns of deals.csv").click()
     page.get_by_label(re.compile(r"^\s*kind\s")).focus()
     page.get_by_label(re.compile(r"^\s*kind\s")).select_option("Deal Type")
     expect(page.get_by_label("New Business means")).to_be_visible()
@@ -254,7 +254,7 @@ def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     expect(page.get_by_label("Value for every row")).to_be_visible()
     expect(page.get_by_role("table", name="What is not accepted in these rows")).to_contain_text("Legal review")
     looks_right(page, "imports-mapping")
-    page.get_by_role("button", name="Remember and check").click()
+    page.get_by_role("button", name="Save and check").click()
     expect(page.get_by_text("It cannot be used like this yet")).to_be_visible()
     looks_right(page, "imports-mapping-refused")
     page.complaints.clear()  # the browser's note of the answer 422

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -104,7 +105,7 @@ class TestTheUsualWay:
         assert [(line.track, line.change) for line in response.context["points"] if line.track == "total"] == [
             ("total", 50)
         ]
-        assert "Write 4 rows" in seen
+        assert "Import 4 rows" in seen
         assert clients_of_northwind() == set()
         partner.refresh_from_db()
         assert response.context["tables"][0].new == 3
@@ -115,17 +116,42 @@ class TestTheUsualWay:
         upload({"clients": NEW, "deals": WON})
         response = admin.post(f"/imports/{latest().pk}/commit/", follow=True)
         seen = text_of(response)
-        assert "What the batch did" in seen
+        assert "What this import did" in seen
         assert "1 ledger entry" in seen
         assert clients_of_northwind() == {"X1"}
         assert latest().points["entries"] == 1
+        assert "What's next" in seen.replace("&#x27;", "'")
+        assert "You have data of every kind." in seen
+        assert "See Clients" in seen
+
+    def test_a_new_partner_is_told_what_to_import_next(self, eastwind: Any) -> None:
+        from accounts.scope import system_scope
+        from clients.models import Client
+        from imports.next_steps import next_steps
+
+        scope = system_scope(eastwind)
+        Client.objects.create(partner=eastwind, client_id="1", name="One", country="NL", currency="EUR")
+        steps = next_steps(scope, {"clients"})
+        assert steps.missing is not None
+        assert steps.missing.key == "deals"
+        assert [kind.key for kind in steps.later] == [
+            "services", "certifications", "renewals", "mrr_history", "cancellations", "statement_lines",
+        ]  # fmt: skip
+        assert [name for name, _label in steps.pages] == ["clients"]
+
+    def test_names_that_hit_nothing_are_listed_below_the_table(self, upload: Any) -> None:
+        row = {"client_id": "X1", "product_line": "Sales Hub"}
+        stray = [row | {"cancelled_on": "2026-05-01"}]
+        seen = text_of(upload({"clients": NEW, "cancellations": stray}))
+        assert "Please check in cancellations.csv" in seen
+        assert "Row 2: client X1 never had “Sales Hub”, nor any other product line." in seen
 
     def test_the_second_click_writes_nothing(self, admin: Any, upload: Any, latest: Any) -> None:
         upload({"clients": NEW, "deals": WON})
         address = f"/imports/{latest().pk}/commit/"
         admin.post(address)
         response = admin.post(address, follow=True)
-        assert messages_of(response) == [f"Batch #{latest().pk}: written"]
+        assert messages_of(response) == [f"Import #{latest().pk}: imported"]
         assert latest().points["entries"] == 1
 
     def test_history_names_batches_newest_first(self, admin: Any, upload: Any, latest: Any) -> None:
@@ -134,18 +160,18 @@ class TestTheUsualWay:
         upload({"clients": BAD})
         rows = admin.get("/imports/").context["rows"]
         assert [(row["state"].text, row["batch"].rows) for row in rows][:2] == [
-            ("Not written: has errors", 3),
-            ("Written", 1),
+            ("Not imported: has errors", 3),
+            ("Imported", 1),
         ]
         assert str(rows[0]["batch"].user) == "Pia Lundquell"
 
     def test_discard(self, admin: Any, upload: Any, latest: Any) -> None:
         upload({"clients": BAD})
         response = admin.post(f"/imports/{latest().pk}/discard/", follow=True)
-        assert messages_of(response) == [f"Batch #{latest().pk} is discarded; nothing was written."]
-        assert "This batch was discarded" in text_of(admin.get(f"/imports/{latest().pk}/"))
+        assert messages_of(response) == [f"Import no. {latest().pk} is cancelled; nothing was imported."]
+        assert "This import was cancelled" in text_of(admin.get(f"/imports/{latest().pk}/"))
         again = admin.post(f"/imports/{latest().pk}/commit/", {"skip_bad_rows": "on"}, follow=True)
-        assert messages_of(again) == [f"Batch #{latest().pk}: discarded"]
+        assert messages_of(again) == [f"Import #{latest().pk}: cancelled"]
 
     def test_a_file_sent_twice_by_a_nervous_click_is_one_batch(self, upload: Any, latest: Any) -> None:
         upload({"clients": NEW})
@@ -162,7 +188,7 @@ class TestErrors:
         assert "clients.csv, 3 country ?? Not the code of a country" in seen
         assert "clients.csv, 4 currency CHF The programme has no fixed amount for CHF AUD, CAD, COP, EUR" in seen
         assert "Leave out the 2 bad rows" in seen
-        assert "Write 1 row" in seen
+        assert "Import 1 row" in seen
 
     def test_writing_needs_the_choice_to_leave_rows_out(
         self, admin: Any, upload: Any, latest: Any, clients_of_northwind: Any
@@ -176,13 +202,13 @@ class TestErrors:
         assert clients_of_northwind() == set()
         seen = text_of(admin.post(address, {"skip_bad_rows": "on"}, follow=True))
         assert clients_of_northwind() == {"X1"}
-        assert "These rows were left out; all others are written." in seen
+        assert "These rows were left out; all others were imported." in seen
         assert "What was left out, and why" in seen
 
     def test_a_file_that_cannot_be_used_cannot_be_written_around(self, admin: Any, upload: Any, latest: Any) -> None:
         seen = text_of(upload({"clients": NEW, "deals.csv": b'deal_id\n"open'}))
         assert "A quote that opens in this row never closes" in seen
-        assert "Write" not in seen.split("3. Commit")[1].split("Discard")[0]
+        assert not re.search(r"Import \d+ row", seen)
         response = admin.post(f"/imports/{latest().pk}/commit/", {"skip_bad_rows": "on"}, follow=True)
         assert messages_of(response) == ["A file cannot be used as it is. Correct it and upload the files again."]
 
@@ -198,7 +224,7 @@ class TestErrors:
         admin.post(f"/imports/{latest().pk}/commit/")
         response = admin.post(f"/imports/{waiting.pk}/commit/", follow=True)
         seen = text_of(response)
-        assert "Nothing was written: since the check the stored facts have changed" in seen
+        assert "Nothing was imported: your data has changed since the check" in seen
         assert "Overlaps the service of client X1 that started on 1 Feb 2026 and has no end" in seen
         waiting.refresh_from_db()
         assert waiting.status == "checked"
@@ -250,7 +276,7 @@ class TestWhatIsUploaded:
             ({"report.pdf": b"%PDF"}, "report.pdf: only CSV (.csv) and Excel (.xlsx) files can be imported."),
             ({"clients": b"x"}, "Choose"),
             ({"deals.xlsx": b"hello"}, "deals.xlsx: the file is not a workbook, or a damaged one."),
-            ({f"deals{n}.csv": "a\n" for n in range(300)}, "These are 300 files; one batch may have 50."),
+            ({f"deals{n}.csv": "a\n" for n in range(300)}, "These are 300 files; one import may have 50."),
         ],
     )
     def test_a_clear_message(self, admin: Any, files: dict[str, Any], told: str) -> None:
@@ -291,11 +317,11 @@ class TestUnknownNames:
         address = f"/imports/{latest().pk}/kinds/"
         missing = admin.post(address, {first: "clients"})
         assert missing.status_code == 422
-        assert "Say what it holds, or leave it out." in text_of(missing)
+        assert "Choose what is in it, or leave it out." in text_of(missing)
         seen = text_of(admin.post(address, {first: "clients", second: "-"}, follow=True))
         assert "Every row is good" in seen
         assert "other.csv Not read" in seen
-        assert "Write 2 rows" in seen
+        assert "Import 2 rows" in seen
 
     def test_a_choice_that_does_not_exist(self, admin: Any, upload: Any, latest: Any) -> None:
         response = upload({"x.csv": as_csv("clients", NEW)})
@@ -322,7 +348,7 @@ class TestUnknownNames:
         response = upload({"x.csv": "a,b\n1,2\n"})
         (field,) = response.context["kinds_form"]
         seen = text_of(admin.post(f"/imports/{latest().pk}/kinds/", {field.html_name: "-"}, follow=True))
-        assert "There is no row that could be written." in seen
+        assert "There is no row to import." in seen
 
 
 class TestTheWorker:
@@ -331,7 +357,7 @@ class TestTheWorker:
     ) -> None:
         with worker():
             waiting = upload({"clients": NEW, "deals": WON})
-            assert "Waits for a worker" in text_of(waiting)
+            assert "Waiting to start" in text_of(waiting)
         part = admin.get(f"/imports/{latest().pk}/", headers={"HX-Request": "true", "HX-Target": "batch-progress"})
         assert part["HX-Refresh"] == "true"
         assert "Every row is good" in text_of(admin.get(f"/imports/{latest().pk}/"))
@@ -374,7 +400,7 @@ class TestTheWorker:
         upload({"clients": NEW})
         ImportBatch.objects.filter(pk=latest().pk).update(started_at=timezone.now() - timedelta(minutes=1), attempts=1)
         page = admin.get(f"/imports/{latest().pk}/")
-        assert "The work on this batch was interrupted" in text_of(page)
+        assert "This import was interrupted" in text_of(page)
         assert "every 1s" not in page.content.decode()
         assert admin.get("/imports/").context["rows"][0]["state"].text == "Interrupted"
         with worker():
@@ -390,7 +416,7 @@ class TestTheWorker:
 
         upload({"clients": NEW})
         ImportBatch.objects.filter(pk=latest().pk).update(queued_at=timezone.now() - timedelta(minutes=1))
-        assert "No worker has taken it yet" in text_of(admin.get(f"/imports/{latest().pk}/"))
+        assert "It has not started yet" in text_of(admin.get(f"/imports/{latest().pk}/"))
 
     def test_a_small_batch_waits_for_its_turn_in_the_worker_while_another_import_is_at_work(
         self, upload: Any, latest: Any, partner: Any, settings: Any
@@ -405,7 +431,7 @@ class TestTheWorker:
         where = {"host": server.host, "port": server.port, "user": server.superuser}
         with psycopg.connect(dbname=connection.settings_dict["NAME"], **where) as another:
             another.execute("SELECT pg_advisory_xact_lock(%s, %s)", [PARTNER_FACTS, partner.pk])
-            assert "Waits for a worker" in text_of(upload({"clients": NEW}))
+            assert "Waiting to start" in text_of(upload({"clients": NEW}))
         assert latest().status == "checking"
 
     def test_a_batch_discarded_while_it_is_worked_on_writes_nothing(
@@ -430,6 +456,28 @@ class TestTheWorker:
         process_batch(latest().partner_id, latest().pk)
         assert clients_of_northwind() == set()
 
+    def test_cancelling_stops_the_worker_in_the_middle(
+        self,
+        admin: Any,
+        upload: Any,
+        latest: Any,
+        worker: Any,
+        clients_of_northwind: Any,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:
+        from imports import progress
+        from imports.tasks import process_batch
+
+        with worker():
+            upload({"clients": NEW})
+        with django_capture_on_commit_callbacks(execute=True):
+            admin.post(f"/imports/{latest().pk}/discard/")
+        with pytest.raises(progress.CancelledError):
+            progress.ProgressReporter(latest().pk)("writing", 1, 2)
+        process_batch(latest().partner_id, latest().pk)
+        assert latest().status == "cancelled"
+        assert clients_of_northwind() == set()
+
     def test_work_that_fails_unexpectedly_is_failed_in_words(
         self, admin: Any, upload: Any, latest: Any, worker: Any, monkeypatch: Any
     ) -> None:
@@ -443,7 +491,7 @@ class TestTheWorker:
             upload({"clients": NEW})
         seen = text_of(admin.get(f"/imports/{latest().pk}/"))
         assert latest().status == "failed"
-        assert "Nothing was written: something unexpected went wrong." in seen
+        assert "Nothing was imported: something unexpected went wrong." in seen
         assert "disk" not in seen
 
     def test_a_right_lost_meanwhile_stops_the_work(
@@ -456,7 +504,7 @@ class TestTheWorker:
         Membership.objects.filter(user=person("admin"), partner=latest().partner).update(role="member")
         process_batch(latest().partner_id, latest().pk)
         assert latest().status == "failed"
-        assert latest().note == "Nothing was written: the person who started it may not import any more."
+        assert latest().note == "Nothing was imported: the person who started it may not import any more."
 
     def test_a_batch_is_given_up_after_three_interruptions(self, upload: Any, latest: Any, worker: Any) -> None:
         from imports.models import ImportBatch
@@ -467,7 +515,7 @@ class TestTheWorker:
         process_batch(latest().partner_id, latest().pk)
         assert (latest().status, latest().note) == (
             "failed",
-            "Nothing was written: the work on it was cut off 3 times.",
+            "Nothing was imported: it was interrupted 3 times.",
         )
 
     def test_a_task_that_is_delivered_twice_works_once(self, upload: Any, latest: Any, worker: Any, admin: Any) -> None:

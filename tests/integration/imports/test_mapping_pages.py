@@ -192,8 +192,8 @@ class TestFromHubSpotToPoints:
     def test_a_workbook_named_like_a_kind_is_asked_about_too(self, admin: Any, send: Any) -> None:
         page = send({"deals.xlsx": as_workbook(DEALS)})
         seen = text_of(page)
-        assert "Say once where ours are" in seen
-        assert "deals.xlsx [deals export] deals Map its columns" in seen
+        assert "Match them once; we remember it for the next file" in seen
+        assert "deals.xlsx [deals export] deals Match the columns of deals.xlsx [deals export]" in seen
 
     def test_numbers_with_a_comma_and_days_the_day_first(self, admin: Any, send: Any, choose: Any, latest: Any) -> None:
         text = 'Klant;Start;Bedrag;Munt\nX1;05/01/2026;"1.234,50";EUR\n'
@@ -292,11 +292,11 @@ class TestRemembering:
         assert web("outsider").post(address).status_code == 404
         assert web("member").post(address).status_code == 403
         seen = admin.post(address, follow=True)
-        assert messages_of(seen) == ["The mapping is forgotten. Batches that used it keep it."]
+        assert messages_of(seen) == ["The mapping is forgotten. Imports that used it stay as they are."]
         assert "Remembered mappings" not in text_of(seen)
         batch = latest()
         written = admin.post(f"/imports/{batch.pk}/commit/", follow=True)
-        assert "What the batch did" in text_of(written)
+        assert "What this import did" in text_of(written)
         assert choose(send({"b.csv": CLIENTS.replace("X900", "X910")})).context["origin"] == "shipped"
 
     def test_words_that_this_file_does_not_have_stay_remembered(
@@ -381,7 +381,7 @@ class TestWhatIsWrong:
     def test_a_file_that_breaks_off(self, admin: Any, send: Any, choose: Any, latest: Any) -> None:
         page = choose(send({"c.csv": CLIENTS + '"X9003","open'}))
         assert "A quote that opens in this row never closes" in text_of(page)
-        assert "Remember and check" not in text_of(page)
+        assert "Save and check" not in text_of(page)
         left = admin.post(page.request["PATH_INFO"], {"do": "leave_out"}, follow=True)
         assert "c.csv Not read" in text_of(left)
 
@@ -429,7 +429,7 @@ class TestOtherWays:
         app.conf.task_always_eager = app.conf.task_eager_propagates = True
         try:
             with django_capture_on_commit_callbacks(execute=True):
-                assert "Waits for a worker" in text_of(send({"clients.csv": CLIENTS}))
+                assert "Waiting to start" in text_of(send({"clients.csv": CLIENTS}))
             page = admin.get(f"/imports/{latest().pk}/")
             (table,) = page.context["unmapped"]
             page = admin.get(f"/imports/{latest().pk}/tables/{table.pk}/")

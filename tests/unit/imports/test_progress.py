@@ -1,0 +1,47 @@
+"""Progress of an import: what is left of a phase, and how a worker is stopped."""
+
+import pytest
+from django.core.cache import cache
+
+from imports import progress
+from imports.progress import CancelledError, Progress, ProgressReporter, ask_to_stop, forget, progress_of
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """A clock that the test moves."""
+    cache.clear()
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_time_left_follows_the_speed_of_the_phase(seconds):
+    report = ProgressReporter(7)
+    report("writing", 10_000, 100_000)
+    assert progress_of(7) == Progress("writing", 10_000, 100_000, None)
+    seconds[0] += 1
+    report("writing", 20_000, 100_000)
+    assert progress_of(7) == Progress("writing", 20_000, 100_000, None), "too early to say"
+    seconds[0] += 9
+    report("writing", 30_000, 100_000)
+    # 20,000 rows took 10 seconds; 70,000 are left.
+    assert progress_of(7) == Progress("writing", 30_000, 100_000, 35)
+    report("posting", 0, 0)
+    seconds[0] += 60
+    report("posting", 0, 0)
+    assert progress_of(7) == Progress("posting", 0, 0, None), "nobody knows how much there is"
+
+
+def test_a_cancelled_import_stops_at_the_next_report(seconds):
+    report = ProgressReporter(8)
+    report("writing", 0, 100)
+    ask_to_stop(8)
+    report("writing", 1, 100)
+    seconds[0] += 1
+    with pytest.raises(CancelledError):
+        report("writing", 50, 100)
+    ProgressReporter(9)("writing", 0, 100)
+    forget(8)
+    assert progress_of(8) is None
+    ProgressReporter(8)("writing", 0, 100)
