@@ -21,6 +21,7 @@ from bench.place import DAY, ROOT, FailedError, Place
 
 IMPORT_SECONDS = 60.0
 IMPORT_MEMORY = 1024.0  # MiB
+RECORD_SHARE = 30.0  # % of storage
 EXPORT_ROWS = (100_000, 1_000_000)
 CSV_SHARE = 0.5  # of the throughput of the bare COPY
 XLSX_TIMES = 5.0  # openpyxl's write-only mode
@@ -96,6 +97,13 @@ def _import(var: Path, *, quick: bool) -> Iterator[Measurement]:
     yield Measurement("import", "peak memory, database", cost.database, "MiB", note="of its connection alone")
     again = place.imported("new", var / "files")
     yield Measurement("import", "the same files again", again.seconds, "s", note="changes nothing")
+    share = 100 * place.share_of("imports_importchange")
+    yield Measurement(
+        "import", "storage of the record of changes", share, "%", RECORD_SHARE, note="of all other tables"
+    )
+    undo = place.manage("undo_import", "new", "1")
+    yield Measurement("import", "undone", undo.seconds, "s", cost.seconds, note="no longer than the import")
+    yield Measurement("import", "peak memory of the undo", undo.process, "MiB", IMPORT_MEMORY)
     place.clear()
 
 

@@ -131,6 +131,18 @@ class Place:
         self.settle()
         stamp.write_text(content)
 
+    def share_of(self, table: str) -> float:
+        """Storage of a table and its indexes, as a share of that of all other tables."""
+        import psycopg
+
+        from partner_portal.local.postgres import ensure_running
+
+        at = ensure_running(self.var)
+        query = "SELECT sum(pg_total_relation_size(relid)) FILTER (WHERE relname = %s), sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+        with psycopg.connect(host=at.host, port=at.port, user=at.superuser, dbname=at.database) as connection:
+            own, total = connection.execute(query, [table]).fetchone() or (0, 1)
+        return float(own) / float(total - own)
+
     def settle(self) -> None:
         """What autovacuum does within minutes: statistics, and the map of pages that are visible to all."""
         import psycopg
