@@ -138,7 +138,10 @@ class Place:
         from partner_portal.local.postgres import ensure_running
 
         at = ensure_running(self.var)
-        query = "SELECT sum(pg_total_relation_size(relid)) FILTER (WHERE relname = %s), sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables"
+        query = """
+            SELECT sum(pg_total_relation_size(relid)) FILTER (WHERE relname = %s), sum(pg_total_relation_size(relid))
+              FROM pg_stat_user_tables
+        """
         with psycopg.connect(host=at.host, port=at.port, user=at.superuser, dbname=at.database) as connection:
             own, total = connection.execute(query, [table]).fetchone() or (0, 1)
         return float(own) / float(total - own)
