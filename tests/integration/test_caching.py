@@ -9,7 +9,7 @@ from accounts.services import bump_generation, change_partner
 from imports.checks import Source
 from imports.models import ImportBatch
 from imports.pipeline import carry_out, silent
-from imports.reading import read_csv
+from imports.reading import read_table
 from partner_portal.lib import caching
 from partner_portal.lib.rows.facts import find_kind
 from program.caching import cached_by_generation
@@ -78,7 +78,7 @@ def test_a_change_of_settings_reaches_the_scope_that_made_it(scope):
 
 def test_a_trial_leaves_no_generation_behind(scope):
     before = scope.partner.generation
-    table = read_csv(BytesIO(b"client_id,name,country,currency\nT1,Trial,US,USD\n"))
+    table = read_table(BytesIO(b"client_id,name,country,currency\nT1,Trial,US,USD\n"), "")
     sources = [Source("clients.csv", find_kind("clients"), table)]
     batch = ImportBatch.objects.create(partner=scope.partner)
     outcome = carry_out(scope, sources, batch_id=batch.pk, accept=lambda _: False, trying=True, step=silent)

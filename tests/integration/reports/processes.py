@@ -99,10 +99,11 @@ class Worker:
 
     def __enter__(self):
         self.log = Path(self._environment["PORTAL_VAR"]) / f"worker-{uuid4().hex}.log"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "partner_portal", "worker", "-c", "1", "-l", "INFO", "--without-gossip"],
-            env=self._environment, stdout=self.log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "partner_portal", "worker", "-c", "1", "-l", "INFO", "--without-gossip"],
+                env=self._environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         wait_for(lambda: b" ready." in self.log.read_bytes())
         return self
 
