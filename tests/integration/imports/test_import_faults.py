@@ -72,7 +72,7 @@ def spawn(server: Any, database: str) -> Iterator[Callable[..., subprocess.Popen
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.communicate()  # which closes its pipe
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
