@@ -133,7 +133,7 @@ def test_a_large_batch_waits_for_a_worker_in_sight(open_page, tmp_path, no_findi
     no_findings(page)
     shot(page, "imports-waiting-1440")
     page.get_by_role("button", name="Cancel this import").click()
-    expect(page.get_by_text("is discarded; nothing was written")).to_be_visible()
+    expect(page.get_by_text("is cancelled; nothing was imported")).to_be_visible()
 
 
 def test_looks_and_axe(open_page, tmp_path, looks_right):
@@ -245,7 +245,7 @@ def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     page.get_by_role("button", name="Upload and check").click()
     expect(page.get_by_text("Match them once; we remember it for the next file")).to_be_visible()
     looks_right(page, "imports-mapping-asked")
-    page.get_by_role("link", name="Match its columns of deals.csv").click()
+    page.get_by_role("link", name="Match the columns of deals.csv").click()
     page.get_by_label(re.compile(r"^\s*kind\s")).focus()
     page.get_by_label(re.compile(r"^\s*kind\s")).select_option("Deal Type")
     expect(page.get_by_label("New Business means")).to_be_visible()
