@@ -82,7 +82,7 @@ def test_more_than_an_import_may_have(web: Callable[..., Any]) -> None:
     client = web("admin")
     form = upload(client, "/imports/", 3 * MEGABYTE + 1)
     assert form.status_code == 422
-    assert "one batch may have 3.0\u00a0MB" in form.content.decode()
+    assert "one import may have 3.0\u00a0MB" in form.content.decode()
     response = upload(client, "/imports/", 5 * MEGABYTE)
     assert response.status_code == 413
     assert "You can send 3.0\u00a0MB at once here" in response.content.decode()

@@ -84,7 +84,7 @@ PAGES = {
     "/commissions/statements/S1/": 23,
     "/commissions/statements/S1/print/": 22,
     "/commissions/questions/": 11,
-    "/imports/": 12,
+    "/imports/": 13,
 }
 
 

@@ -38,6 +38,7 @@ def test_only_a_large_import_has_them_looked_at(
     written = Written({0: Counts(new=rows)}, set())
     with (
         patch.object(pipeline.fact_writer, "write", return_value=written),
+        patch.object(pipeline, "add_remarks"),
         patch.object(analyze, "analyze_tables") as analyze_tables,
         django_capture_on_commit_callbacks(execute=True),
     ):
