@@ -15,7 +15,6 @@ from django.db.models.functions import Concat, Now
 from django.dispatch import receiver
 from django.http import Http404
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.roles import Permission
@@ -25,7 +24,7 @@ from clients.lines import LINE, kinds_with_lines, product_line, rows_with
 from clients.models import LineMerge, Withdrawal
 from clients.withdrawals import Outcome, restore_rows, withdraw_rows
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
-from partner_portal.lib.rows.events import facts_committed
+from partner_portal.lib.rows.events import commit_facts, facts_committed
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.withdrawals import MovedRows
 
@@ -195,20 +194,8 @@ def follow_merges(sender: object, scope: Scope, **_: object) -> None:
 
 
 def _publish(scope: Scope, action: str, merge: LineMerge, moved: _Moved) -> Outcome:
-    points: dict[str, object] = {}
     bump_generation(scope)
-    for _receiver, answer in facts_committed.send(
-        LineMerge, scope=scope, client_ids=set(moved.client_ids), batch_id=None
-    ):
-        points |= getattr(answer, "summary", {})
+    points = commit_facts(LineMerge, scope=scope, client_ids=set(moved.client_ids), batch_id=None)
     counts = {kind_key: len(pks) for kind_key, pks in moved.rows.items()}
     audit.record(scope, action, str(merge), rows=counts, merge=merge.pk)
     return Outcome(MovedRows(moved.rows, frozenset(moved.client_ids)), points)
-
-
-audit.name_actions(
-    {
-        "line.merged": gettext_lazy("Product lines merged"),
-        "line.merge_undone": gettext_lazy("Merge of product lines undone"),
-    }
-)

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from psycopg import sql
 
 from accounts import audit
@@ -20,7 +19,7 @@ from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Client, Fact, Withdrawal
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
-from partner_portal.lib.rows.events import facts_committed
+from partner_portal.lib.rows.events import commit_facts
 from partner_portal.lib.rows.facts import FactKind, kind, kinds
 from partner_portal.lib.rows.withdrawals import MovedRows, Rows
 
@@ -152,9 +151,7 @@ def _publish(
     points: dict[str, object] = {}
     if moved.rows:
         bump_generation(scope)
-        answers = facts_committed.send(Withdrawal, scope=scope, client_ids=set(moved.client_ids), batch_id=batch_id)
-        for _receiver, answer in answers:
-            points |= getattr(answer, "summary", {})
+        points = commit_facts(Withdrawal, scope=scope, client_ids=set(moved.client_ids), batch_id=batch_id)
         audit.record(
             scope, action, str(kind(kind_key).label), rows=moved.counts, withdrawal=moved.withdrawal_id, **details
         )
@@ -207,11 +204,3 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, date) else "" if value is None else str(value)
-
-
-audit.name_actions(
-    {
-        "facts.withdrawn": gettext_lazy("Facts withdrawn"),
-        "facts.restored": gettext_lazy("Withdrawn facts restored"),
-    }
-)

@@ -47,9 +47,8 @@ def record_planned(
     *,
     partner: int,
     batch_id: int,
-    own: int | None,
 ) -> None:
-    """Record stored rows that a plan changes or restores. `own`: the withdrawal of this batch, which is not an earlier state."""
+    """Record stored rows that a plan changes or restores."""
     query = sql.SQL(
         """
         {insert} stored.id,

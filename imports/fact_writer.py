@@ -180,7 +180,7 @@ class _Writer:
             written.client_ids = {client for (client,) in cursor.fetchall() if client is not None}
         columns = [identifier(model_field) for model_field in self.fields.values()]
         change_record.record_planned(
-            cursor, self.kind, columns, self.plan, partner=self.partner, batch_id=self.batch_id, own=self.withdrawal_id
+            cursor, self.kind, columns, self.plan, partner=self.partner, batch_id=self.batch_id
         )
         cursor.execute(
             sql.SQL(

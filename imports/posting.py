@@ -5,22 +5,13 @@ from collections.abc import Callable
 from accounts.scope import Scope
 from imports.checks import Step
 from imports.models import ImportBatch
-from partner_portal.lib.rows.events import facts_committed
+from partner_portal.lib.rows.events import commit_facts
 
 
 def post_facts(scope: Scope, client_ids: set[int], *, batch_id: int, step: Step) -> dict[str, object]:
     """Announce that facts of these clients changed. Returns the ledger's summary."""
-    points: dict[str, object] = {}
-    answers = facts_committed.send(
-        ImportBatch,
-        scope=scope,
-        client_ids=client_ids,
-        batch_id=batch_id,
-        progress=within_phase(step, "posting", 0, 0),
-    )
-    for _receiver, answer in answers:
-        points |= getattr(answer, "summary", {})
-    return points
+    progress = within_phase(step, "posting", 0, 0)
+    return commit_facts(ImportBatch, scope=scope, client_ids=client_ids, batch_id=batch_id, progress=progress)
 
 
 def within_phase(step: Step, phase: str, before: int, total: int) -> Callable[..., None]:

@@ -18,9 +18,22 @@ mail_domains_asked: scope and domains (a set: what would be allowed if the setti
 
 from django.dispatch import Signal
 
+from partner_portal.lib.scope import Scope
+
 facts_committed = Signal()
 ledger_posted = Signal()
 rules_changed = Signal()
 figures_wanted = Signal()
 member_left = Signal()
 mail_domains_asked = Signal()
+
+
+def commit_facts(
+    sender: object, *, scope: Scope, client_ids: set[int], batch_id: int | None, **progress: object
+) -> dict[str, object]:
+    """Send `facts_committed`. Returns the summaries that the receivers answer with, merged."""
+    points: dict[str, object] = {}
+    answers = facts_committed.send(sender, scope=scope, client_ids=client_ids, batch_id=batch_id, **progress)
+    for _receiver, answer in answers:
+        points |= getattr(answer, "summary", {})
+    return points
