@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.scope import Scope
-from clients.models import Certification, Deal, RetentionMonth
+from clients.models import Certification, Client, Deal, RetentionMonth
 from clients.rules import (
     MONEY_MONTHS,
     CertificationFact,
@@ -21,10 +21,26 @@ from clients.rules import (
 )
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.search import SearchText
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import SALES, Origin, Stage
+
+MOST_MATCHES = 25  # clients, or deals, that a search goes on with
+
+
+def matching_clients(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Client]:
+    """The clients that a search for a name, an id or a domain finds, best first. Read once per scope."""
+    rows = wanted.filter(Client.objects.filter(partner=scope.partner), "name", "client_id", "domain")
+    return scope.once(("matching-clients", wanted.key), lambda: list(rows[:MOST_MATCHES]))[:most]
+
+
+def matching_deals(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Deal]:
+    """The deals that a search for a name or an id finds, with their clients, best first. Read once per scope."""
+    best = wanted.filter(Deal.objects.filter(partner=scope.partner), "name", "deal_id").values("pk")[:MOST_MATCHES]
+    rows = wanted.filter(Deal.objects.filter(pk__in=best).select_related("client"), "name", "deal_id")
+    return scope.once(("matching-deals", wanted.key), lambda: list(rows))[:most]
 
 
 def mrr_history(scope: Scope) -> MrrHistory:
