@@ -5,6 +5,7 @@ import re
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -75,7 +76,7 @@ class HubSpotClient:
     ) -> None:
         address = urlsplit(base)
         local = address.hostname in _LOOPBACK
-        if not address.hostname or address.scheme != "https" and not (local and address.scheme == "http"):
+        if not address.hostname or (address.scheme != "https" and not (local and address.scheme == "http")):
             raise ImproperlyConfigured("HUBSPOT_API_BASE must be an https address, or http on this machine.")
         self.base = base.rstrip("/")
         self.zone = zone
@@ -95,7 +96,9 @@ class HubSpotClient:
         self._session.headers["User-Agent"] = f"partner-portal/{_version()}"
         self._session.headers["Accept"] = "application/json"
         # Only attempts to connect are repeated here: whether a request that was sent may be repeated is decided below.
-        retry = Retry(total=2, connect=2, read=0, redirect=0, status=0, other=0, backoff_factor=0.5, allowed_methods=None)
+        retry = Retry(
+            total=2, connect=2, read=0, redirect=0, status=0, other=0, backoff_factor=0.5, allowed_methods=None
+        )
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=retry))
 
@@ -113,11 +116,11 @@ class HubSpotClient:
         """Answer to a GET. Raises SourceError."""
         return self._call("GET", path, params=params)
 
-    def post(self, path: str, body: object, *, search: bool = False) -> dict[str, Any]:
+    def post(self, path: str, body: Any, *, search: bool = False) -> dict[str, Any]:
         """Answer to a POST, at the pace of searches if it is one. Raises SourceError."""
         return self._call("POST", path, body=body, search=search)
 
-    def put(self, path: str, body: object) -> dict[str, Any]:
+    def put(self, path: str, body: Any) -> dict[str, Any]:
         """Answer to a PUT. Raises SourceError."""
         return self._call("PUT", path, body=body)
 
@@ -127,7 +130,7 @@ class HubSpotClient:
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
-        body: object = None,
+        body: Any = None,
         search: bool = False,
     ) -> dict[str, Any]:
         failure: SourceError = TryLater()
@@ -157,7 +160,7 @@ class HubSpotClient:
         raise failure
 
     def _send(
-        self, method: str, path: str, params: Mapping[str, str | int] | None, body: object
+        self, method: str, path: str, params: Mapping[str, str | int] | None, body: Any
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
         """Status, headers and body. Raises AnswerInvalid for one that is too large, and what requests raises."""
         with self._session.request(
@@ -185,7 +188,7 @@ class HubSpotClient:
         asked = _seconds(headers.get("Retry-After", ""))
         if status == 429 and "DAILY" in str(error.get("policyName", "")).upper():
             raise QuotaUsedUp(self._midnight(), self._daily_limit or 0)
-        if status == 477 or status in (429, 423) and asked is not None and asked > LONGEST_WAIT:
+        if status == 477 or (status in (429, 423) and asked is not None and asked > LONGEST_WAIT):
             raise TryLater(int(asked if asked is not None else MOVED_WAIT), status)
         if status == 429:
             return TryLater(None, status), asked if asked is not None else RATE_LIMIT_WAIT
@@ -199,7 +202,7 @@ class HubSpotClient:
             raise TokenRejected
         if status == 403:
             scopes = sorted(set(_SCOPE.findall(json.dumps(error))))
-            raise ScopeMissing(", ".join(scopes), (path.split("/") + [""])[4])
+            raise ScopeMissing(", ".join(scopes), [*path.split("/"), ""][4])
         if 300 <= status < 400:
             raise AnswerInvalid("redirect")
         raise Refused(status, str(error.get("message", ""))[:500])
@@ -226,10 +229,8 @@ class HubSpotClient:
         if daily:
             self._daily_limit = daily
             self._spent = remaining is not None and remaining < daily * DAILY_RESERVE
-        try:
+        with suppress(TypeError, ValueError):
             self.server_time = parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
-        except (TypeError, ValueError):
-            pass
 
     def _midnight(self) -> datetime:
         """When the account's day ends."""

@@ -36,8 +36,12 @@ def match(direct: Sequence[Link], companies: Sequence[Link], clients_of: Mapping
     """
     if direct:
         return _of(link.id for link in direct)
-    primary = _of(id for link in companies if link.primary for id in clients_of.get(link.id, ()))
-    return primary if primary.clients else _of(id for link in companies for id in clients_of.get(link.id, ()))
+    primary = _of(record_id for link in companies if link.primary for record_id in clients_of.get(link.id, ()))
+    return (
+        primary
+        if primary.clients
+        else _of(record_id for link in companies for record_id in clients_of.get(link.id, ()))
+    )
 
 
 def clients_by_company(companies_of: Mapping[str, Sequence[Link]]) -> dict[str, list[str]]:

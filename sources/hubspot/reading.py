@@ -159,7 +159,7 @@ def changed(
         answer = client.post(endpoints.search(object_type), body, search=True)
         records = [_record(row) for row in _rows(answer, "results", required=True)]
         ids = [int(record.id) for record in records]
-        if ids != sorted(set(ids)) or ids and ids[0] <= last:
+        if ids != sorted(set(ids)) or (ids and ids[0] <= last):
             raise AnswerInvalid("form")  # out of order: continuing after the last one would miss some
         yield [record for record in records if _in_window(record, start, end)]
         if not _next(answer) or not ids:
@@ -173,7 +173,7 @@ def associations(client: HubSpotClient, source: str, target: str, ids: Sequence[
     Raises AnswerInvalid when HubSpot could not read some of them: missing associations must never look like none.
     """
     links: dict[str, list[Link]] = {}
-    waiting: list[dict[str, str]] = [{"id": id} for id in ids]
+    waiting: list[dict[str, str]] = [{"id": record_id} for record_id in ids]
     while waiting:
         batch, waiting = waiting[:ASSOCIATION_BATCH], waiting[ASSOCIATION_BATCH:]
         answer = client.post(endpoints.associations(source, target), {"inputs": batch})
@@ -182,27 +182,25 @@ def associations(client: HubSpotClient, source: str, target: str, ids: Sequence[
                 raise AnswerInvalid("form")
         for row in _rows(answer, "results", required=True):
             origin = row.get("from")
-            id = _text(origin, "id") if isinstance(origin, dict) else ""
-            links.setdefault(id, []).extend(_link(to) for to in _rows(row, "to"))
+            record_id = _text(origin, "id") if isinstance(origin, dict) else ""
+            links.setdefault(record_id, []).extend(_link(to) for to in _rows(row, "to"))
             if after := _next(row):
-                waiting.append({"id": id, "after": after})
+                waiting.append({"id": record_id, "after": after})
     return links
 
 
 def _link(row: Mapping[str, Any]) -> Link:
     types = _rows(row, "associationTypes")
-    primary = any(
-        type.get("typeId") == PRIMARY or _text(type, "label").casefold() == PRIMARY_LABEL for type in types
-    )
+    primary = any(kind.get("typeId") == PRIMARY or _text(kind, "label").casefold() == PRIMARY_LABEL for kind in types)
     return Link(_text(row, "toObjectId"), primary)
 
 
 def _record(row: Mapping[str, Any]) -> Record:
-    id, values = _text(row, "id"), row.get("properties")
-    if not (id.isascii() and id.isdigit()) or not isinstance(values, dict):
+    record_id, values = _text(row, "id"), row.get("properties")
+    if not (record_id.isascii() and record_id.isdigit()) or not isinstance(values, dict):
         raise AnswerInvalid("form")
     properties = {name: str(value) for name, value in values.items() if value is not None and value != ""}
-    return Record(id, properties | {ID: id}, _text(row, "url"))
+    return Record(record_id, properties | {ID: record_id}, _text(row, "url"))
 
 
 def _rows(answer: Mapping[str, Any], name: str, *, required: bool = False) -> list[dict[str, Any]]:

@@ -165,7 +165,7 @@ def _pipelines(simulator: Simulator, _request: Request, _groups: tuple[str, ...]
     return {
         "results": [
             {
-                "id": id,
+                "id": pipeline_id,
                 "label": label,
                 "displayOrder": place,
                 "stages": [
@@ -184,7 +184,7 @@ def _pipelines(simulator: Simulator, _request: Request, _groups: tuple[str, ...]
                 ],
                 **times,
             }
-            for place, (id, (label, stages)) in enumerate(PIPELINES.items())
+            for place, (pipeline_id, (label, stages)) in enumerate(PIPELINES.items())
         ]
     }
 
@@ -213,7 +213,7 @@ def _one(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any
 def _batch(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
     object_type, body = _object(groups[0]), _body(request)
     inputs = _inputs(body, READ_MOST)
-    rows = [_row(simulator.world, object_type, id) for id, _after in inputs]
+    rows = [_row(simulator.world, object_type, record_id) for record_id, _after in inputs]
     live = [row for row in rows if row is not None and not row.archived]
     names = [str(name) for name in body.get("properties", [])]
     answer = _whole(simulator.world, [_record(simulator.world, object_type, row, names) for row in live])
@@ -223,7 +223,9 @@ def _batch(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> A
         "status": "error",
         "category": "OBJECT_NOT_FOUND",
         "message": "Could not get some of the records.",
-        "context": {"ids": [id for (id, _after), row in zip(inputs, rows, strict=True) if row not in live]},
+        "context": {
+            "ids": [record_id for (record_id, _after), row in zip(inputs, rows, strict=True) if row not in live]
+        },
         "errors": [],
         "links": {},
     }
@@ -239,8 +241,8 @@ def _search(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> 
     matches = matching(body, world.properties[object_type], world.indexed(object_type))
     names = [str(name) for name in body.get("properties", [])]
     page = [
-        _record(world, object_type, world.rows[object_type][id], names, known)
-        for id, known in matches[offset : offset + limit]
+        _record(world, object_type, world.rows[object_type][record_id], names, known)
+        for record_id, known in matches[offset : offset + limit]
     ]
     answer: dict[str, Any] = {"total": len(matches), "results": page}
     if offset + limit < len(matches):
@@ -251,15 +253,18 @@ def _search(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> 
 def _associations(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
     source, target = _object(groups[0]), _object(groups[1])
     results, missing = [], []
-    for id, after in _inputs(_body(request), ASSOCIATIONS_MOST):
-        row = _row(simulator.world, source, id)
+    for record_id, after in _inputs(_body(request), ASSOCIATIONS_MOST):
+        row = _row(simulator.world, source, record_id)
         links = simulator.world.associated(source, row.id, target) if row and not row.archived else []
         links = [link for link in links if link[0] > int(after or 0)]
         if not links:
-            missing.append(id)
+            missing.append(record_id)
             continue
         page = links[:ASSOCIATION_PAGE]
-        result: dict[str, Any] = {"from": {"id": id}, "to": [_association(source, target, *link) for link in page]}
+        result: dict[str, Any] = {
+            "from": {"id": record_id},
+            "to": [_association(source, target, *link) for link in page],
+        }
         if len(links) > len(page):
             result["paging"] = {"next": {"after": str(page[-1][0])}}
         results.append(result)
@@ -278,12 +283,12 @@ def _associations(simulator: Simulator, request: Request, groups: tuple[str, ...
     return Answer(207, answer | {"numErrors": len(missing), "errors": [problem]})
 
 
-def _association(source: str, target: str, id: int, primary: bool) -> dict[str, Any]:
+def _association(source: str, target: str, record_id: int, primary: bool) -> dict[str, Any]:
     plain = ASSOCIATION_TYPES.get((source, target), OTHER_ASSOCIATION)
     types: list[dict[str, Any]] = [{"category": "HUBSPOT_DEFINED", "typeId": plain}]
     if primary and source == "deals":
         types.append({"category": "HUBSPOT_DEFINED", "typeId": PRIMARY, "label": "Primary"})
-    return {"toObjectId": str(id), "associationTypes": types}
+    return {"toObjectId": str(record_id), "associationTypes": types}
 
 
 def _labels(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> Any:
@@ -328,10 +333,12 @@ def _members(simulator: Simulator, request: Request, groups: tuple[str, ...]) ->
     known = _list_of(simulator.world, groups[0])
     after = _count(request.query.get("after", "0"), 2**63)
     limit = _count(request.query.get("limit", "100"), MEMBERS_PAGE)
-    ids = sorted(id for id in known.members if id > after)
+    ids = sorted(record_id for record_id in known.members if record_id > after)
     page = ids[:limit]
     answer: dict[str, Any] = {
-        "results": [{"recordId": str(id), "membershipTimestamp": text_of(known.members[id])} for id in page]
+        "results": [
+            {"recordId": str(record_id), "membershipTimestamp": text_of(known.members[record_id])} for record_id in page
+        ]
     }
     if len(ids) > len(page):
         answer["paging"] = {"next": {"after": str(page[-1])}}
@@ -351,21 +358,21 @@ def _change_members(simulator: Simulator, request: Request, groups: tuple[str, .
         raise invalid("Record IDs are expected.")
     object_type = TYPE_IDS[known.object_type_id]
     added, removed, missing = [], [], []
-    for id in map(str, adding):
-        row = _row(world, object_type, id)
+    for record_id in map(str, adding):
+        row = _row(world, object_type, record_id)
         if row is None or row.archived:
-            missing.append(id)
+            missing.append(record_id)
         elif row.id not in known.members:
             known.members[row.id] = world.now()
-            added.append(id)
-    for id in map(str, removing):
-        if id.isdigit() and known.members.pop(int(id), None):
-            removed.append(id)
+            added.append(record_id)
+    for record_id in map(str, removing):
+        if record_id.isdigit() and known.members.pop(int(record_id), None):
+            removed.append(record_id)
     return {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
 
 
-def _list_of(world: World, id: str) -> MemberList:
-    known = world.lists.get(int(id)) if id.isdigit() else None
+def _list_of(world: World, list_id: str) -> MemberList:
+    known = world.lists.get(int(list_id)) if list_id.isdigit() else None
     if known is None:
         raise not_found("There is no such list.")
     return known
@@ -398,8 +405,8 @@ def _object(name: str) -> str:
     return object_type
 
 
-def _row(world: World, object_type: str, id: str) -> Row | None:
-    return world.rows[object_type].get(int(id)) if id.isascii() and id.isdigit() else None
+def _row(world: World, object_type: str, record_id: str) -> Row | None:
+    return world.rows[object_type].get(int(record_id)) if record_id.isascii() and record_id.isdigit() else None
 
 
 def _record(

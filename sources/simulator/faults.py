@@ -1,5 +1,6 @@
 """Faults that the simulator answers with on request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ KINDS = {
 }
 
 _PAGE = b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
+_HTML = {"Content-Type": "text/html"}
 
 
 @dataclass(slots=True)
@@ -58,38 +60,14 @@ class Fault:
 def faulty(fault: Fault, answer: Answer) -> Answer:
     """The answer as the fault makes it."""
     match fault.kind:
-        case "rate_limit":
-            return _rate_limited("TEN_SECONDLY_ROLLING", fault.value or "1")
-        case "rate_limit_silent":
-            return _rate_limited("TEN_SECONDLY_ROLLING", "")
-        case "daily":
-            return _rate_limited("DAILY", "")
-        case "migrating":
-            return replace(error(477, "The account is being moved.", "MIGRATION"), headers=_retry(fault.value or "10800"))
-        case "locked":
-            return error(423, "The resource is locked.", "LOCKED")
-        case "bad_gateway":
-            return Answer(502, _PAGE, {"Content-Type": "text/html"})
-        case "unauthorized":
-            return error(401, "The token is not valid.", "INVALID_AUTHENTICATION")
-        case "no_scope":
-            return missing_scope(fault.value)
-        case "redirect":
-            return Answer(302, b"", {"Location": fault.value})
-        case "html":
-            return Answer(200, _PAGE, {"Content-Type": "text/html"})
-        case "form":
-            return Answer(200, {"results": "nope"})
         case "slow":
             return replace(answer, delay=float(fault.value or 2))
         case "cut":
             return replace(answer, cut=True)
-        case "huge":
-            return Answer(200, b'{"results": []' + b" " * (33 * 1024 * 1024) + b"}")
         case "partial":
             return _partial(answer)
-        case _:
-            raise ValueError(f"There is no fault {fault.kind!r}.")
+        case kind:
+            return _INSTEAD[kind](fault.value)
 
 
 def missing_scope(scope: str) -> Answer:
@@ -121,3 +99,23 @@ def _partial(answer: Answer) -> Answer:
 
 def _retry(seconds: str) -> dict[str, str]:
     return {"Retry-After": seconds} if seconds else {}
+
+
+def _migrating(value: str) -> Answer:
+    return replace(error(477, "The account is being moved.", "MIGRATION"), headers=_retry(value or "10800"))
+
+
+_INSTEAD: dict[str, Callable[[str], Answer]] = {
+    "rate_limit": lambda value: _rate_limited("TEN_SECONDLY_ROLLING", value or "1"),
+    "rate_limit_silent": lambda _value: _rate_limited("TEN_SECONDLY_ROLLING", ""),
+    "daily": lambda _value: _rate_limited("DAILY", ""),
+    "migrating": _migrating,
+    "locked": lambda _value: error(423, "The resource is locked.", "LOCKED"),
+    "bad_gateway": lambda _value: Answer(502, _PAGE, _HTML),
+    "unauthorized": lambda _value: error(401, "The token is not valid.", "INVALID_AUTHENTICATION"),
+    "no_scope": missing_scope,
+    "redirect": lambda value: Answer(302, b"", {"Location": value}),
+    "html": lambda _value: Answer(200, _PAGE, _HTML),
+    "form": lambda _value: Answer(200, {"results": "nope"}),
+    "huge": lambda _value: Answer(200, b'{"results": []' + b" " * (33 * 1024 * 1024) + b"}"),
+}

@@ -41,16 +41,16 @@ def answer(simulator: Simulator, request: Request) -> Answer:
 
 
 def _change(world: World, form: dict[str, str]) -> None:
-    id = int(form["id"])
+    record_id = int(form["id"])
     match form["action"]:
         case "archive":
-            world.archive("deals", id)
+            world.archive("deals", record_id)
         case "restore":
-            world.restore("deals", id)
+            world.restore("deals", record_id)
         case _:
             if float(form["mrr"]) < 0 or form["stage"] not in PIPELINES["default"][1]:
                 raise ValueError
-            world.change("deals", id, dealstage=form["stage"], hs_deal_registration_mrr=form["mrr"])
+            world.change("deals", record_id, dealstage=form["stage"], hs_deal_registration_mrr=form["mrr"])
 
 
 def _choose_fault(simulator: Simulator, form: dict[str, str]) -> None:
@@ -82,7 +82,8 @@ def _page(simulator: Simulator, search: str) -> str:
 <table><thead><tr><th>Deal<th>Client<th>Stage and MRR<th>Record</tr></thead><tbody>{body}</tbody></table>
 <p>{len(rows)} deals{f"; the {SHOWN} changed last are shown" if len(rows) > SHOWN else ""}.</p>
 <h2>Faults</h2>
-<form method="post" action="/fault"><label>Answer with <select name="kind"><option value="">no fault</option>{kinds}</select></label>
+<form method="post" action="/fault">
+<label>Answer with <select name="kind"><option value="">no fault</option>{kinds}</select></label>
 <label>in % of calls <input name="share" type="number" min="0" max="100" value="100"></label>
 <label>value <input name="value"></label><button>Set</button></form></html>"""
 
@@ -96,8 +97,8 @@ def _deal(world: World, row: Row, search: str) -> str:
         change, record = "deleted", "restore"
     else:
         options = "".join(
-            f'<option value="{id}"{" selected" if id == known.get("dealstage") else ""}>{escape(stage.label)}</option>'
-            for id, stage in PIPELINES["default"][1].items()
+            f'<option value="{stage_id}"{" selected" if stage_id == known.get("dealstage") else ""}>{escape(stage.label)}</option>'
+            for stage_id, stage in PIPELINES["default"][1].items()
         )
         change = (
             f'<form method="post" action="/deal">{hidden}<select name="stage" aria-label="Stage of {name}">{options}</select>'
@@ -115,7 +116,7 @@ def _deal(world: World, row: Row, search: str) -> str:
 
 def _client(world: World, row: Row) -> str:
     """Name of the deal's primary company."""
-    for id, primary in world.associated("deals", row.id, "companies"):
+    for record_id, primary in world.associated("deals", row.id, "companies"):
         if primary:
-            return world.rows["companies"][id].properties.get("name", "")
+            return world.rows["companies"][record_id].properties.get("name", "")
     return ""

@@ -25,7 +25,9 @@ def load_partner(world: World, folder: Path) -> None:
     for place, row in enumerate(_rows(folder / "clients.csv")):
         client = world.add("partner_clients", _client(row), _FIRST_CLIENT + place)
         company = world.add(
-            "companies", {"name": row["name"], "domain": row["domain"], "country": row["country"]}, _FIRST_COMPANY + place
+            "companies",
+            {"name": row["name"], "domain": row["domain"], "country": row["country"]},
+            _FIRST_COMPANY + place,
         )
         world.associate("partner_clients", client.id, "companies", company.id)
         companies[row["client_id"]] = company.id
@@ -41,7 +43,11 @@ def load_partner(world: World, folder: Path) -> None:
 def fill(world: World, clients: int, deals: int, same_moment: int = 0) -> None:
     """Fill an account with made-up clients and deals, so many of which changed in one moment."""
     for place in range(clients):
-        known = {"hs_client_name": f"Client {place}", "hs_client_domain_name": f"client{place}.example", "hs_country": "NL"}
+        known = {
+            "hs_client_name": f"Client {place}",
+            "hs_client_domain_name": f"client{place}.example",
+            "hs_country": "NL",
+        }
         client = world.add("partner_clients", known | {"client_currency": "EUR"}, _FIRST_CLIENT + place)
         company = world.add("companies", {"name": f"Client {place}"}, _FIRST_COMPANY + place)
         world.associate("partner_clients", client.id, "companies", company.id)
@@ -89,7 +95,7 @@ def _deal(row: Mapping[str, str], place: int, zone: ZoneInfo) -> dict[str, str]:
         "hs_num_associated_deal_registrations": registered,
         "hs_num_associated_active_deal_registrations": registered,
         "deal_number": row["deal_id"],
-        "product_line": row["product_line"],
+        "product": row["product_line"],
         "sale_kind": row["kind"],
         "lead": _LEADS[row["origin"]],
     }
@@ -105,12 +111,12 @@ def _moment(day: str, place: int, zone: ZoneInfo) -> str:
 
 def _add_what_does_not_fit(world: World, companies: list[int]) -> None:
     shared = world.add("companies", {"name": "Shared Holding"})
-    for id in list(world.rows["partner_clients"])[:2]:
-        world.associate("partner_clients", id, "companies", shared.id)
+    for record_id in list(world.rows["partner_clients"])[:2]:
+        world.associate("partner_clients", record_id, "companies", shared.id)
     open_deal = {
         "pipeline": "default", "dealstage": "qualifiedtobuy", "createdate": "2026-11-02T09:30:00.000Z",
         "hs_deal_registration_mrr": "120.00", "hs_deal_registration_mrr_currency_code": "EUR",
-        "hs_num_associated_deal_registrations": "1", "product_line": "Sales Hub", "sale_kind": "new", "lead": "ours",
+        "hs_num_associated_deal_registrations": "1", "product": "Sales Hub", "sale_kind": "new", "lead": "ours",
         "dealtype": "newbusiness",
     }  # fmt: skip
     world.add("deals", open_deal | {"dealname": "Sales Hub Starter, company unknown", "deal_number": "X1"})

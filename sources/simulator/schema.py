@@ -37,7 +37,15 @@ class Stage:
 
 _LINES = {
     name: name
-    for name in ("Marketing Hub", "Sales Hub", "Service Hub", "Content Hub", "Operations Hub", "Commerce Hub", "CRM Suite")
+    for name in (
+        "Marketing Hub",
+        "Sales Hub",
+        "Service Hub",
+        "Content Hub",
+        "Operations Hub",
+        "Commerce Hub",
+        "CRM Suite",
+    )
 }
 
 _EVERYWHERE = {
@@ -75,7 +83,11 @@ PROPERTIES: dict[str, dict[str, Property]] = {
     },
     "partner_services": dict(_EVERYWHERE),
     "companies": _EVERYWHERE
-    | {"name": Property("Company name"), "domain": Property("Company Domain Name"), "country": Property("Country/Region")},
+    | {
+        "name": Property("Company name"),
+        "domain": Property("Company Domain Name"),
+        "country": Property("Country/Region"),
+    },
     "deals": _EVERYWHERE
     | {
         "dealname": Property("Deal Name"),
@@ -100,7 +112,7 @@ PROPERTIES: dict[str, dict[str, Property]] = {
         "hs_deal_registration_mrr": Property("Deal registration MRR", "number"),
         "hs_deal_registration_mrr_currency_code": Property("Deal registration MRR currency"),
         "deal_number": Property("Deal number", own=True),
-        "product_line": Property("Product line", "enumeration", _LINES, own=True),
+        "product": Property("Product line", "enumeration", _LINES, own=True),
         "sale_kind": Property(
             "Sort of sale",
             "enumeration",

@@ -13,26 +13,20 @@ FILTERS_MOST = 6
 type Known = tuple[int, dict[str, str]]
 
 
-def matching(
-    body: Mapping[str, Any], properties: Mapping[str, Property], indexed: Iterable[Known]
-) -> list[Known]:
+def matching(body: Mapping[str, Any], properties: Mapping[str, Property], indexed: Iterable[Known]) -> list[Known]:
     """Records that a search matches, in its order. Raises RefusedError for a search that is wrong."""
     groups = body.get("filterGroups") or []
     if len(groups) > GROUPS_MOST or any(len(group.get("filters", [])) > FILTERS_MOST for group in groups):
         raise invalid("Too many filters.")
     tests = [[_test(one, properties) for one in group.get("filters", [])] for group in groups]
-    found = [
-        known
-        for known in indexed
-        if not tests or any(all(test(known[1]) for test in group) for group in tests)
-    ]
+    found = [known for known in indexed if not tests or any(all(test(known[1]) for test in group) for group in tests)]
     for sort in reversed(body.get("sorts") or [{"propertyName": "hs_createdate"}]):
         name = sort["propertyName"]
         if name not in properties:
             raise invalid(f"There is no property {name}.")
         key = _key(properties[name].type)
         found.sort(
-            key=lambda known: key(known[1].get(name) or ""),  # noqa: B023 -- used at once
+            key=lambda known: key(known[1].get(name) or ""),
             reverse=sort.get("direction") == "DESCENDING",
         )
     return found
@@ -65,9 +59,9 @@ def _test(one: Mapping[str, Any], properties: Mapping[str, Property]) -> Callabl
     return lambda known: name in known and test(key(known[name]))
 
 
-def _key(type: str) -> Callable[[str], Any]:
+def _key(kind: str) -> Callable[[str], Any]:
     """What values of a type are compared by."""
-    return {"number": _number, "datetime": _moment, "date": _moment}.get(type, str.casefold)
+    return {"number": _number, "datetime": _moment, "date": _moment}.get(kind, str.casefold)
 
 
 def _number(text: str) -> float:

@@ -51,10 +51,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
     disable_nagle_algorithm = True
 
-    def do_GET(self) -> None:  # noqa: N802 -- the base class finds it by this name
+    def do_GET(self) -> None:
         self._answer(b"")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length) > _BODY_MOST:
             self.close_connection = True

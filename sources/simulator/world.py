@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from partner_portal.lib.dates import clock
-from sources.simulator.schema import PIPELINES, PROPERTIES, SCOPES, LIST_SCOPES, Property
+from sources.simulator.schema import LIST_SCOPES, PIPELINES, PROPERTIES, SCOPES, Property
 
 
 @dataclass(slots=True)
@@ -74,36 +74,36 @@ class World:
         """Accept a token, with these scopes."""
         self.tokens[token] = set(scopes)
 
-    def add(self, object_type: str, properties: Mapping[str, str], id: int | None = None) -> Row:
+    def add(self, object_type: str, properties: Mapping[str, str], record_id: int | None = None) -> Row:
         """Create a record."""
-        id = id or self._last_id + 1
-        self._last_id = max(self._last_id, id)
+        record_id = record_id or self._last_id + 1
+        self._last_id = max(self._last_id, record_id)
         now = self.now()
-        row = Row(id, {}, now, now)
-        self.rows[object_type][id] = row
+        row = Row(record_id, {}, now, now)
+        self.rows[object_type][record_id] = row
         ids = self._ids[object_type]
-        ids.insert(bisect_right(ids, id), id)
+        ids.insert(bisect_right(ids, record_id), record_id)
         self._set(object_type, row, {"hs_createdate": text_of(now)} | dict(properties), touched=True, before={})
         return row
 
-    def change(self, object_type: str, id: int, touched: bool = True, **properties: str) -> Row:
+    def change(self, object_type: str, record_id: int, touched: bool = True, **properties: str) -> Row:
         """Change properties, `""` to empty one. Without `touched` the record is not marked as changed, as HubSpot does with
         calculated properties. Raises KeyError for an unknown or archived record."""
-        row = self.rows[object_type][id]
+        row = self.rows[object_type][record_id]
         if row.archived:
-            raise KeyError(id)
+            raise KeyError(record_id)
         self._set(object_type, row, properties, touched=touched, before=dict(row.properties))
         return row
 
-    def archive(self, object_type: str, id: int) -> None:
+    def archive(self, object_type: str, record_id: int) -> None:
         """Delete a record; it can be restored."""
-        row = self.rows[object_type][id]
+        row = self.rows[object_type][record_id]
         self._index_later(row, dict(row.properties))
         row.archived_at = self.now()
 
-    def restore(self, object_type: str, id: int) -> None:
+    def restore(self, object_type: str, record_id: int) -> None:
         """Bring a deleted record back."""
-        row = self.rows[object_type][id]
+        row = self.rows[object_type][record_id]
         self._index_later(row, {})
         row.archived_at = None
         self._touch(row)
@@ -114,36 +114,36 @@ class World:
         gone = [merged, survivor] if new_id else [merged]
         row = self.add(object_type, dict(rows[survivor].properties)) if new_id else rows[survivor]
         before = rows[survivor].properties.get("hs_merged_object_ids", "").split(";")
-        ids = [id for id in (*before, *map(str, gone)) if id]
-        for id in gone:
+        ids = [record_id for record_id in (*before, *map(str, gone)) if record_id]
+        for record_id in gone:
             for (source, target), links in list(self._links.items()):
                 if source == object_type:
-                    for other in links.pop(id, {}):
-                        self._links[target, source].get(other, {}).pop(id, None)
+                    for other in links.pop(record_id, {}):
+                        self._links[target, source].get(other, {}).pop(record_id, None)
                         self.associate(object_type, row.id, target, other)
-            del rows[id]
-            self._ids[object_type].remove(id)
-        self._set(
-            object_type, row, {"hs_merged_object_ids": ";".join(ids)}, touched=True, before=dict(row.properties)
-        )
+            del rows[record_id]
+            self._ids[object_type].remove(record_id)
+        self._set(object_type, row, {"hs_merged_object_ids": ";".join(ids)}, touched=True, before=dict(row.properties))
         return row
 
-    def associate(self, source: str, id: int, target: str, other: int, *, primary: bool = False) -> None:
+    def associate(self, source: str, record_id: int, target: str, other: int, *, primary: bool = False) -> None:
         """Associate two records. Neither counts as changed."""
-        for one, two, first, second in ((source, target, id, other), (target, source, other, id)):
+        for one, two, first, second in ((source, target, record_id, other), (target, source, other, record_id)):
             links = self._links.setdefault((one, two), {}).setdefault(first, {})
             links[second] = primary or links.get(second, False)
 
-    def dissociate(self, source: str, id: int, target: str, other: int) -> None:
+    def dissociate(self, source: str, record_id: int, target: str, other: int) -> None:
         """Remove the association of two records. Neither counts as changed."""
-        for one, two, first, second in ((source, target, id, other), (target, source, other, id)):
+        for one, two, first, second in ((source, target, record_id, other), (target, source, other, record_id)):
             self._links.get((one, two), {}).get(first, {}).pop(second, None)
 
-    def associated(self, source: str, id: int, target: str) -> list[tuple[int, bool]]:
+    def associated(self, source: str, record_id: int, target: str) -> list[tuple[int, bool]]:
         """Records associated with one, by id, and whether each is the primary one."""
         rows = self.rows[target]
-        links = self._links.get((source, target), {}).get(id, {})
-        return sorted((other, primary) for other, primary in links.items() if other in rows and not rows[other].archived)
+        links = self._links.get((source, target), {}).get(record_id, {})
+        return sorted(
+            (other, primary) for other, primary in links.items() if other in rows and not rows[other].archived
+        )
 
     def can_associate(self, source: str, target: str) -> bool:
         """Whether any records of the two objects are associated."""
@@ -164,15 +164,15 @@ class World:
     def indexed(self, object_type: str) -> Iterable[tuple[int, dict[str, str]]]:
         """Ids and properties as search knows them now."""
         now = self.now()
-        for id in self._ids[object_type]:
-            row = self.rows[object_type][id]
+        for record_id in self._ids[object_type]:
+            row = self.rows[object_type][record_id]
             if row.index_due is not None and now >= row.index_due:
                 row.indexed = row.index_due = None
             if row.indexed is not None:
                 if row.indexed:
-                    yield id, row.indexed
+                    yield record_id, row.indexed
             elif not row.archived:
-                yield id, row.properties
+                yield record_id, row.properties
 
     def drop_property(self, object_type: str, name: str) -> None:
         """Delete a property, with its values."""
@@ -218,7 +218,7 @@ def _derive(deal: dict[str, str]) -> None:
     stage = stages.get(deal.get("dealstage", ""))
     won = stage is not None and stage.probability == 1
     deal["hs_is_closed_won"] = "true" if won else "false"
-    deal["hs_is_closed"] = "true" if won or stage is not None and stage.probability == 0 else "false"
+    deal["hs_is_closed"] = "true" if won or (stage is not None and stage.probability == 0) else "false"
     deal.pop("hs_closed_won_date", None)
     if won and "closedate" in deal:
         deal["hs_closed_won_date"] = deal["closedate"]

@@ -1,4 +1,4 @@
-"""Command `hubspot_simulator [--port N] [--data FOLDER] [--token TOKEN] [--lag SECONDS]`."""
+"""Command `hubspot_simulator [--port N] [--facts FOLDER] [--token TOKEN] [--lag SECONDS]`."""
 
 from pathlib import Path
 
@@ -19,16 +19,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8100, help="port on 127.0.0.1 (8100)")
-        parser.add_argument("--data", type=Path, default=settings.BASE_DIR / "demo/northwind", help="folder of a sample partner")
+        parser.add_argument(
+            "--facts", type=Path, default=settings.BASE_DIR / "demo/northwind", help="folder of import files: clients.csv, deals.csv"
+        )
         parser.add_argument("--token", default=TOKEN, help=f"the token that it accepts ({TOKEN})")
-        parser.add_argument("--lag", type=float, default=0.0, help="search knows changes after at most so many seconds (0)")
+        parser.add_argument(
+            "--lag", type=float, default=0.0, help="search knows changes after at most so many seconds (0)"
+        )
 
-    def handle(self, *_args: object, port: int, data: Path, token: str, lag: float, **_options: object) -> None:
-        if not (data / "deals.csv").is_file():
-            raise CommandError(f"{data} holds no sample partner.")
+    def handle(self, *_args: object, port: int, facts: Path, token: str, lag: float, **_options: object) -> None:
+        if not (facts / "deals.csv").is_file():
+            raise CommandError(f"{facts} holds no sample partner.")
         world = World()
         world.add_token(token)
-        load_partner(world, data)
+        load_partner(world, facts)
         world.index_lag = lag
         try:
             server = SimulatorServer(Simulator(world), port)
