@@ -1,8 +1,6 @@
 """The simulated HubSpot account in a test: without a socket and without waiting, or served on a free port."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -77,12 +75,3 @@ class Hub:
         client = HubSpotClient(token, base=BASE, monotonic=self.time.monotonic, sleep=self.time.sleep, **options)
         client.mount(self.adapter)
         return client
-
-
-@contextmanager
-def served(simulator: Simulator) -> Iterator[str]:
-    """The simulator's base address, on a free port."""
-    from sources.simulator.server import served
-
-    with served(simulator) as address:
-        yield address

@@ -151,7 +151,7 @@ def changed(
         }
         following = {"propertyName": ID, "operator": "GT", "value": str(last)}
         body = {
-            "filterGroups": [{"filters": [window, following]}],
+            "filterGroups": [{"filters": [following, window]}],
             "sorts": [{"propertyName": ID, "direction": "ASCENDING"}],
             "properties": [*names, MODIFIED],
             "limit": SEARCH_PAGE,

@@ -23,13 +23,12 @@ from sources.simulator.schema import (
     TYPE_IDS,
     Property,
 )
-from sources.simulator.search import matching
+from sources.simulator.search import least_id, matching
 from sources.simulator.traffic import Call, Traffic
 from sources.simulator.world import MemberList, Row, World, text_of
 
 LIST_MOST = 100
 SEARCH_MOST = 200
-SEARCH_DEPTH = 10_000
 ASSOCIATIONS_MOST = 1000
 READ_MOST = 100
 ASSOCIATION_PAGE = 500  # of one record
@@ -50,6 +49,8 @@ class Simulator:
         self.traffic = Traffic()
         self.faults: list[Fault] = []
         self.lock = threading.RLock()
+        #: Results of a search that can be reached.
+        self.search_depth = 10_000
 
     def answer(self, request: Request) -> Answer:
         """Answer a call. Its delay is left to the caller."""
@@ -236,9 +237,9 @@ def _search(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> 
     object_type, body, world = _object(groups[0]), _body(request), simulator.world
     limit = _count(body.get("limit", 10), SEARCH_MOST)
     offset = _count(body.get("after") or 0, 2**63)
-    if offset + limit > SEARCH_DEPTH:
-        raise invalid(f"A search gives at most {SEARCH_DEPTH} results; use other filters.")
-    matches = matching(body, world.properties[object_type], world.indexed(object_type))
+    if offset + limit > simulator.search_depth:
+        raise invalid(f"A search gives at most {simulator.search_depth} results; use other filters.")
+    matches = matching(body, world.properties[object_type], world.indexed(object_type, least_id(body)))
     names = [str(name) for name in body.get("properties", [])]
     page = [
         _record(world, object_type, world.rows[object_type][record_id], names, known)
@@ -299,10 +300,6 @@ def _labels(simulator: Simulator, _request: Request, groups: tuple[str, ...]) ->
     if (source, target) == ("deals", "companies"):
         types.append({"category": "HUBSPOT_DEFINED", "typeId": PRIMARY, "label": "Primary"})
     return {"results": types}
-
-
-def _owners(_simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> Any:
-    return {"results": []}
 
 
 def _make_list(simulator: Simulator, request: Request, _groups: tuple[str, ...]) -> Any:
@@ -366,7 +363,8 @@ def _change_members(simulator: Simulator, request: Request, groups: tuple[str, .
             known.members[row.id] = world.now()
             added.append(record_id)
     for record_id in map(str, removing):
-        if record_id.isdigit() and known.members.pop(int(record_id), None):
+        if record_id.isdigit() and int(record_id) in known.members:
+            del known.members[int(record_id)]
             removed.append(record_id)
     return {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
 
@@ -483,10 +481,6 @@ def _of_deals(_groups: tuple[str, ...]) -> tuple[str, ...]:
     return (SCOPES["deals"],)
 
 
-def _of_owners(_groups: tuple[str, ...]) -> tuple[str, ...]:
-    return ("crm.objects.owners.read",)
-
-
 def _of_lists(_groups: tuple[str, ...]) -> tuple[str, ...]:
     return LIST_SCOPES
 
@@ -503,7 +497,6 @@ _ROUTES = [
     _route("GET", "/account-info/{version}/api-usage/daily/private-apps", _usage, _nothing),
     _route("GET", "/crm/properties/{version}/{}", _properties, _of_objects),
     _route("GET", "/crm/pipelines/{version}/(?:deals|0-3)", _pipelines, _of_deals),
-    _route("GET", "/crm/owners/{version}", _owners, _of_owners),
     _route("GET", "/crm/objects/{version}/{}", _records, _of_objects),
     _route("POST", "/crm/objects/{version}/{}/search", _search, _of_objects),
     _route("POST", "/crm/objects/{version}/{}/batch/read", _batch, _of_objects),

@@ -52,6 +52,7 @@ def fill(world: World, clients: int, deals: int, same_moment: int = 0) -> None:
         company = world.add("companies", {"name": f"Client {place}"}, _FIRST_COMPANY + place)
         world.associate("partner_clients", client.id, "companies", company.id)
     moment, zone = world.now(), ZoneInfo(world.zone)
+    first = max(world.rows["deals"], default=_FIRST_DEAL - 1) + 1
     for place in range(deals):
         row = {
             "deal_id": f"D{place}", "name": f"Deal {place}", "product_line": "Marketing Hub", "kind": "new",
@@ -59,7 +60,7 @@ def fill(world: World, clients: int, deals: int, same_moment: int = 0) -> None:
             "currency": "EUR", "created_on": "2025-03-01", "closed_on": "2025-06-01" if place % 3 < 2 else "",
             "registered": "yes",
         }  # fmt: skip
-        deal = world.add("deals", _deal(row, place, zone), _FIRST_DEAL + place)
+        deal = world.add("deals", _deal(row, place, zone), first + place)
         changed = moment if place < same_moment else moment - timedelta(days=1, seconds=place)
         deal.updated, deal.properties["hs_lastmodifieddate"] = changed, text_of(changed)
         if clients:

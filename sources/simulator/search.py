@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sources.simulator.answers import invalid
@@ -30,6 +31,18 @@ def matching(body: Mapping[str, Any], properties: Mapping[str, Property], indexe
             reverse=sort.get("direction") == "DESCENDING",
         )
     return found
+
+
+def least_id(body: Mapping[str, Any]) -> int:
+    """The id above which all matches of a search are, so that those up to it need no look."""
+    groups = body.get("filterGroups") or []
+    [filters] = [group.get("filters", []) for group in groups] if len(groups) == 1 else [[]]
+    above = [
+        str(one.get("value"))
+        for one in filters
+        if (one.get("propertyName"), one.get("operator")) == ("hs_object_id", "GT")
+    ]
+    return max((int(text) for text in above if text.isdigit()), default=0)
 
 
 def _test(one: Mapping[str, Any], properties: Mapping[str, Property]) -> Callable[[Mapping[str, str]], bool]:
@@ -64,6 +77,7 @@ def _key(kind: str) -> Callable[[str], Any]:
     return {"number": _number, "datetime": _moment, "date": _moment}.get(kind, str.casefold)
 
 
+@lru_cache(maxsize=100_000)
 def _number(text: str) -> float:
     try:
         return int(text) if text.isdigit() else float(text or 0)
@@ -71,6 +85,7 @@ def _number(text: str) -> float:
         raise invalid(f"{text} is not a number.") from None
 
 
+@lru_cache(maxsize=100_000)
 def _moment(text: str) -> float:
     """Milliseconds since 1970, from these or from ISO."""
     try:

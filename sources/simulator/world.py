@@ -161,17 +161,20 @@ class World:
                 page.append(row)
         return page, None
 
-    def indexed(self, object_type: str) -> Iterable[tuple[int, dict[str, str]]]:
-        """Ids and properties as search knows them now."""
+    def indexed(self, object_type: str, after: int = 0) -> Iterable[tuple[int, dict[str, str]]]:
+        """Ids above `after` and properties as search knows them now, by id."""
         now = self.now()
-        for record_id in self._ids[object_type]:
-            row = self.rows[object_type][record_id]
+        rows = self.rows[object_type]
+        ids = self._ids[object_type]
+        for place in range(bisect_right(ids, after), len(ids)):
+            record_id = ids[place]
+            row = rows[record_id]
             if row.index_due is not None and now >= row.index_due:
                 row.indexed = row.index_due = None
             if row.indexed is not None:
                 if row.indexed:
                     yield record_id, row.indexed
-            elif not row.archived:
+            elif row.archived_at is None:
                 yield record_id, row.properties
 
     def drop_property(self, object_type: str, name: str) -> None:
@@ -226,4 +229,4 @@ def _derive(deal: dict[str, str]) -> None:
 
 def text_of(moment: datetime) -> str:
     """A moment as HubSpot writes it: UTC, with milliseconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

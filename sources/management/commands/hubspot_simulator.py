@@ -20,7 +20,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8100, help="port on 127.0.0.1 (8100)")
         parser.add_argument(
-            "--facts", type=Path, default=settings.BASE_DIR / "demo/northwind", help="folder of import files: clients.csv, deals.csv"
+            "--facts",
+            type=Path,
+            default=settings.BASE_DIR / "demo/northwind",
+            help="folder of import files: clients.csv, deals.csv",
         )
         parser.add_argument("--token", default=TOKEN, help=f"the token that it accepts ({TOKEN})")
         parser.add_argument(
