@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from itertools import batched, chain
 from typing import Any
 
@@ -75,7 +74,10 @@ _ALWAYS_READ = {"clients": (), "deals": (MERGED, REGISTRATIONS, "pipeline", CLOS
 
 
 class HubSpotSource:
-    """Reads a partner's HubSpot account. open_client: makes the client of a token and a number of tries."""
+    """Reads a partner's HubSpot account.
+
+    client: makes a client of a token, as `HubSpotClient` does; the one of the operator's settings when none is given.
+    """
 
     key = "hubspot"
     label = "HubSpot"
@@ -83,12 +85,12 @@ class HubSpotSource:
     needs_token = True
     needs_place = False
 
-    def __init__(self, open_client: Callable[..., HubSpotClient] | None = None) -> None:
-        self._open_client = open_client or partial(_client)
+    def __init__(self, client: Callable[..., HubSpotClient] | None = None) -> None:
+        self.client = client or _client
 
     def test(self, access: Access) -> Account:
         """The token's account and what it may read. Raises SourceError."""
-        with self._open_client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, tries=PERSON_TRIES) as client:
             details = reading.account(client)
             scopes = {scope: _may(client, endpoints.records(table), {"limit": 1}) for table, scope in SCOPES.items()}
             scopes[LIST_SCOPE] = _may(client, endpoints.list_by_name("0-2", "partner-portal"))
@@ -96,7 +98,7 @@ class HubSpotSource:
 
     def fields(self, access: Access, table: str) -> list[Field]:
         """Properties of a table. Raises SourceError."""
-        with self._open_client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, tries=PERSON_TRIES) as client:
             options: dict[str, Mapping[str, str]] = {}
             if table == DEALS:
                 pipelines = reading.pipelines(client)
@@ -158,7 +160,7 @@ class HubSpotSource:
     @contextmanager
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:
         """Open a reading of the account. Raises WrongAccount for another account, and SourceError."""
-        with self._open_client(access.token) as client:
+        with self.client(access.token) as client:
             details = reading.account(client)
             found = str(details["portalId"])
             if access.account_id and access.account_id != found:
