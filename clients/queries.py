@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.scope import Scope
-from clients.models import Certification, Client, Deal, RetentionMonth
+from clients.models import Certification, Client, Deal, Fact, RetentionMonth
 from clients.rules import (
     MONEY_MONTHS,
     CertificationFact,
@@ -21,6 +21,7 @@ from clients.rules import (
 )
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.search import SearchText
 from program.caching import cached_by_generation
 from program.queries import rulebook
@@ -38,9 +39,15 @@ def matching_clients(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES)
 
 def matching_deals(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Deal]:
     """The deals that a search for a name or an id finds, with their clients, best first. Read once per scope."""
-    best = wanted.filter(Deal.objects.filter(partner=scope.partner), "name", "deal_id").values("pk")[:MOST_MATCHES]
-    rows = wanted.filter(Deal.objects.filter(pk__in=best).select_related("client"), "name", "deal_id")
+    deals = Deal.objects.filter(partner=scope.partner)
+    best = wanted.filter(deals, "name", "deal_id").values("pk")[:MOST_MATCHES]
+    rows = wanted.filter(deals.filter(pk__in=best).select_related("client"), "name", "deal_id")
     return scope.once(("matching-deals", wanted.key), lambda: list(rows))[:most]
+
+
+def stored_rows(kind: FactKind, scope: Scope, **conditions: object) -> QuerySet[Any]:
+    """Rows of a kind that meet the conditions, withdrawn ones included."""
+    return cast(type[Fact], kind.model).with_withdrawn.filter(partner=scope.partner, **conditions)
 
 
 def mrr_history(scope: Scope) -> MrrHistory:
