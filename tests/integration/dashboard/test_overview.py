@@ -95,7 +95,7 @@ def test_it_speaks_dutch_numbers_to_a_dutch_reader(web, person):
     user.save()
     shown = text(part(web("admin").get("/dashboard/").text, "progress"))
     assert "1.235" in shown
-    assert "86,2 %" in shown
+    assert "86,2%" in shown
 
 
 def test_a_partner_without_data_is_told_what_to_do_next(web, person, db):
