@@ -45,6 +45,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(
         max_length=5, choices=[("", _("System")), ("light", _("Light")), ("dark", _("Dark"))], blank=True
     )
+    density = models.CharField(
+        max_length=7, choices=[("", _("Comfortable")), ("compact", _("Compact"))], blank=True, db_default=""
+    )
+    #: whether keys without Ctrl, such as /, do something
+    single_keys = models.BooleanField(_("single-key shortcuts"), default=True, db_default=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(db_default=Now())

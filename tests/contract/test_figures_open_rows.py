@@ -66,6 +66,7 @@ PAGES = {
     "schedules": ["/schedules/"],
     "dataset_rows": ["/reports/rows/clients/"],
     "accounts_members": ["/accounts/members/"],
+    "search": ["/search/?q=hub"],
 }
 # Pages without figures to open, and why. What only answers POSTs, makes files or takes a token is left out by itself.
 ELSEWHERE = {
