@@ -44,7 +44,7 @@ SUMS = {
             FROM ledger_pointentry e LEFT JOIN ledger_pointentry l ON l.lot_id = e.id
             WHERE e.partner_id = %(partner)s AND e.cause = 'earned' AND e.track <> 'managed' AND e.reverses_id IS NULL
               AND NOT EXISTS (SELECT 1 FROM ledger_pointentry r WHERE r.reverses_id = e.id)
-            GROUP BY e.id
+            GROUP BY e.id, e.points, e.expires_on
         ) due USING (entry_id)
         WHERE (stored.earned, stored.remaining, stored.expires_on) IS DISTINCT FROM (due.earned, due.remaining, due.expires_on)
         ORDER BY 1

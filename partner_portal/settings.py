@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from django.utils.csp import CSP
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from partner_portal import env
 from partner_portal.lib.private_folder import make_private
@@ -57,6 +59,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "partner_portal.middleware.BrowserPolicyMiddleware",
+    "partner_portal.health.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "partner_portal.middleware.UnusableRequestMiddleware",
@@ -110,17 +113,19 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+# Seconds; one retry, since the server may have closed a connection that was idle.
+_CACHE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)}
 _CACHE: dict[str, object]
 if REDIS_URL:
-    _CACHE = {"LOCATION": REDIS_URL}
+    _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
     from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
 
     _CACHE = {
         "LOCATION": f"unix:///?db={CACHE_DATABASE}",  # the connection knows the socket
-        "OPTIONS": {"connection_class": EmbeddedConnection},
+        "OPTIONS": _CACHE_OPTIONS | {"connection_class": EmbeddedConnection},
     }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE}}
+CACHES = {"default": {"BACKEND": "partner_portal.cache.OutageTolerantCache", **_CACHE}}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.ConfirmedAddressBackend"]
