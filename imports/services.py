@@ -382,12 +382,13 @@ def forgettable(*, days: int) -> tuple[QuerySet[ImportBatch], QuerySet[ImportFil
 
 def forget_files(*, scope: Scope, days: int) -> int:
     """Discard undecided batches, and delete the contents of files no longer needed, that are older than `days`."""
-    undecided, files = (rows.filter(partner=scope.partner) for rows in forgettable(days=days))
-    for batch_id in undecided.values_list("pk", flat=True):
+    undecided, files = forgettable(days=days)
+    for batch_id in undecided.filter(partner=scope.partner).values_list("pk", flat=True):
         cancel(scope=scope, batch_id=batch_id)
-    for row in files:
+    forgotten = list(files.filter(partner=scope.partner))
+    for row in forgotten:
         row.file.delete(save=True)
-    return len(files)
+    return len(forgotten)
 
 
 def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:

@@ -6,11 +6,10 @@ not count meanwhile.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
-from django.utils.functional import cached_property
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
@@ -24,6 +23,7 @@ def _no_count(key: str, *_: object) -> int:
 
 # What a command returns when nothing is stored; all others return False.
 WITHOUT_SERVER: Mapping[str, Callable[..., object]] = {
+    "add": lambda *_: True,  # nobody has it: locks and rate limits let everybody in, or nobody could sign in
     "get": lambda _key, default=None: default,
     "get_many": lambda _keys: {},
     "incr": _no_count,
@@ -35,11 +35,11 @@ class OutageTolerantClient:
 
     unreachable_until = 0.0  # of the whole process, by the monotonic clock
 
-    def __init__(self, client: RedisCacheClient) -> None:
-        self._client = client
+    def __init__(self, servers: Sequence[str], **options: Any) -> None:
+        self._client = RedisCacheClient(servers, **options)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        command = getattr(self._client, name)
+        command: Callable[..., Any] = getattr(self._client, name)
 
         def run(*args: object) -> object:
             if time.monotonic() >= OutageTolerantClient.unreachable_until:
@@ -56,6 +56,6 @@ class OutageTolerantClient:
 class OutageTolerantCache(RedisCache):
     """`RedisCache` with the client above."""
 
-    @cached_property
-    def _cache(self) -> OutageTolerantClient:
-        return OutageTolerantClient(self._class(self._servers, **self._options))
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = OutageTolerantClient  # type: ignore[assignment] # it has the same commands

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+STANDBY = "SELECT pg_is_in_recovery()"
+
 
 @never_cache
 @require_safe
@@ -36,8 +38,8 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def _database() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT NOT pg_is_in_recovery()")
-        return bool(cursor.fetchone()[0])
+        cursor.execute(STANDBY)
+        return bool(cursor.fetchone() == (False,))
 
 
 def _migrations() -> bool:

@@ -18,6 +18,7 @@ PORTAL_TODAY = env.text("PORTAL_TODAY")
 
 DEBUG = env.flag("PORTAL_DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or secret_from_file(PORTAL_VAR / "secret-key")
+SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")

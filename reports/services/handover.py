@@ -37,14 +37,14 @@ def hand_over(*, scope: Scope) -> OwnershipTransfer:
     Shared reports, and private ones that a schedule sends, go to the scope's user if an admin, else to the partner's first
     admin; other private reports stay their maker's. Schedules pause; owner, if still a member, and admins are told once.
     """
-    schedules, reports = (rows.filter(partner=scope.partner) for rows in ownerless())
-    paused = list(schedules.select_related("report"))
+    schedules, reports = ownerless()
+    paused = list(schedules.filter(partner=scope.partner).select_related("report"))
     for schedule in paused:
         pause_ownerless(scope=scope, schedule=schedule)
     heir = _heir(scope, Membership.objects.filter(partner=scope.partner, user__is_active=True, role=Role.ADMIN))
     if heir is None:
         return OwnershipTransfer(0, len(paused))
-    inherited = list(reports)
+    inherited = list(reports.filter(partner=scope.partner))
     for saved in inherited:
         # A card on the leaver's own dashboard goes; one on everybody's stays.
         pinned = Pinned.NO if saved.pinned == Pinned.MINE else saved.pinned
