@@ -6,7 +6,7 @@ not count meanwhile.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
@@ -21,7 +21,11 @@ def _no_count(key: str, *_: object) -> int:
     raise ValueError(f"Key {key!r} not found.")  # as Django says it of a key that was evicted
 
 
-# What a command returns when nothing is stored; all others return False.
+def _nothing(*_: object) -> bool:
+    return False
+
+
+# What a command returns when nothing is stored; all others return False (`_nothing`).
 WITHOUT_SERVER: Mapping[str, Callable[..., object]] = {
     "add": lambda *_: True,  # nobody has it: locks and rate limits let everybody in, or nobody could sign in
     "get": lambda _key, default=None: default,
@@ -35,7 +39,7 @@ class OutageTolerantClient:
 
     unreachable_until = 0.0  # of the whole process, by the monotonic clock
 
-    def __init__(self, servers: Sequence[str], **options: Any) -> None:
+    def __init__(self, servers: list[str], **options: Any) -> None:
         self._client = RedisCacheClient(servers, **options)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -48,7 +52,7 @@ class OutageTolerantClient:
                 except (RedisError, OSError) as error:
                     OutageTolerantClient.unreachable_until = time.monotonic() + SECONDS_WITHOUT_TRYING
                     logger.warning("The cache cannot be reached; requests go on without it: %s", error)
-            return WITHOUT_SERVER.get(name, lambda *_: False)(*args)
+            return WITHOUT_SERVER.get(name, _nothing)(*args)
 
         return run
 
@@ -58,4 +62,4 @@ class OutageTolerantCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self._class = OutageTolerantClient  # type: ignore[assignment] # it has the same commands
+        self._class = OutageTolerantClient

@@ -209,7 +209,7 @@ def test_workers_post_every_ledger_again_once_new_rules_are_committed(
         rules_changed(program=Program.objects.get())
         assert handed == []
     assert handed == [partner.pk, other_partner.pk]
-    tasks.catch_up_ledger(workshop.partner.pk)
+    tasks.catch_up_ledger(partner.pk)
 
 
 def test_sums_by_lot_and_client(workshop):
