@@ -303,7 +303,7 @@ def page_names():
         pattern.name
         for address, pattern in routes()
         if not pattern.callback.__module__.startswith(GUARDED_ELSEWHERE)
-        and not address.startswith(("admin/", "health/", "api/"))
+        and not address.startswith(("admin/", "api/"))
         and not POSTS_AND_FILES.search(pattern.name)
     }
 
