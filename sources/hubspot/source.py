@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import batched, chain
 from typing import Any
 
@@ -40,6 +41,7 @@ SCOPES = {
     COMPANIES: "crm.objects.companies.read",
 }
 PERSON_TRIES = 2  # of a call that a person waits for
+INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
 CLOSED, WON = "hs_is_closed", "hs_is_closed_won"
@@ -144,17 +146,10 @@ class HubSpotSource:
                 kind and Answer(kind.name, words={"newbusiness": "new"}),
             ),
             Question("deals", "origin", _("Sourced and assisted deals earn different points.")),
-            Question(
-                "deals",
-                "mrr",
-                _("Points are calculated from it. The registered MRR is what HubSpot knows of a shared deal."),
-                first(DEALS, "hs_deal_registration_mrr"),
-            ),
-            Question(
-                "deals",
-                "currency",
-                _("The currency of that MRR."),
-                first(DEALS, "hs_deal_registration_mrr_currency_code"),
+            *(
+                Question("deals", column, _("This account does not have the MRR of deal registrations."))
+                for column in ("mrr", "currency")
+                if DEALS in names and not names[DEALS].intersection(_GIVEN["deals"][column].properties)
             ),
         ]
 
@@ -275,7 +270,7 @@ class HubSpotReading:
         if window is None:
             return reading.pages(self._client, DEALS, names)
         end = window.end or self._start
-        return reading.changed(self._client, DEALS, names, window.start, end)
+        return reading.changed(self._client, DEALS, names, window.start - INDEX_LAG, end)
 
     def _takes(self, record: Record) -> bool:
         """Whether a deal is one of those that a person chose."""
