@@ -26,6 +26,7 @@ class SourcesConfig(AppConfig):
                 "connection.removed": _("Connection removed"),
                 "connection.assigned": _("Row of a connection assigned to a client"),
                 "connection.gone_confirmed": _("Missing row of a connection given up"),
+                "connection.keys_rotated": _("Tokens of connections encrypted with a new key"),
                 "connection.sync_requested": _("Sync requested"),
             }
         )

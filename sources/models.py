@@ -59,18 +59,14 @@ class Connection(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(state__in=ConnectionState.values), name="connection_state_known"
-            ),
+            models.CheckConstraint(condition=models.Q(state__in=ConnectionState.values), name="connection_state_known"),
             models.UniqueConstraint(
                 fields=["partner", "vendor", "place"],
                 condition=~models.Q(state=ConnectionState.DISCONNECTED),
                 name="one_connection_a_place",
             ),
         ]
-        indexes = [
-            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="connection_due")
-        ]
+        indexes = [models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="connection_due")]
 
     def __str__(self) -> str:
         return self.label
