@@ -73,7 +73,7 @@ class Rule:
 
     source:   names that the column may have; the first one in the file counts; capitals do not matter.
     fallback: further columns, in order: a row takes the first one that is not empty.
-    positive: whether a number is above 0, as `true` or `false`; an empty cell is not.
+    positive: whether a number is above 0, as `yes` or `no`; an empty cell is not.
     constant: the text for every row, when there is no `source`.
     words:    meanings by word of the file; capitals do not matter. A word that is not listed stays as it is.
     dates:    how days are written (`imports.cells.days.DayForm`), or `month` for a month; "" leaves them alone.
@@ -171,7 +171,7 @@ class Rule:
 
 def _positive(text: str) -> str:
     try:
-        return "true" if text and Decimal(text) > 0 else "false"
+        return "yes" if text and Decimal(text) > 0 else "no"
     except ArithmeticError:
         return text
 

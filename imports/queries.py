@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any, NamedTuple
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -41,13 +41,6 @@ POINTS = {
 def history(scope: Scope) -> QuerySet[ImportBatch]:
     """The partner's batches, newest first."""
     return ImportBatch.objects.filter(partner=scope.partner).select_related("user").order_by("-id")
-
-
-def last_written(scope: Scope) -> datetime | None:
-    """When facts were last imported; None before the first import."""
-    written = ImportBatch.objects.filter(partner=scope.partner, status=BatchStatus.COMMITTED)
-    last: datetime | None = written.aggregate(last=Max("committed_at"))["last"]
-    return last
 
 
 def undone_by(scope: Scope) -> dict[int, ImportBatch]:

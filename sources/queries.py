@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import Http404
 
+from accounts.models import Partner
 from accounts.scope import Scope
+from imports.models import BatchStatus, ImportBatch
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import CONNECTION_RUN, held_keys
 from sources.answers import account_of, every_minutes, fields_of, open_questions
-from sources.models import GOOD, ConnectedRow, Connection, ConnectionState, Run, RunState
+from sources.models import ConnectedRow, Connection, ConnectionState, Run, RunState
 from sources.source import Question, Source, source_of
 from sources.texts import sentence
 
@@ -87,30 +89,49 @@ def unmatched_rows(scope: Scope, connection: Connection) -> QuerySet[ConnectedRo
     return rows.order_by("client_id", "name", "vendor_id")
 
 
-@dataclass(frozen=True, slots=True)
-class LiveData:
-    """How old the data of the partner's connections is."""
+def waiting_batch(scope: Scope, connection: Connection) -> ImportBatch | None:
+    """The import of the connection that waits for a person; None for none."""
+    undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING)
+    batches = ImportBatch.objects.filter(partner=scope.partner, connection_id=connection.pk, status__in=undecided)
+    return batches.order_by("-pk").first()
 
-    source: str  #: names of the connections
-    as_of: datetime | None  #: end of the oldest last good run; None before the first
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When facts last came in."""
+
+    as_of: (
+        datetime | None
+    )  #: end of the oldest last good run of the connections, else of the last import; None for never
+    source: str = ""  #: names of the connections; "" for files
     is_late: bool = False  #: runs were missed
     why: str = ""  #: a sentence; "" when all is well
 
 
-def live_data(scope: Scope) -> LiveData | None:
-    """How old the data of the connections is; None without any. At most two queries."""
-    shown = [row for row in connections(scope) if row.state != ConnectionState.OPEN]
-    if not shown:
-        return None
-    latest = last_runs(scope, shown)
-    oldest = min(shown, key=lambda row: (row.good_at is not None, row.good_at))
-    late = [row for row in shown if _is_late(row)]
-    troubled = late[0] if late else None
-    return LiveData(
+def last_arrival(scope: Scope) -> Arrival:
+    """When facts last came in: from files, or by the last good run of live connections, also one that found nothing new.
+
+    One query without connections, three at most.
+    """
+    written = ImportBatch.objects.filter(partner=OuterRef("pk"), status=BatchStatus.COMMITTED)
+    good = Connection.objects.filter(partner=OuterRef("pk"), good_at__isnull=False)
+    last, is_live = (
+        Partner.objects.filter(pk=scope.partner.pk)
+        .values_list(
+            Subquery(written.order_by("-committed_at").values("committed_at")[:1]),
+            Exists(good.exclude(state=ConnectionState.DISCONNECTED)),
+        )
+        .get()
+    )
+    if not is_live:
+        return Arrival(last)
+    shown = list(connections(scope).filter(good_at__isnull=False))
+    late = next((row for row in shown if _is_late(row)), None)
+    return Arrival(
+        as_of=min((row.good_at for row in shown if row.good_at), default=last),
         source=", ".join(dict.fromkeys(row.label for row in shown)),
-        as_of=oldest.good_at,
-        is_late=bool(late),
-        why=(why_text(scope, troubled, latest.get(troubled.pk)) if troubled else ""),
+        is_late=late is not None,
+        why=why_text(scope, late, last_run(scope, late)) if late else "",
     )
 
 
@@ -119,16 +140,6 @@ def _is_late(connection: Connection) -> bool:
         return False
     allowed = MISSED_RUNS * timedelta(minutes=every_minutes(connection.answers)) + _QUIET
     return now() - connection.good_at > allowed
-
-
-def good_runs(scope: Scope, connection: Connection) -> int:
-    """Number of good runs of the last days."""
-    return runs(scope, connection).filter(state__in=GOOD).count()
-
-
-def is_waiting(run: Run | None) -> bool:
-    """Whether a run's import waits for a person."""
-    return run is not None and run.state == RunState.WAITS
 
 
 @dataclass(frozen=True, slots=True)

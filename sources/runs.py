@@ -15,12 +15,12 @@ from django.utils import translation
 
 from accounts.models import Partner, User
 from accounts.scope import Scope, owner_scope, partner_scope, system_scope
+from imports.batch_states import NotNow
 from imports.checks import Step
 from imports.connected import Decision, ReadFile, import_connected
 from imports.mapping import WrongMapping
 from imports.models import BatchStatus, ImportBatch
 from imports.pipeline import Outcome
-from imports.batch_states import NotNow
 from imports.services import cancel
 from imports.tables import UnreadableFile
 from partner_portal.lib.dates import clock
@@ -30,6 +30,7 @@ from sources.answers import account_of, digest_of, every_minutes, guards_of, map
 from sources.credentials import SecretUnreadable, unseal
 from sources.guards import guard_hit, points_of
 from sources.models import Connection, ConnectionState, Run, RunState
+from sources.queries import waiting_batch
 from sources.run_files import TableFile, clean_folder, remove_folder
 from sources.source import (
     Access,
@@ -157,13 +158,6 @@ def access_of(partner: Partner, connection: Connection) -> Access:
     return Access(
         partner=partner.slug, zone=partner.time_zone, place=connection.place, account_id=account.id if account else ""
     )
-
-
-def waiting_batch(scope: Scope, connection: Connection) -> ImportBatch | None:
-    """The import of the connection that waits for a person; None for none."""
-    undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING)
-    batches = ImportBatch.objects.filter(partner=scope.partner, connection_id=connection.pk, status__in=undecided)
-    return batches.order_by("-pk").first()
 
 
 def _discard(scope: Scope, connection: Connection, batch: ImportBatch) -> None:

@@ -15,7 +15,7 @@ from accounts.scope import Scope, partner_scope, system_scope
 from imports.batch_states import NotNow
 from imports.services import cancel
 from partner_portal.lib.dates.clock import now
-from sources import rows, runs
+from sources import rows
 from sources.answers import (
     account_data,
     answer_of,
@@ -25,7 +25,7 @@ from sources.answers import (
 )
 from sources.credentials import SecretUnreadable, hint, reseal, seal
 from sources.models import ConnectedRow, Connection, ConnectionState
-from sources.queries import open_questions_of, questions_of
+from sources.queries import open_questions_of, questions_of, waiting_batch
 from sources.source import Access, Account, PlaceMissing, WrongAccount, source_of
 
 LEASE = timedelta(minutes=2)  # between an enqueued run and the next try, should its worker be gone
@@ -178,7 +178,7 @@ def disconnect(*, scope: Scope, connection_id: int, as_files: bool) -> Connectio
     as_files: later files may withdraw the facts, as those that files brought. Otherwise nothing withdraws them but people.
     """
     connection = _locked(scope, connection_id)
-    waiting = runs.waiting_batch(scope, connection)
+    waiting = waiting_batch(scope, connection)
     if waiting:
         try:
             cancel(scope=scope, batch_id=waiting.pk)

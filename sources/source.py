@@ -60,7 +60,7 @@ class Answer:
     name: str = ""  #: of the property; "" for a constant
     fallback: Sequence[str] = ()  #: further properties, for rows where the one before is empty
     words: Mapping[str, str] = field(default_factory=dict)  #: the vendor's value -> ours
-    positive: bool = False  #: true for a number above 0, false for others and for an empty cell
+    positive: bool = False  #: yes for a number above 0, no for others and for an empty cell
     value: str = ""  #: the constant
 
     @property

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from partner_portal.formats.numbers import whole
+from partner_portal.formats.numbers import signed_decimal_text, whole
 from partner_portal.lib.rows.facts import find_kind
+from sources.source import Question
 
 
 def sentence(code: str, details: Mapping[str, Any], *, vendor: str, zone: str) -> str:
@@ -90,6 +92,40 @@ def _texts() -> dict[str, str]:
         "waits": _("An import of the connection waits for you."),
         "busy": _("The connection is being read already."),
     }
+
+
+def question_title(question: Question) -> str:
+    """The question in words."""
+    known = {
+        "clients.client_id": _("What identifies a client?"),
+        "clients.currency": _("In which currency are the clients?"),
+        "deals.product_line": _("What was sold?"),
+        "deals.kind": _("Which sort of sale is a deal?"),
+        "deals.origin": _("Who brought the deal?"),
+        "deals.mrr": _("What is the deal worth a month?"),
+        "deals.currency": _("In which currency is that?"),
+        "deals.client_id": _("Whose deal is it?"),
+        "deals.stage": _("Is the deal won, lost or open?"),
+    }
+    kind = find_kind(question.kind)
+    blanks = {"kind": kind.label if kind else question.kind, "column": question.column}
+    return known.get(question.key) or _("%(kind)s: what is %(column)s?") % blanks
+
+
+def phase_text(phase: str) -> str:
+    """What a run does now, from the phase or the table that it reads."""
+    return {
+        "waiting": _("Waiting to start"),
+        "checking": _("Checking the rows"),
+        "writing": _("Comparing and writing the rows"),
+        "posting": _("Posting the points"),
+    }.get(phase) or _("Reading %(table)s") % {"table": phase.replace("_", " ")}
+
+
+def points_text(points: Mapping[str, str]) -> str:
+    """How a run moved the points; "" when it did not."""
+    before, after = (Decimal(points.get(name) or 0) for name in ("before", "after"))
+    return _("%(change)s points") % {"change": signed_decimal_text(after - before, 2)} if before != after else ""
 
 
 def changes_text(added: int, changed: int, withdrawn: int) -> str:

@@ -98,6 +98,13 @@ ELSEWHERE = {
     "imports_batch": "an import, whose files and errors are listed on it",
     "imports_changes": "what an import did, row by row",
     "imports_row": "the imports that changed one row",
+    "connections": "live connections, each with its own page",
+    "connections_new": "a form",
+    "connection": "a connection and its runs, each with its import",
+    "connection_questions": "a form",
+    "connection_token": "a form",
+    "connection_clients": "a form over the rows that it is about",
+    "connection_disconnect": "a question",
     "imports_mapping": "a form over the cells of a file",
     "exports_bell": "a number of exports that leads to them",
 }
