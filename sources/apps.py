@@ -11,10 +11,12 @@ class SourcesConfig(AppConfig):
         from partner_portal.lib.rows.connected import register as register_rows
         from sources import checks, receivers  # noqa: F401 -- a system check, and receivers
         from sources.folder.source import FolderSource
+        from sources.hubspot.source import HubSpotSource
         from sources.models import ConnectedRow
         from sources.source import register
 
         register_rows(ConnectedRow)
+        register(HubSpotSource())
         register(FolderSource())
         name_actions(
             {

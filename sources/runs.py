@@ -54,7 +54,6 @@ BACK_OFF = (
     timedelta(minutes=15),
     timedelta(minutes=60),
 )  # after the first, second, third failure
-OVERLAP = timedelta(minutes=60)  # a window starts so much earlier: the vendor's search lags behind
 
 
 class NotRunnable(Exception):  # noqa: N818 -- it says what the connection is
@@ -144,7 +143,7 @@ def _begin(scope: Scope, connection_id: int, by_itself: bool, full: bool | None)
     if full is None:
         full = connection.full_on is None or connection.full_on < scope.today
     full = full or not can_window
-    window = None if full or connection.window_from is None else Window(connection.window_from - OVERLAP)
+    window = None if full or connection.window_from is None else Window(connection.window_from)
     run = Run.objects.create(
         partner=scope.partner, connection=connection, full=full, by=scope.user, started_at=clock.now()
     )

@@ -118,7 +118,10 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows that changed in this time, both ends included, by the vendor's clock."""
+    """Rows that changed in this time, both ends included, by the vendor's clock.
+
+    start: `Seen.at` of the reading before; a source whose search lags behind looks back further by itself.
+    """
 
     start: datetime
     end: datetime | None = None  #: None for now

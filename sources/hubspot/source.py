@@ -316,7 +316,7 @@ class HubSpotReading:
 
 
 def _client(token: str, **options: Any) -> HubSpotClient:
-    return HubSpotClient(token, base=getattr(django_settings, "HUBSPOT_API_BASE", endpoints.PUBLIC_BASE), **options)
+    return HubSpotClient(token, base=django_settings.HUBSPOT_API_BASE, **options)
 
 
 def _account_of(details: Mapping[str, Any], scopes: Mapping[str, bool]) -> Account:

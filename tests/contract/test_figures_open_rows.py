@@ -102,7 +102,6 @@ ELSEWHERE = {
     "connections_new": "a form",
     "connection": "a connection and its runs, each with its import",
     "connection_questions": "a form",
-    "connection_token": "a form",
     "connection_clients": "a form over the rows that it is about",
     "connection_disconnect": "a question",
     "imports_mapping": "a form over the cells of a file",
@@ -299,7 +298,7 @@ def words_around(element):
 
 POSTS_AND_FILES = re.compile(
     r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|_pin|_state$|role|"
-    r"invit|imports_commit|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
+    r"invit|imports_commit|connection_(?:sync|pause|resume|gone)|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
 )
 
 

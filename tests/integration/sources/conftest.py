@@ -64,3 +64,47 @@ def drop(tmp_path: Path, settings: Any) -> Callable[[str, Rows], Path]:
         return path
 
     return put
+
+
+ANSWERS: dict[str, Any] = {
+    "deals": {"take": "registered"},
+    "answers": {
+        "clients.client_id": {"property": "hs_object_id"},
+        "clients.currency": {"value": "EUR"},
+        "deals.deal_id": {"property": "hs_object_id"},
+        "deals.product_line": {"property": "product"},
+        "deals.kind": {"property": "sale_kind"},
+        "deals.origin": {"property": "lead", "words": {"ours": "sourced", "together": "assisted", "theirs": "none"}},
+    },
+}
+
+
+@pytest.fixture
+def hub(eastwind: Any, monkeypatch: Any) -> Any:  # noqa: F811
+    """An account at the simulated HubSpot, with 4 clients and 40 deals; nothing is served, nobody waits."""
+    from sources.simulator.samples import fill
+    from sources.source import source_of
+    from tests.simulated_hubspot import Hub
+
+    hub = Hub()
+    fill(hub.world, clients=4, deals=40)
+    for row in list(hub.world.rows["deals"].values()):
+        if row.properties.get("closedate"):  # recent enough to count
+            hub.world.change("deals", row.id, closedate="2026-06-01T10:30:00.000Z")
+    hub.time.sleep(7200)
+    monkeypatch.setattr(source_of("hubspot"), "client", hub.client)
+    return hub
+
+
+@pytest.fixture
+def connect(command: Any, tmp_path: Path, monkeypatch: Any) -> Callable[..., tuple[int, str, str]]:
+    """Run the command `connect` for HubSpot, with a token and answers."""
+    from tests.simulated_hubspot import TOKEN
+
+    def run(answers: dict[str, Any] | None = None, token: str = TOKEN) -> tuple[int, str, str]:
+        file = tmp_path / "answers.json"
+        file.write_text(json.dumps(ANSWERS if answers is None else answers), encoding="utf-8")
+        monkeypatch.setattr("sys.stdin", io.StringIO(token + "\n"))
+        return command("connect", "hubspot", "--token-stdin", "--answers", file)
+
+    return run
