@@ -263,8 +263,8 @@ def write_checked(scope: Scope, outcome: Outcome, *, batch_id: int, step: Step) 
         before += len(rows.values)
     add_remarks(scope, outcome.checked)
     outcome.withdrawn = sum(record_withdrawn(moved, partner=scope.partner.pk, batch_id=batch_id).values())
-    rows = outcome.withdrawn + sum(counts.new + counts.changed for counts in outcome.counts.values())
-    outcome.points |= post_rows(scope, client_ids, rows=rows, batch_id=batch_id, step=step)
+    changed = outcome.withdrawn + sum(counts.new + counts.changed for counts in outcome.counts.values())
+    outcome.points |= post_rows(scope, client_ids, rows=changed, batch_id=batch_id, step=step)
 
 
 def phase_text(phase: str) -> str:
