@@ -148,19 +148,19 @@ class AnswersForm(forms.Form):
                 *((each.name, f"{each.label} ({each.name})") for each in properties),
             ],
             initial=initial,
-            help_text=question.why,
+            help_text=str(question.why),
             error_messages={"required": _("Choose a property, or say what holds for all.")},
         )
         chosen = str(self.data.get(name, initial)) if self.is_bound else initial
         column = kind_of(question.kind).column(question.column)
         if chosen == CONSTANT:
-            self.fields[f"{name}-value"] = _ours(column.type, stored.get("value", ""))
+            self.fields[f"{name}-value"] = _ours(column.type, str(stored.get("value", "")))
         elif chosen and isinstance(column.type, Choice):
             chosen_field = next((each for each in properties if each.name == chosen), None)
-            words = stored.get("words", {}) if stored.get("property") == chosen else {}
+            words: dict[str, str] = dict(stored.get("words", {})) if stored.get("property") == chosen else {}
             options = dict(chosen_field.options) if chosen_field else {}
             for number, (value, label) in enumerate(list((options | dict.fromkeys(words, "")).items())[:MOST_WORDS]):
-                field = _ours(column.type, words.get(value, value if value in column.type.values else ""))
+                field = _ours(column.type, words.get(value) or (value if value in column.type.values else ""))
                 field.label, field.required = label or value, False
                 self.fields[f"{name}-word-{number}"] = field
                 self._words.setdefault(name, []).append(value)

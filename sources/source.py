@@ -170,7 +170,9 @@ class Seen:
 class Reading(Protocol):
     """One run's reading: a pool of connections, a count of calls, and what one table needs to know of another."""
 
-    calls: int  #: requests so far, those that failed too
+    @property
+    def calls(self) -> int:
+        """Requests so far, those that failed too."""
 
     def read(
         self, table: TableSpec, window: Window | None, known: Collection[str], into: RowWriter, step: Step
