@@ -98,6 +98,7 @@ class Membership(models.Model):
     """A person's role in a partner. Its own user sees it too: until it is read, a request has no partner."""
 
     visible_to_own_user = True
+    read_by_clock = True
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="memberships")
