@@ -1,8 +1,9 @@
 """The checklist of a partner's first day: what to bring, what it switches on, and whether it is there."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, Q
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -60,7 +61,8 @@ def checklist(scope: Scope) -> list[Step]:
     if not scope.may_import:
         return []
     own = Membership.objects.filter(user=scope.user, partner=scope.partner, checklist_hidden=False)
-    done = own.values(**_done(scope)).first()
+    rows: QuerySet[Any, Any] = own.values(**_done(scope))  # its names are built, which the types do not know
+    done = rows.first()
     if done is None:
         return []
     steps = [
@@ -82,15 +84,16 @@ def checklist(scope: Scope) -> list[Step]:
 def _done(scope: Scope) -> dict[str, Combinable]:
     """Whether each step is done, by its key."""
     own = {"partner": scope.partner}
-    models = {
-        "clients": Client, "deals": Deal, "services": Service, "certifications": Certification, "renewals": Renewal,
-        "statement_lines": StatementLine, "contacts": TeamContact,
-    }  # fmt: skip
-    months = (
-        RetentionMonth.objects.filter(**own).order_by().values("partner").annotate(months=Count("month", distinct=True))
-    )
-    return {key: Exists(model.objects.filter(**own)) for key, model in models.items()} | {
-        "mrr_history": Exists(months.filter(months__gte=MONTHS)),
+    months = RetentionMonth.objects.filter(**own).order_by().values("partner")
+    return {
+        "clients": Exists(Client.objects.filter(**own)),
+        "deals": Exists(Deal.objects.filter(**own)),
+        "services": Exists(Service.objects.filter(**own)),
+        "certifications": Exists(Certification.objects.filter(**own)),
+        "renewals": Exists(Renewal.objects.filter(**own)),
+        "mrr_history": Exists(months.annotate(months=Count("month", distinct=True)).filter(months__gte=MONTHS)),
+        "statement_lines": Exists(StatementLine.objects.filter(**own)),
+        "contacts": Exists(TeamContact.objects.filter(**own)),
         "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
         "time_zone": ExpressionWrapper(~Q(partner__time_zone="UTC"), BooleanField()),
     }

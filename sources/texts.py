@@ -73,15 +73,15 @@ def _texts() -> dict[str, str]:
         "asks": _("A question about the files is open. Nothing is written before you have answered it."),
         "blocked": _("The files cannot be used as they are. Nothing was written."),
         "guard_withdrawn": _(
-            "%(percent)s %% of the %(kind)s would be withdrawn (limit %(limit)s %%). Nothing was written. "
+            "%(percent)s%% of the %(kind)s would be withdrawn (limit %(limit)s%%). Nothing was written. "
             "Look at the import and decide."
         ),
         "guard_changed": _(
-            "%(percent)s %% of the rows would be changed (limit %(limit)s %%). Nothing was written. "
+            "%(percent)s%% of the rows would be changed (limit %(limit)s%%). Nothing was written. "
             "Look at the import and decide."
         ),
         "guard_points": _(
-            "Your points would change by %(percent)s %% (limit %(limit)s %%). Nothing was written. "
+            "Your points would change by %(percent)s%% (limit %(limit)s%%). Nothing was written. "
             "Look at the import and decide."
         ),
         # Why a run cannot begin

@@ -76,7 +76,7 @@ def percent_text(number: str) -> str:
 
 def dollar_text(amount: str) -> str:
     """Write an amount that has been written as US or points-dollars: `US$12,147`, in Dutch `US$ 12.147`."""
-    return get_format("US$%s") % amount
+    return str(get_format("US$%s")) % amount
 
 
 def exact_number(value: Decimal) -> str:
