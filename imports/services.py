@@ -24,6 +24,7 @@ from imports.assumptions import assumptions
 from imports.cells.encodings import Candidate
 from imports.cells.header_row import header_row
 from imports.cells.invisible import without_invisible
+from imports.cells.vocabulary import folded
 from imports.checks import Source, Step
 from imports.effects import Effects, effects_data, effects_of
 from imports.mapping import Mapping as ColumnMapping
@@ -59,6 +60,7 @@ from imports.queries import (
     saved_mappings,
     status_text,
     tables_to_read,
+    typed_mapping,
     undone_by,
 )
 from imports.reading import encodings_of, first_rows, read_headers, rows_of
@@ -558,9 +560,8 @@ def _unmapped(scope: Scope, tables: Sequence[ImportTable], sources: Sequence[Sou
         needed, header = required(source.kind), source.table.header
         if table.mapping or source.unreadable or not set(needed) - set(header):
             continue
-        if not set(needed) & set(header) or any(
-            mapping.proposes(needed, header) for mapping in saved_mappings(scope, source.kind)
-        ):
+        known = [*saved_mappings(scope, source.kind), typed_mapping(source.kind)]
+        if not set(needed) & set(header) or any(mapping.proposes(needed, header) for mapping in known):
             unmapped.append(table.pk)
     return unmapped
 
@@ -690,20 +691,22 @@ def read_as_answered(table: ImportTable, answers: Mapping[str, str]) -> tuple[Qu
 def proposed_kinds(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
     """Keys of the kinds proposed for tables, by table: of the kinds whose columns are all there, the one that needs most.
 
-    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship.
+    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship. Then what the
+    name of the file says, and last a kind of which people type tables with such columns.
     """
     proposed = {}
+    typed = [typed_mapping(kind_) for kind_ in kinds()]
     known = [mapping for kind_ in kinds() for mapping in saved_mappings(scope, kind_)] if tables else []
     headers = _headers(tables)
     for table in tables:
         header = headers[table.pk]
-        fitting = [(len(needed), kind_.key) for kind_ in kinds() if (needed := set(required(kind_))) <= set(header)]
+        names = set(map(folded, header))
+        fitting = [(len(needed), kind_.key) for kind_ in kinds() if (needed := set(required(kind_))) <= names]
         by_name = kind_by_name(table.label)
-        by_mapping = (mapping.kind for mapping in known if mapping.proposes(required(kind(mapping.kind)), header))
-        if fitting:
-            proposed[table.pk] = max(fitting)[1]
-        elif header and (key := next(by_mapping, "")):
-            proposed[table.pk] = key
-        elif by_name:
-            proposed[table.pk] = by_name
+        by_mapping, by_typed = (
+            [mapping.kind for mapping in mappings if mapping.proposes(required(kind(mapping.kind)), header)]
+            for mappings in (known, typed)
+        )
+        guesses = [max(fitting)[1]] if fitting else [*by_mapping, by_name, *by_typed]
+        proposed[table.pk] = next(filter(None, guesses), "")
     return proposed
