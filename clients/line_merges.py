@@ -20,8 +20,9 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from accounts.services import bump_generation
-from clients.lines import LINE, kinds_with_lines, product_line, rows_with
+from clients.lines import LINE, kinds_with_lines, product_line
 from clients.models import LineMerge, Withdrawal
+from clients.queries import stored_rows
 from clients.withdrawals import Outcome, restore_rows, withdraw_rows
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.events import commit_facts, facts_committed
@@ -84,13 +85,13 @@ def undo_merge(*, scope: Scope, merge_id: int) -> Outcome:
     source.save(update_fields=["merged_into"])
     moved = _Moved()
     for kind in kinds_with_lines():
-        back = rows_with(kind, scope, pk__in=merge.moved.get(kind.key, ()), product_line=target.name)
-        swapped = rows_with(kind, scope, pk__in=merge.swapped.get(kind.key, ()), product_line=source.name)
+        back = stored_rows(kind, scope, pk__in=merge.moved.get(kind.key, ()), product_line=target.name)
+        swapped = stored_rows(kind, scope, pk__in=merge.swapped.get(kind.key, ()), product_line=source.name)
         _exchange(kind, moved, back, source.name, swapped, target.name)
     if merge.withdrawal_id is not None:
         gone = {
             kind.key: list(
-                rows_with(kind, scope, withdrawal=merge.withdrawal_id, client__withdrawal=None).values_list(
+                stored_rows(kind, scope, withdrawal=merge.withdrawal_id, client__withdrawal=None).values_list(
                     "pk", flat=True
                 )
             )
@@ -125,9 +126,9 @@ def _follow(scope: Scope, merge: LineMerge) -> _Moved:
         _exchange(
             kind,
             moved,
-            rows_with(kind, scope, pk__in=going),
+            stored_rows(kind, scope, pk__in=going),
             merge.target.name,
-            rows_with(kind, scope, pk__in=swapped),
+            stored_rows(kind, scope, pk__in=swapped),
             merge.source.name,
         )
     if any(twins.values()):
@@ -139,7 +140,7 @@ def _follow(scope: Scope, merge: LineMerge) -> _Moved:
             merge.withdrawal_id = gone.withdrawal_id
         elif gone.withdrawal_id is not None:  # rows that came back under the merged name since
             for kind in kinds_with_lines():
-                rows_with(kind, scope, withdrawal=gone.withdrawal_id).update(withdrawal=merge.withdrawal_id)
+                stored_rows(kind, scope, withdrawal=gone.withdrawal_id).update(withdrawal=merge.withdrawal_id)
             Withdrawal.objects.filter(pk=gone.withdrawal_id).delete()
     for stored, new in ((merge.moved, moved.rows), (merge.swapped, moved.swapped)):
         for kind_key, pks in new.items():
@@ -158,7 +159,7 @@ class _Row:
 def _rows(kind: FactKind, scope: Scope, name: str) -> Iterable[_Row]:
     others = [kind.column(column).field_name for column in kind.key_columns if column != LINE]
     keys = others if LINE in kind.key_columns else ["pk"]
-    for pk, withdrawal, *key in rows_with(kind, scope, product_line=name).values_list("pk", "withdrawal", *keys):
+    for pk, withdrawal, *key in stored_rows(kind, scope, product_line=name).values_list("pk", "withdrawal", *keys):
         yield _Row(pk, tuple(key), withdrawal is None)
 
 
@@ -188,7 +189,7 @@ def follow_merges(sender: object, scope: Scope, **_: object) -> None:
         return
     in_order = list(merges(scope).order_by("pk"))
     names = [merge.source.name for merge in in_order]
-    if any(rows_with(kind, scope, withdrawal=None, product_line__in=names).exists() for kind in kinds_with_lines()):
+    if any(stored_rows(kind, scope, withdrawal=None, product_line__in=names).exists() for kind in kinds_with_lines()):
         for merge in in_order:
             _follow(scope, merge)
 

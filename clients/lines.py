@@ -5,7 +5,7 @@ docs/points.md 13; merging two lines is in `clients.line_merges`.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db.models import Count
 from django.dispatch import receiver
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from clients.models import Deal, ProductLine, Withdrawal
+from clients.queries import stored_rows
 from partner_portal.lib.collation import sort_key
 from partner_portal.lib.rows.events import facts_committed
 from partner_portal.lib.rows.facts import FactKind, Remark, kinds
@@ -48,12 +49,6 @@ def kinds_with_lines() -> list[FactKind]:
     return [kind for kind in kinds() if any(column.spellings is product_lines for column in kind.columns)]
 
 
-def rows_with(kind: FactKind, scope: Scope, **conditions: object) -> Any:
-    """Rows of a kind, withdrawn ones included."""
-    model: Any = kind.model
-    return model.with_withdrawn.filter(partner=scope.partner, **conditions)
-
-
 @receiver(facts_committed)
 def register_lines(sender: object, scope: Scope, **_: object) -> None:
     """Receive `facts_committed`: files may have brought lines that are new."""
@@ -66,7 +61,7 @@ def register_new_lines(scope: Scope) -> None:
     known = set(ProductLine.objects.filter(partner=scope.partner).values_list("key", flat=True))
     new: dict[str, str] = {}
     for kind in kinds_with_lines():
-        for name in rows_with(kind, scope).order_by().values_list(LINE, flat=True).distinct():
+        for name in stored_rows(kind, scope).order_by().values_list(LINE, flat=True).distinct():
             key = spelling_key(name)
             if key and key not in known:
                 new.setdefault(key, name)
@@ -100,7 +95,7 @@ def lines_with_counts(scope: Scope) -> list[LineCounts]:
     kinds_ = kinds_with_lines()
     counts: dict[str, dict[str, int]] = {}
     for kind in kinds_:
-        rows = rows_with(kind, scope, withdrawal=None).order_by().values_list(LINE).annotate(count=Count("pk"))
+        rows = stored_rows(kind, scope, withdrawal=None).order_by().values_list(LINE).annotate(count=Count("pk"))
         for name, count in rows:
             counts.setdefault(name, {})[kind.key] = count
     lines = _by_pk(scope)

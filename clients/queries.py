@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.scope import Scope
-from clients.models import Certification, Deal, RetentionMonth
+from clients.models import Certification, Deal, Fact, RetentionMonth
 from clients.rules import (
     MONEY_MONTHS,
     CertificationFact,
@@ -21,10 +21,16 @@ from clients.rules import (
 )
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.rows.facts import FactKind
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import SALES, Origin, Stage
+
+
+def stored_rows(kind: FactKind, scope: Scope, **conditions: object) -> QuerySet[Any]:
+    """Rows of a kind that meet the conditions, withdrawn ones included."""
+    return cast(type[Fact], kind.model).with_withdrawn.filter(partner=scope.partner, **conditions)
 
 
 def mrr_history(scope: Scope) -> MrrHistory:

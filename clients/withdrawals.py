@@ -7,7 +7,6 @@ with the same withdrawal, by which they are found again when the client is resto
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, cast
 
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
@@ -17,7 +16,8 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from accounts.services import bump_generation
-from clients.models import Client, Fact, Withdrawal
+from clients.models import Client, Withdrawal
+from clients.queries import stored_rows
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.events import commit_facts
 from partner_portal.lib.rows.facts import FactKind, kind, kinds
@@ -163,7 +163,7 @@ def _check_restored(scope: Scope, of_kind: FactKind, pks: Collection[int]) -> No
 
     Raises NotRestorableError.
     """
-    rows = rows_of(of_kind).filter(partner=scope.partner, pk__in=pks)
+    rows = stored_rows(of_kind, scope, pk__in=pks)
     if of_kind in kinds_of_clients():
         orphan = rows.filter(OF_WITHDRAWN_CLIENTS).values_list("client__name", flat=True).first()
         if orphan is not None:
@@ -180,11 +180,6 @@ def _check_restored(scope: Scope, of_kind: FactKind, pks: Collection[int]) -> No
     for check in of_kind.checks:
         for finding in check.find(scope, frame):
             raise NotRestorableError(f"{finding.column}: {finding.message}.")
-
-
-def rows_of(of_kind: FactKind) -> models.QuerySet[Any]:
-    """The rows of a kind, of all partners and with withdrawn ones."""
-    return cast(type[Fact], of_kind.model).with_withdrawn.all()
 
 
 def kinds_of_clients() -> list[FactKind]:

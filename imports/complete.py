@@ -9,9 +9,8 @@ from psycopg import sql
 
 from accounts.scope import Scope
 from imports.checks import Checked, CheckedKind
-from imports.fact_tables import column_of, column_type, field_of, table_of
+from imports.fact_tables import column_type, field_of, file_values, stage, table_of
 from partner_portal.lib.rows.facts import FactKind, kinds
-from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.rows.withdrawals import MovedRows, withdrawals
 
 FEW_ROWS = 10  # so many may go without being confirmed,
@@ -83,22 +82,7 @@ def _missing_pks(scope: Scope, of_kind: CheckedKind) -> list[int]:
     """Primary keys of the stored rows whose key no row of the import has, those with errors included."""
     kind, names = of_kind.kind, of_kind.kind.key_columns
     staged = sql.Identifier(f"keys_{kind.key}")
-    columns = [
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column_type(field_of(kind, name)))) for name in names
-    ]
-    stored, joins = {}, []
-    for name in names:
-        if field_of(kind, name).is_relation:
-            target = kind_of(kind.references[name])
-            alias = sql.Identifier(f"of_{name}")
-            joins.append(
-                sql.SQL("JOIN {} {alias} ON {alias}.id = stored.{}").format(
-                    table_of(target), column_of(kind, name), alias=alias
-                )
-            )
-            stored[name] = sql.SQL("{}.{}").format(alias, column_of(target, target.key_columns[0]))
-        else:
-            stored[name] = sql.SQL("stored.{}").format(column_of(kind, name))
+    stored, joins = file_values(kind, names)
     within = [
         sql.SQL("AND {} IN (SELECT {} FROM {})").format(stored[name], sql.Identifier(name), staged)
         for name in kind.complete_within
@@ -108,7 +92,7 @@ def _missing_pks(scope: Scope, of_kind: CheckedKind) -> list[int]:
         "AND NOT EXISTS (SELECT FROM {staged} file WHERE {same})"
     ).format(
         table=table_of(kind),
-        joins=sql.SQL(" ").join(joins),
+        joins=joins,
         within=sql.SQL(" ").join(within),
         staged=staged,
         same=sql.SQL(" AND ").join(
@@ -116,14 +100,8 @@ def _missing_pks(scope: Scope, of_kind: CheckedKind) -> list[int]:
         ),
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staged))
-        cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(staged, sql.SQL(", ").join(columns))
-        )
-        with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(staged)) as target_table:
-            for row in of_kind.values[list(names)].itertuples(index=False, name=None):
-                target_table.write_row(row)
-        cursor.execute(sql.SQL("ANALYZE {}").format(staged))
+        columns = {name: column_type(field_of(kind, name)) for name in names}
+        stage(cursor, staged, columns, of_kind.values[list(names)].itertuples(index=False, name=None))
         cursor.execute(query, [scope.partner.pk])
         pks = [pk for (pk,) in cursor.fetchall()]
         cursor.execute(sql.SQL("DROP TABLE {}").format(staged))

@@ -1,6 +1,6 @@
 """Tables and columns of fact kinds as SQL names, from the model's own table and field names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
@@ -43,23 +43,43 @@ def column_type(field: models.Field) -> str:
     return "text" if field.is_relation else str(field.db_type(connection))
 
 
-def text_rows(
-    cursor: CursorWrapper, kind: FactKind, pks: Collection[int], names: Sequence[str] = ()
-) -> list[tuple[object, ...]]:
-    """The primary key of stored rows and the columns of these names (none: all) as texts, as files have them; "" for null."""
-    values, joins = [], []
-    for name in names or [column.name for column in kind.columns]:
-        value = sql.SQL("stored.{}").format(column_of(kind, name))
+def stage(
+    cursor: CursorWrapper, table: sql.Identifier, columns: Mapping[str, str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Copy rows into a new temporary table with columns of these types."""
+    typed = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(of_type)) for name, of_type in columns.items()]
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+    cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, sql.SQL(", ").join(typed)))
+    with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as target:
+        for row in rows:
+            target.write_row(row)
+    cursor.execute(sql.SQL("ANALYZE {}").format(table))
+
+
+def file_values(kind: FactKind, names: Iterable[str]) -> tuple[dict[str, sql.Composable], sql.Composable]:
+    """Columns of the table `stored` as files have them, by name, and the joins they need: a reference is the key of its row."""
+    values: dict[str, sql.Composable] = {}
+    joins = []
+    for name in names:
+        values[name] = sql.SQL("stored.{}").format(column_of(kind, name))
         if field_of(kind, name).is_relation:
             target = kind_of(kind.references[name])
             alias = sql.Identifier(f"of_{name}")
             joins.append(
-                sql.SQL("LEFT JOIN {} {alias} ON {alias}.id = {}").format(table_of(target), value, alias=alias)
+                sql.SQL("LEFT JOIN {} {alias} ON {alias}.id = {}").format(table_of(target), values[name], alias=alias)
             )
-            value = sql.SQL("{}.{}").format(alias, column_of(target, target.key_columns[0]))
-        values.append(sql.SQL("coalesce({}::text, '')").format(value))
+            values[name] = sql.SQL("{}.{}").format(alias, column_of(target, target.key_columns[0]))
+    return values, sql.SQL(" ").join(joins)
+
+
+def text_rows(
+    cursor: CursorWrapper, kind: FactKind, pks: Collection[int], names: Sequence[str] = ()
+) -> list[tuple[object, ...]]:
+    """The primary key of stored rows and the columns of these names (none: all) as texts, as files have them; "" for null."""
+    values, joins = file_values(kind, names or [column.name for column in kind.columns])
+    texts = sql.SQL(", ").join(sql.SQL("coalesce({}::text, '')").format(value) for value in values.values())
     query = sql.SQL("SELECT stored.id, {} FROM {} stored {} WHERE stored.id = ANY(%s)").format(
-        sql.SQL(", ").join(values), table_of(kind), sql.SQL(" ").join(joins)
+        texts, table_of(kind), joins
     )
     cursor.execute(query, [list(pks)])
     return list(cursor.fetchall())

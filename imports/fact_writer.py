@@ -13,7 +13,7 @@ from psycopg import sql
 from accounts.scope import Scope
 from imports import change_record
 from imports.checks import CheckedKind
-from imports.fact_tables import column_field, column_of, column_type, field_of, identifier, table_of
+from imports.fact_tables import column_field, column_of, column_type, field_of, identifier, stage, table_of
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 
@@ -83,27 +83,20 @@ class _Writer:
     def stage(self, cursor: CursorWrapper, step: Callable[[int], None]) -> None:
         """Copy the rows into a temporary table with the types of the model's columns."""
         self.drop(cursor)
-        columns = [
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(column_type(model_field)))
-            for name, model_field in self.fields.items()
-        ]
-        create = sql.SQL("CREATE TEMPORARY TABLE {} (source integer, position integer, {}) ON COMMIT DROP")
-        cursor.execute(create.format(self.staged, sql.SQL(", ").join(columns)))
-        with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(self.staged)) as target:
-            for done, row in enumerate(self._rows()):
-                if done % _STEP == 0:
-                    step(done)
-                target.write_row(row)
-        cursor.execute(sql.SQL("ANALYZE {}").format(self.staged))
+        columns = {name: column_type(model_field) for name, model_field in self.fields.items()}
+        stage(cursor, self.staged, {"source": "integer", "position": "integer", **columns}, self._rows(step))
 
-    def _rows(self) -> Iterator[tuple[object, ...]]:
+    def _rows(self, step: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
         good = self.checked.good
         places = self.checked.places["source"].to_numpy()[good.index]
         values = [
             [text or None for text in good[name]] if model_field.null else good[name].tolist()
             for name, model_field in self.fields.items()
         ]
-        return zip(places.tolist(), good.index.tolist(), *values, strict=True)
+        for done, row in enumerate(zip(places.tolist(), good.index.tolist(), *values, strict=True)):
+            if done % _STEP == 0:
+                step(done)
+            yield row
 
     def compare(self, cursor: CursorWrapper) -> None:
         """Make the plan: every staged row with the stored row of its key, and whether they are equal."""

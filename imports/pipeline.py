@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.scope import Scope
-from accounts.services import bump_generation, reload_partner
+from accounts.services import reload_partner
 from imports import fact_writer
 from imports.change_record import record_withdrawn
 from imports.checks import Checked, Source, Step, add_remarks, check
@@ -23,11 +23,10 @@ from imports.complete import Missing, withdraw_missing
 from imports.examples import drop_examples
 from imports.fact_writer import Counts
 from imports.mapping import Mapping, WrongMapping, known_names
-from imports.posting import post_facts, within_phase
+from imports.posting import post_facts, post_rows, within_phase
 from imports.reading import Needed, read_table, workbook_contents
 from imports.reading_options import LEAVE_OUT, ReadingOptions
 from imports.tables import Problem, Table, UnreadableFile, shortened
-from partner_portal.lib.db import analyze
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.facts import FactKind, find_kind, kinds
 
@@ -199,17 +198,14 @@ def carry_out(
     Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
     Takes the partner's lock: until the transaction ends, nobody else writes what the checks have read.
     """
-    outcome = Outcome(Checked.empty())
-    try:
-        with transaction.atomic():
-            outcome = _checked_outcome(scope, sources, batch_id, complete, trying, step)
-            accepted = not outcome.checked.blocked and accept(outcome)
-            if not outcome.checked.blocked and (accepted or trying):
-                write_checked(scope, outcome, batch_id=batch_id, step=step)
-            if not accepted:
-                raise _RollBack
-            outcome.written = True
-    except _RollBack:
+    with transaction.atomic():
+        outcome = _checked_outcome(scope, sources, batch_id, complete, trying, step)
+        outcome.written = not outcome.checked.blocked and accept(outcome)
+        if not outcome.checked.blocked and (outcome.written or trying):
+            write_checked(scope, outcome, batch_id=batch_id, step=step)
+        if not outcome.written:
+            transaction.set_rollback(True)
+    if not outcome.written:
         reload_partner(scope)
     return outcome
 
@@ -240,10 +236,9 @@ def _checked_outcome(
 
 def _tried_posting(scope: Scope, missing: Missing, batch_id: int) -> dict[str, object]:
     """What the ledger would say to the withdrawals alone."""
-    points: dict[str, object] = {}
-    with suppress(_RollBack), transaction.atomic():
+    with transaction.atomic():
         points = post_facts(scope, set(missing.moved.client_ids), batch_id=batch_id, step=silent)
-        raise _RollBack
+        transaction.set_rollback(True)
     reload_partner(scope)
     return points
 
@@ -268,16 +263,7 @@ def write_checked(scope: Scope, outcome: Outcome, *, batch_id: int, step: Step) 
     add_remarks(scope, outcome.checked)
     outcome.withdrawn = sum(record_withdrawn(moved, partner=scope.partner.pk, batch_id=batch_id).values())
     changed = outcome.withdrawn + sum(counts.new + counts.changed for counts in outcome.counts.values())
-    if changed:
-        bump_generation(scope)
-    if changed >= analyze.MANY_ROWS:
-        transaction.on_commit(analyze.analyze_tables, robust=True)
-    step("posting", 0, 0)
-    outcome.points |= post_facts(scope, client_ids, batch_id=batch_id, step=step)
-
-
-class _RollBack(Exception):  # noqa: N818 -- not an error: it ends a trial
-    """Ends a trial."""
+    outcome.points |= post_rows(scope, client_ids, rows=changed, batch_id=batch_id, step=step)
 
 
 def phase_text(phase: str) -> str:

@@ -2,10 +2,27 @@
 
 from collections.abc import Callable
 
+from django.db import transaction
+
 from accounts.scope import Scope
+from accounts.services import bump_generation
 from imports.checks import Step
 from imports.models import ImportBatch
+from partner_portal.lib.db import analyze
 from partner_portal.lib.rows.events import commit_facts
+
+
+def post_rows(scope: Scope, client_ids: set[int], *, rows: int, batch_id: int, step: Step) -> dict[str, object]:
+    """Post so many written rows of these clients, and have caches and statistics of tables renewed for them.
+
+    Returns the ledger's summary.
+    """
+    if rows:
+        bump_generation(scope)
+    if rows >= analyze.MANY_ROWS:
+        transaction.on_commit(analyze.analyze_tables, robust=True)
+    step("posting", 0, 0)
+    return post_facts(scope, client_ids, batch_id=batch_id, step=step)
 
 
 def post_facts(scope: Scope, client_ids: set[int], *, batch_id: int, step: Step) -> dict[str, object]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Partner, User
 from accounts.scope import owner_scope, partner_scope, system_scope
 from imports import services
+from imports.batch_states import NotNow
 from imports.models import BatchStatus, ImportBatch
 from imports.progress import CancelledError, ProgressReporter, forget
 from partner_portal.lib.db.locks import IMPORT_BATCH, session_lock
@@ -45,7 +46,7 @@ def _process(partner: Partner, user: User | None, batch: ImportBatch) -> None:
             with translation.override(scope.locale):
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
                 step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
-    except (services.NotNow, CancelledError):
+    except (NotNow, CancelledError):
         log.info("Import batch %s was discarded while it was processed.", batch.pk)
     except PermissionDenied:
         reason = _("Nothing was imported: the person who started it may not import any more.")

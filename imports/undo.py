@@ -15,13 +15,12 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from accounts.scope import Scope
-from accounts.services import bump_generation, reload_partner
+from accounts.services import reload_partner
 from imports.change_record import RECORD, record_reverted, record_withdrawn
 from imports.checks import Step
 from imports.fact_tables import column_field, column_of, identifier, key_texts, table_of, text_rows
 from imports.models import ChangeAction, ImportBatch
-from imports.posting import post_facts
-from partner_portal.lib.db import analyze
+from imports.posting import post_rows
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.facts import FactKind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
@@ -61,34 +60,23 @@ class UndoOutcome:
         return hashlib.sha256(repr((seen, left)).encode()).hexdigest()
 
 
-class _RollBack(Exception):  # noqa: N818 -- not an error: it ends a trial
-    """Ends a trial."""
-
-
 def take_back(
     scope: Scope, target: ImportBatch, *, batch_id: int, accept: Callable[[UndoOutcome], bool], step: Step
 ) -> UndoOutcome:
     """Undo an import as the batch of that number, and roll it back unless `accept` says that it may stay."""
     outcome = UndoOutcome()
-    try:
-        with transaction.atomic():
-            step("waiting", 0, 0)
-            lock(PARTNER_FACTS, scope.partner.pk)
-            step("comparing", 0, 0)
-            reasons, skipped = _touched_since(target)
-            client_ids = _apply_all(scope, target, batch_id, reasons, skipped, outcome, step)
-            outcome.left = list(_named(reasons))
-            rows = sum(sum(counts.values()) for counts in outcome.counts.values())
-            if rows:
-                bump_generation(scope)
-            if rows >= analyze.MANY_ROWS:
-                transaction.on_commit(analyze.analyze_tables, robust=True)
-            step("posting", 0, 0)
-            outcome.points = post_facts(scope, client_ids, batch_id=batch_id, step=step)
-            if not accept(outcome):
-                raise _RollBack
-            outcome.written = True
-    except _RollBack:
+    with transaction.atomic():
+        step("waiting", 0, 0)
+        lock(PARTNER_FACTS, scope.partner.pk)
+        step("comparing", 0, 0)
+        reasons, skipped = _touched_since(target)
+        client_ids = _apply_all(scope, target, batch_id, reasons, skipped, outcome, step)
+        outcome.left = list(_named(reasons))
+        outcome.points = post_rows(scope, client_ids, rows=outcome.total(*ChangeAction), batch_id=batch_id, step=step)
+        outcome.written = accept(outcome)
+        if not outcome.written:
+            transaction.set_rollback(True)
+    if not outcome.written:
         reload_partner(scope)
     return outcome
 

@@ -25,7 +25,8 @@ from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import Scope
-from imports import queries, row_history, services, tasks
+from imports import mapping_steps, queries, row_history, services, stored_tables, tasks
+from imports.batch_states import NotNow
 from imports.effects import effects_of
 from imports.forms import CommitForm, CompleteForm, KindsForm, ProblemFilter, UploadForm
 from imports.mapping import WrongMapping, fingerprint
@@ -116,7 +117,7 @@ def _batch_page(
     tables = queries.tables_of(scope, batch.pk)
     undecided = [table for table in tables if not table.kind and not table.left_out]
     if undecided and kinds_form is None:
-        kinds_form = KindsForm(undecided, guesses=services.proposed_kinds(scope, undecided))
+        kinds_form = KindsForm(undecided, guesses=mapping_steps.proposed_kinds(scope, undecided))
     columns = queries.problem_columns(scope, batch.pk) if batch.errors else []
     filter_form = ProblemFilter(request.GET, tables=tables, columns=columns)
     problems = queries.problems(scope, batch.pk, filter_form.chosen)
@@ -169,8 +170,8 @@ def choose_kinds(request: ScopedRequest, batch_id: int) -> HttpResponse:
     if not form.is_valid():
         return _batch_page(request, batch_id, set(), form)
     try:
-        services.choose_kinds(scope=request.scope, batch_id=batch_id, kinds=form.kinds)
-    except services.NotNow as reason:
+        mapping_steps.choose_kinds(scope=request.scope, batch_id=batch_id, kinds=form.kinds)
+    except NotNow as reason:
         messages.warning(request, str(reason))
     else:
         _process(request.scope, batch_id)
@@ -199,15 +200,15 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         context |= {"kind": find_kind(table.kind), "rules": queries.mapping_of(table).columns}
         return page_or_part(request, "imports/mapped.html", context)
     do = request.POST.get("do", "refresh") if request.method == "POST" else ""
-    step = {"leave_out": services.leave_out, "other_kind": services.ask_kind_again}.get(do)
+    step = {"leave_out": mapping_steps.leave_out, "other_kind": mapping_steps.ask_kind_again}.get(do)
     try:
         if step:
             step(scope=scope, batch_id=batch_id, table_id=table_id)
             return _after_answer(scope, batch_id)
-        questions, options, sample = services.read_as_answered(table, request.POST if do else {})
+        questions, options, sample = stored_tables.read_as_answered(table, request.POST if do else {})
     except UnreadableFile as error:
         return page_or_part(request, "imports/mapping.html", context | {"unreadable": error.problem})
-    except services.NotNow as reason:
+    except NotNow as reason:
         messages.warning(request, str(reason))
         return redirect("imports_batch", batch_id)
     base, origin = queries.proposal(scope, table, sample.header)
@@ -219,8 +220,8 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
     if do == "save" and form.is_valid() and reading_form.is_valid():
         columns = replace(form.mapping, reading=options)
         try:
-            services.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=columns)
-        except (services.NotNow, WrongMapping) as reason:  # decided by somebody else meanwhile
+            mapping_steps.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=columns)
+        except (NotNow, WrongMapping) as reason:  # decided by somebody else meanwhile
             messages.warning(request, str(reason))
             return redirect("imports_batch", batch_id)
         return _after_answer(scope, batch_id)
@@ -253,7 +254,7 @@ def _after_answer(scope: Scope, batch_id: int) -> HttpResponse:
 @requires(Permission.IMPORT)
 def forget_mapping(request: ScopedRequest, mapping_id: int) -> HttpResponse:
     """Delete a remembered mapping."""
-    services.forget_mapping(scope=request.scope, mapping_id=mapping_id)
+    mapping_steps.forget_mapping(scope=request.scope, mapping_id=mapping_id)
     messages.success(request, _("The mapping is forgotten. Imports that used it stay as they are."))
     return redirect("imports_columns")
 
@@ -273,7 +274,7 @@ def commit(request: ScopedRequest, batch_id: int) -> HttpResponse:
             allowed_withdrawals=form.cleaned_data.get("allowed_withdrawals"),
             rest=form.cleaned_data.get("rest", False),
         )
-    except services.NotNow as reason:
+    except NotNow as reason:
         messages.warning(request, str(reason))
     else:
         _process(request.scope, batch_id)
@@ -288,7 +289,7 @@ def discard(request: ScopedRequest, batch_id: int) -> HttpResponse:
     try:
         services.cancel(scope=request.scope, batch_id=batch_id)
         messages.success(request, _("Import no. %(number)s is cancelled; nothing was imported.") % {"number": batch_id})
-    except services.NotNow as reason:
+    except NotNow as reason:
         messages.warning(request, str(reason))
     return redirect("imports")
 
@@ -300,7 +301,7 @@ def retry(request: ScopedRequest, batch_id: int) -> HttpResponse:
     queries.get_batch(request.scope, batch_id)
     try:
         services.requeue(scope=request.scope, batch_id=batch_id)
-    except services.NotNow as reason:
+    except NotNow as reason:
         messages.warning(request, str(reason))
     else:
         _enqueue(request.scope, batch_id)
@@ -316,7 +317,7 @@ def choose_complete(request: ScopedRequest, batch_id: int) -> HttpResponse:
     try:
         if form.is_valid():
             services.choose_complete(scope=request.scope, batch_id=batch_id, kinds=form.cleaned_data["complete"])
-    except services.NotNow as reason:
+    except NotNow as reason:
         messages.warning(request, str(reason))
     else:
         _process(request.scope, batch_id)
@@ -330,7 +331,7 @@ def undo(request: ScopedRequest, batch_id: int) -> HttpResponse:
     queries.get_batch(request.scope, batch_id)
     try:
         batch = services.request_undo(scope=request.scope, batch_id=batch_id)
-    except services.NotNow as reason:
+    except NotNow as reason:
         messages.warning(request, str(reason))
         return redirect("imports_batch", batch_id)
     _process(request.scope, batch.pk)

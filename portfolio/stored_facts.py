@@ -8,7 +8,8 @@ from django.http import Http404
 
 from accounts.scope import Scope
 from clients.models import Client, Withdrawal
-from clients.withdrawals import CLIENTS, kinds_of_clients, rows_of
+from clients.queries import stored_rows
+from clients.withdrawals import CLIENTS, kinds_of_clients
 from partner_portal.lib.rows.facts import FactKind, kind
 from portfolio.fact_text import FactText, fact_text
 
@@ -92,7 +93,7 @@ def withdrawn_client(scope: Scope, client_id: str) -> StoredFact | None:
 
 
 def _stored(scope: Scope, of_kind: FactKind, **conditions: object) -> list[StoredFact]:
-    rows = rows_of(of_kind).filter(partner=scope.partner, **conditions).select_related("withdrawal__withdrawn_by")
+    rows = stored_rows(of_kind, scope, **conditions).select_related("withdrawal__withdrawn_by")
     if of_kind in kinds_of_clients():
         rows = rows.select_related("client")
     return [_as_stored(of_kind, row) for row in rows.order_by(*ORDERS.get(of_kind.key, ("pk",)))]

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from playwright.sync_api import expect
 
@@ -307,7 +308,11 @@ def dutch_workbooks(tmp_path: Path) -> list[str]:
     return paths
 
 
-def test_a_new_user_brings_in_two_exports_and_three_typed_workbooks(browser, live_portal, tmp_path, shot):
+def test_a_new_user_brings_in_two_exports_and_three_typed_workbooks(
+    browser, live_portal, live_database, tmp_path, shot
+):
+    with psycopg.connect(**live_database) as database:
+        database.execute("UPDATE accounts_partner SET language = 'en' WHERE slug = 'southwind'")
     page = browser.new_context(base_url=live_portal, viewport=DESK).new_page()
     sign_in(page, live_portal, "admin@southwind.example")
     done = []

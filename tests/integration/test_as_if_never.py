@@ -189,12 +189,12 @@ def enter(scope):
 
 
 def test_the_world_withdraws_facts_of_every_kind(partners):
-    from clients.withdrawals import rows_of
+    from clients.queries import stored_rows
     from partner_portal.lib.rows.facts import kinds
 
     (lost, _browser), _never = partners
     enter(lost)
-    counts = {of_kind.key: rows_of(of_kind).filter(withdrawal__isnull=False).count() for of_kind in kinds()}
+    counts = {of_kind.key: stored_rows(of_kind, lost, withdrawal__isnull=False).count() for of_kind in kinds()}
     assert counts == {
         "clients": 1, "deals": 5, "services": 3, "cancellations": 3, "mrr_history": 4, "certifications": 1, "renewals": 3,
         "statement_lines": 3,

@@ -5,9 +5,10 @@ from django.utils import translation
 
 from accounts.models import Partner
 from accounts.scope import Scope, partner_scope, system_scope
+from imports.batch_states import NotNow
 from imports.models import BatchStatus, ImportBatch
 from imports.queries import history, latest_written
-from imports.services import NotNow, undo_now
+from imports.services import undo_now
 from partner_portal.lib import arguments
 
 

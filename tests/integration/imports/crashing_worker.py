@@ -82,7 +82,7 @@ def _process(partner_id: int, batch_id: int, moment: str) -> None:
             _kill_self()
 
     if moment == "reading":
-        services.read_source = undo._touched_since = _kill_self
+        services.read_sources = undo._touched_since = _kill_self
     elif moment == "withdrawn":
         pipeline.post_facts = undo.post_facts = _kill_self
     elif moment == "posted":
