@@ -336,10 +336,14 @@ def test_a_new_user_brings_in_two_exports_and_three_typed_workbooks(
     expect(page.get_by_label("MRR per maand.xlsx [Blad1]")).to_have_value("mrr_history")
     click("Check")
     expect(page.get_by_role("heading", name="all-companies")).to_be_visible()
-    say("currency", "EUR")
+    say("currency", "Every row: EUR")
     click("Save and check")
     expect(page.get_by_role("heading", name="all-deals")).to_be_visible()
-    for column, option in (("origin", "Every row: sourced"), ("registered", "Every row: yes"), ("currency", "EUR")):
+    for column, option in (
+        ("origin", "Every row: sourced"),
+        ("registered", "Every row: yes"),
+        ("currency", "Every row: EUR"),
+    ):
         say(column, option)
     say("product_line", "The same for every row")
     page.get_by_label("Value for every row").fill("Sales Hub")

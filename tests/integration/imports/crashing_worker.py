@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -24,6 +25,10 @@ TABLES = (
 
 def run(partner_id: int, batch_id: int) -> None:
     """Write the batch, then an undo of it, with a crash at every moment; print the state after each as a line of JSON."""
+    import pandas  # noqa: F401 -- imported once, for all children
+
+    import imports.tasks  # noqa: F401
+
     _in_child(partial(_report, partner_id, batch_id, "written", "before"))
     _crash_at_every_moment(partner_id, batch_id, "written")
     undo_id = int(_in_child(partial(_request_undo, partner_id, batch_id)))
@@ -63,7 +68,7 @@ def _kill_self(*_: object, **__: object) -> None:
 def _process(partner_id: int, batch_id: int, moment: str) -> None:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-    from imports import pipeline, results, services, undo
+    from imports import posting, results, services, undo
     from imports.tasks import process_batch
 
     real_commit, real_record = BaseDatabaseWrapper._commit, results.audit.record
@@ -84,7 +89,7 @@ def _process(partner_id: int, batch_id: int, moment: str) -> None:
     if moment == "reading":
         services.read_sources = undo._touched_since = _kill_self
     elif moment == "withdrawn":
-        pipeline.post_facts = undo.post_facts = _kill_self
+        posting.commit_facts = _kill_self
     elif moment == "posted":
         results.audit = SimpleNamespace(record=_kill_self)
     elif moment != "again":
@@ -116,7 +121,10 @@ def _report(partner_id: int, batch_id: int, what: str, moment: str) -> None:
     from imports import services
     from imports.models import ImportBatch
     from ledger.verification import discrepancies
+    from partner_portal.lib.db.locks import IMPORT_BATCH, held_keys
 
+    while batch_id in held_keys(IMPORT_BATCH):  # until the server has noticed that the worker is dead
+        time.sleep(0.02)
     partner = Partner.objects.get(pk=partner_id)
     state = hashlib.sha256()
     with partner_scope(partner):
