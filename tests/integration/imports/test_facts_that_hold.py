@@ -411,13 +411,14 @@ def _parts(kind: str, name: str) -> Key:
 
 def stored(scope: Any, kind_key: str) -> Iterator[tuple[int, tuple[tuple[str, str], ...], bool]]:
     """The stored rows of a kind: primary key, cells, whether it is withdrawn."""
-    from clients.withdrawals import rows_of
     from partner_portal.lib.rows.facts import kind
 
     of_kind = kind(kind_key)
     fields = ["client__client_id" if c.field_name == "client" else c.field_name for c in of_kind.columns]
     names = [column.name for column in of_kind.columns]
-    for pk, gone, *values in rows_of(of_kind).filter(partner=scope.partner).values_list("pk", "withdrawal", *fields):
+    for pk, gone, *values in of_kind.model.with_withdrawn.filter(partner=scope.partner).values_list(
+        "pk", "withdrawal", *fields
+    ):
         row = {name: plain(name, _text(name, value)) for name, value in zip(names, values, strict=True)}
         yield pk, tuple((column, row[column]) for column in CELLS[kind_key]), gone is not None
 
