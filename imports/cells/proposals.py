@@ -21,11 +21,13 @@ class Proposal(NamedTuple):
     """form: the reading, "" when nothing has to be said. proof: a cell that can only be read so.
 
     doubt: a cell that can be read in two ways while nothing in the column tells which: somebody has to say.
+    against: a cell that can only be read in another way than `doubt`: whatever is said, one of them cannot be read.
     """
 
     form: str
     proof: Example | None = None
     doubt: Example | None = None
+    against: Example | None = None
 
 
 def shape(text: str) -> str:
@@ -58,7 +60,9 @@ def propose_days(examples: Sequence[Example], usual: str = "") -> Proposal:
     told = [order for order, proof in proofs.items() if proof]
     if len(told) == 1:
         return Proposal(told[0], proofs[told[0]])
-    doubt = next((example for example, found in slashed if _differs(example.text) or len(told) == 2), None)
+    if len(told) == 2:
+        return Proposal("", doubt=proofs["day_first"], against=proofs["month_first"])
+    doubt = next((example for example, found in slashed if _differs(example.text)), None)
     if doubt:
         return Proposal("", doubt=doubt)
     return Proposal("day_first" if slashed else "iso")
@@ -86,7 +90,9 @@ def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool]
     told = [mark for mark, proof in proofs.items() if proof]
     if len(told) == 1:
         return Proposal(told[0], proofs[told[0]])
-    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1 or len(told) == 2), None)
+    if len(told) == 2:
+        return Proposal("", doubt=proofs["comma"], against=proofs["point"])
+    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1), None)
     if doubt:
         return Proposal("", doubt=doubt)
     return Proposal("point" if numbers else "")
