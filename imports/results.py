@@ -12,6 +12,7 @@ from imports.effects import Effects, effects_data
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
 from imports.undo import UndoOutcome
+from partner_portal.lib.rows.events import import_written
 
 HIDDEN_SHEET = "hidden sheet"  # a notice, in words on the page
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
@@ -55,7 +56,8 @@ def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
     batch.errors = checked.errors
     batch.blocked = checked.blocked
     batch.problems_digest = outcome.digest
-    batch.effects = effects_data(Effects.of_missing(outcome.missing, outcome.points_of_missing))
+    effects = Effects.of_check(outcome.missing, outcome.points_of_missing, outcome.forgotten, tables)
+    batch.effects = effects_data(effects)
     batch.problems.all().delete()
     if checked.errors:
         _write_problems(batch, tables, outcome)
@@ -118,6 +120,7 @@ def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outc
         withdrawn=batch.withdrawn,
         left_out=batch.bad_rows if batch.skip_bad_rows else 0,
     )
+    import_written.send(ImportBatch, scope=scope, batch=batch)
 
 
 def finish_undo(scope: Scope, batch: ImportBatch, outcome: UndoOutcome) -> None:
