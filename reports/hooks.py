@@ -20,11 +20,11 @@ def register() -> None:
     register_lists(ClientLists(list_filter, list_choices))
     register_action(
         RowAction(
-            "list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True, takes_ticks=True
+            "list", _("Use in list"), "list", Permission.SAVE, "list_use", 1, needs_clients=True, takes_ticks=True
         )
     )
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
-    register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))
+    register_action(RowAction("report", _("Save as report"), "report", Permission.SAVE, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))
 
 
