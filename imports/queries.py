@@ -28,7 +28,6 @@ from program.labels import labels
 from program.terms import Track
 
 type Summary = dict[str, Any]  # of the ledger, as it is stored with a batch
-AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
 _PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
 POINTS = {

@@ -17,12 +17,13 @@ from imports.cells.encodings import Candidate
 from imports.cells.header_row import header_row
 from imports.cells.invisible import without_invisible
 from imports.checks import Source, Step
+from imports.csv_text import encodings_of
 from imports.mapping import mapped
 from imports.mapping_preview import Sample, cached_sample, sample_of
 from imports.models import ImportTable
 from imports.pipeline import column_names, read_source
 from imports.queries import mapping_of
-from imports.reading import encodings_of, first_rows, read_headers, rows_of
+from imports.reading import first_rows, read_headers, rows_of
 from imports.reading_options import PREFIX, Questions, ReadingOptions, options_from
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind

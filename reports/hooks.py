@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientLists, register_lists
 from partner_portal.lib.rows.events import mail_domains_asked, member_left
+from partner_portal.lib.rows.providers import ClientLists, register_lists
 from partner_portal.lib.rows.row_actions import RowAction, register_action
 
 

@@ -7,7 +7,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.collation import SortKey
 from partner_portal.lib.dates import clock
-from partner_portal.lib.rows.datasets import ClientList
+from partner_portal.lib.rows.providers import ClientList
 from partner_portal.lib.web.whole_number import whole_number
 from reports.models import ListMember, SavedList
 from reports.queries.saved import RESTORABLE
