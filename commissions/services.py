@@ -20,7 +20,7 @@ BLOCK = 5_000  # rows a statement
 
 @transaction.atomic
 def ask(*, scope: Scope, line: StatementLine, text: str) -> LineQuestion:
-    """Question a line, or word its question anew; a question that was settled is open again.
+    """Question a line, or rewrite its question; a question that was settled is open again.
 
     Raises PermissionDenied without the right to question lines.
     """

@@ -15,7 +15,7 @@ from typing import IO
 from django.utils.translation import gettext as _
 
 from imports.cells.encodings import Candidate, candidates
-from imports.cells.header_row import LOOKED_AT, names_in
+from imports.cells.header_row import TOP_ROWS, names_in
 from imports.cells.invisible import without_invisible
 from imports.reading_options import ReadingOptions
 from imports.tables import UnreadableFile
@@ -52,7 +52,7 @@ def dialect(text: io.TextIOWrapper, names: Collection[str]) -> tuple[bool, str, 
     """
     first = text.readline(100_000)
     marked = _SEPARATOR_LINE.fullmatch(first)
-    lines = [*([] if marked else [first.lstrip("\ufeff")]), *(text.readline(100_000) for _line in range(LOOKED_AT))]
+    lines = [*([] if marked else [first.lstrip("\ufeff")]), *(text.readline(100_000) for _line in range(TOP_ROWS))]
     text.seek(0)
     if marked:
         return True, marked[1], _split(lines, marked[1])

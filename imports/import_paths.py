@@ -78,8 +78,8 @@ def import_paths(
             sources,
             batch_id=batch.pk,
             complete=batch.complete,
-            accept=lambda found: (
-                (skip_bad_rows or not found.checked.errors) and found.missing.confirmed_by(allowed_withdrawals)
+            accept=lambda outcome: (
+                (skip_bad_rows or not outcome.checked.errors) and outcome.missing.confirmed_by(allowed_withdrawals)
             ),
             trying=False,
             step=step,

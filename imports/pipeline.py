@@ -191,7 +191,7 @@ def carry_out(
     trying: bool,
     step: Step,
 ) -> Outcome:
-    """Withdraw what complete files do not have, check, and write when `accept` says so of what was found.
+    """Withdraw what complete files do not have, check, and write when `accept` returns True for the outcome.
 
     Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
     Takes the partner's lock: until the transaction ends, nobody else writes what the checks have read.
@@ -233,7 +233,7 @@ def _checked_outcome(
 
 
 def _tried_posting(scope: Scope, missing: Missing, batch_id: int) -> dict[str, object]:
-    """What the ledger would say to the withdrawals alone."""
+    """Post the withdrawals alone and roll it back. Returns the summary."""
     with transaction.atomic():
         points = post_facts(scope, set(missing.moved.client_ids), batch_id=batch_id, step=silent)
         transaction.set_rollback(True)

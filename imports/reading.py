@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imports import workbooks
-from imports.cells.header_row import LOOKED_AT, likely_row, names_in
+from imports.cells.header_row import TOP_ROWS, likely_row, names_in
 from imports.cells.invisible import without_invisible
 from imports.csv_text import OFFICE_FILE, dialect, encodings_of, numbered, open_text
 from imports.reading_options import LEAVE_OUT, ReadingOptions
@@ -112,7 +112,7 @@ def first_rows(file: IO[bytes], sheet: str, options: ReadingOptions) -> list[tup
     """The first rows with anything in them, with their numbers: one of them is the header. Raises UnreadableFile."""
     if sheet:
         _check_format(file)
-        return workbooks.first_rows(file, sheet, LOOKED_AT)
+        return workbooks.first_rows(file, sheet, TOP_ROWS)
     with open_text(file, options) as text:
         _marked, _separator, rows = dialect(text, _NO_NAMES)
         return [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
@@ -264,7 +264,7 @@ def _likely_in_sheet(
     """Number of a row other than the first that looks like the header (0 for none), and the first rows by number."""
     if names_in(header, names) > 1 or (not names and sum(map(bool, header)) > 1):
         return 0, {}
-    top = workbooks.first_rows(file, sheet, LOOKED_AT)
+    top = workbooks.first_rows(file, sheet, TOP_ROWS)
     cleaned = [(number, [without_invisible(cell) for cell in cells]) for number, cells in top]
     return likely_row(cleaned, names), dict(top)
 

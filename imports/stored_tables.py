@@ -44,7 +44,7 @@ def header_of(table: ImportTable) -> list[str]:
 
 
 def header_as(table: ImportTable, options: ReadingOptions) -> list[str]:
-    """The header of a table's file as it was said to be read; empty when it cannot be read so."""
+    """The header of a table's file with these options; empty when it cannot be read so."""
     with (
         table.file.file.open("rb") as file,
         suppress(UnreadableFile),

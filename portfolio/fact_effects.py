@@ -1,4 +1,4 @@
-"""The effect of withdrawing or restoring a fact, found by doing it in a transaction that is rolled back.
+"""The effect of withdrawing or restoring a fact, computed in a transaction that is rolled back.
 
 What a person is shown before they decide is what would happen, as with the preview of an import (ADR 14).
 """
@@ -92,7 +92,7 @@ class Effect:
         return _points_change(before, after) if before and after else None
 
     @property
-    def keeps_tiers(self) -> bool:
+    def tiers_unchanged(self) -> bool:
         """Whether no tier changes, neither today nor at the review."""
         return self._tiers(self.before) == self._tiers(self.after)
 

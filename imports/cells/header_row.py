@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from imports.cells.vocabulary import folded
 
-LOOKED_AT = 25  # rows
+TOP_ROWS = 25  # of a file, among which the header is searched
 
 
 def header_row(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
@@ -34,7 +34,7 @@ def likely_row(top: Sequence[tuple[int, Sequence[str]]], known: Collection[str])
     """Number of a row other than the first that looks like the header, of numbered rows; 0 for none."""
     by_number = dict(top)
     rows = [by_number.get(number, []) for number in range(1, max(by_number, default=0) + 1)]
-    number = header_row(rows[:LOOKED_AT], known)
+    number = header_row(rows[:TOP_ROWS], known)
     return number if number > 1 else 0
 
 
