@@ -71,8 +71,8 @@ def spawn(server: Any, database: str) -> Iterator[Callable[..., subprocess.Popen
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()  # which closes its pipe
+        with process:  # which closes its pipe
+            process.kill()
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
