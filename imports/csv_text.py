@@ -77,7 +77,7 @@ def _split(lines: list[str], separator: str) -> list[list[str]]:
         return []
 
 
-def numbered(text: io.TextIOWrapper, separator: str, *, skip: bool = False) -> Iterator[tuple[int, list[str]]]:
+def numbered(text: io.TextIOWrapper, separator: str, *, skip: bool) -> Iterator[tuple[int, list[str]]]:
     """Rows with their numbers from 1; a line break inside quotes does not start a new one.
 
     skip: the first line names the separator and is no row.

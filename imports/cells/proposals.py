@@ -40,7 +40,7 @@ def _digits(match: re.Match[str]) -> str:
     return "a" if int(digits) <= 12 else "b" if int(digits) <= 31 else "c"
 
 
-def propose_days(examples: Sequence[Example], usual: str = "") -> Proposal:
+def propose_days(examples: Sequence[Example], usual: str) -> Proposal:
     """The order of the days of a column. usual: what was chosen or ships for it; taken when it reads all cells."""
     days = [(example, fitting) for example in examples if (fitting := orders(example.text))]
     if usual and all(usual in fitting for _example, fitting in days):
@@ -70,7 +70,7 @@ def _differs(text: str) -> bool:
     return len({read_day(text, DayForm(order, "2000")) for order in ("day_first", "month_first")}) > 1
 
 
-def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool], usual: str = "") -> Proposal:
+def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool], usual: str) -> Proposal:
     """The decimal mark of the numbers of a column. accepts: whether a number as ours is one that the column may hold."""
     numbers = [(example, readings) for example in examples if (readings := _readings(example.text))]
     if usual and all(usual in readings for _example, readings in numbers):

@@ -28,6 +28,7 @@ from partner_portal.lib.scope import OfScope, Scope
 
 ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
 PAGE_SIZE = 25
+CHUNK = 2_000  # rows of a query that are in memory at a time
 
 
 # A value of a cell or of a form: whatever the database, a calculation or a field gives for it.
@@ -354,11 +355,11 @@ class Selection[S: Scope = Scope]:
             for column in (self.columns if columns is None else columns)
         ]
 
-    def iterate(self, columns: Iterable[Column] | None = None, chunk: int = 2000) -> Iterator[list[Value]]:
+    def iterate(self, columns: Iterable[Column] | None = None) -> Iterator[list[Value]]:
         """All rows in order, as lists of values, without holding them all in memory where a query gives them."""
         columns = self.columns if columns is None else tuple(columns)
         rows = self.ordered(columns)
-        source = rows.iterator(chunk_size=chunk) if isinstance(rows, QuerySet) else rows
+        source = rows.iterator(chunk_size=CHUNK) if isinstance(rows, QuerySet) else rows
         for row in source:
             yield self.cells(row, columns)
 
