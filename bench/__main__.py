@@ -64,6 +64,10 @@ def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
         from bench.hostile_uploads import measure
 
         yield from measure(Place(var / "hostile"), _say, quick=quick)
+    if only in ("", "hubspot"):
+        from bench.hubspot import measure as measure_hubspot
+
+        yield from measure_hubspot(Place(var / "hubspot"), quick=quick)
     names = {page.name for page in pages.PAGES}
     if only not in {"", "export"} | names:
         return

@@ -1,0 +1,1 @@
+"""Sources of facts other than files that people upload: connections to vendors."""

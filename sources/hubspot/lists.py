@@ -1,0 +1,96 @@
+"""Sends lists to HubSpot: a list of companies or partner clients with exactly these members."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+from urllib.parse import quote
+
+from sources.hubspot import endpoints
+from sources.hubspot.client import HubSpotClient, Refused
+from sources.source import AnswerInvalid
+
+TYPE_IDS = {"companies": "0-2", "partner_clients": "0-145"}
+CHANGES_AT_ONCE = 10_000  # members in one request
+MEMBERS_PAGE = 250
+CAN_CHANGE = {"MANUAL", "SNAPSHOT"}
+
+
+class ListNotOurs(Exception):  # noqa: N818 -- it says what happened
+    """HubSpot fills the list with this name by rules: its members cannot be set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What sending a list did. Ids are HubSpot's."""
+
+    list_id: str
+    made: bool  #: whether the list is new
+    added: int
+    removed: int
+    missing: tuple[str, ...]  #: members that HubSpot does not know
+
+
+def send(client: HubSpotClient, name: str, object_type: str, members: Collection[str]) -> Sent:
+    """Make a list with these members, or bring the list of that name in step. Doing it again changes nothing.
+
+    Raises SourceError, and ListNotOurs for a list that is filled by rules.
+    """
+    type_id = TYPE_IDS[object_type]
+    known = _by_name(client, type_id, name)
+    made = known is None
+    if known is None:
+        body = {"name": name, "objectTypeId": type_id, "processingType": "MANUAL"}
+        try:
+            known = _list(client.post(endpoints.LISTS, body))
+        except Refused:
+            known = _by_name(client, type_id, name)  # a try whose answer was lost has made it
+            if known is None:
+                raise
+    if known.get("processingType") not in CAN_CHANGE:
+        raise ListNotOurs
+    list_id = str(known["listId"])
+    present = set() if made else _members(client, list_id)
+    wanted = dict.fromkeys(members)
+    changes = [(record_id, True) for record_id in wanted if record_id not in present]
+    changes += [(record_id, False) for record_id in sorted(present - wanted.keys())]
+    added = removed = 0
+    missing: list[str] = []
+    for some in batched(changes, CHANGES_AT_ONCE, strict=False):
+        changed = {
+            "recordIdsToAdd": [record_id for record_id, add in some if add],
+            "recordIdsToRemove": [record_id for record_id, add in some if not add],
+        }
+        answer = client.put(endpoints.memberships(list_id, "add-and-remove"), changed)
+        added += len(answer.get("recordsIdsAdded", []))
+        removed += len(answer.get("recordIdsRemoved", []))
+        missing += map(str, answer.get("recordIdsMissing", []))
+    return Sent(list_id, made, added, removed, tuple(missing))
+
+
+def _by_name(client: HubSpotClient, type_id: str, name: str) -> dict[str, Any] | None:
+    try:
+        return _list(client.get(endpoints.list_by_name(type_id, quote(name, safe=""))))
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return None
+
+
+def _members(client: HubSpotClient, list_id: str) -> set[str]:
+    members: set[str] = set()
+    params: dict[str, str | int] = {"limit": MEMBERS_PAGE}
+    while True:
+        answer = client.get(endpoints.memberships(list_id), params)
+        members |= {str(row["recordId"]) for row in answer.get("results", [])}
+        after = answer.get("paging", {}).get("next", {}).get("after")
+        if not after or after == params.get("after"):
+            return members
+        params["after"] = after
+
+
+def _list(answer: dict[str, Any]) -> dict[str, Any]:
+    known = answer.get("list")
+    if not isinstance(known, dict) or "listId" not in known:
+        raise AnswerInvalid("form")
+    return known

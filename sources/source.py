@@ -1,0 +1,307 @@
+"""Sources: what a vendor's connector implements, and the registry of connectors.
+
+A source reads tables of the vendor's world, page by page, into files that the import pipeline takes: CSV with the vendor's
+names of properties as header, or the vendor's own files as they are. It knows no models, writes no facts and decides nothing:
+whatever is read is checked, previewed and guarded like any other import.
+
+Everything that goes wrong is one of the exceptions below. Each has a `code` and `details`, from which `sources.texts` makes the
+sentence for people, in the language of the reader; neither may hold a token or a value of a row.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import IO, Any, Protocol
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+
+type Step = Callable[[str, int, int], None]  # phase or table, how much is done, of how much (0: unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What opens a vendor's door for one partner."""
+
+    partner: str  #: the partner's short name
+    zone: str = "UTC"  #: the partner's time zone
+    token: str = field(default="", repr=False)  #: "" for a source without one
+    place: str = ""  #: where to read, for a source that is a place, such as a folder
+    account_id: str = ""  #: the account that the connection was made with; "" before its first test
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose door it is."""
+
+    id: str  #: the vendor's id of the account
+    name: str
+    zone: str = ""  #: IANA name of its time zone; "" for unknown
+    currency: str = ""  #: ISO code; "" for unknown
+    scopes: Mapping[str, bool] = field(default_factory=dict)  #: scope -> whether the token has it
+    details: Mapping[str, str] = field(default_factory=dict)  #: what the source itself wants to have again, as texts
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property of a vendor's table."""
+
+    name: str  #: as the vendor's programs know it
+    label: str  #: as its people know it
+    type: str = "string"  #: string, number, date, datetime, bool, enumeration
+    options: Mapping[str, str] = field(default_factory=dict)  #: value -> label
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Where a column of ours comes from: a property, or a constant for every row."""
+
+    name: str = ""  #: of the property; "" for a constant
+    fallback: Sequence[str] = ()  #: further properties, for rows where the one before is empty
+    words: Mapping[str, str] = field(default_factory=dict)  #: the vendor's value -> ours
+    positive: bool = False  #: true for a number above 0, false for others and for an empty cell
+    dates: bool = False  #: days: ISO, or moments as ISO with a zone
+    value: str = ""  #: the constant
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Every property that it reads."""
+        return (self.name, *self.fallback) if self.name else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A column of ours that a person decides about, since the vendor does not say it."""
+
+    kind: str  #: key of the fact kind
+    column: str
+    why: str | Promise = ""  #: a sentence: what depends on it
+    proposal: Answer | None = None  #: chosen on the page unless the person chooses otherwise; never applied unseen
+    once: bool = False  #: cannot be changed after the first import, such as the key of rows
+
+    @property
+    def key(self) -> str:
+        """Its name among the answers, such as `deals.origin`."""
+        return f"{self.kind}.{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person has answered (docs/contract.md, *Answers of a connection*)."""
+
+    answers: Mapping[str, Answer] = field(default_factory=dict)  #: by `Question.key`
+    take: Mapping[str, Any] = field(default_factory=dict)  #: by fact kind: which rows, such as {"deals": "registered"}
+    midnight_utc: str = "day"  #: what a moment that is exactly midnight UTC means: `day` or `moment`
+    assigned: Mapping[str, str] = field(default_factory=dict)  #: deal's id -> our client's id, by hand
+    account: Account | None = None  #: as of the last test
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A table of the vendor's and the file it becomes.
+
+    name:     the vendor's name of the table, such as `partner_clients`.
+    kind:     key of the fact kind that its rows become; "" for files that say it themselves.
+    header:   the file's columns: properties, and columns that the source joins in, such as `partner_client`.
+    id:       the column with the vendor's id of a row, by which evidence names it; "" when our own key is all there is.
+    given:    columns of ours that nobody has to be asked about, with where they come from. Answers go before them.
+    windowed: whether it can be read in a window.
+    """
+
+    name: str
+    kind: str = ""
+    header: tuple[str, ...] = ()
+    id: str = ""
+    given: Mapping[str, Answer] = field(default_factory=dict)
+    windowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows that changed in this time, both ends included, by the vendor's clock."""
+
+    start: datetime
+    end: datetime | None = None  #: None for now
+
+
+class RowWriter(Protocol):
+    """Where a table's rows go."""
+
+    def row(self, values: Mapping[str, str | None]) -> None:
+        """Write a row, by name of the column; what is missing is empty. Raises KeyError for a name not in the header."""
+
+    def file(self, name: str, content: IO[bytes]) -> None:
+        """Take a file of the vendor's as it is: its kind and mapping are those that the import knows for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedRow:
+    """A row that was left out since nobody knows whose it is."""
+
+    id: str  #: the vendor's
+    name: str
+    why: str = "none"  #: `none` or `several` clients fit
+    candidates: Sequence[str] = ()  #: our ids of the clients that fit
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What reading a table brought, besides its rows. Ids are the vendor's.
+
+    Only ids among `Reading.known` need to be named as gone; naming others does no harm. Absence is not evidence: the caller
+    finds out which known ids a whole reading does not name at all.
+    """
+
+    rows: int  #: rows written
+    whole: bool  #: all of the table was read, archived rows too
+    at: datetime | None = None  #: start of the reading by the vendor's clock: where the next window starts
+    ids: Collection[str] = frozenset()  #: of the rows that exist, written or not
+    archived: Collection[str] = frozenset()
+    merged: Mapping[str, str] = field(default_factory=dict)  #: id -> id of the row it was merged into
+    left: Collection[str] = frozenset()  #: they exist, and are no longer among those to take
+    unmatched: Sequence[UnmatchedRow] = ()
+    files: Mapping[str, str] = field(default_factory=dict)  #: for whole files: name -> SHA-256 of those that were read
+
+
+class Reading(Protocol):
+    """One run's reading: a pool of connections, a count of calls, and what one table needs to know of another."""
+
+    calls: int  #: requests so far, those that failed too
+
+    def read(
+        self, table: TableSpec, window: Window | None, known: Collection[str], into: RowWriter, step: Step
+    ) -> Seen:
+        """Read a table, in the order of `Source.tables`.
+
+        window: None for all rows. known: the vendor's ids of the rows that this connection has brought so far.
+        Raises SourceError; the caller then uses nothing of the table.
+        """
+
+
+class Source(Protocol):
+    """A vendor's connector. Nothing here opens a transaction, and the caller has none open."""
+
+    key: str  #: in addresses and commands, such as `hubspot`
+    label: str | Promise
+    kinds: tuple[str, ...]  #: fact kinds that it can bring
+    needs_token: bool
+    needs_place: bool
+
+    def test(self, access: Access) -> Account:
+        """Whose account it is, and what may be read. Raises SourceError; a missing scope is in the account, not raised."""
+
+    def fields(self, access: Access, table: str) -> list[Field]:
+        """The properties of a table, for the questions page. Raises SourceError."""
+
+    def questions(self, account: Account, fields: Mapping[str, Sequence[Field]]) -> list[Question]:
+        """What a person has to decide, given the properties by table. Questions with an answer are included."""
+
+    def tables(self, settings: Settings) -> tuple[TableSpec, ...]:
+        """The tables to read, in order, with the columns that the answers need."""
+
+    def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> AbstractContextManager[Reading]:
+        """Open a reading for one run. files: `Seen.files` of the runs before, put together."""
+
+
+class SourceError(Exception):
+    """A run or test that cannot go on. `code` names the sentence, `details` are its blanks."""
+
+    code = "failed"
+
+    def __init__(self, **details: str | int) -> None:
+        super().__init__(self.code, details)
+        self.details = details
+
+
+class TokenRejected(SourceError):  # noqa: N818 -- they say what happened
+    """401: the token was revoked, rotated, or belongs to somebody else. Runs stop until a new one is entered."""
+
+    code = "token_rejected"
+
+
+class ScopeMissing(SourceError):  # noqa: N818
+    """403: the token may not read a table. The other tables of the run are read all the same."""
+
+    code = "scope_missing"
+
+    def __init__(self, scope: str, table: str) -> None:
+        super().__init__(scope=scope, table=table)
+
+
+class WrongAccount(SourceError):  # noqa: N818
+    """The token belongs to another account than the connection was made with. Nothing was read."""
+
+    code = "wrong_account"
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(found=found, expected=expected)
+
+
+class QuotaUsedUp(SourceError):  # noqa: N818
+    """The day's quota is used up, or so much of it that we stop. `until`: when it starts again."""
+
+    code = "quota_used_up"
+
+    def __init__(self, until: datetime, limit: int = 0) -> None:
+        super().__init__(until=until.isoformat(), limit=limit)
+        self.until = until
+
+
+class TryLater(SourceError):  # noqa: N818
+    """The vendor does not answer now, after the client's own retries. `seconds`: what it asked for; None for unknown."""
+
+    code = "try_later"
+
+    def __init__(self, seconds: int | None = None, status: int | None = None) -> None:
+        super().__init__(status=status or 0)
+        self.seconds = seconds
+
+
+class PropertyGone(SourceError):  # noqa: N818
+    """A property that an answer names does not exist any more. The run is not committed."""
+
+    code = "property_gone"
+
+    def __init__(self, name: str, table: str) -> None:
+        super().__init__(name=name, table=table)
+
+
+class AnswerInvalid(SourceError):  # noqa: N818
+    """The vendor's answer cannot be used: no JSON, cut, too large, or not of the agreed form."""
+
+    code = "answer_invalid"
+
+    def __init__(self, what: str) -> None:
+        """what: `html`, `cut`, `large`, `redirect` or `form`."""
+        super().__init__(what=what)
+
+
+class PlaceMissing(SourceError):  # noqa: N818
+    """The place to read, such as a folder, does not exist or is not allowed."""
+
+    code = "place_missing"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place=place)
+
+
+_sources: dict[str, Source] = {}
+
+
+def register(source: Source) -> Source:
+    """Register a source. Call it from `AppConfig.ready`. Raises ImproperlyConfigured for a second one with its key."""
+    if source.key in _sources:
+        raise ImproperlyConfigured(f"The source {source.key!r} is registered twice.")
+    _sources[source.key] = source
+    return source
+
+
+def source_of(key: str) -> Source:
+    """The source of that key. Raises KeyError."""
+    return _sources[key]
+
+
+def sources() -> tuple[Source, ...]:
+    """All sources, as they were registered."""
+    return tuple(_sources.values())

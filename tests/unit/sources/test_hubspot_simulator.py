@@ -1,0 +1,124 @@
+"""The simulator as a server: its page, real lines that break, and who may use it."""
+
+import io
+from pathlib import Path
+
+import pytest
+import requests
+from django.core.management.base import CommandError
+
+from sources.hubspot import client as hubspot
+from sources.hubspot import endpoints, reading
+from sources.hubspot.client import HubSpotClient
+from sources.management.commands.hubspot_simulator import Command
+from sources.simulator.answers import Answer
+from sources.simulator.api import Simulator
+from sources.simulator.faults import KINDS, Fault, faulty
+from sources.simulator.samples import fill
+from sources.simulator.server import SimulatorServer, served
+from sources.simulator.world import World
+from sources.source import AnswerInvalid, TokenRejected
+
+ROOT = Path(__file__).resolve().parents[3]
+FIRST = 900_000_001
+
+
+@pytest.fixture
+def simulator():
+    world = World()
+    world.burst_limit = 10_000
+    world.add_token("token")
+    fill(world, clients=2, deals=150)
+    return Simulator(world)
+
+
+@pytest.fixture
+def address(simulator):
+    with served(simulator) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address, monkeypatch):
+    monkeypatch.setattr(hubspot, "LIST_INTERVAL", 0)
+    with HubSpotClient("token", base=address, tries=3, timeouts=(1, 0.5), sleep=lambda _seconds: None) as client:
+        yield client
+
+
+def test_calls_share_a_connection(client, simulator):
+    assert reading.account(client)["portalId"] == 14500123
+    assert sum(map(len, reading.pages(client, "deals", ["dealname"]))) == 150
+    [pool] = client._session.get_adapter(client.base).poolmanager.pools._container.values()
+    assert (pool.num_connections, simulator.traffic.most_at_once) == (1, 1)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("cut", ""), ("slow", "0.8"), ("bad_gateway", ""), ("rate_limit", "")])
+def test_a_real_line_that_breaks(client, simulator, kind, value):
+    simulator.faults.append(Fault(kind, times=1, value=value))
+    assert sum(map(len, reading.pages(client, "deals", ["dealname"]))) == 150
+    assert client.calls == 3
+
+
+def test_a_redirect_is_not_followed(client, simulator, address):
+    simulator.faults.append(Fault("redirect", value=f"{address}/crm/objects/2026-09/companies"))
+    with pytest.raises(AnswerInvalid):
+        client.get(endpoints.records("deals"))
+    assert [call.status for call in simulator.traffic.calls] == [302]
+
+
+def test_a_token_that_is_revoked_in_the_middle(client, simulator):
+    pages = reading.pages(client, "deals", [])
+    next(pages)
+    simulator.world.tokens.clear()
+    with pytest.raises(TokenRejected):
+        next(pages)
+
+
+def test_the_page_changes_a_deal(address, simulator):
+    page = requests.get(f"{address}/", params={"q": "deal 14"}, timeout=5)
+    assert page.text.count('name="stage"') == 11  # 14 and 140 to 149
+    deal = simulator.world.rows["deals"][FIRST]
+    form = {"id": FIRST, "q": "", "stage": "closedwon", "mrr": "321.50", "action": "change"}
+    answer = requests.post(f"{address}/deal", data=form, timeout=5)
+    assert answer.url == f"{address}/?q="
+    assert deal.properties["hs_deal_registration_mrr"] == "321.50"
+    assert deal.properties["hs_is_closed_won"] == "true"
+    requests.post(f"{address}/deal", data=form | {"action": "archive"}, timeout=5)
+    assert deal.archived
+    requests.post(f"{address}/deal", data=form | {"action": "restore"}, timeout=5)
+    assert not deal.archived
+    for wrong in ({"mrr": "-1"}, {"mrr": "much"}, {"stage": "elsewhere"}, {"id": "1"}):
+        assert requests.post(f"{address}/deal", data=form | wrong, timeout=5).status_code == 400
+    requests.post(f"{address}/fault", data={"kind": "locked", "share": "20", "value": ""}, timeout=5)
+    assert [(fault.kind, fault.share) for fault in simulator.faults] == [("locked", 0.2)]
+
+
+def test_other_sites_cannot_use_the_page(address, simulator):
+    """Neither with a form of their own, nor under a name of theirs that leads to this machine."""
+    form = {"id": FIRST, "q": "", "action": "archive"}
+    for headers in ({"Origin": "https://elsewhere.invalid"}, {"Host": "elsewhere.invalid"}):
+        assert requests.post(f"{address}/deal", data=form, headers=headers, timeout=5).status_code == 403
+    assert not simulator.world.rows["deals"][FIRST].archived
+
+
+def test_every_fault_can_be_chosen():
+    assert {faulty(Fault(kind), Answer()).status for kind in KINDS} == {200, 207, 302, 401, 403, 423, 429, 477, 502}
+
+
+def test_the_command_serves_a_folder_of_facts(monkeypatch):
+    served = []
+
+    def until_ctrl_c(server):
+        served.append(server)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SimulatorServer, "serve_forever", until_ctrl_c)
+    said = io.StringIO()
+    Command(stdout=said).handle(port=0, facts=ROOT / "demo/southwind", token="known", lag=0.0)
+    [server] = served
+    assert said.getvalue().startswith(f"HubSpot simulator ready: {server.address}/ (token known)")
+    assert server.server_address[0] == "127.0.0.1"
+    clients = server.simulator.world.rows["partner_clients"].values()
+    assert [row.properties["client_number"] for row in clients] == ["SW-1", "SW-2", "SW-3"]
+    with pytest.raises(CommandError, match="holds no sample partner"):
+        Command().handle(port=0, facts=ROOT / "docs", token="known", lag=0.0)
