@@ -28,6 +28,8 @@ class ImportBatch(models.Model):
     added, changed, withdrawn: stored rows that writing changed so; a withdrawn row that came back counts as added.
     recorded:  every change of a row is an `ImportChange`, so that the batch can be undone.
     undoes:    the import that this one takes back; it has no files then. rest: rows that others changed since stay as they are.
+    connection_id, origin: number and name of the live connection that made it; null and "" for others.
+    gone:      rows that the connection knows to be gone: lists of primary keys by kind.
     complete:  keys of the kinds whose stored rows are withdrawn when the files do not have them (points.md 13).
     allowed_withdrawals: how many a person has confirmed; null for none.
     blocked:   a file as a whole is wrong: leaving out rows does not help.
@@ -35,6 +37,8 @@ class ImportBatch(models.Model):
     effects:   `imports.effects.Effects` as JSON: rows that are withdrawn, and rows that an undo leaves as they are.
     preview, points: the ledger's summary of the trial and of the writing: points before and after, entries, corrections.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
@@ -56,6 +60,9 @@ class ImportBatch(models.Model):
     recorded = models.BooleanField(default=False)
     undoes = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="undone_by")
     rest = models.BooleanField(default=False)
+    connection_id = models.BigIntegerField(null=True)
+    origin = models.CharField(max_length=120, blank=True)
+    gone = models.JSONField(default=dict)
     complete = models.JSONField(default=list)
     allowed_withdrawals = models.PositiveIntegerField(null=True)
     effects = models.JSONField(default=dict)
@@ -68,7 +75,12 @@ class ImportBatch(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=BatchStatus.values), name="batch_status_known")
         ]
-        indexes = [models.Index(fields=["partner", "-id"])]
+        indexes = [
+            models.Index(fields=["partner", "-id"]),
+            models.Index(
+                fields=["status"], condition=models.Q(status__in=["checking", "committing"]), name="batch_open"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"
@@ -128,6 +140,8 @@ class ImportFile(models.Model):
 
     size: in bytes. unpacked: bytes of all parts of a workbook together; 0 for CSV.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="files")

@@ -6,6 +6,7 @@ view itself declares (`accounts.access.requires`), so no right is written down t
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from django.http import HttpRequest
 from django.urls import Resolver404, get_script_prefix, resolve
@@ -16,11 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import scope_of
 from accounts.models import User
 from accounts.scope import Scope
-from imports import queries as import_queries
 from partner_portal.lib.dates import clock
 from partner_portal.lib.web.htmx import Context
 from partner_portal.lib.web.view_rules import rules_of
 from program import queries as program_queries
+from sources.queries import last_arrival
 
 HOME = "/dashboard/"
 
@@ -58,8 +59,12 @@ class Freshness:
     #: When the last ones came in; None for never.
     as_of: datetime | None
     days_old: int = 0
-    #: Whether that is more days than the partner allows.
+    #: Whether that is more days than the partner allows, or a live connection has missed runs.
     stale: bool = False
+    #: Name of the live connection that keeps them up to date; "" for files.
+    source: str = ""
+    #: Why the connection has missed runs, as a sentence; "" when it has not.
+    why: str = ""
 
 
 MAIN = (
@@ -76,9 +81,37 @@ MAIN = (
 )
 ACCOUNT = (
     Entry("/settings/", _("Settings")),
+    Entry("/connections/", _("Connections")),
     Entry("/accounts/members/", _("Members")),
     Entry("/accounts/audit/", _("Audit log")),
     Entry("/accounts/profile/", _("Your account")),
+)
+
+
+#: Pages below those of the two navigations, for the search.
+BELOW = (
+    Entry("/dashboard/team/", _("Team")),
+    Entry("/dashboard/packs/", _("Review packs")),
+    Entry("/dashboard/stuck-deals/", _("Open deals that need a look")),
+    Entry("/tiers/breakdown/", _("Points breakdown")),
+    Entry("/tiers/expiring/", _("Points that expire")),
+    Entry("/tiers/people/", _("Certified people")),
+    Entry("/tiers/tools/", _("Tool usage")),
+    Entry("/tiers/plans/", _("Tier plans")),
+    Entry("/commissions/rows/statements/", _("Statements")),
+    Entry("/commissions/rows/lines/", _("Statement lines")),
+    Entry("/commissions/questions/", _("Questioned lines")),
+    Entry("/renewals/reminders/", _("Reminders and calendar")),
+    Entry("/schedules/", _("Schedules")),
+    Entry("/certifications/", _("Certifications of your people")),
+    Entry("/imports/columns/", _("Columns of import files")),
+    Entry("/settings/product-lines/", _("Product lines")),
+    Entry("/accounts/email/", _("E-mail")),
+    Entry("/accounts/password/change/", _("Password")),
+    Entry("/accounts/2fa/", _("Second factor")),
+    Entry("/accounts/sessions/", _("Sessions")),
+    Entry("/accounts/tokens/", _("API tokens")),
+    Entry("/api/v1/docs/", _("JSON API")),
 )
 
 
@@ -93,13 +126,19 @@ def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Li
     return [Link(prefix + entry.path, entry.label, entry is first_at_end, entry.holds(path)) for entry in shown]
 
 
+def pages(scope: Scope) -> list[Link]:
+    """Every page that the scope may open, those of the navigations first."""
+    return links((*MAIN, *ACCOUNT, *BELOW), scope, "")
+
+
 def freshness(scope: Scope) -> Freshness:
-    """How old the facts are. One query. Reckoned by the real clock: it is about files, not about business days."""
-    as_of = import_queries.last_written(scope)
-    if as_of is None:
+    """How old the facts are. Reckoned by the real clock: it is about files, not about business days."""
+    arrival = last_arrival(scope)
+    if arrival.as_of is None:
         return Freshness(None)
-    days = (timezone.localdate(clock.now()) - timezone.localdate(as_of)).days
-    return Freshness(as_of, days, days > scope.partner.stale_after_days)
+    days = (timezone.localdate(clock.now()) - timezone.localdate(arrival.as_of)).days
+    stale = days > scope.partner.stale_after_days or arrival.is_late
+    return Freshness(arrival.as_of, days, stale, arrival.source, arrival.why)
 
 
 def _opens(path: str, scope: Scope | None) -> bool:
@@ -112,7 +151,7 @@ def _opens(path: str, scope: Scope | None) -> bool:
 
 
 def frame(request: HttpRequest) -> Context:
-    """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `theme_choices`.
+    """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `appearance` (what one can choose of it).
 
     What needs a query is asked only where the page shows it, so not for a part of one.
 
@@ -129,8 +168,14 @@ def frame(request: HttpRequest) -> Context:
         "programme": SimpleLazyObject(lambda: program_queries.rulebook(scope).name) if scope else "",
         "freshness": SimpleLazyObject(lambda: freshness(scope)) if scope else None,
         "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),
-        "theme_choices": User._meta.get_field("theme").choices,
+        "appearance": _appearance(cast("User", request.user)) if signed_in else (),
     }
+
+
+def _appearance(user: User) -> list[tuple[str, Promise, object, str]]:
+    """Name, title, choices and present value of what a person chooses about the looks of every page."""
+    fields = (("theme", _("Theme"), User.theme), ("density", _("Density"), User.density))
+    return [(name, title, field.field.choices, getattr(user, name)) for name, title, field in fields]
 
 
 def _label_of(path: str) -> str | Promise:

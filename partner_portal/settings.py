@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from django.utils.csp import CSP
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from partner_portal import env
 from partner_portal.lib.private_folder import make_private
@@ -16,6 +18,7 @@ PORTAL_TODAY = env.text("PORTAL_TODAY")
 
 DEBUG = env.flag("PORTAL_DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or secret_from_file(PORTAL_VAR / "secret-key")
+SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
@@ -33,6 +36,7 @@ INSTALLED_APPS = [
     "renewals",
     "portfolio",
     "imports",
+    "sources",
     "reports",
     "dashboard",
     "api",
@@ -57,6 +61,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "partner_portal.middleware.BrowserPolicyMiddleware",
+    "partner_portal.health.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "partner_portal.middleware.UnusableRequestMiddleware",
@@ -110,17 +115,19 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+# Seconds; one retry, since the server may have closed a connection that was idle.
+_CACHE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)}
 _CACHE: dict[str, object]
 if REDIS_URL:
-    _CACHE = {"LOCATION": REDIS_URL}
+    _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
     from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
 
     _CACHE = {
         "LOCATION": f"unix:///?db={CACHE_DATABASE}",  # the connection knows the socket
-        "OPTIONS": {"connection_class": EmbeddedConnection},
+        "OPTIONS": _CACHE_OPTIONS | {"connection_class": EmbeddedConnection},
     }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE}}
+CACHES = {"default": {"BACKEND": "partner_portal.cache.OutageTolerantCache", **_CACHE}}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.ConfirmedAddressBackend"]
@@ -242,6 +249,10 @@ IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
 IMPORT_UNPACKED_BYTES = env.number("IMPORT_UNPACKED_MEGABYTES", 200) * 1024 * 1024  # of a workbook, all of its parts
 IMPORT_WORKBOOK_SECONDS = env.number("IMPORT_WORKBOOK_SECONDS", 120)  # of processor time to read one
 IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that goes to a worker
+# Live connections: keys that encrypt tokens, newest first (none: a file under PORTAL_VAR); where watched folders may lie.
+CREDENTIALS_KEYS = env.comma_separated("CREDENTIALS_KEYS")
+WATCHED_FOLDERS = env.text("WATCHED_FOLDERS")
+HUBSPOT_API_BASE = (env.text("HUBSPOT_API_BASE") or "https://api.hubapi.com").rstrip("/")
 IMPORT_FILE_DAYS = env.number(
     "IMPORT_FILE_DAYS", 30
 )  # uploaded files are stored so long, undecided batches wait so long

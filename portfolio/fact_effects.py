@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.scope import Scope
 from accounts.services import reload_partner
-from clients.withdrawals import NotRestorableError, Outcome
+from clients.withdrawals import Outcome
 from ledger.queries import PointTotals
 from ledger.series import PointFigures
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
@@ -118,17 +118,10 @@ def effect_of(scope: Scope, change: Callable[[], Outcome]) -> Effect:
         with transaction.atomic():
             outcome = change()
             after = _figures(scope)
-            raise _RollBack
-    except _RollBack:
+            transaction.set_rollback(True)
+    finally:
         reload_partner(scope)
-    except NotRestorableError:
-        reload_partner(scope)
-        raise
     return Effect(before, after, tier_standing(scope).next_review, outcome)
-
-
-class _RollBack(Exception):  # noqa: N818 -- not an error: it ends the trial
-    """Takes back a trial."""
 
 
 def _figures(scope: Scope) -> Figures:
