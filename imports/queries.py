@@ -269,19 +269,6 @@ class State:
     discarded: bool = False
 
 
-def status_text(status: str) -> str:
-    """A status within a sentence."""
-    return {
-        BatchStatus.CHOOSING: _("needs your input"),
-        BatchStatus.CHECKING: _("being checked"),
-        BatchStatus.CHECKED: _("not imported yet"),
-        BatchStatus.COMMITTING: _("being imported"),
-        BatchStatus.COMMITTED: _("imported"),
-        BatchStatus.FAILED: _("failed"),
-        BatchStatus.CANCELLED: _("cancelled"),
-    }[BatchStatus(status)]
-
-
 def batches_in_progress() -> set[int]:
     """Numbers of batches that a worker holds. Ask before reading a batch: its lock goes after its outcome is written."""
     return held_keys(IMPORT_BATCH)
