@@ -5,6 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
+from accounts.scope import partners_with
 from sources import services
 from sources.progress import RunProgress
 from sources.runs import NotRunnable, run_connection
@@ -14,7 +15,7 @@ from sources.runs import NotRunnable, run_connection
 def run_due_connections() -> int:
     """Every minute: enqueue the connections that are due. Returns how many."""
     count = 0
-    for partner in Partner.objects.order_by("pk"):
+    for partner in partners_with(services.due_connections()):
         for connection_id in services.claim_due(partner=partner):
             sync.delay(partner.pk, connection_id)
             count += 1

@@ -84,6 +84,10 @@ PAGES = {
     "/commissions/statements/S1/print/": 22,
     "/commissions/questions/": 11,
     "/imports/": 13,
+    "/clients/C1/facts/": 22,
+    "/clients/C1/facts/deals/": 13,
+    "/certifications/": 12,
+    "/settings/product-lines/": 15,
     "/search/?q=c": 16,
 }
 
