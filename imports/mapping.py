@@ -165,9 +165,9 @@ class Rule:
         """Whether a text can only be read in another form than the rule's: the file is written in another way."""
         others = [text for text in texts if text and not isinstance(text, DateCell | NumberCell)]
         if self.decimals:
-            return any(found and self.decimals not in found for found in map(marks, others))
+            return any(fitting and self.decimals not in fitting for fitting in map(marks, others))
         if self.dates in DAY_FORMS[1:]:
-            return any(found and self.dates not in found for found in map(orders, others))
+            return any(fitting and self.dates not in fitting for fitting in map(orders, others))
         return False
 
 

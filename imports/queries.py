@@ -29,7 +29,6 @@ from program.labels import labels
 from program.terms import Track
 
 type Summary = dict[str, Any]  # of the ledger, as it is stored with a batch
-AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
 _PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
 NAMED_ON_PAGE = 20  # rows to withdraw that an import's page names
@@ -274,19 +273,6 @@ class State:
     running: bool = False
     stuck: bool = False  # no worker has it
     discarded: bool = False
-
-
-def status_text(status: str) -> str:
-    """A status within a sentence."""
-    return {
-        BatchStatus.CHOOSING: _("needs your input"),
-        BatchStatus.CHECKING: _("being checked"),
-        BatchStatus.CHECKED: _("not imported yet"),
-        BatchStatus.COMMITTING: _("being imported"),
-        BatchStatus.COMMITTED: _("imported"),
-        BatchStatus.FAILED: _("failed"),
-        BatchStatus.CANCELLED: _("cancelled"),
-    }[BatchStatus(status)]
 
 
 def batches_in_progress() -> set[int]:
