@@ -281,14 +281,13 @@ class MappingForm(forms.Form):
         if proposal.proof:
             cell = {"text": shortened(proposal.proof.text), "row": proposal.proof.row}
             hint = _("“%(text)s” in row %(row)s can only be read so.") % cell
-        if proposal.doubt and of_file:
+        if proposal.doubt and not proposal.against and of_file:
             proposed = of_file
             hint = _("As in the column “%(name)s”.") % {"name": shortened(proved_by)}
             if self.answers.get(key) == _ASK:
                 self.answers[key] = of_file
         elif proposal.doubt:
-            cell = {"text": shortened(proposal.doubt.text), "row": proposal.doubt.row}
-            hint = _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cell
+            hint = _hint_of_doubt(proposal.doubt, proposal.against)
             choices, proposed = [(_ASK, _("Choose")), *choices], _ASK
         self._field(key, forms.ChoiceField(label=label, choices=choices, help_text=hint), proposed)
 
@@ -408,6 +407,16 @@ class MappingForm(forms.Form):
             if meaning and meaning != word:
                 words[word] = meaning
         return words
+
+
+def _hint_of_doubt(doubt: Example, against: Example | None) -> str:
+    """Why somebody has to say how a column is written."""
+    cells = {"text": shortened(doubt.text), "row": doubt.row}
+    if against is None:
+        return _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cells
+    cells |= {"other": shortened(against.text), "other_row": against.row}
+    text = _("“%(text)s” in row %(row)s and “%(other)s” in row %(other_row)s are written in two ways.")
+    return f"{text % cells} {_('Choose what most rows use; the others become errors.')}"
 
 
 def _is_behind_utc(zone: tzinfo, year: int) -> bool:

@@ -116,6 +116,8 @@ def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str, mapping
         table.rows, examples = drop_examples(table, kind)
         if examples:
             table.notices.append(_("the example row is not imported"))
+        if any(table.header) and not {column.name for column in kind.columns if column.required} & set(table.header):
+            table.notices.append(_("the columns have other names than ours: match them once on the imports page"))
     table.notices += _hidden_notices(table, options)
     source.asks |= bool(table.hidden_rows and not options.hidden_rows)
     source.asks |= bool(table.hidden_columns and not options.hidden_columns)

@@ -17,7 +17,7 @@ from accounts.scope import Scope
 from imports.complete import WithdrawalPlan
 from imports.effects import Effects, MissingRows
 from imports.fact_tables import key_texts
-from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made
+from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made, typed_tables
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.dates.clock import now
@@ -222,6 +222,11 @@ def saved_mappings(scope: Scope, kind: FactKind) -> list[Mapping]:
     """Mappings that may fit a file of the kind: remembered ones, newest first, then those that ship."""
     own = [rules_of(row) for row in remembered(scope).filter(kind=kind.key)]
     return own + [_from_data(key, data) for key, data in ready_made() if key == kind.key]
+
+
+def typed_mapping(kind: FactKind) -> Mapping:
+    """The usual headers of a table of the kind that somebody typed."""
+    return _from_data(kind.key, typed_tables().get(kind.key, {}))
 
 
 def proposal(scope: Scope, table: ImportTable, header: Sequence[str]) -> tuple[Mapping, str]:

@@ -20,12 +20,14 @@ class Example(NamedTuple):
 class Proposal(NamedTuple):
     """form: the reading, "" when there is nothing to choose. proof: a cell that can only be read so.
 
-    doubt: a cell with two readings between which nothing in the column decides: a person has to choose.
+    doubt: a cell that can be read in two ways while nothing in the column tells which: somebody has to say.
+    against: a cell that can only be read in another way than `doubt`: whatever is said, one of them cannot be read.
     """
 
     form: str
     proof: Example | None = None
     doubt: Example | None = None
+    against: Example | None = None
 
 
 def shape(text: str) -> str:
@@ -60,7 +62,9 @@ def propose_days(examples: Sequence[Example], usual: str) -> Proposal:
     proven = [order for order, proof in proofs.items() if proof]
     if len(proven) == 1:
         return Proposal(proven[0], proofs[proven[0]])
-    doubt = next((example for example, fitting in slashed if _differs(example.text) or len(proven) == 2), None)
+    if len(proven) == 2:
+        return Proposal("", doubt=proofs["day_first"], against=proofs["month_first"])
+    doubt = next((example for example, _fitting in slashed if _differs(example.text)), None)
     if doubt:
         return Proposal("", doubt=doubt)
     return Proposal("day_first" if slashed else "iso")
@@ -88,7 +92,9 @@ def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool]
     proven = [mark for mark, proof in proofs.items() if proof]
     if len(proven) == 1:
         return Proposal(proven[0], proofs[proven[0]])
-    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1 or len(proven) == 2), None)
+    if len(proven) == 2:
+        return Proposal("", doubt=proofs["comma"], against=proofs["point"])
+    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1), None)
     if doubt:
         return Proposal("", doubt=doubt)
     return Proposal("point" if numbers else "")
