@@ -306,7 +306,7 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
                 cells.append(readings[key])
             columns[name] = pd.Series(cells, index=table.rows.index, dtype=object)
             unread = {text for (_type, text), reading in readings.items() if text == reading}
-            problems += _written_otherwise(name, rule, table.rows[place], unread)
+            problems += _written_otherwise(name, rule, texts, unread)
         elif rule.constant:
             columns[name] = pd.Series(rule.constant, index=table.rows.index, dtype=object)
     problems += _currency_problems(table, mapping, columns)
