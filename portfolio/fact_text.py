@@ -38,24 +38,30 @@ def _deal(row: Any) -> FactText:
 
 
 def _service(row: Any) -> FactText:
-    title = _("From %(day)s") % {"day": day_text(row.started_on)}
+    title = _("Service from %(day)s") % {"day": day_text(row.started_on)}
     ends = _("until %(day)s") % {"day": day_text(row.ended_on)} if row.ended_on else _("no end known")
     return FactText(title, _joined(ends, exact_money(row.mrr, row.currency), managing_partners(row.managing_partners)))
 
 
 def _cancellation(row: Any) -> FactText:
-    title = f"{row.product_line or _('The whole client')} · {day_text(row.cancelled_on)}"
+    text = (
+        _("Cancellation of %(line)s on %(day)s")
+        if row.product_line
+        else _("Cancellation of the whole client on %(day)s")
+    )
+    title = text % {"line": row.product_line, "day": day_text(row.cancelled_on)}
     return FactText(title, row.reason)
 
 
 def _renewal(row: Any) -> FactText:
-    title = f"{row.product_line} · {day_text(row.renews_on)}"
+    title = _("Renewal of %(line)s on %(day)s") % {"line": row.product_line, "day": day_text(row.renews_on)}
     money = f"{exact_money(row.current_mrr, row.currency)} → {exact_money(row.renewal_mrr, row.currency)}"
     return FactText(title, _joined(row.get_status_display(), money, row.renewal_manager))
 
 
 def _mrr_month(row: Any) -> FactText:
-    return FactText(date_format(row.month, "F Y"), exact_money(row.mrr, row.currency))
+    title = _("MRR of %(month)s") % {"month": date_format(row.month, "F Y")}
+    return FactText(title, exact_money(row.mrr, row.currency))
 
 
 def _certification(row: Any) -> FactText:
