@@ -324,7 +324,7 @@ class HubSpotReading:
 
 
 def _client(token: str, **options: Any) -> HubSpotClient:
-    return HubSpotClient(token, base=getattr(django_settings, "HUBSPOT_API_BASE", endpoints.PUBLIC_BASE), **options)
+    return HubSpotClient(token, base=django_settings.HUBSPOT_API_BASE, **options)
 
 
 def _own_account(client: HubSpotClient, access: Access) -> Account:

@@ -44,6 +44,15 @@ TABLE = {
     "imports_row": "200 405, 200 405, 403 405, 403 405 | 404 405, 404 405, 403 405, 403 405",
     "imports_mapping": "200 200, 200 200, 403 403, 403 403 | 404 404, 404 404, 403 403, 403 403",
     "imports_forget_mapping": "405 302, 405 302, 405 403, 405 403 | 405 404, 405 404, 405 403, 405 403",
+    "connection": "200 405, 403 405, 403 405, 403 405 | 404 405, 403 405, 403 405, 403 405",
+    "connection_questions": "200 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
+    "connection_token": "404 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
+    "connection_clients": "200 200, 403 403, 403 403, 403 403 | 404 404, 403 403, 403 403, 403 403",
+    "connection_sync": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "connection_pause": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "connection_resume": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "connection_gone": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "connection_disconnect": "200 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
     "export": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "export_file": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "export_cancel": "405 302, 405 404, 405 404, 405 404 | 405 404, 405 404, 405 404, 405 404",
@@ -78,7 +87,7 @@ NAMES_NO_ROW = {"renewal_reminder_stop"}  # its page names the partner alone
 # Routes whose argument is a word of the portal and names no row of anybody.
 WORDS = {
     "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",
-    "schedule_new", "dataset_rows",
+    "schedule_new", "dataset_rows", "connections_new",
 }  # fmt: skip
 DERIVED = {
     "tiers_tierchange",
