@@ -37,6 +37,7 @@ TICKS = (
     remove_expired_files,
 )
 READ_BY_CLOCK = {
+    "Connection",
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
     "Export", "ImportBatch", "ImportFile",
 }  # fmt: skip
