@@ -125,12 +125,12 @@ class OpenPartnerForm(forms.Form):
         set_choices(self, "partner", [(membership.partner_id, membership.partner.name) for membership in memberships])
 
 
-class ThemeForm(forms.ModelForm):
-    """Chooses the theme: light, dark, or that of the system."""
+class AppearanceForm(forms.ModelForm):
+    """Chooses the theme (light, dark, or that of the system) and how dense pages are."""
 
     class Meta:
         model = User
-        fields = ["theme"]
+        fields = ["theme", "density"]
 
 
 class LanguageForm(forms.Form):
@@ -148,9 +148,11 @@ class ProfileForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = ["name", "language", "theme"]
+        fields = ["name", "language", "theme", "density", "single_keys"]
         field_classes = {"name": OneLineField}
-        labels = {"name": _("Name"), "theme": _("Theme")}
+        labels = {
+            "name": _("Name"), "theme": _("Theme"), "density": _("Density"), "single_keys": _("Single-key shortcuts (/ and ?)"),
+        }  # fmt: skip
 
 
 class MemberForm(forms.Form):

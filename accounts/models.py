@@ -45,6 +45,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(
         max_length=5, choices=[("", _("System")), ("light", _("Light")), ("dark", _("Dark"))], blank=True
     )
+    density = models.CharField(
+        max_length=7, choices=[("", _("Comfortable")), ("compact", _("Compact"))], blank=True, db_default=""
+    )
+    #: whether keys without Ctrl, such as /, do something
+    single_keys = models.BooleanField(_("single-key shortcuts"), default=True, db_default=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(db_default=Now())
@@ -93,6 +98,7 @@ class Membership(models.Model):
     """A person's role in a partner. Its own user sees it too: until it is read, a request has no partner."""
 
     visible_to_own_user = True
+    read_by_clock = True
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="memberships")

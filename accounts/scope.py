@@ -4,10 +4,11 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import cast
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
@@ -172,6 +173,20 @@ def outside_partners() -> Iterator[None]:
     """
     with _tenant(None, None):
         yield
+
+
+def partners_with(*rows: QuerySet[Any]) -> list[Partner]:
+    """Return the partners of whom any of these rows exists, oldest first: whom a periodic task has something to do for.
+
+    Two queries over all partners. Only here does the database show rows of more than one partner: to be read, of models
+    marked `read_by_clock`, and nothing but the partners leaves.
+    """
+    first, *others = (query.order_by().values("partner_id").distinct() for query in rows)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('portal.clock', 'yes', true)")
+        pks = {row["partner_id"] for row in first.union(*others)}
+        cursor.execute("SELECT set_config('portal.clock', '', true)")
+    return list(Partner.objects.filter(pk__in=pks).order_by("pk"))
 
 
 @contextmanager

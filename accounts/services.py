@@ -200,8 +200,8 @@ def forget_audit(*, partner: Partner, before: datetime) -> int:
 
 
 @transaction.atomic
-def change_preferences(*, scope: Scope, **changes: str) -> None:
-    """Save `name`, `theme` or `language` of the scope's user. The values are validated by the form."""
+def change_preferences(*, scope: Scope, **changes: str | bool) -> None:
+    """Save fields of the scope's user, such as `name`, `theme` or `language`. The values are validated by the form."""
     user = scope.user
     if user is None:
         raise ValueError("the system has no preferences")

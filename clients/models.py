@@ -97,7 +97,13 @@ class Deal(Fact):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="deals")
     deal_id = models.CharField(_("deal id"), max_length=1000)
+    deal_id_search_key = models.GeneratedField(
+        expression=SearchKey("deal_id"), output_field=models.TextField(db_collation="C"), db_persist=True
+    )
     name = models.CharField(max_length=1000)
+    name_search_key = models.GeneratedField(
+        expression=SearchKey("name"), output_field=models.TextField(db_collation="C"), db_persist=True
+    )
     product_line = models.CharField(max_length=1000)
     kind = models.CharField(max_length=10, choices=labelled(DealKind))
     origin = models.CharField(max_length=8, choices=labelled(Origin))

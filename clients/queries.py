@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.scope import Scope
-from clients.models import Certification, Deal, Fact, RetentionMonth
+from clients.models import Certification, Client, Deal, Fact, RetentionMonth
 from clients.rules import (
     MONEY_MONTHS,
     CertificationFact,
@@ -22,10 +22,27 @@ from clients.rules import (
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.facts import FactKind
+from partner_portal.lib.search import SearchText
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import Rulebook
 from program.terms import SALES, Origin, Stage
+
+MOST_MATCHES = 25  # clients, or deals, that a search goes on with
+
+
+def matching_clients(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Client]:
+    """The clients that a search for a name, an id or a domain finds, best first. Read once per scope."""
+    rows = wanted.filter(Client.objects.filter(partner=scope.partner), "name", "client_id", "domain")
+    return scope.once(("matching-clients", wanted.key), lambda: list(rows[:MOST_MATCHES]))[:most]
+
+
+def matching_deals(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Deal]:
+    """The deals that a search for a name or an id finds, with their clients, best first. Read once per scope."""
+    deals = Deal.objects.filter(partner=scope.partner)
+    best = wanted.filter(deals, "name", "deal_id").values("pk")[:MOST_MATCHES]
+    rows = wanted.filter(deals.filter(pk__in=best).select_related("client"), "name", "deal_id")
+    return scope.once(("matching-deals", wanted.key), lambda: list(rows))[:most]
 
 
 def stored_rows(kind: FactKind, scope: Scope, **conditions: object) -> QuerySet[Any]:

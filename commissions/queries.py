@@ -15,10 +15,13 @@ from django.db.models import Case, CharField, Count, DecimalField, F, Max, Min, 
 from django.db.models.functions import Cast, Concat, Round
 
 from accounts.scope import Scope
+from clients.queries import matching_clients, matching_deals
 from commissions import offsets, rules
 from commissions.clawbacks import Clawback, clawbacks
 from commissions.models import StatementLine
+from partner_portal.lib.collation import search_key
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.search import SearchText
 from program.caching import cached_by_generation
 from program.terms import LineStatus, PaymentStanding
 
@@ -240,6 +243,28 @@ def withdrawn_lines(scope: Scope) -> Mapping[str, date]:
 def line(scope: Scope, statement_id: str, line_no: int) -> StatementLine | None:
     """One line with its client; None when there is none."""
     return lines(scope).select_related("client").filter(statement_id=statement_id, line_no=line_no).first()
+
+
+@cached_by_generation("statement-ids")
+def statement_quarters(scope: Scope) -> dict[str, str]:
+    """The quarter of every statement by its id, newest first. One query, or none."""
+    rows = lines(scope).order_by("-period", "statement_id").values_list("statement_id", "period")
+    return dict(rows.distinct())
+
+
+def matching_lines(scope: Scope, wanted: SearchText, most: int) -> list[StatementLine]:
+    """The lines of the clients and deals that a search finds, newest statement first, or the one that is named: S-2026Q3/12."""
+    statement_id, _slash, number = wanted.text.rpartition("/")
+    if statement_id and number.isdecimal() and len(number) < 9:
+        key = search_key(statement_id)
+        named = [name for name in statement_quarters(scope) if search_key(name) == key]
+        match = Q(statement_id__in=named, line_no=int(number))
+    else:
+        deals = matching_deals(scope, wanted)
+        match = Q(client__in=matching_clients(scope, wanted))
+        match |= Q(client__in={deal.client_id for deal in deals}, deal_id__in=[deal.deal_id for deal in deals])
+    rows = lines(scope).select_related("client").filter(match)
+    return list(rows.order_by("-period", "statement_id", "line_no")[:most])
 
 
 def other_payout_currencies(scope: Scope) -> list[str]:

@@ -38,6 +38,8 @@ class ImportBatch(models.Model):
     preview, points: the ledger's summary of the trial and of the writing: points before and after, entries, corrections.
     """
 
+    read_by_clock = True
+
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     status = models.CharField(max_length=10, choices=BatchStatus, default=BatchStatus.CHOOSING)
@@ -73,7 +75,12 @@ class ImportBatch(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=BatchStatus.values), name="batch_status_known")
         ]
-        indexes = [models.Index(fields=["partner", "-id"])]
+        indexes = [
+            models.Index(fields=["partner", "-id"]),
+            models.Index(
+                fields=["status"], condition=models.Q(status__in=["checking", "committing"]), name="batch_open"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"
@@ -133,6 +140,8 @@ class ImportFile(models.Model):
 
     size: in bytes. unpacked: bytes of all parts of a workbook together; 0 for CSV.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="files")

@@ -8,6 +8,7 @@ from typing import cast
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -27,9 +28,10 @@ from imports.stored_tables import plain_file, read_sources
 from imports.tables import UnreadableFile
 from imports.undo import UndoOutcome, take_back
 from partner_portal.lib.dates.clock import now
-from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
+from partner_portal.lib.db.locks import IMPORT_BATCH, PARTNER_FACTS, held_keys, lock_if_free
 
 MOST_ATTEMPTS = 3
+LOST = timedelta(minutes=5)  # a batch that no worker took within this time is enqueued again
 _DOUBLE_CLICK = timedelta(minutes=1)
 _BYTES_A_ROW = 120  # of a file with as many rows as an undo takes back
 _PACKED = 5  # a workbook unpacks to so many times its size, and its XML is so many times as long as CSV
@@ -348,22 +350,45 @@ def fail(*, scope: Scope, batch_id: int, reason: str) -> None:
         audit.record(scope, "import.failed", f"#{batch_id}", reason=reason)
 
 
+def open_batches() -> QuerySet[ImportBatch]:
+    """Batches of all partners that a worker processes or should have taken by now."""
+    moment = now()
+    return ImportBatch.objects.filter(status__in=(BatchStatus.CHECKING, BatchStatus.COMMITTING)).exclude(
+        started_at=None, queued_at__range=(moment - LOST, moment + LOST)
+    )
+
+
+def requeue_lost(*, scope: Scope) -> list[int]:
+    """Find batches whose worker died or whose message was lost. Returns the ids of those to enqueue again.
+
+    A batch that was started too often fails with its reason when a worker takes it (`start`).
+    """
+    lost = open_batches().filter(partner=scope.partner).exclude(pk__in=held_keys(IMPORT_BATCH))
+    ids = list(lost.values_list("pk", flat=True))
+    ImportBatch.objects.filter(pk__in=ids).update(queued_at=Now(), started_at=None)
+    return ids
+
+
+def forgettable(*, days: int) -> tuple[QuerySet[ImportBatch], QuerySet[ImportFile]]:
+    """What `forget_files` discards or deletes, of all partners."""
+    before = now() - timedelta(days=days)
+    undecided = ImportBatch.objects.filter(
+        status__in=(BatchStatus.CHOOSING, BatchStatus.CHECKED), created_at__lt=before
+    )
+    decided = (BatchStatus.COMMITTED, BatchStatus.CANCELLED, BatchStatus.FAILED)
+    files = ImportFile.objects.filter(batch__status__in=decided, batch__created_at__lt=before).exclude(file="")
+    return undecided, files
+
+
 def forget_files(*, scope: Scope, days: int) -> int:
     """Discard undecided batches, and delete the contents of files no longer needed, that are older than `days`."""
-    before = now() - timedelta(days=days)
-    undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
-    for batch_id in ImportBatch.objects.filter(
-        partner=scope.partner, status__in=undecided, created_at__lt=before
-    ).values_list("pk", flat=True):
+    undecided, files = forgettable(days=days)
+    for batch_id in undecided.filter(partner=scope.partner).values_list("pk", flat=True):
         cancel(scope=scope, batch_id=batch_id)
-    files = ImportFile.objects.filter(
-        partner=scope.partner,
-        batch__status__in=(BatchStatus.COMMITTED, BatchStatus.CANCELLED, BatchStatus.FAILED),
-        batch__created_at__lt=before,
-    ).exclude(file="")
-    for row in files:
+    forgotten = list(files.filter(partner=scope.partner))
+    for row in forgotten:
         row.file.delete(save=True)
-    return len(files)
+    return len(forgotten)
 
 
 def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:

@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Partner, User
-from accounts.scope import owner_scope, partner_scope, system_scope
+from accounts.scope import owner_scope, partner_scope, partners_with, system_scope
 from imports import services
 from imports.batch_states import NotNow
 from imports.models import BatchStatus, ImportBatch
@@ -63,8 +63,21 @@ def _process(partner: Partner, user: User | None, batch: ImportBatch) -> None:
 
 
 @shared_task
+def requeue_lost_batches() -> int:
+    """Every minute: enqueue batches again whose worker died or whose message was lost. Returns how many."""
+    count = 0
+    for partner in partners_with(services.open_batches()):
+        with partner_scope(partner):
+            lost = services.requeue_lost(scope=system_scope(partner))
+        for batch_id in lost:
+            process_batch.delay(partner.pk, batch_id)
+        count += len(lost)
+    return count
+
+
+@shared_task
 def forget_import_files() -> None:
     """Once a day: discard undecided batches, and delete contents of files that are no longer needed."""
-    for partner in Partner.objects.order_by("pk"):
+    for partner in partners_with(*services.forgettable(days=settings.IMPORT_FILE_DAYS)):
         with partner_scope(partner):
             services.forget_files(scope=system_scope(partner), days=settings.IMPORT_FILE_DAYS)

@@ -147,12 +147,21 @@ class ClientPoints(models.Model):
 
 
 class Posting(models.Model):
-    """How far a partner's ledger is posted: the day it is complete through, and the programme revision it is posted under."""
+    """How far a partner's ledger is posted: the day it is complete through, and the programme revision it is posted under.
+
+    next_due_on: the next day on which a stored fact or lot changes the points by the clock alone; null for none.
+    """
+
+    read_by_clock = True
 
     partner = models.OneToOneField(Partner, on_delete=models.CASCADE, primary_key=True, related_name="posting")
     posted_through = models.DateField()
+    next_due_on = models.DateField(null=True)
     revision = models.PositiveBigIntegerField()
     posted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["next_due_on"], name="posting_due")]
 
     def __str__(self) -> str:
         return f"through {self.posted_through}"

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
+from accounts.models import Partner
 from accounts.scope import Scope
 from ledger.models import DailyPoints, Lot, PointEntry, Posting
 from partner_portal.lib.dates import clock
@@ -123,6 +124,20 @@ def behind(scope: Scope) -> Behind | None:
         return None
     reasons = Behind(state.posted_through < scope.today, state.revision != revision(scope))
     return reasons if any(reasons) else None
+
+
+def due_by_clock() -> QuerySet[Posting]:
+    """The ledgers of all partners that fall due today, each in its partner's time zone, or whose rules have changed.
+
+    For `accounts.scope.partners_with`. Others that are behind only lack the day, which changes no points.
+    """
+    zones: dict[date, list[str]] = {}
+    for zone in Partner.objects.values_list("time_zone", flat=True).distinct():
+        zones.setdefault(clock.today(zone), []).append(zone)
+    due = ~Q(revision=in_force("revision"))
+    for today, names in zones.items():
+        due |= Q(next_due_on__lte=today, partner__time_zone__in=names)
+    return Posting.objects.filter(due)
 
 
 def ledger_age(scope: Scope) -> LedgerAge | None:

@@ -6,10 +6,11 @@ A run is one transaction under the partner's lock, and updates the sums that pag
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.dispatch import receiver
 
@@ -103,13 +104,19 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
     writer.write(differences(scope, pks, rulebook, through))
     Posting.objects.update_or_create(
         partner=scope.partner,
-        defaults={"posted_through": through, "revision": revision, "posted_at": Now()},
+        defaults={
+            "posted_through": through,
+            "next_due_on": _next_due(scope, through),
+            "revision": revision,
+            "posted_at": Now(),
+        },
     )
     scope.forget()
     advanced = posting is None or (through, revision) != (posting.posted_through, posting.revision)
     if writer.entries or advanced:
         bump_generation(scope)
-    ledger_posted.send(post, scope=scope, client_ids=pks)
+    if pks or advanced:
+        ledger_posted.send(post, scope=scope, client_ids=pks)
     return PostingResult(writer.entries, writer.corrections, len(writer.clients), before, points_on(scope, scope.today))
 
 
@@ -147,23 +154,32 @@ def post_after_import(
     return post(scope=scope, client_ids=client_ids, batch_id=batch_id)
 
 
+def _dated(scope: Scope) -> list[tuple[QuerySet[Any], str]]:
+    """What changes points by the clock alone, with the field of its day."""
+    own = Q(partner=scope.partner)
+    return [
+        (Lot.objects.filter(own & ~Q(remaining=0)), "expires_on"),
+        (Deal.objects.filter(own & Q(stage=Stage.WON)), "closed_on"),
+        (Service.objects.filter(own), "started_on"),
+        (Service.objects.filter(own), "ended_on"),
+        (Cancellation.objects.filter(own), "cancelled_on"),
+    ]
+
+
 def _due(scope: Scope, after: date, through: date) -> set[int]:
     """Clients with something dated after `after` and up to `through`."""
     if through <= after:
         return set()
-    span = {"gt": after, "lte": through}
+    due = [rows.filter(**{f"{field}__gt": after, f"{field}__lte": through}) for rows, field in _dated(scope)]
+    return {pk for rows in due for pk in rows.values_list("client_id", flat=True)}
 
-    def within(field: str) -> Q:
-        return Q(**{f"{field}__{comparison}": day for comparison, day in span.items()})
 
-    own = Q(partner=scope.partner)
-    sources = [
-        Lot.objects.filter(own & within("expires_on") & ~Q(remaining=0)),
-        Deal.objects.filter(own & within("closed_on") & Q(stage=Stage.WON)),
-        Service.objects.filter(own & (within("started_on") | within("ended_on"))),
-        Cancellation.objects.filter(own & within("cancelled_on")),
-    ]
-    return {pk for source in sources for pk in source.values_list("client_id", flat=True)}
+def _next_due(scope: Scope, through: date) -> date | None:
+    """The first day after `through` on which something is dated; None for none. One query."""
+    first, *others = (
+        rows.filter(**{f"{field}__gt": through}).order_by(field).values_list(field)[:1] for rows, field in _dated(scope)
+    )
+    return min((day for (day,) in first.union(*others)), default=None)
 
 
 class _Writer:

@@ -5,8 +5,9 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from accounts.models import Partner
-from accounts.scope import partner_scope, system_scope
-from ledger.services import catch_up
+from accounts.scope import partner_scope, partners_with, system_scope
+from ledger.queries import due_by_clock
+from ledger.services import catch_up_if_behind
 from partner_portal.lib.rows.events import rules_changed
 
 
@@ -21,10 +22,10 @@ def enqueue_catch_up_after_rule_change(sender: object, **_: object) -> None:
 
 @shared_task
 def catch_up_ledgers() -> int:
-    """Enqueue one task per partner, so that one failure does not stop the others. Returns the number of partners."""
-    partners = list(Partner.objects.order_by("pk").values_list("pk", flat=True))
-    for pk in partners:
-        catch_up_ledger.delay(pk)
+    """Enqueue one task per partner with something due, so that one failure does not stop the others. Returns how many."""
+    partners = partners_with(due_by_clock())
+    for partner in partners:
+        catch_up_ledger.delay(partner.pk)
     return len(partners)
 
 
@@ -33,4 +34,4 @@ def catch_up_ledger(partner_id: int) -> None:
     """Post what fell due for one partner."""
     partner = Partner.objects.get(pk=partner_id)
     with partner_scope(partner):
-        catch_up(scope=system_scope(partner))
+        catch_up_if_behind(scope=system_scope(partner))

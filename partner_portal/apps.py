@@ -15,3 +15,4 @@ class PartnerPortalConfig(AppConfig):
         post_migrate.connect(install_guards, sender=apps.get_app_config("accounts"))
         autodiscover_modules("facts")
         autodiscover_modules("datasets")
+        autodiscover_modules("search_sources")

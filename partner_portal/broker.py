@@ -33,7 +33,11 @@ def broker_settings(redis_url: str) -> dict[str, object]:
     """Return Celery's broker settings for a Redis or Valkey server, or for the embedded one when `redis_url` is empty."""
     return {
         "broker_url": redis_url or f"{EMBEDDED_SCHEME}://localhost",
-        "broker_transport_options": {"visibility_timeout": VISIBILITY_TIMEOUT, "health_check_interval": 25},
+        "broker_transport_options": {
+            "visibility_timeout": VISIBILITY_TIMEOUT,
+            "health_check_interval": 25,
+            "queue_order_strategy": "sorted",  # which queue a free worker reads first
+        },
     }
 
 

@@ -4,6 +4,7 @@ import os
 
 from celery import Celery
 from celery.schedules import crontab
+from kombu import Queue
 
 from partner_portal.broker import RequeueAbandoned, broker_settings
 
@@ -14,6 +15,7 @@ BEAT_SCHEDULE = {
     "remind-of-renewals": {"task": "renewals.tasks.remind_of_renewals", "schedule": crontab(minute=15)},
     "catch-up-ledgers": {"task": "ledger.tasks.catch_up_ledgers", "schedule": crontab(minute=5)},
     "requeue-lost-exports": {"task": "reports.tasks.requeue_lost_exports", "schedule": crontab()},
+    "requeue-lost-batches": {"task": "imports.tasks.requeue_lost_batches", "schedule": crontab()},
     "run-due-schedules": {"task": "reports.tasks.run_due_schedules", "schedule": crontab()},
     "transfer-ownership-of-leavers": {
         "task": "reports.tasks.transfer_ownership_of_leavers",
@@ -22,6 +24,18 @@ BEAT_SCHEDULE = {
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "run-due-connections": {"task": "sources.tasks.run_due_connections", "schedule": crontab()},
     "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
+}
+
+# What somebody waits for goes to QUEUE, what the clock started to CLOCK_QUEUE. A worker that reads both takes from the first
+# in alphabetical order while there is anything (`queue_order_strategy`), so nobody waits behind the clock.
+QUEUE = "celery"
+CLOCK_QUEUE = "clock"
+CLOCK_TASKS = {entry["task"] for entry in BEAT_SCHEDULE.values()} | {
+    "dashboard.tasks.prepare_figures",
+    "ledger.tasks.catch_up_ledger",
+    "renewals.tasks.remind_partner",
+    "reports.tasks.run_schedule",
+    "sources.tasks.sync_due",
 }
 
 SOFT_LIMIT = 25 * 60  # seconds: the task gets an exception
@@ -36,6 +50,9 @@ def configuration() -> dict[str, object]:
         **broker_settings(settings.REDIS_URL),
         "accept_content": ["json"],
         "task_serializer": "json",
+        "task_default_queue": QUEUE,
+        "task_queues": [Queue(QUEUE), Queue(CLOCK_QUEUE)],
+        "task_routes": {name: {"queue": CLOCK_QUEUE} for name in CLOCK_TASKS},
         "task_ignore_result": True,  # what a task did is in its row
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

@@ -1,14 +1,16 @@
-"""For a load balancer: whether the process is up, and whether database, migrations and broker are usable."""
+"""For load balancers and orchestrators: whether the process is up, and whether what it needs is usable."""
 
-from django.contrib.auth.decorators import login_not_required
+from collections.abc import Callable
+
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+STANDBY = "SELECT pg_is_in_recovery()"
 
-@login_not_required
+
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
@@ -16,11 +18,13 @@ def live(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-@login_not_required
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when a request can be served; 503 and the name of what is missing otherwise. Says nothing else about the inside."""
+    """200 when a request can be served; 503 and the name of what is missing otherwise. Says nothing else about the inside.
+
+    A standby that replays another server's changes is not ready: nobody can sign in there.
+    """
     checks = {"database": _database, "migrations": _migrations, "broker": _broker}
     states = {}
     for name, check in checks.items():
@@ -34,8 +38,8 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def _database() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        return bool(cursor.fetchone() == (1,))
+        cursor.execute(STANDBY)
+        return bool(cursor.fetchone() == (False,))
 
 
 def _migrations() -> bool:
@@ -49,3 +53,19 @@ def _broker() -> bool:
     with app.connection_for_write() as broker:
         broker.ensure_connection(max_retries=1, timeout=2)
     return True
+
+
+class HealthMiddleware:
+    """Answers `/health/*` before host, session, language and database are looked at.
+
+    Orchestrators ask by the address of a machine or pod, with any cookie, and while the database is away.
+    """
+
+    VIEWS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/health/live": live, "/health/ready": ready}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        view = self.VIEWS.get(request.path_info)
+        return view(request) if view else self.get_response(request)

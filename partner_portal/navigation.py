@@ -6,6 +6,7 @@ view itself says (`accounts.access.requires`), so no right is written down twice
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from django.http import HttpRequest
 from django.urls import Resolver404, get_script_prefix, resolve
@@ -87,6 +88,33 @@ ACCOUNT = (
 )
 
 
+#: Pages below those of the two navigations, for the search.
+BELOW = (
+    Entry("/dashboard/team/", _("Team")),
+    Entry("/dashboard/packs/", _("Review packs")),
+    Entry("/dashboard/stuck-deals/", _("Open deals that need a look")),
+    Entry("/tiers/breakdown/", _("Points breakdown")),
+    Entry("/tiers/expiring/", _("Points that expire")),
+    Entry("/tiers/people/", _("Certified people")),
+    Entry("/tiers/tools/", _("Tool usage")),
+    Entry("/tiers/plans/", _("Tier plans")),
+    Entry("/commissions/rows/statements/", _("Statements")),
+    Entry("/commissions/rows/lines/", _("Statement lines")),
+    Entry("/commissions/questions/", _("Questioned lines")),
+    Entry("/renewals/reminders/", _("Reminders and calendar")),
+    Entry("/schedules/", _("Schedules")),
+    Entry("/certifications/", _("Certifications of your people")),
+    Entry("/imports/columns/", _("Columns of import files")),
+    Entry("/settings/product-lines/", _("Product lines")),
+    Entry("/accounts/email/", _("E-mail")),
+    Entry("/accounts/password/change/", _("Password")),
+    Entry("/accounts/2fa/", _("Second factor")),
+    Entry("/accounts/sessions/", _("Sessions")),
+    Entry("/accounts/tokens/", _("API tokens")),
+    Entry("/api/v1/docs/", _("JSON API")),
+)
+
+
 def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Link]:
     """The entries that lead somewhere for this scope; the one that `path` lies under is current.
 
@@ -96,6 +124,11 @@ def links(entries: tuple[Entry, ...], scope: Scope | None, path: str) -> list[Li
     shown = [entry for entry in entries if _opens(entry.path, scope)]
     first_at_end = next((entry for entry in shown if entry.at_end), None)
     return [Link(prefix + entry.path, entry.label, entry is first_at_end, entry.holds(path)) for entry in shown]
+
+
+def pages(scope: Scope) -> list[Link]:
+    """Every page that the scope may open, those of the navigations first."""
+    return links((*MAIN, *ACCOUNT, *BELOW), scope, "")
 
 
 def freshness(scope: Scope) -> Freshness:
@@ -118,7 +151,7 @@ def _opens(path: str, scope: Scope | None) -> bool:
 
 
 def frame(request: HttpRequest) -> Context:
-    """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `theme_choices`.
+    """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `appearance` (what one can choose of it).
 
     What needs a query is asked only where the page shows it, so not for a part of one.
 
@@ -135,8 +168,14 @@ def frame(request: HttpRequest) -> Context:
         "programme": SimpleLazyObject(lambda: program_queries.rulebook(scope).name) if scope else "",
         "freshness": SimpleLazyObject(lambda: freshness(scope)) if scope else None,
         "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),
-        "theme_choices": User._meta.get_field("theme").choices,
+        "appearance": _appearance(cast("User", request.user)) if signed_in else (),
     }
+
+
+def _appearance(user: User) -> list[tuple[str, Promise, object, str]]:
+    """Name, title, choices and present value of what a person chooses about the looks of every page."""
+    fields = (("theme", _("Theme"), User.theme), ("density", _("Density"), User.density))
+    return [(name, title, field.field.choices, getattr(user, name)) for name, title, field in fields]
 
 
 def _label_of(path: str) -> str | Promise:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from django.utils.csp import CSP
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from partner_portal import env
 from partner_portal.lib.private_folder import make_private
@@ -16,6 +18,7 @@ PORTAL_TODAY = env.text("PORTAL_TODAY")
 
 DEBUG = env.flag("PORTAL_DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or secret_from_file(PORTAL_VAR / "secret-key")
+SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 SITE_URL = env.text("SITE_URL", "http://localhost:8000").rstrip("/")
@@ -58,6 +61,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "partner_portal.middleware.BrowserPolicyMiddleware",
+    "partner_portal.health.HealthMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "partner_portal.middleware.UnusableRequestMiddleware",
@@ -111,17 +115,19 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+# Seconds; one retry, since the server may have closed a connection that was idle.
+_CACHE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)}
 _CACHE: dict[str, object]
 if REDIS_URL:
-    _CACHE = {"LOCATION": REDIS_URL}
+    _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
     from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
 
     _CACHE = {
         "LOCATION": f"unix:///?db={CACHE_DATABASE}",  # the connection knows the socket
-        "OPTIONS": {"connection_class": EmbeddedConnection},
+        "OPTIONS": _CACHE_OPTIONS | {"connection_class": EmbeddedConnection},
     }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE}}
+CACHES = {"default": {"BACKEND": "partner_portal.cache.OutageTolerantCache", **_CACHE}}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.ConfirmedAddressBackend"]

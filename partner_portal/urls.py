@@ -3,14 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from partner_portal import health
+from partner_portal import search_page
 from partner_portal.lib.web.id_converter import IdConverter
 
 register_converter(IdConverter, "id")  # before the apps' routes are read
 
 urlpatterns = [
-    path("health/live", health.live, name="health_live"),
-    path("health/ready", health.ready, name="health_ready"),
+    path("search/", search_page.search_page, name="search"),
     path("accounts/", include("accounts.urls")),
     path("accounts/tokens/", include("api.token_urls")),
     path("accounts/", include("allauth.urls")),

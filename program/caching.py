@@ -9,6 +9,8 @@ from accounts.scope import Scope
 from partner_portal.lib.caching import cached
 from program.queries import revision
 
+_keys: set[str] = set()
+
 
 def cached_by_generation[**P, T](
     key: str,
@@ -18,7 +20,11 @@ def cached_by_generation[**P, T](
 
     key: names the query. The other arguments are part of the cache key by their `repr`: days, texts, numbers, periods.
     An answer that depends on the reader's rights or language must not be cached. Never call it while facts are written.
+    Raises ValueError when another query has that name.
     """
+    if key in _keys:
+        raise ValueError(f"two queries are cached as {key}")
+    _keys.add(key)
 
     def decorate(query: Callable[Concatenate[Scope, P], T]) -> Callable[Concatenate[Scope, P], T]:
         parameters = signature(query)

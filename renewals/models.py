@@ -13,6 +13,8 @@ from program.terms import RenewalStatus
 class Renewal(Fact):
     """The renewal of a client's product line on a day, with its MRR before and after."""
 
+    read_by_clock = True
+
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="renewals")
     product_line = models.CharField(max_length=1000)
     renews_on = models.DateField()
@@ -39,6 +41,8 @@ class Renewal(Fact):
 class RenewalReminder(models.Model):
     """A person's request for a mail some days before a renewal must be decided."""
 
+    read_by_clock = True
+
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     days_before = models.PositiveSmallIntegerField(_("days before the deadline"), default=7)
@@ -56,6 +60,8 @@ class RenewalReminder(models.Model):
 
 class RemindedRenewal(models.Model):
     """A renewal that a person was reminded of, so that it happens only once."""
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     reminder = models.ForeignKey(RenewalReminder, on_delete=models.CASCADE, related_name="+")

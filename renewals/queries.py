@@ -8,12 +8,13 @@ from fractions import Fraction
 from hashlib import sha256
 
 from django.core import signing
-from django.db.models import Q, QuerySet
+from django.db.models import DateField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Value
 from django.http import Http404
 
 from accounts.models import Membership, Partner, User
 from accounts.scope import Scope, outside_partners
 from partner_portal.lib.collation import SortKey
+from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import as_decimal
@@ -21,7 +22,7 @@ from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.terms import RenewalStatus
 from renewals import rules
-from renewals.models import CalendarFeed, Renewal, RenewalReminder
+from renewals.models import CalendarFeed, RemindedRenewal, Renewal, RenewalReminder
 from renewals.stakes import stakes
 from tiers.measures import outlook_measures
 from tiers.queries import credited_on, history
@@ -221,6 +222,17 @@ def reminded_by_token(token: str) -> tuple[Partner, User]:
     if partner is None or user is None:
         raise Http404
     return partner, user
+
+
+def due_reminders() -> QuerySet[RenewalReminder]:
+    """The reminders of all partners with a renewal to mail about. For `accounts.scope.partners_with`."""
+    first = clock.today("UTC") + timedelta(days=rules.DECISION_DAYS)
+    pending = Renewal.objects.filter(partner=OuterRef("partner"), status=RenewalStatus.PENDING)
+    # A day either way for partners west and east of UTC; `to_remind` goes by the partner's own day.
+    last = ExpressionWrapper(Value(first) + OuterRef("days_before") + 1, output_field=DateField())
+    near = pending.filter(renews_on__gte=first - timedelta(days=1), renews_on__lte=last)
+    mailed = RemindedRenewal.objects.filter(reminder=OuterRef(OuterRef("pk")), renewal=OuterRef("pk"))
+    return RenewalReminder.objects.filter(Exists(near.filter(~Exists(mailed))))
 
 
 def to_remind(scope: Scope, reminder: RenewalReminder) -> list[Renewal]:

@@ -6,7 +6,7 @@ from smtplib import SMTPException
 from celery import shared_task
 
 from accounts.models import Partner
-from accounts.scope import partner_scope, system_scope
+from accounts.scope import partner_scope, partners_with, system_scope
 from ledger.services import catch_up_if_behind
 from renewals import queries, services
 
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def remind_of_renewals() -> int:
-    """Enqueue one task per partner, so that one failure does not stop the others. Returns the number of partners."""
-    partners = list(Partner.objects.order_by("pk").values_list("pk", flat=True))
-    for pk in partners:
-        remind_partner.delay(pk)
+    """Enqueue one task per partner with a reminder due, so that one failure does not stop the others. Returns how many."""
+    partners = partners_with(queries.due_reminders())
+    for partner in partners:
+        remind_partner.delay(partner.pk)
     return len(partners)
 
 

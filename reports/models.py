@@ -84,6 +84,8 @@ class SavedReport(models.Model):
     `params` holds a moving range by its name or a fixed one by its days. Readers see the rows and columns of their own role.
     """
 
+    read_by_clock = True
+
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(_("name"), max_length=120)
@@ -138,6 +140,8 @@ class Export(models.Model):
     request, so that a double click makes one file. `totals` are decimals as texts by column; `days` and `filters` are those
     of the receipt. `trial` is null except for a schedule's test mail: the fields of the schedule that is tried out.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -226,6 +230,8 @@ class Schedule(models.Model):
     The reviews are those of the programme. `next_slot` is the next instant it is due, null while paused; `paused` is why it
     is paused. `failures` counts runs in a row that reached nobody.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -348,6 +354,8 @@ class ScheduleRun(models.Model):
     `delivered` has the primary keys of the recipients that have their mail, `reached` their names, `missed` a `Missed` for
     each of the others; its `later` says that the run tries again. `late` counts the earlier slots that were missed.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="runs", db_index=False)

@@ -3,8 +3,7 @@
 from celery import Task, shared_task
 from django.db import InterfaceError, OperationalError, transaction
 
-from accounts.models import Partner
-from accounts.scope import partner_scope, system_scope
+from accounts.scope import partner_scope, partners_with, system_scope
 from partner_portal.lib.dates import clock
 from reports.models import Export
 from reports.services import due_runs, exports, handover, schedule_runs
@@ -32,7 +31,7 @@ def notify_large_export(self: Task, partner_id: int, export_id: int, only: list[
 def requeue_lost_exports() -> int:
     """Every minute: requeue exports whose worker died or whose message was lost. Returns how many."""
     count = 0
-    for partner in Partner.objects.order_by("pk"):
+    for partner in partners_with(exports.open_exports()):
         for export_id in exports.requeue_lost(partner=partner):
             run_export.delay(partner.pk, export_id)
             count += 1
@@ -43,14 +42,14 @@ def requeue_lost_exports() -> int:
 def remove_expired_files() -> int:
     """Every day: delete expired files; their rows stay. Returns how many."""
     exports.remove_temporary_files()
-    return sum(exports.remove_expired(partner=partner) for partner in Partner.objects.order_by("pk"))
+    return sum(exports.remove_expired(partner=partner) for partner in partners_with(exports.expired_exports()))
 
 
 @shared_task
 def transfer_ownership_of_leavers() -> int:
     """Every hour: transfer what people own whose account was closed, which ends no membership. Returns how many."""
     count = 0
-    for partner in Partner.objects.order_by("pk"):
+    for partner in partners_with(*handover.ownerless()):
         with partner_scope(partner):
             handed = handover.hand_over(scope=system_scope(partner))
         count += handed.reports + handed.schedules
@@ -60,9 +59,9 @@ def transfer_ownership_of_leavers() -> int:
 @shared_task
 def run_due_schedules() -> int:
     """Every minute: enqueue the runs that are due. Returns how many."""
-    count = 0
-    for partner in Partner.objects.order_by("pk"):
-        for run_id in due_runs.claim_due(partner=partner, now=clock.now()):
+    count, now = 0, clock.now()
+    for partner in partners_with(*due_runs.due_schedules(now)):
+        for run_id in due_runs.claim_due(partner=partner, now=now):
             run_schedule.delay(partner.pk, run_id)
             count += 1
     return count

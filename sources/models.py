@@ -36,6 +36,8 @@ class Connection(models.Model):
     good_at:     end of the last good run. failures: runs that failed since.
     """
 
+    read_by_clock = True
+
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     vendor = models.CharField(max_length=40)
     label = models.CharField(max_length=120)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -233,10 +234,15 @@ def _locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Conne
     return connection
 
 
+def due_connections() -> QuerySet[Connection]:
+    """The connections of all partners that are due. For `accounts.scope.partners_with`."""
+    return Connection.objects.filter(next_at__lte=now(), state=ConnectionState.ACTIVE)
+
+
 def claim_due(*, partner: Partner) -> list[int]:
-    """Numbers of the connections that are due. Each is due again soon, until its run says when."""
+    """Numbers of the partner's connections that are due. Each is due again soon, until its run says when."""
     with partner_scope(partner):
-        due = Connection.objects.filter(partner=partner, next_at__lte=now(), state=ConnectionState.ACTIVE)
+        due = due_connections().filter(partner=partner)
         claimed = [row.pk for row in due.select_for_update(skip_locked=True)]
         Connection.objects.filter(partner=partner, pk__in=claimed).update(next_at=now() + LEASE)
     return claimed

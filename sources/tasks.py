@@ -5,6 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
+from accounts.scope import partners_with
 from sources import services
 from sources.progress import RunProgress
 from sources.runs import NotRunnable, run_connection
@@ -14,11 +15,17 @@ from sources.runs import NotRunnable, run_connection
 def run_due_connections() -> int:
     """Every minute: enqueue the connections that are due. Returns how many."""
     count = 0
-    for partner in Partner.objects.order_by("pk"):
+    for partner in partners_with(services.due_connections()):
         for connection_id in services.claim_due(partner=partner):
-            sync.delay(partner.pk, connection_id)
+            sync_due.delay(partner.pk, connection_id)
             count += 1
     return count
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
+def sync_due(partner_id: int, connection_id: int) -> str:
+    """Run one connection since it is due."""
+    return sync(partner_id, connection_id)
 
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})

@@ -1,4 +1,4 @@
-"""Views of one's own account: name, language, theme, the partner to open, and signing out."""
+"""Views of one's own account: name, language, appearance, the partner to open, and signing out."""
 
 from copy import copy
 
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
 from accounts.access import ScopedRequest, requires
-from accounts.forms import LanguageForm, OpenPartnerForm, ProfileForm, ThemeForm
+from accounts.forms import AppearanceForm, LanguageForm, OpenPartnerForm, ProfileForm
 from accounts.middleware import PARTNER_KEY
 from accounts.roles import Permission
 
@@ -33,7 +33,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def profile(request: ScopedRequest) -> HttpResponse:
-    """Name, language and theme."""
+    """Name, language, appearance and keys."""
     form = ProfileForm(request.POST or None, instance=copy(request.scope.user))
     if request.method == "POST" and form.is_valid():
         services.change_preferences(scope=request.scope, **form.cleaned_data)
@@ -62,11 +62,12 @@ def open_partner(request: ScopedRequest) -> HttpResponse:
 
 @require_POST
 @requires(Permission.VIEW)
-def theme(request: ScopedRequest) -> HttpResponse:
-    """Save the theme. htmx needs no response: the page has changed already."""
-    form = ThemeForm(request.POST)
+def appearance(request: ScopedRequest) -> HttpResponse:
+    """Save the theme, the density or both. htmx needs no response: the page has changed already."""
+    form = AppearanceForm(request.POST)
     if form.is_valid():
-        services.change_preferences(scope=request.scope, theme=form.cleaned_data["theme"])
+        chosen = {name: value for name, value in form.cleaned_data.items() if name in request.POST}
+        services.change_preferences(scope=request.scope, **chosen)
     return HttpResponse(status=204) if request.htmx else _back(request)
 
 

@@ -19,6 +19,7 @@ from partner_portal.postgres.role import RUNTIME_ROLE
 PARTNER = "(SELECT nullif(current_setting('portal.partner', true), '')::bigint)"
 USER = "(SELECT nullif(current_setting('portal.user', true), '')::bigint)"
 
+CLOCK = "(SELECT current_setting('portal.clock', true) = 'yes')"
 NOBODY_YET = f"({PARTNER} IS NULL AND {USER} IS NULL)"
 PERSONAL = frozenset({"account.EmailAddress", "mfa.Authenticator", "usersessions.UserSession"})
 SEEN_BY_COLLEAGUES = frozenset({"mfa.Authenticator"})  # the page of members says who has a second factor
@@ -50,6 +51,11 @@ def tenant_models() -> list[type[models.Model]]:
         for model in apps.get_models(include_auto_created=True)
         if any(field.name == "partner" and field.is_relation for field in model._meta.concrete_fields)
     ]
+
+
+def clock_models() -> list[type[models.Model]]:
+    """Every model marked `read_by_clock`: `accounts.scope.partners_with` reads its rows of all partners."""
+    return [model for model in tenant_models() if getattr(model, "read_by_clock", False)]
 
 
 def append_only_models() -> list[type[models.Model]]:
@@ -122,11 +128,14 @@ def _policy(model: type[models.Model]) -> str:
     seen = f"partner_id = {PARTNER}"
     if getattr(model, "visible_to_own_user", False):
         seen += f" OR user_id = {USER}"
+    by_clock = f'CREATE POLICY clock ON "{table}" FOR SELECT USING ({CLOCK});' if model in clock_models() else ""
     return f"""
         ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;
         ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY;
         DROP POLICY IF EXISTS tenant ON "{table}";
+        DROP POLICY IF EXISTS clock ON "{table}";
         CREATE POLICY tenant ON "{table}" USING ({seen}) WITH CHECK (partner_id = {PARTNER});
+        {by_clock}
     """
 
 

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Partner
 from accounts.scope import Scope, partner_scope, system_scope
@@ -16,6 +16,21 @@ from reports.services.schedule_runs import BACK_OFF
 LOST = timedelta(minutes=5)  # a run that no worker started within this time is enqueued again
 
 log = logging.getLogger(__name__)
+
+
+def due_schedules(now: datetime) -> tuple[QuerySet[Schedule], QuerySet[ScheduleRun]]:
+    """What gives `claim_due` something to do, of all partners: due schedules, open runs, and slots of a clock put back."""
+    ran_ahead = Exists(ScheduleRun.objects.filter(schedule=OuterRef("pk"), slot__gt=now)) | Q(created_at__gt=now)
+    schedules = Schedule.objects.filter(Q(next_slot__lte=now) | Q(next_slot__gt=now) & ran_ahead, deleted_at=None)
+    runs = ScheduleRun.objects.filter(_open(now))
+    return schedules, runs
+
+
+def _open(now: datetime) -> Q:
+    """Runs to try again, and runs that no worker took."""
+    clock_put_back = Q(not_before__gt=now + BACK_OFF[-1])
+    to_retry = (Q(not_before__lte=now) | clock_put_back) & Q(state=RunState.RETRYING)
+    return to_retry | (Q(not_before__lte=now - LOST) | clock_put_back) & Q(state=RunState.DUE)
 
 
 def claim_due(*, partner: Partner, now: datetime) -> list[int]:
@@ -41,10 +56,7 @@ def claim_due(*, partner: Partner, now: datetime) -> list[int]:
                 log.info("schedule %s: slot %s already has its run", schedule.pk, slot)
             Schedule.objects.filter(pk=schedule.pk).update(next_slot=next_slots(rule, max(now, slot), 1)[0])
         older = ScheduleRun.objects.filter(partner=partner).exclude(pk__in=run_ids)
-        clock_put_back = Q(not_before__gt=now + BACK_OFF[-1])
-        to_retry = older.filter(Q(not_before__lte=now) | clock_put_back, state=RunState.RETRYING)
-        lost = older.filter(Q(not_before__lte=now - LOST) | clock_put_back, state=RunState.DUE)
-        run_ids += list((to_retry | lost).values_list("pk", flat=True))
+        run_ids += list(older.filter(_open(now)).values_list("pk", flat=True))
     return run_ids
 
 

@@ -20,7 +20,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -373,6 +373,18 @@ def note_download(*, scope: Scope, export: Export) -> None:
     record(scope, "export.downloaded", export.file_name, rows=export.rows, bytes=export.size)
 
 
+def open_exports() -> QuerySet[Export]:
+    """Exports of all partners that a worker writes, or that wait longer than LOST for one: `requeue_lost` looks at them."""
+    now = clock.now()
+    waiting = Q(state=State.QUEUED) & ~Q(queued_at__range=(now - LOST, now + LOST))
+    return Export.objects.filter(Q(state=State.RUNNING) | waiting)
+
+
+def expired_exports() -> QuerySet[Export]:
+    """Exports of all partners whose file has expired."""
+    return Export.objects.filter(state=State.READY, expires_at__lte=clock.now())
+
+
 def requeue_lost(*, partner: Partner) -> list[int]:
     """Find exports whose worker died or whose message was lost. Returns the ids of those to enqueue again.
 
@@ -401,7 +413,7 @@ def requeue_lost(*, partner: Partner) -> list[int]:
 def remove_expired(*, partner: Partner) -> int:
     """Delete expired files; their rows stay, in state expired. Returns how many."""
     with partner_scope(partner):
-        expired = list(Export.objects.filter(partner=partner, state=State.READY, expires_at__lte=clock.now()))
+        expired = list(expired_exports().filter(partner=partner))
         Export.objects.filter(pk__in=[export.pk for export in expired]).update(state=State.EXPIRED, file="")
     for export in expired:
         default_storage.delete(str(export.file.name))

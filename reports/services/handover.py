@@ -23,30 +23,34 @@ class OwnershipTransfer:
     schedules: int  # paused until an admin takes them over
 
 
+def ownerless() -> tuple[QuerySet[Schedule], QuerySet[SavedReport]]:
+    """What is owned by people who left, of all partners: schedules that run, and reports that are shared or sent."""
+    active = Membership.objects.filter(user__is_active=True, partner=OuterRef("partner"), user=OuterRef("owner"))
+    schedules = Schedule.objects.filter(~Exists(active), paused="", deleted_at=None)
+    sent = Exists(Schedule.objects.filter(report=OuterRef("pk"), deleted_at=None))
+    return schedules, SavedReport.objects.filter(~Exists(active), Q(shared=True) | sent, deleted_at=None)
+
+
 def hand_over(*, scope: Scope) -> OwnershipTransfer:
     """Transfer what people who left the scope's partner own there. Idempotent.
 
     Shared reports, and private ones that a schedule sends, go to the scope's user if an admin, else to the partner's first
     admin; other private reports stay their maker's. Schedules pause; owner, if still a member, and admins are told once.
     """
-    active = Membership.objects.filter(partner=scope.partner, user__is_active=True)
-    gone = ~Exists(active.filter(user=OuterRef("owner")))
-    schedules = list(
-        Schedule.objects.filter(gone, partner=scope.partner, paused="", deleted_at=None).select_related("report")
-    )
-    for schedule in schedules:
+    schedules, reports = ownerless()
+    paused = list(schedules.filter(partner=scope.partner).select_related("report"))
+    for schedule in paused:
         pause_ownerless(scope=scope, schedule=schedule)
-    heir = _heir(scope, active.filter(role=Role.ADMIN))
+    heir = _heir(scope, Membership.objects.filter(partner=scope.partner, user__is_active=True, role=Role.ADMIN))
     if heir is None:
-        return OwnershipTransfer(0, len(schedules))
-    sent = Exists(Schedule.objects.filter(report=OuterRef("pk"), deleted_at=None))
-    reports = list(SavedReport.objects.filter(gone, Q(shared=True) | sent, partner=scope.partner, deleted_at=None))
-    for saved in reports:
+        return OwnershipTransfer(0, len(paused))
+    inherited = list(reports.filter(partner=scope.partner))
+    for saved in inherited:
         # A card on the leaver's own dashboard goes; one on everybody's stays.
         pinned = Pinned.NO if saved.pinned == Pinned.MINE else saved.pinned
         SavedReport.objects.filter(pk=saved.pk).update(owner=heir, pinned=pinned)
         record(scope, "report.handed_over", saved.name, to=heir.email)
-    return OwnershipTransfer(len(reports), len(schedules))
+    return OwnershipTransfer(len(inherited), len(paused))
 
 
 def remove_recipient(*, scope: Scope, user: User) -> None:

@@ -47,11 +47,11 @@ const fit = (menu) => {
 document.addEventListener("toggle", ({ target }) => target.matches?.("details.menu[open]") && fit(target), true);
 addEventListener("resize", () => document.querySelectorAll("details.menu[open]").forEach(fit));
 
-// The theme shows at once; the form keeps it with the person.
+// Theme and density show at once; the form saves them with the person.
 document.addEventListener("change", ({ target }) => {
-  if (!target.matches("[data-theme-form] input")) return;
-  if (target.value) root.dataset.theme = target.value;
-  else delete root.dataset.theme;
+  if (!target.matches("[data-appearance] input")) return;
+  if (target.value) root.dataset[target.name] = target.value;
+  else delete root.dataset[target.name];
 });
 
 // A drop zone holds a file input: files dropped on it are chosen in it, and their names are listed.

@@ -8,8 +8,8 @@ from django.urls import URLPattern
 from accounts.checks import GUARDED_ELSEWHERE, routes
 from partner_portal.lib.web.view_rules import rules_of
 
-# Without signing in: what a load balancer asks, and addresses whose token is the right (here it is nobody's).
-OPEN_TO_ALL = {"health/live": 200, "health/ready": 200, "accounts/logout/": 302}
+# Without signing in: addresses whose token is the right (here it is nobody's).
+OPEN_TO_ALL = {"accounts/logout/": 302}
 
 
 def own_routes() -> dict[str, URLPattern]:

@@ -66,6 +66,7 @@ PAGES = {
     "schedules": ["/schedules/"],
     "dataset_rows": ["/reports/rows/clients/"],
     "accounts_members": ["/accounts/members/"],
+    "search": ["/search/?q=hub"],
 }
 # Pages without figures to open, and why. What only answers POSTs, makes files or takes a token is left out by itself.
 ELSEWHERE = {
@@ -308,7 +309,7 @@ def page_names():
         pattern.name
         for address, pattern in routes()
         if not pattern.callback.__module__.startswith(GUARDED_ELSEWHERE)
-        and not address.startswith(("admin/", "health/", "api/"))
+        and not address.startswith(("admin/", "api/"))
         and not POSTS_AND_FILES.search(pattern.name)
     }
 

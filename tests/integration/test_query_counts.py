@@ -85,6 +85,7 @@ PAGES = {
     "/commissions/statements/S1/print/": 22,
     "/commissions/questions/": 11,
     "/imports/": 13,
+    "/search/?q=c": 16,
 }
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
@@ -13,7 +15,7 @@ from clients.models import Client, Deal
 from ledger.facts_of_clients import load_facts
 from ledger.records import ClientFacts
 from ledger.series import PointSeries
-from partner_portal.lib.collation import SearchKey, search_key
+from partner_portal.lib.collation import search_key
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.dates.periods import DAY
 from program.queries import rulebook
@@ -159,9 +161,9 @@ def open_deals(scope: Scope, search: str, chosen: Iterable[str]) -> list[OpenDea
     deals = Deal.objects.filter(partner=scope.partner, stage=Stage.OPEN, origin__in=SOLD_TRACKS)
     deals = deals.exclude(kind=DealKind.DOWNGRADE).select_related("client")
     if key := search_key(search):
-        deals = deals.alias(deal_key=SearchKey("deal_id"), name_key=SearchKey("name"))
-        matches = Q(client__name_search_key__contains=key) | Q(deal_key__contains=key) | Q(name_key__contains=key)
-        deals = deals.filter(matches | Q(deal_id__in=chosen))
+        fields = ("client__name_search_key", "deal_id_search_key", "name_search_key")
+        matches = (Q(**{f"{field}__contains": key}) for field in fields)
+        deals = deals.filter(reduce(or_, matches, Q(deal_id__in=chosen)))
     book = rulebook(scope)
     offered = [OpenDeal(deal, _estimated_points(book, deal, scope.today)) for deal in deals]
     offered.sort(key=lambda row: (row.deal.deal_id not in chosen, -row.points, row.deal.deal_id))

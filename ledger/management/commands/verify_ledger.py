@@ -6,7 +6,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Partner
 from accounts.scope import partner_scope, system_scope
-from ledger.verification import discrepancies
+from ledger.verification import discrepancies, under_former_rules
+
+FORMER_RULES = (
+    "the sums are right. The programme's rules changed since the ledger was posted;"
+    " the next page or hourly run posts it again."
+)
 
 
 class Command(BaseCommand):
@@ -22,8 +27,10 @@ class Command(BaseCommand):
         total = 0
         for partner in partners:
             with partner_scope(partner):
-                sentences = list(discrepancies(system_scope(partner)))
-            for sentence in sentences or ["the ledger is right."]:
+                scope = system_scope(partner)
+                sentences = list(discrepancies(scope))
+                right = FORMER_RULES if under_former_rules(scope) else "the ledger is right."
+            for sentence in sentences or [right]:
                 self.stdout.write(f"{partner.slug}: {sentence}")
             total += len(sentences)
         if total:

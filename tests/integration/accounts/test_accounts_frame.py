@@ -70,11 +70,26 @@ def test_every_page_has_one_heading_a_skip_link_and_a_live_region(web, path):
 def test_the_theme_is_kept_with_the_person(web, log):
     client = web("member")
     assert "data-theme" not in client.get("/dashboard/team/").content.decode().split("<head>")[0]
-    assert client.post("/accounts/theme/", {"theme": "dark"}, headers={"HX-Request": "true"}).status_code == 204
+    assert client.post("/accounts/appearance/", {"theme": "dark"}, headers={"HX-Request": "true"}).status_code == 204
     assert re.search(r'<html lang="en"\s+data-theme="dark"\s*>', client.get("/dashboard/team/").content.decode())
-    client.post("/accounts/theme/", {"theme": "plaid"})
+    client.post("/accounts/appearance/", {"theme": "plaid"})
     assert re.search(r'<html lang="en"\s+data-theme="dark"\s*>', client.get("/dashboard/team/").content.decode())
     assert log("profile") == [("profile.changed", "member@northwind.example")]
+    client.post("/accounts/appearance/", {"density": "compact"})
+    assert re.search(
+        r'<html lang="en"\s+data-theme="dark"\s+data-density="compact"\s*>',
+        client.get("/dashboard/team/").content.decode(),
+    )
+
+
+def test_single_keys_can_be_turned_off(web):
+    client = web("member")
+    assert re.search(r'<section class="keys" id="keys"[^>]* data-single', client.get("/lists/").content.decode())
+    client.post("/accounts/profile/", {"name": "Milo", "language": "", "theme": "", "density": ""})
+    keys = client.get("/lists/").content.decode().partition('id="keys"')[2].partition("</section>")[0]
+    assert "data-single" not in keys
+    assert "<kbd>/</kbd>" not in keys
+    assert "<kbd>Ctrl K</kbd>" in keys
 
 
 def test_the_language_is_kept_and_the_page_stays(web):
@@ -88,7 +103,7 @@ def test_the_language_is_kept_and_the_page_stays(web):
 
 def test_the_profile_keeps_name_language_and_theme(web, person, log):
     client = web("member")
-    values = {"name": "Milo A. Anders", "language": "nl", "theme": "light"}
+    values = {"name": "Milo A. Anders", "language": "nl", "theme": "light", "single_keys": "on"}
     assert client.post("/accounts/profile/", values)["Location"] == "/accounts/profile/"
     user = person("member")
     assert (user.name, user.language, user.theme) == ("Milo A. Anders", "nl", "light")
@@ -151,7 +166,7 @@ def test_what_is_missing_or_not_allowed_is_said_in_words(web):
 def test_a_form_that_was_open_for_too_long_is_refused_in_words(person):
     client = WebClient(enforce_csrf_checks=True)
     client.force_login(person("member"), backend=settings.AUTHENTICATION_BACKENDS[0])
-    response = client.post("/accounts/theme/", {"theme": "dark"})
+    response = client.post("/accounts/appearance/", {"theme": "dark"})
     assert response.status_code == 403
     assert "This form was open for too long" in response.content.decode()
 

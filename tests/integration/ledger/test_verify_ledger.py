@@ -68,3 +68,9 @@ def test_differences_exit_with_1(partner, scope):
     with pytest.raises(CommandError) as error:
         call_command("verify_ledger", "northwind", stdout=io.StringIO())
     assert error.value.returncode == 1
+
+
+def test_a_ledger_of_former_rules_is_no_difference(partner, scope):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_posting SET revision = 0 WHERE partner_id = %s", [partner.pk])
+    assert verify("northwind").startswith("northwind: the sums are right. The programme's rules changed")
