@@ -15,7 +15,7 @@ from itertools import batched
 from typing import IO
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from imports import workbooks
 from imports.cells.encodings import Candidate, candidates
@@ -57,6 +57,7 @@ class Rows:
     hidden_rows: int = 0  # met so far
     hidden_columns: list[str] = field(default_factory=list)  # names
     merged: list[str] = field(default_factory=list)  # ranges of merged cells, known after the last row
+    formulas: dict[int, int] = field(default_factory=dict)  # cells with a formula by place, known after the last row
 
 
 def read_table(
@@ -68,7 +69,8 @@ def read_table(
 ) -> Table:
     """The table of a sheet, or with `sheet` "" of a CSV file: UTF-8, unless the options say otherwise.
 
-    Formulas, error values and merged cells of a sheet are problems: what they stand for is not certain.
+    Formulas that were never calculated, error values and merged cells of a sheet are problems: what they stand for is not
+    certain.
     needed: returns the places of the wanted columns of a header; the others are in the header only. None for all columns.
     names:  folded names of columns, by which a header is known that is not in the first row.
     Raises UnreadableFile: another encoding, no header, too many columns, a quote that never closes, not a workbook.
@@ -80,6 +82,13 @@ def read_table(
     table.header_row, table.likely_header = rows.header_row, rows.likely_header
     table.hidden_rows, table.hidden_columns = rows.hidden_rows, rows.hidden_columns
     table.problems += _merged_problems(rows, set(table.rows.index))
+    if formulas := sum(rows.formulas.get(int(place), 0) for place in table.rows.columns):
+        notice = ngettext(
+            "%(count)s cell holds a formula: its last calculated value is used",
+            "%(count)s cells hold formulas: their last calculated values are used",
+            formulas,
+        )
+        table.notices.append(notice % {"count": whole(formulas)})
     return table
 
 
@@ -432,7 +441,7 @@ def _sheet(file: IO[bytes], sheet: str, options: ReadingOptions, names: Collecti
             error.asks = likely > 0
             raise
         hidden = [place for place in opened.hidden_columns if place < len(header) and header[place]]
-        rows = Rows(header, iter(()), opened.problems, row, likely, merged=opened.merged)
+        rows = Rows(header, iter(()), opened.problems, row, likely, merged=opened.merged, formulas=opened.formulas)
         rows.hidden_columns = [header[place] for place in hidden]
         width = len(header)
         if options.hidden_columns == LEAVE_OUT:

@@ -56,7 +56,8 @@ def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
     batch.errors = checked.errors
     batch.blocked = checked.blocked
     batch.problems_digest = outcome.digest
-    batch.effects = effects_data(Effects.of_missing(outcome.missing, outcome.points_of_missing))
+    effects = Effects.of_check(outcome.missing, outcome.points_of_missing, outcome.forgotten, tables)
+    batch.effects = effects_data(effects)
     batch.problems.all().delete()
     if checked.errors:
         _write_problems(batch, tables, outcome)

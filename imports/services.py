@@ -216,6 +216,14 @@ def choose_complete(*, scope: Scope, batch_id: int, kinds: Collection[str]) -> I
 
 
 @transaction.atomic
+def check_again(*, scope: Scope, batch_id: int) -> ImportBatch:
+    """Have a checked batch checked again, since facts were withdrawn or restored meanwhile. Raises NotNow."""
+    batch = locked(scope, batch_id, BatchStatus.CHECKED)
+    to_next_step(batch)
+    return batch
+
+
+@transaction.atomic
 def request_undo(*, scope: Scope, batch_id: int) -> ImportBatch:
     """Create the batch that undoes a written one; it is checked next. Raises NotNow when there is nothing to undo.
 

@@ -20,7 +20,15 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers.plans import services
 from tiers.plans.forms import LINE, PlanForm, plan_query, too_many
-from tiers.plans.queries import clients_with_points, open_deals, open_renewals, outcome, plan_of, plans
+from tiers.plans.queries import (
+    clients_with_points,
+    current_lines,
+    open_deals,
+    open_renewals,
+    outcome,
+    plan_of,
+    plans,
+)
 from tiers.plans.rules import MOST_ASSUMPTIONS, Assumptions, from_json
 
 NAME_LENGTH = 120
@@ -49,7 +57,7 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
     scope = request.scope
     saved = plan_of(scope, pk)
     stored = from_json(saved.assumptions)  # earlier versions allowed more assumptions
-    assumed = stored.first(MOST_ASSUMPTIONS)
+    assumed = current_lines(scope, stored.first(MOST_ASSUMPTIONS))
     is_owner = saved.owner_id == (scope.user.pk if scope.user else None)
     # The URL holds the amounts of hypothetical deals, which the page does not show to those who may not see money.
     editable = assumed if is_owner or scope.may_see_money else replace(assumed, extra=())
@@ -99,7 +107,7 @@ def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
         saved = services.save_plan(
             scope=request.scope,
             name=name,
-            assumed=form.assumptions,
+            assumed=current_lines(request.scope, form.assumptions),
             shared=request.POST.get("shared") == "yes",
             plan_id=pk,
         )
@@ -112,7 +120,7 @@ def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
 def _workbench(request: ScopedRequest, query: QueryDict, problem: str = "", status: int = 200) -> HttpResponse:
     scope = request.scope
     form = PlanForm(query, scope)
-    assumed = form.assumptions
+    assumed = current_lines(scope, form.assumptions)
     own = {row.pk: row for row in plans(scope) if scope.user and row.owner_id == scope.user.pk}
     editing = own.get(whole_number(query.get("plan", ""), digits=9))
     context: dict[str, object] = {

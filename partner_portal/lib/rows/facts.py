@@ -4,7 +4,7 @@ A kind says which columns its rows have, which of them tell rows apart, which mo
 between rows. How files are read, checked, compared and written follows from that alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,15 @@ class Remark:
     message: str  #: a sentence
 
 
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A new row that may be a stored one with a corrected key."""
+
+    row: int  #: label of the new row in the frame
+    pk: int  #: primary key of the stored row
+    message: str  #: what they have in common, as a question without a first capital: it follows the name of the file
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactKind:
     """A kind of facts.
@@ -112,6 +121,10 @@ class FactKind:
                   when no points depend on them.
     remarks:      called with the written rows, as `RowCheck.find` is, after all kinds are written: it sees the facts as
                   the import leaves them.
+    after_writing: called with the written rows before anything follows them, to store what depends on their texts.
+    look_alikes:  called with the new rows of an import, as `RowCheck.find` is, and the primary keys of the stored rows that
+                  the import does not have: names pairs that may be one fact, such as a renewal that moved. It needs few
+                  queries, whatever the number of rows.
     """
 
     key: str
@@ -123,6 +136,8 @@ class FactKind:
     complete_within: tuple[str, ...] = ()
     client_field: str = ""
     remarks: "tuple[OfScope[[pd.DataFrame], Iterable[Remark]], ...]" = ()
+    after_writing: "OfScope[[pd.DataFrame], None] | None" = None
+    look_alikes: "OfScope[[pd.DataFrame, Collection[int]], Iterable[LookAlike]] | None" = None
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""

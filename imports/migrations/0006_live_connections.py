@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imports', '0006_open_batches'),
+        ('imports', '0005_record_of_changes'),
     ]
 
     operations = [
