@@ -139,6 +139,25 @@ class Statements(Schema):
     statements: list[Statement] = Field(description="By period")
 
 
+class LiveConnection(Schema):
+    number: int
+    vendor: str
+    label: str
+    account: str
+    state: str = Field(
+        description="active, waits (for a person), failing, rejected (needs a new token), paused, open (questions)"
+    )
+    why: str = Field(description="Why the last run did not end well, as a sentence; empty when it did")
+    good_at: Instant | None = Field(description="End of the last good run, also of one that found nothing new")
+    run_at: Instant | None = Field(description="Start of the last run")
+    next_at: Instant | None
+
+
+class Connections(Schema):
+    partner: str
+    connections: list[LiveConnection]
+
+
 class Column(Schema):
     name: str
     label: str

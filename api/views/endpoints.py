@@ -135,6 +135,16 @@ def statements(request: ScopedRequest) -> dict[str, object]:
     return answers.statements(request.scope)
 
 
+@reads("/connections", Permission.SETTINGS, schemas.Connections)
+def connections(request: ScopedRequest) -> dict[str, object]:
+    """Live connections.
+
+    How each is, when it last read anything, and when it does next.
+    """
+    check_names(request.GET, ())
+    return answers.connections(request.scope)
+
+
 @reads("/breakdown", Permission.EXPORT, schemas.Rows)
 def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, object]:
     """Points by client.

@@ -32,6 +32,9 @@ from partner_portal.postgres.role import as_owner
 LOG_INS = ("admin", "manager", "finance", "member")
 PASSWORD = "partner-portal-demo"  # noqa: S105 - printed for everyone who runs the demo; it listens on loopback only
 
+HUBSPOT_PORT_OFFSET = 100  # of the simulated HubSpot, from the portal's port
+
+_MANAGE = (sys.executable, "manage.py")
 _START_SECONDS = 60
 _END_SECONDS = 10  # for a child to end by itself; then it gets the signal again, and then it is killed
 _LOG_BYTES = 10_000_000
@@ -114,23 +117,32 @@ def run(port: int, report: Report, *, stop_with_parent: bool = False) -> None:
         _end_with_parent(signal.SIGTERM, os.getppid())
     with suppress(_Stop), _only_one(port):
         _check_port(port)
+        environment = _environment(port)
+        simulated = "HUBSPOT_API_BASE" not in os.environ
         children = _children(port)
-        files = Child("static-files", [sys.executable, "manage.py", "collectstatic", "--no-input", "--clear", "-v0"])
+        if simulated:
+            hubspot = _free_port(port + HUBSPOT_PORT_OFFSET)
+            environment["HUBSPOT_API_BASE"] = f"http://127.0.0.1:{hubspot}"
+            children.append(Child("hubspot", [*_MANAGE, "hubspot_simulator", "--port", str(hubspot), *_facts()]))
+        connecting = Child("connection", [*_MANAGE, "connect_demo"])
+        files = Child("static-files", [*_MANAGE, "collectstatic", "--no-input", "--clear", "-v0"])
         try:
             _prepare(report, files)
             for child in children:
-                child.start(_environment(port))
+                child.start(environment)
             requests.starting = False
             _wait_for(children, port, report, requests)
             if not requests.to_stop:
-                report(_welcome(port))
+                report(_welcome(port, environment["HUBSPOT_API_BASE"] if simulated else ""))
+                if simulated:
+                    connecting.start(environment)  # meanwhile everything else can be looked at
             while not requests.to_stop:
                 _check_alive(children)
                 time.sleep(0.2)
         finally:
             requests.starting = False
             report("Stopping")
-            _stop([files, *children], requests)
+            _stop([files, connecting, *children], requests)
             connections.close_all()
             for server in (valkey, postgres):
                 server.release(settings.PORTAL_VAR)
@@ -249,6 +261,21 @@ def _environment(port: int) -> dict[str, str]:
     return environment | {"PORTAL_VAR": str(settings.PORTAL_VAR), "PYTHONUNBUFFERED": "1"}
 
 
+def _facts() -> list[str]:
+    """What the simulated HubSpot serves."""
+    return ["--facts", str(settings.BASE_DIR / "demo" / "westwind")]
+
+
+def _free_port(wished: int) -> int:
+    """This port, or any free one where it is taken."""
+    for port in (wished, 0):
+        with socket.socket() as probe, suppress(OSError, OverflowError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise DemoError("No port is free.")
+
+
 def _children(port: int) -> list[Child]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "partner_portal"]
@@ -269,6 +296,7 @@ def _wait_for(children: list[Child], port: int, report: Report, requests: _StopR
         "web": lambda _child: _answers(port),
         "worker": lambda child: " ready." in child.output(),
         "beat": lambda child: "beat: Starting" in child.output(),
+        "hubspot": lambda child: " ready: " in child.output(),
     }
     waiting = list(children)
     deadline = time.monotonic() + _START_SECONDS
@@ -319,11 +347,18 @@ def _stop(children: list[Child], requests: _StopRequests) -> None:
         child.end_group()
 
 
-def _welcome(port: int) -> str:
+def _welcome(port: int, hubspot: str) -> str:
     names = ", ".join(f"{name}@northwind.example" for name in LOG_INS)
+    live = (
+        f"A partner that is connected to a simulated HubSpot follows: admin@westwind.example.\n"
+        f"Change its deals on {hubspot}/ and choose Sync now.\n"
+        if hubspot
+        else ""
+    )
     return (
         f"\nOpen http://localhost:{port}/\n"
         f"Log in as {names},\n"
         f"or admin@southwind.example of another partner. Password of all: {PASSWORD}\n"
+        f"{live}"
         "Ctrl-C stops everything.\n"
     )
