@@ -117,7 +117,7 @@ def phase_text(phase: str) -> str:
     return {
         "waiting": _("Waiting to start"),
         "checking": _("Checking the rows"),
-        "writing": _("Comparing and writing the rows"),
+        "writing": _("Comparing and importing the rows"),
         "posting": _("Posting the points"),
     }.get(phase) or _("Reading %(table)s") % {"table": phase.replace("_", " ")}
 
