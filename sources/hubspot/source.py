@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from partner_portal.lib.dates import clock
 from sources.hubspot import endpoints, reading
-from sources.hubspot.client import HubSpotClient, Refused
+from sources.hubspot.client import HubSpotClient
 from sources.hubspot.deals_to_clients import Match, clients_by_company, match
-from sources.hubspot.lists import SentClients, send_clients
+from sources.hubspot.lists import send_clients
 from sources.hubspot.reading import ID, Link, Record
 from sources.source import (
     Access,
@@ -22,9 +22,11 @@ from sources.source import (
     Field,
     PropertyGone,
     Question,
+    Refused,
     RowWriter,
     ScopeMissing,
     Seen,
+    SentList,
     Settings,
     Step,
     TableSpec,
@@ -177,10 +179,10 @@ class HubSpotSource:
             TableSpec(DEALS, "deals", _header("deals", settings), ID, _GIVEN["deals"], windowed=True),
         )
 
-    def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentClients:
+    def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentList:
         """Send a list of partner clients, by the ids of their records, as a list of companies.
 
-        Raises SourceError, and ListNotOurs when HubSpot fills the list with this name by rules.
+        Raises SourceError.
         """
         with self.client(access.token, tries=PERSON_TRIES) as client:
             _own_account(client, access)

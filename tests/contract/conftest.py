@@ -159,7 +159,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
             "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
         ),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
-        **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove"),
+        **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),
         **_of(
             report, "report", "report_opened", "report_edit", "report_copy", "report_delete", "report_restore", "report_pin",
             "schedule_of_report",

@@ -4,26 +4,10 @@ import json
 import re
 from typing import Any
 
-import pytest
 from django.core.management import call_command
 
 from tests.integration.sources.conftest import ANSWERS
 from tests.simulated_hubspot import TOKEN
-
-
-@pytest.fixture
-def admin(eastwind: Any, web: Any) -> Any:
-    """Eastwind's admin, who has just signed in with a password."""
-    from accounts.models import Membership, User
-    from accounts.scope import partner_scope
-
-    user = User.objects.create_user("admin@eastwind.example", "not used here")
-    with partner_scope(eastwind):
-        Membership.objects.create(user=user, partner=eastwind, role="admin")
-    client = web(None)
-    client.force_login(user, backend="accounts.backends.ConfirmedAddressBackend")
-    client.post("/accounts/reauthenticate/", {"password": "not used here"})
-    return client
 
 
 def questions_form(**more: str) -> dict[str, str]:

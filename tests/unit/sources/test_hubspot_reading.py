@@ -6,11 +6,20 @@ from pathlib import Path
 import pytest
 
 from sources.hubspot import endpoints, reading
-from sources.hubspot.client import Refused
 from sources.hubspot.source import CLIENTS, DEALS, HubSpotSource
 from sources.simulator.faults import Fault
 from sources.simulator.samples import fill, load_partner
-from sources.source import Access, Answer, AnswerInvalid, PropertyGone, ScopeMissing, Settings, Window, WrongAccount
+from sources.source import (
+    Access,
+    Answer,
+    AnswerInvalid,
+    PropertyGone,
+    Refused,
+    ScopeMissing,
+    Settings,
+    Window,
+    WrongAccount,
+)
 from tests.simulated_hubspot import TOKEN, Hub
 
 NORTHWIND = Path(__file__).resolve().parents[3] / "demo/northwind"
