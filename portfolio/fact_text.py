@@ -1,4 +1,4 @@
-"""What an imported row is called and says, for pages on which people withdraw and restore facts."""
+"""Title and details of an imported row, for pages on which people withdraw and restore facts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from partner_portal.formats.numbers import exact_money
 
 @dataclass(frozen=True, slots=True)
 class FactText:
-    """A row in words."""
+    """Title and details of a row."""
 
-    title: str  #: what tells it from others of its kind
-    detail: str  #: the rest of what it says; "" when that is all
+    title: str  #: what identifies it among its kind
+    detail: str  #: its other values; "" for none
 
 
 def fact_text(kind_key: str, row: Any) -> FactText:
-    """The row of a kind in words; its string for a kind without a text of its own."""
+    """Title and details of a row of a kind; its string for a kind without a text of its own."""
     text = TEXTS.get(kind_key)
     return text(row) if text else FactText(str(row), "")
 
@@ -102,7 +102,7 @@ _COUNTS: Mapping[str, Callable[[int], str]] = {
 
 
 def counts_text(counts: Mapping[str, int]) -> list[str]:
-    """Numbers of rows by kind in words: `3 deals`, `1 service`."""
+    """Numbers of rows by kind as texts: `3 deals`, `1 service`."""
     return [_COUNTS[kind_key](count) % {"count": count} for kind_key, count in counts.items() if kind_key in _COUNTS]
 
 

@@ -181,8 +181,9 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def open_questions(questions: Sequence[Question], document: Mapping[str, Any]) -> list[Question]:
-    """The questions that nobody has answered."""
-    return [question for question in questions if question.key not in document.get("answers", {})]
+    """The questions that nobody has answered, and that have to be."""
+    answers = document.get("answers", {})
+    return [question for question in questions if not question.optional and question.key not in answers]
 
 
 def mapping_of(spec: TableSpec, settings: Settings, name: str) -> ColumnMapping:

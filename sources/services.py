@@ -235,12 +235,12 @@ def _locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Conne
 
 
 def due_connections() -> QuerySet[Connection]:
-    """The connections of all partners that are due."""
+    """The connections of all partners that are due. For `accounts.scope.partners_with`."""
     return Connection.objects.filter(next_at__lte=now(), state=ConnectionState.ACTIVE)
 
 
 def claim_due(*, partner: Partner) -> list[int]:
-    """Numbers of the connections that are due. Each is due again soon, until its run says when."""
+    """Numbers of the partner's connections that are due. Each is due again soon, until its run says when."""
     with partner_scope(partner):
         due = due_connections().filter(partner=partner)
         claimed = [row.pk for row in due.select_for_update(skip_locked=True)]

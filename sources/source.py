@@ -78,6 +78,7 @@ class Question:
     why: str | Promise = ""  #: a sentence: what depends on it
     proposal: Answer | None = None  #: chosen on the page unless the person chooses otherwise; never applied unseen
     once: bool = False  #: cannot be changed after the first import, such as the key of rows
+    optional: bool = False  #: without an answer the table's own (`TableSpec.given`) holds
 
     @property
     def key(self) -> str:

@@ -23,7 +23,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 @register.simple_tag
 def control(field: BoundField, classes: str = "") -> SafeString:
-    """The field's control in the portal's look, tied to its hint and errors by `aria-describedby`.
+    """The field's control in the portal's style, tied to its hint and errors by `aria-describedby`.
 
     A placeholder that a library gives its fields is left out: it repeats the label and vanishes when one types.
     """

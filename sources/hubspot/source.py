@@ -1,4 +1,4 @@
-"""HubSpot as a source: partner clients become clients, deals become deals (`docs/live.md`)."""
+"""HubSpot as a source: partner clients become clients, deals become deals (`docs/hubspot.md`)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -135,6 +135,14 @@ class HubSpotSource:
             ),
             Question(
                 "deals",
+                "deal_id",
+                _("If you have imported deals before, choose the property that holds the ids of those files."),
+                Answer(ID),
+                once=True,
+                optional=True,
+            ),
+            Question(
+                "deals",
                 "product_line",
                 _("Points of a line end when that line is cancelled."),
                 first(DEALS, "product_line", "product"),
@@ -146,10 +154,19 @@ class HubSpotSource:
                 kind and Answer(kind.name, words={"newbusiness": "new"}),
             ),
             Question("deals", "origin", _("Sourced and assisted deals earn different points.")),
-            *(
-                Question("deals", column, _("This account does not have the MRR of deal registrations."))
-                for column in ("mrr", "currency")
-                if DEALS in names and not names[DEALS].intersection(_GIVEN["deals"][column].properties)
+            Question(
+                "deals",
+                "mrr",
+                _("Points are calculated from it. What was registered with a deal is the registered MRR."),
+                mrr := first(DEALS, *_GIVEN["deals"]["mrr"].properties),
+                optional=mrr is not None,
+            ),
+            Question(
+                "deals",
+                "currency",
+                _("The currency of that MRR."),
+                code := first(DEALS, *_GIVEN["deals"]["currency"].properties),
+                optional=code is not None,
             ),
         ]
 

@@ -75,6 +75,8 @@ ANSWERS: dict[str, Any] = {
         "deals.product_line": {"property": "product"},
         "deals.kind": {"property": "sale_kind"},
         "deals.origin": {"property": "lead", "words": {"ours": "sourced", "together": "assisted", "theirs": "none"}},
+        "deals.mrr": {"property": "hs_deal_registration_mrr"},
+        "deals.currency": {"property": "hs_deal_registration_mrr_currency_code"},
     },
 }
 
