@@ -29,6 +29,7 @@ from imports.tables import UnreadableFile
 from imports.undo import UndoOutcome, revert_import
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import IMPORT_BATCH, PARTNER_FACTS, held_keys, lock_if_free
+from partner_portal.lib.rows.events import import_discarded
 
 MOST_ATTEMPTS = 3
 LOST = timedelta(minutes=5)  # a batch that no worker took within this time is enqueued again
@@ -320,6 +321,7 @@ def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     batch.save(update_fields=["status"])
     batch.problems.all().delete()
     audit.record(scope, "import.discarded", str(batch))
+    import_discarded.send(ImportBatch, scope=scope, batch=batch)
     transaction.on_commit(lambda: request_stop(batch_id))
     return batch
 

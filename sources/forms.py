@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -72,7 +73,7 @@ class AnswersForm(forms.Form):
         stored: Mapping[str, Any],
         fixed: bool,
     ) -> None:
-        super().__init__(data)
+        super().__init__(data.copy() if isinstance(data, QueryDict) else data)
         self._words: dict[str, list[str]] = {}  # values of the chosen property, by question
         self.questions = [each for each in questions if not (each.once and fixed)]
         self.stored = stored
@@ -154,7 +155,7 @@ class AnswersForm(forms.Form):
         chosen = str(self.data.get(name, initial)) if self.is_bound else initial
         column = kind_of(question.kind).column(question.column)
         if chosen == CONSTANT:
-            self.fields[f"{name}-value"] = _ours(column.type, str(stored.get("value", "")))
+            self._add(f"{name}-value", _ours(column.type, str(stored.get("value", ""))))
         elif chosen and isinstance(column.type, Choice):
             chosen_field = next((each for each in properties if each.name == chosen), None)
             words: dict[str, str] = dict(stored.get("words", {})) if stored.get("property") == chosen else {}
@@ -162,8 +163,14 @@ class AnswersForm(forms.Form):
             for number, (value, label) in enumerate(list((options | dict.fromkeys(words, "")).items())[:MOST_WORDS]):
                 field = _ours(column.type, words.get(value) or (value if value in column.type.values else ""))
                 field.label, field.required = label or value, False
-                self.fields[f"{name}-word-{number}"] = field
+                self._add(f"{name}-word-{number}", field)
                 self._words.setdefault(name, []).append(value)
+
+    def _add(self, name: str, field: forms.Field) -> None:
+        """Add a field that a choice brought up: what was sent does not have it yet, so it shows its first value."""
+        self.fields[name] = field
+        if isinstance(self.data, QueryDict) and name not in self.data:
+            self.data[name] = field.initial
 
     def lines(self) -> Iterator[QuestionLine]:
         """The questions in order, with the fields of each."""

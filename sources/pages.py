@@ -10,7 +10,7 @@ from partner_portal.lib.rows.facts import kind as kind_of
 from sources import queries, rows
 from sources.models import Connection, ConnectionState, Run, RunState
 from sources.source import Source, sources
-from sources.texts import changes_text, points_text
+from sources.texts import changes_text, duration_text, points_text
 
 RUNS_SHOWN = 50
 ROWS_A_PAGE = 50
@@ -53,6 +53,7 @@ def _run_line(scope: Scope, connection: Connection, run: Run) -> dict[str, Any]:
         "run": run,
         "changes": changes_text(run.added, run.changed, run.withdrawn),
         "points": points_text(run.points),
+        "duration": duration_text(run.ended_at - run.started_at) if run.ended_at else "",
         "left_out": run.left_out + run.unmatched,
         "tone": _run_tone(run),
         "why": queries.why_text(scope, connection, run),

@@ -4,7 +4,7 @@ from django.dispatch import receiver
 
 from accounts.scope import Scope
 from imports.models import ImportBatch
-from partner_portal.lib.rows.events import import_written
+from partner_portal.lib.rows.events import import_discarded, import_written
 from sources.models import Connection, Run, RunState
 from sources.runs import take_over
 
@@ -20,3 +20,11 @@ def make_run_good(sender: object, *, scope: Scope, batch: ImportBatch, **_: obje
     connection = Connection.objects.select_for_update().get(partner=scope.partner, pk=run.connection_id)
     run.why = ""
     take_over(scope, connection, run, batch)
+
+
+@receiver(import_discarded)
+def note_discarded(sender: object, *, scope: Scope, batch: ImportBatch, **_: object) -> None:
+    """Receive `import_discarded`: what a run left for a person is given up. The next run reads again."""
+    if batch.connection_id is not None:
+        waiting = Run.objects.filter(partner=scope.partner, batch_id=batch.pk, state=RunState.WAITS)
+        waiting.update(state=RunState.DISCARDED)

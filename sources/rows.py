@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -64,13 +64,23 @@ def gone_rows(scope: Scope, connection: Connection, readings: Iterable[tuple[Tab
             continue
         pks = sorted(counting)
         gone.pks[spec.kind] = pks
-        names = key_texts(kind_of(spec.kind), pks[:_MOST_NAMED])
+        names = _names(spec.kind, pks[:_MOST_NAMED])
         for row in chosen[:_MOST_NAMED]:
             gone.named.append({
                 "kind": spec.kind, "name": names.get(row.fact_id or 0, row.vendor_id),
                 "why": why.get(row.vendor_id, "person"), "survivor": seen.merged.get(row.vendor_id, ""),
             })  # fmt: skip
     return gone
+
+
+def _names(key: str, pks: Sequence[int]) -> dict[int, str]:
+    """Names of stored rows with their keys, where the kind has names, else the keys."""
+    kind = kind_of(key)
+    keys = key_texts(kind, pks)
+    if "name" not in {column.name for column in kind.columns}:
+        return keys
+    named = kind.model._base_manager.filter(pk__in=pks).values_list("pk", "name")
+    return {pk: f"{name} ({keys[pk]})" if name else keys[pk] for pk, name in named}
 
 
 def note_missing(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen, now: datetime) -> None:

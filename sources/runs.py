@@ -167,7 +167,6 @@ def _discard(scope: Scope, connection: Connection, batch: ImportBatch) -> None:
         cancel(scope=scope, batch_id=batch.pk)
     except NotNow as reason:
         raise NotRunnable("committing") from reason
-    connection.runs.filter(batch_id=batch.pk, state=RunState.WAITS).update(state=RunState.DISCARDED)
 
 
 def _carried_out(partner: Partner, job: _Job, commit_first: bool, step: Step) -> Run:
@@ -393,6 +392,7 @@ def _fail(partner: Partner, job: _Job, code: str, details: Mapping[str, Any], er
             if isinstance(error, TokenRejected | WrongAccount):
                 connection.state, connection.next_at = ConnectionState.REJECTED, None
         connection.save()
+        log.warning("Connection %s of partner %s: %s", connection.pk, partner.pk, code)
         run.read, run.added, run.changed, run.withdrawn, run.batch_id = {}, 0, 0, 0, None
         run.details = dict(details)
         _end(run, RunState.FAILED, code)

@@ -5,8 +5,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
-from accounts.scope import partners_with
-from sources import services
+from accounts.scope import partner_scope, partners_with
+from sources import notices, services
 from sources.progress import RunProgress
 from sources.runs import NotRunnable, run_connection
 
@@ -43,7 +43,18 @@ def sync(partner_id: int, connection_id: int, user_id: int | None = None, full: 
     if run is None:
         return "not now"
     progress.forget()
+    if user is None:
+        with partner_scope(partner):
+            is_notable = notices.needs_admins(run)
+        if is_notable:
+            mail_admins.delay(partner_id, run.pk)
     return run.state
+
+
+@shared_task
+def mail_admins(partner_id: int, run_id: int) -> int:
+    """Mail the admins about a run that needs them. Returns how many mails were sent."""
+    return notices.mail_admins(partner_id=partner_id, run_id=run_id)
 
 
 def enqueue_sync(partner_id: int, connection_id: int, user_id: int, full: bool) -> None:

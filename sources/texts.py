@@ -1,7 +1,7 @@
 """Sentences for people about runs and connections, from codes and their blanks, in the reader's language."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -124,6 +124,15 @@ def phase_text(phase: str) -> str:
         "writing": _("Comparing and importing the rows"),
         "posting": _("Posting the points"),
     }.get(phase) or _("Reading %(table)s") % {"table": phase.replace("_", " ")}
+
+
+def duration_text(duration: timedelta) -> str:
+    """How long a run took, in seconds or minutes."""
+    seconds = max(round(duration.total_seconds()), 1)
+    if seconds < 120:
+        return ngettext("%(count)s second", "%(count)s seconds", seconds) % {"count": seconds}
+    minutes = round(seconds / 60)
+    return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
 
 
 def sent_text(vendor: str, name: str, added: int, removed: int, missing: Sequence[str]) -> str:

@@ -9,12 +9,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from partner_portal.lib.rows.datasets import client_list
+from partner_portal.lib.rows.providers import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from sources import pages, queries, rows, sending, services
 from sources.answers import WrongAnswers, fields_of
@@ -37,6 +38,7 @@ def connections(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
+@sensitive_post_parameters("token")
 def connect(request: ScopedRequest, vendor: str) -> HttpResponse:
     """Enter a token or a folder; it is tested before anything is stored."""
     source = _source(vendor)
@@ -152,6 +154,7 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
+@sensitive_post_parameters("token")
 def token(request: ScopedRequest, pk: int) -> HttpResponse:
     """Enter a new token of the same account."""
     found = queries.get_connection(request.scope, pk)

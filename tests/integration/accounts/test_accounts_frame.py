@@ -37,7 +37,9 @@ def account_links(client):
 
 
 def test_the_menu_shows_what_the_role_opens_and_nothing_else(web):
-    assert account_links(web("admin")) == {"/settings/", "/accounts/members/", "/accounts/audit/", "/accounts/profile/"}
+    assert account_links(web("admin")) == {
+        "/settings/", "/connections/", "/accounts/members/", "/accounts/audit/", "/accounts/profile/",
+    }  # fmt: skip
     assert account_links(web("member")) == {"/accounts/profile/"}
 
 

@@ -330,3 +330,29 @@ def _random_step(world: Any, draw: random.Random) -> None:
             world.change("deals", row.id, touched=False, hs_deal_registration_mrr=f"{draw.randrange(1, 999)}.00")
         case "unregister":
             world.change("deals", row.id, hs_num_associated_deal_registrations="0")
+
+
+def test_admins_are_mailed_once_about_what_needs_them(
+    live: Any, eastwind: Any, mailoutbox: Any, monkeypatch: Any
+) -> None:
+    from accounts.models import Membership, User
+    from accounts.scope import partner_scope
+    from sources import tasks
+    from sources.models import Connection
+    from sources.services import claim_due
+
+    user = User.objects.create_user("admin@eastwind.example", "not used here")
+    with partner_scope(eastwind):
+        Membership.objects.create(user=user, partner=eastwind, role="admin")
+    monkeypatch.setattr(tasks.mail_admins, "delay", tasks.mail_admins)
+    for record_id in list(live.world.rows["deals"])[:12]:
+        live.world.archive("deals", record_id)
+    pk = Connection.objects.get().pk
+    Connection.objects.update(full_on="2026-01-01", next_at="2026-01-01T00:00Z")
+    assert claim_due(partner=eastwind) == [pk]
+    assert claim_due(partner=eastwind) == []
+    assert [tasks.sync(eastwind.pk, pk), tasks.sync(eastwind.pk, pk)] == ["waits", "not now"]
+    [mail] = mailoutbox
+    assert mail.to == ["admin@eastwind.example"]
+    assert "30 % of the deals would be withdrawn" in mail.body
+    assert f"/connections/{pk}/" in mail.body

@@ -60,3 +60,27 @@ def test_first_run_waits_second_commits_third_finds_nothing(
     assert (third["state"], third["import"]) == ("nothing new", None)
     assert len(history(command)) == 2
     assert command("verify_ledger")[0] == 0
+
+
+@pytest.mark.parametrize("place", ["../northwind", "/etc", "missing", "inbox/../../northwind"])
+def test_folder_outside_the_partners_part_is_refused(command: Any, drop: Any, tmp_path: Any, place: str) -> None:
+    (tmp_path / "northwind").mkdir()
+    code, _out, error = command("connect", "folder", "--place", place)
+    assert (code, error) == (1, f"There is no folder {place} that this portal may read. Ask your operator.")
+
+
+def test_newer_file_of_a_series_wins_and_a_complete_kind_withdraws_its_own(
+    connected: Any, sync: Any, drop: Any, tmp_path: Any
+) -> None:
+    """Of two daily files the older is read first; a row that the newer one misses is withdrawn."""
+    from clients.models import Deal
+
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps({"complete": ["deals"]}), encoding="utf-8")
+    connected({"clients.csv": CLIENTS, "deals.csv": DEALS}, "--answers", answers)
+    assert sync("--commit")["added"] == 4
+    drop("deals (2).csv", [DEALS[0] | {"mrr": "900"}])
+    run = sync()
+    assert (run["state"], run["changed"], run["withdrawn"]) == ("committed", 1, 1)
+    assert [(deal.deal_id, str(deal.mrr)) for deal in Deal.objects.all()] == [("D1", "900.00")]
+    assert sync()["state"] == "nothing new"

@@ -1,0 +1,68 @@
+"""Mails to a partner's admins about a connection that needs them."""
+
+import logging
+import smtplib
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts.models import Membership, Partner, User
+from accounts.roles import Role
+from accounts.scope import partner_scope, system_scope
+from partner_portal.lib.dates.clock import now
+from partner_portal.lib.web.one_line import one_line
+from sources.models import Connection, ConnectionState, Run, RunState
+from sources.queries import why_text
+
+log = logging.getLogger(__name__)
+
+LONG = timedelta(days=1)  # a connection that fails for so long is worth a mail
+
+
+def needs_admins(run: Run) -> bool:
+    """Whether the run's end is worth a mail: it waits, its token is rejected, or it has been failing for a day.
+
+    Each is true of one run only, since nothing runs by itself while an import waits or a token is missing.
+    """
+    connection = run.connection
+    if run.state == RunState.WAITS or connection.state == ConnectionState.REJECTED:
+        return True
+    if run.state != RunState.FAILED or connection.good_at is None:
+        return False
+    earlier = connection.runs.filter(pk__lt=run.pk).order_by("-pk").first()
+    limit = connection.good_at + LONG
+    return now() >= limit and (earlier is None or earlier.started_at < limit)
+
+
+def mail_admins(*, partner_id: int, run_id: int) -> int:
+    """Mail each admin what is the matter and where to decide. Returns how many mails were sent."""
+    partner = Partner.objects.get(pk=partner_id)
+    with partner_scope(partner):
+        run = Run.objects.select_related("connection").get(partner=partner, pk=run_id)
+        admins = [
+            membership.user
+            for membership in Membership.objects.filter(partner=partner, role=Role.ADMIN, user__is_active=True)
+            .select_related("user")
+            .order_by("pk")
+        ]
+    return sum(_mail(partner, run, admin) for admin in admins)
+
+
+def _mail(partner: Partner, run: Run, admin: User) -> bool:
+    connection: Connection = run.connection
+    with translation.override(admin.language or partner.language):
+        names = {"partner": one_line(partner.name), "name": one_line(connection.label)}
+        lines = [
+            why_text(system_scope(partner), connection, run),
+            settings.SITE_URL + reverse("connection", args=[connection.pk]),
+        ]
+        subject = _("%(partner)s: the connection %(name)s needs you") % names
+        try:
+            return bool(send_mail(subject, "\n\n".join(lines), None, [admin.email]))
+        except (OSError, smtplib.SMTPException):
+            log.warning("the mail to an admin about connection %s failed", connection.pk, exc_info=True)
+            return False
