@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from accounts.audit import record
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientList
 from partner_portal.lib.rows.facts import kind
+from partner_portal.lib.rows.providers import ClientList
 from sources.credentials import unseal
 from sources.models import ConnectedRow, Connection, ConnectionState
 from sources.queries import connections, vendor_of

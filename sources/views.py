@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
-from partner_portal.lib.rows.datasets import client_list
+from partner_portal.lib.rows.providers import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from sources import pages, queries, rows, sending, services
 from sources.answers import WrongAnswers, fields_of
