@@ -415,8 +415,9 @@ def _hint_of_doubt(doubt: Example, against: Example | None) -> str:
     if against is None:
         return _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cells
     cells |= {"other": shortened(against.text), "other_row": against.row}
-    text = _("“%(text)s” in row %(row)s and “%(other)s” in row %(other_row)s are written in two ways.")
-    return f"{text % cells} {_('Choose what most rows use; the others become errors.')}"
+    text = _("“%(text)s” in row %(row)s and “%(other)s” in row %(other_row)s are written in two ways.") % cells
+    advice = _("Choose what most rows use; the others become errors.")  # apart: makemessages does not read f-strings
+    return f"{text} {advice}"
 
 
 def _is_behind_utc(zone: tzinfo, year: int) -> bool:

@@ -111,7 +111,7 @@ def answer(*, scope: Scope, connection_id: int, answers: Mapping[str, Any]) -> C
     connection = _locked(scope, connection_id)
     document = checked_answers(answers)
     for question in questions_of(connection) if connection.good_at else ():
-        before, after = (each.get("answers", {}).get(question.key) for each in (connection.answers, document))
+        before, after = (given.get("answers", {}).get(question.key) for given in (connection.answers, document))
         if question.once and before and answer_of(before) != answer_of(after or {}):
             raise WrongChange(_("%(name)s cannot be changed any more: rows would be doubled.") % {"name": question.key})
     connection.answers = document
