@@ -1,4 +1,5 @@
-"""Complete files (points.md 13): withdraws the stored rows of a kind that are not among the rows of an import."""
+"""What an import withdraws (points.md 13): stored rows that complete files do not have, and rows that a live connection
+knows to be gone. Rows of a connection are withdrawn by that connection alone, and rows of files by files."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from psycopg import sql
 from accounts.scope import Scope
 from imports.checks import Checked, CheckedKind
 from imports.fact_tables import column_type, field_of, file_values, stage, table_of
+from partner_portal.lib.rows.connected import connected_rows
 from partner_portal.lib.rows.facts import FactKind, kinds
 from partner_portal.lib.rows.withdrawals import MovedRows, withdrawals
 
@@ -18,8 +20,17 @@ FEW_PERCENT = 5  # and so many of 100 stored ones
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawalPlan:
+    """Which stored rows an import is to withdraw."""
+
+    complete: Collection[str] = ()  #: keys of the kinds of which the files have every row
+    named: Mapping[str, Collection[int]] = field(default_factory=dict)  #: primary keys of rows that are gone, by kind
+    connection_id: int | None = None  #: the live connection whose rows may go; None for rows of files
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
-    """Rows that an import withdraws since complete files do not have them, those that go with their clients included."""
+    """Rows that an import withdraws, those that go with their clients included."""
 
     moved: MovedRows = field(default_factory=lambda: MovedRows({}, frozenset()))
     stored: Mapping[str, int] = field(default_factory=dict)  #: rows of those kinds that counted before
@@ -43,22 +54,22 @@ class Missing:
         return sum(self.guarded.values()) <= (allowed or 0)
 
 
-def withdraw_missing(scope: Scope, checked: Checked, complete: Collection[str], *, batch_id: int) -> Missing:
-    """Withdraw the stored rows that complete files do not have. Needs the partner's lock.
+def withdraw_missing(scope: Scope, checked: Checked, plan: WithdrawalPlan, *, batch_id: int) -> Missing:
+    """Withdraw the stored rows that the plan names or that complete files do not have. Needs the partner's lock.
 
     Does nothing when a file is unusable, and blocks the import when the key of a row cannot be read: that row may be any of
-    those that look missing. Rows of a live connection are not told apart yet, since there is none: the origin of a row is the
-    batch of its latest `ImportChange`, and rows whose origin is a connection are to be left out of `_missing_pks`.
+    those that look missing.
     """
-    rows: dict[str, list[int]] = {}
     for of_kind in checked.kinds:
-        if of_kind.kind.key in complete and not checked.blocked:
+        if of_kind.kind.key in plan.complete and not checked.blocked:
             _block_unreadable(checked, of_kind)
-    if checked.blocked or not complete:
+    if checked.blocked or not (plan.complete or plan.named):
         return Missing()
+    rows = {key: _owned_pks(scope, key, pks, plan.connection_id) for key, pks in plan.named.items()}
     for of_kind in checked.kinds:
-        if of_kind.kind.key in complete:
-            rows[of_kind.kind.key] = _missing_pks(scope, of_kind)
+        key = of_kind.kind.key
+        if key in plan.complete:
+            rows[key] = [*rows.get(key, ()), *_missing_pks(scope, of_kind, plan.connection_id)]
     stored = {kind.key: _stored_rows(scope, kind) for kind in kinds()} if any(rows.values()) else {}
     return Missing(withdrawals().withdraw_rows(scope=scope, rows=rows, batch_id=batch_id), stored)
 
@@ -78,8 +89,19 @@ def _block_unreadable(checked: Checked, of_kind: CheckedKind) -> None:
         )
 
 
-def _missing_pks(scope: Scope, of_kind: CheckedKind) -> list[int]:
-    """Primary keys of the stored rows whose key no row of the import has, those with errors included."""
+def _owned_pks(scope: Scope, key: str, pks: Collection[int], connection_id: int | None) -> list[int]:
+    """Those among rows of a kind that the connection brought."""
+    brought = connected_rows()._default_manager.filter(
+        partner=scope.partner, connection=connection_id, kind=key, fact_id__in=list(pks)
+    )
+    return list(brought.values_list("fact_id", flat=True))
+
+
+def _missing_pks(scope: Scope, of_kind: CheckedKind, connection_id: int | None) -> list[int]:
+    """Primary keys of the stored rows whose key no row of the import has, those with errors included.
+
+    connection_id: the connection that brought them; None for rows that none brought.
+    """
     kind, names = of_kind.kind, of_kind.kind.key_columns
     staged = sql.Identifier(f"keys_{kind.key}")
     stored, joins = file_values(kind, names)
@@ -89,9 +111,13 @@ def _missing_pks(scope: Scope, of_kind: CheckedKind) -> list[int]:
     ]
     query = sql.SQL(
         "SELECT stored.id FROM {table} stored {joins} WHERE stored.partner_id = %s AND stored.withdrawal_id IS NULL {within} "
-        "AND NOT EXISTS (SELECT FROM {staged} file WHERE {same})"
+        "AND NOT EXISTS (SELECT FROM {staged} file WHERE {same}) "
+        "AND {owner} (SELECT FROM {connected} brought WHERE brought.kind = %s AND brought.fact_id = stored.id"
+        " AND (brought.connection_id = %s OR %s))"
     ).format(
         table=table_of(kind),
+        owner=sql.SQL("NOT EXISTS" if connection_id is None else "EXISTS"),
+        connected=sql.Identifier(connected_rows()._meta.db_table),
         joins=joins,
         within=sql.SQL(" ").join(within),
         staged=staged,
@@ -102,7 +128,7 @@ def _missing_pks(scope: Scope, of_kind: CheckedKind) -> list[int]:
     with connection.cursor() as cursor:
         columns = {name: column_type(field_of(kind, name)) for name in names}
         stage(cursor, staged, columns, of_kind.values[list(names)].itertuples(index=False, name=None))
-        cursor.execute(query, [scope.partner.pk])
+        cursor.execute(query, [scope.partner.pk, kind.key, connection_id, connection_id is None])
         pks = [pk for (pk,) in cursor.fetchall()]
         cursor.execute(sql.SQL("DROP TABLE {}").format(staged))
     return pks

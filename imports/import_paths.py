@@ -11,6 +11,7 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.checks import Source, Step
+from imports.complete import WithdrawalPlan
 from imports.fact_writer import Counts
 from imports.models import BatchStatus, ImportBatch, ImportFile
 from imports.pipeline import Outcome, Sheet, carry_out, read_source, sheets_of, silent
@@ -77,7 +78,7 @@ def import_paths(
             scope,
             sources,
             batch_id=batch.pk,
-            complete=batch.complete,
+            plan=WithdrawalPlan(batch.complete),
             accept=lambda found: (
                 (skip_bad_rows or not found.checked.errors) and found.missing.confirmed_by(allowed_withdrawals)
             ),

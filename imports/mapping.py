@@ -11,6 +11,7 @@ from collections.abc import Mapping as Dictionary
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, tzinfo
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -43,6 +44,8 @@ class RuleData(TypedDict, total=False):
     """A rule as it is stored; what is missing has its default."""
 
     source: list[str]
+    fallback: list[str]
+    positive: bool
     constant: str
     words: dict[str, str]
     dates: str
@@ -71,6 +74,8 @@ class Rule:
     """Where one of our columns comes from: a column of the file, or a constant for every row.
 
     source:   names that the column may have; the first one in the file counts; capitals do not matter.
+    fallback: further columns, in order: a row takes the first one that is not empty.
+    positive: whether a number is above 0, as `yes` or `no`; an empty cell is not.
     constant: the text for every row, when there is no `source`.
     words:    meanings by word of the file; capitals do not matter. A word that is not listed stays as it is.
     dates:    how days are written (`imports.cells.days.DayForm`), or `month` for a month; "" leaves them alone.
@@ -84,6 +89,8 @@ class Rule:
     """
 
     source: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = ()
+    positive: bool = False
     constant: str = ""
     words: Dictionary[str, str] = field(default_factory=dict)
     dates: str = ""
@@ -107,7 +114,9 @@ class Rule:
 
     def as_data(self) -> RuleData:
         """The rule as plain data, without what has its default."""
-        settings = {name: list(value) if name == "source" else value for name, value in asdict(self).items() if value}
+        settings = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items() if value
+        }
         return cast("RuleData", settings)
 
     def place_in(self, header: Sequence[str]) -> int | None:
@@ -124,8 +133,15 @@ class Rule:
                     return names.index(wanted)
         return None
 
+    def places_in(self, header: Sequence[str]) -> list[int]:
+        """The places of the rule's column and of those that it falls back on. Raises WrongMapping."""
+        rules = [self, *(Rule((name,)) for name in self.fallback)]
+        return [place for rule in rules if (place := rule.place_in(header)) is not None]
+
     def read(self, text: str, zone: tzinfo = UTC) -> str:
         """The text as our files write it; the text itself when the rule cannot read it. zone: in which moments become days."""
+        if self.positive:
+            return _positive(text)
         if not text or isinstance(text, DateCell):
             return text
         words = {word.casefold(): meaning for word, meaning in self.words.items()}
@@ -153,6 +169,13 @@ class Rule:
         if self.dates in DAY_FORMS[1:]:
             return any(found and self.dates not in found for found in map(orders, others))
         return False
+
+
+def _positive(text: str) -> str:
+    try:
+        return "yes" if text and Decimal(text) > 0 else "no"
+    except ArithmeticError:
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +230,8 @@ def from_data(kind: str, data: MappingData, known: Sequence[str]) -> Mapping:
 
 def _rule(data: RuleData) -> Rule:
     """Raises TypeError for a setting that is not known."""
-    settings: dict[str, Any] = {**data, "source": tuple(data.get("source", ()))}
+    lists = {"source": tuple(data.get("source", ())), "fallback": tuple(data.get("fallback", ()))}
+    settings: dict[str, Any] = {**data, **lists}
     return Rule(**settings)
 
 
@@ -266,13 +290,16 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
     ours: dict[str, list[str]] = {}
     problems: list[Problem] = []
     for name, rule in mapping.columns.items():
-        place = rule.place_in(table.header)
-        if place is not None:
-            ours.setdefault(table.header[place], []).append(name)
+        places = rule.places_in(table.header)
+        if places:
+            ours.setdefault(table.header[places[0]], []).append(name)
+            texts = table.rows[places[0]]
+            for place in places[1:]:
+                texts = texts.where(texts != "", table.rows[place])
             # Equal texts are read once; a number cell is not the same as a text with its digits.
             readings: dict[tuple[type, str], str] = {}
             cells = []
-            for text in table.rows[place]:
+            for text in texts:
                 key = (type(text), text)
                 if key not in readings:
                     readings[key] = rule.read(text, zone)

@@ -360,14 +360,17 @@ class MappingForm(forms.Form):
         for key in (f"dates-{name}", f"decimals-{name}", f"century-{name}"):
             if key in self.fields and self.cleaned_data.get(key) in ((_ASK, "") if key.startswith("c") else (_ASK,)):
                 self.add_error(key, _("Choose how it is to be read."))
-        said = {part: self.cleaned_data.get(f"{part}-{name}", "") for part in ("dates", "century", "decimals")}
+        said = {part: str(self.cleaned_data.get(f"{part}-{name}", "")) for part in ("dates", "century", "decimals")}
+        dates, century, decimals = ("" if answer == _ASK else answer for answer in said.values())
         beyond = isinstance(column.type, Country) and len(self.sample.words[place]) > WORDS
         return Rule(
             (source,),
             words=self._meanings(column, place),
             midnight_utc=self._midnight(column, source),
             names="country" if beyond else "",
-            **{part: "" if answer == _ASK else answer for part, answer in said.items()},
+            dates=dates,
+            century=century,
+            decimals=decimals,
         )
 
     def _midnight(self, column: Column, source: str) -> str:

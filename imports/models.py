@@ -28,6 +28,8 @@ class ImportBatch(models.Model):
     added, changed, withdrawn: stored rows that writing changed so; a withdrawn row that came back counts as added.
     recorded:  every change of a row is an `ImportChange`, so that the batch can be undone.
     undoes:    the import that this one takes back; it has no files then. rest: rows that others changed since stay as they are.
+    connection_id, origin: number and name of the live connection that made it; null and "" for others.
+    gone:      rows that the connection knows to be gone: lists of primary keys by kind.
     complete:  keys of the kinds whose stored rows are withdrawn when the files do not have them (points.md 13).
     allowed_withdrawals: how many a person has confirmed; null for none.
     blocked:   a file as a whole is wrong: leaving out rows does not help.
@@ -58,6 +60,9 @@ class ImportBatch(models.Model):
     recorded = models.BooleanField(default=False)
     undoes = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="undone_by")
     rest = models.BooleanField(default=False)
+    connection_id = models.BigIntegerField(null=True)
+    origin = models.CharField(max_length=120, blank=True)
+    gone = models.JSONField(default=dict)
     complete = models.JSONField(default=list)
     allowed_withdrawals = models.PositiveIntegerField(null=True)
     effects = models.JSONField(default=dict)

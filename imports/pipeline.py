@@ -5,7 +5,7 @@ A trial is the writing itself, rolled back at the end: the preview says what wou
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO
@@ -19,7 +19,7 @@ from accounts.services import reload_partner
 from imports import fact_writer
 from imports.change_record import record_withdrawn
 from imports.checks import Checked, Source, Step, add_remarks, check
-from imports.complete import Missing, withdraw_missing
+from imports.complete import Missing, WithdrawalPlan, withdraw_missing
 from imports.examples import drop_examples
 from imports.fact_writer import Counts
 from imports.mapping import Mapping, WrongMapping, known_names
@@ -43,6 +43,7 @@ _FILE_WORDS = {  # in the names of files in English and Dutch
     "mrr_history": "mrr",
     "services": "services diensten",
 }
+NOTHING_GOES = WithdrawalPlan()
 _COPY = re.compile(r"\s*\([0-9]+\)$")  # how browsers name a second download
 
 
@@ -152,8 +153,7 @@ def _needed(kind: FactKind, mapping: Mapping | None) -> Needed:
         wanted = {place for place, name in enumerate(header) if name in names}
         for rule in mapping.columns.values() if mapping else ():
             with suppress(WrongMapping):  # `mapped` raises it
-                place = rule.place_in(header)
-                wanted |= set() if place is None else {place}
+                wanted |= set(rule.places_in(header))
         return wanted
 
     return places
@@ -188,21 +188,24 @@ def carry_out(
     sources: Sequence[Source],
     *,
     batch_id: int,
-    complete: Collection[str] = (),
+    plan: WithdrawalPlan = NOTHING_GOES,
     accept: Callable[[Outcome], bool],
     trying: bool,
     step: Step,
+    confirm: Callable[[Outcome], bool] = lambda _: True,
 ) -> Outcome:
-    """Withdraw what complete files do not have, check, and write when `accept` says so of what was found.
+    """Withdraw what the plan says, check, and write when `accept` says so of what was found.
 
+    What was written stays when `confirm`, which sees the counts and points too, says so.
     Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
     Takes the partner's lock: until the transaction ends, nobody else writes what the checks have read.
     """
     with transaction.atomic():
-        outcome = _checked_outcome(scope, sources, batch_id, complete, trying, step)
+        outcome = _checked_outcome(scope, sources, batch_id, plan, trying, step)
         outcome.written = not outcome.checked.blocked and accept(outcome)
         if not outcome.checked.blocked and (outcome.written or trying):
             write_checked(scope, outcome, batch_id=batch_id, step=step)
+        outcome.written = outcome.written and confirm(outcome)
         if not outcome.written:
             transaction.set_rollback(True)
     if not outcome.written:
@@ -211,7 +214,7 @@ def carry_out(
 
 
 def _checked_outcome(
-    scope: Scope, sources: Sequence[Source], batch_id: int, complete: Collection[str], trying: bool, step: Step
+    scope: Scope, sources: Sequence[Source], batch_id: int, plan: WithdrawalPlan, trying: bool, step: Step
 ) -> Outcome:
     step("waiting", 0, 0)
     lock(PARTNER_FACTS, scope.partner.pk)
@@ -220,7 +223,7 @@ def _checked_outcome(
 
     def withdraw(checked: Checked) -> None:
         nonlocal missing, points
-        missing = withdraw_missing(scope, checked, complete, batch_id=batch_id)
+        missing = withdraw_missing(scope, checked, plan, batch_id=batch_id)
         if trying and missing.total:
             points = _tried_posting(scope, missing, batch_id)
 

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any, NamedTuple
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.scope import Scope
+from imports.complete import WithdrawalPlan
 from imports.effects import Effects, Withdrawals
 from imports.fact_tables import key_texts
 from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made, typed_tables
@@ -40,13 +41,6 @@ POINTS = {
 def history(scope: Scope) -> QuerySet[ImportBatch]:
     """The partner's batches, newest first."""
     return ImportBatch.objects.filter(partner=scope.partner).select_related("user").order_by("-id")
-
-
-def last_written(scope: Scope) -> datetime | None:
-    """When facts were last imported; None before the first import."""
-    written = ImportBatch.objects.filter(partner=scope.partner, status=BatchStatus.COMMITTED)
-    last: datetime | None = written.aggregate(last=Max("committed_at"))["last"]
-    return last
 
 
 def undone_by(scope: Scope) -> dict[int, ImportBatch]:
@@ -76,7 +70,7 @@ class HistoryRow:
 
     number: int
     at: datetime  #: when it was written, else when it began
-    by: str | None  #: e-mail address; None for a command
+    by: str | None  #: e-mail address, or name of a live connection; None for a command
     state: str  #: a `BatchStatus`, or `undone`
     rows: int
     added: int
@@ -92,7 +86,7 @@ def history_rows(scope: Scope) -> list[HistoryRow]:
         HistoryRow(
             number=batch.pk,
             at=batch.committed_at or batch.created_at,
-            by=batch.user.email if batch.user else None,
+            by=batch.user.email if batch.user else batch.origin or None,
             state="undone" if batch.pk in undone and not undone[batch.pk].rest else batch.status,
             rows=batch.rows,
             added=batch.added,
@@ -157,6 +151,11 @@ def undone_rows(effects: Effects) -> list[UndoneRows]:
     ]
 
 
+def withdrawal_plan(batch: ImportBatch) -> WithdrawalPlan:
+    """Which stored rows the batch is to withdraw."""
+    return WithdrawalPlan(batch.complete, batch.gone, batch.connection_id)
+
+
 def tables_to_choose(scope: Scope, batch_id: int) -> list[ImportTable]:
     """The tables of a batch whose kind is not known yet."""
     return [table for table in tables_of(scope, batch_id) if not table.kind and not table.left_out]
@@ -176,9 +175,14 @@ def get_table(scope: Scope, batch_id: int, table_id: int) -> ImportTable:
 
 def can_be_mapped(table: ImportTable) -> bool:
     """Whether the table's mapping can still be changed."""
-    if not table.kind or table.left_out:
+    if not table.kind or table.left_out or is_given(table):
         return False
     return table.batch.status in (BatchStatus.CHOOSING, BatchStatus.CHECKED)
+
+
+def is_given(table: ImportTable) -> bool:
+    """Whether the table's mapping is that of its connection, which is changed there and not with one import."""
+    return table.batch.connection_id is not None and (table.mapping or {}).get("name") == table.batch.origin
 
 
 def required(kind: FactKind) -> list[str]:

@@ -12,6 +12,7 @@ from imports.effects import Effects, effects_data
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
 from imports.undo import UndoOutcome
+from partner_portal.lib.rows.events import import_written
 
 HIDDEN_SHEET = "hidden sheet"  # a notice, in words on the page
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
@@ -118,6 +119,7 @@ def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outc
         withdrawn=batch.withdrawn,
         left_out=batch.bad_rows if batch.skip_bad_rows else 0,
     )
+    import_written.send(ImportBatch, scope=scope, batch=batch)
 
 
 def finish_undo(scope: Scope, batch: ImportBatch, outcome: UndoOutcome) -> None:

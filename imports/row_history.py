@@ -37,7 +37,7 @@ class RowChange:
 
     batch_id: int
     at: datetime | None  #: when the import was written
-    by: str  #: who imported it; "" for a command
+    by: str  #: who, or which live connection, imported it; "" for a command
     undoes: int | None  #: number of the import that the import undoes
     kind: FactKind
     pk: int
@@ -72,7 +72,7 @@ def described(changes: Sequence[ImportChange]) -> list[RowChange]:
         RowChange(
             batch_id=change.batch_id,
             at=change.batch.committed_at,
-            by=str(change.batch.user or ""),
+            by=str(change.batch.user or change.batch.origin),
             undoes=change.batch.undoes_id,
             kind=texts[change.kind].kind,
             pk=change.fact_id,

@@ -22,7 +22,7 @@ from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tab
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
 from imports.progress import ask_to_stop
-from imports.queries import get_batch, tables_to_read, undone_by
+from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
 from imports.stored_tables import plain_file, read_sources
 from imports.tables import UnreadableFile
@@ -122,7 +122,7 @@ def check_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBa
         scope,
         sources,
         batch_id=batch_id,
-        complete=batch.complete,
+        plan=withdrawal_plan(batch),
         accept=lambda _: False,
         trying=True,
         step=step,
@@ -185,7 +185,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
         scope,
         read_sources(tables, step),
         batch_id=batch_id,
-        complete=batch.complete,
+        plan=withdrawal_plan(batch),
         accept=lambda found: found.digest == seen and found.missing.confirmed_by(allowed),
         trying=True,
         step=step,

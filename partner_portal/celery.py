@@ -22,6 +22,7 @@ BEAT_SCHEDULE = {
         "schedule": crontab(minute=45),
     },
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
+    "run-due-connections": {"task": "sources.tasks.run_due_connections", "schedule": crontab()},
     "forget-import-files": {"task": "imports.tasks.forget_import_files", "schedule": crontab(hour=3, minute=20)},
 }
 

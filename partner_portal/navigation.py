@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import scope_of
 from accounts.models import User
 from accounts.scope import Scope
-from imports import queries as import_queries
 from partner_portal.lib.dates import clock
 from partner_portal.lib.web.htmx import Context
 from partner_portal.lib.web.view_rules import rules_of
 from program import queries as program_queries
+from sources.queries import last_arrival
 
 HOME = "/dashboard/"
 
@@ -59,8 +59,12 @@ class Freshness:
     #: When the last ones came in; None for never.
     as_of: datetime | None
     days_old: int = 0
-    #: Whether that is more days than the partner allows.
+    #: Whether that is more days than the partner allows, or a live connection has missed runs.
     stale: bool = False
+    #: Name of the live connection that keeps them up to date; "" for files.
+    source: str = ""
+    #: Why the connection has missed runs, as a sentence; "" when it has not.
+    why: str = ""
 
 
 MAIN = (
@@ -77,6 +81,7 @@ MAIN = (
 )
 ACCOUNT = (
     Entry("/settings/", _("Settings")),
+    Entry("/connections/", _("Connections")),
     Entry("/accounts/members/", _("Members")),
     Entry("/accounts/audit/", _("Audit log")),
     Entry("/accounts/profile/", _("Your account")),
@@ -127,12 +132,13 @@ def pages(scope: Scope) -> list[Link]:
 
 
 def freshness(scope: Scope) -> Freshness:
-    """How old the facts are. One query. Reckoned by the real clock: it is about files, not about business days."""
-    as_of = import_queries.last_written(scope)
-    if as_of is None:
+    """How old the facts are. Reckoned by the real clock: it is about files, not about business days."""
+    arrival = last_arrival(scope)
+    if arrival.as_of is None:
         return Freshness(None)
-    days = (timezone.localdate(clock.now()) - timezone.localdate(as_of)).days
-    return Freshness(as_of, days, days > scope.partner.stale_after_days)
+    days = (timezone.localdate(clock.now()) - timezone.localdate(arrival.as_of)).days
+    stale = days > scope.partner.stale_after_days or arrival.is_late
+    return Freshness(arrival.as_of, days, stale, arrival.source, arrival.why)
 
 
 def _opens(path: str, scope: Scope | None) -> bool:

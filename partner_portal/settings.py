@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "renewals",
     "portfolio",
     "imports",
+    "sources",
     "reports",
     "dashboard",
     "api",
@@ -248,6 +249,10 @@ IMPORT_MAX_BYTES = env.number("IMPORT_MAX_MEGABYTES", 256) * 1024 * 1024
 IMPORT_UNPACKED_BYTES = env.number("IMPORT_UNPACKED_MEGABYTES", 200) * 1024 * 1024  # of a workbook, all of its parts
 IMPORT_WORKBOOK_SECONDS = env.number("IMPORT_WORKBOOK_SECONDS", 120)  # of processor time to read one
 IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more than that goes to a worker
+# Live connections: keys that encrypt tokens, newest first (none: a file under PORTAL_VAR); where watched folders may lie.
+CREDENTIALS_KEYS = env.comma_separated("CREDENTIALS_KEYS")
+WATCHED_FOLDERS = env.text("WATCHED_FOLDERS")
+HUBSPOT_API_BASE = (env.text("HUBSPOT_API_BASE") or "https://api.hubapi.com").rstrip("/")
 IMPORT_FILE_DAYS = env.number(
     "IMPORT_FILE_DAYS", 30
 )  # uploaded files are stored so long, undecided batches wait so long

@@ -15,6 +15,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("settings/", include("accounts.settings_urls")),
     path("imports/", include("imports.urls")),
+    path("connections/", include("sources.urls")),
     path("admin/", admin.site.urls),
     path("", include("portfolio.urls")),
     path("commissions/", include("commissions.urls")),

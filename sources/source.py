@@ -60,8 +60,7 @@ class Answer:
     name: str = ""  #: of the property; "" for a constant
     fallback: Sequence[str] = ()  #: further properties, for rows where the one before is empty
     words: Mapping[str, str] = field(default_factory=dict)  #: the vendor's value -> ours
-    positive: bool = False  #: true for a number above 0, false for others and for an empty cell
-    dates: bool = False  #: days: ISO, or moments as ISO with a zone
+    positive: bool = False  #: yes for a number above 0, no for others and for an empty cell
     value: str = ""  #: the constant
 
     @property
@@ -119,7 +118,10 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows that changed in this time, both ends included, by the vendor's clock."""
+    """Rows that changed in this time, both ends included, by the vendor's clock.
+
+    start: `Seen.at` of the reading before; a source whose search lags behind looks back further by itself.
+    """
 
     start: datetime
     end: datetime | None = None  #: None for now
@@ -162,12 +164,15 @@ class Seen:
     left: Collection[str] = frozenset()  #: they exist, and are no longer among those to take
     unmatched: Sequence[UnmatchedRow] = ()
     files: Mapping[str, str] = field(default_factory=dict)  #: for whole files: name -> SHA-256 of those that were read
+    more: bool = False  #: there is more to read at once, with the next run
 
 
 class Reading(Protocol):
     """One run's reading: a pool of connections, a count of calls, and what one table needs to know of another."""
 
-    calls: int  #: requests so far, those that failed too
+    @property
+    def calls(self) -> int:
+        """Requests so far, those that failed too."""
 
     def read(
         self, table: TableSpec, window: Window | None, known: Collection[str], into: RowWriter, step: Step
@@ -182,11 +187,25 @@ class Reading(Protocol):
 class Source(Protocol):
     """A vendor's connector. Nothing here opens a transaction, and the caller has none open."""
 
-    key: str  #: in addresses and commands, such as `hubspot`
-    label: str | Promise
-    kinds: tuple[str, ...]  #: fact kinds that it can bring
-    needs_token: bool
-    needs_place: bool
+    @property
+    def key(self) -> str:
+        """Its name in addresses and commands, such as `hubspot`."""
+
+    @property
+    def label(self) -> "str | Promise":
+        """The vendor's name."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Keys of the fact kinds that it can bring."""
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a token opens it."""
+
+    @property
+    def needs_place(self) -> bool:
+        """Whether it reads a place that a person names, such as a folder."""
 
     def test(self, access: Access) -> Account:
         """Whose account it is, and what may be read. Raises SourceError; a missing scope is in the account, not raised."""

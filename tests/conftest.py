@@ -16,11 +16,13 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.core.signals import setting_changed
-from django.db import connection, connections
+from django.core.signals import request_finished, setting_changed
+from django.db import close_old_connections, connection, connections, transaction
+from django.http.response import HttpResponseBase
 from django.test import Client as WebClient
 from django.test.utils import setup_databases
 from psycopg.pq import TransactionStatus
@@ -31,13 +33,18 @@ from partner_portal.postgres.role import as_owner
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "partner-portal-demo"
 
+# How long an example takes, or takes to be thought of, says how busy the machine is.
+hypothesis.settings.register_profile("portal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("portal")
 
 # What takes longest begins first, so that no worker ends long before the other. The files made to hurt need no database: one
-# worker reads them while the other makes the template of all.
+# worker reads them while the other makes the template of all. Then one waits for processes while the other has a browser.
 BEGIN_WITH = (
     "browser/test_dashboard_journeys.py",
     "unit/imports/test_hostile_files.py",
     "integration/test_demo_command.py",
+    "integration/test_broker.py",
+    "browser/test_reports.py",
 )
 
 
@@ -70,6 +77,32 @@ def plain_settings() -> None:
     # Requests begin without a scope, as in production, also while the test has set one.
     for name in ("request", "force_login"):
         setattr(WebClient, name, _without_tenant(getattr(WebClient, name)))
+    WebClient.request = _remembered(WebClient.request)  # type: ignore[method-assign]
+
+
+SENT: list[HttpResponseBase] = []
+
+
+def _remembered(ask: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    @wraps(ask)
+    def asked(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = ask(*args, **kwargs)
+        if answer.streaming:
+            SENT.append(answer)
+        return answer
+
+    return asked
+
+
+@pytest.fixture(autouse=True)
+def sent_files_are_closed() -> Iterator[None]:
+    """As a server does when it has sent them; a test may leave them unread."""
+    yield
+    if SENT:
+        request_finished.disconnect(close_old_connections)
+        while SENT:
+            SENT.pop().close()
+        request_finished.connect(close_old_connections)
 
 
 def _without_tenant(ask: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,6 +157,7 @@ def django_db_setup(template_database: str, django_db_blocker: Any, request: Any
         settings.DATABASES["default"]["NAME"] = database.settings_dict["NAME"] = name
         gc.collect()
         gc.freeze()  # all that is loaded by now stays: the collector need not look at it after every page
+        gc.set_threshold(50_000, 20, 20)  # and a page makes some ten thousand objects that go by themselves
         yield
         database.close()
         _drop_database(name)
@@ -255,13 +289,28 @@ def committed(django_db_blocker: Any, django_db_setup: None, template_database: 
         _copy_database(template_database, connections["default"].settings_dict["NAME"])
 
 
+@pytest.fixture(scope="module")
+def module_rows(django_db_blocker: Any, django_db_setup: None) -> Iterator[None]:
+    """For fixtures of a module whose rows take long to make: its tests find them, and take back what each of them writes."""
+    rows = transaction.atomic()
+    rows._from_testcase = (
+        True  # as the transaction of a test, it may hold those that must be the outermost in production
+    )
+    with django_db_blocker.unblock(), rows:
+        yield
+        transaction.set_rollback(True)
+
+
 def _copy_database(source: str, target: str) -> None:
-    """Only the superuser may. Whoever is still connected to the target is cut off."""
+    """Only the superuser may. Whoever is still connected to the target is cut off.
+
+    Copied as files, which takes a tenth of what PostgreSQL's default, page by page through its log, does.
+    """
     from psycopg import sql
 
     server = _server()
     _drop_database(target)
-    words = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+    words = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY FILE_COPY")
     with _superuser(server) as database:
         database.execute(words.format(*map(sql.Identifier, (target, source, server.owner))))
 

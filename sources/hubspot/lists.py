@@ -1,6 +1,6 @@
 """Sends lists to HubSpot: a list of companies or partner clients with exactly these members."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from sources.hubspot import endpoints
 from sources.hubspot.client import HubSpotClient, Refused
+from sources.hubspot.reading import associations
 from sources.source import AnswerInvalid
 
 TYPE_IDS = {"companies": "0-2", "partner_clients": "0-145"}
@@ -29,6 +30,14 @@ class Sent:
     added: int
     removed: int
     missing: tuple[str, ...]  #: members that HubSpot does not know
+
+
+@dataclass(frozen=True, slots=True)
+class SentClients:
+    """What sending partner clients did."""
+
+    sent: Sent
+    missing: tuple[str, ...]  #: partner clients without a company that HubSpot knows
 
 
 def send(client: HubSpotClient, name: str, object_type: str, members: Collection[str]) -> Sent:
@@ -66,6 +75,16 @@ def send(client: HubSpotClient, name: str, object_type: str, members: Collection
         removed += len(answer.get("recordIdsRemoved", []))
         missing += map(str, answer.get("recordIdsMissing", []))
     return Sent(list_id, made, added, removed, tuple(missing))
+
+
+def send_clients(client: HubSpotClient, name: str, clients: Sequence[str]) -> SentClients:
+    """Send partner clients as a list of their companies, the first one of each. Raises as `send` does."""
+    companies = associations(client, "partner_clients", "companies", clients)
+    company_of = {one: companies[one][0].id for one in dict.fromkeys(clients) if companies.get(one)}
+    sent = send(client, name, "companies", list(company_of.values()))
+    unknown = set(sent.missing)
+    missing = (one for one in dict.fromkeys(clients) if company_of.get(one) is None or company_of[one] in unknown)
+    return SentClients(sent, tuple(missing))
 
 
 def _by_name(client: HubSpotClient, type_id: str, name: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from partner_portal.lib.dates import clock
 from sources.hubspot import endpoints, reading
 from sources.hubspot.client import HubSpotClient, Refused
 from sources.hubspot.deals_to_clients import Match, clients_by_company, match
+from sources.hubspot.lists import SentClients, send_clients
 from sources.hubspot.reading import ID, Link, Record
 from sources.source import (
     Access,
@@ -40,7 +41,7 @@ SCOPES = {
     COMPANIES: "crm.objects.companies.read",
 }
 PERSON_TRIES = 2  # of a call that a person waits for
-INDEX_LAG = timedelta(hours=1)  # search can miss what changed this recently
+INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
 CLOSED, WON = "hs_is_closed", "hs_is_closed_won"
@@ -117,37 +118,39 @@ class HubSpotSource:
         def first(table: str, *candidates: str) -> Answer | None:
             return next((Answer(name) for name in candidates if name in names.get(table, ())), None)
 
-        currency = Answer(value=account.currency) if account.currency else None
         kind = first(DEALS, "dealtype")
         return [
             Question(
                 "clients",
                 "client_id",
-                _("The id of a client. If you have imported clients before, choose the property that holds their ids."),
+                _("If you have imported clients before, choose the property that holds the ids of those files."),
                 Answer(ID),
                 once=True,
             ),
-            Question("clients", "currency", _("HubSpot does not say in which currency a client pays."), currency),
             Question(
-                "deals",
-                "deal_id",
-                _("The id of a deal. If you have imported deals before, choose the property that holds their ids."),
-                Answer(ID),
-                once=True,
+                "clients",
+                "currency",
+                _("HubSpot does not say in which currency a client pays."),
+                Answer(value=account.currency) if account.currency else None,
             ),
             Question(
                 "deals",
                 "product_line",
-                _("What was sold decides when it is lost."),
+                _("Points of a line end when that line is cancelled."),
                 first(DEALS, "product_line", "product"),
             ),
             Question(
                 "deals",
                 "kind",
-                _("HubSpot calls cross-sell, upgrade and downgrade alike: existing business."),
+                _("HubSpot has one word for cross-sell, upgrade and downgrade: existing business."),
                 kind and Answer(kind.name, words={"newbusiness": "new"}),
             ),
             Question("deals", "origin", _("Sourced and assisted deals earn different points.")),
+            *(
+                Question("deals", column, _("This account does not have the MRR of deal registrations."))
+                for column in ("mrr", "currency")
+                if DEALS in names and not names[DEALS].intersection(_GIVEN["deals"][column].properties)
+            ),
         ]
 
     def tables(self, settings: Settings) -> tuple[TableSpec, ...]:
@@ -157,15 +160,20 @@ class HubSpotSource:
             TableSpec(DEALS, "deals", _header("deals", settings), ID, _GIVEN["deals"], windowed=True),
         )
 
+    def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentClients:
+        """Send a list of partner clients, by the ids of their records, as a list of companies.
+
+        Raises SourceError, and ListNotOurs when HubSpot fills the list with this name by rules.
+        """
+        with self.client(access.token, tries=PERSON_TRIES) as client:
+            _own_account(client, access)
+            return send_clients(client, name, clients)
+
     @contextmanager
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:
         """Open a reading of the account. Raises WrongAccount for another account, and SourceError."""
         with self.client(access.token) as client:
-            details = reading.account(client)
-            found = str(details["portalId"])
-            if access.account_id and access.account_id != found:
-                raise WrongAccount(found, access.account_id)
-            yield HubSpotReading(client, settings, _account_of(details, {}))
+            yield HubSpotReading(client, settings, _own_account(client, access))
 
 
 class HubSpotReading:
@@ -316,7 +324,15 @@ class HubSpotReading:
 
 
 def _client(token: str, **options: Any) -> HubSpotClient:
-    return HubSpotClient(token, base=getattr(django_settings, "HUBSPOT_API_BASE", endpoints.PUBLIC_BASE), **options)
+    return HubSpotClient(token, base=django_settings.HUBSPOT_API_BASE, **options)
+
+
+def _own_account(client: HubSpotClient, access: Access) -> Account:
+    """The token's account. Raises WrongAccount for another one than the connection was made with, and SourceError."""
+    account = _account_of(reading.account(client), {})
+    if access.account_id and access.account_id != account.id:
+        raise WrongAccount(account.id, access.account_id)
+    return account
 
 
 def _account_of(details: Mapping[str, Any], scopes: Mapping[str, bool]) -> Account:

@@ -13,6 +13,7 @@ SHOWN = 40
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color-scheme: light dark }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid #8886 }
+div { overflow-x: auto }
 form { display: inline-flex; gap: .4rem; align-items: center } .gone td { opacity: .6 } input, select, button { font: inherit }
 input[name=mrr] { width: 7rem; text-align: right }
 """
@@ -79,7 +80,7 @@ def _page(simulator: Simulator, search: str) -> str:
 <h1>Simulated HubSpot account {world.account_id}</h1>
 <p>Change a deal here, then choose <em>Sync now</em> in the portal. {len(simulator.traffic.calls)} API calls so far.</p>
 <form><label>Deal or client <input type="search" name="q" value="{escape(search)}"></label><button>Search</button></form>
-<table><thead><tr><th>Deal<th>Client<th>Stage and MRR<th>Record</tr></thead><tbody>{body}</tbody></table>
+<div><table><thead><tr><th>Deal<th>Client<th>Stage and MRR<th>Record</tr></thead><tbody>{body}</tbody></table></div>
 <p>{len(rows)} deals{f"; the {SHOWN} changed last are shown" if len(rows) > SHOWN else ""}.</p>
 <h2>Faults</h2>
 <form method="post" action="/fault">

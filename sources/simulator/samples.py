@@ -15,25 +15,29 @@ _FIRST_CLIENT, _FIRST_COMPANY, _FIRST_DEAL = 70_001, 5_000_001, 900_000_001
 
 
 def load_partner(world: World, folder: Path) -> None:
-    """Fill an account with a sample partner's clients and deals (`demo/`), by their own numbers in `client_number` and
-    `deal_number`.
+    """Fill an account with the clients and deals of a folder of import files.
+
+    Their ids are in the properties `client_number` and `deal_number`, and are record ids as well where all are numbers.
 
     Besides, it holds what no partner's account is without: a company that two partner clients share, a second company of
     some deals, deals that no partner client fits, and a pipeline of the agency's own projects.
     """
     companies: dict[str, int] = {}
-    for place, row in enumerate(_rows(folder / "clients.csv")):
-        client = world.add("partner_clients", _client(row), _FIRST_CLIENT + place)
+    clients, deals = _rows(folder / "clients.csv"), _rows(folder / "deals.csv")
+    client_ids = _record_ids([row["client_id"] for row in clients], _FIRST_CLIENT)
+    deal_ids = _record_ids([row["deal_id"] for row in deals], _FIRST_DEAL)
+    for place, (row, record_id) in enumerate(zip(clients, client_ids, strict=True)):
+        client = world.add("partner_clients", _client(row), record_id)
         company = world.add(
             "companies",
-            {"name": row["name"], "domain": row["domain"], "country": row["country"]},
+            {"name": row["name"], "domain": row.get("domain", ""), "country": row["country"]},
             _FIRST_COMPANY + place,
         )
         world.associate("partner_clients", client.id, "companies", company.id)
         companies[row["client_id"]] = company.id
     others = list(companies.values())
-    for place, row in enumerate(_rows(folder / "deals.csv")):
-        deal = world.add("deals", _deal(row, place, ZoneInfo(world.zone)), _FIRST_DEAL + place)
+    for place, (row, record_id) in enumerate(zip(deals, deal_ids, strict=True)):
+        deal = world.add("deals", _deal(row, place, ZoneInfo(world.zone)), record_id)
         world.associate("deals", deal.id, "companies", companies[row["client_id"]], primary=True)
         if place % 10 == 0 and (other := others[place % len(others)]) != companies[row["client_id"]]:
             world.associate("deals", deal.id, "companies", other)
@@ -67,17 +71,24 @@ def fill(world: World, clients: int, deals: int, same_moment: int = 0) -> None:
             world.associate("deals", deal.id, "companies", _FIRST_COMPANY + place % clients, primary=True)
 
 
+def _record_ids(numbers: list[str], first: int) -> list[int]:
+    """Record ids of rows: their own numbers where all of them are such, else consecutive ones."""
+    if all(number.isascii() and number.isdigit() for number in numbers):
+        return [int(number) for number in numbers]
+    return list(range(first, first + len(numbers)))
+
+
 def _client(row: Mapping[str, str]) -> dict[str, str]:
     return {
         "hs_client_name": row["name"],
-        "hs_client_domain_name": row["domain"],
+        "hs_client_domain_name": row.get("domain", ""),
         "hs_country": row["country"],
         "hs_is_managed": "true",
         "client_number": row["client_id"],
         "client_currency": row["currency"],
-        "tools_used": row["tool_usage"],
-        "last_active_employee": row["last_active_employee"],
-        "last_active_on": row["last_active_on"],
+        "tools_used": row.get("tool_usage", ""),
+        "last_active_employee": row.get("last_active_employee", ""),
+        "last_active_on": row.get("last_active_on", ""),
     }
 
 
@@ -89,7 +100,7 @@ def _deal(row: Mapping[str, str], place: int, zone: ZoneInfo) -> dict[str, str]:
         "dealstage": _STAGES.get(row["stage"], _OPEN[place % len(_OPEN)]),
         "dealtype": "newbusiness" if row["kind"] == "new" else "existingbusiness",
         "createdate": _moment(row["created_on"], place, zone),
-        "closedate": _moment(row["closed_on"], place, zone),
+        "closedate": _moment(row.get("closed_on", ""), place, zone),
         "deal_currency_code": row["currency"],
         "hs_deal_registration_mrr": row["mrr"],
         "hs_deal_registration_mrr_currency_code": row["currency"],
@@ -134,5 +145,5 @@ def _add_what_does_not_fit(world: World, companies: list[int]) -> None:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

@@ -1,10 +1,12 @@
 """Serves a simulated account over HTTP, on this machine only: the API, and the page to change deals by hand."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sources.simulator import page
@@ -24,6 +26,11 @@ class SimulatorServer(ThreadingHTTPServer):
     def __init__(self, simulator: Simulator, port: int = 0) -> None:
         super().__init__((HOST, port), _Handler)
         self.simulator = simulator
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of callers that hung up, as one does that has waited long enough."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:

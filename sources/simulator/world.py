@@ -5,7 +5,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from partner_portal.lib.dates import clock
 from sources.simulator.schema import LIST_SCOPES, PIPELINES, PROPERTIES, SCOPES, Property
@@ -92,6 +91,8 @@ class World:
         row = self.rows[object_type][record_id]
         if row.archived:
             raise KeyError(record_id)
+        if object_type == "deals" and _is_closed(properties) and not _is_closed(row.properties):
+            properties = {"closedate": text_of(self.now())} | properties
         self._set(object_type, row, properties, touched=touched, before=dict(row.properties))
         return row
 
@@ -215,13 +216,22 @@ class World:
             row.index_due = self.now() + timedelta(seconds=self.random.uniform(0, self.index_lag))
 
 
-def _derive(deal: dict[str, str]) -> None:
-    """Set what HubSpot calculates from a deal's stage and registrations."""
-    stages: Mapping[str, Any] = PIPELINES.get(deal.get("pipeline", ""), ("", {}))[1]
+def _is_closed(deal: Mapping[str, str]) -> bool:
+    return _probability(deal) in (0, 1)
+
+
+def _probability(deal: Mapping[str, str]) -> float | None:
+    """Probability of a deal's stage: 1 for won, 0 for lost; None for no stage that is known."""
+    stages = {known: stage for _label, of_one in PIPELINES.values() for known, stage in of_one.items()}
     stage = stages.get(deal.get("dealstage", ""))
-    won = stage is not None and stage.probability == 1
+    return stage.probability if stage else None
+
+
+def _derive(deal: dict[str, str]) -> None:
+    """Set what HubSpot calculates from a deal's stage."""
+    won = _probability(deal) == 1
     deal["hs_is_closed_won"] = "true" if won else "false"
-    deal["hs_is_closed"] = "true" if won or (stage is not None and stage.probability == 0) else "false"
+    deal["hs_is_closed"] = "true" if _is_closed(deal) else "false"
     deal.pop("hs_closed_won_date", None)
     if won and "closedate" in deal:
         deal["hs_closed_won_date"] = deal["closedate"]

@@ -122,22 +122,14 @@ def test_from_a_row_to_its_client_and_back_by_the_same_dialog(open_page):
     expect(page.locator(COUNTER)).to_be_focused()
 
 
-def test_exact_values_are_one_switch_away(open_page):
-    page = open_page("/dashboard/changes/lost-sold/?changes_range=last-90-days")
-    cell = page.locator("tbody data").first
-    shown = "getComputedStyle(document.querySelector('tbody data'), '::after').content"
-    assert page.evaluate(shown) == "none"
-    page.get_by_label("Exact values").check()
-    assert page.evaluate(shown) == f'"{cell.get_attribute("value")}"'
-
-
-@pytest.mark.parametrize("modifier", ["Control", "Shift"])
-def test_a_click_for_a_new_tab_opens_the_page(open_page, modifier):
+def test_a_click_for_a_new_tab_opens_the_page(open_page):
     page = open_page(RANGE)
-    with page.context.expect_page() as opened:
-        page.locator(COUNTER).click(modifiers=[modifier])
-    expect(opened.value.get_by_role("heading", level=1, name="Lost sold points")).to_be_visible()
-    assert not dialog_is_open(page)
+    for modifier in ("Control", "Shift"):
+        with page.context.expect_page() as opened:
+            page.locator(COUNTER).click(modifiers=[modifier])
+        expect(opened.value.get_by_role("heading", level=1, name="Lost sold points")).to_be_visible()
+        assert not dialog_is_open(page)
+        opened.value.close()
 
 
 def test_every_month_of_the_forecast_opens_its_lots(open_page):
@@ -212,8 +204,14 @@ def test_without_javascript_everything_is_a_page(open_page, shot):
     expect(page.locator("#changes_choice")).to_contain_text("1 – 31 May 2026")
 
 
-def test_many_rows_come_in_pages_that_have_addresses(open_page):
+def test_many_rows_come_in_pages_that_have_addresses_and_exact_values_are_one_switch_away(open_page):
     page = open_page("/dashboard/changes/new-sold/?changes_range=last-12-months")
+    cell = page.locator("tbody data").first
+    shown = "getComputedStyle(document.querySelector('tbody data'), '::after').content"
+    assert page.evaluate(shown) == "none"
+    page.get_by_label("Exact values").check()
+    assert page.evaluate(shown) == f'"{cell.get_attribute("value")}"'
+
     expect(page.locator("caption")).to_contain_text("1 – 25 of 99 entries")
     page.get_by_role("link", name="Next page").click()
     expect(page.locator("caption")).to_contain_text("26 – 50 of 99 entries")
@@ -264,22 +262,25 @@ def test_a_session_that_ended_leads_to_the_sign_in_page(open_page):
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [(500, "This part could not be loaded"), (404, "This no longer exists"), (None, "did not answer")],
-)
-def test_what_cannot_be_loaded_is_said_in_the_dialog(open_page, answer, words):
+def test_what_cannot_be_loaded_is_said_in_the_dialog(open_page):
     page = open_page(RANGE)
+    answers: list[int | None] = []
     page.route(
         "**/dashboard/changes/**",
-        lambda route: route.abort() if answer is None else route.fulfill(status=answer, body="oops"),
+        lambda route: route.abort() if answers[-1] is None else route.fulfill(status=answers[-1], body="oops"),
     )
-    page.locator(COUNTER).click()
-    expect(page.locator("#dialog")).to_contain_text(words)
-    page.locator("#dialog").get_by_role("button", name="Close").click()
-    expect(page.locator("#dialog")).to_be_hidden()
-    expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=last-90-days$"))
-    expect(page.locator(COUNTER)).to_be_focused()
+    for answer, words in (
+        (500, "This part could not be loaded"),
+        (404, "This no longer exists"),
+        (None, "did not answer"),
+    ):
+        answers.append(answer)
+        page.locator(COUNTER).click()
+        expect(page.locator("#dialog")).to_contain_text(words)
+        page.locator("#dialog").get_by_role("button", name="Close").click()
+        expect(page.locator("#dialog")).to_be_hidden()
+        expect(page).to_have_url(re.compile(r"/dashboard/\?changes_range=last-90-days$"))
+        expect(page.locator(COUNTER)).to_be_focused()
     page.complaints.clear()
 
 
@@ -341,12 +342,15 @@ def test_one_request_too_many_repeats_itself_in_the_dialog_in_a_panel_and_as_a_p
     page.complaints.clear()
 
 
+EVERY_WIDTH = (320, 390, 600, 768, 1024, 1216, 1440)
+
+
 def test_nothing_is_out_of_reach(open_page, looks_right):
     page = open_page(RANGE)
     page.locator("#bridge-heading").scroll_into_view_if_needed()
     expect(page.locator("#changes .plot .bars path")).to_have_count(6)
     page.locator("#changes").get_by_text("Causes as a table").click()
-    looks_right(page, "changes")
+    looks_right(page, "changes", widths=EVERY_WIDTH)
     page.locator("#changes_choice").click()
     looks_right(page, "range", "#changes")
     page.keyboard.press("Escape")
@@ -360,17 +364,7 @@ def test_nothing_is_out_of_reach(open_page, looks_right):
         "unknown-range": "/dashboard/?target=elite&changes_range=nonsense",
     }.items():
         page.goto(path)
-        looks_right(page, name)
-
-
-@pytest.mark.parametrize(
-    "path", [RANGE, "/dashboard/changes/lost-sold/?changes_range=last-90-days", "/dashboard/expiring/"]
-)
-def test_no_page_scrolls_sideways(open_page, path):
-    page = open_page(path)
-    for width in (320, 390, 600, 768, 1024, 1216, 1440):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+        looks_right(page, name, widths=EVERY_WIDTH)
 
 
 LONG_WORD = "Arbeidsongeschiktheidsverzekeringsmaatschappij"
@@ -380,7 +374,7 @@ def test_the_review_pack_prints_on_six_pages(open_page):
     page = open_page("/dashboard/pack/", "finance")
     pages = paper.print_to_pages(page)
     assert paper.faults(pages, page) == []
-    assert len(pages) <= 6
+    assert 5 <= len(pages) <= 6
     for printed in pages:
         assert (int(printed.width), int(printed.height)) == (595, 842)
     for figure in page.locator("figure.chart").all():
@@ -416,7 +410,9 @@ def test_other_pages_print_without_overlaps(open_page):
     for path in ("/tiers/", "/renewals/", "/clients/C034/", RANGE):
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        assert paper.faults(paper.print_to_pages(page), page) == [], path
+        pages = paper.print_to_pages(page)
+        assert paper.faults(pages, page) == [], path
+    assert 5 <= len(pages) < 9  # those of the dashboard
     expect(page.locator("#changes .plot")).to_be_visible()
     page.emulate_media(media="print")
     expect(page.locator("#changes .plot")).to_be_hidden()

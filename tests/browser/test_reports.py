@@ -314,8 +314,11 @@ def test_without_javascript_each_action_is_a_page(open_page):
 
 def test_every_page_with_actions_has_a_place_for_their_form(open_page, kept):
     page = open_page("/lists/")
-    paths = ("/clients/", "/renewals/", "/commissions/statements/S-2026Q3/", "/tiers/breakdown/", ROWS)
-    for path in (*paths, kept["list"], kept["report"]):
+    for path in ("/clients/", "/renewals/", "/commissions/statements/S-2026Q3/", "/tiers/breakdown/", kept["list"]):
+        html = page.request.get(path).text()
+        assert 'hx-target="#page-side"' in html, path
+        assert html.count('id="page-side"') == 1, path
+    for path in (ROWS, kept["report"]):
         page.goto(path)
         pane_of(page.locator("main"), "Export").get_by_role("button", name="Close this form").click()
         expect(page.get_by_role("link", name="Export", exact=True).and_(page.locator("main a"))).to_be_focused()

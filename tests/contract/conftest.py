@@ -49,6 +49,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from renewals.services import new_calendar, remind_me
     from reports.models import Export, KeptList, ListMember, Recipient, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
+    from sources.models import ConnectedRow, Connection, Run
     from tiers.models import Invitation, TierPlan
 
     scope = scope_of("admin")
@@ -120,6 +121,11 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     pack = ReviewPack.objects.create(
         **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<p>{MARK}</p>", created_by=user
     )
+    live = Connection.objects.create(
+        **own, vendor="folder", label=f"{MARK} folder", place=MARK, state="active", account={"id": MARK, "name": MARK}
+    )
+    Run.objects.create(**own, connection=live, full=True, state="nothing new", started_at=moment)
+    ConnectedRow.objects.create(**own, connection=live, kind="deals", vendor_id=MARK, name=MARK)
     plan = TierPlan.objects.create(**own, owner=user, name=f"{MARK} plan", shared=True, assumptions={})
     Invitation.objects.get_or_create(**own, tier="Elite", on=day)
     feed = new_calendar(scope=scope)
@@ -143,6 +149,10 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         "imports_row": {"kind": "deals", "pk": deal.pk},
         "imports_mapping": {"batch_id": batch.pk, "table_id": table.pk},
         "imports_forget_mapping": {"mapping_id": mapping.pk},
+        **_of(
+            live, "connection", "connection_questions", "connection_token", "connection_clients", "connection_sync",
+            "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
+        ),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
         **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove"),
         **_of(

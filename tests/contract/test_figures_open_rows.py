@@ -99,6 +99,12 @@ ELSEWHERE = {
     "imports_batch": "an import, whose files and errors are listed on it",
     "imports_changes": "what an import did, row by row",
     "imports_row": "the imports that changed one row",
+    "connections": "live connections, each with its own page",
+    "connections_new": "a form",
+    "connection": "a connection and its runs, each with its import",
+    "connection_questions": "a form",
+    "connection_clients": "a form over the rows that it is about",
+    "connection_disconnect": "a question",
     "imports_mapping": "a form over the cells of a file",
     "exports_bell": "a number of exports that leads to them",
 }
@@ -293,7 +299,7 @@ def words_around(element):
 
 POSTS_AND_FILES = re.compile(
     r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|_pin|_state$|role|"
-    r"invit|imports_commit|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
+    r"invit|imports_commit|connection_(?:sync|pause|resume|gone)|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
 )
 
 

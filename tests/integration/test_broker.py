@@ -137,18 +137,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     shutil.rmtree(folder)
 
 
-def test_a_task_waits_for_a_worker_and_is_gone_when_done(place: Place) -> None:
-    place.send("one")
-    place.send("two")
-    worker = place.start_worker()
-    place.wait_for_done(["one", "two"])
-    worker.terminate()
-    assert worker.wait(20) == 0
-    place.start_worker()
-    place.send("three")
-    place.wait_for_done(["one", "two", "three"])
-
-
 def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Place) -> None:
     # 1. The server while tasks wait and no worker runs: they are in its file.
     place.send("a")
@@ -192,6 +180,9 @@ def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Pl
     place.wait_for_done(["a", "b", "c", "d", "e", "f", "g", "h"])
     time.sleep(2)
     assert place.words("done") == ["a", "b", "c", "d", "e", "f", "g", "h"]
+    # Nothing is wrong any more: a worker that is asked to end does.
+    place.workers[-1].terminate()
+    assert place.workers[-1].wait(20) == 0
 
 
 def test_a_living_workers_task_is_left_alone(place: Place) -> None:

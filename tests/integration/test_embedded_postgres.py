@@ -41,6 +41,26 @@ def var(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def started_once() -> Iterator[Path]:
+    """A PORTAL_VAR whose server was started once, and stopped: to start it again takes a fraction of the first time."""
+    folder = Path(tempfile.mkdtemp(prefix="portal-test-"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PORTAL_EMBEDDED_DURABLE", "no")
+        ensure_running(folder)
+        release(folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def used(var: Path, started_once: Path) -> Path:
+    """As `var`, with a database already."""
+    (var / "postgres").mkdir()
+    subprocess.run(["cp", "-a", started_once / "postgres" / "data", var / "postgres"], check=True)
+    return var
+
+
 def processes_of(var: Path) -> list[str]:
     """Living processes that were started for, or work in, this PORTAL_VAR."""
     found = []
@@ -116,27 +136,27 @@ def test_first_start_makes_the_database_and_two_roles_without_power(var: Path) -
         connection.execute("CREATE TABLE refused (day date)")
 
 
-def test_data_stays_and_a_second_call_in_a_running_server_is_cheap(var: Path) -> None:
-    address = ensure_running(var)
+def test_data_stays_and_a_second_call_in_a_running_server_is_cheap(used: Path) -> None:
+    address = ensure_running(used)
     with connect(address, address.owner) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
-    release(var)
-    assert processes_of(var) == []
-    address = ensure_running(var)
+    release(used)
+    assert processes_of(used) == []
+    address = ensure_running(used)
     begin = time.perf_counter()
     for _ in range(20):
-        assert ensure_running(var) == address
+        assert ensure_running(used) == address
     assert (time.perf_counter() - begin) / 20 < 0.05
     with connect(address, address.owner) as connection:
         assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
 
 
-def test_the_last_user_stops_it_and_nobody_before(var: Path) -> None:
-    first, second = another_user(var), another_user(var)
+def test_the_last_user_stops_it_and_nobody_before(used: Path) -> None:
+    first, second = another_user(used), another_user(used)
     leave(first)
-    assert len([line for line in processes_of(var) if "checkpointer" in line]) == 1
+    assert len([line for line in processes_of(used) if "checkpointer" in line]) == 1
     leave(second)
-    assert processes_of(var) == []
+    assert processes_of(used) == []
 
 
 def test_two_processes_may_start_it_at_the_same_moment(var: Path) -> None:
@@ -157,38 +177,38 @@ def test_two_processes_may_start_it_at_the_same_moment(var: Path) -> None:
         assert process.returncode == 0
 
 
-def test_a_killed_user_does_not_leave_the_server_behind(var: Path) -> None:
-    process = another_user(var)
+def test_a_killed_user_does_not_leave_the_server_behind(used: Path) -> None:
+    process = another_user(used)
     process.kill()
     process.communicate()
-    assert wait_until(lambda: processes_of(var) == [])
+    assert wait_until(lambda: processes_of(used) == [])
 
 
 def test_a_killed_server_is_started_again_and_keeps_what_was_committed(
-    var: Path, monkeypatch: pytest.MonkeyPatch
+    used: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PORTAL_EMBEDDED_DURABLE")
-    address = ensure_running(var)
+    address = ensure_running(used)
     with connect(address, address.owner) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
-    postmaster = postgres.process_of(var / "postgres")
+    postmaster = postgres.process_of(used / "postgres")
     postmaster.kill()
-    assert wait_until(lambda: postgres.address_of(var / "postgres") is None)
-    address = ensure_running(var)
+    assert wait_until(lambda: postgres.address_of(used / "postgres") is None)
+    address = ensure_running(used)
     with connect(address, address.owner) as connection:
         assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
 
 
-def test_a_stale_process_id_that_now_belongs_to_another_process(var: Path) -> None:
-    ensure_running(var)
-    lines = (var / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
-    release(var)
-    owner = (var / "postgres" / "data").stat().st_uid
+def test_a_stale_process_id_that_now_belongs_to_another_process(used: Path) -> None:
+    ensure_running(used)
+    lines = (used / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
+    release(used)
+    owner = (used / "postgres" / "data").stat().st_uid
     other = subprocess.Popen(["sleep", "60"], user=owner if os.geteuid() == 0 else None)
     try:
-        stale = var / "postgres" / "data" / "postmaster.pid"
+        stale = used / "postgres" / "data" / "postmaster.pid"
         stale.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
-        ensure_running(var)
+        ensure_running(used)
         assert other.poll() is None
     finally:
         other.kill()
@@ -198,15 +218,15 @@ def test_a_stale_process_id_that_now_belongs_to_another_process(var: Path) -> No
 @pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"
 )  # of the test runner's threads
-def test_a_child_that_forked_off_and_ends_leaves_the_server_to_its_parent(var: Path) -> None:
-    ensure_running(var)
+def test_a_child_that_forked_off_and_ends_leaves_the_server_to_its_parent(used: Path) -> None:
+    ensure_running(used)
     pid = os.fork()
     if pid == 0:
-        release(var)
+        release(used)
         os._exit(0)
     os.waitpid(pid, 0)
-    assert ensure_running(var).host
-    assert postgres.address_of(var / "postgres") is not None
+    assert ensure_running(used).host
+    assert postgres.address_of(used / "postgres") is not None
 
 
 def test_a_deep_folder_gets_a_short_socket_path_and_two_of_them_do_not_meet(var: Path) -> None:
@@ -240,12 +260,10 @@ def test_an_interrupted_first_start_is_begun_anew(var: Path) -> None:
     assert ensure_running(var).database == "portal"
 
 
-def test_data_of_another_major_version_is_refused_in_one_line(var: Path) -> None:
-    ensure_running(var)
-    release(var)
-    (var / "postgres" / "data" / "PG_VERSION").write_text("17\n")
+def test_data_of_another_major_version_is_refused_in_one_line(used: Path) -> None:
+    (used / "postgres" / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(EmbeddedServerError, match=r"made by PostgreSQL 17, this portal brings 18") as caught:
-        ensure_running(var)
+        ensure_running(used)
     assert "\n" not in str(caught.value)
 
 

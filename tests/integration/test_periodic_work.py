@@ -25,6 +25,7 @@ from reports.tasks import (
     run_export,
     transfer_ownership_of_leavers,
 )
+from sources.tasks import run_due_connections, sync
 
 TICKS = (
     catch_up_ledgers,
@@ -35,10 +36,11 @@ TICKS = (
     run_due_schedules,
     transfer_ownership_of_leavers,
     remove_expired_files,
+    run_due_connections,
 )
 READ_BY_CLOCK = {
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
-    "Export", "ImportBatch", "ImportFile",
+    "Export", "ImportBatch", "ImportFile", "Connection",
 }  # fmt: skip
 
 
@@ -46,7 +48,7 @@ READ_BY_CLOCK = {
 def enqueued(monkeypatch):
     """The arguments of every task that a tick enqueues."""
     sent = []
-    for task in (catch_up_ledger, remind_partner, process_batch, run_export):
+    for task in (catch_up_ledger, remind_partner, process_batch, run_export, sync):
         monkeypatch.setattr(task, "delay", lambda *arguments, task=task: sent.append((task.name, *arguments)))
     return sent
 

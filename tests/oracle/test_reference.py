@@ -12,7 +12,7 @@ from compare import compare
 from compare_ahead import compare_ahead
 
 FIRST = int(os.environ.get("ORACLE_FIRST", "1"))
-COUNT = int(os.environ.get("ORACLE_PARTNERS", "6"))
+COUNT = int(os.environ.get("ORACLE_PARTNERS", "4"))
 DAYS = int(os.environ.get("ORACLE_DAYS", "6"))
 REPORT = os.environ.get("ORACLE_REPORT")
 

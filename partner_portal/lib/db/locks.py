@@ -15,6 +15,7 @@ PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
 IMPORT_BATCH = 7002  # a batch: the worker that checks or writes it
 PERSON_REQUESTS = 7003  # a person and a place: one of the requests that they may have running at the same time
 GUARDS = 7004  # 0: one process that installs the database's own guards
+CONNECTION_RUN = 7005  # a live connection: the process that reads from it
 EXPORT = 7101  # an export: the worker that writes it
 EXPORT_REQUESTS = 7102  # a user: one file is requested at a time
 LISTS = 7103  # a partner: one writer of its lists

@@ -9,6 +9,7 @@ ledger_posted:   scope, client_ids (the primary keys of the clients whose facts 
 rules_changed:   nothing more; the programme's rules are everybody's.
 figures_wanted:  scope. Sent before rows are read for somebody who is on no page, such as a file that is due: stored sums are
                  brought up to date first.
+import_written:  scope, batch (an `ImportBatch`). Sent once an import is really written, not when it is tried or undone.
 member_left:     scope of the one who ended the membership or closed the account, and user. Receivers end whatever gave that
                  person access in the scope's partner, so that nothing works again when they come back. They may answer with
                  a sentence for that reader: what became of what the person left behind.
@@ -24,6 +25,7 @@ facts_committed = Signal()
 ledger_posted = Signal()
 rules_changed = Signal()
 figures_wanted = Signal()
+import_written = Signal()
 member_left = Signal()
 mail_domains_asked = Signal()
 

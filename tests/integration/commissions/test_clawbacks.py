@@ -20,17 +20,23 @@ from commissions.page import overview_of
 from commissions.quarter_variance import variance_of
 from partner_portal.lib.rows.datasets import select
 
+pytestmark = pytest.mark.xdist_group("clawbacks")
 FILES = sorted((Path(__file__).parent / "clawback").glob("*.csv"))
 HEAD = (Path(__file__).parent / "clawback" / "statement_lines.csv").read_text(encoding="utf-8").splitlines()[0]
 
 
-@pytest.fixture
-def browser(db):
-    from accounts.models import User
-
+@pytest.fixture(scope="module")
+def larch(module_rows):
+    """A partner with the statements of clawback/."""
     call_command("create_partner", "larch", name="Larch", currency="EUR", verbosity=0)
     call_command("create_member", "finance@larch.example", partner="larch", role="finance", verbosity=0)
     call_command("import_data", "larch", *FILES, verbosity=0)
+
+
+@pytest.fixture
+def browser(larch, db):
+    from accounts.models import User
+
     client = WebClient()
     client.force_login(User.objects.get(email="finance@larch.example"), backend=settings.AUTHENTICATION_BACKENDS[0])
     return client

@@ -244,7 +244,7 @@ def all_at_once(bring_in: Callable[..., Any], stored: Callable[[], Any], eastwin
     return found
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(PIECES), max_size=6).map(lambda order: [*order, *PIECES]),
     st.randoms(use_true_random=False),

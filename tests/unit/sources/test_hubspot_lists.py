@@ -4,9 +4,10 @@ import pytest
 
 from sources.hubspot.client import Refused
 from sources.hubspot.lists import ListNotOurs, send
+from sources.hubspot.source import HubSpotSource
 from sources.simulator.faults import Fault
 from sources.simulator.samples import fill
-from sources.source import ScopeMissing
+from sources.source import Access, ScopeMissing, WrongAccount
 from tests.simulated_hubspot import TOKEN, Hub
 
 FIRST = 5_000_001  # company
@@ -33,6 +34,21 @@ def test_250_clients_of_which_hubspot_does_not_know_three(hub):
         sent.list_id, False, 0, 0, tuple(unknown),
     )  # fmt: skip
     assert len(hub.world.lists[int(sent.list_id)].members) == 247
+
+
+def test_clients_are_sent_as_their_companies(hub):
+    """Of 250 clients one has no company, and of one the company was deleted."""
+    hub.world.dissociate("partner_clients", 70_003, "companies", FIRST + 2)
+    hub.world.archive("companies", FIRST + 4)
+    access = Access("northwind", token=TOKEN, account_id="14500123")
+    clients = [str(70_001 + place) for place in range(250)]
+    source = HubSpotSource(hub.client)
+    result = source.send_list(access, "Renewals", clients)
+    assert (result.sent.added, result.missing) == (248, ("70003", "70005"))
+    again = source.send_list(access, "Renewals", clients)
+    assert (again.sent.list_id, again.sent.added, again.missing) == (result.sent.list_id, 0, ("70003", "70005"))
+    with pytest.raises(WrongAccount):
+        source.send_list(Access("n", token=TOKEN, account_id="1"), "Renewals", clients)
 
 
 def test_a_list_is_brought_in_step(hub):

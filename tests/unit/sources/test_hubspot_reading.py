@@ -184,8 +184,8 @@ def test_a_client_that_was_deleted(hub):
     assert (len(rows), seen.archived) == (19, {"70001"})
 
 
-def test_a_window_reads_what_changed_and_looks_back_for_what_the_index_missed(hub):
-    """Search knows a change up to 55 minutes late: a later window finds it, since each looks back for an hour."""
+def test_a_window_reads_what_the_index_knew_too_late(hub):
+    """Search knows a change up to 55 minutes late: the next window finds it, since each looks back for an hour."""
     hub.world.index_lag = 55 * 60
     hub.world.change(DEALS, FIRST, dealname="Renamed")
     start = hub.world.now()
@@ -238,6 +238,35 @@ def test_a_property_that_is_gone(hub):
     hub.world.drop_property(CLIENTS, "hs_client_account_name")
     with pytest.raises(PropertyGone):
         read(hub, tables=(CLIENTS,))
+
+
+def test_what_a_person_is_asked(hub):
+    source = HubSpotSource(hub.client)
+    account = source.test(ACCESS)
+
+    def asked():
+        questions = source.questions(account, {table: source.fields(ACCESS, table) for table in (CLIENTS, DEALS)})
+        return {question.key: question.proposal for question in questions}
+
+    assert asked() == {
+        "clients.client_id": Answer("hs_object_id"),
+        "clients.currency": Answer(value="EUR"),
+        "deals.product_line": Answer("product"),
+        "deals.kind": Answer("dealtype", words={"newbusiness": "new"}),
+        "deals.origin": None,
+    }
+    for name in ("product", "dealtype", "hs_deal_registration_mrr"):  # nothing is proposed that is not there
+        hub.world.drop_property(DEALS, name)
+    assert list(asked().items())[2:] == [
+        ("deals.product_line", None), ("deals.kind", None), ("deals.origin", None), ("deals.mrr", None),
+    ]  # fmt: skip
+
+
+def test_the_pipelines_have_their_own_names(hub):
+    fields = {known.name: known for known in HubSpotSource(hub.client).fields(ACCESS, DEALS)}
+    assert fields["pipeline"].options == {"default": "HubSpot subscriptions", "agency": "Our own projects"}
+    assert fields["dealstage"].options["closedwon"] == "Closed Won"
+    assert (fields["lead"].label, fields["lead"].type) == ("Whose lead", "enumeration")
 
 
 def test_another_account_is_not_read(hub):

@@ -14,7 +14,7 @@ from sources.management.commands.hubspot_simulator import Command
 from sources.simulator.answers import Answer
 from sources.simulator.api import Simulator
 from sources.simulator.faults import KINDS, Fault, faulty
-from sources.simulator.samples import fill
+from sources.simulator.samples import fill, load_partner
 from sources.simulator.server import SimulatorServer, served
 from sources.simulator.world import World
 from sources.source import AnswerInvalid, TokenRejected
@@ -83,6 +83,10 @@ def test_the_page_changes_a_deal(address, simulator):
     assert answer.url == f"{address}/?q="
     assert deal.properties["hs_deal_registration_mrr"] == "321.50"
     assert deal.properties["hs_is_closed_won"] == "true"
+    open_deal = simulator.world.rows["deals"][FIRST + 2]
+    assert "closedate" not in open_deal.properties
+    requests.post(f"{address}/deal", data=form | {"id": FIRST + 2, "stage": "closedlost"}, timeout=5)
+    assert (open_deal.properties["hs_is_closed"], len(open_deal.properties["closedate"])) == ("true", 24)  # now
     requests.post(f"{address}/deal", data=form | {"action": "archive"}, timeout=5)
     assert deal.archived
     requests.post(f"{address}/deal", data=form | {"action": "restore"}, timeout=5)
@@ -122,3 +126,17 @@ def test_the_command_serves_a_folder_of_facts(monkeypatch):
     assert [row.properties["client_number"] for row in clients] == ["SW-1", "SW-2", "SW-3"]
     with pytest.raises(CommandError, match="holds no sample partner"):
         Command().handle(port=0, facts=ROOT / "docs", token="known", lag=0.0)
+
+
+def test_numbers_that_are_ids_stay_ids(tmp_path):
+    """Who imported files by HubSpot's ids finds the same ids here."""
+    (tmp_path / "clients.csv").write_text("client_id,name,country,currency\n41,Acme,NL,EUR\n", encoding="utf-8")
+    deal = "deal_id,client_id,name,product_line,kind,origin,stage,mrr,currency,created_on,registered\n"
+    (tmp_path / "deals.csv").write_text(
+        f"{deal}7,41,Hub,Sales Hub,new,sourced,open,90.00,EUR,2026-01-05,yes\n", encoding="utf-8"
+    )
+    world = World()
+    load_partner(world, tmp_path)
+    assert list(world.rows["partner_clients"]) == [41]
+    assert world.rows["deals"][7].properties["deal_number"] == "7"
+    assert world.associated("deals", 7, "companies") == [(5_000_001, True)]

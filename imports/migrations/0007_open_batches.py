@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0005_people_of_partners'),
-        ('imports', '0005_record_of_changes'),
+        ('imports', '0006_live_connections'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

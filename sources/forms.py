@@ -1,0 +1,289 @@
+"""Forms of connections: connecting, and the answers to a connection's questions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from partner_portal.lib.rows.column_types import Choice, ColumnType
+from partner_portal.lib.rows.facts import kind as kind_of
+from partner_portal.lib.rows.facts import kinds
+from sources.answers import EVERY_MINUTES, Guards, answer_data, every_minutes, guards_of
+from sources.source import Field, Question, Settings, Source
+from sources.texts import question_title
+
+CONSTANT = "="
+PIPELINES = "pipeline:"
+MOST_WORDS = 60  # values of a property whose meaning is asked
+
+
+class ConnectForm(forms.Form):
+    """What opens the vendor's door."""
+
+    token = forms.CharField(
+        label=gettext_lazy("Token"),
+        max_length=500,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy("It is stored encrypted, and nobody can read it here again."),
+    )
+    place = forms.CharField(
+        label=gettext_lazy("Folder"),
+        max_length=500,
+        help_text=gettext_lazy("Its name below the folder that your operator has set up for you."),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, source: Source, token_only: bool = False) -> None:
+        super().__init__(data)
+        if not source.needs_token:
+            del self.fields["token"]
+        if token_only or not source.needs_place:
+            del self.fields["place"]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionLine:
+    """A question as the page shows it."""
+
+    question: Question
+    title: str
+    source: forms.BoundField
+    constant: forms.BoundField | None
+    words: Sequence[tuple[str, forms.BoundField]]
+
+
+class AnswersForm(forms.Form):
+    """The answers to a connection's questions. What a choice brings up next is asked when the form is shown again.
+
+    stored: the answers so far. asked: with the questions by table's properties.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None,
+        *,
+        source: Source,
+        questions: Sequence[Question],
+        fields: Mapping[str, Sequence[Field]],
+        stored: Mapping[str, Any],
+        fixed: bool,
+    ) -> None:
+        super().__init__(data)
+        self._words: dict[str, list[str]] = {}  # values of the chosen property, by question
+        self.questions = [each for each in questions if not (each.once and fixed)]
+        self.stored = stored
+        self.kept = {
+            each.key: stored["answers"][each.key]
+            for each in questions
+            if each.once and fixed and each.key in stored.get("answers", {})
+        }
+        self._tables = {spec.kind: fields.get(spec.name, ()) for spec in source.tables(Settings())}
+        if "deals" in source.kinds and source.needs_token:
+            self._add_take()
+        for question in self.questions:
+            self._add_question(question)
+        if not source.needs_token:
+            self.fields["complete"] = forms.MultipleChoiceField(
+                label=_("Of these the files have every row: withdraw what is missing"),
+                choices=[(kind.key, kind.label) for kind in kinds()],
+                required=False,
+                initial=stored.get("complete", []),
+                widget=forms.CheckboxSelectMultiple,
+            )
+        self._add_rhythm()
+
+    # What to take
+
+    def _add_take(self) -> None:
+        pipeline = next((each for each in self._tables.get("deals", ()) if each.name == "pipeline"), None)
+        choices = [
+            ("registered", _("Deals that are registered with the vendor")),
+            ("all", _("All deals")),
+            *(
+                (PIPELINES + value, _("Deals of the pipeline %(name)s") % {"name": label})
+                for value, label in (pipeline.options.items() if pipeline else ())
+            ),
+        ]
+        take = self.stored.get("deals", {}).get("take", "registered")
+        initial = take if isinstance(take, str) else ""
+        if isinstance(take, dict) and "pipelines" in take:
+            initial = PIPELINES + (take["pipelines"] or [""])[0]
+        if isinstance(take, dict) and "property" in take:
+            initial = CONSTANT
+            choices.append((CONSTANT, _("Deals whose %(property)s is %(value)s") % take))
+        self.fields["take"] = forms.ChoiceField(
+            label=_("Which deals?"),
+            choices=choices,
+            initial=initial,
+            help_text=_("Your account also holds your own sales, which earn no points."),
+        )
+
+    def _take(self) -> Any:
+        chosen = self.cleaned_data["take"]
+        if chosen == CONSTANT:
+            return self.stored["deals"]["take"]
+        if chosen.startswith(PIPELINES):
+            return {"pipelines": [chosen.removeprefix(PIPELINES)]}
+        return chosen
+
+    # Questions
+
+    def _add_question(self, question: Question) -> None:
+        stored = self.stored.get("answers", {}).get(question.key)
+        if stored is None and question.proposal is not None:
+            stored = answer_data(question.proposal)
+        stored = stored or {}
+        name = question.key
+        properties = self._tables.get(question.kind, ())
+        initial = stored.get("property") or (CONSTANT if "value" in stored else "")
+        self.fields[name] = forms.ChoiceField(
+            label=question_title(question),
+            choices=[
+                ("", _("Choose")),
+                (CONSTANT, _("The same for all")),
+                *((each.name, f"{each.label} ({each.name})") for each in properties),
+            ],
+            initial=initial,
+            help_text=str(question.why),
+            error_messages={"required": _("Choose a property, or say what holds for all.")},
+        )
+        chosen = str(self.data.get(name, initial)) if self.is_bound else initial
+        column = kind_of(question.kind).column(question.column)
+        if chosen == CONSTANT:
+            self.fields[f"{name}-value"] = _ours(column.type, str(stored.get("value", "")))
+        elif chosen and isinstance(column.type, Choice):
+            chosen_field = next((each for each in properties if each.name == chosen), None)
+            words: dict[str, str] = dict(stored.get("words", {})) if stored.get("property") == chosen else {}
+            options = dict(chosen_field.options) if chosen_field else {}
+            for number, (value, label) in enumerate(list((options | dict.fromkeys(words, "")).items())[:MOST_WORDS]):
+                field = _ours(column.type, words.get(value) or (value if value in column.type.values else ""))
+                field.label, field.required = label or value, False
+                self.fields[f"{name}-word-{number}"] = field
+                self._words.setdefault(name, []).append(value)
+
+    def lines(self) -> Iterator[QuestionLine]:
+        """The questions in order, with the fields of each."""
+        for question in self.questions:
+            name = question.key
+            yield QuestionLine(
+                question,
+                question_title(question),
+                self[name],
+                self[f"{name}-value"] if f"{name}-value" in self.fields else None,
+                [(value, self[f"{name}-word-{number}"]) for number, value in enumerate(self._words.get(name, ()))],
+            )
+
+    def _answer(self, question: Question) -> dict[str, Any]:
+        name = question.key
+        chosen = self.cleaned_data[name]
+        if chosen == CONSTANT:
+            return {"value": self.cleaned_data[f"{name}-value"]}
+        answer: dict[str, Any] = {"property": chosen}
+        before = self.stored.get("answers", {}).get(name, {})
+        if before.get("property") == chosen:
+            answer |= {key: before[key] for key in ("fallback", "positive") if key in before}
+        elif question.proposal and question.proposal.name == chosen:
+            answer = answer_data(question.proposal)
+        words = {
+            value: self.cleaned_data[f"{name}-word-{number}"]
+            for number, value in enumerate(self._words.get(name, ()))
+            if self.cleaned_data.get(f"{name}-word-{number}")
+        }
+        return answer | ({"words": words} if words else {})
+
+    # Rhythm and guards
+
+    def _add_rhythm(self) -> None:
+        every = every_minutes(self.stored)
+        guards = guards_of(self.stored)
+        self.fields["every_minutes"] = forms.TypedChoiceField(
+            label=_("How often?"),
+            coerce=int,
+            choices=[(minutes, _rhythm(minutes)) for minutes in sorted({*EVERY_MINUTES, every})],
+            initial=every,
+        )
+        for name, label in (
+            ("withdrawn_percent", _("Most rows that may be withdrawn, in percent of a kind")),
+            ("withdrawn_rows", _("Rows that may be withdrawn whatever their share")),
+            ("changed_percent", _("Most rows that may be changed, in percent")),
+            ("points_percent", _("Points may change by less than so many percent")),
+        ):
+            self.fields[name] = forms.IntegerField(
+                label=label, min_value=0, max_value=1_000_000, initial=getattr(guards, name)
+            )
+
+    @property
+    def guards(self) -> list[forms.BoundField]:
+        """The fields of the guards."""
+        return [self[name] for name in Guards.__dataclass_fields__ if name in self.fields]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answers in their stored form. Needs a valid form."""
+        document: dict[str, Any] = {name: self.stored[name] for name in ("midnight_utc",) if name in self.stored}
+        if "take" in self.fields:
+            document["deals"] = {"take": self._take()}
+        if "complete" in self.fields:
+            document["complete"] = self.cleaned_data["complete"]
+        answers = self.kept | {question.key: self._answer(question) for question in self.questions}
+        if answers:
+            document["answers"] = answers
+        document["every_minutes"] = self.cleaned_data["every_minutes"]
+        document["guards"] = self.stored.get("guards", {}) | {
+            name: self.cleaned_data[name] for name in Guards.__dataclass_fields__ if name in self.fields
+        }
+        return document
+
+
+def _ours(column_type: ColumnType, initial: str) -> forms.Field:
+    """A field for a value of ours."""
+    if isinstance(column_type, Choice):
+        labels = [(value, capfirst(value.replace("_", " "))) for value in column_type.values]
+        return forms.ChoiceField(label=_("Value"), choices=[("", _("Choose")), *labels], initial=initial)
+    return forms.CharField(label=_("Value"), max_length=200, initial=initial, help_text=column_type.accepted)
+
+
+def _rhythm(minutes: int) -> str:
+    if minutes % 60:
+        return ngettext("Every minute", "Every %(count)s minutes", minutes) % {"count": minutes}
+    hours = minutes // 60
+    return ngettext("Every hour", "Every %(count)s hours", hours) % {"count": hours}
+
+
+class AssignForm(forms.Form):
+    """A client for each row that waits for one."""
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        rows: Sequence[Any],
+        clients: Sequence[tuple[str, str]],
+    ) -> None:
+        super().__init__(data)
+        self.rows = rows
+        known = dict(clients)
+        for row in rows:
+            fitting = [(key, known.get(key, key)) for key in row.candidates]
+            others = [(key, name) for key, name in clients if key not in row.candidates]
+            choices: list[Any] = [("", _("Not assigned"))]
+            choices += [(_("They fit"), fitting), (_("All clients"), others)] if fitting else others
+            if row.client_id and row.client_id not in known:
+                choices.append((row.client_id, row.client_id))
+            self.fields[f"row-{row.pk}"] = forms.ChoiceField(
+                label=row.name or row.vendor_id, choices=choices, required=False, initial=row.client_id
+            )
+
+    @property
+    def chosen(self) -> dict[int, str]:
+        """Our clients' ids by number of the row; "" for none."""
+        return {row.pk: self.cleaned_data[f"row-{row.pk}"] for row in self.rows}
+
+    def lines(self) -> Iterator[tuple[Any, forms.BoundField]]:
+        """The rows with their fields."""
+        for row in self.rows:
+            yield row, self[f"row-{row.pk}"]

@@ -1,0 +1,165 @@
+"""Live connections, their runs, and the rows that they brought. The rows themselves are facts of other apps."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Partner, User
+
+
+class ConnectionState(models.TextChoices):
+    """What a connection does. Whether it fails or waits for a person follows from its last run."""
+
+    OPEN = "open", _("Questions are open")
+    ACTIVE = "active", _("Connected")
+    PAUSED = "paused", _("Paused")
+    REJECTED = "rejected", _("Needs a new token")
+    DISCONNECTED = "disconnected", _("Disconnected")
+
+
+class Connection(models.Model):
+    """A partner's connection to an account at a vendor, or to a folder.
+
+    vendor:      key of the `Source`.
+    secret:      the token, encrypted for this partner and vendor (`sources.credentials`); "" for none.
+    token_hint:  last characters of the token, for people.
+    place:       where to read, of a source that is a place.
+    account:     `source.Account` as of the last test, as JSON.
+    schema:      properties by table as of the last full run or test: list of `source.Field` as JSON.
+    answers:     the document of docs/contract.md (*Answers of a connection*): what a person decided.
+    confirmed:   digest of the answers whose first import a person has written; with other answers a run waits for a person.
+    next_at:     when the next run is due; null for not by itself.
+    full_on:     business day of the last full run that was good.
+    window_from: where the next window starts, by the vendor's clock; null: the next run is full.
+    files:       name -> SHA-256 of files taken so far.
+    checked:     what the last good run read and stood on, to tell whether anything can be new: hashes, and the generation.
+    good_at:     end of the last good run. failures: runs that failed since.
+    """
+
+    read_by_clock = True
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    vendor = models.CharField(max_length=40)
+    label = models.CharField(max_length=120)
+    state = models.CharField(max_length=12, choices=ConnectionState, default=ConnectionState.OPEN)
+    secret = models.TextField(blank=True)
+    token_hint = models.CharField(max_length=8, blank=True)
+    place = models.CharField(max_length=500, blank=True)
+    account = models.JSONField(default=dict)
+    schema = models.JSONField(default=dict)
+    answers = models.JSONField(default=dict)
+    confirmed = models.CharField(max_length=64, blank=True)
+    next_at = models.DateTimeField(null=True)
+    full_on = models.DateField(null=True)
+    window_from = models.DateTimeField(null=True)
+    files = models.JSONField(default=dict)
+    checked = models.JSONField(default=dict)
+    good_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=ConnectionState.values), name="connection_state_known"),
+            models.UniqueConstraint(
+                fields=["partner", "vendor", "place"],
+                condition=~models.Q(state=ConnectionState.DISCONNECTED),
+                name="one_connection_a_place",
+            ),
+        ]
+        indexes = [models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="connection_due")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class RunState(models.TextChoices):
+    """How a run ended."""
+
+    RUNNING = "running", _("Running")
+    COMMITTED = "committed", _("Written")
+    NOTHING_NEW = "nothing new", _("Nothing new")
+    WAITS = "waits", _("Waits for a person")
+    DISCARDED = "discarded", _("Discarded")
+    FAILED = "failed", _("Failed")
+    INTERRUPTED = "interrupted", _("Interrupted")
+
+
+GOOD = (RunState.COMMITTED, RunState.NOTHING_NEW)
+
+
+class Run(models.Model):
+    """One reading of a connection's account.
+
+    full:      everything was read; otherwise only what changed in a window.
+    read:      rows by kind. unmatched, left_out: rows without a client, and with errors.
+    batch:     the import that it became; null for none. It needs no relation: the import outlives the connection.
+    why:       code of a sentence (`sources.texts`), with its blanks in `details`; "" when all went well.
+    result:    what the connection takes over when the run is good: `window_from`, `files`, `checked`, `answers`, evidence.
+    points:    points before and after, as texts; empty for none.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    full = models.BooleanField()
+    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.CharField(max_length=11, choices=RunState, default=RunState.RUNNING)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    calls = models.PositiveIntegerField(default=0)
+    read = models.JSONField(default=dict)
+    added = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+    unmatched = models.PositiveIntegerField(default=0)
+    left_out = models.PositiveIntegerField(default=0)
+    batch_id = models.BigIntegerField(null=True)
+    why = models.CharField(max_length=40, blank=True)
+    details = models.JSONField(default=dict)
+    result = models.JSONField(default=dict)
+    points = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="run_state_known")]
+        indexes = [
+            models.Index(fields=["connection", "-id"], name="run_latest"),
+            models.Index(fields=["partner", "batch_id"], name="run_by_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}: {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ConnectedRow(models.Model):
+    """A row of the vendor's that a connection brought, or that waits for its client.
+
+    vendor_id:  the vendor's id; our key where the source has none of its own.
+    fact_id:    primary key of the stored row; null while it waits for its client. Only these may the connection withdraw.
+    client_id:  our id of the client that a person assigned; "" for none.
+    why, candidates: why the row has no client, and our ids of those that fit.
+    missing_since: when a full run first did not find it any more, and `missing_runs` how many did not since.
+    gone: a person confirmed that the row is gone: the next run withdraws it.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rows", db_index=False)
+    kind = models.CharField(max_length=40)
+    vendor_id = models.CharField(max_length=200)
+    fact_id = models.BigIntegerField(null=True)
+    name = models.CharField(max_length=200, blank=True)
+    client_id = models.CharField(max_length=200, blank=True)
+    why = models.CharField(max_length=10, blank=True)
+    candidates = models.JSONField(default=list)
+    missing_since = models.DateTimeField(null=True)
+    missing_runs = models.PositiveIntegerField(default=0)
+    gone = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "vendor_id"], name="connected_row_once"),
+            models.UniqueConstraint(fields=["fact_id", "kind"], name="fact_of_one_connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.vendor_id}"

@@ -1,0 +1,83 @@
+"""What the pages of connections show, put together from queries."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+
+from accounts.scope import Scope
+from partner_portal.lib.rows.facts import kind as kind_of
+from sources import queries, rows
+from sources.models import Connection, ConnectionState, Run, RunState
+from sources.source import Source, sources
+from sources.texts import changes_text, points_text
+
+RUNS_SHOWN = 50
+ROWS_A_PAGE = 50
+
+
+def choices(scope: Scope) -> list[Source]:
+    """The sources that the partner can connect now."""
+    present = set(queries.connections(scope).filter(place="").values_list("vendor", flat=True))
+    return [
+        source
+        for source in sources()
+        if source.key not in present and (not source.needs_place or settings.WATCHED_FOLDERS)
+    ]
+
+
+def state(scope: Scope, connection: Connection) -> dict[str, Any]:
+    """How a connection is and what it did."""
+    runs = list(queries.runs(scope, connection)[:RUNS_SHOWN])
+    last = runs[0] if runs else queries.last_run(scope, connection)
+    waiting = queries.waiting_batch(scope, connection)
+    return {
+        "source": queries.vendor_of(connection),
+        "last": last,
+        "why": queries.why_text(scope, connection, last),
+        "tone": _tone(connection, last, waiting is not None),
+        "waiting": waiting,
+        "is_active": connection.state == ConnectionState.ACTIVE,
+        "is_paused": connection.state == ConnectionState.PAUSED,
+        "is_open": connection.state == ConnectionState.OPEN,
+        "is_rejected": connection.state == ConnectionState.REJECTED,
+        "runs": [_run_line(scope, connection, run) for run in runs],
+        "unmatched": queries.unmatched_rows(scope, connection).filter(client_id="").count(),
+        "given_up": rows.given_up(scope, connection),
+        "differing_zone": zone if (zone := connection.account.get("zone")) != scope.partner.time_zone else "",
+    }
+
+
+def _run_line(scope: Scope, connection: Connection, run: Run) -> dict[str, Any]:
+    return {
+        "run": run,
+        "changes": changes_text(run.added, run.changed, run.withdrawn),
+        "points": points_text(run.points),
+        "left_out": run.left_out + run.unmatched,
+        "tone": _run_tone(run),
+        "why": queries.why_text(scope, connection, run),
+    }
+
+
+def _tone(connection: Connection, last: Run | None, is_waiting: bool) -> str:
+    if connection.state == ConnectionState.REJECTED or (last and last.state == RunState.FAILED):
+        return "bad"
+    if is_waiting or connection.state in (ConnectionState.OPEN, ConnectionState.PAUSED):
+        return "warn"
+    return "ok" if connection.good_at else "info"
+
+
+def _run_tone(run: Run) -> str:
+    tones = {RunState.COMMITTED: "ok", RunState.NOTHING_NEW: "ok", RunState.WAITS: "warn", RunState.FAILED: "bad"}
+    return tones.get(RunState(run.state), "info")
+
+
+def unmatched_page(scope: Scope, connection: Connection, number: str | None) -> "Page[Any]":
+    """A page of the rows that wait for their client."""
+    return Paginator(queries.unmatched_rows(scope, connection), ROWS_A_PAGE).get_page(number)
+
+
+def client_choices(scope: Scope) -> list[tuple[str, str]]:
+    """Ids and names of the partner's clients, by name."""
+    clients = kind_of("clients").model._default_manager.filter(partner=scope.partner)
+    return [(key, f"{name} ({key})") for key, name in clients.order_by("name").values_list("client_id", "name")]

@@ -1,0 +1,189 @@
+"""Reads of connections and their runs. A connection of another partner does not exist here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.http import Http404
+
+from accounts.models import Partner
+from accounts.scope import Scope
+from imports.models import BatchStatus, ImportBatch
+from partner_portal.lib.dates.clock import now
+from partner_portal.lib.db.locks import CONNECTION_RUN, held_keys
+from sources.answers import account_of, every_minutes, fields_of, open_questions
+from sources.models import ConnectedRow, Connection, ConnectionState, Run, RunState
+from sources.source import Question, Source, source_of
+from sources.texts import sentence
+
+DAYS_SHOWN = 30
+MISSED_RUNS = 3  # so many runs may be missed before the data counts as stale
+_QUIET = timedelta(minutes=10)  # a run that beat is late with is no missed one yet
+
+
+def connections(scope: Scope) -> QuerySet[Connection]:
+    """The partner's connections, those that were removed last."""
+    rows = Connection.objects.filter(partner=scope.partner).exclude(state=ConnectionState.DISCONNECTED)
+    return rows.order_by("pk")
+
+
+def get_connection(scope: Scope, connection_id: int) -> Connection:
+    """One connection. Raises Http404."""
+    connection = connections(scope).filter(pk=connection_id).first()
+    if connection is None:
+        raise Http404
+    return connection
+
+
+def runs(scope: Scope, connection: Connection) -> QuerySet[Run]:
+    """The connection's runs of the last days, newest first."""
+    since = now() - timedelta(days=DAYS_SHOWN)
+    rows = Run.objects.filter(partner=scope.partner, connection=connection, started_at__gte=since)
+    return rows.select_related("by").order_by("-pk")
+
+
+def last_run(scope: Scope, connection: Connection) -> Run | None:
+    """The connection's latest run; None for none."""
+    return Run.objects.filter(partner=scope.partner, connection=connection).order_by("-pk").first()
+
+
+def last_runs(scope: Scope, shown: Sequence[Connection]) -> dict[int, Run]:
+    """The latest run of each connection. One query."""
+    rows = Run.objects.filter(partner=scope.partner, connection__in=shown)
+    return {run.connection_id: run for run in rows.order_by("connection_id", "-pk").distinct("connection_id")}
+
+
+def vendor_of(connection: Connection) -> Source:
+    """The source of a connection."""
+    return source_of(connection.vendor)
+
+
+def questions_of(connection: Connection) -> list[Question]:
+    """What a person has to decide, answered or not; none before the first test."""
+    account = account_of(connection.account)
+    return vendor_of(connection).questions(account, fields_of(connection.schema)) if account else []
+
+
+def open_questions_of(connection: Connection) -> list[Question]:
+    """The questions that nobody has answered."""
+    return open_questions(questions_of(connection), connection.answers)
+
+
+def running(shown: Sequence[Connection]) -> set[int]:
+    """Numbers of those connections that a process is reading from now."""
+    return {connection.pk for connection in shown} & held_keys(CONNECTION_RUN)
+
+
+def why_text(scope: Scope, connection: Connection, run: Run | None) -> str:
+    """Why the run did not end well, as a sentence; "" when it did."""
+    if run is None:
+        return ""
+    vendor = str(vendor_of(connection).label)
+    return sentence(run.why, run.details, vendor=vendor, zone=scope.partner.time_zone)
+
+
+def unmatched_rows(scope: Scope, connection: Connection) -> QuerySet[ConnectedRow]:
+    """The rows that wait for their client, those that a person has assigned already last."""
+    rows = ConnectedRow.objects.filter(partner=scope.partner, connection=connection, fact_id__isnull=True)
+    return rows.order_by("client_id", "name", "vendor_id")
+
+
+def waiting_batch(scope: Scope, connection: Connection) -> ImportBatch | None:
+    """The import of the connection that waits for a person; None for none."""
+    undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING)
+    batches = ImportBatch.objects.filter(partner=scope.partner, connection_id=connection.pk, status__in=undecided)
+    return batches.order_by("-pk").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When facts last came in."""
+
+    as_of: (
+        datetime | None
+    )  #: end of the oldest last good run of the connections, else of the last import; None for never
+    source: str = ""  #: names of the connections; "" for files
+    is_late: bool = False  #: runs were missed
+    why: str = ""  #: a sentence; "" when all is well
+
+
+def last_arrival(scope: Scope) -> Arrival:
+    """When facts last came in: from files, or by the last good run of live connections, also one that found nothing new.
+
+    One query without connections, three at most.
+    """
+    written = ImportBatch.objects.filter(partner=OuterRef("pk"), status=BatchStatus.COMMITTED)
+    good = Connection.objects.filter(partner=OuterRef("pk"), good_at__isnull=False)
+    last, is_live = (
+        Partner.objects.filter(pk=scope.partner.pk)
+        .values_list(
+            Subquery(written.order_by("-committed_at").values("committed_at")[:1]),
+            Exists(good.exclude(state=ConnectionState.DISCONNECTED)),
+        )
+        .get()
+    )
+    if not is_live:
+        return Arrival(last)
+    shown = list(connections(scope).filter(good_at__isnull=False))
+    late = next((row for row in shown if _is_late(row)), None)
+    return Arrival(
+        as_of=min((row.good_at for row in shown if row.good_at), default=last),
+        source=", ".join(dict.fromkeys(row.label for row in shown)),
+        is_late=late is not None,
+        why=why_text(scope, late, last_run(scope, late)) if late else "",
+    )
+
+
+def _is_late(connection: Connection) -> bool:
+    if connection.good_at is None:
+        return False
+    allowed = MISSED_RUNS * timedelta(minutes=every_minutes(connection.answers)) + _QUIET
+    return now() - connection.good_at > allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A connection as commands and the API list it."""
+
+    number: int
+    vendor: str
+    label: str
+    account: str
+    state: str  #: a `ConnectionState`, or `waits`, or `failing`
+    good_at: datetime | None
+    next_at: datetime | None
+    run_at: datetime | None  #: start of the last run
+    why: str  #: a sentence; "" when all is well
+
+    def as_data(self) -> dict[str, object]:
+        """The summary as JSON values; times with their zone."""
+        times = {name: getattr(self, name) for name in ("good_at", "next_at", "run_at")}
+        texts = {name: getattr(self, name) for name in ("number", "vendor", "label", "account", "state", "why")}
+        return texts | {name: moment.isoformat() if moment else None for name, moment in times.items()}
+
+
+def summaries(scope: Scope) -> list[Summary]:
+    """The partner's connections and how they are. Two queries."""
+    shown = list(connections(scope))
+    latest = last_runs(scope, shown)
+    rows = []
+    for connection in shown:
+        run = latest.get(connection.pk)
+        state: str = connection.state
+        if state == ConnectionState.ACTIVE and run:
+            state = {RunState.WAITS: "waits", RunState.FAILED: "failing"}.get(RunState(run.state), state)
+        rows.append(
+            Summary(
+                number=connection.pk,
+                vendor=connection.vendor,
+                label=connection.label,
+                account=str(connection.account.get("name") or connection.account.get("id", "")),
+                state=state,
+                good_at=connection.good_at,
+                next_at=connection.next_at,
+                run_at=run.started_at if run else None,
+                why=why_text(scope, connection, run),
+            )
+        )
+    return rows

@@ -1,0 +1,177 @@
+"""Which rows a connection brought: evidence of gone rows turned into stored rows, and the bookkeeping after an import."""
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet
+
+from accounts.scope import Scope
+from imports.fact_tables import key_texts
+from imports.models import ChangeAction, ImportBatch, ImportChange
+from imports.stored_tables import plain_file
+from partner_portal.lib.rows.facts import kind as kind_of
+from sources.models import ConnectedRow, Connection
+from sources.source import Seen, TableSpec
+
+CLIENTS = "clients"
+RUNS_TO_MISS = 2  # full runs that do not find a row before a person is asked about it
+_MOST_NAMED = 200
+
+
+@dataclass(slots=True)
+class Gone:
+    """Stored rows that the vendor says are gone, with the reasons."""
+
+    pks: dict[str, list[int]] = field(default_factory=dict)  #: by kind
+    named: list[dict[str, str]] = field(default_factory=list)  #: kind, id, why and survivor of the first of them
+
+
+def brought(scope: Scope, connection: Connection) -> QuerySet[ConnectedRow]:
+    """The rows that a connection brought or left without a client."""
+    return ConnectedRow.objects.filter(partner=scope.partner, connection=connection)
+
+
+def known_ids(scope: Scope, connection: Connection, kind: str) -> frozenset[str]:
+    """The vendor's ids of the rows of a kind that the connection brought."""
+    rows = brought(scope, connection).filter(kind=kind, fact_id__isnull=False)
+    return frozenset(rows.values_list("vendor_id", flat=True))
+
+
+def assigned(scope: Scope, connection: Connection) -> dict[str, str]:
+    """Our clients' ids by the vendor's id of the rows that a person assigned to them."""
+    rows = brought(scope, connection).exclude(client_id="")
+    return dict(rows.values_list("vendor_id", "client_id"))
+
+
+def gone_rows(scope: Scope, connection: Connection, readings: Iterable[tuple[TableSpec, Seen]]) -> Gone:
+    """The rows that evidence, or a person, says are gone. Clients only go when a person says so."""
+    gone = Gone()
+    for spec, seen in readings:
+        if not spec.kind:
+            continue
+        why = {**dict.fromkeys(seen.left, "left"), **dict.fromkeys(seen.archived, "archived")}
+        why |= dict.fromkeys(seen.merged, "merged")
+        if spec.kind == CLIENTS:
+            why = {}
+        rows = brought(scope, connection).filter(kind=spec.kind, fact_id__isnull=False)
+        chosen = list(rows.filter(Q(vendor_id__in=list(why)) | Q(gone=True)))
+        counting = stored_pks(scope, spec.kind, [row.fact_id for row in chosen if row.fact_id is not None])
+        chosen = [row for row in chosen if row.fact_id in counting]
+        if not chosen:
+            continue
+        pks = sorted(counting)
+        gone.pks[spec.kind] = pks
+        names = key_texts(kind_of(spec.kind), pks[:_MOST_NAMED])
+        for row in chosen[:_MOST_NAMED]:
+            gone.named.append({
+                "kind": spec.kind, "name": names.get(row.fact_id or 0, row.vendor_id),
+                "why": why.get(row.vendor_id, "person"), "survivor": seen.merged.get(row.vendor_id, ""),
+            })  # fmt: skip
+    return gone
+
+
+def note_missing(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen, now: datetime) -> None:
+    """Count the full runs that did not find rows which nothing says are gone. An archived client counts as not found."""
+    if not (spec.kind and spec.id and seen.whole):
+        return
+    rows = brought(scope, connection).filter(kind=spec.kind, fact_id__isnull=False)
+    explained: set[str] = {*seen.archived, *seen.merged, *seen.left}
+    found = set(seen.ids) - explained
+    missing, back = [], []
+    for pk, vendor_id, runs in rows.values_list("pk", "vendor_id", "missing_runs"):
+        if vendor_id not in found and (spec.kind == CLIENTS or vendor_id not in explained):
+            missing.append(pk)
+        elif runs:
+            back.append(pk)
+    new = rows.filter(pk__in=missing, missing_since__isnull=True)
+    new.update(missing_since=now)
+    rows.filter(pk__in=missing).update(missing_runs=F("missing_runs") + 1)
+    rows.filter(pk__in=back).update(missing_since=None, missing_runs=0, gone=False)
+
+
+def note_unmatched(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen) -> None:
+    """Store the rows without a client; after a whole reading, those that are not among them any more are dropped."""
+    if not spec.kind:
+        return
+    waiting = brought(scope, connection).filter(kind=spec.kind, fact_id__isnull=True)
+    ids = [row.id for row in seen.unmatched]
+    if seen.whole:
+        waiting.filter(client_id="").exclude(vendor_id__in=ids).delete()
+    ConnectedRow.objects.bulk_create(
+        (
+            ConnectedRow(
+                partner=scope.partner, connection=connection, kind=spec.kind, vendor_id=row.id, name=row.name[:200],
+                why=row.why, candidates=list(row.candidates),
+            )
+            for row in seen.unmatched
+        ),
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "vendor_id"],
+        update_fields=["name", "why", "candidates"],
+        batch_size=1000,
+    )  # fmt: skip
+
+
+def remember_brought(scope: Scope, connection: Connection, batch: ImportBatch, ids: Mapping[str, str]) -> None:
+    """Store which rows an import of the connection added or restored. ids: by kind, the file's column with the vendor's id."""
+    changes = ImportChange.objects.filter(
+        partner=scope.partner, batch=batch, action__in=(ChangeAction.ADDED, ChangeAction.RESTORED)
+    )
+    by_kind: dict[str, list[int]] = {}
+    for kind, pk in changes.values_list("kind", "fact_id"):
+        by_kind.setdefault(kind, []).append(pk)
+    for kind, pks in by_kind.items():
+        vendor_ids = _vendor_ids(batch, kind, ids.get(kind, ""))
+        keys = key_texts(kind_of(kind), pks)
+        stored = ConnectedRow.objects.filter(partner=scope.partner, kind=kind, fact_id__in=pks)
+        stored.exclude(connection=connection).delete()
+        stored.update(fact_id=None)  # the vendor's id of a row may be another now
+        ConnectedRow.objects.bulk_create(
+            (
+                ConnectedRow(
+                    partner=scope.partner, connection=connection, kind=kind,
+                    vendor_id=vendor_ids.get(key, key)[:200], fact_id=pk,
+                )
+                for pk, key in keys.items()
+            ),
+            update_conflicts=True,
+            unique_fields=["connection", "kind", "vendor_id"],
+            update_fields=["fact_id", "missing_since", "missing_runs", "gone", "why", "candidates"],
+            batch_size=1000,
+        )  # fmt: skip
+
+
+def _vendor_ids(batch: ImportBatch, kind: str, id_column: str) -> Mapping[str, str]:
+    """The vendor's ids by our keys, where they differ."""
+    [key_column, *others] = kind_of(kind).key_columns
+    if not id_column or others:
+        return {}
+    ids: dict[str, str] = {}
+    for table in batch.tables.select_related("file").filter(kind=kind, left_out=False):
+        rule = (table.mapping or {}).get("columns", {}).get(key_column, {})
+        [name] = rule.get("source") or [""]
+        if name in ("", id_column):
+            continue
+        with table.file.file.open("rb") as file:
+            for row in csv.DictReader(io.TextIOWrapper(plain_file(file), "utf-8", newline="")):
+                ids[row[name].strip()] = row[id_column]
+    return ids
+
+
+def given_up(scope: Scope, connection: Connection) -> list[ConnectedRow]:
+    """The rows that so many full runs did not find that a person is asked about them."""
+    rows = brought(scope, connection).filter(missing_runs__gte=RUNS_TO_MISS, gone=False, fact_id__isnull=False)
+    counting: dict[str, set[int]] = {}
+    for kind in rows.order_by().values_list("kind", flat=True).distinct():
+        pks = rows.filter(kind=kind).values_list("fact_id", flat=True)
+        counting[kind] = stored_pks(scope, kind, [pk for pk in pks if pk is not None])
+    return [row for row in rows.order_by("kind", "vendor_id") if row.fact_id in counting[row.kind]]
+
+
+def stored_pks(scope: Scope, kind: str, pks: Collection[int]) -> set[int]:
+    """Those among rows that are not withdrawn."""
+    stored = kind_of(kind).model._base_manager.filter(partner=scope.partner, withdrawal__isnull=True, pk__in=pks)
+    return set(stored.values_list("pk", flat=True))

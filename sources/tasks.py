@@ -1,0 +1,45 @@
+"""Tasks of live connections: find what is due, and run one connection. Tasks get only ids, never a token."""
+
+from celery import shared_task
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError, transaction
+
+from accounts.models import Partner, User
+from accounts.scope import partners_with
+from sources import services
+from sources.progress import RunProgress
+from sources.runs import NotRunnable, run_connection
+
+
+@shared_task
+def run_due_connections() -> int:
+    """Every minute: enqueue the connections that are due. Returns how many."""
+    count = 0
+    for partner in partners_with(services.due_connections()):
+        for connection_id in services.claim_due(partner=partner):
+            sync.delay(partner.pk, connection_id)
+            count += 1
+    return count
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
+def sync(partner_id: int, connection_id: int, user_id: int | None = None, full: bool | None = None) -> str:
+    """Run one connection. Delivered twice, the second delivery does nothing."""
+    partner = Partner.objects.get(pk=partner_id)
+    progress = RunProgress(connection_id)
+    user = User.objects.get(pk=user_id) if user_id else None
+    try:
+        run = run_connection(
+            partner=partner, connection_id=connection_id, by_itself=user is None, user=user, full=full, step=progress
+        )
+    except (NotRunnable, PermissionDenied) as reason:
+        return str(reason)
+    if run is None:
+        return "not now"
+    progress.forget()
+    return run.state
+
+
+def enqueue_sync(partner_id: int, connection_id: int, user_id: int, full: bool) -> None:
+    """Enqueue a run that somebody asked for, on commit."""
+    transaction.on_commit(lambda: sync.delay(partner_id, connection_id, user_id, full or None), robust=True)

@@ -1,0 +1,137 @@
+"""Sentences for people about runs and connections, from codes and their blanks, in the reader's language."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from partner_portal.formats.numbers import signed_decimal_text, whole
+from partner_portal.lib.rows.facts import find_kind
+from sources.source import Question
+
+
+def sentence(code: str, details: Mapping[str, Any], *, vendor: str, zone: str) -> str:
+    """What happened and what to do about it; "" for no code.
+
+    vendor: the vendor's name. zone: time zone in which times are told.
+    """
+    if not code:
+        return ""
+    blanks: dict[str, Any] = {**details, "vendor": vendor}
+    if "until" in details:
+        until = datetime.fromisoformat(str(details["until"])).astimezone(ZoneInfo(zone))
+        blanks |= {"until": f"{until:%H:%M}", "zone": zone}
+    if "table" in details:
+        blanks["table"] = str(details["table"]).replace("_", " ")
+    if "kind" in details and (kind := find_kind(str(details["kind"]))):
+        blanks["kind"] = str(kind.label).lower()
+    if code == "quota_used_up" and details.get("limit"):
+        blanks["limit"] = whole(int(details["limit"]))
+        code = "quota_used_up_of"
+    if code == "scope_missing":
+        blanks |= details.get("scope", {}) if isinstance(details.get("scope"), dict) else {}
+        blanks["table"] = str(blanks["table"]).replace("_", " ")
+    text = _texts().get(code) or _texts()["unexpected"]
+    return text % blanks
+
+
+def _texts() -> dict[str, str]:
+    return {
+        "token_rejected": _(
+            "%(vendor)s does not accept the token any more. It was revoked, rotated or belongs to another account. "
+            "Enter a new one."
+        ),
+        "scope_missing": _("The token may not read %(table)s (scope %(scope)s). Only a partner account can grant it."),
+        "wrong_account": _("This token belongs to account %(found)s (it was %(expected)s). Nothing was read."),
+        "quota_used_up": _(
+            "%(vendor)s's daily quota of the account is used up by all its apps. Next try at %(until)s, %(zone)s."
+        ),
+        "quota_used_up_of": _(
+            "%(vendor)s's daily quota of the account is used up (%(limit)s, by all its apps). "
+            "Next try at %(until)s, %(zone)s."
+        ),
+        "try_later": _("%(vendor)s does not answer now. Nothing was read; the next try comes by itself."),
+        "answer_invalid": _(
+            "%(vendor)s gave an answer that cannot be used. Nothing was read; the next try comes by itself."
+        ),
+        "property_gone": _("%(vendor)s has no property %(name)s on %(table)s any more. Choose another."),
+        "place_missing": _("There is no folder %(place)s that this portal may read. Ask your operator."),
+        "key_missing": _("The key to the token is missing. Enter the token again."),
+        "file_unreadable": _("%(file)s cannot be read: %(message)s. Nothing was written."),
+        "mapping": _("The answers do not fit what was read: %(message)s Nothing was written."),
+        "failed": _("Something went wrong while reading from %(vendor)s. Nothing was written."),
+        "unexpected": _(
+            "Something unexpected went wrong. Nothing was written; the operators find the details in the log."
+        ),
+        "interrupted": _("The run was interrupted. Nothing was written; the next one starts over."),
+        "disconnected": _("The connection was removed meanwhile. Nothing was written."),
+        "first": _("This is the first import with these answers. Nothing is written before you have looked at it."),
+        "asks": _("A question about the files is open. Nothing is written before you have answered it."),
+        "blocked": _("The files cannot be used as they are. Nothing was written."),
+        "guard_withdrawn": _(
+            "%(percent)s %% of the %(kind)s would be withdrawn (limit %(limit)s %%). Nothing was written. "
+            "Look at the import and decide."
+        ),
+        "guard_changed": _(
+            "%(percent)s %% of the rows would be changed (limit %(limit)s %%). Nothing was written. "
+            "Look at the import and decide."
+        ),
+        "guard_points": _(
+            "Your points would change by %(percent)s %% (limit %(limit)s %%). Nothing was written. "
+            "Look at the import and decide."
+        ),
+        # Why a run cannot begin
+        "open": _("Questions of the connection are open. Answer them first."),
+        "paused": _("The connection is paused."),
+        "rejected": _("The connection needs a new token."),
+        "committing": _("An import of the connection is being written. Try again when it is done."),
+        "waits": _("An import of the connection waits for you."),
+        "busy": _("The connection is being read already."),
+    }
+
+
+def question_title(question: Question) -> str:
+    """The question in words."""
+    known = {
+        "clients.client_id": _("What identifies a client?"),
+        "clients.currency": _("In which currency are the clients?"),
+        "deals.product_line": _("What was sold?"),
+        "deals.kind": _("Which sort of sale is a deal?"),
+        "deals.origin": _("Who brought the deal?"),
+        "deals.mrr": _("What is the deal worth a month?"),
+        "deals.currency": _("In which currency is that?"),
+        "deals.client_id": _("Whose deal is it?"),
+        "deals.stage": _("Is the deal won, lost or open?"),
+    }
+    kind = find_kind(question.kind)
+    blanks = {"kind": kind.label if kind else question.kind, "column": question.column}
+    return known.get(question.key) or _("%(kind)s: what is %(column)s?") % blanks
+
+
+def phase_text(phase: str) -> str:
+    """What a run does now, from the phase or the table that it reads."""
+    return {
+        "waiting": _("Waiting to start"),
+        "checking": _("Checking the rows"),
+        "writing": _("Comparing and writing the rows"),
+        "posting": _("Posting the points"),
+    }.get(phase) or _("Reading %(table)s") % {"table": phase.replace("_", " ")}
+
+
+def points_text(points: Mapping[str, str]) -> str:
+    """How a run moved the points; "" when it did not."""
+    before, after = (Decimal(points.get(name) or 0) for name in ("before", "after"))
+    return _("%(change)s points") % {"change": signed_decimal_text(after - before, 2)} if before != after else ""
+
+
+def changes_text(added: int, changed: int, withdrawn: int) -> str:
+    """What a run changed: "3 new, 1 changed, 0 withdrawn"."""
+    return ", ".join((
+        ngettext("%(count)s new", "%(count)s new", added) % {"count": whole(added)},
+        ngettext("%(count)s changed", "%(count)s changed", changed) % {"count": whole(changed)},
+        ngettext("%(count)s withdrawn", "%(count)s withdrawn", withdrawn) % {"count": whole(withdrawn)},
+    ))  # fmt: skip

@@ -1,0 +1,19 @@
+"""/connections/: connect, answer, look, pause, disconnect."""
+
+from django.urls import path
+
+from sources import views
+
+urlpatterns = [
+    path("", views.connections, name="connections"),
+    path("new/<slug:vendor>/", views.connect, name="connections_new"),
+    path("<int:pk>/", views.connection, name="connection"),
+    path("<int:pk>/questions/", views.questions, name="connection_questions"),
+    path("<int:pk>/token/", views.token, name="connection_token"),
+    path("<int:pk>/clients/", views.unmatched, name="connection_clients"),
+    path("<int:pk>/sync/", views.sync, name="connection_sync"),
+    path("<int:pk>/pause/", views.pause, name="connection_pause"),
+    path("<int:pk>/resume/", views.resume, name="connection_resume"),
+    path("<int:pk>/gone/", views.gone, name="connection_gone"),
+    path("<int:pk>/disconnect/", views.disconnect, name="connection_disconnect"),
+]

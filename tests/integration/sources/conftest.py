@@ -1,0 +1,110 @@
+"""Eastwind, a partner without facts, with connections to a folder and to a vendor that lives in memory."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.integration.imports.conftest import eastwind  # noqa: F401
+
+type Rows = list[dict[str, str]]
+
+
+@pytest.fixture
+def command(eastwind: Any) -> Callable[..., tuple[int, str, str]]:  # noqa: F811
+    """Run a command for Eastwind: exit code, output, errors."""
+
+    def run(name: str, *arguments: Any) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            call_command(name, "eastwind", *map(str, arguments), stdout=out, stderr=err, no_color=True)
+        except CommandError as error:
+            return error.returncode, out.getvalue(), err.getvalue() + str(error)
+        except SystemExit as error:
+            return int(error.code or 0), out.getvalue(), err.getvalue()
+        return 0, out.getvalue(), err.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def sync(command: Any) -> Callable[..., dict[str, Any]]:
+    """Run the command `sync` and read what it prints."""
+
+    def run(*arguments: Any) -> dict[str, Any]:
+        _code, out, err = command("sync", *arguments)
+        assert not err, err
+        report: dict[str, Any] = json.loads(out)
+        return report
+
+    return run
+
+
+@pytest.fixture
+def drop(tmp_path: Path, settings: Any) -> Callable[[str, Rows], Path]:
+    """Put a file of rows into Eastwind's watched folder `inbox`, an hour ago."""
+    settings.WATCHED_FOLDERS = str(tmp_path)
+    inbox = tmp_path / "eastwind" / "inbox"
+    inbox.mkdir(parents=True)
+
+    def put(name: str, rows: Rows) -> Path:
+        path = inbox / name
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+            writer.writeheader()
+            writer.writerows(rows)
+        then = path.stat().st_mtime - 3600
+        os.utime(path, (then, then))
+        return path
+
+    return put
+
+
+ANSWERS: dict[str, Any] = {
+    "deals": {"take": "registered"},
+    "answers": {
+        "clients.client_id": {"property": "hs_object_id"},
+        "clients.currency": {"value": "EUR"},
+        "deals.deal_id": {"property": "hs_object_id"},
+        "deals.product_line": {"property": "product"},
+        "deals.kind": {"property": "sale_kind"},
+        "deals.origin": {"property": "lead", "words": {"ours": "sourced", "together": "assisted", "theirs": "none"}},
+    },
+}
+
+
+@pytest.fixture
+def hub(eastwind: Any, monkeypatch: Any) -> Any:  # noqa: F811
+    """An account at the simulated HubSpot, with 4 clients and 40 deals; nothing is served, nobody waits."""
+    from sources.simulator.samples import fill
+    from sources.source import source_of
+    from tests.simulated_hubspot import Hub
+
+    hub = Hub()
+    fill(hub.world, clients=4, deals=40)
+    for row in list(hub.world.rows["deals"].values()):
+        if row.properties.get("closedate"):  # recent enough to count
+            hub.world.change("deals", row.id, closedate="2026-06-01T10:30:00.000Z")
+    hub.time.sleep(7200)
+    monkeypatch.setattr(source_of("hubspot"), "client", hub.client)
+    return hub
+
+
+@pytest.fixture
+def connect(command: Any, tmp_path: Path, monkeypatch: Any) -> Callable[..., tuple[int, str, str]]:
+    """Run the command `connect` for HubSpot, with a token and answers."""
+    from tests.simulated_hubspot import TOKEN
+
+    def run(answers: dict[str, Any] | None = None, token: str = TOKEN) -> tuple[int, str, str]:
+        file = tmp_path / "answers.json"
+        file.write_text(json.dumps(ANSWERS if answers is None else answers), encoding="utf-8")
+        monkeypatch.setattr("sys.stdin", io.StringIO(token + "\n"))
+        return command("connect", "hubspot", "--token-stdin", "--answers", file)
+
+    return run

@@ -1,0 +1,331 @@
+"""Runs of a connection to the simulated HubSpot: what is written, what waits, what is taken back, what fails."""
+
+import json
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.integration.sources.conftest import ANSWERS
+
+
+@pytest.fixture
+def live(hub: Any, connect: Any, sync: Any) -> Any:
+    """The account, connected, with its first import written."""
+    assert connect()[0] == 0
+    assert sync("--commit")["state"] == "committed"
+    return hub
+
+
+@pytest.fixture
+def points(command: Any, capsys: Any) -> Any:
+    """The partner's points today, and that the ledger agrees with the facts."""
+
+    def read(day: str = "2026-11-23") -> Decimal:
+        assert command("verify_ledger")[0] == 0
+        capsys.readouterr()
+        command("figures", "--on", day)
+        return Decimal(json.loads(capsys.readouterr().out)["points"]["total"])
+
+    return read
+
+
+def stored_deals() -> dict[str, tuple[str, str, Decimal]]:
+    from clients.models import Deal
+
+    rows = Deal.objects.values_list("deal_id", "client__client_id", "stage", "mrr")
+    return {deal_id: (client, stage, mrr) for deal_id, client, stage, mrr in rows}
+
+
+def batches() -> int:
+    from imports.models import ImportBatch
+
+    return ImportBatch.objects.count()
+
+
+def test_first_run_waits_for_a_person(hub: Any, connect: Any, sync: Any) -> None:
+    assert connect()[0] == 0
+    first = sync()
+    assert (first["state"], first["kind"], first["added"]) == ("waits", "full", 44)
+    assert first["read"] == {"clients": 4, "deals": 40}
+    assert "before you have looked at it" in first["why"]
+    assert stored_deals() == {}
+    again = sync("--commit")  # what was read now replaces what waited
+    assert (again["state"], again["added"]) == ("committed", 44)
+    assert len(stored_deals()) == 40
+    assert batches() == 2
+
+
+def test_run_that_finds_nothing_makes_no_import(live: Any, sync: Any, eastwind: Any) -> None:
+    from accounts.models import Partner
+    from sources.models import Connection
+
+    before = Partner.objects.get(pk=eastwind.pk).generation, batches(), Connection.objects.get().good_at
+    live.time.sleep(3600)
+    window, full = sync(), sync("--full")
+    assert [(run["kind"], run["state"], run["import"]) for run in (window, full)] == [
+        ("window", "nothing new", None),
+        ("full", "nothing new", None),
+    ]
+    after = Partner.objects.get(pk=eastwind.pk).generation, batches(), Connection.objects.get().good_at
+    assert before[:2] == after[:2]
+    assert before[2] < after[2]
+
+
+def test_archived_deal_takes_its_points_along_and_back(live: Any, sync: Any, points: Any) -> None:
+    before = points()
+    won = next(row.id for row in live.world.rows["deals"].values() if row.properties["dealstage"] == "closedwon")
+    live.world.archive("deals", won)
+    live.time.sleep(7200)
+    gone = sync("--full")
+    assert (gone["state"], gone["withdrawn"]) == ("committed", 1)
+    assert str(won) not in stored_deals()
+    assert points() < before
+    live.world.restore("deals", won)
+    live.time.sleep(7200)
+    back = sync("--full")
+    assert (back["state"], back["added"]) == ("committed", 1)
+    assert points() == before
+
+
+def test_many_gone_deals_wait(live: Any, sync: Any) -> None:
+    stored = stored_deals()
+    for record_id in list(live.world.rows["deals"])[:12]:
+        live.world.archive("deals", record_id)
+    run = sync("--full")
+    assert (run["state"], run["withdrawn"]) == ("waits", 12)
+    assert run["why"] == (
+        "30 % of the deals would be withdrawn (limit 5 %). Nothing was written. Look at the import and decide."
+    )
+    assert stored_deals() == stored
+
+
+def test_points_that_move_much_wait(live: Any, sync: Any, connect: Any) -> None:
+    for row in list(live.world.rows["deals"].values()):
+        if row.properties["dealstage"] == "closedwon":
+            live.world.change("deals", row.id, hs_deal_registration_mrr="1.00")
+    run = sync("--full")
+    assert (run["state"], run["changed"]) == ("waits", 14)
+    assert run["why"].startswith("Your points would change by -")
+
+
+def test_rows_of_files_and_of_a_connection_leave_each_other_alone(
+    live: Any, sync: Any, command: Any, tmp_path: Any
+) -> None:
+    """A complete file withdraws no row of the connection, and the connection none that a file brought."""
+    files = tmp_path / "files"
+    files.mkdir()
+    header = "deal_id,client_id,name,product_line,kind,origin,stage,mrr,currency,created_on,closed_on,registered"
+    client = next(iter(live.world.rows["partner_clients"]))
+    row = f"F1,{client},By file,Sales Hub,new,sourced,open,10,EUR,2026-01-05,,no"
+    (files / "deals.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    assert command("import_data", files / "deals.csv", "--complete", "deals")[0] == 0
+    assert len(stored_deals()) == 41
+    assert sync("--full")["withdrawn"] == 0
+    (files / "deals.csv").write_text(f"{header}\n", encoding="utf-8")
+    assert command("import_data", files / "deals.csv", "--complete", "deals")[0] == 0
+    assert len(stored_deals()) == 40
+
+
+def test_unmatched_deal_waits_for_its_client_and_remembers_it(live: Any, sync: Any, scope_of_eastwind: Any) -> None:
+    from sources import services
+    from sources.models import ConnectedRow
+
+    deal = live.world.add(
+        "deals", dict(next(iter(live.world.rows["deals"].values())).properties) | {"dealname": "Whose?"}
+    )
+    live.time.sleep(7200)
+    run = sync("--full")
+    assert (run["state"], run["unmatched"]) == ("nothing new", 1)
+    row = ConnectedRow.objects.get(vendor_id=str(deal.id))
+    assert (row.name, row.fact_id) == ("Whose?", None)
+    client = str(next(iter(live.world.rows["partner_clients"])))
+    services.assign(scope=scope_of_eastwind, connection_id=row.connection_id, clients={row.pk: client})
+    assert sync()["added"] == 1  # the next run is full
+    assert stored_deals()[str(deal.id)][0] == client
+    live.world.change("deals", deal.id, dealname="Theirs")
+    live.time.sleep(7200)
+    assert sync("--full")["changed"] == 1
+
+
+@pytest.fixture
+def scope_of_eastwind(eastwind: Any) -> Any:
+    from accounts.scope import system_scope
+
+    return system_scope(eastwind)
+
+
+def test_missing_deal_is_asked_about_after_two_full_runs(live: Any, sync: Any, scope_of_eastwind: Any) -> None:
+    from sources import rows, services
+    from sources.models import Connection
+
+    connection = Connection.objects.get()
+    lost = next(iter(live.world.rows["deals"]))
+    live.world.rows["deals"].pop(lost)
+    live.world._ids["deals"].remove(lost)
+    counts = []
+    for _run in range(2):
+        assert sync("--full")["withdrawn"] == 0
+        counts.append(len(rows.given_up(scope_of_eastwind, connection)))
+    assert counts == [0, 1]
+    assert str(lost) in stored_deals()
+    services.confirm_gone(scope=scope_of_eastwind, connection_id=connection.pk)
+    assert sync("--full")["withdrawn"] == 1
+    assert str(lost) not in stored_deals()
+
+
+class TestFailures:
+    """What the vendor refuses is a sentence, and nothing is written."""
+
+    def test_token_revoked_and_renewed(self, live: Any, sync: Any, connect: Any, command: Any) -> None:
+        from sources.models import Connection
+
+        live.world.tokens.clear()
+        run = sync("--full")
+        assert (run["state"], run["added"]) == ("failed", 0)
+        assert run["why"] == (
+            "HubSpot does not accept the token any more. It was revoked, rotated or belongs to another account. "
+            "Enter a new one."
+        )
+        assert Connection.objects.get().state == "rejected"
+        assert command("sync")[::2] == (1, "The connection needs a new token.")
+        live.world.add_token("another-token-of-forty-known-characters")
+        assert connect(token="another-token-of-forty-known-characters")[0] == 0
+        assert sync("--full")["state"] == "nothing new"
+
+    def test_other_account(self, live: Any, sync: Any) -> None:
+        live.world.account_id = 4567
+        run = sync("--full")
+        assert run["why"] == "This token belongs to account 4567 (it was 14500123). Nothing was read."
+
+    def test_property_gone(self, live: Any, sync: Any) -> None:
+        live.world.drop_property("deals", "lead")
+        run = sync("--full")
+        assert run["state"] == "failed"
+        assert run["why"] == "HubSpot has no property lead on deals any more. Choose another."
+
+    def test_missing_scope_lets_the_rest_run(self, live: Any, sync: Any) -> None:
+        from tests.simulated_hubspot import TOKEN
+
+        live.world.tokens[TOKEN].discard("crm.objects.deals.read")
+        live.world.change("partner_clients", next(iter(live.world.rows["partner_clients"])), hs_client_name="New name")
+        run = sync("--full")
+        assert (run["state"], run["changed"]) == ("committed", 1)
+        assert "(scope crm.objects.deals.read)" in run["why"]
+
+    def test_lost_key_is_a_sentence(self, live: Any, sync: Any, settings: Any, web: Any) -> None:
+        settings.CREDENTIALS_KEYS = ["k" * 40]
+        run = sync("--full")
+        assert run["why"] == "The key to the token is missing. Enter the token again."
+
+    def test_back_off_grows(self, live: Any, sync: Any) -> None:
+        from partner_portal.lib.dates.clock import now
+        from sources.models import Connection
+        from sources.simulator.faults import Fault
+
+        live.simulator.faults.append(Fault("bad_gateway"))
+        waits = []
+        for _try in range(4):
+            assert sync("--full")["state"] == "failed"
+            waits.append(round((Connection.objects.get().next_at - now()).total_seconds() / 60))
+        assert waits == [5, 15, 60, 60]
+
+
+def test_interrupted_run_leaves_nothing_and_the_next_is_right(
+    live: Any, sync: Any, monkeypatch: Any, command: Any
+) -> None:
+    from sources.models import Run
+
+    for row in list(live.world.rows["deals"].values())[:2]:
+        live.world.change("deals", row.id, hs_deal_registration_mrr="777.00")
+    for place in ("sources.runs.TableFile.row", "imports.connected.save_findings", "sources.rows.note_missing"):
+        with monkeypatch.context() as patched:
+            target, _dot, name = place.rpartition(".")
+            patched.setattr(f"{target}.{name}", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                sync("--full")
+        assert not any(mrr == 777 for _client, _stage, mrr in stored_deals().values())
+    run = sync("--full")
+    assert (run["state"], run["changed"]) == ("committed", 2)
+    assert Run.objects.filter(state="interrupted").count() == 3
+    assert command("verify_ledger")[0] == 0
+
+
+def _killed(*_args: Any, **_kwargs: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def truth(hub: Any) -> dict[str, tuple[str, str, Decimal]]:
+    """What the account holds, as our deals should be: registered, with a client."""
+    world = hub.world
+    by_company = {
+        company: client
+        for client in world.rows["partner_clients"]
+        for company, _primary in world.associated("partner_clients", client, "companies")
+    }
+    stages = {"closedwon": "won", "closedlost": "lost"}
+    deals = {}
+    for row in world.rows["deals"].values():
+        companies = world.associated("deals", row.id, "companies")
+        if row.archived or row.properties["hs_num_associated_deal_registrations"] == "0" or not companies:
+            continue
+        [(company, _primary)] = companies
+        stage = stages.get(row.properties["dealstage"], "open")
+        mrr = Decimal(row.properties["hs_deal_registration_mrr"])
+        deals[str(row.id)] = (str(by_company[company]), stage, mrr)
+    return deals
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_random_steps_end_with_the_truth(hub: Any, connect: Any, sync: Any, command: Any, seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 -- made-up changes
+    hub.world.index_lag = 55 * 60
+    lax = {"withdrawn_percent": 100, "changed_percent": 100, "points_percent": 100_000}
+    assert connect(ANSWERS | {"guards": lax})[0] == 0
+    assert sync("--commit")["state"] == "committed"
+    for step in range(1, 61):
+        _random_step(hub.world, draw)
+        hub.time.sleep(draw.randrange(30, 600))
+        if step % 10 == 0:
+            run = sync(*(["--full"] if step % 30 == 0 else []))
+            assert run["state"] in ("committed", "nothing new"), run
+        if step % 30 == 0:
+            assert stored_deals() == truth(hub)
+            assert command("verify_ledger")[0] == 0
+
+
+def _random_step(world: Any, draw: random.Random) -> None:
+    living = [row for row in world.rows["deals"].values() if not row.archived]
+    archived = [row for row in world.rows["deals"].values() if row.archived]
+    row = draw.choice(living)
+    match draw.choice(
+        ("change", "stage", "add", "archive", "restore", "merge", "associate", "untouched", "unregister")
+    ):
+        case "change":
+            world.change("deals", row.id, hs_deal_registration_mrr=f"{draw.randrange(1, 999)}.00")
+        case "stage":
+            world.change("deals", row.id, dealstage=draw.choice(("closedwon", "closedlost", "qualifiedtobuy")),
+                         closedate="2026-11-02T09:30:00.000Z")  # fmt: skip
+        case "add":
+            added = world.add(
+                "deals", {name: value for name, value in row.properties.items() if name != "hs_merged_object_ids"}
+            )
+            world.associate("deals", added.id, "companies", draw.choice(list(world.rows["companies"])), primary=True)
+        case "archive":
+            world.archive("deals", row.id)
+        case "restore" if archived:
+            world.restore("deals", draw.choice(archived).id)
+        case "merge" if len(living) > 2:
+            other = draw.choice([each for each in living if each is not row])
+            for company, _primary in world.associated("deals", other.id, "companies"):
+                world.dissociate("deals", other.id, "companies", company)
+            world.merge("deals", row.id, other.id)
+        case "associate":
+            for company, _primary in world.associated("deals", row.id, "companies"):
+                world.dissociate("deals", row.id, "companies", company)
+            world.associate("deals", row.id, "companies", draw.choice(list(world.rows["companies"])), primary=True)
+        case "untouched":
+            world.change("deals", row.id, touched=False, hs_deal_registration_mrr=f"{draw.randrange(1, 999)}.00")
+        case "unregister":
+            world.change("deals", row.id, hs_num_associated_deal_registrations="0")
