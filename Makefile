@@ -7,6 +7,8 @@ SHELL := /bin/sh
 PORT ?= 8000
 ARGS ?=
 UPGRADE ?=
+# Tests wait for browsers and other processes for a quarter of their time: three of them keep two processors busy.
+WORKERS ?= 3
 PYTHON_VERSION := $(shell cat .python-version)
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
@@ -28,12 +30,12 @@ demo: $(READY) ## everything on this machine, with sample data (PORT=8000); Ctrl
 
 .PHONY: test
 test: $(READY) programs ## all tests: unit, integration, browser (ARGS="-k word" for some)
-	$(PYTHON) -m pytest -n 2 $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
 .PHONY: coverage
 coverage: $(READY) programs ## all tests with branch coverage; fails below the floor in pyproject.toml
 	@mkdir -p var/coverage
-	$(PYTHON) -m pytest -n 2 --cov --cov-report=term $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## style, layers, dead code, types, Django's checks, missing migrations

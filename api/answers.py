@@ -21,7 +21,7 @@ from dashboard.figures import (
 )  # fmt: skip
 from ledger.forms import RangeForm
 from ledger.queries import changes
-from partner_portal.lib.rows.datasets import data_as_of
+from partner_portal.lib.rows.providers import data_as_of
 from program.terms import MONEY_METRICS
 from tiers.queries import tier_standing
 from tiers.rules import ReviewOutlook, TierGap

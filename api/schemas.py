@@ -13,7 +13,7 @@ Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
 
 
 class Refusal(Schema):
-    """Why there is no answer, in words."""
+    """Why there is no answer, as text."""
 
     detail: str
     problems: list[str] = Field(description="One sentence for each thing that is wrong with the request")

@@ -172,7 +172,7 @@ _ENTITIES = "<!DOCTYPE x [" + "<!ENTITY e0 'lol'>" + "".join(f"<!ENTITY e{n} '{f
 _XXE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 _ONE_TEXT = f'<sst xmlns="{MAIN}"><si><t>{"A" * 30_000}</t></si></sst>'
 _USED_OFTEN = sheet('<row><c t="s"><v>0</v></c><c t="s"><v>0</v></c></row>' * 20_000)
-_FORMULA = '<row><c><f>HYPERLINK("http://x.example")</f><v>1</v></c></row>'
+_FORMULA = '<row><c><f>HYPERLINK("http://x.example")</f></c></row>'
 
 
 def bombs(scale: int) -> Iterator[tuple[str, bytes]]:

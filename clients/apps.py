@@ -8,7 +8,7 @@ class ClientsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import audit
-        from clients import line_merges, lines, services, withdrawals  # noqa: F401 -- receives facts_committed
+        from clients import line_merges, services, withdrawals  # noqa: F401 -- receives facts_committed
         from partner_portal.lib.rows.withdrawals import register
 
         register(withdrawals)

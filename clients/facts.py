@@ -8,7 +8,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.scope import Scope
-from clients.lines import product_lines, remark_on_deals, remark_on_line, remark_on_several
+from clients.lines import product_lines, register_lines, remark_on_deals, remark_on_line, remark_on_several
+from clients.look_alikes import (
+    corrected_cancellations,
+    corrected_certifications,
+    corrected_services,
+    same_clients,
+    same_deals,
+)
 from clients.models import Cancellation, Certification, Client, Deal, MrrMonth, Service
 from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import month_end
@@ -166,6 +173,7 @@ CLIENTS = register(
             Column("last_active_employee", Text()),
             Column("last_active_on", Day()),
         ),
+        look_alikes=same_clients,
     )
 )
 
@@ -200,7 +208,9 @@ DEALS = register(
             fixed_amount(_day_won, "stage", "closed_on"),
             fixed_amount(_day_registered, "registered", "created_on"),
         ),
+        after_writing=register_lines,
         remarks=(remark_on_several, remark_on_deals),
+        look_alikes=same_deals,
     )
 )
 
@@ -224,6 +234,7 @@ SERVICES = register(
             RowCheck(("client_id", "started_on", "ended_on"), _services_do_not_overlap),
             fixed_amount(lambda rows: rows["started_on"], "started_on"),
         ),
+        look_alikes=corrected_services,
     )
 )
 
@@ -245,7 +256,9 @@ CANCELLATIONS = register(
             Column("cancelled_on", Day(), required=True),
             Column("reason", Text()),
         ),
+        after_writing=register_lines,
         remarks=(remark_on_several, remark_on_line),
+        look_alikes=corrected_cancellations,
     )
 )
 
@@ -277,5 +290,6 @@ CERTIFICATIONS = register(
             Column("earned_on", Day(), required=True),
             Column("expires_on", Day(last=FOR_EVER)),
         ),
+        look_alikes=corrected_certifications,
     )
 )

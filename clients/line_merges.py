@@ -142,9 +142,12 @@ def _follow(scope: Scope, merge: LineMerge) -> _Moved:
             for kind in kinds_with_lines():
                 stored_rows(kind, scope, withdrawal=gone.withdrawal_id).update(withdrawal=merge.withdrawal_id)
             Withdrawal.objects.filter(pk=gone.withdrawal_id).delete()
-    for stored, new in ((merge.moved, moved.rows), (merge.swapped, moved.swapped)):
-        for kind_key, pks in new.items():
-            stored[kind_key] = sorted({*stored.get(kind_key, ()), *pks})
+    for kind_key in {*moved.rows, *moved.swapped}:
+        leaving, returning = moved.rows.get(kind_key, frozenset()), frozenset(moved.swapped.get(kind_key, ()))
+        before, exchanged = set(merge.moved.get(kind_key, ())), set(merge.swapped.get(kind_key, ()))
+        # A row that goes back to the name it had is neither moved nor swapped any more.
+        merge.moved[kind_key] = sorted((before - returning) | (leaving - exchanged))
+        merge.swapped[kind_key] = sorted((exchanged - leaving) | (returning - before))
     merge.save()
     return moved
 

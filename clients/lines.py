@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Count
-from django.dispatch import receiver
 from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from clients.models import Deal, ProductLine, Withdrawal
+from clients.models import Deal, ProductLine
 from clients.queries import stored_rows
 from partner_portal.lib.collation import sort_key
-from partner_portal.lib.rows.events import facts_committed
 from partner_portal.lib.rows.facts import FactKind, Remark, kinds
 from partner_portal.lib.rows.spelling import Spellings, spelling_key
 from program.terms import SALES, DealKind, Stage
@@ -49,22 +47,15 @@ def kinds_with_lines() -> list[FactKind]:
     return [kind for kind in kinds() if any(column.spellings is product_lines for column in kind.columns)]
 
 
-@receiver(facts_committed)
-def register_lines(sender: object, scope: Scope, **_: object) -> None:
-    """Receive `facts_committed`: files may have brought lines that are new."""
-    if sender is not Withdrawal:
-        register_new_lines(scope)
-
-
-def register_new_lines(scope: Scope) -> None:
-    """Store the lines that facts name and that are not stored yet."""
-    known = set(ProductLine.objects.filter(partner=scope.partner).values_list("key", flat=True))
+def register_lines(scope: Scope, rows: "pd.DataFrame") -> None:
+    """Store the lines that imported rows name and that are not stored yet, as `FactKind.after_writing`."""
     new: dict[str, str] = {}
-    for kind in kinds_with_lines():
-        for name in stored_rows(kind, scope).order_by().values_list(LINE, flat=True).distinct():
-            key = spelling_key(name)
-            if key and key not in known:
-                new.setdefault(key, name)
+    for name in rows[LINE].unique():
+        new.setdefault(spelling_key(name), name)
+    new.pop("", None)
+    known = ProductLine.objects.filter(partner=scope.partner, key__in=list(new)).values_list("key", flat=True)
+    for key in list(known):
+        del new[key]
     ProductLine.objects.bulk_create(
         [ProductLine(partner=scope.partner, key=key, name=name) for key, name in new.items()], ignore_conflicts=True
     )

@@ -1,7 +1,7 @@
 """Services that withdraw and restore facts (docs/points.md 13): one row, or all that a complete file or an undo asks for.
 
 A withdrawn row stays in its table and only gets the `Withdrawal` it went with. A client takes all its facts along, marked
-with the same withdrawal, by which they are found again when the client is restored.
+with the same withdrawal, and restored with it.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from accounts.services import bump_generation
-from clients.models import Client, Withdrawal
+from clients.models import Client, LineMerge, Withdrawal
 from clients.queries import stored_rows
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock
 from partner_portal.lib.rows.events import commit_facts
@@ -25,6 +25,7 @@ from partner_portal.lib.rows.withdrawals import MovedRows, Rows
 
 CLIENTS = "clients"
 AMONG = sql.SQL("{row}.id = ANY(%(pks)s)")
+AMONG_MERGED = sql.SQL("{row}.id = ANY(%(pks)s) AND {row}.withdrawal_id = ANY(%(merged)s)")
 OF_CLIENTS = sql.SQL("{row}.client_id = ANY(%(pks)s)")
 GONE_WITH_CLIENTS = sql.SQL(
     "({row}.client_id, {row}.withdrawal_id) IN (SELECT * FROM unnest(%(clients)s::bigint[], %(withdrawals)s::bigint[]))"
@@ -79,8 +80,11 @@ def withdraw_rows(*, scope: Scope, rows: Rows, reason: str = "", batch_id: int |
         partner=scope.partner, withdrawn_by=scope.user, batch_id=batch_id, reason=reason
     )
     marked = _Marked(scope)
+    merged = of_merges(scope)
     for kind_key, pks in rows.items():
         marked.update(kind(kind_key), AMONG, withdrawal.pk, pks=list(pks))
+        if merged:
+            marked.update(kind(kind_key), AMONG_MERGED, withdrawal.pk, pks=list(pks), merged=merged)
     clients = list(marked.rows.get(CLIENTS, ()))
     for own in kinds_of_clients() if clients else ():
         marked.update(own, OF_CLIENTS, withdrawal.pk, pks=clients)
@@ -88,6 +92,12 @@ def withdraw_rows(*, scope: Scope, rows: Rows, reason: str = "", batch_id: int |
         withdrawal.delete()
         return MovedRows({}, frozenset())
     return marked.result(withdrawal.pk)
+
+
+def of_merges(scope: Scope) -> list[int]:
+    """The withdrawals of rows that are the same as others since product lines were merged, as long as the merge holds."""
+    merges = LineMerge.objects.filter(partner=scope.partner, undone_at=None, withdrawal__isnull=False)
+    return [pk for pk in merges.values_list("withdrawal_id", flat=True) if pk is not None]
 
 
 def restore_rows(*, scope: Scope, rows: Rows) -> MovedRows:
@@ -119,14 +129,17 @@ class _Marked:
         self.client_ids: set[int] = set()
 
     def update(self, of_kind: FactKind, condition: sql.SQL, withdrawal: int | None, **values: list[int]) -> None:
-        """Set the withdrawal of rows that meet the condition and have none yet, or, with None, take it from those that have."""
+        """Set the withdrawal of rows that meet the condition and count, or, with None, take it from those that do not.
+
+        Rows that a merge withdrew count as well with the condition AMONG_MERGED.
+        """
         row = sql.Identifier(of_kind.model._meta.db_table)
         query = sql.SQL(
             "UPDATE {row} SET withdrawal_id = %(withdrawal)s "
             "WHERE {row}.partner_id = %(partner)s AND {row}.withdrawal_id {now} AND {condition} RETURNING id, {client}"
         ).format(
             row=row,
-            now=sql.SQL("IS NOT NULL" if withdrawal is None else "IS NULL"),
+            now=sql.SQL("IS NULL" if withdrawal is not None and condition is not AMONG_MERGED else "IS NOT NULL"),
             condition=condition.format(row=row),
             client=sql.Identifier("client_id" if of_kind.client_field == "client" else "id"),
         )

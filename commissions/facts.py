@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy
 
 from clients.facts import usable_currencies
-from clients.lines import product_lines, remark_on_several
+from clients.lines import product_lines, register_lines, remark_on_several
 from commissions.models import StatementLine
 from partner_portal.lib.rows.column_types import Choice, Currency, Day, Month, Number, Quarter, Text, Whole
 from partner_portal.lib.rows.facts import Column, FactKind, Reference, register
@@ -38,6 +38,7 @@ STATEMENT_LINES = register(
             Column("adjusts", Reference("statement_lines")),
             Column("reason", Text()),
         ),
+        after_writing=register_lines,
         remarks=(remark_on_several,),
     )
 )

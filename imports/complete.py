@@ -4,15 +4,13 @@ knows to be gone. Rows of a connection are withdrawn by that connection alone, a
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.utils.translation import ngettext
-from psycopg import sql
 
 from accounts.scope import Scope
 from imports.checks import Checked, CheckedKind
-from imports.fact_tables import column_type, field_of, file_values, stage, table_of
+from imports.key_comparison import staged_keys, stored_count
 from partner_portal.lib.rows.connected import connected_rows
-from partner_portal.lib.rows.facts import FactKind, kinds
+from partner_portal.lib.rows.facts import kinds
 from partner_portal.lib.rows.withdrawals import MovedRows, withdrawals
 
 FEW_ROWS = 10  # so many may go without being confirmed,
@@ -69,8 +67,9 @@ def withdraw_missing(scope: Scope, checked: Checked, plan: WithdrawalPlan, *, ba
     for of_kind in checked.kinds:
         key = of_kind.kind.key
         if key in plan.complete:
-            rows[key] = [*rows.get(key, ()), *_missing_pks(scope, of_kind, plan.connection_id)]
-    stored = {kind.key: _stored_rows(scope, kind) for kind in kinds()} if any(rows.values()) else {}
+            with staged_keys(scope, of_kind) as keys:
+                rows[key] = [*rows.get(key, ()), *keys.missing(plan.connection_id)]
+    stored = {kind.key: stored_count(scope, kind) for kind in kinds()} if any(rows.values()) else {}
     return Missing(withdrawals().withdraw_rows(scope=scope, rows=rows, batch_id=batch_id), stored)
 
 
@@ -95,47 +94,3 @@ def _owned_pks(scope: Scope, key: str, pks: Collection[int], connection_id: int 
         partner=scope.partner, connection=connection_id, kind=key, fact_id__in=list(pks)
     )
     return list(brought.values_list("fact_id", flat=True))
-
-
-def _missing_pks(scope: Scope, of_kind: CheckedKind, connection_id: int | None) -> list[int]:
-    """Primary keys of the stored rows whose key no row of the import has, those with errors included.
-
-    connection_id: the connection that brought them; None for rows that none brought.
-    """
-    kind, names = of_kind.kind, of_kind.kind.key_columns
-    staged = sql.Identifier(f"keys_{kind.key}")
-    stored, joins = file_values(kind, names)
-    within = [
-        sql.SQL("AND {} IN (SELECT {} FROM {})").format(stored[name], sql.Identifier(name), staged)
-        for name in kind.complete_within
-    ]
-    query = sql.SQL(
-        "SELECT stored.id FROM {table} stored {joins} WHERE stored.partner_id = %s AND stored.withdrawal_id IS NULL {within} "
-        "AND NOT EXISTS (SELECT FROM {staged} file WHERE {same}) "
-        "AND {owner} (SELECT FROM {connected} brought WHERE brought.kind = %s AND brought.fact_id = stored.id"
-        " AND (brought.connection_id = %s OR %s))"
-    ).format(
-        table=table_of(kind),
-        owner=sql.SQL("NOT EXISTS" if connection_id is None else "EXISTS"),
-        connected=sql.Identifier(connected_rows()._meta.db_table),
-        joins=joins,
-        within=sql.SQL(" ").join(within),
-        staged=staged,
-        same=sql.SQL(" AND ").join(
-            sql.SQL("file.{} = {}").format(sql.Identifier(name), value) for name, value in stored.items()
-        ),
-    )
-    with connection.cursor() as cursor:
-        columns = {name: column_type(field_of(kind, name)) for name in names}
-        stage(cursor, staged, columns, of_kind.values[list(names)].itertuples(index=False, name=None))
-        cursor.execute(query, [scope.partner.pk, kind.key, connection_id, connection_id is None])
-        pks = [pk for (pk,) in cursor.fetchall()]
-        cursor.execute(sql.SQL("DROP TABLE {}").format(staged))
-    return pks
-
-
-def _stored_rows(scope: Scope, kind: FactKind) -> int:
-    query = sql.SQL("SELECT count(*) FROM {} WHERE partner_id = %s AND withdrawal_id IS NULL").format(table_of(kind))
-    with connection.cursor() as cursor:
-        cursor.execute(query, [scope.partner.pk])
-        return int(cursor.fetchone()[0])

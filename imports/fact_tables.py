@@ -86,7 +86,15 @@ def text_rows(
 
 
 def key_texts(kind: FactKind, pks: Collection[int]) -> dict[int, str]:
-    """The keys of stored rows by primary key, their values joined by "/"."""
+    """The keys of stored rows by primary key: their values, but for empty ones, joined by "/"."""
     with connection.cursor() as cursor:
         rows = text_rows(cursor, kind, pks, kind.key_columns)
-    return {int(str(pk)): "/".join(map(str, values)) for pk, *values in rows}
+    return {int(str(pk)): "/".join(str(value) for value in values if value != "") for pk, *values in rows}
+
+
+def withdrawn_among(kind: FactKind, pks: Collection[int]) -> set[int]:
+    """Those of the stored rows that are withdrawn."""
+    query = sql.SQL("SELECT id FROM {} WHERE id = ANY(%s) AND withdrawal_id IS NOT NULL").format(table_of(kind))
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(pks)])
+        return {pk for (pk,) in cursor.fetchall()}

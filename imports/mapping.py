@@ -165,9 +165,9 @@ class Rule:
         """Whether a text can only be read in another form than the rule's: the file is written in another way."""
         others = [text for text in texts if text and not isinstance(text, DateCell | NumberCell)]
         if self.decimals:
-            return any(found and self.decimals not in found for found in map(marks, others))
+            return any(fitting and self.decimals not in fitting for fitting in map(marks, others))
         if self.dates in DAY_FORMS[1:]:
-            return any(found and self.dates not in found for found in map(orders, others))
+            return any(fitting and self.dates not in fitting for fitting in map(orders, others))
         return False
 
 
@@ -306,7 +306,7 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
                 cells.append(readings[key])
             columns[name] = pd.Series(cells, index=table.rows.index, dtype=object)
             unread = {text for (_type, text), reading in readings.items() if text == reading}
-            problems += _written_otherwise(name, rule, table.rows[place], unread)
+            problems += _written_otherwise(name, rule, texts, unread)
         elif rule.constant:
             columns[name] = pd.Series(rule.constant, index=table.rows.index, dtype=object)
     problems += _currency_problems(table, mapping, columns)

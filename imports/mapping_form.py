@@ -107,7 +107,7 @@ class MappingForm(forms.Form):
     """The answers about all columns of the kind; what is not in `data` is taken from `base`.
 
     `mapping` is the mapping so far, and can be used when the form is valid. zone: in which moments become days.
-    proposed: nobody has said yet what `base` says.
+    proposed: whether `base` is a proposal that nobody has confirmed.
     """
 
     def __init__(
@@ -208,18 +208,18 @@ class MappingForm(forms.Form):
         return propose_decimals(examples, lambda text: _accepts(kind, text), usual)
 
     def _form_of_file(self, part: str) -> tuple[str, str]:
-        """The form that another column of the file proves, or that was said of it, and that column; "" for none or several.
+        """The form that another column of the file proves, or that a person chose for it, and that column; "" for none or several.
 
         One program wrote all columns of a file.
         """
-        told: dict[str, str] = {}
+        proven: dict[str, str] = {}
         for column in self.kind.columns:
             if isinstance(column.type, Day if part == "dates" else Number) and (proposal := self._proposal(column)):
-                said = str(self.answers.get(f"{part}-{column.name}", ""))
-                form = proposal.form if proposal.proof else said if proposal.doubt and said != _ASK else ""
+                answer = str(self.answers.get(f"{part}-{column.name}", ""))
+                form = proposal.form if proposal.proof else answer if proposal.doubt and answer != _ASK else ""
                 if form:
-                    told.setdefault(form, self.sample.header[self._place(column.name) or 0])
-        return next(iter(told.items())) if len(told) == 1 else ("", "")
+                    proven.setdefault(form, self.sample.header[self._place(column.name) or 0])
+        return next(iter(proven.items())) if len(proven) == 1 else ("", "")
 
     def _add(self, column: Column) -> None:
         name, kind = column.name, column.type
@@ -360,8 +360,8 @@ class MappingForm(forms.Form):
         for key in (f"dates-{name}", f"decimals-{name}", f"century-{name}"):
             if key in self.fields and self.cleaned_data.get(key) in ((_ASK, "") if key.startswith("c") else (_ASK,)):
                 self.add_error(key, _("Choose how it is to be read."))
-        said = {part: str(self.cleaned_data.get(f"{part}-{name}", "")) for part in ("dates", "century", "decimals")}
-        dates, century, decimals = ("" if answer == _ASK else answer for answer in said.values())
+        answers = {part: str(self.cleaned_data.get(f"{part}-{name}", "")) for part in ("dates", "century", "decimals")}
+        dates, century, decimals = ("" if answer == _ASK else answer for answer in answers.values())
         beyond = isinstance(column.type, Country) and len(self.sample.words[place]) > WORDS
         return Rule(
             (source,),

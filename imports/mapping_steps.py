@@ -73,7 +73,7 @@ def leave_out(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
 
 
 @transaction.atomic
-def ask_kind_again(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
+def reset_kind(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
     """Clear the kind and the mapping of a table. Raises NotNow."""
     batch = locked(scope, batch_id, *OPEN_FOR_MAPPING)
     batch.tables.filter(pk=table_id).update(kind="", mapping=None, unmapped=False)

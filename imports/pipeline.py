@@ -22,6 +22,7 @@ from imports.checks import Checked, Source, Step, add_remarks, check
 from imports.complete import Missing, WithdrawalPlan, withdraw_missing
 from imports.examples import drop_examples
 from imports.fact_writer import Counts
+from imports.forgotten import Forgotten, find_forgotten
 from imports.mapping import Mapping, WrongMapping, known_names
 from imports.posting import post_facts, post_rows, within_phase
 from imports.reading import Needed, read_table, workbook_contents
@@ -168,6 +169,7 @@ class Outcome:
     points: dict[str, object] = field(default_factory=dict)  # summary of the ledger
     missing: Missing = field(default_factory=Missing)  # what complete files withdraw
     points_of_missing: dict[str, object] = field(default_factory=dict)  # summary of posting these withdrawals alone
+    forgotten: Forgotten = field(default_factory=Forgotten)  # of the kinds that are not complete
     withdrawn: int = 0  # rows that the writing withdrew
     written: bool = False  # it was not rolled back
 
@@ -194,7 +196,7 @@ def carry_out(
     step: Step,
     confirm: Callable[[Outcome], bool] = lambda _: True,
 ) -> Outcome:
-    """Withdraw what the plan says, check, and write when `accept` says so of what was found.
+    """Withdraw what the plan says, check, and write when `accept` returns True for the outcome.
 
     What was written stays when `confirm`, which sees the counts and points too, says so.
     Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
@@ -218,12 +220,14 @@ def _checked_outcome(
 ) -> Outcome:
     step("waiting", 0, 0)
     lock(PARTNER_FACTS, scope.partner.pk)
-    missing = Missing()
+    missing, forgotten = Missing(), Forgotten()
     points: dict[str, object] = {}
 
-    def withdraw(checked: Checked) -> None:
-        nonlocal missing, points
+    def compare_keys(checked: Checked) -> None:
+        nonlocal missing, forgotten, points
         missing = withdraw_missing(scope, checked, plan, batch_id=batch_id)
+        if plan.connection_id is None:  # a window of a live connection has a few rows only
+            forgotten = find_forgotten(scope, checked, plan.complete)
         if trying and missing.total:
             points = _tried_posting(scope, missing, batch_id)
 
@@ -232,13 +236,13 @@ def _checked_outcome(
         scope=scope,
         stored_keys=lambda kind, texts: fact_writer.stored_keys(scope, kind, texts),
         step=step,
-        after_reading=withdraw,
+        after_reading=compare_keys,
     )
-    return Outcome(checked, missing=missing, points_of_missing=points)
+    return Outcome(checked, missing=missing, points_of_missing=points, forgotten=forgotten)
 
 
 def _tried_posting(scope: Scope, missing: Missing, batch_id: int) -> dict[str, object]:
-    """What the ledger would say to the withdrawals alone."""
+    """Post the withdrawals alone and roll it back. Returns the summary."""
     with transaction.atomic():
         points = post_facts(scope, set(missing.moved.client_ids), batch_id=batch_id, step=silent)
         transaction.set_rollback(True)
@@ -260,6 +264,8 @@ def write_checked(scope: Scope, outcome: Outcome, *, batch_id: int, step: Step) 
             batch_id=batch_id,
             withdrawal_id=moved.withdrawal_id,
         )
+        if rows.kind.after_writing:
+            rows.kind.after_writing(scope, rows.good)
         outcome.counts |= written.counts
         client_ids |= written.client_ids
         before += len(rows.values)

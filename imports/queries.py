@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.scope import Scope
 from imports.complete import WithdrawalPlan
-from imports.effects import Effects, Withdrawals
+from imports.effects import Effects, MissingRows
 from imports.fact_tables import key_texts
 from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made, typed_tables
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportProblem, ImportTable, RememberedMapping
@@ -29,9 +29,9 @@ from program.labels import labels
 from program.terms import Track
 
 type Summary = dict[str, Any]  # of the ledger, as it is stored with a batch
-AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
 _PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
+NAMED_ON_PAGE = 20  # rows to withdraw that an import's page names
 POINTS = {
     **labels(Track),
     "total": gettext_lazy("Total"),
@@ -122,11 +122,11 @@ def kinds_among(tables: Sequence[ImportTable]) -> list[FactKind]:
     return [kind_of(key) for key in dict.fromkeys(table.kind for table in tables if table.kind and not table.left_out)]
 
 
-def named_withdrawals(effects: Effects) -> list[tuple[FactKind, Withdrawals, list[tuple[int, str]]]]:
+def named_withdrawals(effects: Effects) -> list[tuple[FactKind, MissingRows, list[tuple[int, str]]]]:
     """What complete files withdraw, by kind, with the primary keys and names of the first rows."""
     named = []
     for row in effects.withdrawals:
-        names = key_texts(kind_of(row.kind), row.pks)
+        names = key_texts(kind_of(row.kind), row.pks[:NAMED_ON_PAGE])
         named.append((kind_of(row.kind), row, sorted(names.items(), key=lambda item: item[1])))
     return named
 
@@ -273,19 +273,6 @@ class State:
     running: bool = False
     stuck: bool = False  # no worker has it
     discarded: bool = False
-
-
-def status_text(status: str) -> str:
-    """A status within a sentence."""
-    return {
-        BatchStatus.CHOOSING: _("needs your input"),
-        BatchStatus.CHECKING: _("being checked"),
-        BatchStatus.CHECKED: _("not imported yet"),
-        BatchStatus.COMMITTING: _("being imported"),
-        BatchStatus.COMMITTED: _("imported"),
-        BatchStatus.FAILED: _("failed"),
-        BatchStatus.CANCELLED: _("cancelled"),
-    }[BatchStatus(status)]
 
 
 def batches_in_progress() -> set[int]:

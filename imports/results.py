@@ -14,7 +14,7 @@ from imports.pipeline import Outcome, Sheet
 from imports.undo import UndoOutcome
 from partner_portal.lib.rows.events import import_written
 
-HIDDEN_SHEET = "hidden sheet"  # a notice, in words on the page
+HIDDEN_SHEET = "hidden sheet"  # a notice; the page has its sentence
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
 _PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
 
@@ -56,7 +56,8 @@ def save_findings(batch: ImportBatch, tables: Sequence[ImportTable], outcome: Ou
     batch.errors = checked.errors
     batch.blocked = checked.blocked
     batch.problems_digest = outcome.digest
-    batch.effects = effects_data(Effects.of_missing(outcome.missing, outcome.points_of_missing))
+    effects = Effects.of_check(outcome.missing, outcome.points_of_missing, outcome.forgotten, tables)
+    batch.effects = effects_data(effects)
     batch.problems.all().delete()
     if checked.errors:
         _write_problems(batch, tables, outcome)

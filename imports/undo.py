@@ -60,16 +60,16 @@ class UndoOutcome:
         return hashlib.sha256(repr((seen, left)).encode()).hexdigest()
 
 
-def take_back(
+def revert_import(
     scope: Scope, target: ImportBatch, *, batch_id: int, accept: Callable[[UndoOutcome], bool], step: Step
 ) -> UndoOutcome:
-    """Undo an import as the batch of that number, and roll it back unless `accept` says that it may stay."""
+    """Undo an import as the batch of that number, and roll that back unless `accept` returns True for the outcome."""
     outcome = UndoOutcome()
     with transaction.atomic():
         step("waiting", 0, 0)
         lock(PARTNER_FACTS, scope.partner.pk)
         step("comparing", 0, 0)
-        reasons, skipped = _touched_since(target)
+        reasons, skipped = _touched_since(scope, target)
         client_ids = _apply_all(scope, target, batch_id, reasons, skipped, outcome, step)
         outcome.left = list(_named(reasons))
         outcome.points = post_rows(scope, client_ids, rows=outcome.total(*ChangeAction), batch_id=batch_id, step=step)
@@ -88,7 +88,7 @@ def _named(reasons: Reasons) -> Iterator[LeftRow]:
             yield LeftRow(key, pk, names[pk], why)
 
 
-def _touched_since(target: ImportBatch) -> tuple[Reasons, dict[str, set[int]]]:
+def _touched_since(scope: Scope, target: ImportBatch) -> tuple[Reasons, dict[str, set[int]]]:
     """Rows that were touched after the import, with why they are left, and rows that were taken back already."""
     reasons: Reasons = {}
     skipped: dict[str, set[int]] = {}
@@ -110,8 +110,9 @@ def _touched_since(target: ImportBatch) -> tuple[Reasons, dict[str, set[int]]]:
             elif standing[-1] != target.pk:
                 why = _("changed again by import #%(number)s") % {"number": standing[-1]}
                 reasons.setdefault(key, {})[pk] = why
+        merged = withdrawals().of_merges(scope)
         for kind in kinds():
-            for pk, is_withdrawn in _moved_by_persons(cursor, kind, target):
+            for pk, is_withdrawn in _moved_by_persons(cursor, kind, target, merged):
                 if pk not in skipped.get(kind.key, ()):
                     why = _("withdrawn by a person since") if is_withdrawn else _("restored by a person since")
                     reasons.setdefault(kind.key, {}).setdefault(pk, why)
@@ -131,8 +132,13 @@ def _standing_imports(target: int, later: list[tuple[int, int | None]]) -> tuple
     return standing
 
 
-def _moved_by_persons(cursor: CursorWrapper, kind: FactKind, target: ImportBatch) -> list[tuple[int, bool]]:
-    """Rows of the import that are withdrawn otherwise than the record says, and whether they are withdrawn."""
+def _moved_by_persons(
+    cursor: CursorWrapper, kind: FactKind, target: ImportBatch, merged: Collection[int]
+) -> list[tuple[int, bool]]:
+    """Rows of the import that are withdrawn otherwise than the record says, and whether they are withdrawn.
+
+    merged: withdrawals of merges of product lines, which change nothing about where a row comes from.
+    """
     query = sql.SQL(
         """
         SELECT own.fact_id, stored.withdrawal_id IS NOT NULL
@@ -140,9 +146,10 @@ def _moved_by_persons(cursor: CursorWrapper, kind: FactKind, target: ImportBatch
          WHERE own.batch_id = %s AND own.kind = %s AND stored.withdrawal_id IS DISTINCT FROM (
                SELECT latest.withdrawal_id FROM {record} latest
                 WHERE latest.fact_id = own.fact_id AND latest.kind = own.kind ORDER BY latest.id DESC LIMIT 1)
+           AND NOT coalesce(stored.withdrawal_id = ANY(%s), FALSE)
         """
     ).format(record=RECORD, table=table_of(kind))
-    cursor.execute(query, [target.pk, kind.key])
+    cursor.execute(query, [target.pk, kind.key, list(merged)])
     return list(cursor.fetchall())
 
 

@@ -1,4 +1,4 @@
-"""Upload, check, write, look back."""
+"""Imports: upload, check, write, history and undo."""
 
 from django.urls import path
 
@@ -18,6 +18,8 @@ urlpatterns = [
     path("<int:batch_id>/discard/", views.discard, name="imports_discard"),
     path("<int:batch_id>/retry/", views.retry, name="imports_retry"),
     path("<int:batch_id>/complete/", views.choose_complete, name="imports_complete"),
+    path("<int:batch_id>/check/", views.check_again, name="imports_check"),
+    path("<int:batch_id>/missing/<slug:key>/", views.missing, name="imports_missing"),
     path("<int:batch_id>/undo/", views.undo, name="imports_undo"),
     path("<int:batch_id>/changes/", views.changes, name="imports_changes"),
     path("<int:batch_id>/changes.csv", views.changes_file, name="imports_changes_file"),

@@ -4,7 +4,7 @@ import csv
 import io
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import IO, cast
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.forms.boundfield import BoundWidget
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import content_disposition_header
@@ -27,17 +28,18 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from imports import mapping_steps, queries, row_history, services, stored_tables, tasks
 from imports.batch_states import NotNow
-from imports.effects import effects_of
+from imports.effects import Effects, MissingRows, effects_of
 from imports.forms import CommitForm, CompleteForm, KindsForm, ProblemFilter, UploadForm
 from imports.mapping import WrongMapping, fingerprint
 from imports.mapping_form import MappingForm
 from imports.mapping_preview import preview
+from imports.missing_rows import missing_rows, named_pairs
 from imports.next_steps import next_steps
 from imports.pipeline import phase_text
 from imports.progress import Progress, progress_of
 from imports.reading_form import ReadingForm
 from imports.tables import UnreadableFile
-from partner_portal.lib.rows.facts import find_kind, kind, kinds
+from partner_portal.lib.rows.facts import FactKind, find_kind, kind, kinds
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.view_rules import accepts_files
@@ -65,7 +67,7 @@ def imports(request: ScopedRequest) -> HttpResponse:
             return redirect("imports_batch", batch.pk)
     in_progress = queries.batches_in_progress()
     undone = queries.undone_by(request.scope)
-    page = Paginator(queries.history(request.scope), BATCHES_A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(queries.history(request.scope).defer("effects"), BATCHES_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "form": form,
         "page": page,
@@ -139,7 +141,9 @@ def _batch_page(
         "effects": effects,
         "withdrawals": queries.named_withdrawals(effects),
         "points_of_withdrawals": queries.points_lines(effects.points),
-        "complete_form": CompleteForm(queries.kinds_among(tables), chosen=batch.complete),
+        "missing": [(kind(row.kind), row) for row in effects.missing],
+        "pairs": named_pairs(effects),
+        "complete_boxes": _complete_boxes(queries.kinds_among(tables), batch.complete, effects),
         "undone_rows": queries.undone_rows(effects),
         "undo": undo,
         "kinds_form": kinds_form,
@@ -151,8 +155,17 @@ def _batch_page(
     return page_or_part(request, "imports/batch.html", context, parts=("errors",), status=status)
 
 
+def _complete_boxes(
+    present: Sequence[FactKind], chosen: Sequence[str], effects: Effects
+) -> list[tuple[BoundWidget, MissingRows | None]]:
+    """A tick for each kind that lacks stored rows or was said to be complete, with these rows."""
+    offered = [kind_ for kind_ in present if kind_.key in chosen or effects.missing_of(kind_.key)]
+    form = CompleteForm(offered, chosen=chosen)
+    return [(box, effects.missing_of(kind_.key)) for kind_, box in zip(offered, form["complete"], strict=True)]
+
+
 def _time_left(progress: Progress | None) -> str:
-    """How long a phase still takes, in words; "" when that is not known."""
+    """How long a phase still takes, as text; "" when that is not known."""
     if progress is None or progress.seconds_left is None:
         return ""
     minutes = round(progress.seconds_left / 60)
@@ -200,7 +213,7 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         context |= {"kind": find_kind(table.kind), "rules": queries.mapping_of(table).columns}
         return page_or_part(request, "imports/mapped.html", context)
     do = request.POST.get("do", "refresh") if request.method == "POST" else ""
-    step = {"leave_out": mapping_steps.leave_out, "other_kind": mapping_steps.ask_kind_again}.get(do)
+    step = {"leave_out": mapping_steps.leave_out, "other_kind": mapping_steps.reset_kind}.get(do)
     try:
         if step:
             step(scope=scope, batch_id=batch_id, table_id=table_id)
@@ -311,7 +324,7 @@ def retry(request: ScopedRequest, batch_id: int) -> HttpResponse:
 @require_POST
 @requires(Permission.IMPORT)
 def choose_complete(request: ScopedRequest, batch_id: int) -> HttpResponse:
-    """Say of which kinds the files have every row, and check the batch again."""
+    """Set the kinds of which the files have every row, and check the batch again."""
     queries.get_batch(request.scope, batch_id)
     form = CompleteForm(queries.kinds_among(queries.tables_of(request.scope, batch_id)), request.POST)
     try:
@@ -322,6 +335,34 @@ def choose_complete(request: ScopedRequest, batch_id: int) -> HttpResponse:
     else:
         _process(request.scope, batch_id)
     return redirect("imports_batch", batch_id)
+
+
+@require_POST
+@requires(Permission.IMPORT)
+def check_again(request: ScopedRequest, batch_id: int) -> HttpResponse:
+    """Check a batch again that waits for a decision; show any other as it is."""
+    queries.get_batch(request.scope, batch_id)
+    try:
+        services.check_again(scope=request.scope, batch_id=batch_id)
+    except NotNow:
+        return redirect("imports_batch", batch_id)
+    _process(request.scope, batch_id)
+    return redirect("imports_batch", batch_id)
+
+
+@require_safe
+@requires(Permission.IMPORT)
+def missing(request: ScopedRequest, batch_id: int, key: str) -> HttpResponse:
+    """The stored rows of a kind that the files of an import do not have, withdrawn or not."""
+    batch = queries.get_batch(request.scope, batch_id)
+    kind_ = find_kind(key)
+    rows = effects_of(batch).missing_of(key)
+    if kind_ is None or rows is None:
+        raise Http404
+    page = Paginator(rows.pks, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"batch": batch, "kind": kind_, "missing": rows, "page": page}
+    context["rows"] = missing_rows(kind_, list(page))
+    return page_or_part(request, "imports/missing.html", context, parts=("missing",))
 
 
 @require_POST

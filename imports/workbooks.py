@@ -64,6 +64,9 @@ class OpenSheet:
     problems: list[Problem]  # met so far
     hidden_columns: list[int]  # their places
     merged: list[str]  # ranges of merged cells, known after the last row
+    formulas: dict[
+        int, int
+    ]  # cells with a formula by place, whose last calculated values are read; known after the last row
 
 
 def contents(file: IO[bytes]) -> Contents:
@@ -91,12 +94,14 @@ def open_sheet(file: IO[bytes], sheet: str, header_row: int = 1) -> Iterator[Ope
     """A sheet while it is read. Raises UnreadableFile."""
     problems: list[Problem] = []
     merged: list[str] = []
+    formulas: dict[int, int] = {}
     with _answers(file, [sheet], header_row=header_row) as answers:
         _next_with(answers, "sheets")
         first = _next_with(answers, "header")
         header = [_cell(text) for text in first["header"]]
         problems += _problems(header_row, header, first["findings"])
-        yield OpenSheet(header, _rows(answers, header, problems, merged), problems, first["hidden_columns"], merged)
+        rows = _rows(answers, header, problems, merged, formulas)
+        yield OpenSheet(header, rows, problems, first["hidden_columns"], merged, formulas)
 
 
 def first_rows(file: IO[bytes], sheet: str, rows: int) -> list[tuple[int, list[str]]]:
@@ -110,11 +115,16 @@ def first_rows(file: IO[bytes], sheet: str, rows: int) -> list[tuple[int, list[s
 
 
 def _rows(
-    answers: Iterator[Answer], header: list[str], problems: list[Problem], merged: list[str]
+    answers: Iterator[Answer],
+    header: list[str],
+    problems: list[Problem],
+    merged: list[str],
+    formulas: dict[int, int],
 ) -> Iterator[SheetRow]:
     known: dict[str, str] = {}
     for answer in answers:
         merged += answer.get("merged", ())
+        formulas |= dict(answer.get("formulas", ()))
         for number, beyond, first_beyond, findings, cells, hidden in answer.get("rows", ()):
             if findings:
                 problems += _problems(number, header, findings)
@@ -139,12 +149,13 @@ def _cell(text: str) -> str:
 
 
 def _problems(number: int, header: Sequence[str], findings: Sequence[Finding]) -> list[Problem]:
-    """Formulas and error values: what they stand for is not certain."""
+    """Formulas without a calculated value, and error values: what they stand for is not certain."""
     problems = []
     for place, kind, text in findings:
         if kind == "f":
-            accepted = _("the value itself (copy, then paste as values)")
-            problems.append(Problem(number, header[place], shortened(text), _("a formula"), accepted))
+            accepted = _("the file opened and saved in a spreadsheet program once, or the value itself")
+            message = _("a formula without a calculated value")
+            problems.append(Problem(number, header[place], shortened(text), message, accepted))
         else:
             problems.append(Problem(number, header[place], text, _("an error value"), _("a value, or an empty cell")))
     return problems

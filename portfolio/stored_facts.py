@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, QuerySet
 from django.http import Http404
 
 from accounts.scope import Scope
-from clients.models import Client, Withdrawal
+from clients.lines import kinds_with_lines
+from clients.models import Client, ProductLine, Withdrawal
 from clients.queries import stored_rows
 from clients.withdrawals import CLIENTS, kinds_of_clients
 from partner_portal.lib.rows.facts import FactKind, kind
 from portfolio.fact_text import FactText, fact_text
 
 CERTIFICATIONS = "certifications"
+FIRST_ROWS = 20  # of a kind on the page of all kinds
+PAGE_SIZE = 50
 # How the facts of a kind are listed; the kind's key columns otherwise.
 ORDERS: dict[str, tuple[str, ...]] = {
     "deals": ("-created_on", "deal_id"),
@@ -44,33 +49,45 @@ class StoredFact:
 
 @dataclass(frozen=True, slots=True)
 class FactTable:
-    """The facts of one kind."""
+    """Facts of one kind: the first ones, or those of a page."""
 
     of_kind: FactKind
     rows: Sequence[StoredFact]
-
-    @property
-    def withdrawn(self) -> int:
-        """Facts that are withdrawn."""
-        return sum(row.withdrawal is not None for row in self.rows)
+    total: int  #: facts, of which `rows` are a part
+    withdrawn: int  #: facts that are withdrawn
+    page: Page[Any] | None = None  #: None for the first ones
 
 
 def client_facts(scope: Scope, client_id: str) -> tuple[StoredFact, list[FactTable]]:
-    """The client itself, and what was imported about it by kind, without kinds that have no row. One query per kind.
+    """The client itself, and the first facts that were imported about it by kind, without kinds that have none.
 
-    Raises Http404 for an unknown client.
+    Two queries per kind. Raises Http404 for an unknown client.
     """
-    clients = Client.with_withdrawn.select_related("withdrawal__withdrawn_by")
-    client = clients.filter(partner=scope.partner, client_id=client_id).first()
-    if client is None:
-        raise Http404(client_id)
-    tables = [FactTable(own, _stored(scope, own, client=client)) for own in kinds_of_clients()]
-    return _as_stored(kind(CLIENTS), client), [table for table in tables if table.rows]
+    client = _client(scope, client_id)
+    tables = [_table(own, _rows(scope, own, client=client)) for own in kinds_of_clients()]
+    return _as_stored(kind(CLIENTS), client), [table for table in tables if table.total]
 
 
-def certification_facts(scope: Scope) -> FactTable:
-    """Every certification of the partner's people."""
-    return FactTable(kind(CERTIFICATIONS), _stored(scope, kind(CERTIFICATIONS)))
+def client_facts_of_kind(scope: Scope, client_id: str, kind_key: str, page: str | None) -> tuple[Client, FactTable]:
+    """The client, and a page of the facts of one kind. Raises Http404 for an unknown client or a kind that has no clients."""
+    own = next((own for own in kinds_of_clients() if own.key == kind_key), None)
+    if own is None:
+        raise Http404(kind_key)
+    client = _client(scope, client_id)
+    return client, _table(own, _rows(scope, own, client=client), page or "1")
+
+
+def line_facts(scope: Scope, line: ProductLine, kind_key: str, page: str | None) -> FactTable:
+    """A page of the facts of a kind that count and name a product line. Raises Http404 for a kind without product lines."""
+    own = next((own for own in kinds_with_lines() if own.key == kind_key), None)
+    if own is None:
+        raise Http404(kind_key)
+    return _table(own, _rows(scope, own, product_line=line.name, withdrawal=None), page or "1")
+
+
+def certification_facts(scope: Scope, page: str | None) -> FactTable:
+    """A page of the certifications of the partner's people."""
+    return _table(kind(CERTIFICATIONS), _rows(scope, kind(CERTIFICATIONS)), page or "1")
 
 
 def stored_fact(scope: Scope, kind_key: str, pk: int) -> StoredFact:
@@ -79,10 +96,10 @@ def stored_fact(scope: Scope, kind_key: str, pk: int) -> StoredFact:
         of_kind = kind(kind_key)
     except KeyError as error:
         raise Http404(kind_key) from error
-    stored = _stored(scope, of_kind, pk=pk)
-    if not stored:
+    row = _rows(scope, of_kind, pk=pk).first()
+    if row is None:
         raise Http404(pk)
-    return stored[0]
+    return _as_stored(of_kind, row)
 
 
 def withdrawn_client(scope: Scope, client_id: str) -> StoredFact | None:
@@ -92,11 +109,27 @@ def withdrawn_client(scope: Scope, client_id: str) -> StoredFact | None:
     return _as_stored(kind(CLIENTS), client) if client else None
 
 
-def _stored(scope: Scope, of_kind: FactKind, **conditions: object) -> list[StoredFact]:
+def _client(scope: Scope, client_id: str) -> Client:
+    clients = Client.with_withdrawn.select_related("withdrawal__withdrawn_by")
+    client = clients.filter(partner=scope.partner, client_id=client_id).first()
+    if client is None:
+        raise Http404(client_id)
+    return client
+
+
+def _rows(scope: Scope, of_kind: FactKind, **conditions: object) -> QuerySet[Any]:
     rows = stored_rows(of_kind, scope, **conditions).select_related("withdrawal__withdrawn_by")
     if of_kind in kinds_of_clients():
         rows = rows.select_related("client")
-    return [_as_stored(of_kind, row) for row in rows.order_by(*ORDERS.get(of_kind.key, ("pk",)))]
+    return rows.order_by(*ORDERS.get(of_kind.key, ("pk",)), "pk")
+
+
+def _table(of_kind: FactKind, rows: QuerySet[Any], number: str | None = None) -> FactTable:
+    """The first rows, or the page of that number."""
+    counts = rows.aggregate(total=Count("pk"), withdrawn=Count("withdrawal"))
+    page = None if number is None else Paginator(rows, PAGE_SIZE).get_page(number)
+    shown = rows[:FIRST_ROWS] if page is None else page
+    return FactTable(of_kind, [_as_stored(of_kind, row) for row in shown], **counts, page=page)
 
 
 def _as_stored(of_kind: FactKind, row: Any) -> StoredFact:

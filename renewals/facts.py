@@ -3,11 +3,12 @@
 from django.utils.translation import gettext_lazy
 
 from clients.facts import fixed_amount, usable_currencies
-from clients.lines import product_lines, remark_on_line, remark_on_several
+from clients.lines import product_lines, register_lines, remark_on_line, remark_on_several
 from partner_portal.lib.rows.column_types import Choice, Currency, Day, Number, Text
 from partner_portal.lib.rows.facts import Column, FactKind, Reference, register
 from program.labels import values
 from program.terms import RenewalStatus
+from renewals.look_alikes import moved_renewals
 from renewals.models import Renewal
 
 RENEWALS = register(
@@ -28,6 +29,8 @@ RENEWALS = register(
             Column("renewal_manager_email", Text()),
         ),
         checks=(fixed_amount(lambda rows: rows["renews_on"], "renews_on"),),
+        after_writing=register_lines,
         remarks=(remark_on_several, remark_on_line),
+        look_alikes=moved_renewals,
     )
 )

@@ -148,7 +148,7 @@ def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, object
 def datasets(request: ScopedRequest) -> dict[str, object]:
     """The datasets that you may read.
 
-    Each with its columns, what may be asked of it, and what a search looks in.
+    Each with its columns, its parameters, and the columns that a search covers.
     """
     check_names(request.GET, ())
     scope = request.scope

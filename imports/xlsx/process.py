@@ -77,7 +77,7 @@ def _answers(request: Request) -> Iterator[Answer]:
             if left < 0:  # a few shared texts, repeated in every cell
                 raise WorkbookError("too_much_text", most=request["unpacked"])
             yield {"rows": lines}
-        yield {"merged": reader.merged}
+        yield {"merged": reader.merged, "formulas": sorted(reader.formulas.items())}
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[tuple[list[RowAnswer], int]]:

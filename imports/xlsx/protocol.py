@@ -22,7 +22,7 @@ class Answer(TypedDict, total=False):
     """One line. The first has `sheets` and `unpacked`, the last `complete` or `refused` with `details`.
 
     Between them, for every sheet that was asked for: `sheet`, `header`, its `findings` and `hidden_columns`, then lines with
-    `rows`, then `merged`.
+    `rows`, then `merged` and `formulas`.
     """
 
     sheets: list[str]
@@ -34,6 +34,7 @@ class Answer(TypedDict, total=False):
     hidden_columns: list[int]  # their places
     rows: list[RowAnswer]  # number, beyond, first_beyond, findings, cells and hidden of `Row`
     merged: list[str]  # ranges such as A2:A4
+    formulas: list[tuple[int, int]]  # place, and how many cells there hold a formula with a calculated value
     refused: str
     details: dict[str, str | int]
     complete: bool

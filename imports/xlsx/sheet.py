@@ -19,6 +19,7 @@ LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 MOST_COLUMNS = 500
 MOST_ROW_TEXT = 4_000_000  # characters of a row
 MOST_MERGED = 1_000  # ranges of merged cells that are reported
+_NO_VALUE: list[str] = []  # of a cell without a value, as opposed to an empty one; told by identity
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 _ROW_NUMBER = re.compile(r"[0-9]{1,7}")
 
@@ -31,9 +32,8 @@ class Row:
     cells: list[str] = field(default_factory=list)  # up to the header's width
     beyond: int = 0  # the last used column beyond the header, counted from 1; 0 for none
     first_beyond: str = ""  # the first text there
-    findings: list[tuple[int, str, str]] = field(
-        default_factory=list
-    )  # place, "f" (formula) or "e" (error value), text
+    #: place, "f" (a formula that was never calculated) or "e" (an error value), text
+    findings: list[tuple[int, str, str]] = field(default_factory=list)
     hidden: bool = False
 
 
@@ -49,6 +49,8 @@ class SheetReader:
     """Turns the XML of one sheet into rows.
 
     hidden_columns: places, known from the first row on. merged: ranges below the header, known after the last row.
+    formulas: by place how many cells hold a formula with its last calculated value, which is what is read; known after the
+              last row.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class SheetReader:
         self.sheet = sheet
         self.hidden_columns: set[int] = set()
         self.merged: list[str] = []
+        self.formulas: dict[int, int] = {}
         self._header_row = header_row
         self._strings, self._styles, self._epoch = strings, styles, epoch
         self._ready: list[Row] = []
@@ -76,7 +79,7 @@ class SheetReader:
         self._row: Row | None = None
         self._row_text = 0
         self._next = 0
-        self._value: list[str] = []
+        self._value: list[str] = _NO_VALUE
         self._formula: list[str] | None = None
         self._shared_id = ""
         self._pieces: list[str] = []
@@ -222,7 +225,7 @@ class SheetReader:
         self._place_now, self._next = place, place + 1
         self._type = attributes.get("t", "n")
         self._style = attributes.get("s", "")
-        self._value, self._formula, self._inline = [], None, []
+        self._value, self._formula, self._inline = _NO_VALUE, None, []
 
     def _place(self, reference: str) -> int:
         match = _REFERENCE.fullmatch(reference)
@@ -266,10 +269,21 @@ class SheetReader:
         self._row_text += len(cell)
         if self._row_text > MOST_ROW_TEXT:
             raise WorkbookError("long_row", sheet=self.sheet, row=self._number_text)
-        if self._formula is not None:
-            row.findings.append((place, "f", self._formula_text("".join(self._formula))[:1000]))
-        elif kind == "e":
+        if kind == "e":
             row.findings.append((place, "e", text[:100]))
+        elif self._formula is not None:
+            self._end_formula(row, place, "".join(self._formula), text)
+
+    def _end_formula(self, row: Row, place: int, written: str, value: str) -> None:
+        """Count a formula that has its last calculated value with it, and report one that has none.
+
+        An empty text is a value too: what `IF` leaves in rows that are filled in later.
+        """
+        formula = self._formula_text(written)
+        if self._value is _NO_VALUE or (not value and self._type != "str"):
+            row.findings.append((place, "f", formula[:1000]))
+        elif value and row.number >= self._header_row:
+            self.formulas[place] = self.formulas.get(place, 0) + 1
 
     def _spelled(self, kind: str, value: str) -> str:
         """The text of a cell. Raises WorkbookError for a value that does not fit its type."""

@@ -37,7 +37,7 @@ _END_SECONDS = 10  # for a child to end by itself; then it gets the signal again
 _LOG_BYTES = 10_000_000
 _PR_SET_PDEATHSIG = 1
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class DemoError(Exception):
@@ -104,8 +104,8 @@ class Child:
             self.process.wait()
 
 
-def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
-    """Start everything, say where it is, and stay until a signal or the end of a child; then stop everything.
+def run(port: int, report: Report, *, stop_with_parent: bool = False) -> None:
+    """Start everything, report its address, and wait for a signal or the end of a child; then stop everything.
 
     Raises DemoError.
     """
@@ -117,24 +117,24 @@ def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
         children = _children(port)
         files = Child("static-files", [sys.executable, "manage.py", "collectstatic", "--no-input", "--clear", "-v0"])
         try:
-            _prepare(say, files)
+            _prepare(report, files)
             for child in children:
                 child.start(_environment(port))
             requests.starting = False
-            _wait_for(children, port, say, requests)
+            _wait_for(children, port, report, requests)
             if not requests.to_stop:
-                say(_welcome(port))
+                report(_welcome(port))
             while not requests.to_stop:
                 _check_alive(children)
                 time.sleep(0.2)
         finally:
             requests.starting = False
-            say("Stopping")
+            report("Stopping")
             _stop([files, *children], requests)
             connections.close_all()
             for server in (valkey, postgres):
                 server.release(settings.PORTAL_VAR)
-    say("Stopped; the data is kept")
+    report("Stopped; the data is kept")
 
 
 class _Stop(BaseException):
@@ -206,7 +206,7 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _prepare(say: Say, files: Child) -> None:
+def _prepare(report: Report, files: Child) -> None:
     """Bring database, static files and sample data up to date; all of it does nothing the second time."""
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     seen = _static_files()
@@ -220,10 +220,10 @@ def _prepare(say: Say, files: Child) -> None:
     where = (
         f"PostgreSQL in {settings.PORTAL_VAR}" if settings.PORTAL_EMBEDDED_DATABASE else "PostgreSQL of DATABASE_URL"
     )
-    say(f"database  ready: {where}")
+    report(f"database  ready: {where}")
     call_command("load_demo")
     connections.close_all()
-    say("data      ready: the sample partners")
+    report("data      ready: the sample partners")
     if seen != old:
         while files.ended is None:
             time.sleep(0.1)
@@ -263,7 +263,7 @@ def _children(port: int) -> list[Child]:
     ]
 
 
-def _wait_for(children: list[Child], port: int, say: Say, requests: _StopRequests) -> None:
+def _wait_for(children: list[Child], port: int, report: Report, requests: _StopRequests) -> None:
     """Until each child is ready, a line for each. Raises DemoError when one ends, or takes too long."""
     ready: dict[str, Callable[[Child], bool]] = {
         "web": lambda _child: _answers(port),
@@ -276,7 +276,7 @@ def _wait_for(children: list[Child], port: int, say: Say, requests: _StopRequest
         _check_alive(children)
         for child in [child for child in waiting if ready[child.name](child)]:
             waiting.remove(child)
-            say(f"{child.name:<8}  ready: log in {child.log}")
+            report(f"{child.name:<8}  ready: log in {child.log}")
         if time.monotonic() > deadline:
             raise DemoError(f"{waiting[0].name} did not get ready; see {waiting[0].log}.")
         time.sleep(0.1)

@@ -47,7 +47,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
     from renewals.services import new_calendar, remind_me
-    from reports.models import Export, KeptList, ListMember, Recipient, SavedReport, Schedule, ScheduleRun
+    from reports.models import Export, ListMember, Recipient, SavedList, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
     from sources.models import ConnectedRow, Connection, Run
     from tiers.models import Invitation, TierPlan
@@ -90,8 +90,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     make_token(scope=scope, name=f"{MARK} token", role="member", days=30)
     remind_me(scope=scope, days_before=7)
     RemindedRenewal.objects.create(**own, reminder=RenewalReminder.objects.get(user=user), renewal=renewal)
-    kept = KeptList.objects.create(**own, name=f"{MARK} list", owner=user)
-    ListMember.objects.create(**own, kept_list=kept, client=client, added_by=user)
+    kept = SavedList.objects.create(**own, name=f"{MARK} list", owner=user)
+    ListMember.objects.create(**own, saved_list=kept, client=client, added_by=user)
     report = SavedReport.objects.create(
         **own,
         owner=user,
@@ -109,7 +109,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         finished_at=moment, expires_at=datetime(2027, 1, 1, tzinfo=UTC),
     )  # fmt: skip
     ScheduleRun.objects.create(**own, schedule=schedule, slot=moment, state="sent", export=export)
-    batch = ImportBatch.objects.create(**own, user=user, status="checked", note=MARK)
+    missing = {"kind": "deals", "rows": 1, "stored": 1, "pks": [deal.pk], "guarded": False}
+    effects = {"withdrawals": [], "points": {}, "undone": {}, "left": 0, "left_rows": [], "missing": [missing]}
+    batch = ImportBatch.objects.create(**own, user=user, status="checked", note=MARK, effects=effects)
     upload = ImportFile.objects.create(**own, batch=batch, name=f"{MARK}.csv", size=1, sha256="0" * 64)
     upload.file.save("mark.csv", ContentFile(b"client_id,name\n"))
     table = ImportTable.objects.create(**own, batch=batch, file=upload, kind="clients")
@@ -132,6 +134,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     token = ApiToken.objects.get(name=f"{MARK} token")
     arguments: dict[str, dict[str, Any]] = {
         **_with("client_id", CLIENT, "client", "tier_client", "renewal_client", "commission_client", "client_facts"),
+        "client_facts_of_kind": {"client_id": CLIENT, "kind": "deals"},
+        "product_line_facts": {"pk": other.pk, "kind": "deals"},
         "fact_withdraw": {"kind": "deals", "pk": deal.pk},
         "fact_restore": {"kind": "certifications", "pk": gone.pk},
         **_of(other, "product_line_merge"),
@@ -144,8 +148,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_with(
             "batch_id", batch.pk,
             "imports_batch", "imports_kinds", "imports_commit", "imports_discard", "imports_retry", "imports_errors",
-            "imports_complete", "imports_undo", "imports_changes", "imports_changes_file",
+            "imports_complete", "imports_check", "imports_undo", "imports_changes", "imports_changes_file",
         ),
+        "imports_missing": {"batch_id": batch.pk, "key": "deals"},
         "imports_row": {"kind": "deals", "pk": deal.pk},
         "imports_mapping": {"batch_id": batch.pk, "table_id": table.pk},
         "imports_forget_mapping": {"mapping_id": mapping.pk},

@@ -59,6 +59,7 @@ PAGES = {
     "renewal_rows": ["/renewals/rows/"],
     "renewal_client": ["/renewals/clients/C079/"],
     "renewal_reminders": ["/renewals/reminders/"],
+    "product_lines": ["/settings/product-lines/"],
     "imports": ["/imports/"],
     "exports": ["/exports/"],
     "lists": ["/lists/"],
@@ -89,15 +90,17 @@ ELSEWHERE = {
     "schedule_new": "a form",
     "schedule_of_report": "sends on to a form",
     "client_facts": "what was imported about a client, row by row",
+    "client_facts_of_kind": "what was imported about a client, row by row",
     "certification_facts": "the certifications, row by row",
+    "product_line_facts": "what was imported about a product line, row by row",
     "fact_withdraw": "what a withdrawal would do, tried and rolled back",
-    "product_lines": "how often each spelling was imported, to choose which to merge",
     "product_line_merge": "what a merge would do, tried and rolled back",
     "product_line_undo": "what taking a merge back would do, tried and rolled back",
     "imports_sample_data": "a file",
     "imports_columns": "what files look like, with examples",
     "imports_batch": "an import, whose files and errors are listed on it",
     "imports_changes": "what an import did, row by row",
+    "imports_missing": "the rows that an import's files do not have",
     "imports_row": "the imports that changed one row",
     "connections": "live connections, each with its own page",
     "connections_new": "a form",
@@ -299,7 +302,7 @@ def words_around(element):
 
 POSTS_AND_FILES = re.compile(
     r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|_pin|_state$|role|"
-    r"invit|imports_commit|connection_(?:sync|pause|resume|gone)|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
+    r"invit|imports_commit|connection_(?:sync|pause|resume|gone)|imports_check|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
 )
 
 

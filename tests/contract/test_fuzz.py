@@ -21,6 +21,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from accounts.checks import routes
+from accounts.roles import PERMISSIONS, Role
 from partner_portal.lib.rows.datasets import all_datasets
 
 CALLERS = (
@@ -219,21 +220,24 @@ def test_the_security_page_says_how_much_is_asked(northwind_rows):
 def test_no_single_value_breaks_a_page(caller, turn):
     """A wrong value hides what stands behind it; so here alone: each parameter of a dataset, and the ends of the calendar.
 
-    Page and API read the same form: one caller asks the page and the other the API, and the next parameter in turn.
+    Page and API read the same form, so one parameter is asked of the page and the next of the API. The member asks for every
+    second dataset that members may see, the admin for the others.
     """
     ask = Asking(caller(("northwind-admin", "northwind-member")[turn]))
     dialog = {"HX-Request": "true", "HX-Target": "dialog-rows"}
     for number, dataset in enumerate(all_datasets()):
+        if (number % 2 and dataset.permission in PERMISSIONS[Role.MEMBER]) != bool(turn):
+            continue
         page, api = f"/reports/rows/{dataset.key}/", f"/api/v1/datasets/{dataset.key}"
         fields = [*dataset.form.base_fields, "sort", "columns", "page", "list", "q", "on"]
         for place, field in enumerate(fields):
             value = {field: NASTY[(number * 5 + place * 3) % len(NASTY)]}
-            if (number + place + turn) % 2:
+            if (number // 2 + place) % 2:
                 ask("get", api, value)
             else:
                 ask("get", page, value, dialog)
         prefix = getattr(dataset.form, "range_prefix", None)
-        if prefix is not None and number % 2 == turn:
+        if prefix is not None:
             for first, last in (
                 ("0001-01-01", "9999-12-31"),
                 ("1900-01-01", "2199-12-31"),

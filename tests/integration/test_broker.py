@@ -37,9 +37,10 @@ def note(name, word):
         file.write(word + "\\n")
 
 @app.task
-def work(word, seconds=0):
+def work(word, hold=False):
     note("begun", word)
-    time.sleep(seconds)
+    while hold and not (here / f"let-go-{word}").exists():
+        time.sleep(0.05)
     note("done", word)
 """
 
@@ -94,9 +95,13 @@ class Place:
         assert process is not None
         process.kill()
 
-    def send(self, word: str, seconds: float = 0) -> None:
-        code = f"import jobs; jobs.work.delay({word!r}, {seconds})"
+    def send(self, word: str, *, hold: bool = False) -> None:
+        """Send a task; one on hold goes on until it is let go."""
+        code = f"import jobs; jobs.work.delay({word!r}, {hold})"
         subprocess.run([sys.executable, "-c", code], cwd=self.folder, env=self.environment, check=True)
+
+    def let_go(self, word: str) -> None:
+        (self.folder / f"let-go-{word}").touch()
 
     def words(self, name: str) -> list[str]:
         path = self.folder / name
@@ -155,27 +160,32 @@ def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Pl
     place.send("d")
     place.wait_for_done(["a", "b", "c", "d"])
     # 5. The pool process within a task: its worker requeues the task.
-    place.send("e", 1.5)
+    place.send("e", hold=True)
     place.wait_for("begun", ["a", "b", "c", "d", "e"])
     place.kill_pool()
+    place.let_go("e")
     place.wait_for_done(["a", "b", "c", "d", "e"])
     # 6. The whole worker within a task: another worker sees that its connection is gone.
-    place.send("f", 1.5)
+    place.send("f", hold=True)
     place.wait_for("begun", ["a", "b", "c", "d", "e", "e", "f"])
     place.kill_worker()
+    place.let_go("f")
     place.start_worker()
     place.wait_for_done(["a", "b", "c", "d", "e", "f"])
     # 7. The server within a task: the worker gives the task up and takes it again.
-    place.send("g", 1.5)
+    place.send("g", hold=True)
     place.wait_for("begun", ["a", "b", "c", "d", "e", "e", "f", "f", "g"])
     place.kill_server()
+    place.wait_for("begun", ["a", "b", "c", "d", "e", "e", "f", "f", "g", "g"])
+    place.let_go("g")
     place.wait_for_done(["a", "b", "c", "d", "e", "f", "g"])
     # 8. Both within a task.
     begun = place.words("begun")
-    place.send("h", 1.5)
+    place.send("h", hold=True)
     place.wait_for("begun", [*begun, "h"])
     place.kill_server()
     place.kill_worker()
+    place.let_go("h")
     place.start_worker()
     place.wait_for_done(["a", "b", "c", "d", "e", "f", "g", "h"])
     time.sleep(2)
@@ -186,12 +196,13 @@ def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Pl
 
 
 def test_a_living_workers_task_is_left_alone(place: Place) -> None:
-    place.send("long", 3)
+    place.send("long", hold=True)
     place.start_worker()
     place.wait_for("begun", ["long"])
     code = "import jobs; from partner_portal.broker import requeue_abandoned; print(requeue_abandoned(jobs.app))"
     run = [sys.executable, "-c", code]
     result = subprocess.run(run, cwd=place.folder, env=place.environment, check=True, capture_output=True, text=True)
     assert result.stdout == "0\n"
+    place.let_go("long")
     place.wait_for_done(["long"])
     assert place.words("begun") == ["long"]

@@ -79,3 +79,13 @@ def test_what_is_written_reads_back():
         (ExtraDeal(Decimal("12.50"), "EUR", "assisted", True, D("2026-12-24"), manage=True, others=2),),
     )
     assert from_json(to_json(plan)) == plan
+
+
+def test_lines_that_became_one_are_lost_once_on_the_earlier_day():
+    names = {"A": "B"}
+    days = {("C1", "A"): date(2027, 2, 1), ("C1", "B"): date(2027, 3, 1), ("C2", "A"): date(2027, 4, 1)}
+    assumed = Assumptions(deals={}, lost_lines=days, lost_clients={})
+    assert assumed.with_lines(lambda line: names.get(line, line)).lost_lines == {
+        ("C1", "B"): date(2027, 2, 1),
+        ("C2", "B"): date(2027, 4, 1),
+    }

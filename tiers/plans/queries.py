@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from accounts.scope import Scope
+from clients.lines import product_lines
 from clients.models import Client, Deal
 from ledger.facts_of_clients import load_facts
 from ledger.records import ClientFacts
@@ -111,6 +112,11 @@ def plan_of(scope: Scope, pk: int) -> TierPlan:
 def _visible(scope: Scope) -> QuerySet[TierPlan]:
     visible = Q(shared=True) | Q(owner=scope.user)
     return TierPlan.objects.filter(visible, partner=scope.partner).select_related("owner")
+
+
+def current_lines(scope: Scope, assumed: Assumptions) -> Assumptions:
+    """The assumptions with the product lines by their names of today: one may have been merged since the plan was saved."""
+    return assumed.with_lines(product_lines(scope).shown) if assumed.lost_lines else assumed
 
 
 def outcome(scope: Scope, assumed: Assumptions, target: str | None = None) -> PlanOutcome:

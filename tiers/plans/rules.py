@@ -3,7 +3,7 @@
 Pure. A plan adds facts to those of a client; the points come from the engine that the ledger is posted with.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -79,6 +79,14 @@ class Assumptions:
         lines = dict(islice(self.lost_lines.items(), left))
         left -= len(lines)
         return Assumptions(deals, lines, dict(islice(self.lost_clients.items(), left)), extra)
+
+    def with_lines(self, shown: Callable[[str], str]) -> "Assumptions":
+        """The assumptions with the lost product lines by the names that `shown` answers; the earlier day of two that are one."""
+        lines: dict[tuple[str, str], date] = {}
+        for (client, line), on in self.lost_lines.items():
+            key = (client, shown(line))
+            lines[key] = min(on, lines.get(key, on))
+        return replace(self, lost_lines=lines)
 
     @property
     def empty(self) -> bool:

@@ -20,7 +20,15 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers.plans import services
 from tiers.plans.forms import LINE, PlanForm, plan_query, too_many
-from tiers.plans.queries import clients_with_points, open_deals, open_renewals, outcome, plan_of, plans
+from tiers.plans.queries import (
+    clients_with_points,
+    current_lines,
+    open_deals,
+    open_renewals,
+    outcome,
+    plan_of,
+    plans,
+)
 from tiers.plans.rules import MOST_ASSUMPTIONS, Assumptions, from_json
 
 NAME_LENGTH = 120
@@ -49,13 +57,13 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
     scope = request.scope
     saved = plan_of(scope, pk)
     stored = from_json(saved.assumptions)  # earlier versions allowed more assumptions
-    assumed = stored.first(MOST_ASSUMPTIONS)
+    assumed = current_lines(scope, stored.first(MOST_ASSUMPTIONS))
     is_owner = saved.owner_id == (scope.user.pk if scope.user else None)
     # The URL holds the amounts of hypothetical deals, which the page does not show to those who may not see money.
     editable = assumed if is_owner or scope.may_see_money else replace(assumed, extra=())
     context: dict[str, object] = {
         "plan": saved,
-        "own": is_owner and scope.may(Permission.KEEP),
+        "own": is_owner and scope.may(Permission.SAVE),
         "problem": too_many(stored.count) if stored.count > MOST_ASSUMPTIONS else "",
         "assumed": assumed,
         "lines": _lines(assumed),
@@ -68,14 +76,14 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def plan_save(request: ScopedRequest) -> HttpResponse:
     """Save the workbench's assumptions under a name."""
     return _save(request, None)
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def plan_delete(request: ScopedRequest, pk: int) -> HttpResponse:
     """Delete one of the user's own plans."""
     name = services.delete_plan(scope=request.scope, plan_id=pk)
@@ -84,8 +92,8 @@ def plan_delete(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
-    if not request.scope.may(Permission.KEEP):
-        raise PermissionDenied(Permission.KEEP)
+    if not request.scope.may(Permission.SAVE):
+        raise PermissionDenied(Permission.SAVE)
     if pk is not None:
         plan_of(request.scope, pk)  # 404 before the form is checked
     query = QueryDict(request.POST.get("query", ""))
@@ -99,7 +107,7 @@ def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
         saved = services.save_plan(
             scope=request.scope,
             name=name,
-            assumed=form.assumptions,
+            assumed=current_lines(request.scope, form.assumptions),
             shared=request.POST.get("shared") == "yes",
             plan_id=pk,
         )
@@ -112,7 +120,7 @@ def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
 def _workbench(request: ScopedRequest, query: QueryDict, problem: str = "", status: int = 200) -> HttpResponse:
     scope = request.scope
     form = PlanForm(query, scope)
-    assumed = form.assumptions
+    assumed = current_lines(scope, form.assumptions)
     own = {row.pk: row for row in plans(scope) if scope.user and row.owner_id == scope.user.pk}
     editing = own.get(whole_number(query.get("plan", ""), digits=9))
     context: dict[str, object] = {
@@ -132,7 +140,7 @@ def _workbench(request: ScopedRequest, query: QueryDict, problem: str = "", stat
         ],
         "editing": editing,
         "query": plan_query(assumed) + (f"&plan={editing.pk}" if editing else ""),
-        "may_save": scope.may(Permission.KEEP),
+        "may_save": scope.may(Permission.SAVE),
         "problem": problem,
         "name": request.POST.get("name") or (editing.name if editing else ""),
     }

@@ -12,6 +12,7 @@ from django.utils import translation
 from accounts.models import Partner
 from accounts.scope import partner_scope, system_scope
 from imports import import_paths
+from imports.effects import MOST_PAIRS
 from imports.pipeline import ENDINGS, ending_of
 from imports.tables import Problem, UnreadableFile
 from partner_portal.lib import arguments
@@ -98,6 +99,7 @@ class Command(BaseCommand):
         """Say what keeps complete files from being written, besides errors."""
         for table, notice in result.notices:
             self.stderr.write(f"{table}: {notice}")
+        self._name_forgotten(result, self.stderr)
         missing = result.outcome.missing
         if missing.confirmed_by(result.batch.allowed_withdrawals):
             return
@@ -105,10 +107,25 @@ class Command(BaseCommand):
             self.stderr.write(f"{rows} of {missing.stored[key]} {key} would be withdrawn")
         self.stderr.write(f"If that is right, repeat with --allow-withdrawals {sum(missing.guarded.values())}.")
 
+    def _name_forgotten(self, result: "import_paths.PathsResult", stream: OutputWrapper) -> None:
+        """Name what looks forgotten: stored rows that the files do not have, and new rows that look like one of them."""
+        forgotten = result.outcome.forgotten
+        for key, pks in forgotten.missing.items():
+            are = "is" if len(pks) == 1 else "are"
+            stream.write(
+                f"{key}: {len(pks)} of {_count(forgotten.stored[key], 'stored row')} {are} not in these files; "
+                f"--complete {key} withdraws what is missing"
+            )
+        for pair in forgotten.pairs[:MOST_PAIRS]:
+            stream.write(f"{result.sources[pair.source].label}: row {pair.row}: {pair.message}")
+        if len(forgotten.pairs) > MOST_PAIRS:
+            stream.write(f"{_count(len(forgotten.pairs) - MOST_PAIRS, 'more row')} like these")
+
     def _report(self, result: "import_paths.PathsResult") -> None:
         batch = result.batch
         for table, notice in result.notices:
             self.stdout.write(f"{table}: {notice}")
+        self._name_forgotten(result, self.stdout)
         for table, counts in result.counts():
             self.stdout.write(
                 f"{table}: {_count(counts.new, 'new row')}, {counts.changed} changed, {counts.same} unchanged"

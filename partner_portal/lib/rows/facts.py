@@ -1,10 +1,10 @@
 """Fact kinds: what the files of a partner may bring in. Apps declare theirs in `facts.py`; `imports` knows only this page.
 
-A kind says which columns its rows have, which of them tell rows apart, which model stores them, and what has to hold
+A kind says which columns its rows have, which of them identify a row, which model stores them, and what has to hold
 between rows. How files are read, checked, compared and written follows from that alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,15 @@ class Remark:
     message: str  #: a sentence
 
 
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A new row that may be a stored one with a corrected key."""
+
+    row: int  #: label of the new row in the frame
+    pk: int  #: primary key of the stored row
+    message: str  #: what they have in common, as a question without a first capital: it follows the name of the file
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactKind:
     """A kind of facts.
@@ -103,7 +112,7 @@ class FactKind:
     key:          stem of the file and name of the sheet, as in `deals.csv`.
     label:        what people call it.
     columns:      in the order of a template file.
-    key_columns:  those that tell rows apart; together unique per partner.
+    key_columns:  those that identify a row; together unique per partner.
     model:        has a `partner` field and one for every column. A reference to another kind is stored as a foreign key
                   when the field is one, otherwise as text.
     complete_within: columns by whose values a complete file is complete (points.md 13): with `statement_id`, it has all lines
@@ -112,6 +121,10 @@ class FactKind:
                   when no points depend on them.
     remarks:      called with the written rows, as `RowCheck.find` is, after all kinds are written: it sees the facts as
                   the import leaves them.
+    after_writing: called with the written rows before anything follows them, to store what depends on their texts.
+    look_alikes:  called with the new rows of an import, as `RowCheck.find` is, and the primary keys of the stored rows that
+                  the import does not have: names pairs that may be one fact, such as a renewal that moved. It needs few
+                  queries, whatever the number of rows.
     """
 
     key: str
@@ -123,6 +136,8 @@ class FactKind:
     complete_within: tuple[str, ...] = ()
     client_field: str = ""
     remarks: "tuple[OfScope[[pd.DataFrame], Iterable[Remark]], ...]" = ()
+    after_writing: "OfScope[[pd.DataFrame], None] | None" = None
+    look_alikes: "OfScope[[pd.DataFrame, Collection[int]], Iterable[LookAlike]] | None" = None
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""

@@ -27,12 +27,18 @@ class MovedRows:
 
 
 class Withdrawals(Protocol):
-    """What `clients.withdrawals` offers. Both need the partner's lock; the caller bumps the generation and sends
+    """What `clients.withdrawals` offers. Moving rows needs the partner's lock; the caller bumps the generation and sends
     `facts_committed` for `client_ids`, once for all that it writes.
     """
 
+    def of_merges(self, scope: Any) -> list[int]:
+        """Primary keys of the withdrawals of rows that are the same as others since product lines were merged."""
+
     def withdraw_rows(self, *, scope: Any, rows: Rows, reason: str = "", batch_id: int | None = None) -> MovedRows:
-        """Withdraw the rows among these that are not withdrawn, and all facts of the clients among them."""
+        """Withdraw the rows among these that are not withdrawn, and all facts of the clients among them.
+
+        A row that a merge of product lines withdrew is withdrawn for good: it does not come back with the merge's undo.
+        """
 
     def restore_rows(self, *, scope: Any, rows: Rows) -> MovedRows:
         """Restore the withdrawn rows among these, and what was withdrawn with the clients among them."""

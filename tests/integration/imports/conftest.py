@@ -121,9 +121,11 @@ def bring_in(eastwind: Any, files: Callable[..., list[Path]]) -> Callable[..., A
     from accounts.scope import system_scope
     from imports import import_paths
 
-    def run(contents: Mapping[str, Any], *, skip_bad_rows: bool = False) -> Any:
+    def run(
+        contents: Mapping[str, Any], *, skip_bad_rows: bool = False, complete: tuple[str, ...] | list[str] = ()
+    ) -> Any:
         return import_paths.import_paths(
-            scope=system_scope(eastwind), paths=files(contents), skip_bad_rows=skip_bad_rows
+            scope=system_scope(eastwind), paths=files(contents), skip_bad_rows=skip_bad_rows, complete=complete
         )
 
     return run

@@ -77,7 +77,7 @@ def spawn(server: Any, database: str) -> Iterator[Callable[..., subprocess.Popen
             process.kill()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen"

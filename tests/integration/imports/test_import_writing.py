@@ -201,7 +201,7 @@ def test_a_formula_in_a_workbook_is_an_error_and_nothing_is_written(
     book.save(file)
     result = bring_in({"clients.xlsx": file.getvalue()})
     assert [(problem.row, problem.column, problem.value, problem.message) for _label, problem in result.problems] == [
-        (2, "name", '="A"&"da"', "a formula")
+        (2, "name", '="A"&"da"', "a formula without a calculated value")
     ]
     assert stored()["clients"] == []
 

@@ -206,6 +206,59 @@ def test_merges_follow_each_other_and_are_undone_from_the_last(bring_in, scope):
     assert names(Deal) == ["A", "B", "C", "C"]
 
 
+def undo(scope, batch):
+    """Undo an import without leaving anything; gives the number of the undo."""
+    from imports.services import undo_now
+
+    scope.forget()
+    undone, outcome = undo_now(scope=scope, batch_id=batch, rest=False)
+    assert outcome.written, outcome.left
+    return undone.pk
+
+
+def test_an_import_is_undone_after_its_rows_were_merged_into_others(bring_in, scope):
+    from clients.line_merges import merge_lines, merges, undo_merge
+    from clients.models import Cancellation
+
+    bring_in({"clients": CLIENTS, "deals": DEALS, "cancellations": [cancellation("B")]})
+    second = bring_in({"cancellations": [cancellation("A"), cancellation("A", "2026-06-01")]}).batch.pk
+    merge_lines(scope=scope, source_id=line("A"), target_id=line("B"))
+    assert names(Cancellation) == ["B", "B"]
+    undone = undo(scope, second)
+    assert names(Cancellation) == ["B"]
+    again = undo(scope, undone)
+    assert names(Cancellation) == ["B", "B"], "the twin is still one with the row of B"
+    undo(scope, again)
+    undo_merge(scope=scope, merge_id=merges(scope)[0].pk)
+    assert names(Cancellation) == ["B"], "what the import brought does not come back with the line"
+    assert verified(scope) == []
+
+
+def test_rows_that_exchanged_their_names_twice_have_their_own_after_the_merge_is_undone(bring_in, scope):
+    from clients.line_merges import merge_lines, merges, undo_merge
+    from clients.models import Cancellation
+
+    bring_in({"clients": CLIENTS, "cancellations": [cancellation("A"), cancellation("C")]})
+    complete = bring_in({"cancellations": [cancellation("B"), cancellation("C")]}, complete=["cancellations"]).batch.pk
+    merge_lines(scope=scope, source_id=line("A"), target_id=line("B"))
+    undone = undo(scope, complete)
+    assert names(Cancellation) == ["B", "C"], "the row of A counts under the name of B"
+    undo(scope, undone)
+    undo_merge(scope=scope, merge_id=merges(scope)[0].pk)
+    assert names(Cancellation) == ["B", "C"]
+    assert list(Cancellation.with_withdrawn.exclude(withdrawal=None).values_list("product_line", flat=True)) == ["A"]
+
+
+def test_lines_are_registered_by_the_import_that_brings_them(bring_in, scope):
+    from clients.models import ProductLine
+
+    bring_in({"clients": CLIENTS, "deals": [deal("1", "A", "new", "1", "2026-02-01"), deal("2", "B", "new", "x", "2026-02-01")]},
+             skip_bad_rows=True)  # fmt: skip
+    assert list(ProductLine.objects.values_list("name", flat=True)) == ["A"], "what is left out leaves nothing behind"
+    bring_in({"renewals": [renewal("a"), renewal("D")]})
+    assert sorted(ProductLine.objects.values_list("key", "name")) == [("a", "A"), ("d", "D")]
+
+
 def test_stored_facts_get_the_first_spelling_and_twins_are_withdrawn(bring_in, scope):
     from importlib import import_module
 

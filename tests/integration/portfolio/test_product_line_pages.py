@@ -60,6 +60,46 @@ def test_lines_are_listed_merged_after_a_preview_and_undone(web, scope, lines):
     assert browser.post(undo).status_code == 404, "it was undone"
 
 
+def test_counts_open_their_rows(web, scope, lines):
+    source, _target = lines
+    browser, count = web("admin"), stored(scope, source.name)[0]
+    address = reverse("product_line_facts", args=[source.pk, "deals"])
+    assert f'href="{address}"' in browser.get(reverse("product_lines")).content.decode()
+    page = browser.get(address)
+    assert page.context["table"].total == count
+    assert len(page.context["table"].rows) == min(count, 50)
+    if count > 50:
+        assert f"51 to {min(count, 100)} of {count}" in text(browser.get(address, {"page": "2"}))
+    assert browser.get(reverse("product_line_facts", args=[source.pk, "services"])).status_code == 404
+
+
+def test_a_saved_plan_follows_a_merge_and_its_undo(web, scope, lines):
+    from accounts.scope import set_tenant
+    from clients.line_merges import merge_lines, merges, undo_merge
+    from clients.models import Client
+    from tiers.models import TierPlan
+
+    source, target = lines
+    client = Client.objects.filter(partner=scope.partner, deals__product_line=source.name).first()
+    lost = [[client.client_id, source.name, "2026-12-20"]]
+    assumptions = {"deals": {}, "lost_lines": lost, "lost_clients": {}, "extra": []}
+    plan = TierPlan.objects.create(
+        partner=scope.partner, owner=scope.user, name="Without it", shared=True, assumptions=assumptions
+    )
+    browser, address = web("manager"), reverse("tier_plan", args=[plan.pk])
+
+    def planned():
+        return [line for _client, line, _on in browser.get(address).context["lines"]]
+
+    assert planned() == [source.name]
+    set_tenant(scope.partner.pk, scope.user.pk)
+    merge_lines(scope=scope, source_id=source.pk, target_id=target.pk)
+    assert planned() == [target.name]
+    set_tenant(scope.partner.pk, scope.user.pk)
+    undo_merge(scope=scope, merge_id=merges(scope)[0].pk)
+    assert planned() == [source.name]
+
+
 def test_only_other_lines_can_be_chosen(web, scope, lines):
     source, _target = lines
     browser, address = web("admin"), reverse("product_line_merge", args=[source.pk])

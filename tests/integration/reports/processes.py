@@ -12,7 +12,9 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import connections
 
+from partner_portal.celery import app as celery_app
 from partner_portal.local.valkey import server_program
+from reports.tasks import requeue_lost_exports, run_export
 
 
 def wait_for(condition, seconds=40.0):
@@ -121,14 +123,15 @@ class Worker:
 
 def send(environment, *exports):
     """What `enqueue_export` does, from a process that knows the broker; `exports` are (partner, export) ids."""
-    _call(environment, "; ".join(f"run_export.delay({partner}, {export})" for partner, export in exports))
+    _call(environment, *((run_export, each) for each in exports))
 
 
 def knock(environment):
     """What the clock does every minute for exports."""
-    _call(environment, "requeue_lost_exports.delay()")
+    _call(environment, (requeue_lost_exports, ()))
 
 
-def _call(environment, calls):
-    code = f"import django; django.setup(); import partner_portal.celery; from reports.tasks import *; {calls}"
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+def _call(environment, *calls):
+    with celery_app.connection_for_write(environment["REDIS_URL"]) as broker:
+        for task, arguments in calls:
+            task.apply_async(arguments, connection=broker)

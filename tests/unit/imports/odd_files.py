@@ -2,8 +2,11 @@
 
 import csv
 import io
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from openpyxl import Workbook
 
@@ -94,6 +97,21 @@ def as_workbook(rows: list[list[object]], change: Callable[[Workbook], None] = l
     return file.getvalue()
 
 
+def calculated(content: bytes, values: dict[str, str]) -> bytes:
+    """A workbook whose cells are formulas that a spreadsheet program calculated: cells with their type and value, as XML."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(file, "w") as after:
+        for name in before.namelist():
+            part = before.read(name).decode()
+            for cell, typed in values.items() if name == "xl/worksheets/sheet1.xml" else ():
+                kind, value = typed.split(":", 1)
+                new = rf'<c r="{cell}"\1 t="{kind}"><f>A{cell[1:]}</f><v>{value}</v></c>'
+                part, count = re.subn(rf'<c r="{cell}"( s="\d+")?[^>]*>.*?</c>', new, part)
+                assert count == 1, cell
+            after.writestr(name, part)
+    return file.getvalue()
+
+
 def both(name: str, rows: list[list[str]], **expected: object) -> Iterator[OddFile]:
     yield OddFile(f"{name}.csv", as_csv(rows), **expected)  # type: ignore[arg-type]
     yield OddFile(f"{name}.xlsx", as_workbook(rows), sheet="deals", **expected)  # type: ignore[arg-type, arg-type]
@@ -177,6 +195,10 @@ def odd_workbooks() -> Iterator[OddFile]:
     def formula(book: Workbook) -> None:
         book.worksheets[0]["H2"] = "=1+1"
 
+    def days(book: Workbook) -> None:
+        for cell in ("J2", "K2"):
+            book.worksheets[0][cell] = date(2026, 2, 20)
+
     def error_value(book: Workbook) -> None:
         book.worksheets[0]["H2"].value = "#N/A"
 
@@ -190,7 +212,25 @@ def odd_workbooks() -> Iterator[OddFile]:
     merged = "part of the merged cells D2:D3, of which only the first has a value"
     yield OddFile("merged.xlsx", as_workbook(two, merge), sheet="deals", says=(merged,))
     yield OddFile("protected.xlsx", as_workbook(two, protect), sheet="deals", values={"name": "Café"})
-    yield OddFile("formula.xlsx", as_workbook(two, formula), sheet="deals", says=("a formula",))
+    yield OddFile(
+        "formula.xlsx", as_workbook(two, formula), sheet="deals", says=("a formula without a calculated value",)
+    )
+    numbers = calculated(as_workbook(two), {"H2": "n:1250.5", "H3": "n:0.30000000000000004"})
+    two_cells = ("2 cells hold formulas: their last calculated values are used",)
+    yield OddFile("formulas.xlsx", numbers, sheet="deals", values={"mrr": "1250.5"}, notices=two_cells)
+    words = calculated(as_workbook(two), {"G2": "str:won", "L2": "b:1", "C2": "str:Sum &amp; more"})
+    read = {"stage": "won", "registered": "yes", "name": "Sum & more"}
+    yield OddFile("formulas-of-words.xlsx", words, sheet="deals", values=read, notices=("3 cells hold formulas",))
+    looked_up = calculated(as_workbook(two, days), {"J2": "n:46073", "K2": "n:46073"})
+    yield OddFile(
+        "formulas-of-days.xlsx", looked_up, sheet="deals", values={"closed_on": "2026-02-20"}, notices=two_cells
+    )
+    failed = calculated(as_workbook(two), {"H2": "e:#N/A", "H3": "e:#REF!"})
+    yield OddFile("formulas-that-failed.xlsx", failed, sheet="deals", says=("an error value", "an error value"))
+    unused = calculated(as_workbook([[*two[0], "note"], [*two[1], "x"]]), {"M2": "n:1"})
+    yield OddFile("formula-of-an-unused-column.xlsx", unused, sheet="deals", notices=())
+    empty = calculated(as_workbook([*two, ["x", "x"]]), {"A4": "str:", "B4": "str:"})
+    yield OddFile("formulas-filled-down.xlsx", empty, sheet="deals", values={"name": "Café"}, notices=())
     yield OddFile("error-value.xlsx", as_workbook(two, error_value), sheet="deals", says=("an error value",))
     digits = "an id of more than 15 digits in a number cell"
     yield OddFile("long-id.xlsx", as_workbook(two, long_id), sheet="deals", says=(digits,))

@@ -75,7 +75,8 @@ SAID = {
     "external-entity.xlsx": STRANGE,
     "attribute-without-end.xlsx": STRANGE,
     "comment-without-end.xlsx": STRANGE,
-    "formulas-100001.xlsx": "more than 100,000 cells or rows cannot be used, such as this one: a formula",
+    "formulas-100001.xlsx": "more than 100,000 cells or rows cannot be used, such as this one: "
+    "a formula without a calculated value",
     "no-sheet.xlsx": "the sheet “clients” is not in the file",
     "sheet-is-no-xml.xlsx": NOT_A_WORKBOOK,
     "cut-off.xlsx": NOT_A_WORKBOOK,

@@ -49,6 +49,7 @@ def test_an_odd_file(odd: OddFile) -> None:
     assert source.unreadable is None
     for notice in odd.notices:
         assert any(notice in given for given in source.table.notices), source.table.notices
+    assert any("formula" in notice for notice in odd.notices) == any("formula" in each for each in source.table.notices)
     with rows_of(io.BytesIO(odd.content), odd.sheet, ReadingOptions(), column_names()) as rows:
         sample = sample_of(rows)
     columns = [column.name for column in kind(odd.kind).columns]

@@ -148,10 +148,10 @@ class TestWorkbooks:
         sheet["A6"] = "=not a formula"
         sheet["A6"].data_type = "s"
         table = read_table(saved(book), "deals")
-        accepted = "the value itself (copy, then paste as values)"
+        accepted = "the file opened and saved in a spreadsheet program once, or the value itself"
         assert table.problems == [
-            Problem(2, "a", "=1+1", "a formula", accepted),
-            Problem(3, "b", "=SUM(B2:B2)", "a formula", accepted),
+            Problem(2, "a", "=1+1", "a formula without a calculated value", accepted),
+            Problem(3, "b", "=SUM(B2:B2)", "a formula without a calculated value", accepted),
             Problem(5, "a", "#N/A", "an error value", "a value, or an empty cell"),
         ]
         assert rows_of(table)[6] == ["=not a formula", ""]
