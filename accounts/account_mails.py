@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.scope import memberships_of, user_scope
 from partner_portal.lib.dates import clock
 
-GUESSING_TOLD_EVERY = timedelta(hours=6)
+GUESSING_MAIL_EVERY = timedelta(hours=6)
 LINKS_AN_HOUR = 10  # to one mailbox, whoever asks; each of them works
 
 
@@ -35,13 +35,13 @@ def mail_reset_link(email: str, language: str) -> bool:
 
 
 def mail_about_guessing(email: str, network_address: str) -> bool:
-    """Tell the person of this address that somebody guesses their password, once in six hours; False for nobody.
+    """Warn the person of this address of guesses at their password, once in six hours; False when it is nobody's.
 
     Raises OSError or smtplib.SMTPException when the mail cannot be handed over.
     """
     user = User.objects.filter(email=email.lower(), is_active=True).first()
     name = f"accounts.guessing.{user.pk}" if user else ""
-    if user is None or not _admit(name, 1, GUESSING_TOLD_EVERY):
+    if user is None or not _admit(name, 1, GUESSING_MAIL_EVERY):
         return False
     context = {
         "network_address": network_address,
@@ -52,7 +52,7 @@ def mail_about_guessing(email: str, network_address: str) -> bool:
     try:
         _mail("account/email/somebody_guesses", user, context, "")
     except Exception:
-        cache.delete(f"{name}.0")  # the retry tells
+        cache.delete(f"{name}.0")  # the retry sends it
         raise
     return True
 
@@ -63,7 +63,7 @@ def _admit(name: str, most: int, span: timedelta) -> bool:
 
 
 def mail_address_taken(user: User) -> None:
-    """Tell the owner of an address that it was given for another account."""
+    """Notify the owner of an address that it was entered for another account."""
     _mail("account/email/address_taken", user, {}, "")
 
 

@@ -75,7 +75,7 @@ class AccountAdapter(DefaultAccountAdapter):
             super().send_confirmation_mail(request, emailconfirmation, signup)
 
     def send_notification_mail(self, template_prefix: str, user: User, *args: object, **kwargs: object) -> None:
-        """Tell a person what changed about their account; a new address that was withdrawn unconfirmed changes nothing."""
+        """Notify a person of a change of their account; a new address that was withdrawn unconfirmed changes nothing."""
         if template_prefix != "account/email/email_deleted":
             super().send_notification_mail(template_prefix, user, *args, **kwargs)
 

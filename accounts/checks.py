@@ -25,7 +25,7 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tu
 
 @register()
 def every_route_is_guarded(app_configs: object, **_kwargs: object) -> list[CheckMessage]:
-    """accounts.E001: a view of ours that says neither @requires nor @login_not_required."""
+    """accounts.E001: a view of ours that declares neither @requires nor @login_not_required."""
     problems: list[CheckMessage] = []
     for address, pattern in routes():
         view = pattern.callback

@@ -84,7 +84,7 @@ def _chosen_at(request: ScopedRequest) -> dict[str, str]:
 
 
 def _covers(query: Mapping[str, str], section: str, together: tuple[str, ...]) -> bool:
-    """Whether an address says what the section shows."""
+    """Whether an address names the range of the section."""
     if section == ALL:
         return any(names_section(query, prefix) for prefix in (ALL, *together))
     return names_section(query, section) or (section in together and names_section(query, ALL))

@@ -32,7 +32,7 @@ LINKS_OF_ANYBODY = {"account_confirm_email", "account_reset_password_from_key"}
 
 
 class ProxyWarning:
-    """Says once a process that a proxy seems to stand in front while BEHIND_PROXY is off.
+    """Logs once a process that a proxy seems to stand in front while BEHIND_PROXY is off.
 
     Every visitor then has the proxy's network address: the audit log names it, and one stranger's tries count as everybody's.
     """
@@ -41,11 +41,11 @@ class ProxyWarning:
         if settings.BEHIND_PROXY:
             raise MiddlewareNotUsed
         self.get_response = get_response
-        self.said = False
+        self.warned = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not self.said and "X-Forwarded-For" in request.headers:
-            self.said = True
+        if not self.warned and "X-Forwarded-For" in request.headers:
+            self.warned = True
             logger.warning(
                 "Requests come with X-Forwarded-For, and BEHIND_PROXY is off: all visitors count as one network address. "
                 "Set BEHIND_PROXY=yes if a proxy of yours sets that header."
@@ -54,7 +54,7 @@ class ProxyWarning:
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Django's middleware, which also says why one has to sign in again and never answers htmx with a sign-in form."""
+    """Django's middleware, which also gives the reason for signing in again and never answers htmx with a sign-in form."""
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]) -> Any:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.is_empty():
@@ -97,7 +97,7 @@ class ScopeMiddleware:
                 return self._answer(request)
 
     def process_view(self, request: HttpRequest, view: Any, _arguments: Any, _named: Any) -> None:
-        """Links from mails say whose they are: they work whoever is signed in in that browser."""
+        """Links from mails name their person: they work whoever is signed in in that browser."""
         match = request.resolver_match
         if match and match.url_name in LINKS_OF_ANYBODY and request.user.is_authenticated:
             scopes.set_tenant(None)

@@ -16,7 +16,7 @@ class Permission(StrEnum):
     #: Download rows as a file.
     EXPORT = "export"
     #: Save lists, reports, plans and packs.
-    KEEP = "keep"
+    SAVE = "save"
     #: Have files sent by mail on a schedule.
     SCHEDULE = "schedule"
     #: Question a statement line.
@@ -43,7 +43,7 @@ class Role(models.TextChoices):
 _P = Permission
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.MANAGER: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.KEEP, _P.SCHEDULE, _P.QUESTION, _P.IMPORT}),
-    Role.FINANCE: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.KEEP, _P.SCHEDULE, _P.QUESTION}),
-    Role.MEMBER: frozenset({_P.VIEW, _P.EXPORT, _P.KEEP}),
+    Role.MANAGER: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.SAVE, _P.SCHEDULE, _P.QUESTION, _P.IMPORT}),
+    Role.FINANCE: frozenset({_P.VIEW, _P.VIEW_MONEY, _P.EXPORT, _P.SAVE, _P.SCHEDULE, _P.QUESTION}),
+    Role.MEMBER: frozenset({_P.VIEW, _P.EXPORT, _P.SAVE}),
 }

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
 from partner_portal.lib.dates import clock
-from partner_portal.lib.db.locks import PERSON_REQUESTS, PLACE_TAKEN, places
+from partner_portal.lib.db.locks import PERSON_REQUESTS, SLOT_CLAIMED, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def owner_scope(partner: Partner, user: User) -> Scope:
 
 
 def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
-    """Tell the database, for the rest of this transaction, whose rows may be seen. Raises outside a transaction."""
+    """Set whose rows the database shows for the rest of this transaction. Raises outside a transaction."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a scope needs a transaction")
     with connection.cursor() as cursor:
@@ -127,25 +127,25 @@ def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
         )
 
 
-def enter(user_id: int, at_once: int) -> bool:
-    """As `set_tenant(None, user_id)`; False when the person has `at_once` requests running already (0: no limit).
+def enter(user_id: int, limit: int) -> bool:
+    """As `set_tenant(None, user_id)`; False when the person has `limit` requests running already (0: no limit).
 
     The place among them is a lock of this transaction: it is free again when the request ends, even by the death of its
     process. Both take one query.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {PLACE_TAKEN}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
-            [*places(PERSON_REQUESTS, user_id, at_once), str(user_id)],
+            f"SELECT {SLOT_CLAIMED}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
+            [*places(PERSON_REQUESTS, user_id, limit), str(user_id)],
         )
-        return bool(cursor.fetchone()[0]) or not at_once
+        return bool(cursor.fetchone()[0]) or not limit
 
 
-def take_place(user_id: int, at_once: int) -> bool:
+def claim_slot(user_id: int, limit: int) -> bool:
     """The same for a request that is not signed in but answered in somebody's name; the tenant stays as it is set."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {PLACE_TAKEN}", places(PERSON_REQUESTS, user_id, at_once))
-        return bool(cursor.fetchone()[0]) or not at_once
+        cursor.execute(f"SELECT {SLOT_CLAIMED}", places(PERSON_REQUESTS, user_id, limit))
+        return bool(cursor.fetchone()[0]) or not limit
 
 
 @contextmanager

@@ -281,7 +281,7 @@ def restore_contact(*, scope: Scope, contact_id: int, values: Mapping[str, objec
     if contact is None:
         contact = TeamContact(pk=contact_id, partner=scope.partner, **values)
         contact.save(force_insert=True)
-        _put_in_order([*others[:position], contact, *others[position:]])
+        _renumber([*others[:position], contact, *others[position:]])
         audit.record(scope, "contact.restored", contact.name, role=contact.role)
     return contact
 
@@ -307,7 +307,7 @@ def remove_contact(*, scope: Scope, contact_id: int) -> TeamContact:
     contact = queries.team_contact(scope, contact_id)
     audit.record(scope, "contact.removed", contact.name, role=contact.role)
     TeamContact.objects.filter(partner=scope.partner, pk=contact.pk).delete()
-    _put_in_order(_contacts_for_change(scope))
+    _renumber(_contacts_for_change(scope))
     return contact
 
 
@@ -321,7 +321,7 @@ def move_contact(*, scope: Scope, contact_id: int, earlier: bool) -> TeamContact
     other = place - 1 if earlier else place + 1
     if 0 <= other < len(contacts):
         contacts[place], contacts[other] = contacts[other], contacts[place]
-        _put_in_order(contacts)
+        _renumber(contacts)
         audit.record(scope, "contact.moved", contact.name, place=other + 1)
     return contact
 
@@ -330,7 +330,7 @@ def _contacts_for_change(scope: Scope) -> list[TeamContact]:
     return list(TeamContact.objects.select_for_update().filter(partner=scope.partner))
 
 
-def _put_in_order(contacts: list[TeamContact]) -> None:
+def _renumber(contacts: list[TeamContact]) -> None:
     for position, contact in enumerate(contacts):
         contact.position = position
     TeamContact.objects.bulk_update(contacts, ["position"])

@@ -37,7 +37,7 @@ class Allowance:
 
 
 def admit(request: HttpRequest, email: str) -> tuple[Allowance, RateLimitUsage | None]:
-    """Count a guess before the password is looked at; the second part is None when it must not be looked at.
+    """Count a guess before the password is checked; the second part is None when it must not be checked.
 
     A known device whose allowance is used up counts as a stranger.
     """

@@ -18,5 +18,5 @@ def link(name: str, *args: object, **kwargs: object) -> str:
 
 
 def current_site() -> SimpleNamespace:
-    """What allauth's mails say about the site, from SITE_URL."""
+    """Name and domain of the site in allauth's mails, from SITE_URL."""
     return SimpleNamespace(name="Partner Portal", domain=urlsplit(settings.SITE_URL).netloc)

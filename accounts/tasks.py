@@ -28,7 +28,7 @@ def mail_about_guessing(email: str, network_address: str) -> bool:
 
 
 def later(task: Task, *arguments: str) -> None:
-    """Enqueue a task for somebody who is not signed in. A broker that is down goes to the log: the page says the same."""
+    """Enqueue a task for somebody who is not signed in. A broker that is down is logged; the page answers the same."""
     try:
         task.delay(*arguments)
     except (OperationalError, OSError):

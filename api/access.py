@@ -17,7 +17,7 @@ from ninja.security import HttpBearer
 
 from accounts.access import ScopedRequest, scope_of
 from accounts.roles import Permission
-from accounts.scope import partner_scope, take_place
+from accounts.scope import claim_slot, partner_scope
 from api import queries, services
 from api.tokens import parse
 from ledger.services import catch_up_without_waiting
@@ -95,7 +95,7 @@ class Token(HttpBearer):
         if match is None:
             return None
         stored, request.scope = match
-        if not take_place(stored.user_id, settings.REQUESTS_AT_ONCE):
+        if not claim_slot(stored.user_id, settings.REQUESTS_AT_ONCE):
             raise RefusedError(refuse_parallel(request))
         request.stack.enter_context(translation.override(request.scope.locale))
         request.stack.enter_context(timezone.override(partner.time_zone))

@@ -21,8 +21,9 @@ from dashboard.figures import (
 )  # fmt: skip
 from ledger.forms import RangeForm
 from ledger.queries import changes
-from partner_portal.lib.rows.datasets import data_as_of
+from partner_portal.lib.rows.providers import data_as_of
 from program.terms import MONEY_METRICS
+from sources.queries import summaries
 from tiers.queries import tier_standing
 from tiers.rules import ReviewOutlook, TierGap
 
@@ -128,3 +129,8 @@ def statements(scope: Scope) -> dict[str, object]:
     """Every commission statement, by period."""
     summaries = sorted(statement_summaries(scope), key=lambda summary: (summary.period, summary.statement_id))
     return {"partner": scope.partner.slug, "statements": [statement_figures(summary) for summary in summaries]}
+
+
+def connections(scope: Scope) -> dict[str, object]:
+    """The partner's live connections."""
+    return {"partner": scope.partner.slug, "connections": [row.as_data() for row in summaries(scope)]}

@@ -17,7 +17,7 @@ class RequestsPerMinute(BaseThrottle):
     """
 
     def allow_request(self, request: HttpRequest) -> bool:
-        """Count a request of the caller, and say whether it is within the limit."""
+        """Count a request of the caller. Returns whether it is within the limit."""
         key = f"api-requests-{getattr(request, 'auth', '')}-{_second() // WINDOW}"
         cache.add(key, 0, WINDOW * 2)
         try:

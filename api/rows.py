@@ -58,21 +58,21 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
     """The dataset's own parameters, besides paging, sorting, searching and columns, which all datasets have."""
     form = dataset.form({}, scope=scope)
     form.is_valid()
-    found = []
+    parameters = []
     if isinstance(form, RangeForm):
         prefix, usual = form.range_prefix, form.chosen.preset
         presets = {key: str(preset.label) for key, preset in PRESETS.items()}
         presets |= {key: label for key, (label, _period) in form.presets().items()}
         meaning = _("A named range of days; %(usual)s without one") % {"usual": usual}
-        found.append(Parameter(f"{prefix}range", meaning, "text", presets))
-        found.append(
+        parameters.append(Parameter(f"{prefix}range", meaning, "text", presets))
+        parameters.append(
             Parameter(
                 f"{prefix}from", _("The first day, instead of a named range; from 1900-01-01 to 2199-12-31"), "date", {}
             )
         )
-        found.append(Parameter(f"{prefix}to", _("The last day, included; no earlier than the first"), "date", {}))
+        parameters.append(Parameter(f"{prefix}to", _("The last day, included; no earlier than the first"), "date", {}))
     if form.day is not None:
-        found.append(
+        parameters.append(
             Parameter(
                 "on",
                 _("The day it is seen from, no later than today: a day ahead is refused. Today without one"),
@@ -80,10 +80,10 @@ def parameters(dataset: Dataset, scope: Scope) -> list[Parameter]:
                 {},
             )
         )
-    found += [_parameter(name, field) for name, field in form.fields.items()]
+    parameters += [_parameter(name, field) for name, field in form.fields.items()]
     if dataset.client:
-        found.append(Parameter("list", _("The key of a list of clients: only their rows"), "text", {}))
-    return found
+        parameters.append(Parameter("list", _("The key of a list of clients: only their rows"), "text", {}))
+    return parameters
 
 
 def _parameter(name: str, field: forms.Field) -> Parameter:
@@ -108,7 +108,7 @@ def description(dataset: Dataset, scope: Scope) -> dict[str, object]:
 
 
 def searchable(dataset: Dataset, scope: Scope) -> list[str]:
-    """The names of the columns that a search looks in."""
+    """The names of the columns that a search covers."""
     return [name for name in dataset.search if dataset.column(name) in dataset.permitted(scope)]
 
 

@@ -13,7 +13,7 @@ Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
 
 
 class Refusal(Schema):
-    """Why there is no answer, in words."""
+    """Why there is no answer, as text."""
 
     detail: str
     problems: list[str] = Field(description="One sentence for each thing that is wrong with the request")
@@ -137,6 +137,25 @@ class Statement(Schema):
 class Statements(Schema):
     partner: str
     statements: list[Statement] = Field(description="By period")
+
+
+class LiveConnection(Schema):
+    number: int
+    vendor: str
+    label: str
+    account: str
+    state: str = Field(
+        description="active, waits (for a person), failing, rejected (needs a new token), paused, open (questions)"
+    )
+    why: str = Field(description="Why the last run did not end well, as a sentence; empty when it did")
+    good_at: Instant | None = Field(description="End of the last good run, also of one that found nothing new")
+    run_at: Instant | None = Field(description="Start of the last run")
+    next_at: Instant | None
+
+
+class Connections(Schema):
+    partner: str
+    connections: list[LiveConnection]
 
 
 class Column(Schema):

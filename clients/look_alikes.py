@@ -132,10 +132,10 @@ def corrected_cancellations(scope: Scope, rows: "pd.DataFrame", missing: Collect
     for row in named_rows(rows):
         day = date.fromisoformat(row.cancelled_on)
         same = [other for other in stored.get(row.client_id, ()) if other[1] == row.product_line]
-        found = nearest(same, day, lambda other: other[2])
-        if found is None:
+        match = nearest(same, day, lambda other: other[2])
+        if match is None:
             continue
-        pk, line, on = found
+        pk, line, on = match
         first, last = sorted((on, day))
         if any(line in ("", sold) and first <= sold_on <= last for sold, sold_on in sales.get(row.client_id, ())):
             continue
@@ -160,11 +160,11 @@ def corrected_certifications(scope: Scope, rows: "pd.DataFrame", missing: Collec
             and overlap((other[2], other[3]), (earned, expires))
             and (abs(other[2] - earned) < _CLOSE or other[3] == expires)
         ]
-        found = nearest(same, earned, lambda other: other[2])
-        if found is not None:
+        match = nearest(same, earned, lambda other: other[2])
+        if match is not None:
             text = _("%(person)s already has “%(certification)s”, earned on %(day)s: corrected?")
-            names = {"person": row.person, "certification": row.certification, "day": day_text(found[2])}
-            yield LookAlike(row.Index, found[0], text % names)
+            names = {"person": row.person, "certification": row.certification, "day": day_text(match[2])}
+            yield LookAlike(row.Index, match[0], text % names)
 
 
 def _day(text: str) -> date | None:

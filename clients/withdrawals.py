@@ -1,7 +1,7 @@
 """Services that withdraw and restore facts (docs/points.md 13): one row, or all that a complete file or an undo asks for.
 
 A withdrawn row stays in its table and only gets the `Withdrawal` it went with. A client takes all its facts along, marked
-with the same withdrawal, by which they are found again when the client is restored.
+with the same withdrawal, and restored with it.
 """
 
 from collections.abc import Collection, Mapping

@@ -75,7 +75,7 @@ def mismatch_sentence(clawback: Clawback) -> str:
 
 
 def recompute_sentence(line: StatementLine) -> str:
-    """What a line that does not recompute says, and what it comes to."""
+    """What a line that does not recompute states, and what it computes to."""
     return _(WHY["recompute"]) % _line_values(line)
 
 

@@ -5,10 +5,11 @@ numbers, so that a hundred thousand deals take seconds. Rules: `docs/points.md` 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
 from ledger.records import DealLife
@@ -95,6 +96,19 @@ def earning(client: int, life: DealLife, terms: CommissionTerms) -> Earning | No
         next((day for day, part in life.cuts if not part), None),
         tuple(_stretches(life, terms)),
     )
+
+
+def known_lives(life: DealLife) -> Iterator[tuple[date, date | None, DealLife]]:
+    """The life as known from a day on, up to another (None: as far as it goes).
+
+    A downgrade is known from its day on, a cancellation all the time.
+    """
+    cancelled = life.cuts[-1:] if life.cancelled_on else ()
+    downgrades = life.cuts[: len(life.cuts) - len(cancelled)]
+    days = [life.closed_on, *(day for day, _left in downgrades), None]
+    for count, (since, until) in enumerate(pairwise(days)):
+        if since is not None and since != until:
+            yield since, until, replace(life, cuts=(*downgrades[:count], *cancelled))
 
 
 def _stretches(life: DealLife, terms: CommissionTerms) -> Iterator[Stretch]:

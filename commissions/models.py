@@ -44,8 +44,10 @@ class StatementLine(Fact):
 
 
 class DealEarning(models.Model):
-    """When a deal earns commission, as known on the day that the ledger is posted through (points.md 8). Derived from the
-    facts by `commissions.services`: what does not change with the day; amounts are calculated when they are read.
+    """When a deal earns commission (points.md 8), as known on the days from `known_from` to the one before `known_until`.
+
+    A deal has one row from the day it closed, and another from every downgrade of its line on; cancellations are known ahead.
+    Derived from the facts by `commissions.services`; amounts are calculated when they are read.
 
     first_month, last_month: the first days of the months it earns in, null when in none. gone_on: from when nothing is left.
     stretches: null while nothing was taken from the deal; otherwise its months as (first, last, MRR), the MRR exact, "250/3".
@@ -53,7 +55,9 @@ class DealEarning(models.Model):
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
-    deal = models.OneToOneField(Deal, on_delete=models.CASCADE, related_name="+")
+    deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    known_from = models.DateField()
+    known_until = models.DateField(null=True)
     first_month = models.DateField(null=True)
     last_month = models.DateField(null=True)
     cancelled_on = models.DateField(null=True)
@@ -61,6 +65,7 @@ class DealEarning(models.Model):
     stretches = models.JSONField(null=True)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["deal", "known_from"], name="one_earning_a_deal_and_day")]
         indexes = [models.Index(fields=["partner", "last_month", "first_month"], name="earning_by_month")]
 
     def __str__(self) -> str:

@@ -276,15 +276,15 @@ class ShownVariance:
     agreeing: int
 
 
-def variance_shown(scope: Scope, quarter: str, limit: int = SHOWN_CLIENTS) -> ShownVariance:
-    """Expected against statements with the causes of every client in sentences; beyond `limit` clients only their sum."""
+def variance_shown(scope: Scope, quarter: str) -> ShownVariance:
+    """Expected against statements with the causes of the first clients in sentences; of the others only their sum."""
     variance = variance_of(scope, quarter)
-    others = variance.clients[limit:]
+    others = variance.clients[SHOWN_CLIENTS:]
     clients = [
         ShownClient(
             client.client_id, client.name, client.expected, client.total, client.difference, _causes(scope, client)
         )
-        for client in variance.clients[:limit]
+        for client in variance.clients[:SHOWN_CLIENTS]
     ]
     rest = sum((client.difference for client in others), Decimal(0))
     return ShownVariance(

@@ -1,4 +1,4 @@
-"""Reads what the vendor's statements say: lines, statements, what has become of the money, exchange rates.
+"""Queries over the vendor's statements: lines, statements, the state of the money, exchange rates.
 
 What deals are expected to earn is in `outlook`, where the two differ in `quarter_variance`; questions about lines are in
 `questions`.

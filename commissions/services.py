@@ -1,6 +1,7 @@
 """Writes questions about statement lines, and stores which deals earn commission."""
 
 from collections.abc import Collection
+from datetime import date
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -9,9 +10,9 @@ from django.dispatch import receiver
 from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
-from commissions.earnings import derived_earnings
-from commissions.expected import Earning
+from commissions.earnings import KnownEarning, derived_earnings
 from commissions.models import DealEarning, LineQuestion, QuestionStatus, StatementLine
+from ledger.queries import posting
 from partner_portal.lib.rows.events import ledger_posted
 
 BLOCK = 5_000  # rows a statement
@@ -19,7 +20,7 @@ BLOCK = 5_000  # rows a statement
 
 @transaction.atomic
 def ask(*, scope: Scope, line: StatementLine, text: str) -> LineQuestion:
-    """Question a line, or word its question anew; a question that was settled is open again.
+    """Question a line, or rewrite its question; a question that was settled is open again.
 
     Raises PermissionDenied without the right to question lines.
     """
@@ -57,23 +58,28 @@ def withdraw(*, scope: Scope, question: LineQuestion) -> None:
 @receiver(ledger_posted)
 def rebuild_after_posting(scope: Scope, client_ids: Collection[int], **_: object) -> None:
     """Rebuild the earnings of clients whose facts changed, or for whom the day of a dated fact has come."""
-    rebuild_deal_earnings(scope=scope, client_ids=client_ids)
+    state = posting(scope)
+    through = state.posted_through if state else scope.today
+    rebuild_deal_earnings(scope=scope, client_ids=client_ids, through=through)
 
 
 @transaction.atomic
-def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int]) -> None:
-    """Replace the stored earnings of these clients by those that their facts give today."""
+def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int], through: date) -> None:
+    """Replace the stored earnings of these clients by those that their facts up to a day give."""
     DealEarning.objects.filter(partner=scope.partner, client__in=client_ids).delete()
-    rows = (_as_row(scope, deal_pk, deal) for deal_pk, deal in derived_earnings(scope, client_ids))
+    rows = (_as_row(scope, known) for known in derived_earnings(scope, client_ids, through))
     DealEarning.objects.bulk_create(rows, batch_size=BLOCK)
 
 
-def _as_row(scope: Scope, deal_pk: int, earning: Earning) -> DealEarning:
+def _as_row(scope: Scope, known: KnownEarning) -> DealEarning:
+    earning = known.earning
     stretches = earning.stretches
     return DealEarning(
         partner=scope.partner,
         client_id=earning.client,
-        deal_id=deal_pk,
+        deal_id=known.deal,
+        known_from=known.known_from,
+        known_until=known.known_until,
         first_month=stretches[0].first if stretches else None,
         last_month=stretches[-1].last if stretches else None,
         cancelled_on=earning.cancelled_on,

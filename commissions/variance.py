@@ -114,7 +114,7 @@ def differences(
 
 
 def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> list[StatementDifference]:
-    """A line that nothing was expected for: all of it is a difference, and what does not recompute is said apart."""
+    """A line that nothing was expected for: all of it is a difference, and what does not recompute is stated apart."""
     parts = [(RECOMPUTE, line.difference), (cause, line.recomputed)]
     return [_of_line(client, quarter, line, part, amount) for part, amount in parts if amount]
 
@@ -122,7 +122,7 @@ def _line_alone(client: int, quarter: str, line: StatementLine, cause: str) -> l
 def _reversal(
     client: int, quarter: str, line: StatementLine, mismatches: Sequence[Clawback]
 ) -> list[StatementDifference]:
-    """An adjusting line: what does not match the line that it adjusts is said apart, even where that comes to nothing."""
+    """An adjusting line: what does not match the line that it adjusts is stated apart, even where that comes to nothing."""
     rows = [
         replace(_of_line(client, quarter, line, mismatch.cause, mismatch.amount), clawback=mismatch)
         for mismatch in mismatches

@@ -10,4 +10,4 @@ class DashboardConfig(AppConfig):
         from accounts.audit import name_actions
         from dashboard import tasks  # noqa: F401 -- connects a receiver of ledger_posted
 
-        name_actions({"pack.kept": _("Review pack kept"), "pack.removed": _("Review pack removed")})
+        name_actions({"pack.kept": _("Review pack saved"), "pack.removed": _("Review pack removed")})

@@ -12,6 +12,7 @@ from typing import NotRequired, Protocol, TypedDict
 
 from accounts.scope import Scope
 from clients.queries import shared_selling_of
+from commissions.offsets import Total
 from commissions.queries import statements
 from ledger.queries import Changes, PointTotals, changes, client_points, expiry_forecast
 from partner_portal.lib.dates.periods import Period
@@ -41,21 +42,9 @@ class TargetFigures(TypedDict):
     requirements: list[RequirementFigures]
 
 
-class Statement(Protocol):
+class Statement(Total, Protocol):
     """What the figures of a statement are made of."""
 
-    @property
-    def statement_id(self) -> str: ...
-    @property
-    def period(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def total(self) -> Decimal: ...
-    @property
-    def currency(self) -> str: ...
-    @property
-    def pay_on(self) -> date: ...
     @property
     def variances(self) -> int: ...
 

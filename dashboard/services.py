@@ -12,8 +12,8 @@ from dashboard.models import ReviewPack
 
 @transaction.atomic
 def save_pack(*, scope: Scope, title: str, on: date, as_of: datetime | None, body: str) -> ReviewPack:
-    """Save a pack as it is now. Raises PermissionDenied without `Permission.KEEP`."""
-    scope.require(Permission.KEEP)
+    """Save a pack as it is now. Raises PermissionDenied without `Permission.SAVE`."""
+    scope.require(Permission.SAVE)
     pack = ReviewPack.objects.create(
         partner=scope.partner,
         title=title,

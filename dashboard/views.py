@@ -181,7 +181,7 @@ def pack(request: ScopedRequest) -> HttpResponse:
         )
         messages.success(request, _("The pack is kept as it is now."))
         return HttpResponseRedirect(reverse("dashboard_saved_pack", args=[saved.pk]))
-    context = {"body": body, "form": form, "may_save": request.scope.may(Permission.KEEP)}
+    context = {"body": body, "form": form, "may_save": request.scope.may(Permission.SAVE)}
     return private(
         TemplateResponse(request, "dashboard/pack.html", context, status=422 if request.method == "POST" else 200)
     )

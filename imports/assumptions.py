@@ -8,7 +8,7 @@ from imports.tables import Table, shortened
 
 
 def assumptions(mapping: Mapping, table: Table) -> list[str]:
-    """What a mapping says about the cells of a file, beyond where its columns go. table: as it was read."""
+    """Sentences on how a mapping reads the cells of a file. table: as it was read."""
     sentences = []
     if mapping.reading.encoding:
         sentences.append(_("read as %(encoding)s") % {"encoding": ENCODINGS[mapping.reading.encoding]})

@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.models import BatchStatus, ImportBatch
-from imports.queries import status_text
 
 OPEN_FOR_MAPPING = (BatchStatus.CHOOSING, BatchStatus.CHECKED)
 UNDECIDED = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED)
@@ -22,7 +21,7 @@ def locked(scope: Scope, batch_id: int, *states: BatchStatus) -> ImportBatch:
     scope.require(Permission.IMPORT)
     batch = ImportBatch.objects.select_for_update().get(partner=scope.partner, pk=batch_id)
     if batch.status not in states:
-        raise NotNow(_("Import %(batch)s: %(state)s") % {"batch": batch, "state": status_text(batch.status)})
+        raise NotNow(_("Import %(batch)s: %(state)s") % {"batch": batch, "state": batch.get_status_display()})
     return batch
 
 

@@ -86,10 +86,10 @@ def text_rows(
 
 
 def key_texts(kind: FactKind, pks: Collection[int]) -> dict[int, str]:
-    """The keys of stored rows by primary key, their values joined by "/"."""
+    """The keys of stored rows by primary key: their values, but for empty ones, joined by "/"."""
     with connection.cursor() as cursor:
         rows = text_rows(cursor, kind, pks, kind.key_columns)
-    return {int(str(pk)): "/".join(map(str, values)) for pk, *values in rows}
+    return {int(str(pk)): "/".join(str(value) for value in values if value != "") for pk, *values in rows}
 
 
 def withdrawn_among(kind: FactKind, pks: Collection[int]) -> set[int]:

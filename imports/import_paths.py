@@ -79,8 +79,8 @@ def import_paths(
             sources,
             batch_id=batch.pk,
             plan=WithdrawalPlan(batch.complete),
-            accept=lambda found: (
-                (skip_bad_rows or not found.checked.errors) and found.missing.confirmed_by(allowed_withdrawals)
+            accept=lambda outcome: (
+                (skip_bad_rows or not outcome.checked.errors) and outcome.missing.confirmed_by(allowed_withdrawals)
             ),
             trying=False,
             step=step,

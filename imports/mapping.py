@@ -6,7 +6,7 @@ the error shows what is in the file; `in_source_terms` then names the column of 
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dictionary
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 READY_MADE = Path(__file__).parent / "mappings"
+TYPED_TABLES = Path(__file__).parent / "typed_tables.toml"
+SLASHED = ("day_first", "month_first")
 MONTHS = "month"  # a form of dates: months by name or number
 DATES = (*DAY_FORMS, MONTHS)
 MIDNIGHTS = ("", "day", "moment")
@@ -163,9 +165,9 @@ class Rule:
         """Whether a text can only be read in another form than the rule's: the file is written in another way."""
         others = [text for text in texts if text and not isinstance(text, DateCell | NumberCell)]
         if self.decimals:
-            return any(found and self.decimals not in found for found in map(marks, others))
+            return any(fitting and self.decimals not in fitting for fitting in map(marks, others))
         if self.dates in DAY_FORMS[1:]:
-            return any(found and self.dates not in found for found in map(orders, others))
+            return any(fitting and self.dates not in fitting for fitting in map(orders, others))
         return False
 
 
@@ -234,15 +236,17 @@ def _rule(data: RuleData) -> Rule:
 
 
 def proposed(kind: str, known: Sequence[str], header: Sequence[str]) -> Mapping:
-    """The mapping proposed for a file that nobody mapped yet: by the names of the kind's ready-made mappings, then by ours.
+    """The mapping proposed for a file that nobody mapped yet: by the names of the kind's ready-made mappings, then by ours,
+    then by the usual ones of tables that people type.
 
     Capitals, and blanks in place of our underscores, do not matter. A column without a match has no rule.
     """
     shipped = [from_data(kind, data, known) for key, data in ready_made() if key == kind]
+    same_names = Mapping(kind, "", {name: Rule((name, name.replace("_", " "))) for name in known})
+    typed = from_data(kind, typed_tables().get(kind, {}), known)
     rules: dict[str, Rule] = {}
     for name in known:
-        same_name = Rule((name, name.replace("_", " ")))
-        for rule in [*(mapping.columns[name] for mapping in shipped if name in mapping.columns), same_name]:
+        for rule in [mapping.columns[name] for mapping in (*shipped, same_names, typed) if name in mapping.columns]:
             with suppress(WrongMapping):
                 if rule.place_in(header) is not None:
                     rules.setdefault(name, rule)
@@ -258,10 +262,16 @@ def ready_made() -> tuple[tuple[str, MappingData], ...]:
     return tuple(mappings)
 
 
+@cache
+def typed_tables() -> dict[str, MappingData]:
+    """The usual headers of tables that people type, by kind."""
+    return cast("dict[str, MappingData]", tomllib.loads(TYPED_TABLES.read_text(encoding="utf-8")))
+
+
 def known_names(columns: Iterable[str]) -> frozenset[str]:
     """Folded names by which a header is known: our columns, and the sources of the mappings that ship."""
     names = {name for column in columns for name in (column, column.replace("_", " "))}
-    for _key, data in ready_made():
+    for data in (*(data for _key, data in ready_made()), *typed_tables().values()):
         names |= {source for rule in data["columns"].values() for source in rule.get("source", ())}
     return frozenset(map(folded, names))
 
@@ -278,6 +288,7 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
 
     columns: dict[str, pd.Series] = {}
     ours: dict[str, list[str]] = {}
+    problems: list[Problem] = []
     for name, rule in mapping.columns.items():
         places = rule.places_in(table.header)
         if places:
@@ -294,9 +305,11 @@ def mapped(table: Table, mapping: Mapping, zone: tzinfo = UTC) -> Table:
                     readings[key] = rule.read(text, zone)
                 cells.append(readings[key])
             columns[name] = pd.Series(cells, index=table.rows.index, dtype=object)
+            unread = {text for (_type, text), reading in readings.items() if text == reading}
+            problems += _written_otherwise(name, rule, texts, unread)
         elif rule.constant:
             columns[name] = pd.Series(rule.constant, index=table.rows.index, dtype=object)
-    problems = _currency_problems(table, mapping, columns)
+    problems += _currency_problems(table, mapping, columns)
     frame = pd.DataFrame(dict(enumerate(columns.values())), index=table.rows.index, dtype=object)
     problems += [
         replace(problem, column=name)
@@ -324,6 +337,30 @@ def _currency_problems(table: Table, mapping: Mapping, columns: Dictionary[str, 
                 accepted = _("an amount in %(currency)s, or the other currency in its column") % names
                 problems.append(Problem(int(number), name, shortened(str(text)), message, accepted))
     return problems
+
+
+def _written_otherwise(name: str, rule: Rule, cells: "pd.Series", unread: set[str]) -> Iterator[Problem]:
+    """Days and numbers of a column that can only be read in another way than the rule says. unread: texts it cannot read."""
+    if rule.decimals not in DECIMALS[1:] and rule.dates not in SLASHED:
+        return
+    contradicting = {text for text in unread if rule.contradicted_by([text]) and "epoch_ms" not in orders(text)}
+    if not contradicting:
+        return
+    message, accepted = {
+        "comma": (_("written with a decimal point, but the column with a decimal comma"), _("a number as in 1.234,56")),
+        "point": (_("written with a decimal comma, but the column with a decimal point"), _("a number as in 1,234.56")),
+        "day_first": (
+            _("written with the month first, but the column with the day first"),
+            _("a day as in 23/11/2026"),
+        ),
+        "month_first": (
+            _("written with the day first, but the column with the month first"),
+            _("a day as in 11/23/2026"),
+        ),
+    }[rule.decimals or rule.dates]
+    for number, text in cells.items():
+        if text in contradicting and not isinstance(text, NumberCell):
+            yield Problem(int(str(number)), name, shortened(str(text)), message, accepted)
 
 
 def in_source_terms(problem: Problem, table: Table, mapping: Mapping) -> Problem:

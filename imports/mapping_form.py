@@ -107,7 +107,7 @@ class MappingForm(forms.Form):
     """The answers about all columns of the kind; what is not in `data` is taken from `base`.
 
     `mapping` is the mapping so far, and can be used when the form is valid. zone: in which moments become days.
-    proposed: nobody has said yet what `base` says.
+    proposed: whether `base` is a proposal that nobody has confirmed.
     """
 
     def __init__(
@@ -208,18 +208,18 @@ class MappingForm(forms.Form):
         return propose_decimals(examples, lambda text: _accepts(kind, text), usual)
 
     def _form_of_file(self, part: str) -> tuple[str, str]:
-        """The form that another column of the file proves, or that was said of it, and that column; "" for none or several.
+        """The form that another column of the file proves, or that a person chose for it, and that column; "" for none or several.
 
         One program wrote all columns of a file.
         """
-        told: dict[str, str] = {}
+        proven: dict[str, str] = {}
         for column in self.kind.columns:
             if isinstance(column.type, Day if part == "dates" else Number) and (proposal := self._proposal(column)):
-                said = str(self.answers.get(f"{part}-{column.name}", ""))
-                form = proposal.form if proposal.proof else said if proposal.doubt and said != _ASK else ""
+                answer = str(self.answers.get(f"{part}-{column.name}", ""))
+                form = proposal.form if proposal.proof else answer if proposal.doubt and answer != _ASK else ""
                 if form:
-                    told.setdefault(form, self.sample.header[self._place(column.name) or 0])
-        return next(iter(told.items())) if len(told) == 1 else ("", "")
+                    proven.setdefault(form, self.sample.header[self._place(column.name) or 0])
+        return next(iter(proven.items())) if len(proven) == 1 else ("", "")
 
     def _add(self, column: Column) -> None:
         name, kind = column.name, column.type
@@ -281,14 +281,13 @@ class MappingForm(forms.Form):
         if proposal.proof:
             cell = {"text": shortened(proposal.proof.text), "row": proposal.proof.row}
             hint = _("“%(text)s” in row %(row)s can only be read so.") % cell
-        if proposal.doubt and of_file:
+        if proposal.doubt and not proposal.against and of_file:
             proposed = of_file
             hint = _("As in the column “%(name)s”.") % {"name": shortened(proved_by)}
             if self.answers.get(key) == _ASK:
                 self.answers[key] = of_file
         elif proposal.doubt:
-            cell = {"text": shortened(proposal.doubt.text), "row": proposal.doubt.row}
-            hint = _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cell
+            hint = _hint_of_doubt(proposal.doubt, proposal.against)
             choices, proposed = [(_ASK, _("Choose")), *choices], _ASK
         self._field(key, forms.ChoiceField(label=label, choices=choices, help_text=hint), proposed)
 
@@ -361,8 +360,8 @@ class MappingForm(forms.Form):
         for key in (f"dates-{name}", f"decimals-{name}", f"century-{name}"):
             if key in self.fields and self.cleaned_data.get(key) in ((_ASK, "") if key.startswith("c") else (_ASK,)):
                 self.add_error(key, _("Choose how it is to be read."))
-        said = {part: str(self.cleaned_data.get(f"{part}-{name}", "")) for part in ("dates", "century", "decimals")}
-        dates, century, decimals = ("" if answer == _ASK else answer for answer in said.values())
+        answers = {part: str(self.cleaned_data.get(f"{part}-{name}", "")) for part in ("dates", "century", "decimals")}
+        dates, century, decimals = ("" if answer == _ASK else answer for answer in answers.values())
         beyond = isinstance(column.type, Country) and len(self.sample.words[place]) > WORDS
         return Rule(
             (source,),
@@ -408,6 +407,17 @@ class MappingForm(forms.Form):
             if meaning and meaning != word:
                 words[word] = meaning
         return words
+
+
+def _hint_of_doubt(doubt: Example, against: Example | None) -> str:
+    """Why somebody has to say how a column is written."""
+    cells = {"text": shortened(doubt.text), "row": doubt.row}
+    if against is None:
+        return _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cells
+    cells |= {"other": shortened(against.text), "other_row": against.row}
+    text = _("“%(text)s” in row %(row)s and “%(other)s” in row %(other_row)s are written in two ways.") % cells
+    advice = _("Choose what most rows use; the others become errors.")  # apart: makemessages does not read f-strings
+    return f"{text} {advice}"
 
 
 def _is_behind_utc(zone: tzinfo, year: int) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROWS = 8  # that the preview shows
 WORDS = 30  # different ones of a column that can be given a meaning on the page
-MOST_WORDS = 300  # that are looked at
+MOST_WORDS = 300  # that are read
 _SECONDS_CACHED = 3600
 _BEGINS_A_MOMENT = frozenset("-0123456789")
 _SHORTEST_MOMENT = 10  # characters of a plain day; a moment has more
@@ -62,7 +62,7 @@ def sample_of(rows: Rows) -> Sample:
     seen: list[set[str]] = [{""} for _name in rows.header]
     midnights: dict[int, dict[str, str]] = {place: {} for place in range(len(rows.header))}
     shapes: list[dict[str, Example]] = [{} for _name in rows.header]
-    open_ = list(range(len(rows.header)))  # columns that are not full of words yet
+    open_ = list(range(len(rows.header)))  # columns that may have more words
     for number, row in rows.rows:
         cells = [cell.strip() if type(cell) is str else cell for cell in row] if len(first) < ROWS else row
         if len(first) < ROWS:

@@ -13,12 +13,13 @@ from accounts import audit
 from accounts.roles import Permission
 from accounts.scope import Scope
 from imports.batch_states import OPEN_FOR_MAPPING, locked, to_next_step
+from imports.cells.vocabulary import folded
 from imports.checks import Source
 from imports.mapping import Mapping as ColumnMapping
 from imports.mapping import WrongMapping, fingerprint
 from imports.models import BatchStatus, ImportBatch, ImportTable, RememberedMapping
 from imports.pipeline import kind_by_name
-from imports.queries import get_remembered, remembered, required, rules_of, saved_mappings
+from imports.queries import get_remembered, remembered, required, rules_of, saved_mappings, typed_mapping
 from imports.stored_tables import header_as, header_of, headers_of, sample_table
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind, kinds
@@ -72,7 +73,7 @@ def leave_out(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
 
 
 @transaction.atomic
-def ask_kind_again(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
+def reset_kind(*, scope: Scope, batch_id: int, table_id: int) -> ImportBatch:
     """Clear the kind and the mapping of a table. Raises NotNow."""
     batch = locked(scope, batch_id, *OPEN_FOR_MAPPING)
     batch.tables.filter(pk=table_id).update(kind="", mapping=None, unmapped=False)
@@ -92,22 +93,24 @@ def forget_mapping(*, scope: Scope, mapping_id: int) -> None:
 def proposed_kinds(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
     """Keys of the kinds proposed for tables, by table: of the kinds whose columns are all there, the one that needs most.
 
-    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship.
+    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship. Then what the
+    name of the file says, and last a kind of which people type tables with such columns.
     """
     proposed = {}
+    typed = [typed_mapping(kind_) for kind_ in kinds()]
     known = [mapping for kind_ in kinds() for mapping in saved_mappings(scope, kind_)] if tables else []
     headers = headers_of(tables)
     for table in tables:
         header = headers[table.pk]
-        fitting = [(len(needed), kind_.key) for kind_ in kinds() if (needed := set(required(kind_))) <= set(header)]
+        names = set(map(folded, header))
+        fitting = [(len(needed), kind_.key) for kind_ in kinds() if (needed := set(required(kind_))) <= names]
         by_name = kind_by_name(table.label)
-        by_mapping = (mapping.kind for mapping in known if mapping.proposes(required(kind(mapping.kind)), header))
-        if fitting:
-            proposed[table.pk] = max(fitting)[1]
-        elif header and (key := next(by_mapping, "")):
-            proposed[table.pk] = key
-        elif by_name:
-            proposed[table.pk] = by_name
+        by_mapping, by_typed = (
+            [mapping.kind for mapping in mappings if mapping.proposes(required(kind(mapping.kind)), header)]
+            for mappings in (known, typed)
+        )
+        guesses = [max(fitting)[1]] if fitting else [*by_mapping, by_name, *by_typed]
+        proposed[table.pk] = next(filter(None, guesses), "")
     return proposed
 
 
@@ -157,8 +160,7 @@ def unmapped_tables(scope: Scope, tables: Sequence[ImportTable], sources: Sequen
         needed, header = required(source.kind), source.table.header
         if table.mapping or source.unreadable or not set(needed) - set(header):
             continue
-        if not set(needed) & set(header) or any(
-            mapping.proposes(needed, header) for mapping in saved_mappings(scope, source.kind)
-        ):
+        known = [*saved_mappings(scope, source.kind), typed_mapping(source.kind)]
+        if not set(needed) & set(header) or any(mapping.proposes(needed, header) for mapping in known):
             unmapped.append(table.pk)
     return unmapped

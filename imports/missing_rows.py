@@ -7,7 +7,8 @@ from django.db import connection
 
 from imports.effects import Effects, LookAlikeRow
 from imports.fact_tables import key_texts, text_rows, withdrawn_among
-from partner_portal.lib.rows.facts import FactKind
+from partner_portal.lib.rows.column_types import Flag
+from partner_portal.lib.rows.facts import Column, FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 
 
@@ -41,19 +42,20 @@ class MissingRow(NamedTuple):
 
 
 def missing_rows(kind: FactKind, pks: Sequence[int]) -> list[MissingRow]:
-    """Stored rows in the order of their primary keys. Two queries."""
-    others = [column.name for column in kind.columns if column.name not in kind.key_columns]
-    withdrawn = withdrawn_among(kind, pks)
+    """Stored rows in the order of their primary keys. Three queries."""
+    others = [column for column in kind.columns if column.name not in kind.key_columns]
+    names, withdrawn = key_texts(kind, pks), withdrawn_among(kind, pks)
     with connection.cursor() as cursor:
-        values = {int(str(pk)): row for pk, *row in text_rows(cursor, kind, pks, [*kind.key_columns, *others])}
-    keys = len(kind.key_columns)
+        values = {int(str(pk)): row for pk, *row in text_rows(cursor, kind, pks, [column.name for column in others])}
     return [
-        MissingRow(
-            pk,
-            "/".join(map(str, values[pk][:keys])),
-            ", ".join(str(value) for value in values[pk][keys:] if value != ""),
-            pk in withdrawn,
-        )
+        MissingRow(pk, names[pk], ", ".join(filter(None, map(_detail, others, values[pk]))), pk in withdrawn)
         for pk in pks
         if pk in values
     ]
+
+
+def _detail(column: Column, value: object) -> str:
+    """The value of a column; of yes and no, the column's name for yes."""
+    if isinstance(column.type, Flag):
+        return column.name if value == "true" else ""
+    return str(value)

@@ -10,15 +10,18 @@ from accounts.models import Partner, User
 
 
 class BatchStatus(models.TextChoices):
-    """The life of a batch. One in CHECKING or COMMITTING waits for a worker until `started_at` is set."""
+    """The life of a batch, with labels that stand within a sentence.
 
-    CHOOSING = "choosing", _("What do the files hold?")
-    CHECKING = "checking", _("Being checked")
-    CHECKED = "checked", _("Not yet written")
-    COMMITTING = "committing", _("Being written")
-    COMMITTED = "committed", _("Written")
-    FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Discarded")
+    One in CHECKING or COMMITTING waits for a worker until `started_at` is set.
+    """
+
+    CHOOSING = "choosing", _("needs your input")
+    CHECKING = "checking", _("being checked")
+    CHECKED = "checked", _("not imported yet")
+    COMMITTING = "committing", _("being imported")
+    COMMITTED = "committed", _("imported")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 class ImportBatch(models.Model):

@@ -116,6 +116,8 @@ def read_source(label: str, kind: FactKind, file: IO[bytes], sheet: str, mapping
         table.rows, examples = drop_examples(table, kind)
         if examples:
             table.notices.append(_("the example row is not imported"))
+        if any(table.header) and not {column.name for column in kind.columns if column.required} & set(table.header):
+            table.notices.append(_("the columns have other names than ours: match them once on the imports page"))
     table.notices += _hidden_notices(table, options)
     source.asks |= bool(table.hidden_rows and not options.hidden_rows)
     source.asks |= bool(table.hidden_columns and not options.hidden_columns)
@@ -194,7 +196,7 @@ def carry_out(
     step: Step,
     confirm: Callable[[Outcome], bool] = lambda _: True,
 ) -> Outcome:
-    """Withdraw what the plan says, check, and write when `accept` says so of what was found.
+    """Withdraw what the plan says, check, and write when `accept` returns True for the outcome.
 
     What was written stays when `confirm`, which sees the counts and points too, says so.
     Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
@@ -240,7 +242,7 @@ def _checked_outcome(
 
 
 def _tried_posting(scope: Scope, missing: Missing, batch_id: int) -> dict[str, object]:
-    """What the ledger would say to the withdrawals alone."""
+    """Post the withdrawals alone and roll it back. Returns the summary."""
     with transaction.atomic():
         points = post_facts(scope, set(missing.moved.client_ids), batch_id=batch_id, step=silent)
         transaction.set_rollback(True)

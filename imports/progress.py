@@ -39,7 +39,7 @@ def forget(batch_id: int) -> None:
     cache.delete_many([_key(batch_id), _cancel_key(batch_id)])
 
 
-def ask_to_stop(batch_id: int) -> None:
+def request_stop(batch_id: int) -> None:
     """Have the worker that processes the batch stop at its next report."""
     cache.set(_cancel_key(batch_id), True, _SECONDS_CACHED)
 

@@ -17,7 +17,7 @@ from accounts.scope import Scope
 from imports.complete import WithdrawalPlan
 from imports.effects import Effects, MissingRows
 from imports.fact_tables import key_texts
-from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made
+from imports.mapping import Mapping, MappingData, fingerprint, from_data, proposed, ready_made, typed_tables
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportProblem, ImportTable, RememberedMapping
 from partner_portal.lib.collation import SearchKey, search_key
 from partner_portal.lib.dates.clock import now
@@ -29,7 +29,6 @@ from program.labels import labels
 from program.terms import Track
 
 type Summary = dict[str, Any]  # of the ledger, as it is stored with a batch
-AT_WORK = (BatchStatus.CHECKING, BatchStatus.COMMITTING)
 _STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
 _PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
 NAMED_ON_PAGE = 20  # rows to withdraw that an import's page names
@@ -225,6 +224,11 @@ def saved_mappings(scope: Scope, kind: FactKind) -> list[Mapping]:
     return own + [_from_data(key, data) for key, data in ready_made() if key == kind.key]
 
 
+def typed_mapping(kind: FactKind) -> Mapping:
+    """The usual headers of a table of the kind that somebody typed."""
+    return _from_data(kind.key, typed_tables().get(kind.key, {}))
+
+
 def proposal(scope: Scope, table: ImportTable, header: Sequence[str]) -> tuple[Mapping, str]:
     """The mapping proposed for the table, and its origin: "table" for its own, "same" for that of a file with this header,
     "similar" for that of another whose columns it has too, "shipped", or "" when only names agree."""
@@ -269,19 +273,6 @@ class State:
     running: bool = False
     stuck: bool = False  # no worker has it
     discarded: bool = False
-
-
-def status_text(status: str) -> str:
-    """A status within a sentence."""
-    return {
-        BatchStatus.CHOOSING: _("needs your input"),
-        BatchStatus.CHECKING: _("being checked"),
-        BatchStatus.CHECKED: _("not imported yet"),
-        BatchStatus.COMMITTING: _("being imported"),
-        BatchStatus.COMMITTED: _("imported"),
-        BatchStatus.FAILED: _("failed"),
-        BatchStatus.CANCELLED: _("cancelled"),
-    }[BatchStatus(status)]
 
 
 def batches_in_progress() -> set[int]:

@@ -1,12 +1,8 @@
 """Reading step: CSV files and sheets as tables of texts. Nothing is interpreted: `NA` stays NA, an empty cell is "".
 
-CSV is read by Python's own reader and not by pandas', which loses row numbers: it leaves out rows that it cannot split, or
-rejects the file at the first. Workbooks are read by a process of their own (`imports.workbooks`).
+CSV is split by `imports.csv_text`, workbooks by a process of their own (`imports.workbooks`).
 """
 
-import codecs
-import csv
-import io
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -18,27 +14,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from imports import workbooks
-from imports.cells.encodings import Candidate, candidates
-from imports.cells.header_row import LOOKED_AT, header_row
+from imports.cells.header_row import TOP_ROWS, likely_row, names_in
 from imports.cells.invisible import without_invisible
-from imports.cells.vocabulary import folded
+from imports.csv_text import OFFICE_FILE, dialect, encodings_of, numbered, open_text
 from imports.reading_options import LEAVE_OUT, ReadingOptions
 from imports.tables import Problem, Table, UnreadableFile, shortened
 from imports.xlsx.sheet import MOST_COLUMNS, place_of
 from partner_portal.formats.numbers import whole
 
-MOST_SEPARATORS = 100_000  # in one row of a CSV file, those inside of quotes too
-MOST_CHARACTERS = 1 << 22  # of one row of a CSV file
 MOST_PROBLEMS = 100_000  # of a table: with more of them the file as a whole is wrong
-_CHUNK = 1 << 20
 _ROWS = 20_000  # that are turned into columns at once
-_OFFICE_FILE = b"\xd0\xcf\x11\xe0"  # the older Excel format, or a workbook behind a password
-
-csv.field_size_limit((1 << 31) - 1)  # a long cell is read, and then reported as too long
-
-SEPARATORS = (",", ";", "\t", "|")
 _NO_NAMES: frozenset[str] = frozenset()
-_SEPARATOR_LINE = re.compile(r'\ufeff*"?sep=(.)"?\s*')
 _RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})")
 
 type Needed = Callable[[list[str]], Collection[int]]
@@ -135,24 +121,10 @@ def first_rows(file: IO[bytes], sheet: str, options: ReadingOptions) -> list[tup
     """The first rows with anything in them, with their numbers: one of them is the header. Raises UnreadableFile."""
     if sheet:
         _check_format(file)
-        return workbooks.first_rows(file, sheet, LOOKED_AT)
-    with _text(file, options) as text:
-        _marked, _separator, rows = _dialect(text, _NO_NAMES)
+        return workbooks.first_rows(file, sheet, TOP_ROWS)
+    with open_text(file, options) as text:
+        _marked, _separator, rows = dialect(text, _NO_NAMES)
         return [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
-
-
-def encodings_of(file: IO[bytes]) -> list[Candidate]:
-    """Encodings other than UTF-8 that fit a CSV file; none for UTF-8 and for workbooks."""
-    file.seek(0)
-    start = file.read(_CHUNK)
-    file.seek(0)
-    if start.startswith((b"PK\x03\x04", _OFFICE_FILE)):
-        return []
-    fitting = candidates(start)
-    if fitting or _first_wrong_line(file) is None:
-        return fitting
-    file.seek(0)
-    return candidates(file.read())
 
 
 def workbook_contents(file: IO[bytes]) -> workbooks.Contents:
@@ -228,74 +200,19 @@ def _capped(rows: Iterator[tuple[int, list[str]]], problems: list[Problem]) -> I
 
 @contextmanager
 def _csv(file: IO[bytes], options: ReadingOptions, names: Collection[str]) -> Iterator[Rows]:
-    with _text(file, options) as text:
-        marked, separator, top = _dialect(text, names)
-        likely = 0 if options.header_row else _likely_row(list(enumerate(top, 1)), names)
-        numbered = _numbered(text, separator, skip=marked)
+    with open_text(file, options) as text:
+        marked, separator, top = dialect(text, names)
+        likely = 0 if options.header_row else likely_row(list(enumerate(top, 1)), names)
+        numbered_rows = numbered(text, separator, skip=marked)
         row = options.header_row or 1
         try:
-            header = _checked_header(_at_row(numbered, row))
+            header = _checked_header(_at_row(numbered_rows, row))
         except UnreadableFile as error:
             error.asks = likely > 0
             raise
         problems: list[Problem] = []
-        rows = _capped(_of_width(numbered, len(header), problems), problems)
+        rows = _capped(_of_width(numbered_rows, len(header), problems), problems)
         yield Rows(header, rows, problems, row, likely, separator)
-
-
-@contextmanager
-def _text(file: IO[bytes], options: ReadingOptions) -> Iterator[io.TextIOWrapper]:
-    """The text of a CSV file. Raises UnreadableFile."""
-    _check_encoding(file, options)
-    encoding = options.encoding.replace("windows-1252", "cp1252") or "utf-8-sig"
-    text = io.TextIOWrapper(file, encoding=encoding, newline="", errors="replace" if options.encoding else "strict")
-    try:
-        yield text
-    finally:
-        text.detach()
-
-
-def _dialect(text: io.TextIOWrapper, names: Collection[str]) -> tuple[bool, str, list[list[str]]]:
-    """Whether the first line names the separator (`sep=;`), the separator, and the first rows. Leaves the text at its start.
-
-    Without such a line: the separator with which a row has the most known names, then the one that the first line with any
-    has most often, quotes left aside.
-    """
-    first = text.readline(100_000)
-    marked = _SEPARATOR_LINE.fullmatch(first)
-    lines = [*([] if marked else [first.lstrip("\ufeff")]), *(text.readline(100_000) for _line in range(LOOKED_AT))]
-    text.seek(0)
-    if marked:
-        return True, marked[1], _split(lines, marked[1])
-    by_separator = {separator: _split(lines, separator) for separator in SEPARATORS}
-    known = {separator: max(map(_names_in(names), rows), default=0) for separator, rows in by_separator.items()}
-    bare = [re.sub(r'"[^"]*"', "", line) for line in lines]
-    telling = next((line for line in bare if any(separator in line for separator in SEPARATORS)), "")
-    best = max(
-        SEPARATORS, key=lambda separator: (known[separator] if known[separator] > 1 else 0, telling.count(separator))
-    )
-    return False, best, by_separator[best]
-
-
-def _split(lines: list[str], separator: str) -> list[list[str]]:
-    try:
-        return [
-            [without_invisible(cell) for cell in row] for row in csv.reader(filter(None, lines), delimiter=separator)
-        ]
-    except csv.Error:
-        return []
-
-
-def _names_in(names: Collection[str]) -> Callable[[list[str]], int]:
-    return lambda row: len({folded(cell) for cell in row} & set(names))
-
-
-def _likely_row(top: list[tuple[int, list[str]]], names: Collection[str]) -> int:
-    """Number of a row other than the first that looks like the header; 0 for none."""
-    by_number = dict(top)
-    rows = [by_number.get(number, []) for number in range(1, max(by_number, default=0) + 1)]
-    number = header_row(rows[:LOOKED_AT], names)
-    return number if number > 1 else 0
 
 
 def _at_row(rows: Iterator[tuple[int, list[str]]], wanted: int) -> list[str]:
@@ -321,107 +238,6 @@ def _of_width(
             row = row[:width] + [""] * (width - len(row))
         if any(row) and any(cell.strip() for cell in row):
             yield number, row
-
-
-class _Lines:
-    """The lines of a text, counted since the last row: a row may have only so many separators and characters."""
-
-    def __init__(self, text: io.TextIOWrapper, separator: str) -> None:
-        self._text, self._separator = text, separator
-        self._separators = self._characters = 0
-        self._starts = True
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self._text.readline(MOST_CHARACTERS + 1):
-            self._separators += line.count(self._separator)
-            self._characters += len(line)
-            if self._starts:
-                self._starts, line = False, line.lstrip("\ufeff")
-            if self._separators > MOST_SEPARATORS:
-                raise _TooLongError(_("more than %(most)s separators in this row"), MOST_SEPARATORS)
-            if self._characters > MOST_CHARACTERS:
-                raise _TooLongError(_("more than %(most)s characters in this row"), MOST_CHARACTERS)
-            yield line
-
-    def row_ends(self) -> None:
-        """The next line begins a row."""
-        self._separators = self._characters = 0
-
-
-class _TooLongError(Exception):
-    """A row that is longer than any that is meant."""
-
-    def __init__(self, message: str, most: int) -> None:
-        super().__init__(message % {"most": whole(most)})
-
-
-def _check_encoding(file: IO[bytes], options: ReadingOptions) -> None:
-    """Raises UnreadableFile for a workbook, and, naming the line, for bytes that are not UTF-8 unless that was said.
-
-    Leaves the file at its beginning.
-    """
-    file.seek(0)
-    start = file.read(200)
-    file.seek(0)
-    if start.startswith((b"PK\x03\x04", _OFFICE_FILE)):
-        raise UnreadableFile(_("the file is a workbook, not CSV"), _("the ending .xlsx, or a file saved as CSV"))
-    if options.encoding:
-        return
-    accepted = _("a file saved as UTF-8 (in Excel: “CSV UTF-8”)")
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start.count(0) * 3 > len(start):
-        raise UnreadableFile(_("the file is UTF-16, not UTF-8"), accepted, asks=True)
-    line = _first_wrong_line(file)
-    if line is not None:
-        message = (
-            _("the file is not UTF-8 (line %(line)s)") % {"line": line}
-            if line
-            else _("the file is not UTF-8: it ends inside a character")
-        )
-        raise UnreadableFile(message, accepted, asks=bool(encodings_of(file)))
-    file.seek(0)
-
-
-def _first_wrong_line(file: IO[bytes]) -> int | None:
-    """The first line that is not UTF-8; 0 for an end inside a character, None for a file that is UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
-        try:
-            decoder.decode(chunk)
-        except UnicodeDecodeError as error:
-            return line + error.object[: error.start].count(b"\n")
-        line += chunk.count(b"\n")
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return 0
-    return None
-
-
-def _numbered(text: io.TextIOWrapper, separator: str, *, skip: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Rows with their numbers from 1; a line break inside quotes does not start a new one.
-
-    skip: the first line names the separator and is no row.
-    """
-    if skip:
-        text.readline()
-    lines = _Lines(text, separator)
-    number = 0
-    try:
-        for number, row in enumerate(csv.reader(lines, delimiter=separator, strict=True), 1):
-            lines.row_ends()
-            yield number, row  # the last good row's number names the bad one
-    except _TooLongError as error:
-        raise UnreadableFile(str(error), _("shorter rows, and quotes that close"), row=number + 1) from None
-    except csv.Error as error:
-        if "unexpected end" in str(error):
-            message = _("a quote that opens in this row never closes")
-        else:
-            message = _("quotes are wrong: after the closing quote comes something else than a separator")
-        raise UnreadableFile(
-            message, _('a quote inside a quoted text written twice, as in "1"" pipe"'), row=number + 1
-        ) from None
 
 
 # Workbooks
@@ -455,12 +271,11 @@ def _likely_in_sheet(
     file: IO[bytes], sheet: str, header: list[str], names: Collection[str]
 ) -> tuple[int, dict[int, list[str]]]:
     """Number of a row other than the first that looks like the header (0 for none), and the first rows by number."""
-    if _names_in(names)(header) > 1 or (not names and sum(map(bool, header)) > 1):
+    if names_in(header, names) > 1 or (not names and sum(map(bool, header)) > 1):
         return 0, {}
-    top = workbooks.first_rows(file, sheet, LOOKED_AT)
-    return _likely_row([(number, [without_invisible(cell) for cell in cells]) for number, cells in top], names), dict(
-        top
-    )
+    top = workbooks.first_rows(file, sheet, TOP_ROWS)
+    cleaned = [(number, [without_invisible(cell) for cell in cells]) for number, cells in top]
+    return likely_row(cleaned, names), dict(top)
 
 
 def _of_sheet(
@@ -503,7 +318,7 @@ def _check_format(file: IO[bytes]) -> None:
     file.seek(0)
     start = file.read(4)
     file.seek(0)
-    if start == _OFFICE_FILE:
+    if start == OFFICE_FILE:
         raise UnreadableFile(
             _("the workbook is in the old Excel format or behind a password"),
             _("a workbook saved as .xlsx, without one"),

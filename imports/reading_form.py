@@ -14,7 +14,7 @@ _CELLS = 4  # of a row that show which one it is
 
 
 class ReadingForm(forms.Form):
-    """A field for each thing that has to be said about how the file is read. The options are the answers so far."""
+    """A field for every open question about how the file is read. The options are the answers so far."""
 
     def __init__(self, questions: Questions, options: ReadingOptions) -> None:
         self.questions, self.options = questions, options
@@ -37,7 +37,7 @@ class ReadingForm(forms.Form):
 
     @property
     def asks(self) -> bool:
-        """Whether there is more to say than that the header is in the first row."""
+        """Whether there are questions beyond the header in the first row."""
         return len(self.fields) > 1 or self.questions.likely_header > 1 or self.options.header_row > 1
 
     def _answers(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How a person said that a file is to be read: its encoding, the row of its header, and what of it is hidden."""
+"""Choices of a person on how a file is read: its encoding, the row of its header, and what of it is hidden."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ class ReadingData(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """What was said about a file; the defaults stand for "not asked"."""
+    """How a file is read; the defaults stand for "not asked"."""
 
     encoding: str = ""  # of a CSV file; "" for UTF-8
     header_row: int = 0  # from 1; 0 for the first row, unless another looks like the header

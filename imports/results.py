@@ -14,7 +14,7 @@ from imports.pipeline import Outcome, Sheet
 from imports.undo import UndoOutcome
 from partner_portal.lib.rows.events import import_written
 
-HIDDEN_SHEET = "hidden sheet"  # a notice, in words on the page
+HIDDEN_SHEET = "hidden sheet"  # a notice; the page has its sentence
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
 _PROBLEM_COLUMNS = ("partner_id", "batch_id", "table_id", "row", "column", "value", "message", "accepted")
 

@@ -66,7 +66,7 @@ def changes_of_fact(scope: Scope, key: str, pk: int) -> tuple[FactKind, str, lis
 
 
 def described(changes: Sequence[ImportChange]) -> list[RowChange]:
-    """Changes in words. Four queries for each kind among them."""
+    """Changes as texts. Four queries for each kind among them."""
     texts = {key: _KindTexts(key, [change for change in changes if change.kind == key]) for key in _kinds(changes)}
     return [
         RowChange(

@@ -21,12 +21,12 @@ from imports.effects import Effects, effects_data, effects_of
 from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tables
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
-from imports.progress import ask_to_stop
+from imports.progress import request_stop
 from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
 from imports.stored_tables import plain_file, read_sources
 from imports.tables import UnreadableFile
-from imports.undo import UndoOutcome, take_back
+from imports.undo import UndoOutcome, revert_import
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import IMPORT_BATCH, PARTNER_FACTS, held_keys, lock_if_free
 
@@ -186,7 +186,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
         read_sources(tables, step),
         batch_id=batch_id,
         plan=withdrawal_plan(batch),
-        accept=lambda found: found.digest == seen and found.missing.confirmed_by(allowed),
+        accept=lambda outcome: outcome.digest == seen and outcome.missing.confirmed_by(allowed),
         trying=True,
         step=step,
     )
@@ -206,7 +206,7 @@ def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportB
 
 @transaction.atomic
 def choose_complete(*, scope: Scope, batch_id: int, kinds: Collection[str]) -> ImportBatch:
-    """Say of which kinds the files have every row (points.md 13), and have the batch checked again. Raises NotNow."""
+    """Set the kinds of which the files have every row (points.md 13), and have the batch checked again. Raises NotNow."""
     batch = locked(scope, batch_id, BatchStatus.CHECKED)
     present = {table.kind for table in tables_to_read(scope, batch_id)}
     batch.complete = sorted(present & set(kinds))
@@ -251,7 +251,9 @@ def undo_now(*, scope: Scope, batch_id: int, rest: bool, step: Step = silent) ->
     batch = ImportBatch.objects.create(
         partner=scope.partner, user=scope.user, undoes=target, status=BatchStatus.COMMITTING, rest=rest
     )
-    outcome = take_back(scope, target, batch_id=batch.pk, accept=lambda found: rest or not found.left, step=step)
+    outcome = revert_import(
+        scope, target, batch_id=batch.pk, accept=lambda outcome: rest or not outcome.left, step=step
+    )
     if outcome.written:
         finish_undo(scope, batch, outcome)
     else:
@@ -275,7 +277,7 @@ def _require_undoable(scope: Scope, target: ImportBatch) -> None:
 
 def _check_undo(scope: Scope, batch: ImportBatch, step: Step) -> ImportBatch:
     target = get_batch(scope, cast("int", batch.undoes_id))
-    outcome = take_back(scope, target, batch_id=batch.pk, accept=lambda _: False, step=step)
+    outcome = revert_import(scope, target, batch_id=batch.pk, accept=lambda _: False, step=step)
     batch = locked(scope, batch.pk, BatchStatus.CHECKING)
     _save_undo_preview(batch, outcome)
     return batch
@@ -284,11 +286,11 @@ def _check_undo(scope: Scope, batch: ImportBatch, step: Step) -> ImportBatch:
 def _commit_undo(scope: Scope, batch: ImportBatch, step: Step) -> ImportBatch:
     target = get_batch(scope, cast("int", batch.undoes_id))
     seen, rest = batch.problems_digest, batch.rest
-    outcome = take_back(
+    outcome = revert_import(
         scope,
         target,
         batch_id=batch.pk,
-        accept=lambda found: found.digest == seen and (rest or not found.left),
+        accept=lambda outcome: outcome.digest == seen and (rest or not outcome.left),
         step=step,
     )
     batch = locked(scope, batch.pk, BatchStatus.COMMITTING)
@@ -318,7 +320,7 @@ def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     batch.save(update_fields=["status"])
     batch.problems.all().delete()
     audit.record(scope, "import.discarded", str(batch))
-    transaction.on_commit(lambda: ask_to_stop(batch_id))
+    transaction.on_commit(lambda: request_stop(batch_id))
     return batch
 
 

@@ -17,12 +17,13 @@ from imports.cells.encodings import Candidate
 from imports.cells.header_row import header_row
 from imports.cells.invisible import without_invisible
 from imports.checks import Source, Step
+from imports.csv_text import encodings_of
 from imports.mapping import mapped
 from imports.mapping_preview import Sample, cached_sample, sample_of
 from imports.models import ImportTable
 from imports.pipeline import column_names, read_source
 from imports.queries import mapping_of
-from imports.reading import encodings_of, first_rows, read_headers, rows_of
+from imports.reading import first_rows, read_headers, rows_of
 from imports.reading_options import PREFIX, Questions, ReadingOptions, options_from
 from imports.tables import UnreadableFile
 from partner_portal.lib.rows.facts import kind
@@ -43,7 +44,7 @@ def header_of(table: ImportTable) -> list[str]:
 
 
 def header_as(table: ImportTable, options: ReadingOptions) -> list[str]:
-    """The header of a table's file as it was said to be read; empty when it cannot be read so."""
+    """The header of a table's file with these options; empty when it cannot be read so."""
     with (
         table.file.file.open("rb") as file,
         suppress(UnreadableFile),

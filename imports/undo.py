@@ -60,10 +60,10 @@ class UndoOutcome:
         return hashlib.sha256(repr((seen, left)).encode()).hexdigest()
 
 
-def take_back(
+def revert_import(
     scope: Scope, target: ImportBatch, *, batch_id: int, accept: Callable[[UndoOutcome], bool], step: Step
 ) -> UndoOutcome:
-    """Undo an import as the batch of that number, and roll it back unless `accept` says that it may stay."""
+    """Undo an import as the batch of that number, and roll that back unless `accept` returns True for the outcome."""
     outcome = UndoOutcome()
     with transaction.atomic():
         step("waiting", 0, 0)

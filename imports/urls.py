@@ -1,4 +1,4 @@
-"""Upload, check, write, look back."""
+"""Imports: upload, check, write, history and undo."""
 
 from django.urls import path
 

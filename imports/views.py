@@ -165,7 +165,7 @@ def _complete_boxes(
 
 
 def _time_left(progress: Progress | None) -> str:
-    """How long a phase still takes, in words; "" when that is not known."""
+    """How long a phase still takes, as text; "" when that is not known."""
     if progress is None or progress.seconds_left is None:
         return ""
     minutes = round(progress.seconds_left / 60)
@@ -213,7 +213,7 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         context |= {"kind": find_kind(table.kind), "rules": queries.mapping_of(table).columns}
         return page_or_part(request, "imports/mapped.html", context)
     do = request.POST.get("do", "refresh") if request.method == "POST" else ""
-    step = {"leave_out": mapping_steps.leave_out, "other_kind": mapping_steps.ask_kind_again}.get(do)
+    step = {"leave_out": mapping_steps.leave_out, "other_kind": mapping_steps.reset_kind}.get(do)
     try:
         if step:
             step(scope=scope, batch_id=batch_id, table_id=table_id)
@@ -324,7 +324,7 @@ def retry(request: ScopedRequest, batch_id: int) -> HttpResponse:
 @require_POST
 @requires(Permission.IMPORT)
 def choose_complete(request: ScopedRequest, batch_id: int) -> HttpResponse:
-    """Say of which kinds the files have every row, and check the batch again."""
+    """Set the kinds of which the files have every row, and check the batch again."""
     queries.get_batch(request.scope, batch_id)
     form = CompleteForm(queries.kinds_among(queries.tables_of(request.scope, batch_id)), request.POST)
     try:

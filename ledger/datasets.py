@@ -16,7 +16,8 @@ from ledger.records import Entry
 from ledger.why_text import why
 from partner_portal.formats.days import day_text, month_text
 from partner_portal.lib.dates.months import month_end
-from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register, register_freshness
+from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
+from partner_portal.lib.rows.providers import register_freshness
 from program import markup
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track

@@ -129,7 +129,7 @@ class Entry:
 
     @property
     def key(self) -> tuple[Track, date, Cause, str, str]:
-        """What tells the entry from all others of its client, apart from its values."""
+        """The identity of the entry among those of its client, whatever its values."""
         return (self.track, self.on, self.cause, self.deal_id or "", self.by_deal_id or "")
 
 

@@ -35,6 +35,7 @@ CLOCK_TASKS = {entry["task"] for entry in BEAT_SCHEDULE.values()} | {
     "ledger.tasks.catch_up_ledger",
     "renewals.tasks.remind_partner",
     "reports.tasks.run_schedule",
+    "sources.tasks.sync_due",
 }
 
 SOFT_LIMIT = 25 * 60  # seconds: the task gets an exception

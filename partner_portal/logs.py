@@ -1,4 +1,4 @@
-"""Keeps secrets of addresses, and tracebacks of requests answered with 4xx, out of logs."""
+"""Masks secrets in logged addresses, and drops tracebacks of requests answered with 4xx."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ class MaskingFormatter(logging.Formatter):
 
 
 class RefusalFilter(logging.Filter):
-    """Removes the traceback from records of requests answered with 4xx: it says no more than the line."""
+    """Removes the traceback from records of requests answered with 4xx: it adds nothing to the line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True."""

@@ -1,7 +1,7 @@
 """The context of every page: the two navigations, how old the data is, and the programme's name.
 
-An entry is only an address and a label. It is shown when the address exists and the member's role may open it, which the
-view itself says (`accounts.access.requires`), so no right is written down twice.
+An entry is only an address and a label. It is shown when the address exists and the member's role may open it, as the
+view itself declares (`accounts.access.requires`), so no right is written down twice.
 """
 
 from dataclasses import dataclass

@@ -8,6 +8,6 @@ class PortfolioConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import reverse
 
-        from partner_portal.lib.rows.datasets import register_client_address
+        from partner_portal.lib.rows.providers import register_client_address
 
         register_client_address(lambda client_id: reverse("tier_client", args=[client_id]))

@@ -1,4 +1,4 @@
-"""The effect of withdrawing or restoring a fact, found by doing it in a transaction that is rolled back.
+"""The effect of withdrawing or restoring a fact, computed in a transaction that is rolled back.
 
 What a person is shown before they decide is what would happen, as with the preview of an import (ADR 14).
 """
@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.scope import Scope
 from accounts.services import reload_partner
-from clients.withdrawals import NotRestorableError, Outcome
+from clients.withdrawals import Outcome
 from ledger.queries import PointTotals
 from ledger.series import PointFigures
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
@@ -92,7 +92,7 @@ class Effect:
         return _points_change(before, after) if before and after else None
 
     @property
-    def keeps_tiers(self) -> bool:
+    def tiers_unchanged(self) -> bool:
         """Whether no tier changes, neither today nor at the review."""
         return self._tiers(self.before) == self._tiers(self.after)
 
@@ -118,17 +118,10 @@ def effect_of(scope: Scope, change: Callable[[], Outcome]) -> Effect:
         with transaction.atomic():
             outcome = change()
             after = _figures(scope)
-            raise _RollBack
-    except _RollBack:
+            transaction.set_rollback(True)
+    finally:
         reload_partner(scope)
-    except NotRestorableError:
-        reload_partner(scope)
-        raise
     return Effect(before, after, tier_standing(scope).next_review, outcome)
-
-
-class _RollBack(Exception):  # noqa: N818 -- not an error: it ends the trial
-    """Takes back a trial."""
 
 
 def _figures(scope: Scope) -> Figures:

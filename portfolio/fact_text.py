@@ -1,4 +1,4 @@
-"""What an imported row is called and says, for pages on which people withdraw and restore facts."""
+"""Title and details of an imported row, for pages on which people withdraw and restore facts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from partner_portal.formats.numbers import exact_money
 
 @dataclass(frozen=True, slots=True)
 class FactText:
-    """A row in words."""
+    """Title and details of a row."""
 
-    title: str  #: what tells it from others of its kind
-    detail: str  #: the rest of what it says; "" when that is all
+    title: str  #: what identifies it among its kind
+    detail: str  #: its other values; "" for none
 
 
 def fact_text(kind_key: str, row: Any) -> FactText:
-    """The row of a kind in words; its string for a kind without a text of its own."""
+    """Title and details of a row of a kind; its string for a kind without a text of its own."""
     text = TEXTS.get(kind_key)
     return text(row) if text else FactText(str(row), "")
 
@@ -38,24 +38,30 @@ def _deal(row: Any) -> FactText:
 
 
 def _service(row: Any) -> FactText:
-    title = _("From %(day)s") % {"day": day_text(row.started_on)}
+    title = _("Service from %(day)s") % {"day": day_text(row.started_on)}
     ends = _("until %(day)s") % {"day": day_text(row.ended_on)} if row.ended_on else _("no end known")
     return FactText(title, _joined(ends, exact_money(row.mrr, row.currency), managing_partners(row.managing_partners)))
 
 
 def _cancellation(row: Any) -> FactText:
-    title = f"{row.product_line or _('The whole client')} · {day_text(row.cancelled_on)}"
+    text = (
+        _("Cancellation of %(line)s on %(day)s")
+        if row.product_line
+        else _("Cancellation of the whole client on %(day)s")
+    )
+    title = text % {"line": row.product_line, "day": day_text(row.cancelled_on)}
     return FactText(title, row.reason)
 
 
 def _renewal(row: Any) -> FactText:
-    title = f"{row.product_line} · {day_text(row.renews_on)}"
+    title = _("Renewal of %(line)s on %(day)s") % {"line": row.product_line, "day": day_text(row.renews_on)}
     money = f"{exact_money(row.current_mrr, row.currency)} → {exact_money(row.renewal_mrr, row.currency)}"
     return FactText(title, _joined(row.get_status_display(), money, row.renewal_manager))
 
 
 def _mrr_month(row: Any) -> FactText:
-    return FactText(date_format(row.month, "F Y"), exact_money(row.mrr, row.currency))
+    title = _("MRR of %(month)s") % {"month": date_format(row.month, "F Y")}
+    return FactText(title, exact_money(row.mrr, row.currency))
 
 
 def _certification(row: Any) -> FactText:
@@ -96,7 +102,7 @@ _COUNTS: Mapping[str, Callable[[int], str]] = {
 
 
 def counts_text(counts: Mapping[str, int]) -> list[str]:
-    """Numbers of rows by kind in words: `3 deals`, `1 service`."""
+    """Numbers of rows by kind as texts: `3 deals`, `1 service`."""
     return [_COUNTS[kind_key](count) % {"count": count} for kind_key, count in counts.items() if kind_key in _COUNTS]
 
 

@@ -82,7 +82,7 @@ def undo(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 def _effect(request: ScopedRequest, change: Callable[[], Outcome]) -> dict[str, object]:
-    """The part of a page's context that says what a change would do, or why that cannot be said."""
+    """Context for the effect of a change, or for why it cannot be computed."""
     try:
         effect = effect_of(request.scope, change)
     except FactsBusyError:

@@ -63,7 +63,7 @@ def panel(request: ScopedRequest, client_id: str) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 def record(request: ScopedRequest, client_id: str) -> HttpResponse:
-    """Everything about one client. In place of a withdrawn one, which is not found, the page says so."""
+    """Everything about one client. A withdrawn one answers 404 with a page that says so."""
     scope = request.scope
     form = _day(request)
     try:

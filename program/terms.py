@@ -1,4 +1,4 @@
-"""The vocabulary of the domain: what columns of import files, ledger entries, tiers and statements can say.
+"""The vocabulary of the domain: the values of import files, ledger entries, tiers and statements.
 
 Pure: no Django. The values are those of the import files (`docs/points.md` 1), the database, the API and the addresses of
 pages, and never change; `program.labels` has what people read. Members are strings: they equal, hash and sort as their

@@ -71,7 +71,7 @@ class Glance:
 
 @cached_by_generation("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
-    """What a panel shows of a range. Cached separately from the rows, which may be thousands."""
+    """Summarize a range and take its first renewals, for a panel. Cached separately from the rows, which may be thousands."""
     rows = renewal_rows(scope, period)
     return Glance(
         tuple(rows[:shown]),
@@ -84,7 +84,7 @@ def glance(scope: Scope, period: Period, shown: int) -> Glance:
 
 
 def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
-    """What the page shows above its table. Cached separately from the rows, like `glance`."""
+    """Summary and timeline above the table of the page. Cached separately from the rows, like `glance`."""
     summary_of_range, weeks = _head(scope, period)
     return summary_of_range, timeline(weeks)
 

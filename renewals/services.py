@@ -57,7 +57,7 @@ def revoke_calendar(*, scope: Scope) -> None:
 @receiver(member_left, dispatch_uid="renewals.delete_what_leavers_had")
 @transaction.atomic
 def delete_what_leavers_had(*, scope: Scope, user: User, **_given: object) -> None:
-    """Receive `member_left`: delete the reminder and the calendar address of whoever leaves the scope's partner."""
+    """Receive `member_left`: delete the reminder and the calendar address of the person in the scope's partner."""
     RenewalReminder.objects.filter(partner=scope.partner, user=user).delete()
     feeds, _kinds = CalendarFeed.objects.filter(partner=scope.partner, user=user).delete()
     if feeds:

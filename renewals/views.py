@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
-from accounts.scope import member_scope, partner_scope, system_scope, take_place
+from accounts.scope import claim_slot, member_scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.ranges import PRESETS
 from partner_portal.lib.rows.datasets import select
@@ -129,7 +129,7 @@ def calendar(request: ScopedRequest, partner: str, token: str) -> HttpResponse:
         membership = queries.feed_by_token(owner, token)
         if membership is None:
             raise Http404(partner)
-        if not take_place(membership.user_id, settings.REQUESTS_AT_ONCE):
+        if not claim_slot(membership.user_id, settings.REQUESTS_AT_ONCE):
             return refuse_parallel(request)
         scope = member_scope(membership)
         scope.require(Permission.VIEW)

@@ -18,7 +18,7 @@ from partner_portal.lib.rows.datasets import Selection, find, select
 
 
 class ReportAppearance(TypedDict, total=False):
-    """Name, looks and visibility of a report: the fields of a report that a form sets."""
+    """Name, presentation and visibility of a report: the fields of a report that a form sets."""
 
     name: str
     description: str

@@ -85,19 +85,19 @@ class UseInListForm(forms.Form):
     NEW, OLD = "new", "old"
     where = forms.ChoiceField(choices=[(NEW, NEW), (OLD, OLD)], initial=NEW)
     name = OneLineField(label=_("Name"), max_length=120, required=False)
-    kept_list = forms.ChoiceField(label=_("Existing list"), required=False)
+    saved_list = forms.ChoiceField(label=_("Existing list"), required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict | None = None, *, lists: list[tuple[str, str]], name: str) -> None:
         super().__init__(data, auto_id="list-%s", initial={"where": self.NEW, "name": name[:120], "key": uuid.uuid4()})
-        _set_choices(self, "kept_list", lists)
+        _set_choices(self, "saved_list", lists)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("where") == self.NEW and not cleaned.get("name") and "name" not in self.errors:
             self.add_error("name", _("Give the list a name."))
-        if cleaned.get("where") == self.OLD and not cleaned.get("kept_list") and "kept_list" not in self.errors:
-            self.add_error("kept_list", _("Choose a list."))
+        if cleaned.get("where") == self.OLD and not cleaned.get("saved_list") and "saved_list" not in self.errors:
+            self.add_error("saved_list", _("Choose a list."))
         return cleaned
 
 

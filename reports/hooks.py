@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.roles import Permission
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import ClientLists, register_lists
 from partner_portal.lib.rows.events import mail_domains_asked, member_left
+from partner_portal.lib.rows.providers import ClientLists, register_lists
 from partner_portal.lib.rows.row_actions import RowAction, register_action
 
 
@@ -20,11 +20,11 @@ def register() -> None:
     register_lists(ClientLists(list_filter, list_choices))
     register_action(
         RowAction(
-            "list", _("Use in list"), "list", Permission.KEEP, "list_use", 1, needs_clients=True, takes_ticks=True
+            "list", _("Use in list"), "list", Permission.SAVE, "list_use", 1, needs_clients=True, takes_ticks=True
         )
     )
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
-    register_action(RowAction("report", _("Save as report"), "report", Permission.KEEP, "report_new", 3))
+    register_action(RowAction("report", _("Save as report"), "report", Permission.SAVE, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))
 
 

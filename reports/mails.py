@@ -19,7 +19,8 @@ from accounts.models import Membership, Partner, User
 from accounts.roles import Permission, Role
 from accounts.scope import member_scope, system_scope
 from partner_portal.formats.numbers import whole
-from partner_portal.lib.rows.datasets import data_as_of, find
+from partner_portal.lib.rows.datasets import find
+from partner_portal.lib.rows.providers import data_as_of
 from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.lib.web.one_line import one_line
 from reports.content_types import CONTENT_TYPES

@@ -16,7 +16,7 @@ from accounts.models import Partner, User
 from reports.schedule import FIRST_WORKDAY, LAST
 
 
-class KeptList(models.Model):
+class SavedList(models.Model):
     """A list of clients, visible to everyone in the partner.
 
     source: where its first clients came from, as text. request_key: of the form that made it; resending it makes no second.
@@ -47,17 +47,17 @@ class ListMember(models.Model):
     """A client in a list: who added it, when, and from which rows (`source`, as text)."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
-    kept_list = models.ForeignKey(KeptList, on_delete=models.CASCADE, related_name="members", db_index=False)
+    saved_list = models.ForeignKey(SavedList, on_delete=models.CASCADE, related_name="members", db_index=False)
     client = models.ForeignKey("clients.Client", on_delete=models.CASCADE, related_name="+")
     added_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     added_at = models.DateTimeField(db_default=Now())
     source = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kept_list", "client"], name="client_once_in_a_list")]
+        constraints = [models.UniqueConstraint(fields=["saved_list", "client"], name="client_once_in_a_list")]
 
     def __str__(self) -> str:
-        return f"{self.client_id} in {self.kept_list_id}"
+        return f"{self.client_id} in {self.saved_list_id}"
 
 
 class Chart(models.TextChoices):
@@ -281,7 +281,7 @@ class Recipient(models.Model):
     """A recipient of a schedule: a member, or an outside address, which gets mail once it has confirmed.
 
     `refused_at`, `refused_address` and `refusal` hold the mail server's last permanent rejection: the recipient is suspended
-    until somebody resumes it, or until the member's address changes. `told_at` is when owner and admins were alerted that
+    until somebody resumes it, or until the member's address changes. `alerted_at` is when owner and admins were alerted that
     mail does not reach them; null again once it does.
     """
 
@@ -295,7 +295,7 @@ class Recipient(models.Model):
     refused_at = models.DateTimeField(null=True)
     refused_address = models.CharField(max_length=254, blank=True)
     refusal = models.CharField(max_length=300, blank=True)
-    told_at = models.DateTimeField(null=True)
+    alerted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.lib.rounding import half_even
-from partner_portal.lib.rows.datasets import Selection, data_as_of
+from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.providers import data_as_of
 from reports.definitions import params_of, period_of, period_text, sorting_text
 from reports.dialects import PLACES
 from reports.writers import Written

@@ -65,7 +65,7 @@ def checked_answers(document: object) -> dict[str, Any]:
 def _checked_answer(key: str, answer: object) -> dict[str, Any]:
     kind, _dot, column = key.partition(".")
     of_kind = find_kind(kind)
-    if of_kind is None or column not in {each.name for each in of_kind.columns}:
+    if of_kind is None or column not in {known.name for known in of_kind.columns}:
         raise WrongAnswers(_("Unknown: %(name)s.") % {"name": key})
     fields = _object(key, answer)
     if unknown := sorted(set(fields) - {"property", "fallback", "words", "positive", "value"}):
@@ -77,7 +77,7 @@ def _checked_answer(key: str, answer: object) -> dict[str, Any]:
         if name == "words":
             checked[name] = {_text(key, word): _text(key, ours) for word, ours in _object(key, value).items()}
         elif name == "fallback":
-            checked[name] = [_text(key, each) for each in _list(key, value)]
+            checked[name] = [_text(key, text) for text in _list(key, value)]
         elif name == "positive":
             checked[name] = value is True
         else:
@@ -92,7 +92,7 @@ def _checked_take(name: str, take: object) -> object:
         return take
     fields = _object(f"{name}.take", take)
     if set(fields) == {"pipelines"}:
-        return {"pipelines": [_text(name, each) for each in _list(name, fields["pipelines"])]}
+        return {"pipelines": [_text(name, text) for text in _list(name, fields["pipelines"])]}
     if set(fields) == {"property", "value"}:
         return {key: _text(name, value) for key, value in fields.items()}
     raise WrongAnswers(_("Unknown: %(name)s.") % {"name": f"{name}.take"})
@@ -181,8 +181,9 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def open_questions(questions: Sequence[Question], document: Mapping[str, Any]) -> list[Question]:
-    """The questions that nobody has answered."""
-    return [question for question in questions if question.key not in document.get("answers", {})]
+    """The questions that nobody has answered, and that have to be."""
+    answers = document.get("answers", {})
+    return [question for question in questions if not question.optional and question.key not in answers]
 
 
 def mapping_of(spec: TableSpec, settings: Settings, name: str) -> ColumnMapping:

@@ -30,5 +30,6 @@ class SourcesConfig(AppConfig):
                 "connection.gone_confirmed": _("Missing row of a connection given up"),
                 "connection.keys_rotated": _("Tokens of connections encrypted with a new key"),
                 "connection.sync_requested": _("Sync requested"),
+                "list.sent": _("List sent to a vendor"),
             }
         )

@@ -155,8 +155,11 @@ def _vendor_ids(batch: ImportBatch, kind: str, id_column: str) -> Mapping[str, s
         [name] = rule.get("source") or [""]
         if name in ("", id_column):
             continue
-        with table.file.file.open("rb") as file:
-            for row in csv.DictReader(io.TextIOWrapper(plain_file(file), "utf-8", newline="")):
+        with (
+            table.file.file.open("rb") as file,
+            io.TextIOWrapper(plain_file(file), "utf-8", newline="") as text,
+        ):
+            for row in csv.DictReader(text):
                 ids[row[name].strip()] = row[id_column]
     return ids
 

@@ -111,7 +111,7 @@ def answer(*, scope: Scope, connection_id: int, answers: Mapping[str, Any]) -> C
     connection = _locked(scope, connection_id)
     document = checked_answers(answers)
     for question in questions_of(connection) if connection.good_at else ():
-        before, after = (each.get("answers", {}).get(question.key) for each in (connection.answers, document))
+        before, after = (given.get("answers", {}).get(question.key) for given in (connection.answers, document))
         if question.once and before and answer_of(before) != answer_of(after or {}):
             raise WrongChange(_("%(name)s cannot be changed any more: rows would be doubled.") % {"name": question.key})
     connection.answers = document
@@ -235,12 +235,12 @@ def _locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Conne
 
 
 def due_connections() -> QuerySet[Connection]:
-    """The connections of all partners that are due."""
+    """The connections of all partners that are due. For `accounts.scope.partners_with`."""
     return Connection.objects.filter(next_at__lte=now(), state=ConnectionState.ACTIVE)
 
 
 def claim_due(*, partner: Partner) -> list[int]:
-    """Numbers of the connections that are due. Each is due again soon, until its run says when."""
+    """Numbers of the partner's connections that are due. Each is due again soon, until its run says when."""
     with partner_scope(partner):
         due = due_connections().filter(partner=partner)
         claimed = [row.pk for row in due.select_for_update(skip_locked=True)]

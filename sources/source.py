@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
@@ -78,6 +78,7 @@ class Question:
     why: str | Promise = ""  #: a sentence: what depends on it
     proposal: Answer | None = None  #: chosen on the page unless the person chooses otherwise; never applied unseen
     once: bool = False  #: cannot be changed after the first import, such as the key of rows
+    optional: bool = False  #: without an answer the table's own (`TableSpec.given`) holds
 
     @property
     def key(self) -> str:
@@ -223,6 +224,24 @@ class Source(Protocol):
         """Open a reading for one run. files: `Seen.files` of the runs before, put together."""
 
 
+@dataclass(frozen=True, slots=True)
+class SentList:
+    """What sending a list did. Ids are the vendor's."""
+
+    id: str
+    added: int
+    removed: int
+    missing: Sequence[str] = ()  #: clients that are not in it, since the vendor does not know them
+
+
+@runtime_checkable
+class SendsLists(Protocol):
+    """A source that takes lists of clients."""
+
+    def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentList:
+        """Make a list of these clients at the vendor, or bring the one of that name in step. Raises SourceError."""
+
+
 class SourceError(Exception):
     """A run or test that cannot go on. `code` names the sentence, `details` are its blanks."""
 
@@ -294,6 +313,26 @@ class AnswerInvalid(SourceError):  # noqa: N818
     def __init__(self, what: str) -> None:
         """what: `html`, `cut`, `large`, `redirect` or `form`."""
         super().__init__(what=what)
+
+
+class Refused(SourceError):  # noqa: N818
+    """A request that the vendor rejects as wrong; `message` is its own sentence."""
+
+    code = "refused"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status=status, message=message)
+        self.status = status
+        self.message = message
+
+
+class ListNotOurs(SourceError):  # noqa: N818
+    """The vendor fills the list with this name by rules: its members cannot be set."""
+
+    code = "list_not_ours"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
 
 
 class PlaceMissing(SourceError):  # noqa: N818

@@ -17,9 +17,15 @@ def run_due_connections() -> int:
     count = 0
     for partner in partners_with(services.due_connections()):
         for connection_id in services.claim_due(partner=partner):
-            sync.delay(partner.pk, connection_id)
+            sync_due.delay(partner.pk, connection_id)
             count += 1
     return count
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
+def sync_due(partner_id: int, connection_id: int) -> str:
+    """Run one connection since it is due."""
+    return sync(partner_id, connection_id)
 
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})

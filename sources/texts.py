@@ -1,6 +1,6 @@
 """Sentences for people about runs and connections, from codes and their blanks, in the reader's language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,8 @@ from django.utils.translation import ngettext
 from partner_portal.formats.numbers import signed_decimal_text, whole
 from partner_portal.lib.rows.facts import find_kind
 from sources.source import Question
+
+_MISSING_NAMED = 20
 
 
 def sentence(code: str, details: Mapping[str, Any], *, vendor: str, zone: str) -> str:
@@ -58,6 +60,8 @@ def _texts() -> dict[str, str]:
         "answer_invalid": _(
             "%(vendor)s gave an answer that cannot be used. Nothing was read; the next try comes by itself."
         ),
+        "refused": _("%(vendor)s does not accept this: %(message)s"),
+        "list_not_ours": _("%(vendor)s fills its list “%(name)s” by rules. Rename your list and send it again."),
         "property_gone": _("%(vendor)s has no property %(name)s on %(table)s any more. Choose another."),
         "place_missing": _("There is no folder %(place)s that this portal may read. Ask your operator."),
         "key_missing": _("The key to the token is missing. Enter the token again."),
@@ -120,6 +124,26 @@ def phase_text(phase: str) -> str:
         "writing": _("Comparing and writing the rows"),
         "posting": _("Posting the points"),
     }.get(phase) or _("Reading %(table)s") % {"table": phase.replace("_", " ")}
+
+
+def sent_text(vendor: str, name: str, added: int, removed: int, missing: Sequence[str]) -> str:
+    """What came of sending a list."""
+    counts = {"vendor": vendor, "name": name, "added": whole(added), "removed": whole(removed)}
+    text = _("“%(name)s” is in %(vendor)s: %(added)s added, %(removed)s taken out.") % counts
+    if missing:
+        shown = ", ".join(missing[:_MISSING_NAMED])
+        blanks = {"vendor": vendor, "count": whole(len(missing)), "names": shown}
+        text += (
+            " "
+            + ngettext(
+                "%(count)s client has no company in %(vendor)s: %(names)s",
+                "%(count)s clients have no company in %(vendor)s: %(names)s",
+                len(missing),
+            )
+            % blanks
+            + ("." if len(missing) <= _MISSING_NAMED else " …")
+        )
+    return text
 
 
 def points_text(points: Mapping[str, str]) -> str:

@@ -14,14 +14,16 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from partner_portal.lib.rows.datasets import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from sources import pages, queries, rows, services
+from sources import pages, queries, rows, sending, services
 from sources.answers import WrongAnswers, fields_of
+from sources.credentials import SecretUnreadable
 from sources.forms import AnswersForm, AssignForm, ConnectForm
 from sources.progress import RunProgress, progress_of
 from sources.source import Source, SourceError, source_of
 from sources.tasks import enqueue_sync
-from sources.texts import phase_text, sentence
+from sources.texts import phase_text, sent_text, sentence
 
 
 @require_safe
@@ -60,6 +62,25 @@ def _connect(request: ScopedRequest, source: Source, form: ConnectForm) -> Any:
     return services.make(
         scope=request.scope, vendor=source.key, account=account, schema=schema, token=token, place=place
     )
+
+
+@require_POST
+@requires(Permission.EXPORT)
+def send_list(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Send a list of clients to the vendor, and say what it does not know."""
+    found, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
+    if found is None or chosen is None:
+        raise Http404(pk)
+    vendor = str(queries.vendor_of(found).label)
+    try:
+        done = sending.send_list(scope=request.scope, connection=found, name=chosen.name, chosen=chosen)
+    except SourceError as error:
+        messages.error(request, _sentence(request, queries.vendor_of(found), error))
+    except SecretUnreadable:
+        messages.error(request, sentence("key_missing", {}, vendor=vendor, zone=request.scope.partner.time_zone))
+    else:
+        messages.success(request, sent_text(vendor, chosen.name, done.sent.added, done.sent.removed, done.missing))
+    return redirect("list", pk)
 
 
 def _source(vendor: str) -> Source:

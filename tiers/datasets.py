@@ -27,7 +27,7 @@ from tiers.tool_usage import tool_use_clients
 KINDS = labels(DealKind)
 
 
-def past_day_text(params: Params, scope: Scope) -> list[str]:
+def past_day_text(scope: Scope, params: Params) -> list[str]:
     """The filter text of a past day; empty for today."""
     if params["on"] == scope.today:
         return []
@@ -69,7 +69,7 @@ def _breakdown(scope: Scope, params: Params) -> Rows:
 
 def _describe_breakdown(scope: Scope, params: Params) -> list[str]:
     chosen = params["filter"]
-    filters = past_day_text(params, scope)
+    filters = past_day_text(scope, params)
     if chosen.track:
         filters.append(str(_("Points: %s")) % TRACKS[chosen.track])
     if chosen.kind:
@@ -145,7 +145,7 @@ def _lots(scope: Scope, params: Params) -> QuerySet[Lot]:
 
 
 def _describe_lots(scope: Scope, params: Params) -> list[str]:
-    filters = past_day_text(params, scope)
+    filters = past_day_text(scope, params)
     if params["client"]:
         filters.append(str(_("Client: %s")) % params["client"])
     if params.get("state"):
@@ -286,7 +286,7 @@ register(
         order=("person",),
         search=("person", "certifications"),
         row="person",
-        describe=lambda scope, params: past_day_text(params, scope),
+        describe=past_day_text,
     )
 )
 
@@ -312,6 +312,6 @@ register(
         order=("-tool_usage",),
         search=("client", "client_id"),
         client="pk",
-        describe=lambda scope, params: past_day_text(params, scope),
+        describe=past_day_text,
     )
 )

@@ -112,7 +112,7 @@ def change_contact(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.SETTINGS)
 def remove_contact(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Remove a contact at once; the next page offers to undo it."""
+    """Remove a contact without asking; the next page offers to undo it."""
     contact = services.remove_contact(scope=request.scope, contact_id=pk)
     values = {field: getattr(contact, field) for field in ContactForm.Meta.fields}
     signed = signing.dumps({"id": pk, "values": values, "position": contact.position}, salt=_undo_salt(request.scope))

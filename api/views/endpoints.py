@@ -135,6 +135,16 @@ def statements(request: ScopedRequest) -> dict[str, object]:
     return answers.statements(request.scope)
 
 
+@reads("/connections", Permission.SETTINGS, schemas.Connections)
+def connections(request: ScopedRequest) -> dict[str, object]:
+    """Live connections.
+
+    How each is, when it last read anything, and when it does next.
+    """
+    check_names(request.GET, ())
+    return answers.connections(request.scope)
+
+
 @reads("/breakdown", Permission.EXPORT, schemas.Rows)
 def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, object]:
     """Points by client.
@@ -148,7 +158,7 @@ def breakdown(request: ScopedRequest, paging: Query[Paging]) -> dict[str, object
 def datasets(request: ScopedRequest) -> dict[str, object]:
     """The datasets that you may read.
 
-    Each with its columns, what may be asked of it, and what a search looks in.
+    Each with its columns, its parameters, and the columns that a search covers.
     """
     check_names(request.GET, ())
     scope = request.scope

@@ -146,8 +146,8 @@ def progress(overview: Overview) -> Progress:
         money_since=add_months(scope.today, -12) + DAY,
         retention=means,
         retention_last=means.series[-1].month if means.series else None,
-        csr_for=_tiers_that_ask_for(Metric.CSR, standing),
-        grr_for=_tiers_that_ask_for(Metric.GRR, standing),
+        csr_for=_tiers_requiring(Metric.CSR, standing),
+        grr_for=_tiers_requiring(Metric.GRR, standing),
     )
 
 
@@ -157,7 +157,7 @@ def _others(gap: TierGap, certification: str) -> Sequence[str]:
     return lacked + ([] if gap.certified or gap.binding is None else [lacks(gap, certification)[-1]])
 
 
-def _tiers_that_ask_for(metric: Metric, standing: TierStanding) -> tuple[str, ...]:
+def _tiers_requiring(metric: Metric, standing: TierStanding) -> tuple[str, ...]:
     return tuple(gap.tier for gap in standing.targets if any(row.metric == metric for row in gap.requirements))
 
 

@@ -1,7 +1,7 @@
 """Numbers and amounts of money as spreadsheets write them.
 
-Whether the comma or the point marks the decimals is never guessed: `read_amount` is told, and `marks` says which a text
-allows.
+Whether the comma or the point marks the decimals is never guessed: `read_amount` gets it, and `marks` returns
+which of them a text allows.
 """
 
 import re
@@ -98,28 +98,28 @@ def _without_currency(text: str) -> tuple[str, str]:
 @cache
 def _currencies_by_mark() -> dict[str, frozenset[str]]:
     """Codes by sign and by code. A sign such as `$` or `kr` stands for every currency that is written with it somewhere."""
-    found: dict[str, set[str]] = {}
+    by_sign: dict[str, set[str]] = {}
     for code in currency_codes():
-        found.setdefault(folded(code), set()).add(code)
+        by_sign.setdefault(folded(code), set()).add(code)
         signs = {str(locale_of(language).currency_symbols.get(code, code)) for language in LANGUAGES}
         for sign in signs - {code}:
-            found.setdefault(folded(sign), set()).add(code)
+            by_sign.setdefault(folded(sign), set()).add(code)
             shared = sign.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
             if shared and shared != sign and not shared[0].isalnum():
-                found.setdefault(folded(shared), set()).add(code)
-    found.setdefault("$", set()).update({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"} & currency_codes())
-    found.setdefault("£", set()).add("GBP")
-    found.setdefault("¥", set()).update({"JPY", "CNY"} & currency_codes())
-    found["kr"] = found["kr."] = {"SEK", "NOK", "DKK", "ISK"} & set(currency_codes())
-    found["fr."] = found["sfr."] = {"CHF"}
-    return {sign: frozenset(codes) for sign, codes in found.items()}
+                by_sign.setdefault(folded(shared), set()).add(code)
+    by_sign.setdefault("$", set()).update({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"} & currency_codes())
+    by_sign.setdefault("£", set()).add("GBP")
+    by_sign.setdefault("¥", set()).update({"JPY", "CNY"} & currency_codes())
+    by_sign["kr"] = by_sign["kr."] = {"SEK", "NOK", "DKK", "ISK"} & set(currency_codes())
+    by_sign["fr."] = by_sign["sfr."] = {"CHF"}
+    return {sign: frozenset(codes) for sign, codes in by_sign.items()}
 
 
 @cache
 def _currencies_by_name() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for language in LANGUAGES:
         names = locale_of(language).currencies
         for code in currency_codes():
-            found.setdefault(folded(str(names.get(code, code))), set()).add(code)
-    return {name: frozenset(codes) for name, codes in found.items()}
+            by_name.setdefault(folded(str(names.get(code, code))), set()).add(code)
+    return {name: frozenset(codes) for name, codes in by_name.items()}

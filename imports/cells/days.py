@@ -1,6 +1,6 @@
 """Days as spreadsheets and programs write them.
 
-Whether the day or the month comes first is never guessed: `read_day` is told, and `orders` says which orders a text allows.
+Whether the day or the month comes first is never guessed: `read_day` gets it, and `orders` returns those a text allows.
 """
 
 import re

@@ -11,7 +11,7 @@ ENCODINGS = {
     "utf-16-le": "UTF-16",
     "utf-16-be": "UTF-16",
 }
-_SAMPLE = 1 << 20  # bytes that are looked at
+_SAMPLE = 1 << 20  # bytes that are examined
 _WORDS = re.compile(r"\w*[^\x00-\x7f]\w*(?: \w*[^\x00-\x7f]\w*)*")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from imports.cells.vocabulary import folded
 
-LOOKED_AT = 25  # rows
+TOP_ROWS = 25  # of a file, among which the header is searched
 
 
 def header_row(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
@@ -14,8 +14,8 @@ def header_row(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
     any known name, the first row with at least three texts and as many cells as the row below it, when the first row has
     only one cell.
     """
-    first = _known(rows[0], known) if rows else 0
-    best, number = max(((_known(row, known), -place) for place, row in enumerate(rows)), default=(0, 0))
+    first = names_in(rows[0], known) if rows else 0
+    best, number = max(((names_in(row, known), -place) for place, row in enumerate(rows)), default=(0, 0))
     if best >= 2 and best > first:
         return 1 - number
     if rows and first == 0 and len(_filled(rows[0])) <= 1:
@@ -30,7 +30,16 @@ def header_row(rows: Sequence[Sequence[str]], known: Collection[str]) -> int:
     return 1
 
 
-def _known(row: Sequence[str], known: Collection[str]) -> int:
+def likely_row(top: Sequence[tuple[int, Sequence[str]]], known: Collection[str]) -> int:
+    """Number of a row other than the first that looks like the header, of numbered rows; 0 for none."""
+    by_number = dict(top)
+    rows = [by_number.get(number, []) for number in range(1, max(by_number, default=0) + 1)]
+    number = header_row(rows[:TOP_ROWS], known)
+    return number if number > 1 else 0
+
+
+def names_in(row: Sequence[str], known: Collection[str]) -> int:
+    """How many of the known names a row has."""
     return len({name for name in map(folded, row) if name in known})
 
 

@@ -1,4 +1,4 @@
-"""Proposed readings of a column: the one that fits all its cells, the cell that proves it, or that the file does not tell."""
+"""Proposed readings of a column: the one that fits all its cells, and the cell that proves it or leaves it open."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,18 +18,20 @@ class Example(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """form: the reading, "" when nothing has to be said. proof: a cell that can only be read so.
+    """form: the reading, "" when there is nothing to choose. proof: a cell that can only be read so.
 
-    doubt: a cell that can be read in two ways while nothing in the column tells which: somebody has to say.
+    doubt: a cell with two readings between which nothing in the column decides: a person has to choose.
+    against: a cell that can only be read in another way than `doubt`: whatever is chosen, one of them cannot be read.
     """
 
     form: str
     proof: Example | None = None
     doubt: Example | None = None
+    against: Example | None = None
 
 
 def shape(text: str) -> str:
-    """The same for texts that are days or numbers in the same ways, whatever their digits."""
+    """A key that texts share which allow the same readings as days or numbers, whatever their digits."""
     return re.sub("[0-9]+", _digits, text)
 
 
@@ -40,25 +42,29 @@ def _digits(match: re.Match[str]) -> str:
     return "a" if int(digits) <= 12 else "b" if int(digits) <= 31 else "c"
 
 
-def propose_days(examples: Sequence[Example], usual: str = "") -> Proposal:
-    """The order of the days of a column. usual: what was said or ships for it; taken when it reads all cells."""
-    days = [(example, found) for example in examples if (found := orders(example.text))]
-    if usual and all(usual in found for _example, found in days):
+def propose_days(examples: Sequence[Example], usual: str) -> Proposal:
+    """The order of the days of a column. usual: what was chosen or ships for it; taken when it reads all cells."""
+    days = [(example, fitting) for example in examples if (fitting := orders(example.text))]
+    if usual and all(usual in fitting for _example, fitting in days):
         return Proposal(usual)
     for order in ("iso", "epoch_ms"):
-        if days and all(order in found for _example, found in days):
+        if days and all(order in fitting for _example, fitting in days):
             return Proposal(order)
     slashed = [
-        (example, found) for example, found in days if found & {"day_first", "month_first"} and "iso" not in found
+        (example, fitting)
+        for example, fitting in days
+        if fitting & {"day_first", "month_first"} and "iso" not in fitting
     ]
     proofs = {
-        order: next((example for example, found in slashed if order in found and len(found) == 1), None)
+        order: next((example for example, fitting in slashed if order in fitting and len(fitting) == 1), None)
         for order in ("day_first", "month_first")
     }
-    told = [order for order, proof in proofs.items() if proof]
-    if len(told) == 1:
-        return Proposal(told[0], proofs[told[0]])
-    doubt = next((example for example, found in slashed if _differs(example.text) or len(told) == 2), None)
+    proven = [order for order, proof in proofs.items() if proof]
+    if len(proven) == 1:
+        return Proposal(proven[0], proofs[proven[0]])
+    if len(proven) == 2:
+        return Proposal("", doubt=proofs["day_first"], against=proofs["month_first"])
+    doubt = next((example for example, _fitting in slashed if _differs(example.text)), None)
     if doubt:
         return Proposal("", doubt=doubt)
     return Proposal("day_first" if slashed else "iso")
@@ -68,7 +74,7 @@ def _differs(text: str) -> bool:
     return len({read_day(text, DayForm(order, "2000")) for order in ("day_first", "month_first")}) > 1
 
 
-def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool], usual: str = "") -> Proposal:
+def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool], usual: str) -> Proposal:
     """The decimal mark of the numbers of a column. accepts: whether a number as ours is one that the column may hold."""
     numbers = [(example, readings) for example in examples if (readings := _readings(example.text))]
     if usual and all(usual in readings for _example, readings in numbers):
@@ -83,10 +89,12 @@ def propose_decimals(examples: Sequence[Example], accepts: Callable[[str], bool]
         (example, {mark: text for mark, text in readings.items() if accepts(text)}) for example, readings in numbers
     ]
     proofs = {mark: next((e for e, readings in usable if set(readings) == {mark}), None) for mark in ("point", "comma")}
-    told = [mark for mark, proof in proofs.items() if proof]
-    if len(told) == 1:
-        return Proposal(told[0], proofs[told[0]])
-    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1 or len(told) == 2), None)
+    proven = [mark for mark, proof in proofs.items() if proof]
+    if len(proven) == 1:
+        return Proposal(proven[0], proofs[proven[0]])
+    if len(proven) == 2:
+        return Proposal("", doubt=proofs["comma"], against=proofs["point"])
+    doubt = next((e for e, readings in usable if len(set(readings.values())) > 1), None)
     if doubt:
         return Proposal("", doubt=doubt)
     return Proposal("point" if numbers else "")

@@ -81,14 +81,9 @@ class Tokens:
         return local
 
 
-def scan(
-    chunks: Iterable[bytes],
-    start: Callable[[int, str, Attributes], None],
-    end: Callable[[int, str], None] | None = None,
-    text: Callable[[str], None] | None = None,
-) -> None:
+def scan(chunks: Iterable[bytes], start: Callable[[int, str, Attributes], None]) -> None:
     """Tokenize a whole part; one that is missing has no chunks. Raises WorkbookError."""
-    tokens = Tokens(start, end, text)
+    tokens = Tokens(start)
     empty = True
     for chunk in chunks:
         empty = False

@@ -37,7 +37,7 @@ def code_fingerprint() -> str:
 def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int) -> T:
     """`compute()`, or what it gave before for this partner, generation, day and programme `revision`.
 
-    key: names the answer and everything else it depends on; what depends on the reader's rights says so in it. The value
+    key: names the answer and everything else it depends on; with the reader's rights where it depends on them. The value
     must survive pickling and must not depend on the reader's language. Queries use `program.caching.cached_by_generation`.
     """
     parts = (code_fingerprint(), scope.partner_id, scope.generation, revision, scope.today.isoformat(), *key)

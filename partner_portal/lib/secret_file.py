@@ -1,4 +1,4 @@
-"""A secret that an installation makes for itself and keeps in a file only its own user may read."""
+"""A secret that an installation generates and stores in a file that only its own user may read."""
 
 import os
 import secrets

@@ -32,12 +32,15 @@ from partner_portal.postgres.role import as_owner
 LOG_INS = ("admin", "manager", "finance", "member")
 PASSWORD = "partner-portal-demo"  # noqa: S105 - printed for everyone who runs the demo; it listens on loopback only
 
+HUBSPOT_PORT_OFFSET = 100  # of the simulated HubSpot, from the portal's port
+
+_MANAGE = (sys.executable, "manage.py")
 _START_SECONDS = 60
 _END_SECONDS = 10  # for a child to end by itself; then it gets the signal again, and then it is killed
 _LOG_BYTES = 10_000_000
 _PR_SET_PDEATHSIG = 1
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class DemoError(Exception):
@@ -104,8 +107,8 @@ class Child:
             self.process.wait()
 
 
-def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
-    """Start everything, say where it is, and stay until a signal or the end of a child; then stop everything.
+def run(port: int, report: Report, *, stop_with_parent: bool = False) -> None:
+    """Start everything, report its address, and wait for a signal or the end of a child; then stop everything.
 
     Raises DemoError.
     """
@@ -114,27 +117,36 @@ def run(port: int, say: Say, *, stop_with_parent: bool = False) -> None:
         _end_with_parent(signal.SIGTERM, os.getppid())
     with suppress(_Stop), _only_one(port):
         _check_port(port)
+        environment = _environment(port)
+        simulated = "HUBSPOT_API_BASE" not in os.environ
         children = _children(port)
-        files = Child("static-files", [sys.executable, "manage.py", "collectstatic", "--no-input", "--clear", "-v0"])
+        if simulated:
+            hubspot = _free_port(port + HUBSPOT_PORT_OFFSET)
+            environment["HUBSPOT_API_BASE"] = f"http://127.0.0.1:{hubspot}"
+            children.append(Child("hubspot", [*_MANAGE, "hubspot_simulator", "--port", str(hubspot), *_facts()]))
+        connecting = Child("connection", [*_MANAGE, "connect_demo"])
+        files = Child("static-files", [*_MANAGE, "collectstatic", "--no-input", "--clear", "-v0"])
         try:
-            _prepare(say, files)
+            _prepare(report, files)
             for child in children:
-                child.start(_environment(port))
+                child.start(environment)
             requests.starting = False
-            _wait_for(children, port, say, requests)
+            _wait_for(children, port, report, requests)
             if not requests.to_stop:
-                say(_welcome(port))
+                report(_welcome(port, environment["HUBSPOT_API_BASE"] if simulated else ""))
+                if simulated:
+                    connecting.start(environment)  # meanwhile everything else can be looked at
             while not requests.to_stop:
                 _check_alive(children)
                 time.sleep(0.2)
         finally:
             requests.starting = False
-            say("Stopping")
-            _stop([files, *children], requests)
+            report("Stopping")
+            _stop([files, connecting, *children], requests)
             connections.close_all()
             for server in (valkey, postgres):
                 server.release(settings.PORTAL_VAR)
-    say("Stopped; the data is kept")
+    report("Stopped; the data is kept")
 
 
 class _Stop(BaseException):
@@ -206,7 +218,7 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _prepare(say: Say, files: Child) -> None:
+def _prepare(report: Report, files: Child) -> None:
     """Bring database, static files and sample data up to date; all of it does nothing the second time."""
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     seen = _static_files()
@@ -220,10 +232,10 @@ def _prepare(say: Say, files: Child) -> None:
     where = (
         f"PostgreSQL in {settings.PORTAL_VAR}" if settings.PORTAL_EMBEDDED_DATABASE else "PostgreSQL of DATABASE_URL"
     )
-    say(f"database  ready: {where}")
+    report(f"database  ready: {where}")
     call_command("load_demo")
     connections.close_all()
-    say("data      ready: the sample partners")
+    report("data      ready: the sample partners")
     if seen != old:
         while files.ended is None:
             time.sleep(0.1)
@@ -249,6 +261,21 @@ def _environment(port: int) -> dict[str, str]:
     return environment | {"PORTAL_VAR": str(settings.PORTAL_VAR), "PYTHONUNBUFFERED": "1"}
 
 
+def _facts() -> list[str]:
+    """What the simulated HubSpot serves."""
+    return ["--facts", str(settings.BASE_DIR / "demo" / "westwind")]
+
+
+def _free_port(wished: int) -> int:
+    """This port, or any free one where it is taken."""
+    for port in (wished, 0):
+        with socket.socket() as probe, suppress(OSError, OverflowError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise DemoError("No port is free.")
+
+
 def _children(port: int) -> list[Child]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "partner_portal"]
@@ -263,12 +290,13 @@ def _children(port: int) -> list[Child]:
     ]
 
 
-def _wait_for(children: list[Child], port: int, say: Say, requests: _StopRequests) -> None:
+def _wait_for(children: list[Child], port: int, report: Report, requests: _StopRequests) -> None:
     """Until each child is ready, a line for each. Raises DemoError when one ends, or takes too long."""
     ready: dict[str, Callable[[Child], bool]] = {
         "web": lambda _child: _answers(port),
         "worker": lambda child: " ready." in child.output(),
         "beat": lambda child: "beat: Starting" in child.output(),
+        "hubspot": lambda child: " ready: " in child.output(),
     }
     waiting = list(children)
     deadline = time.monotonic() + _START_SECONDS
@@ -276,7 +304,7 @@ def _wait_for(children: list[Child], port: int, say: Say, requests: _StopRequest
         _check_alive(children)
         for child in [child for child in waiting if ready[child.name](child)]:
             waiting.remove(child)
-            say(f"{child.name:<8}  ready: log in {child.log}")
+            report(f"{child.name:<8}  ready: log in {child.log}")
         if time.monotonic() > deadline:
             raise DemoError(f"{waiting[0].name} did not get ready; see {waiting[0].log}.")
         time.sleep(0.1)
@@ -319,11 +347,18 @@ def _stop(children: list[Child], requests: _StopRequests) -> None:
         child.end_group()
 
 
-def _welcome(port: int) -> str:
+def _welcome(port: int, hubspot: str) -> str:
     names = ", ".join(f"{name}@northwind.example" for name in LOG_INS)
+    live = (
+        f"A partner that is connected to a simulated HubSpot follows: admin@westwind.example.\n"
+        f"Change its deals on {hubspot}/ and choose Sync now.\n"
+        if hubspot
+        else ""
+    )
     return (
         f"\nOpen http://localhost:{port}/\n"
         f"Log in as {names},\n"
         f"or admin@southwind.example of another partner. Password of all: {PASSWORD}\n"
+        f"{live}"
         "Ctrl-C stops everything.\n"
     )

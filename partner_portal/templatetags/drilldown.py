@@ -1,4 +1,4 @@
-"""The cells of a drill-down's rows. In Python: a template for each of a page's hundreds of cells costs more than its rows."""
+"""Cells of a drill-down's rows, in Python: a template for every one of hundreds of cells costs more than the rows."""
 
 from django import template
 from django.utils.html import format_html

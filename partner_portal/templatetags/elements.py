@@ -8,6 +8,8 @@ from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Radi
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partner_portal.lib.rows.facts import find_kind
+
 register = template.Library()
 
 
@@ -21,7 +23,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 @register.simple_tag
 def control(field: BoundField, classes: str = "") -> SafeString:
-    """The field's control in the portal's look, tied to its hint and errors by `aria-describedby`.
+    """The field's control in the portal's style, tied to its hint and errors by `aria-describedby`.
 
     A placeholder that a library gives its fields is left out: it repeats the label and vanishes when one types.
     """
@@ -41,3 +43,17 @@ def dialog_link(url: str, query: Mapping[str, object] | None = None, **params: o
     chosen = {name: value for name, value in {**(query or {}), **params}.items() if value not in ("", None)}
     address = f"{url}?{urlencode(chosen)}" if chosen else url
     return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)
+
+
+@register.filter
+def kind_label(key: str) -> str:
+    """What people call the kind of facts with this key; the key itself when there is none."""
+    kind = find_kind(key)
+    return str(kind.label) if kind else key
+
+
+@register.filter
+def mid_sentence(label: object) -> str:
+    """A label within a sentence: without its capital, unless it begins with an abbreviation such as MRR."""
+    text = str(label)
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

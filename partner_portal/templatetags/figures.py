@@ -1,5 +1,7 @@
 """The formats of `partner_portal.formats` and the markup of `program.markup` as filters and tags. Built in to every template."""
 
+from collections.abc import Mapping
+
 from django import template
 
 from partner_portal.formats import days, elements, numbers
@@ -64,6 +66,12 @@ register.filter("quarter", days.quarter_text)
 def abs_value(value: int) -> int:
     """A number of days without its sign."""
     return abs(value)
+
+
+@register.filter
+def label_of(labels: Mapping[str, object], key: str) -> object:
+    """The label of a key, "" for an unknown one: `{{ reasons|label_of:row.reason }}`."""
+    return labels.get(key, "")
 
 
 @register.simple_tag

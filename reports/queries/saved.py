@@ -54,7 +54,7 @@ def deleted_report(scope: Scope, pk: int) -> SavedReport | None:
 def may_change(scope: Scope, saved: SavedReport) -> bool:
     """Whether the scope may change or delete the report: its owner and admins may; others copy it."""
     own = scope.user is not None and saved.owner_id == scope.user.pk
-    return scope.may(Permission.KEEP) and (own or scope.may(Permission.MEMBERS))
+    return scope.may(Permission.SAVE) and (own or scope.may(Permission.MEMBERS))
 
 
 def opened(scope: Scope, saved: SavedReport, changes: dict[str, str] | None = None) -> Opened:

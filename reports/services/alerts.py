@@ -56,8 +56,8 @@ def claim_unreported(partner: Partner, missed: Sequence[Missed]) -> list[Missed]
     """
     with partner_scope(partner):
         unreported = Recipient.objects.filter(
-            pk__in=[entry["recipient"] for entry in missed], confirmed_at__isnull=False, told_at=None
+            pk__in=[entry["recipient"] for entry in missed], confirmed_at__isnull=False, alerted_at=None
         )
         claimed = set(unreported.select_for_update().values_list("pk", flat=True))
-        Recipient.objects.filter(pk__in=claimed).update(told_at=clock.now())
+        Recipient.objects.filter(pk__in=claimed).update(alerted_at=clock.now())
     return [entry for entry in missed if entry["recipient"] in claimed]

@@ -105,8 +105,8 @@ def deliver(
             run.delivered, run.reached = [*run.delivered, recipient.pk], [*run.reached, recipient.name]
             with partner_scope(partner):
                 ScheduleRun.objects.filter(pk=run.pk).update(delivered=run.delivered, reached=run.reached)
-                if recipient.told_at:
-                    Recipient.objects.filter(pk=recipient.pk).update(told_at=None)
+                if recipient.alerted_at:
+                    Recipient.objects.filter(pk=recipient.pk).update(alerted_at=None)
     with partner_scope(partner):
         ScheduleRun.objects.filter(pk=run.pk).update(missed=run.missed)
     if run.delivered:

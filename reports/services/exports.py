@@ -91,7 +91,7 @@ def request_export(
     """Create an export in state queued; the same request within a minute returns the same export.
 
     A schedule's test mail always gets a new file: each test counts. Nothing is started: `start_now` or
-    `reports.tasks.enqueue_export` does that. notify: called with an export so large that the other admins are told of it.
+    `reports.tasks.enqueue_export` does that. notify: called with an export so large that the other admins are notified.
     Raises ExportRejectedError and PermissionDenied, and then stores nothing.
     """
     scope.require(Permission.EXPORT)

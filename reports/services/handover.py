@@ -35,7 +35,7 @@ def hand_over(*, scope: Scope) -> OwnershipTransfer:
     """Transfer what people who left the scope's partner own there. Idempotent.
 
     Shared reports, and private ones that a schedule sends, go to the scope's user if an admin, else to the partner's first
-    admin; other private reports stay their maker's. Schedules pause; owner, if still a member, and admins are told once.
+    admin; other private reports stay their maker's. Schedules pause; owner, if still a member, and admins are notified once.
     """
     schedules, reports = ownerless()
     paused = list(schedules.filter(partner=scope.partner).select_related("report"))

@@ -17,7 +17,7 @@ from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import LISTS, lock
 from partner_portal.lib.rows.datasets import ALIAS, Selection, as_expression, row_key
 from reports.definitions import period_of, period_text
-from reports.models import KeptList, ListMember
+from reports.models import ListMember, SavedList
 from reports.queries.lists import may_change
 
 
@@ -29,7 +29,7 @@ class NameTakenError(Exception):
 class Added:
     """The outcome of adding clients to a list."""
 
-    client_list: KeptList
+    client_list: SavedList
     added: int  # clients that are new in the list
     already: int  # clients that were in it before
 
@@ -42,10 +42,10 @@ def make_list(
 
     The same `request_key` twice makes one list. Raises NameTakenError.
     """
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     lock(LISTS, scope.partner.pk)
     if request_key:
-        same = KeptList.objects.filter(partner=scope.partner, request_key=request_key).first()
+        same = SavedList.objects.filter(partner=scope.partner, request_key=request_key).first()
         if same:
             return Added(same, same.members.count(), 0)
     client_list = _create(scope, name, source_text(selection), request_key)
@@ -56,9 +56,9 @@ def make_list(
 
 
 @transaction.atomic
-def add_to_list(*, scope: Scope, client_list: KeptList, selection: Selection, ticked: Collection[str] = ()) -> Added:
+def add_to_list(*, scope: Scope, client_list: SavedList, selection: Selection, ticked: Collection[str] = ()) -> Added:
     """Add the clients behind the selection's rows, or behind the ticked ones. Members of the list stay unchanged."""
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     lock(LISTS, scope.partner.pk)
     clients = _clients(selection, ticked)
     added = _add(scope, client_list, clients, source_text(selection))
@@ -67,28 +67,28 @@ def add_to_list(*, scope: Scope, client_list: KeptList, selection: Selection, ti
 
 
 @transaction.atomic
-def rename_list(*, scope: Scope, client_list: KeptList, name: str) -> None:
+def rename_list(*, scope: Scope, client_list: SavedList, name: str) -> None:
     """Rename a list. Raises NameTakenError, and PermissionDenied unless the scope's user is its owner or an admin."""
     _require_change(scope, client_list)
     try:
         with transaction.atomic():
-            KeptList.objects.filter(pk=client_list.pk).update(name=name)
+            SavedList.objects.filter(pk=client_list.pk).update(name=name)
     except IntegrityError as error:
         raise NameTakenError(name) from error
     record(scope, "list.changed", name, before=client_list.name)
 
 
 @transaction.atomic
-def copy_list(*, scope: Scope, client_list: KeptList) -> KeptList:
+def copy_list(*, scope: Scope, client_list: SavedList) -> SavedList:
     """Copy a list with its members and their sources. The copy belongs to the scope's user."""
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     lock(LISTS, scope.partner.pk)
     copy = _create(
         scope, _free_name(scope, client_list.name), _("Copy of “%(name)s”") % {"name": client_list.name}, None
     )
-    members = ListMember.objects.filter(kept_list=client_list).values_list("client_id", "source")
+    members = ListMember.objects.filter(saved_list=client_list).values_list("client_id", "source")
     ListMember.objects.bulk_create(
-        ListMember(partner=scope.partner, kept_list=copy, client_id=client, added_by=scope.user, source=source)
+        ListMember(partner=scope.partner, saved_list=copy, client_id=client, added_by=scope.user, source=source)
         for client, source in members
     )
     record(scope, "list.made", copy.name, copied_from=client_list.pk)
@@ -96,29 +96,29 @@ def copy_list(*, scope: Scope, client_list: KeptList) -> KeptList:
 
 
 @transaction.atomic
-def delete_list(*, scope: Scope, client_list: KeptList) -> None:
+def delete_list(*, scope: Scope, client_list: SavedList) -> None:
     """Delete a list; it can be restored. Reports narrowed to it say so when they are opened."""
     _require_change(scope, client_list)
-    KeptList.objects.filter(pk=client_list.pk).update(deleted_at=clock.now(), request_key=None)
+    SavedList.objects.filter(pk=client_list.pk).update(deleted_at=clock.now(), request_key=None)
     record(scope, "list.deleted", client_list.name)
 
 
 @transaction.atomic
-def restore_list(*, scope: Scope, client_list: KeptList) -> KeptList:
+def restore_list(*, scope: Scope, client_list: SavedList) -> SavedList:
     """Restore a deleted list, under another name when its own is taken by now."""
     _require_change(scope, client_list)
     lock(LISTS, scope.partner.pk)
     client_list.name = _free_name(scope, client_list.name, itself=True)
-    KeptList.objects.filter(pk=client_list.pk).update(deleted_at=None, name=client_list.name)
+    SavedList.objects.filter(pk=client_list.pk).update(deleted_at=None, name=client_list.name)
     record(scope, "list.restored", client_list.name)
     return client_list
 
 
 @transaction.atomic
-def remove_members(*, scope: Scope, client_list: KeptList, client_ids: Collection[int]) -> int:
+def remove_members(*, scope: Scope, client_list: SavedList, client_ids: Collection[int]) -> int:
     """Remove clients from a list. Returns how many were in it."""
     _require_change(scope, client_list)
-    removed, _by_model = ListMember.objects.filter(kept_list=client_list, client_id__in=client_ids).delete()
+    removed, _by_model = ListMember.objects.filter(saved_list=client_list, client_id__in=client_ids).delete()
     record(scope, "list.changed", client_list.name, removed=removed)
     return removed
 
@@ -144,15 +144,15 @@ def _clients(selection: Selection, ticked: Collection[str]) -> set[int]:
     return {row[client] for row in rows if row[client] is not None and (not ticked or str(row[key_of_row]) in ticked)}
 
 
-def _add(scope: Scope, client_list: KeptList, clients: set[int], source: str) -> int:
+def _add(scope: Scope, client_list: SavedList, clients: set[int], source: str) -> int:
     known = set(
-        ListMember.objects.filter(kept_list=client_list, client_id__in=clients).values_list("client_id", flat=True)
+        ListMember.objects.filter(saved_list=client_list, client_id__in=clients).values_list("client_id", flat=True)
     )
     new = sorted(clients - known)
     ListMember.objects.bulk_create(
         (
             ListMember(
-                partner=scope.partner, kept_list=client_list, client_id=client, added_by=scope.user, source=source
+                partner=scope.partner, saved_list=client_list, client_id=client, added_by=scope.user, source=source
             )
             for client in new
         ),
@@ -161,12 +161,12 @@ def _add(scope: Scope, client_list: KeptList, clients: set[int], source: str) ->
     return len(new)
 
 
-def _create(scope: Scope, name: str, source: str, request_key: UUID | None) -> KeptList:
+def _create(scope: Scope, name: str, source: str, request_key: UUID | None) -> SavedList:
     if scope.user is None:
         raise PermissionDenied("nobody makes it")
     try:
         with transaction.atomic():
-            return KeptList.objects.create(
+            return SavedList.objects.create(
                 partner=scope.partner, owner=scope.user, name=name, source=source, request_key=request_key
             )
     except IntegrityError as error:
@@ -177,7 +177,9 @@ def _free_name(scope: Scope, name: str, *, itself: bool = False) -> str:
     """The name, with a number appended when another list has it. itself: try the bare name first."""
     taken = {
         taken_name.casefold()
-        for taken_name in KeptList.objects.filter(partner=scope.partner, deleted_at=None).values_list("name", flat=True)
+        for taken_name in SavedList.objects.filter(partner=scope.partner, deleted_at=None).values_list(
+            "name", flat=True
+        )
     }
     number, free = (1, name) if itself else (2, f"{name[:110]} (2)")
     while free.casefold() in taken:
@@ -186,6 +188,6 @@ def _free_name(scope: Scope, name: str, *, itself: bool = False) -> str:
     return free
 
 
-def _require_change(scope: Scope, client_list: KeptList) -> None:
+def _require_change(scope: Scope, client_list: SavedList) -> None:
     if not may_change(scope, client_list):
         raise PermissionDenied("not the owner's")

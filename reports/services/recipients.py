@@ -96,7 +96,7 @@ def resume_recipient(*, scope: Scope, schedule: Schedule, recipient_id: int) -> 
     if recipient is None:
         return None
     was_suspended = recipient.suspended
-    Recipient.objects.filter(pk=recipient.pk).update(refused_at=None, refused_address="", refusal="", told_at=None)
+    Recipient.objects.filter(pk=recipient.pk).update(refused_at=None, refused_address="", refusal="", alerted_at=None)
     if was_suspended and recipient.confirmed_at is None:
         recipient.schedule = schedule
         transaction.on_commit(partial(_request_confirmation, scope.partner, recipient))

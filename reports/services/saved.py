@@ -26,7 +26,7 @@ def save_report(
     *, scope: Scope, selection: Selection, fixed: bool, appearance: ReportAppearance, request_key: UUID | None = None
 ) -> SavedReport:
     """Save a selection as a report; the same `request_key` twice saves one. fixed: store a moving range as its days of now."""
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     if scope.user is None:
         raise PermissionDenied("nobody saves")
     lock(REPORTS, scope.user.pk)
@@ -89,7 +89,7 @@ def change_report(
 @transaction.atomic
 def copy_report(*, scope: Scope, saved: SavedReport) -> SavedReport:
     """Copy a report. The copy is private and belongs to the scope's user."""
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     if scope.user is None:
         raise PermissionDenied("nobody saves")
     copy = SavedReport.objects.create(

@@ -39,7 +39,7 @@ class _UndeliverableError(Exception):
 def run_schedule(*, partner_id: int, run_id: int, notify: Callable[[Export], None] | None = None) -> str:
     """Write a run's file under its owner's present rights, and mail everybody who has not got it yet.
 
-    notify: called with an export so large that the other admins are told of it. Returns the run's state, or "taken" when
+    notify: called with an export so large that the other admins are notified. Returns the run's state, or "taken" when
     another worker has the run.
     """
     partner = Partner.objects.get(pk=partner_id)

@@ -43,7 +43,7 @@ def new(request: ScopedRequest, key: str) -> HttpResponseBase:
     form = ExportForm(request.POST or None, selection=selection, name=suggested_name(selection, at))
     context: dict[str, object] = {
         "form": form,
-        "at_once": selection.count <= settings.EXPORT_ROWS_AT_ONCE,
+        "immediate": selection.count <= settings.EXPORT_ROWS_AT_ONCE,
         "limit": settings.EXPORT_ROWS_AT_ONCE,
         "keep_days": settings.EXPORT_KEEP_DAYS,
         "fits_excel": selection.count <= XLSX_ROWS,

@@ -24,7 +24,7 @@ from reports.views.pane import pane, selection_or_404
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def use(request: ScopedRequest, key: str) -> HttpResponse:
     """Add the clients behind the rows to a list: all of them, or those of the ticked rows."""
     selection = selection_or_404(request, key)
@@ -60,7 +60,7 @@ def _add(request: ScopedRequest, selection: Selection, form: UseInListForm) -> s
         return services.make_list(
             scope=request.scope, name=cleaned["name"], selection=selection, ticked=ticked, request_key=cleaned["key"]
         )
-    client_list = queries.client_list(request.scope, int(cleaned["kept_list"]))
+    client_list = queries.client_list(request.scope, int(cleaned["saved_list"]))
     return services.add_to_list(scope=request.scope, client_list=client_list, selection=selection, ticked=ticked)
 
 
@@ -100,7 +100,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
         template="reports/list.html",
         client_list=client_list,
         changeable=queries.may_change(request.scope, client_list),
-        may_keep=request.scope.may(Permission.KEEP),
+        may_save=request.scope.may(Permission.SAVE),
         form=NameForm(initial={"name": client_list.name}),
         uses=_uses(request, pk),
     )
@@ -116,7 +116,7 @@ def _uses(request: ScopedRequest, pk: int) -> list[Link]:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def rename(request: ScopedRequest, pk: int) -> HttpResponse:
     """Rename a list."""
     client_list = queries.client_list(request.scope, pk)
@@ -132,7 +132,7 @@ def rename(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def copy(request: ScopedRequest, pk: int) -> HttpResponse:
     """Copy a list. The copy belongs to the person who makes it."""
     made = services.copy_list(scope=request.scope, client_list=queries.client_list(request.scope, pk))
@@ -141,7 +141,7 @@ def copy(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def delete(request: ScopedRequest, pk: int) -> HttpResponse:
     """Delete a list. The next page offers to undo it."""
     services.delete_list(scope=request.scope, client_list=queries.client_list(request.scope, pk))
@@ -149,7 +149,7 @@ def delete(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def restore(request: ScopedRequest, pk: int) -> HttpResponse:
     """Restore a deleted list."""
     client_list = queries.deleted_list(request.scope, pk)
@@ -161,7 +161,7 @@ def restore(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def remove(request: ScopedRequest, pk: int) -> HttpResponse:
     """Remove the ticked members."""
     client_list = queries.client_list(request.scope, pk)

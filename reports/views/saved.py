@@ -28,7 +28,7 @@ PREVIEW = "look"  # in the address of a report: the other parameters replace the
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def new(request: ScopedRequest, key: str) -> HttpResponse:
     """Save the rows of the address as a report."""
     selection = selection_or_404(request, key)
@@ -108,7 +108,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
         notices=opened.notices,
         changed=changed,
         changeable=queries.may_change(request.scope, saved),
-        may_keep=request.scope.may(Permission.KEEP),
+        may_save=request.scope.may(Permission.SAVE),
         other=other,
         other_days=period_text(period_of(other)) if other else "",
         chart=grouped(selection, saved.chart),
@@ -133,7 +133,7 @@ def _with_query(path: str, selection: Selection) -> str:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def edit(request: ScopedRequest, pk: int) -> HttpResponse:
     """Change everything that a report stores, starting from the parameters of the address."""
     saved = queries.report(request.scope, pk)
@@ -160,7 +160,7 @@ def edit(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def copy(request: ScopedRequest, pk: int) -> HttpResponse:
     """Copy a report. The copy is private."""
     made = services.copy_report(scope=request.scope, saved=queries.report(request.scope, pk))
@@ -169,7 +169,7 @@ def copy(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def delete(request: ScopedRequest, pk: int) -> HttpResponse:
     """Delete a report. One that schedules use is confirmed first, with their names."""
     saved = queries.report(request.scope, pk)
@@ -181,7 +181,7 @@ def delete(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def restore(request: ScopedRequest, pk: int) -> HttpResponse:
     """Restore a deleted report."""
     saved = queries.deleted_report(request.scope, pk)
@@ -193,7 +193,7 @@ def restore(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def pin(request: ScopedRequest, pk: int) -> HttpResponse:
     """Pin a report to a dashboard or unpin it (`pinned`), or move its card (`move`)."""
     saved = queries.report(request.scope, pk)

@@ -1,1 +1,1 @@
-"""HubSpot as a source: client, readers, and what they make of partner clients and deals (`docs/live.md`)."""
+"""HubSpot as a source: client, readers, and what they make of partner clients and deals (`docs/hubspot.md`)."""

@@ -22,7 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry
 
 from partner_portal.lib.dates import clock
-from sources.source import AnswerInvalid, QuotaUsedUp, ScopeMissing, SourceError, TokenRejected, TryLater
+from sources.source import AnswerInvalid, QuotaUsedUp, Refused, ScopeMissing, SourceError, TokenRejected, TryLater
 
 LIST_INTERVAL = 0.21  # seconds between the starts of two calls: a little under 5 a second
 SEARCH_INTERVAL = 0.51  # the account's limit on searches is a lower one
@@ -41,17 +41,6 @@ UNREADABLE_TRIES = 3  # of an answer that is no JSON: maintenance pages last lon
 _CHUNK = 64 * 1024
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCOPE = re.compile(r"\b[a-z]+(?:\.[a-z_-]+)+\.(?:read|write)\b")
-
-
-class Refused(SourceError):  # noqa: N818 -- it says what happened
-    """A request that HubSpot rejects as wrong; `message` is its own sentence."""
-
-    code = "refused"
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(status=status, message=message)
-        self.status = status
-        self.message = message
 
 
 class HubSpotClient:

@@ -2,7 +2,6 @@
 
 #: A new version appears each March and September; each is supported for 18 months.
 VERSION = "2026-09"
-PUBLIC_BASE = "https://api.hubapi.com"
 
 ACCOUNT = f"/account-info/{VERSION}/details"
 DEAL_PIPELINES = f"/crm/pipelines/{VERSION}/deals"

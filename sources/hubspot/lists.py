@@ -7,18 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 from sources.hubspot import endpoints
-from sources.hubspot.client import HubSpotClient, Refused
+from sources.hubspot.client import HubSpotClient
 from sources.hubspot.reading import associations
-from sources.source import AnswerInvalid
+from sources.source import AnswerInvalid, ListNotOurs, Refused, SentList
 
 TYPE_IDS = {"companies": "0-2", "partner_clients": "0-145"}
 CHANGES_AT_ONCE = 10_000  # members in one request
 MEMBERS_PAGE = 250
 CAN_CHANGE = {"MANUAL", "SNAPSHOT"}
-
-
-class ListNotOurs(Exception):  # noqa: N818 -- it says what happened
-    """HubSpot fills the list with this name by rules: its members cannot be set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +26,6 @@ class Sent:
     added: int
     removed: int
     missing: tuple[str, ...]  #: members that HubSpot does not know
-
-
-@dataclass(frozen=True, slots=True)
-class SentClients:
-    """What sending partner clients did."""
-
-    sent: Sent
-    missing: tuple[str, ...]  #: partner clients without a company that HubSpot knows
 
 
 def send(client: HubSpotClient, name: str, object_type: str, members: Collection[str]) -> Sent:
@@ -57,7 +45,7 @@ def send(client: HubSpotClient, name: str, object_type: str, members: Collection
             if known is None:
                 raise
     if known.get("processingType") not in CAN_CHANGE:
-        raise ListNotOurs
+        raise ListNotOurs(name)
     list_id = str(known["listId"])
     present = set() if made else _members(client, list_id)
     wanted = dict.fromkeys(members)
@@ -77,14 +65,14 @@ def send(client: HubSpotClient, name: str, object_type: str, members: Collection
     return Sent(list_id, made, added, removed, tuple(missing))
 
 
-def send_clients(client: HubSpotClient, name: str, clients: Sequence[str]) -> SentClients:
+def send_clients(client: HubSpotClient, name: str, clients: Sequence[str]) -> SentList:
     """Send partner clients as a list of their companies, the first one of each. Raises as `send` does."""
     companies = associations(client, "partner_clients", "companies", clients)
     company_of = {one: companies[one][0].id for one in dict.fromkeys(clients) if companies.get(one)}
     sent = send(client, name, "companies", list(company_of.values()))
     unknown = set(sent.missing)
     missing = (one for one in dict.fromkeys(clients) if company_of.get(one) is None or company_of[one] in unknown)
-    return SentClients(sent, tuple(missing))
+    return SentList(sent.list_id, sent.added, sent.removed, tuple(missing))
 
 
 def _by_name(client: HubSpotClient, type_id: str, name: str) -> dict[str, Any] | None:

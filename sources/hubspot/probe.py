@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from sources.hubspot import endpoints, reading
-from sources.hubspot.client import HubSpotClient, Refused
+from sources.hubspot.client import HubSpotClient
 from sources.hubspot.reading import Property, Record
-from sources.source import AnswerInvalid, ScopeMissing
+from sources.source import AnswerInvalid, Refused, ScopeMissing
 
 OBJECTS = ("partner_clients", "partner_services", "deals", "companies", "deal_registration")
 PAIRS = (

@@ -1,4 +1,4 @@
-"""HubSpot as a source: partner clients become clients, deals become deals (`docs/live.md`)."""
+"""HubSpot as a source: partner clients become clients, deals become deals (`docs/hubspot.md`)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from partner_portal.lib.dates import clock
 from sources.hubspot import endpoints, reading
-from sources.hubspot.client import HubSpotClient, Refused
+from sources.hubspot.client import HubSpotClient
 from sources.hubspot.deals_to_clients import Match, clients_by_company, match
-from sources.hubspot.lists import SentClients, send_clients
+from sources.hubspot.lists import send_clients
 from sources.hubspot.reading import ID, Link, Record
 from sources.source import (
     Access,
@@ -22,9 +22,11 @@ from sources.source import (
     Field,
     PropertyGone,
     Question,
+    Refused,
     RowWriter,
     ScopeMissing,
     Seen,
+    SentList,
     Settings,
     Step,
     TableSpec,
@@ -135,6 +137,14 @@ class HubSpotSource:
             ),
             Question(
                 "deals",
+                "deal_id",
+                _("If you have imported deals before, choose the property that holds the ids of those files."),
+                Answer(ID),
+                once=True,
+                optional=True,
+            ),
+            Question(
+                "deals",
                 "product_line",
                 _("Points of a line end when that line is cancelled."),
                 first(DEALS, "product_line", "product"),
@@ -146,10 +156,19 @@ class HubSpotSource:
                 kind and Answer(kind.name, words={"newbusiness": "new"}),
             ),
             Question("deals", "origin", _("Sourced and assisted deals earn different points.")),
-            *(
-                Question("deals", column, _("This account does not have the MRR of deal registrations."))
-                for column in ("mrr", "currency")
-                if DEALS in names and not names[DEALS].intersection(_GIVEN["deals"][column].properties)
+            Question(
+                "deals",
+                "mrr",
+                _("Points are calculated from it. What was registered with a deal is the registered MRR."),
+                mrr := first(DEALS, *_GIVEN["deals"]["mrr"].properties),
+                optional=mrr is not None,
+            ),
+            Question(
+                "deals",
+                "currency",
+                _("The currency of that MRR."),
+                code := first(DEALS, *_GIVEN["deals"]["currency"].properties),
+                optional=code is not None,
             ),
         ]
 
@@ -160,10 +179,10 @@ class HubSpotSource:
             TableSpec(DEALS, "deals", _header("deals", settings), ID, _GIVEN["deals"], windowed=True),
         )
 
-    def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentClients:
+    def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentList:
         """Send a list of partner clients, by the ids of their records, as a list of companies.
 
-        Raises SourceError, and ListNotOurs when HubSpot fills the list with this name by rules.
+        Raises SourceError.
         """
         with self.client(access.token, tries=PERSON_TRIES) as client:
             _own_account(client, access)

@@ -20,17 +20,17 @@ def matching(body: Mapping[str, Any], properties: Mapping[str, Property], indexe
     if len(groups) > GROUPS_MOST or any(len(group.get("filters", [])) > FILTERS_MOST for group in groups):
         raise invalid("Too many filters.")
     tests = [[_test(one, properties) for one in group.get("filters", [])] for group in groups]
-    found = [known for known in indexed if not tests or any(all(test(known[1]) for test in group) for group in tests)]
+    matches = [known for known in indexed if not tests or any(all(test(known[1]) for test in group) for group in tests)]
     for sort in reversed(body.get("sorts") or [{"propertyName": "hs_createdate"}]):
         name = sort["propertyName"]
         if name not in properties:
             raise invalid(f"There is no property {name}.")
         key = _key(properties[name].type)
-        found.sort(
+        matches.sort(
             key=lambda known: key(known[1].get(name) or ""),
             reverse=sort.get("direction") == "DESCENDING",
         )
-    return found
+    return matches
 
 
 def least_id(body: Mapping[str, Any]) -> int:

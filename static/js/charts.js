@@ -81,7 +81,7 @@ const bridge = (given, width) => {
   const links = steps.slice(0, -1).map(({ to }, i) => ({
     type: "line", x0: i + at(i) + barWidth, x1: i + 1 + at(i + 1), y0: to, y1: to, line: { color: token("ink-3"), width: 1, dash: "dot" },
   }));
-  // The axis does not start at 0: a cut through the opening and the closing bar says so.
+  // The axis does not start at 0: a cut through the opening and the closing bar shows it.
   const wave = spread * 0.05;
   const cuts = steps.flatMap(({ from }, i) => {
     if (from !== null || low === 0) return [];
@@ -210,7 +210,7 @@ const timeline = (given, width) => {
     xref: "paper", x: 1, xanchor: narrow ? "right" : "left", xshift: narrow ? 0 : 8, y, yanchor: narrow ? "bottom" : "middle",
     text, showarrow: false, font: { color: token(color), weight: 600 },
   });
-  // A label at the right end keeps clear of those already there.
+  // A label at the right end avoids those already there.
   const placed = [];
   const clear = (y) => placed.every((other) => Math.abs(other - y) > top * 0.055) && placed.push(y);
   const ends = seen.filter(({ open, value }) => open && clear(Number(value)));
@@ -269,7 +269,7 @@ const loadPlotly = () =>
 const draw = async (plot) => {
   const figures = JSON.parse(document.getElementById(plot.dataset.figures).textContent);
   const Plotly = await loadPlotly();
-  if (!plot.isConnected) return; // replaced while Plotly was on its way
+  if (!plot.isConnected) return; // replaced while Plotly was loading
   const figure = KINDS[plot.dataset.chart](figures, plot.clientWidth);
   await Plotly.react(plot, figure.data, figure.layout, config);
   plot.dataset.drawn = plot.clientWidth;

@@ -32,7 +32,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   for (const [name, value] of Object.entries(detail.parameters)) if (value === "") delete detail.parameters[name];
 });
 
-// The dialog opens at once and says that it is loading.
+// The dialog opens immediately and shows that it is loading.
 let opener = null;
 let loading = null;
 let returning = false;
@@ -56,7 +56,7 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (detail.target === dialog) returning = false;
 });
 
-// What could not be loaded is said where the rows would be. portal.js has put the notice on top of the dialog.
+// A failed load is reported where the rows would be. portal.js has put the notice on top of the dialog.
 const moveNotice = () => {
   const notice = dialog.querySelector(":scope > [data-request-error]");
   if (notice) dialog.querySelector(".dialog-main").replaceChildren(notice);

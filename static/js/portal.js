@@ -1,8 +1,8 @@
-// Menus, theme, file drop zones, and what htmx requests tell the reader. Dialogs are in dialogs.js, charts in charts.js.
+// Menus, theme, file drop zones, and what readers learn of htmx requests. Dialogs are in dialogs.js, charts in charts.js.
 
 const root = document.documentElement;
 
-// Other scripts have a text said in the polite live region with
+// Other scripts announce a text in the polite live region with
 // document.dispatchEvent(new CustomEvent("portal:announce", { detail: text })).
 const announce = (text) => {
   const live = document.getElementById("live");
@@ -29,7 +29,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault(); // an open dialog around the menu stays open
 });
 
-// A menu that opens stays inside the window: the page makes way as far as it can, a panel that is still too long scrolls, and
+// A menu that opens stays inside the window: the page scrolls as far as it can, a panel that is still too long scrolls, and
 // one that would end beside the window moves.
 const EDGE = 8; // pixels of air around a panel
 const LEAST = 160; // pixels of a panel that are always there
@@ -47,7 +47,7 @@ const fit = (menu) => {
 document.addEventListener("toggle", ({ target }) => target.matches?.("details.menu[open]") && fit(target), true);
 addEventListener("resize", () => document.querySelectorAll("details.menu[open]").forEach(fit));
 
-// Theme and density show at once; the form saves them with the person.
+// Theme and density show immediately; the form saves them for the person.
 document.addEventListener("change", ({ target }) => {
   if (!target.matches("[data-appearance] input")) return;
   if (target.value) root.dataset[target.name] = target.value;
@@ -90,7 +90,7 @@ document.addEventListener("change", ({ target }) => {
   if (zone && target.matches("input[type=file]")) describe(zone, target);
 });
 
-// A part that is being fetched is busy; when it has come, an element with data-announce says what it shows.
+// A part that is being fetched is busy; when it has come, an element with data-announce announces what it shows.
 document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target?.setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target?.removeAttribute("aria-busy"));
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
@@ -98,7 +98,7 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (announced) announce(announced.dataset.announce);
 });
 
-// A part that could not be fetched says so in its own place and leaves the rest of the page alone.
+// A failed part shows that in its own place and leaves the rest of the page alone.
 const showError = (kind, target) => {
   const notice = document.getElementById(`error-${kind}`).content.cloneNode(true).firstElementChild;
   notice.dataset.requestError = "";

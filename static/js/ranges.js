@@ -1,4 +1,4 @@
-// Before a range changes, the address says which one was shown: Back then leads to it, whatever was chosen since.
+// Before a range changes, the address is given the one that was shown: Back then leads to it, whatever was chosen since.
 
 const nameRange = ({ target }) => {
   const control = target.closest("details.range");

@@ -2,7 +2,7 @@
 
 const ticks = () => [...document.querySelectorAll("input[name=row]:checked")];
 
-// The button of the pane says whether it takes all rows or the ticked ones.
+// The button of the pane shows whether it takes all rows or the ticked ones.
 const label = () => {
   const button = document.querySelector("[data-side] [data-ticks]");
   if (!button) return;

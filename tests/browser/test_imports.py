@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import LAYOUT_RULES
+from tests.browser.conftest import LAYOUT_RULES, sign_in
 
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -264,3 +265,104 @@ def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     page.complaints.clear()  # the browser's note of the answer 422
     page.get_by_role("button", name="Leave this file out").click()
     expect(page.get_by_text("Not read")).to_be_visible()
+
+
+COMPANIES = """Record ID,Company name,Company owner,Create Date,Phone Number,City,Country/Region,Company Domain Name
+31000000001,Juniper & Oak,,2026-01-05 09:12,,Utrecht,Netherlands,juniper.example
+31000000002,Wörlitz GmbH,,2026-01-05 09:12,,Berlin,Germany,woerlitz.example
+"""
+ALL_DEALS = """Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Create Date,Pipeline,Deal Type,Associated Company IDs
+41000000001,Start,Closed Won,2026-02-20 16:40,Robin,1250.50,2026-01-05 09:12,Sales,New Business,31000000001
+41000000002,More,Closed Won,2026-03-03 10:00,Robin,900,2026-01-05 09:12,Sales,Existing Business,31000000001
+41000000003,Idea,Contract Sent,,Robin,400,2026-06-05 09:12,Sales,New Business,31000000002
+"""
+TYPED_IN_DUTCH = {
+    "Diensten 2026": [
+        ["Klantnummer", "Klant", "Begindatum", "Einddatum", "Maandbedrag", "Valuta", "Aantal partners"],
+        [31000000001, "Juniper & Oak", "1-3-2026", "20-9-2026", "1.250,50", "EUR", 1],
+        [31000000002, "Wörlitz", "1-4-2026", "", "€ 900,00", "EUR", 2],
+    ],
+    "Verlengingen": [
+        ["Klantnummer", "Product", "Verlengdatum", "Huidige MRR", "Nieuwe MRR", "Valuta", "Status", "Verlengingsmanager"],
+        [31000000001, "Sales Hub", "15-1-2027", "1.250,50", "1.300,00", "EUR", "In afwachting", "Robin"],
+        [31000000002, "Sales Hub", "28-2-2027", "900,00", "900,00", "EUR", "Bevestigd", "Robin"],
+    ],
+    "MRR per maand": [
+        ["Klantnummer", "Maand", "MRR", "Valuta"],
+        [31000000001, "okt 2026", "1.250,50", "EUR"],
+        [31000000002, "okt 2026", "900,00", "EUR"],
+    ],
+}  # fmt: skip
+
+
+def dutch_workbooks(tmp_path: Path) -> list[str]:
+    """Workbooks with one sheet each, as somebody typed them in a Dutch Excel."""
+    from openpyxl import Workbook
+
+    paths = []
+    for name, rows in TYPED_IN_DUTCH.items():
+        book = Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.active.title = "Blad1"
+        book.save(tmp_path / f"{name}.xlsx")
+        paths.append(str(tmp_path / f"{name}.xlsx"))
+    return paths
+
+
+def test_a_new_user_brings_in_two_exports_and_three_typed_workbooks(
+    browser, live_portal, live_database, tmp_path, shot
+):
+    with psycopg.connect(**live_database) as database:
+        database.execute("UPDATE accounts_partner SET language = 'en' WHERE slug = 'southwind'")
+    page = browser.new_context(base_url=live_portal, viewport=DESK).new_page()
+    sign_in(page, live_portal, "admin@southwind.example")
+    done = []
+
+    def click(name: str) -> None:
+        page.get_by_role("button", name=name).click()
+        done.append(name)
+
+    def upload(companies: str) -> None:
+        exports = {"hubspot-crm-exports-all-companies": companies, "hubspot-crm-exports-all-deals": ALL_DEALS}
+        page.goto("/imports/")
+        page.get_by_label("CSV or Excel files").set_input_files(files(tmp_path, **exports) + dutch_workbooks(tmp_path))
+        done.append("files")
+        click("Upload and check")
+
+    def say(column: str, option: str) -> None:
+        page.get_by_label(re.compile(rf"^\s*{column}\s")).select_option(option)
+        done.append(column)
+
+    upload(COMPANIES)
+    expect(page.get_by_label("MRR per maand.xlsx [Blad1]")).to_have_value("mrr_history")
+    click("Check")
+    expect(page.get_by_role("heading", name="all-companies")).to_be_visible()
+    say("currency", "Every row: EUR")
+    click("Save and check")
+    expect(page.get_by_role("heading", name="all-deals")).to_be_visible()
+    for column, option in (
+        ("origin", "Every row: sourced"),
+        ("registered", "Every row: yes"),
+        ("currency", "Every row: EUR"),
+    ):
+        say(column, option)
+    say("product_line", "The same for every row")
+    page.get_by_label("Value for every row").fill("Sales Hub")
+    page.get_by_label("Existing Business means").select_option("cross_sell")
+    done += ["Sales Hub", "Existing Business"]
+    click("Save and check")
+    for name in TYPED_IN_DUTCH:
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        click("Save and check")
+    expect(page.get_by_text("Every row is good")).to_be_visible()
+    shot(page, "imports-five-files-1440")
+    click("Import 11 rows")
+    expect(page.get_by_role("heading", name="What's next")).to_be_visible()
+    assert len(done) <= 25, done
+    done.clear()
+    upload(COMPANIES.replace("Juniper & Oak", "Juniper & Oak BV"))
+    click("Import 11 rows")
+    expect(page.get_by_role("table", name="What this import did")).to_contain_text("1")
+    assert len(done) <= 4, done
+    page.context.close()

@@ -47,7 +47,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
     from renewals.services import new_calendar, remind_me
-    from reports.models import Export, KeptList, ListMember, Recipient, SavedReport, Schedule, ScheduleRun
+    from reports.models import Export, ListMember, Recipient, SavedList, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
     from sources.models import ConnectedRow, Connection, Run
     from tiers.models import Invitation, TierPlan
@@ -90,8 +90,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     make_token(scope=scope, name=f"{MARK} token", role="member", days=30)
     remind_me(scope=scope, days_before=7)
     RemindedRenewal.objects.create(**own, reminder=RenewalReminder.objects.get(user=user), renewal=renewal)
-    kept = KeptList.objects.create(**own, name=f"{MARK} list", owner=user)
-    ListMember.objects.create(**own, kept_list=kept, client=client, added_by=user)
+    kept = SavedList.objects.create(**own, name=f"{MARK} list", owner=user)
+    ListMember.objects.create(**own, saved_list=kept, client=client, added_by=user)
     report = SavedReport.objects.create(
         **own,
         owner=user,
@@ -159,7 +159,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
             "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
         ),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
-        **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove"),
+        **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),
         **_of(
             report, "report", "report_opened", "report_edit", "report_copy", "report_delete", "report_restore", "report_pin",
             "schedule_of_report",

@@ -19,7 +19,7 @@ from accounts.models import Partner, User
 from accounts.roles import Permission
 from accounts.scope import member_scope, memberships_of, partner_scope, set_tenant, user_scope
 from partner_portal.lib.rows.datasets import Kind, all_datasets, select
-from reports.models import KeptList, SavedReport, Schedule, ScheduleRun
+from reports.models import SavedList, SavedReport, Schedule, ScheduleRun
 from reports.services import due_runs, schedule_runs
 from reports.services import saved as report_services
 from reports.services import schedules as schedule_services
@@ -111,9 +111,9 @@ def fill_a_list(scope, client, key, expected):
     set_tenant(scope.partner.pk, scope.user.pk)
     if expected is None:
         assert response.status_code in {403, 404}
-        assert not KeptList.objects.exists()
+        assert not SavedList.objects.exists()
         return
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     assert kept.members.count() == expected["clients"]
     narrowed = told(scope, key, YEAR | {"list": str(kept.pk)})
     if expected["rows"]:

@@ -49,14 +49,14 @@ class World:
     def keep(self, lines, clients, user):
         """A question about each of these lines, and a list of these clients."""
         from commissions.models import LineQuestion
-        from reports.models import KeptList, ListMember
+        from reports.models import ListMember, SavedList
 
         own = {"partner": self.partner}
         for line in lines:
             LineQuestion.objects.create(**own, line=line, text="Why?", asked_by=user)
-        kept = KeptList.objects.create(**own, name="Important", owner=user)
+        kept = SavedList.objects.create(**own, name="Important", owner=user)
         for client in clients:
-            ListMember.objects.create(**own, kept_list=kept, client=client, added_by=user)
+            ListMember.objects.create(**own, saved_list=kept, client=client, added_by=user)
 
     def client(self, client_id, gone=False, **values):
         defaults = {"name": f"Client {client_id}", "country": "US", "currency": "USD", "tool_usage": 4}
@@ -297,13 +297,13 @@ def pages():
 
 
 def test_every_page_says_what_it_says_to_a_partner_that_never_had_the_facts(partners):
-    from reports.models import KeptList
+    from reports.models import SavedList
 
     for address in pages():
         sides = []
         for scope, browser in partners:
             enter(scope)
-            kept = KeptList.objects.get(name="Important").pk
+            kept = SavedList.objects.get(name="Important").pk
             answer = browser.get(address.replace("%d", str(kept)).replace("list-members/?list=", "list-members/?of="))
             assert answer.status_code == 200, address
             sides.append(text_of(answer, scope))

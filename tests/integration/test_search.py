@@ -23,12 +23,12 @@ def found(scope, text, most=20):
 def saved(scope_of):
     """A list, a shared and a private report, a plan and deals with hard names, all of Northwind's manager."""
     from clients.models import Client, Deal
-    from reports.models import KeptList, SavedReport
+    from reports.models import SavedList, SavedReport
     from tiers.models import TierPlan
 
     scope = scope_of("manager")
     own = {"partner": scope.partner, "owner": scope.user}
-    KeptList.objects.create(**own, name="Übernahme Kandidaten")
+    SavedList.objects.create(**own, name="Übernahme Kandidaten")
     report = {"dataset": "expiring", "params": {}, "columns": ["client"]}
     SavedReport.objects.create(**own, **report, name="Quixote shared", shared=True)
     SavedReport.objects.create(**own, **report, name="Quixote private")

@@ -30,7 +30,7 @@ def save_plan(*, scope: Scope, name: str, assumed: Assumptions, shared: bool, pl
         PlanNameTakenError: the user has another plan of that name.
         TooManyAssumptionsError: more than MOST_ASSUMPTIONS.
     """
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     if assumed.count > MOST_ASSUMPTIONS:
         raise TooManyAssumptionsError(assumed.count)
     plan = TierPlan(partner=scope.partner, owner=scope.user) if plan_id is None else _own_plan(scope, plan_id)
@@ -46,7 +46,7 @@ def save_plan(*, scope: Scope, name: str, assumed: Assumptions, shared: bool, pl
 @transaction.atomic
 def delete_plan(*, scope: Scope, plan_id: int) -> str:
     """Delete one of the user's own plans and return its name. Raises PermissionDenied and Http404 as `save_plan` does."""
-    scope.require(Permission.KEEP)
+    scope.require(Permission.SAVE)
     plan = _own_plan(scope, plan_id)
     plan.delete()
     record(scope, "tiers.plan_deleted", plan.name)

@@ -63,7 +63,7 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
     editable = assumed if is_owner or scope.may_see_money else replace(assumed, extra=())
     context: dict[str, object] = {
         "plan": saved,
-        "own": is_owner and scope.may(Permission.KEEP),
+        "own": is_owner and scope.may(Permission.SAVE),
         "problem": too_many(stored.count) if stored.count > MOST_ASSUMPTIONS else "",
         "assumed": assumed,
         "lines": _lines(assumed),
@@ -76,14 +76,14 @@ def plan(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def plan_save(request: ScopedRequest) -> HttpResponse:
     """Save the workbench's assumptions under a name."""
     return _save(request, None)
 
 
 @require_POST
-@requires(Permission.KEEP)
+@requires(Permission.SAVE)
 def plan_delete(request: ScopedRequest, pk: int) -> HttpResponse:
     """Delete one of the user's own plans."""
     name = services.delete_plan(scope=request.scope, plan_id=pk)
@@ -92,8 +92,8 @@ def plan_delete(request: ScopedRequest, pk: int) -> HttpResponse:
 
 
 def _save(request: ScopedRequest, pk: int | None) -> HttpResponse:
-    if not request.scope.may(Permission.KEEP):
-        raise PermissionDenied(Permission.KEEP)
+    if not request.scope.may(Permission.SAVE):
+        raise PermissionDenied(Permission.SAVE)
     if pk is not None:
         plan_of(request.scope, pk)  # 404 before the form is checked
     query = QueryDict(request.POST.get("query", ""))
@@ -140,7 +140,7 @@ def _workbench(request: ScopedRequest, query: QueryDict, problem: str = "", stat
         ],
         "editing": editing,
         "query": plan_query(assumed) + (f"&plan={editing.pk}" if editing else ""),
-        "may_save": scope.may(Permission.KEEP),
+        "may_save": scope.may(Permission.SAVE),
         "problem": problem,
         "name": request.POST.get("name") or (editing.name if editing else ""),
     }

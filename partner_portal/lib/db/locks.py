@@ -24,7 +24,7 @@ SCHEDULE_RUN = 7105  # a run of a schedule: the worker that is at it
 
 MOST_PLACES = 64
 # Whether one of so many places is free, which is then locked until the end of the transaction; see `places`.
-PLACE_TAKEN = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
+SLOT_CLAIMED = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
 
 
 def lock(kind: int, key: int, using: str = DEFAULT_DB_ALIAS) -> None:
@@ -65,5 +65,5 @@ def held_keys(kind: int) -> set[int]:
 
 
 def places(kind: int, key: int, limit: int) -> list[int]:
-    """The parameters of `PLACE_TAKEN`: `limit` places (at most `MOST_PLACES`) of one key."""
+    """The parameters of `SLOT_CLAIMED`: `limit` places (at most `MOST_PLACES`) of one key."""
     return [min(limit, MOST_PLACES), kind, key % 2**24 * (MOST_PLACES + 1)]

@@ -7,11 +7,10 @@ and its rows cannot differ.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Aggregate, Count, F, Q, QuerySet, Sum
@@ -24,10 +23,12 @@ from django.utils.translation import gettext as _
 from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
 from partner_portal.lib.dates.ranges import ChosenPeriod
 from partner_portal.lib.rows.forms import DatasetForm
+from partner_portal.lib.rows.providers import ClientList, client_list
 from partner_portal.lib.scope import OfScope, Scope
 
 ALIAS = "c_"  # columns are annotated under this prefix, so that none collides with a field of the model
 PAGE_SIZE = 25
+CHUNK = 2_000  # rows of a query that are in memory at a time
 
 
 # A value of a cell or of a form: whatever the database, a calculation or a field gives for it.
@@ -107,69 +108,6 @@ class Column:
     def sorts_as_name(self) -> bool:
         """Whether its texts are sorted as people read them (`lib.collation`); the keys of choices are not."""
         return self.kind == Kind.TEXT and not self.choices
-
-
-@dataclass(frozen=True, slots=True)
-class ClientList:
-    """A saved list of clients that narrows rows."""
-
-    #: Its key in addresses.
-    key: str
-    name: str
-    #: A query of the clients' primary keys.
-    clients: QuerySet[Any]
-
-
-class ClientLists(NamedTuple):
-    """How saved lists of clients are read."""
-
-    #: The list of a key; None when it is gone or the scope may not use it.
-    find: OfScope[[str], ClientList | None]
-    #: Every list that the scope may use, by name: (key, name).
-    choices: OfScope[[], list[tuple[str, str]]]
-
-
-class _Providers:
-    """What apps have registered for every dataset; None until they have."""
-
-    lists: ClientLists | None = None
-    client_address: Callable[[str], str] | None = None
-    as_of: OfScope[[], datetime | None] | None = None
-
-
-def register_lists(lists: ClientLists) -> None:
-    """Register how saved lists are read, so that every dataset about clients understands `?list=`."""
-    _Providers.lists = lists
-
-
-def client_list(scope: Scope, key: str) -> ClientList | None:
-    """The list of that key, for pages that narrow something other than a dataset."""
-    return _Providers.lists.find(scope, key) if _Providers.lists else None
-
-
-def list_choices(scope: Scope) -> list[tuple[str, str]]:
-    """Every list the scope may use: (key, name), by name."""
-    return _Providers.lists.choices(scope) if _Providers.lists else []
-
-
-def register_client_address(address: Callable[[str], str]) -> None:
-    """Register which page opens for the id of a client."""
-    _Providers.client_address = address
-
-
-def client_address(client_id: str) -> str:
-    """Return the address of the client's panel, "" when no app has one."""
-    return _Providers.client_address(client_id) if _Providers.client_address else ""
-
-
-def register_freshness(as_of: OfScope[[], datetime | None]) -> None:
-    """Register how to find out when a partner's facts last came in."""
-    _Providers.as_of = as_of
-
-
-def data_as_of(scope: Scope) -> datetime | None:
-    """When the facts behind every dataset last came in; None when nothing did."""
-    return _Providers.as_of(scope) if _Providers.as_of else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,11 +355,11 @@ class Selection[S: Scope = Scope]:
             for column in (self.columns if columns is None else columns)
         ]
 
-    def iterate(self, columns: Iterable[Column] | None = None, chunk: int = 2000) -> Iterator[list[Value]]:
+    def iterate(self, columns: Iterable[Column] | None = None) -> Iterator[list[Value]]:
         """All rows in order, as lists of values, without holding them all in memory where a query gives them."""
         columns = self.columns if columns is None else tuple(columns)
         rows = self.ordered(columns)
-        source = rows.iterator(chunk_size=chunk) if isinstance(rows, QuerySet) else rows
+        source = rows.iterator(chunk_size=CHUNK) if isinstance(rows, QuerySet) else rows
         for row in source:
             yield self.cells(row, columns)
 

@@ -1,6 +1,6 @@
 """Fact kinds: what the files of a partner may bring in. Apps declare theirs in `facts.py`; `imports` knows only this page.
 
-A kind says which columns its rows have, which of them tell rows apart, which model stores them, and what has to hold
+A kind says which columns its rows have, which of them identify a row, which model stores them, and what has to hold
 between rows. How files are read, checked, compared and written follows from that alone.
 """
 
@@ -112,7 +112,7 @@ class FactKind:
     key:          stem of the file and name of the sheet, as in `deals.csv`.
     label:        what people call it.
     columns:      in the order of a template file.
-    key_columns:  those that tell rows apart; together unique per partner.
+    key_columns:  those that identify a row; together unique per partner.
     model:        has a `partner` field and one for every column. A reference to another kind is stored as a foreign key
                   when the field is one, otherwise as text.
     complete_within: columns by whose values a complete file is complete (points.md 13): with `statement_id`, it has all lines

@@ -20,18 +20,8 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.rows.datasets import (
-    ALIAS,
-    PAGE_SIZE,
-    Column,
-    Kind,
-    Label,
-    Row,
-    Selection,
-    Value,
-    client_address,
-    list_choices,
-)
+from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Column, Kind, Label, Row, Selection, Value
+from partner_portal.lib.rows.providers import client_address, list_choices
 from partner_portal.lib.rows.row_actions import ActionLink, actions_for
 from partner_portal.lib.shown_places import adding_places, close_places
 from partner_portal.lib.web.htmx import page_or_part, part_of

@@ -1,7 +1,7 @@
 """A dataset as the table of a page of its own: sorted, searched, filtered and paged like a drill-down, with rows that the
 page's template lays out itself.
 
-The template includes `drilldown/toolbar.html`, shows `partials/sheet_head.html` for a sortable head, and keeps its table in an
+The template includes `drilldown/toolbar.html`, shows `partials/sheet_head.html` for a sortable head, and puts its table in an
 element with the id `page-rows`, which htmx replaces.
 """
 

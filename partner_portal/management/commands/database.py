@@ -38,22 +38,22 @@ class Command(BaseCommand):
         var = settings.PORTAL_VAR
         if dump_to:
             dump(var, dump_to)
-            self._say(f"The database in {var} is in {dump_to}.")
+            self._report(f"The database in {var} is in {dump_to}.")
         elif restore_from:
             restore(var, restore_from)
-            self._say(f"The database in {var} is restored. Check it with manage.py verify_ledger.")
+            self._report(f"The database in {var} is restored. Check it with manage.py verify_ledger.")
         else:
             self._run(var)
 
     def _run(self, var: Path) -> None:
         address = ensure_running(var)
-        self._say(f"PostgreSQL runs in {var / 'postgres'} until Ctrl-C. To connect:")
-        self._say(f"  psql --host={address.host} --username={address.superuser} {address.database}")
+        self._report(f"PostgreSQL runs in {var / 'postgres'} until Ctrl-C. To connect:")
+        self._report(f"  psql --host={address.host} --username={address.superuser} {address.database}")
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            self._say("Stopped.")
+            self._report("Stopped.")
 
-    def _say(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

@@ -24,11 +24,11 @@ class Command(BaseCommand):
     def handle(self, *_args: object, port: int, stop_with_parent: bool, **_options: object) -> None:
         """Run until a signal."""
         try:
-            demo.run(port, self._say, stop_with_parent=stop_with_parent)
+            demo.run(port, self._report, stop_with_parent=stop_with_parent)
         except demo.DemoError as error:
             self.stderr.write(str(error))
             sys.exit(1)
 
-    def _say(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()

@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from partner_portal.lib.rows.datasets import all_datasets
 
-FIXED = ["progress", "changes", "forecast", "statements", "breakdown", "datasets"]
+FIXED = ["progress", "changes", "forecast", "statements", "connections", "breakdown", "datasets"]
 ADDRESSES = [f"/api/v1/{name}" for name in FIXED] + [f"/api/v1/datasets/{each.key}" for each in all_datasets()]
 
 

@@ -1,5 +1,6 @@
 """What happens to imports when processes are killed, and when two run at once: real processes on a real database."""
 
+import json
 import os
 import signal
 import subprocess
@@ -194,3 +195,49 @@ def test_a_worker_killed_at_a_batch_is_seen_and_its_work_can_be_done_again(
         assert (row.status, row.rows, row.errors) == ("checked", 1, 0)
         for each in row.files.all():
             each.file.delete()
+
+
+def test_a_complete_import_and_its_undo_killed_at_any_moment_leave_all_or_nothing(
+    spawn: Any, files: Any, partner_id: int, settings: Any
+) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from accounts.models import Partner
+    from accounts.scope import partner_scope, system_scope
+    from imports import import_paths, services
+    from tests.integration.imports.conftest import SERVICES, as_csv, with_cell
+    from tests.integration.imports.crashing_worker import MOMENTS
+
+    settings.STORAGES = settings.STORAGES | {
+        "default": settings.STORAGES["default"] | {"OPTIONS": {"location": settings.PORTAL_VAR / "files"}}
+    }
+    complete = {"deals": with_cell(DEALS, 0, "mrr", "990.00")[:1], "services": SERVICES[:1]}
+    partner = Partner.objects.get(pk=partner_id)
+    with partner_scope(partner):
+        scope = system_scope(partner)
+        assert import_paths.import_paths(scope=scope, paths=files(FACTS), skip_bad_rows=False).written
+        uploads = [SimpleUploadedFile(f"{kind}.csv", as_csv(kind, rows).encode()) for kind, rows in complete.items()]
+        batch = services.upload(scope=scope, files=uploads)
+        services.check_batch(scope=scope, batch_id=batch.pk)
+        services.choose_complete(scope=scope, batch_id=batch.pk, kinds=complete)
+        services.check_batch(scope=scope, batch_id=batch.pk)
+        services.request_commit(scope=scope, batch_id=batch.pk, skip_bad_rows=False)
+    call = f"from tests.integration.imports.crashing_worker import run; run({partner_id}, {batch.pk})"
+    process = spawn("shell", "--no-imports", "-c", call)
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    reports = [json.loads(line) for line in output.splitlines()]
+    states = {}
+    for what, moment, status, state, wrong in reports:
+        states.setdefault(what, {})[moment] = (status, state)
+        assert wrong == [], (what, moment)
+    for what in ("written", "undone"):
+        nothing, everything = states[what]["before"], states[what]["after commit"]
+        assert nothing[0] == "committing"
+        assert everything[0] == "committed"
+        assert nothing[1] != everything[1]
+        for moment in MOMENTS:
+            assert states[what][moment] == (everything if moment in ("after commit", "again") else nothing), moment
+    with partner_scope(partner):
+        for row in batch.files.all():
+            row.file.delete()

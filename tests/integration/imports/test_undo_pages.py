@@ -134,7 +134,7 @@ def test_rows_changed_since_are_named_and_the_rest_is_undone_when_asked(
     later = write({"deals": with_cell(DEALS, 0, "name", "Third")[:1]})
     seen = text_of(admin.post(f"/imports/{number}/undo/", follow=True))
     assert "1 row stays as it is" in seen
-    assert f"D1 deals changed again by import #{later}" in seen
+    assert f"D1 Deals changed again by import #{later}" in seen
     undo = latest().pk
     assert "Some rows were changed since." in text_of(admin.post(f"/imports/{undo}/commit/", follow=True))
     admin.post(f"/imports/{undo}/commit/", {"rest": "on"})

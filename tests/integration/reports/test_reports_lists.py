@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from partner_portal.lib.rows.datasets import select
-from reports.models import KeptList, ListMember
+from reports.models import ListMember, SavedList
 
 LOST = "changes-lost-sold"
 YEAR = "?changes_range=last-12-months"
@@ -31,7 +31,7 @@ def test_all_matching_clients_go_in_and_twice_is_once(web, scope):
     assert expected > 10
     assert f"{expected} clients added" in response.content.decode()
     client.post(reverse("list_use", args=[LOST]) + YEAR, {"where": "new", "name": "Win back", "key": key})
-    assert KeptList.objects.count() == 1
+    assert SavedList.objects.count() == 1
     assert ListMember.objects.count() == expected
 
 
@@ -53,7 +53,7 @@ def test_a_ticked_row_that_is_none_adds_nobody(web, scope, key, row):
 
 def test_rows_without_clients_go_into_no_list(web, scope):
     assert use(web("admin"), query="", key="certified-people").status_code == 404
-    assert not KeptList.objects.exists()
+    assert not SavedList.objects.exists()
 
 
 class Form(HTMLParser):
@@ -108,7 +108,7 @@ def test_ticks_work_without_script(web, scope):
     sent = {"where": "new", "name": "Five", "key": str(uuid4()), "row": form.rows[:5]}
     sent["csrfmiddlewaretoken"] = form.fields["csrfmiddlewaretoken"]
     client.post(form.action, sent)
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     found = select(LOST, scope, {"changes_range": "last-12-months"}).rows.filter(pk__in=form.rows[:5])
     assert set(kept.members.values_list("client_id", flat=True)) == set(found.values_list("client_id", flat=True))
     # The same boxes take members out of a list.
@@ -127,13 +127,13 @@ def test_names_of_any_kind_are_texts(web, scope):
     for name in names:
         use(client, name=name, row=["1"])
     stored = [name.removeprefix("\u202e") for name in names]  # nothing turns the direction of a page
-    assert list(KeptList.objects.order_by("pk").values_list("name", flat=True)) == stored
+    assert list(SavedList.objects.order_by("pk").values_list("name", flat=True)) == stored
     page = client.get(reverse("lists")).content.decode()
     assert all(escape(name) in page for name in stored)
     answer = use(client, name="x" * 10_000, htmx=True)
     assert answer.context["form"]["name"].errors
     assert use(client, name="a\x00b", htmx=True).status_code == 400
-    assert KeptList.objects.count() == len(names)
+    assert SavedList.objects.count() == len(names)
 
 
 def test_adding_says_how_many_were_there(web, scope):
@@ -146,8 +146,8 @@ def test_adding_says_how_many_were_there(web, scope):
         .values_list("pk", flat=True)[0]
     )
     use(client, row=[row])
-    kept = KeptList.objects.get()
-    response = use(client, where="old", kept_list=kept.pk, htmx=True)
+    kept = SavedList.objects.get()
+    response = use(client, where="old", saved_list=kept.pk, htmx=True)
     assert f"{len(all_clients) - 1} clients added, 1 already there" in response.content.decode()
     member = ListMember.objects.get(client_id=one)
     assert member.added_by.email == "admin@northwind.example"
@@ -158,7 +158,7 @@ def test_a_list_narrows_every_dataset_about_clients(web, scope):
     client = web("admin")
     rows = select(LOST, scope, {"changes_range": "last-12-months"}).ordered()
     use(client, row=[rows[0]["c__row"]])
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     narrowed = select(LOST, scope, {"changes_range": "last-12-months", "list": str(kept.pk)})
     assert {row["c__client"] for row in narrowed.ordered()} == {rows[0]["c__client"]}
     assert narrowed.filter_texts == ["Clients of the list “Win back”"]
@@ -171,7 +171,7 @@ def test_a_list_narrows_every_dataset_about_clients(web, scope):
 
 def test_a_list_of_another_partner_does_not_exist(web, scope, scope_of):
     use(web("admin"))
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     other = web("outsider")
     assert other.get(reverse("list", args=[kept.pk])).status_code == 404
     for route in ("list_rename", "list_copy", "list_delete", "list_remove"):
@@ -183,10 +183,10 @@ def test_a_list_of_another_partner_does_not_exist(web, scope, scope_of):
 def test_rename_copy_delete_undo_and_take_out(web, scope):
     client = web("manager")
     use(client)
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     client.post(reverse("list_rename", args=[kept.pk]), {"name": "Calls"})
     response = client.post(reverse("list_copy", args=[kept.pk]))
-    copy = KeptList.objects.get(name="Calls (2)")
+    copy = SavedList.objects.get(name="Calls (2)")
     assert copy.members.count() == kept.members.count()
     member = copy.members.first()
     client.post(reverse("list_remove", args=[copy.pk]), {"row": [member.client_id]})
@@ -200,7 +200,7 @@ def test_rename_copy_delete_undo_and_take_out(web, scope):
 
 def test_only_its_maker_and_admins_change_a_list(web, scope):
     use(web("manager"))
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     assert web("member").post(reverse("list_delete", args=[kept.pk])).status_code == 403
     assert "Delete" not in web("member").get(reverse("lists")).content.decode()
     assert web("admin").post(reverse("list_delete", args=[kept.pk])).status_code == 302
@@ -215,7 +215,7 @@ def test_names_differ(web, scope):
 
 def test_the_page_of_a_list_shows_who_added_whom_from_where(web, scope):
     use(web("admin"))
-    page = web("member").get(reverse("list", args=[KeptList.objects.get().pk])).content.decode()
+    page = web("member").get(reverse("list", args=[SavedList.objects.get().pk])).content.decode()
     assert "Pia Lundquell" in page
     assert "Lost sold points, 24 Nov 2025" in page
 
@@ -223,7 +223,7 @@ def test_the_page_of_a_list_shows_who_added_whom_from_where(web, scope):
 def test_the_toolbar_of_rows_about_clients_offers_the_lists(web, scope):
     client = web("admin")
     use(client)
-    kept = KeptList.objects.get()
+    kept = SavedList.objects.get()
     for name in ("clients", "tier_breakdown", "renewals"):
         page = client.get(reverse(name), {"list": str(kept.pk)}).content.decode()
         assert f'<option value="{kept.pk}" selected>Win back</option>' in page, name

@@ -11,7 +11,7 @@ from django.urls import reverse
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import all_datasets, select
 from reports.comparison import grouped
-from reports.models import KeptList, SavedReport
+from reports.models import SavedList, SavedReport
 
 LOST = "changes-lost-sold"
 QUERY = "?changes_range=last-30-days&cause=expired&sort=points&q=a"
@@ -79,7 +79,7 @@ def test_a_change_is_noticed_and_can_be_saved(web, scope):
 
 def test_what_no_longer_exists_is_a_notice_and_the_rest_stays(web, scope):
     client = web("admin")
-    kept = KeptList.objects.create(partner=scope.partner, owner=scope.user, name="L")
+    kept = SavedList.objects.create(partner=scope.partner, owner=scope.user, name="L")
     save(client, query=f"?changes_range=last-12-months&list={kept.pk}")
     saved = SavedReport.objects.get()
     SavedReport.objects.update(columns=["client", "gone", "points"], params=saved.params | {"cause": "vanished"})

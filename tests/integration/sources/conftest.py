@@ -75,6 +75,8 @@ ANSWERS: dict[str, Any] = {
         "deals.product_line": {"property": "product"},
         "deals.kind": {"property": "sale_kind"},
         "deals.origin": {"property": "lead", "words": {"ours": "sourced", "together": "assisted", "theirs": "none"}},
+        "deals.mrr": {"property": "hs_deal_registration_mrr"},
+        "deals.currency": {"property": "hs_deal_registration_mrr_currency_code"},
     },
 }
 
@@ -108,3 +110,18 @@ def connect(command: Any, tmp_path: Path, monkeypatch: Any) -> Callable[..., tup
         return command("connect", "hubspot", "--token-stdin", "--answers", file)
 
     return run
+
+
+@pytest.fixture
+def admin(eastwind: Any, web: Any) -> Any:  # noqa: F811
+    """Eastwind's admin, who has just signed in with a password."""
+    from accounts.models import Membership, User
+    from accounts.scope import partner_scope
+
+    user = User.objects.create_user("admin@eastwind.example", "not used here")
+    with partner_scope(eastwind):
+        Membership.objects.create(user=user, partner=eastwind, role="admin")
+    client = web(None)
+    client.force_login(user, backend="accounts.backends.ConfirmedAddressBackend")
+    client.post("/accounts/reauthenticate/", {"password": "not used here"})
+    return client

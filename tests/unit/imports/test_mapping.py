@@ -5,7 +5,18 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from imports.mapping import Mapping, Rule, WrongMapping, fingerprint, from_data, in_source_terms, mapped, ready_made
+from imports.mapping import (
+    Mapping,
+    Rule,
+    WrongMapping,
+    fingerprint,
+    from_data,
+    in_source_terms,
+    mapped,
+    proposed,
+    ready_made,
+    typed_tables,
+)
 from imports.tables import Problem, Table
 from partner_portal.lib.rows.facts import kind
 
@@ -142,3 +153,38 @@ def test_what_is_no_mapping_is_refused(data: dict) -> None:
 def test_a_header_is_known_again_in_another_order() -> None:
     assert fingerprint(["A", "b"]) == fingerprint(["B", "a", ""])
     assert fingerprint(["A", "b"]) != fingerprint(["A", "c"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "cells", "wrong"),
+    [
+        (Rule(("x",), decimals="comma"), ["USD 900.00", "1.250,50"], "written with a decimal point"),
+        (Rule(("x",), decimals="point"), ["1.250,50", "1'250.50"], "written with a decimal comma"),
+        (Rule(("x",), dates="day_first"), ["2/20/2026", "1-2-2026"], "written with the month first"),
+        (Rule(("x",), dates="month_first"), ["20-2-2026", "1-2-2026"], "written with the day first"),
+    ],
+)
+def test_a_cell_written_in_another_way_than_its_column_says_so(rule: Rule, cells: list[str], wrong: str) -> None:
+    result = mapped(table(["x"], *([cell] for cell in cells)), Mapping("deals", "", {"mrr": rule}))
+    (problem,) = result.problems
+    assert (problem.row, problem.column, problem.value) == (2, "mrr", cells[0])
+    assert problem.message.startswith(wrong)
+
+
+def test_headers_of_typed_tables_are_proposed_after_our_own_names() -> None:
+    known = [column.name for column in kind("services").columns]
+    header = ["Klantnummer", "Begindatum", "Einddatum", "mrr", "Bedrag", "Valuta", "Aantal partners"]
+    rules = proposed("services", known, header).columns
+    assert {name: header[rule.place_in(header)] for name, rule in rules.items()} == {
+        "client_id": "Klantnummer", "started_on": "Begindatum", "ended_on": "Einddatum", "mrr": "mrr",
+        "currency": "Valuta", "managing_partners": "Aantal partners",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("key", typed_tables())
+def test_headers_of_typed_tables_are_of_columns_that_exist(key: str) -> None:
+    columns = [column.name for column in kind(key).columns]
+    mapping = from_data(key, typed_tables()[key], columns)
+    required = [column.name for column in kind(key).columns if column.required]
+    header = [rule.source[0] for rule in mapping.columns.values()]
+    assert mapping.proposes(required, header) == (key != "deals")  # a deal is more than people type

@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 
 from imports import progress
-from imports.progress import CancelledError, Progress, ProgressReporter, ask_to_stop, forget, progress_of
+from imports.progress import CancelledError, Progress, ProgressReporter, forget, progress_of, request_stop
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_the_time_left_follows_the_speed_of_the_phase(seconds):
 def test_a_cancelled_import_stops_at_the_next_report(seconds):
     report = ProgressReporter(8)
     report("writing", 0, 100)
-    ask_to_stop(8)
+    request_stop(8)
     report("writing", 1, 100)
     seconds[0] += 1
     with pytest.raises(CancelledError):

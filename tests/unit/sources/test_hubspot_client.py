@@ -8,10 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from sources.hubspot import client as hubspot
 from sources.hubspot import endpoints, reading
-from sources.hubspot.client import HubSpotClient, Refused
+from sources.hubspot.client import HubSpotClient
 from sources.simulator.faults import Fault
 from sources.simulator.samples import fill
-from sources.source import AnswerInvalid, QuotaUsedUp, ScopeMissing, TokenRejected, TryLater
+from sources.source import AnswerInvalid, QuotaUsedUp, Refused, ScopeMissing, TokenRejected, TryLater
 from tests.simulated_hubspot import BASE, TOKEN, Hub
 
 DEALS = endpoints.records("deals")

@@ -2,12 +2,11 @@
 
 import pytest
 
-from sources.hubspot.client import Refused
-from sources.hubspot.lists import ListNotOurs, send
+from sources.hubspot.lists import send
 from sources.hubspot.source import HubSpotSource
 from sources.simulator.faults import Fault
 from sources.simulator.samples import fill
-from sources.source import Access, ScopeMissing, WrongAccount
+from sources.source import Access, ListNotOurs, Refused, ScopeMissing, WrongAccount
 from tests.simulated_hubspot import TOKEN, Hub
 
 FIRST = 5_000_001  # company
@@ -44,9 +43,9 @@ def test_clients_are_sent_as_their_companies(hub):
     clients = [str(70_001 + place) for place in range(250)]
     source = HubSpotSource(hub.client)
     result = source.send_list(access, "Renewals", clients)
-    assert (result.sent.added, result.missing) == (248, ("70003", "70005"))
+    assert (result.added, result.missing) == (248, ("70003", "70005"))
     again = source.send_list(access, "Renewals", clients)
-    assert (again.sent.list_id, again.sent.added, again.missing) == (result.sent.list_id, 0, ("70003", "70005"))
+    assert (again.id, again.added, again.missing) == (result.id, 0, ("70003", "70005"))
     with pytest.raises(WrongAccount):
         source.send_list(Access("n", token=TOKEN, account_id="1"), "Renewals", clients)
 

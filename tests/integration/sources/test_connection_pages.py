@@ -1,0 +1,154 @@
+"""Pages of connections: an admin's journey without JavaScript, and where a token may and may not be seen."""
+
+import json
+import re
+from typing import Any
+
+from django.core.management import call_command
+
+from tests.integration.sources.conftest import ANSWERS
+from tests.simulated_hubspot import TOKEN
+
+
+def questions_form(**more: str) -> dict[str, str]:
+    """What the form sends, from the answers of the command."""
+    sent = {"take": "registered", "every_minutes": "60", "withdrawn_percent": "5", "withdrawn_rows": "10",
+            "changed_percent": "60", "changed_rows": "50", "points_percent": "20"}  # fmt: skip
+    for key, answer in ANSWERS["answers"].items():
+        sent[key] = answer.get("property", "=")
+        if "value" in answer:
+            sent[f"{key}-value"] = answer["value"]
+    return sent | more
+
+
+def test_journey_from_the_token_to_the_first_import(hub: Any, admin: Any, sync: Any) -> None:
+    assert "Nothing is connected yet" in admin.get("/connections/").content.decode()
+    wrong = admin.post("/connections/new/hubspot/", {"token": "nobody-knows-this-token-of-forty-characters"})
+    assert wrong.status_code == 422
+    assert "does not accept the token" in wrong.content.decode()
+    made = admin.post("/connections/new/hubspot/", {"token": TOKEN})
+    page = admin.get(made["Location"])
+    assert page.status_code == 200
+    assert "Who brought the deal?" in page.content.decode()
+
+    shown = admin.post(made["Location"], questions_form(do="show")).content.decode()
+    words = dict(re.findall(r'<label for="id_(deals\.origin-word-\d)">(.*?)</label>', shown))
+    assert len(words) == 3
+    meanings = dict(zip(words, ("sourced", "assisted", "none"), strict=True))
+    saved = admin.post(made["Location"], questions_form(do="save") | meanings)
+    assert saved.status_code == 302
+    assert sync()["state"] == "waits"
+    page = admin.get(saved["Location"]).content.decode()
+    batch = re.search(r'href="(/imports/\d+/)"', page)
+    assert batch is not None
+    assert "44 new" in page
+    assert "Read from HubSpot" in admin.get(batch[1]).content.decode()
+    assert admin.post(f"{batch[1]}commit/").status_code == 302
+    page = admin.get(saved["Location"]).content.decode()
+    assert "All well." in page
+    assert "· HubSpot" in admin.get("/dashboard/").content.decode()
+
+
+def test_pause_resume_and_disconnect(hub: Any, connect: Any, admin: Any, command: Any, sync: Any) -> None:
+    from sources.models import ConnectedRow, Connection
+
+    connect()
+    sync("--commit")
+    page = f"/connections/{Connection.objects.get().pk}/"
+    admin.post(f"{page}pause/")
+    assert Connection.objects.get().next_at is None
+    assert "Paused" in admin.get(page).content.decode()
+    admin.post(f"{page}resume/")
+    assert Connection.objects.get().next_at is not None
+    assert admin.get(f"{page}disconnect/").status_code == 200
+    admin.post(f"{page}disconnect/", {"as_files": "yes"})
+    connection = Connection.objects.get()
+    assert (connection.state, connection.secret, connection.token_hint, connection.next_at) == (
+        "disconnected",
+        "",
+        "",
+        None,
+    )
+    assert not ConnectedRow.objects.exists()
+    assert admin.get(page).status_code == 404
+    assert command("sync")[0] == 2
+
+
+def test_token_is_seen_nowhere(hub: Any, connect: Any, sync: Any, admin: Any, caplog: Any, eastwind: Any) -> None:
+    """In no table, page, log, audit event or answer of the API: only encrypted, for this partner and vendor."""
+    from django.db import connection as database
+    from psycopg import sql
+
+    from sources.models import Connection
+    from tests.contract.conftest import guarded_tables
+
+    caplog.set_level("DEBUG")
+    connect()
+    sync("--commit")
+    hub.world.tokens.clear()
+    sync("--full")
+    admin.post("/connections/new/hubspot/", {"token": TOKEN})
+    pk = Connection.objects.get().pk
+    seen = [caplog.text]
+    for page in ("", f"{pk}/", f"{pk}/questions/", f"{pk}/token/", f"{pk}/clients/", "new/hubspot/"):
+        seen.append(admin.get(f"/connections/{page}").content.decode())
+    seen.append(admin.get("/accounts/audit/").content.decode())
+    seen.append(admin.get("/api/v1/connections").content.decode())
+    with database.cursor() as cursor:
+        for table in guarded_tables():
+            query = sql.SQL("SELECT coalesce(string_agg(t::text, chr(10)), '') FROM {} t")
+            cursor.execute(query.format(sql.Identifier(table)))
+            seen.append(cursor.fetchone()[0])
+    assert not [text[:80] for text in seen if TOKEN in text]
+    assert TOKEN[-4:] == Connection.objects.get().token_hint
+
+
+def test_secret_of_one_partner_is_useless_to_another(hub: Any, connect: Any, other_partner: Any) -> None:
+    from accounts.models import Partner
+    from accounts.scope import partner_scope
+    from imports.pipeline import silent
+    from sources.models import Connection
+    from sources.runs import run_connection
+
+    connect()
+    own = Connection.objects.get()
+    with partner_scope(other_partner):
+        assert not Connection.objects.exists()
+        copied = Connection.objects.create(
+            partner=other_partner, vendor="hubspot", label="HubSpot", state="active", secret=own.secret,
+            account=own.account, schema=own.schema, answers=own.answers,
+        )  # fmt: skip
+    before = len(hub.adapter.requests)
+    run = run_connection(
+        partner=Partner.objects.get(pk=other_partner.pk), connection_id=copied.pk, by_itself=True, step=silent
+    )
+    assert run is not None
+    assert (run.state, run.why) == ("failed", "key_missing")
+    assert len(hub.adapter.requests) == before
+
+
+def test_rotated_keys_still_open_the_token(hub: Any, connect: Any, sync: Any, settings: Any) -> None:
+    settings.CREDENTIALS_KEYS = ["old key of more than thirty-two characters"]
+    connect()
+    settings.CREDENTIALS_KEYS = ["new key of more than thirty-two characters", *settings.CREDENTIALS_KEYS]
+    call_command("rotate_credentials", verbosity=0)
+    settings.CREDENTIALS_KEYS = settings.CREDENTIALS_KEYS[:1]
+    assert sync()["state"] == "waits"
+
+
+def test_late_connection_says_why_on_every_page(hub: Any, connect: Any, sync: Any, admin: Any, eastwind: Any) -> None:
+    from datetime import timedelta
+
+    from partner_portal.lib.dates.clock import now
+    from sources.models import Connection
+
+    connect()
+    sync("--commit")
+    hub.world.tokens.clear()
+    sync()
+    Connection.objects.update(good_at=now() - timedelta(hours=5))
+    page = admin.get("/dashboard/").content.decode()
+    assert "does not accept the token any more" in page
+    assert "stamp stale" in page
+    api = json.loads(admin.get("/api/v1/connections").content)
+    assert [(row["state"], row["vendor"]) for row in api["connections"]] == [("rejected", "hubspot")]
