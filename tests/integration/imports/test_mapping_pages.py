@@ -193,7 +193,7 @@ class TestFromHubSpotToPoints:
         page = send({"deals.xlsx": as_workbook(DEALS)})
         seen = text_of(page)
         assert "Match them once; we remember it for the next file" in seen
-        assert "deals.xlsx [deals export] deals Match the columns of deals.xlsx [deals export]" in seen
+        assert "deals.xlsx [deals export] Deals Match the columns of deals.xlsx [deals export]" in seen
 
     def test_numbers_with_a_comma_and_days_the_day_first(self, admin: Any, send: Any, choose: Any, latest: Any) -> None:
         text = 'Klant;Start;Bedrag;Munt\nX1;05/01/2026;"1.234,50";EUR\n'
