@@ -50,7 +50,7 @@ NASTY = (
 TARGETS = ("", "main", "dialog", "dialog-rows", "rows", "no-such", "..", "<b>", "a#b", "é", "x" * 500)
 APPS = (
     "accounts", "program", "clients", "ledger", "tiers", "calculator", "commissions", "renewals", "imports", "reports",
-    "dashboard", "api",
+    "dashboard", "api", "sources",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_THE_SESSION = {"accounts_sign_out", "account_logout"}
@@ -102,6 +102,7 @@ WORDS = {
     "dashboard_changes": {"which": "new-sold"},
     "dashboard_shared": {"which": "created"},
     "imports_template": {"key": "clients"},
+    "connections_new": {"vendor": "hubspot"},
     **{name: {"key": "expiring"} for name in ("export_new", "list_use", "report_new", "schedule_new", "dataset_rows")},
 }
 

@@ -6,15 +6,13 @@ import pytest
 from django.core.cache import cache
 
 from dashboard import tasks
-from partner_portal.lib.rows.events import facts_committed
-
-pytestmark = pytest.mark.usefixtures("answers_as_in_production")
+from partner_portal.lib.rows.events import ledger_posted
 
 
 def test_an_import_asks_for_it_once_it_is_committed(scope, django_capture_on_commit_callbacks):
     with patch.object(tasks.prepare_figures, "delay") as asked:
         with django_capture_on_commit_callbacks(execute=True):
-            facts_committed.send(None, scope=scope, client_ids=set(), batch_id=None)
+            ledger_posted.send(None, scope=scope, client_ids=set())
             assert not asked.called
         asked.assert_called_once_with(scope.partner.pk)
 
