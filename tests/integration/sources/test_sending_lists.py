@@ -12,15 +12,15 @@ def client_list(eastwind: Any, hub: Any, connect: Any, sync: Any, admin: Any) ->
     """A list of all four clients and one that HubSpot does not have."""
     from accounts.models import User
     from clients.models import Client
-    from reports.models import KeptList, ListMember
+    from reports.models import ListMember, SavedList
 
     connect()
     sync("--commit")
     Client.objects.create(partner=eastwind, client_id="F1", name="Of a file", country="NL", currency="EUR")
     user = User.objects.get(email="admin@eastwind.example")
-    made = KeptList.objects.create(partner=eastwind, name="To call", owner=user)
+    made = SavedList.objects.create(partner=eastwind, name="To call", owner=user)
     for client in Client.objects.all():
-        ListMember.objects.create(partner=eastwind, kept_list=made, client=client, added_by=user)
+        ListMember.objects.create(partner=eastwind, saved_list=made, client=client, added_by=user)
     return made
 
 
