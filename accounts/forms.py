@@ -50,7 +50,7 @@ class SignInForm(LoginForm):
         try:
             cleaned: dict[str, object] = super().clean()
         except ValidationError:
-            self.add_error("password", _("Type it again"))
+            self.add_error("password", _("Enter your password again"))
             raise
         return cleaned
 
@@ -198,7 +198,7 @@ class PartnerForm(_PartnerFields):
         label=_("Data is stale after (days)"),
         min_value=1,
         max_value=365,
-        help_text=_("From then on every page says how old the data is."),
+        help_text=_("After this, every page warns that the data is old."),
     )
 
     class Meta:

@@ -106,6 +106,8 @@ class Membership(models.Model):
     ranges = models.JSONField(
         default=dict, db_default={}
     )  # the last range of every section, see `accounts.last_ranges`
+    #: whether this person has put away the checklist of the first day
+    checklist_hidden = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

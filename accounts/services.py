@@ -164,7 +164,7 @@ def _member_for_change(scope: Scope, membership_id: int, *, stays_admin: bool) -
         if scope.user.pk not in admins.values():  # it was so when the request began
             raise PermissionDenied(Permission.MEMBERS)
         if member.user_id == scope.user.pk:
-            raise ValidationError(_("Nobody changes or ends their own role. Ask another admin."))
+            raise ValidationError(_("You can’t change your own role. Ask another admin."))
     if not stays_admin and not admins.keys() - {member.pk}:
         raise ValidationError(_("A partner keeps at least one admin."))
     return member
@@ -218,6 +218,11 @@ def change_preferences(*, scope: Scope, **changes: str | bool) -> None:
 def save_ranges(*, scope: Scope, ranges: dict[str, dict[str, str]]) -> None:
     """Save the ranges that the scope's user chose last in this partner. Not audited: viewing changes no data."""
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(ranges=ranges)
+
+
+def hide_checklist(*, scope: Scope) -> None:
+    """Hide the checklist of the first day from the scope's user in this partner. Not audited: no data changes."""
+    Membership.objects.filter(user=scope.user, partner=scope.partner).update(checklist_hidden=True)
 
 
 @transaction.atomic

@@ -101,10 +101,9 @@ def _import(var: Path, *, quick: bool) -> Iterator[Measurement]:
     yield Measurement("import", "peak memory, database", cost.database, "MiB", note="of its connection alone")
     again = place.imported("new", var / "files")
     yield Measurement("import", "the same files again", again.seconds, "s", note="changes nothing")
-    share = 100 * place.share_of("imports_importchange")
-    yield Measurement(
-        "import", "storage of the record of changes", share, "%", RECORD_SHARE, note="of all other tables"
-    )
+    own, others = place.storage("imports_importchange")
+    note = f"of all other tables; {own / sum(rows.values()):.0f} bytes a row"
+    yield Measurement("import", "storage of the record of changes", 100 * own / others, "%", RECORD_SHARE, note=note)
     undo = place.manage("undo_import", "new", "1")
     yield Measurement("import", "undone", undo.seconds, "s", cost.seconds, note="no longer than the import")
     yield Measurement("import", "peak memory of the undo", undo.process, "MiB", IMPORT_MEMORY)

@@ -131,20 +131,20 @@ class Place:
         self.settle()
         stamp.write_text(content)
 
-    def share_of(self, table: str) -> float:
-        """Storage of a table and its indexes, as a share of that of all other tables."""
+    def storage(self, table: str) -> tuple[int, int]:
+        """Bytes of a table with its indexes, and of all other tables."""
         import psycopg
 
         from partner_portal.local.postgres import ensure_running
 
         at = ensure_running(self.var)
         query = """
-            SELECT sum(pg_total_relation_size(relid)) FILTER (WHERE relname = %s), sum(pg_total_relation_size(relid))
-              FROM pg_stat_user_tables
+            SELECT pg_total_relation_size(%(table)s::regclass), sum(pg_total_relation_size(relid))
+              FROM pg_stat_user_tables WHERE relid <> %(table)s::regclass
         """
         with psycopg.connect(host=at.host, port=at.port, user=at.superuser, dbname=at.database) as connection:
-            own, total = connection.execute(query, [table]).fetchone() or (0, 1)
-        return float(own) / float(total - own)
+            own, others = connection.execute(query, {"table": table}).fetchone() or (0, 1)
+        return int(own), int(others)
 
     def settle(self) -> None:
         """What autovacuum does within minutes: statistics, and the map of pages that are visible to all."""

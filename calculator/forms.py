@@ -72,7 +72,9 @@ class CalculatorForm(forms.Form):
     origin = forms.ChoiceField(label=_("Origin"), choices=ORIGINS, widget=forms.RadioSelect)
     market = forms.ChoiceField(label=_("Client country or market"))
     manage = forms.ChoiceField(
-        label=_("Do you manage it too?"), choices=[("yes", _("Yes")), ("no", _("No"))], widget=forms.RadioSelect
+        label=_("Do you also manage this client?"),
+        choices=[("yes", _("Yes")), ("no", _("No"))],
+        widget=forms.RadioSelect,
     )
     others = forms.IntegerField(label=_("Other managing partners"), min_value=0, max_value=999)
     c_direction = forms.ChoiceField(label=_("Direction"), choices=DIRECTIONS, widget=forms.RadioSelect)

@@ -200,7 +200,7 @@ DEALS = register(
             ),
             Column("currency", Currency(usable_currencies), required=True),
             Column("created_on", Day(), required=True),
-            Column("closed_on", Day(), hint=gettext_lazy("must be filled when won or lost")),
+            Column("closed_on", Day(), hint=gettext_lazy("required when won or lost")),
             Column("registered", Flag(), required=True, hint=gettext_lazy("yes for a shared deal")),
         ),
         checks=(

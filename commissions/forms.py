@@ -17,7 +17,7 @@ from program.labels import labels
 from program.terms import PaymentStanding
 
 CAUSE_LABELS = {
-    "recompute": _("Does not recompute"),
+    "recompute": _("Does not add up"),
     "reversed_twice": _("Reversed twice"),
     "reversed_too_much": _("Reversed too much"),
     "reversal_currency": _("Reversed in another currency"),
@@ -28,7 +28,7 @@ CAUSE_LABELS = {
     "fx": _("Other exchange rate"),
     "cancelled": _("Paid after the cancellation"),
     "downgraded": _("Downgraded"),
-    "revenue": _("Net revenue is not the MRR"),
+    "revenue": _("Net revenue differs from MRR"),
     "missing": _("Missing line"),
     "not_earning": _("Deal earns no commission then"),
     "other_quarter": _("Month of another quarter"),
@@ -42,16 +42,16 @@ STANDING_GROUPS = {
     "held": (_("Withheld or forfeited"), (PaymentStanding.WITHHELD, PaymentStanding.FORFEITED)),
 }
 SHOWN = {
-    "variance": _("Lines that do not recompute"),
+    "variance": _("Lines that don’t add up"),
     "clawback": _("Reversals that do not match their line"),
     "reversal": _("Reversals"),
-    "questioned": _("Questioned lines"),
+    "questioned": _("Queries"),
 }
 QUARTER = r"^\d{4}-Q[1-4]$"
 
 DIFFERENCES = {
-    "questioned": _("On questioned lines"),
-    "vendor": _("On questioned lines, lines with a variance, and missing lines"),
+    "questioned": _("On queried lines"),
+    "vendor": _("On queried lines, lines with a variance, and missing lines"),
 }
 
 
@@ -187,7 +187,7 @@ class QuestionForm(forms.Form):
         label=_("What should the vendor explain?"),
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("The line's numbers go along with it."),
+        help_text=_("We include the line's figures."),
     )
 
 

@@ -31,4 +31,4 @@ def question_link(statement: str, line_no: int | str, scope: Scope) -> tuple[str
     """Label and address of the form that questions a line; None for those who may not."""
     if not scope.may(Permission.QUESTION):
         return None
-    return _("Question this line"), reverse("commission_question", args=[statement, line_no])
+    return _("Query this line"), reverse("commission_question", args=[statement, line_no])

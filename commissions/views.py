@@ -149,15 +149,15 @@ def question(request: ScopedRequest, statement_id: str, line_no: int) -> HttpRes
     back = HttpResponseRedirect(reverse("commission_statement", args=[statement_id]))
     if action == "ask" and ask.is_valid():
         services.ask(scope=request.scope, line=line, text=ask.cleaned_data["text"])
-        messages.success(request, _("Line %(line)s is questioned.") % {"line": line})
+        messages.success(request, _("Your query about line %(line)s is saved.") % {"line": line})
         return back
     if action == "follow" and asked and follow.is_valid():
         services.follow_up(scope=request.scope, question=asked, **follow.cleaned_data)
-        messages.success(request, _("The question about line %(line)s is kept.") % {"line": line})
+        messages.success(request, _("The query about line %(line)s is saved.") % {"line": line})
         return back
     if action == "withdraw" and asked:
         services.withdraw(scope=request.scope, question=asked)
-        messages.success(request, _("The question about line %(line)s is taken back.") % {"line": line})
+        messages.success(request, _("The query about line %(line)s is withdrawn.") % {"line": line})
         return back
     context = {
         "line": line, "asked": asked, "ask": ask, "follow": follow, "may_question": request.scope.may(Permission.QUESTION),

@@ -91,7 +91,7 @@ def _stuck(scope: Scope, params: Params) -> QuerySet[Deal]:
 register(
     Dataset(
         key="shared-stuck",
-        title=_("Open deals that need a look"),
+        title=_("Open deals to check"),
         unit=(_("deal"), _("deals")),
         permission=Permission.VIEW,
         columns=_deal_columns(

@@ -23,11 +23,11 @@ from tiers.queries import Projected, TierStanding
 from tiers.rules import OutlookReading, RequirementGap, ReviewOutlook, TierGap
 
 COSTLIEST = {
-    Cause.EXPIRED: gettext_noop("Expired points cost most."),
-    Cause.DOWNGRADED: gettext_noop("Downgrades cost most."),
-    Cause.CHURNED: gettext_noop("Cancellations cost most."),
-    Cause.REDUCED: gettext_noop("Services that became smaller cost most."),
-    Cause.ENDED: gettext_noop("Services that ended cost most."),
+    Cause.EXPIRED: gettext_noop("Most of the loss is points that expired."),
+    Cause.DOWNGRADED: gettext_noop("Most of the loss comes from downgrades."),
+    Cause.CHURNED: gettext_noop("Most of the loss comes from cancellations."),
+    Cause.REDUCED: gettext_noop("Most of the loss comes from services that became smaller."),
+    Cause.ENDED: gettext_noop("Most of the loss comes from services that ended."),
 }
 
 
@@ -213,9 +213,9 @@ def distance(gap: TierGap, certification: str = "", *, past: bool = False) -> tu
         part = binding.missing / binding.need * 100 if binding.need else Decimal(0)
         percent = decimal_text(part, enough_places(part, 1))
         text = (
-            _("%(label)s was the binding requirement: %(part)s %% of it was missing.")
+            _("%(label)s held you back: %(part)s%% was missing.")
             if past
-            else _("%(label)s is the binding requirement: %(part)s %% of it is missing.")
+            else _("%(label)s holds you back: %(part)s%% to go.")
         )
         rest = text % {"label": label, "part": percent}
     met = [metric_label(row.metric).lower() for row in gap.requirements if row.met]

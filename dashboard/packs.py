@@ -18,7 +18,7 @@ from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from dashboard.panels.retention import RetentionPanel
 from partner_portal.formats.days import short_month
-from partner_portal.formats.numbers import decimal_text, whole
+from partner_portal.formats.numbers import decimal_text, percent_text, whole
 from partner_portal.lib.rounding import half_even
 from portfolio.client_list import REASONS, portfolio
 from program.terms import MONEY_METRICS
@@ -117,7 +117,7 @@ def _retention(panel: RetentionPanel) -> list[Bar]:
 
 
 def _percent_text(ratio: Decimal) -> str:
-    return f"{decimal_text(ratio * 100, 1)} %"
+    return percent_text(decimal_text(ratio * 100, 1))
 
 
 def _pipeline(months: Sequence[PipelineMonth]) -> list[Bar]:

@@ -8,13 +8,15 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import services as account_services
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from dashboard import front_page_text, services
 from dashboard import packs as packs_of
+from dashboard.first_day import checklist
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
@@ -50,14 +52,23 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if panel is not None:
         return _panel(request, panel)
     if posting(request.scope) is None:
-        return private(TemplateResponse(request, "dashboard/empty.html"))
+        return private(TemplateResponse(request, "dashboard/empty.html", {"steps": checklist(request.scope)}))
     page = Overview(request.scope, request.path, request.GET)
     context = {panel.key: panel.context(page) for panel in PANELS}
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
     context |= {"panels": PANELS, "first": first, "rest": rest, "day": page.day, "scope": page.scope}
+    context["steps"] = [] if page.day.past else checklist(request.scope)
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
     return private(TemplateResponse(request, "dashboard/overview.html", context))
+
+
+@require_POST
+@requires(Permission.IMPORT)
+def hide_checklist(request: ScopedRequest) -> HttpResponse:
+    """Hide the checklist of the first day."""
+    account_services.hide_checklist(scope=request.scope)
+    return HttpResponseRedirect(reverse("dashboard"))
 
 
 def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
@@ -132,7 +143,7 @@ def expiring(request: ScopedRequest) -> HttpResponse:
 
 
 def _nothing_expires() -> Empty:
-    everything = Link(_("Show every lot"), reverse("dashboard_expiring"))
+    everything = Link(_("Show every sale"), reverse("dashboard_expiring"))
     return Empty(_("Nothing expires then"), _("No sold points that are left today expire in this month."), everything)
 
 
@@ -179,7 +190,7 @@ def pack(request: ScopedRequest) -> HttpResponse:
         saved = services.save_pack(
             scope=request.scope, title=form.cleaned_data["title"], on=page.day.day, as_of=as_of, body=body
         )
-        messages.success(request, _("The pack is kept as it is now."))
+        messages.success(request, _("The pack is saved as it is now."))
         return HttpResponseRedirect(reverse("dashboard_saved_pack", args=[saved.pk]))
     context = {"body": body, "form": form, "may_save": request.scope.may(Permission.SAVE)}
     return private(

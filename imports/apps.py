@@ -12,7 +12,7 @@ class ImportsConfig(AppConfig):
         name_actions(
             {
                 "import.uploaded": _("Files uploaded"),
-                "import.written": _("Import written"),
+                "import.written": _("Import completed"),
                 "import.failed": _("Import failed"),
                 "import.undo_requested": _("Undo of an import requested"),
                 "import.undone": _("Import undone"),

@@ -366,14 +366,14 @@ class _Checker:
             self._report([label], name, message, _("one id in each cell, such as a column with the primary one"))
         named = named.drop(index=several)
         unknown = unknown.drop(several)
-        message = _("not known: no such row of %(kind)s is stored or in this batch") % {"kind": target}
+        message = _("not known: no such row of %(kind)s is stored or in these files") % {"kind": target}
         self._report(unknown, name, message, accepted)
         named = named.drop(index=unknown)
         # A line that is left out takes with it the lines that adjust it, and so on.
         while brought is not None:
             good = set(texts[~texts.index.isin(brought.bad)])
             lost = named.index[~named.isin(good | stored)]
-            self._report(lost, name, _("the row of this batch that it names has errors"), accepted)
+            self._report(lost, name, _("the row of this import that it names has errors"), accepted)
             named = named.drop(index=lost)
             if not own or lost.empty:
                 break

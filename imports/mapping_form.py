@@ -232,7 +232,7 @@ class MappingForm(forms.Form):
             return
         examples = self.sample.examples.get(place, [])
         if isinstance(kind, Day):
-            self._add_form("dates", column, _("How days are written"), _DATES)
+            self._add_form("dates", column, _("Date format"), _DATES)
             self._add_century(name, rule, [example for example in examples if has_short_year(example.text)])
             self._add_midnight(name, place, rule)
         if isinstance(kind, Month):

@@ -48,7 +48,7 @@ def map_table(*, scope: Scope, batch_id: int, table_id: int, mapping: ColumnMapp
     table = batch.tables.select_related("file").get(pk=table_id)
     header = header_as(table, mapping.reading)
     if mapping.kind != table.kind or mapping.missing(required(kind(table.kind)), header):
-        raise WrongMapping(_("Columns that must be filled have no source."))
+        raise WrongMapping(_("Required columns have no source."))
     table.mapping = {**mapping.as_data(), "zone": scope.partner.time_zone}
     table.unmapped = table.left_out = False
     table.save(update_fields=["mapping", "unmapped", "left_out"])

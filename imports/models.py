@@ -126,7 +126,8 @@ class ImportChange(models.Model):
         ]
         indexes = [
             models.Index(fields=["batch", "kind"], name="change_by_batch"),
-            models.Index(fields=["fact_id", "kind"], name="change_by_fact"),
+            # Without the kind: rows of several kinds share an id, so that equal keys are stored once.
+            models.Index(fields=["fact_id"], name="change_of_fact"),
         ]
 
     def __str__(self) -> str:

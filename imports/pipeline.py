@@ -282,6 +282,6 @@ def phase_text(phase: str) -> str:
         "waiting": _("Waiting for another import to finish"),
         "checking": _("Checking the rows"),
         "comparing": _("Comparing with later imports"),
-        "writing": _("Comparing and writing the rows"),
+        "writing": _("Comparing and importing the rows"),
         "posting": _("Posting the points"),
     }.get(phase, _("Working"))

@@ -291,6 +291,8 @@ def state_of(batch: ImportBatch, in_progress: set[int], undo: ImportBatch | None
         case BatchStatus.COMMITTED if batch.skip_bad_rows:
             left_out = ngettext("Imported, %(rows)s row left out", "Imported, %(rows)s rows left out", batch.bad_rows)
             return State(left_out % {"rows": batch.bad_rows}, "warn")
+        case BatchStatus.COMMITTED if batch.undoes_id:
+            return State(_("Undo done"), "ok")
         case BatchStatus.COMMITTED:
             return State(_("Imported") if batch.changes else _("Imported, no change"), "ok")
         case BatchStatus.CHECKED if batch.errors:

@@ -197,7 +197,7 @@ register(
     Dataset(
         key="expiring",
         title=_("Points that expire"),
-        unit=(_("lot"), _("lots")),
+        unit=(_("sale"), _("sales")),
         permission=Permission.VIEW,
         columns=(
             Column("client", _("Client"), expression="client__name", opens_client="client_id"),

@@ -66,12 +66,12 @@ def _computation(entry: Entry, points: Decimal, with_money: bool) -> str:
 def _downgraded(entry: Entry, with_money: bool) -> str:
     text = (
         _(
-            "Downgrade %(by)s of %(amount)s took %(share)s %% of its product line: "
+            "Downgrade %(by)s of %(amount)s took %(share)s%% of its product line: "
             "%(lost)s of the %(before)s points that deal %(deal)s had left."
         )
         if with_money
         else _(
-            "Downgrade %(by)s took %(share)s %% of its product line: "
+            "Downgrade %(by)s took %(share)s%% of its product line: "
             "%(lost)s of the %(before)s points that deal %(deal)s had left."
         )
     )

@@ -51,7 +51,7 @@ STATES = {
 }
 HEALTH = {
     "risk": _("At risk"),
-    "watch": _("Needs a look"),
+    "watch": _("To check"),
     "good": _("Healthy"),
     "unknown": _("Unknown whether a client"),
     "prospect": _("Not yet a client"),
@@ -67,8 +67,8 @@ REASONS = {
     "undecided": _("MRR is 0, a renewal is not decided: the decision would tell"),
     "too_little": _("MRR history, a won deal or a service would tell"),
     "shrinking": _("Pays less than three months ago"),
-    "quiet": _("Nobody was active for 60 days"),
-    "unused": _("Uses fewer than two tools"),
+    "quiet": _("Inactive for 60 days"),
+    "unused": _("Fewer than two tools in use"),
     "unknown": _("No word about use or activity"),
     "": _("Nothing stands out"),
 }

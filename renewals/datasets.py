@@ -102,7 +102,7 @@ register(
             Column("review", _("Review"), Kind.DATE, default=False),
             Column("tier_with", _("Tier with them"), default=False),
             Column("tier_without", _("Tier without them")),
-            Column("gap_with", _("Missing to the credited tier"), Kind.POINTS, default=False),
+            Column("gap_with", _("To reach the credited tier"), Kind.POINTS, default=False),
             Column("gap_without", _("Missing without them"), Kind.POINTS, default=False),
             Column("fails", _("Requirement that fails"), default=False),
             Column("last_active_employee", _("Last active employee")),

@@ -36,13 +36,13 @@ class RenewalsForm(RangeForm):
 class ReminderForm(forms.Form):
     """Turns one's own reminder on or off and sets the days before the decision deadline."""
 
-    active = forms.BooleanField(label=_("Mail me before a renewal must be decided"), required=False)
+    active = forms.BooleanField(label=_("E-mail me before a decision is due"), required=False)
     days_before = forms.IntegerField(
         label=_("Days before the decision deadline"),
         min_value=0,
         max_value=180,
         required=False,
-        help_text=_("The deadline is 45 days before the renewal. Each renewal is told once."),
+        help_text=_("The deadline is 45 days before the renewal. One e-mail per renewal."),
     )
 
     def clean(self) -> None:

@@ -39,11 +39,11 @@ def failure_text(error: Exception) -> str:
         error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in str(error)
     ):
         log.error("export: the disk is full")
-        return _("The disk of the portal is full. Nothing was kept; tell the people who run it, then run this again.")
+        return _("The disk of the portal is full. Nothing was saved; tell the people who run it, then run this again.")
     log.exception("export failed", exc_info=error)
     if isinstance(error, DatabaseError):
-        return _("The database could not give the rows. Nothing was kept; run it again.")
-    return _("Something went wrong in the portal, and it was logged. Nothing was kept; run it again.")
+        return _("The database could not give the rows. Nothing was saved; run it again.")
+    return _("Something went wrong in the portal, and it was logged. Nothing was saved; run it again.")
 
 
 def server_reply(error: Exception) -> tuple[int, str]:

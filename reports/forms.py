@@ -42,7 +42,7 @@ class ExportForm(forms.Form):
     dialect = forms.ChoiceField(label=_("CSV dialect"), choices=[(d.key, d.label) for d in DIALECTS.values()])
     columns = forms.ChoiceField(label=_("Columns"), choices=[(SHOWN, SHOWN), (ALL, ALL)], initial=SHOWN)
     stable_names = forms.BooleanField(
-        label=_("Stable names as heads"), required=False, help_text=_("For programs: the same in every language.")
+        label=_("Technical column names"), required=False, help_text=_("For programs: the same in every language.")
     )
     mail_when_ready = forms.BooleanField(label=_("Mail me when it is ready"), required=False)
 
@@ -242,7 +242,8 @@ class ScheduleForm(forms.Form):
             [(user.pk, _("%(name)s (you)") % {"name": user} if user.pk == own else str(user)) for user in people],
         )
         self.fields["outside"].help_text = (
-            _("Allowed: %(domains)s. They get nothing until they say yes.") % {"domains": ", ".join(sorted(domains))}
+            _("Allowed: %(domains)s. They must confirm before the first mail.")
+            % {"domains": ", ".join(sorted(domains))}
             if domains
             else _("An admin has to allow their mail domain first, under Settings.")
         )

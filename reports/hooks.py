@@ -20,7 +20,7 @@ def register() -> None:
     register_lists(ClientLists(list_filter, list_choices))
     register_action(
         RowAction(
-            "list", _("Use in list"), "list", Permission.SAVE, "list_use", 1, needs_clients=True, takes_ticks=True
+            "list", _("Add to list"), "list", Permission.SAVE, "list_use", 1, needs_clients=True, takes_ticks=True
         )
     )
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))

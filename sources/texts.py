@@ -77,15 +77,15 @@ def _texts() -> dict[str, str]:
         "asks": _("A question about the files is open. Nothing is written before you have answered it."),
         "blocked": _("The files cannot be used as they are. Nothing was written."),
         "guard_withdrawn": _(
-            "%(percent)s %% of the %(kind)s would be withdrawn (limit %(limit)s %%). Nothing was written. "
+            "%(percent)s%% of the %(kind)s would be withdrawn (limit %(limit)s%%). Nothing was written. "
             "Look at the import and decide."
         ),
         "guard_changed": _(
-            "%(percent)s %% of the rows would be changed (limit %(limit)s %%). Nothing was written. "
+            "%(percent)s%% of the rows would be changed (limit %(limit)s%%). Nothing was written. "
             "Look at the import and decide."
         ),
         "guard_points": _(
-            "Your points would change by %(percent)s %% (limit %(limit)s %%). Nothing was written. "
+            "Your points would change by %(percent)s%% (limit %(limit)s%%). Nothing was written. "
             "Look at the import and decide."
         ),
         # Why a run cannot begin
@@ -121,7 +121,7 @@ def phase_text(phase: str) -> str:
     return {
         "waiting": _("Waiting to start"),
         "checking": _("Checking the rows"),
-        "writing": _("Comparing and writing the rows"),
+        "writing": _("Comparing and importing the rows"),
         "posting": _("Posting the points"),
     }.get(phase) or _("Reading %(table)s") % {"table": phase.replace("_", " ")}
 

@@ -28,7 +28,9 @@ from django.test.utils import setup_databases
 from psycopg.pq import TransactionStatus
 
 from partner_portal.celery import app as celery_app
+from partner_portal.lib import caching
 from partner_portal.postgres.role import as_owner
+from tests.stored_answers import StoredAnswers
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "partner-portal-demo"
@@ -77,7 +79,28 @@ def plain_settings() -> None:
     # Requests begin without a scope, as in production, also while the test has set one.
     for name in ("request", "force_login"):
         setattr(WebClient, name, _without_tenant(getattr(WebClient, name)))
+    caching.cache = caching.transaction = ANSWERS  # type: ignore[assignment]
     WebClient.request = _remembered(WebClient.request)  # type: ignore[method-assign]
+
+
+ANSWERS = StoredAnswers()
+# Who has one of these has other code, other settings, or other processes that write.
+CHANGES_MORE_THAN_ROWS = {"committed", "monkeypatch", "settings", "answers_as_in_production"}
+
+
+@pytest.fixture(autouse=True)
+def stored_answers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What pages calculate from rows that stay the same is calculated once, as in production."""
+    before = ANSWERS.state
+    ANSWERS.active = CHANGES_MORE_THAN_ROWS.isdisjoint(request.fixturenames)
+    yield
+    ANSWERS.active = False
+    ANSWERS.back_to(before)
+
+
+@pytest.fixture
+def answers_as_in_production() -> None:
+    """For tests of when an answer is stored."""
 
 
 SENT: list[HttpResponseBase] = []
@@ -155,6 +178,7 @@ def django_db_setup(template_database: str, django_db_blocker: Any, request: Any
     with django_db_blocker.unblock():
         _copy_database(template_database, name)
         settings.DATABASES["default"]["NAME"] = database.settings_dict["NAME"] = name
+        database.execute_wrappers.append(ANSWERS.follow)
         gc.collect()
         gc.freeze()  # all that is loaded by now stays: the collector need not look at it after every page
         gc.set_threshold(50_000, 20, 20)  # and a page makes some ten thousand objects that go by themselves
@@ -299,6 +323,7 @@ def module_rows(django_db_blocker: Any, django_db_setup: None) -> Iterator[None]
     with django_db_blocker.unblock(), rows:
         yield
         transaction.set_rollback(True)
+    ANSWERS.back_to(0)
 
 
 def _copy_database(source: str, target: str) -> None:

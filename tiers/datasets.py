@@ -164,8 +164,8 @@ def _describe_lots(scope: Scope, params: Params) -> list[str]:
 register(
     Dataset(
         key="client-lots",
-        title=_("Sold lots"),
-        unit=(_("lot"), _("lots")),
+        title=_("Points of sales"),
+        unit=(_("sale"), _("sales")),
         permission=Permission.VIEW,
         columns=(
             Column("client", _("Client"), expression="client__name", opens_client="client_id"),

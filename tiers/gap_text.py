@@ -34,10 +34,10 @@ def missing_text(row: RequirementGap) -> str:
 
 
 def need_text(row: RequirementGap) -> str:
-    """What a requirement asks for: `1,260 points`, `85.0 % of GRR`."""
+    """What a requirement asks for: `1,260 points`, `85.0% of GRR`."""
     if row.metric.unit is Unit.RATIO:
         percent = decimal_text(row.need * 100, 1)
-        return _("%(percent)s %% of %(name)s") % {"percent": percent, "name": METRIC_TEXTS[row.metric].in_sentence}
+        return _("%(percent)s%% of %(name)s") % {"percent": percent, "name": METRIC_TEXTS[row.metric].in_sentence}
     return _amount(row.metric, row.need, lambda value, _places: value)
 
 

@@ -170,4 +170,4 @@ def _next(page: TierPage) -> str:
     short = short_of(gap, page.standing.certified.name)
     if gap.binding is None:
         return f"{short}."
-    return _("%(what)s. Binding: %(metric)s.") % {"what": short, "metric": metric_label(gap.binding.metric)}
+    return _("%(what)s. Furthest to go: %(metric)s.") % {"what": short, "metric": metric_label(gap.binding.metric)}

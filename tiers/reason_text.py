@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from partner_portal.formats.days import day_text, month_name
-from partner_portal.formats.numbers import rounded_number
+from partner_portal.formats.numbers import dollar_text, percent_text, rounded_number
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.sentences import listed
 from program.labels import METRIC_TEXTS
@@ -70,11 +70,11 @@ def _requirement(row: MetRequirement) -> str:
 
 def _value(metric: Metric, value: Decimal) -> str:
     if metric.unit is Unit.RATIO:
-        return f"{rounded_number(half_even(value * 100, 1))} %"
+        return percent_text(rounded_number(half_even(value * 100, 1)))
     if metric.unit is Unit.AVERAGE:
         return rounded_number(half_even(value, 1))
     text = rounded_number(half_even(value, 0))
-    return f"US$ {text}" if metric.unit is Unit.MONEY else text
+    return dollar_text(text) if metric.unit is Unit.MONEY else text
 
 
 def _count(number: int) -> str:

@@ -35,7 +35,7 @@ from program.terms import LineStatus
 LINE_COLUMNS = (
     *line_columns(),
     *money_columns(
-        Column("recomputed", _("Recomputes to"), Kind.MONEY, RECOMPUTED, default=False, currency="payout_currency"),
+        Column("recomputed", _("Should be"), Kind.MONEY, RECOMPUTED, default=False, currency="payout_currency"),
         Column("off_by", _("Off by"), Kind.MONEY, OFF_BY, default=False, currency="payout_currency"),
         Column("status", _("Status"), choices=STANDING_LABELS | labels([LineStatus.ISSUED])),
         Column("pay_on", _("Pay date"), Kind.DATE, default=False),
@@ -147,7 +147,7 @@ def _describe_questions(scope: Scope, params: Params) -> list[str]:
 register(
     Dataset(
         key="commission-questions",
-        title=_("Questioned lines"),
+        title=_("Queries"),
         unit=(_("question"), _("questions")),
         permission=MONEY,
         columns=(

@@ -63,7 +63,7 @@ register(
             Column("lines", _("Lines"), Kind.COUNT, total=True),
             Column("clients", _("Clients"), Kind.COUNT),
             Column("reversals", _("Reversals"), Kind.COUNT, total=True),
-            Column("variances", _("Lines that do not recompute"), Kind.COUNT, total=True),
+            Column("variances", _("Lines that don’t add up"), Kind.COUNT, total=True),
             Column("clawbacks", _("Variances of reversals"), Kind.COUNT, total=True),
             Column("off_by", _("Off by"), Kind.MONEY, currency="currency", total=True, default=False),
             Column("withheld", _("Withheld"), Kind.MONEY, currency="currency", total=True),

@@ -22,7 +22,7 @@ FULL = Decimal(100)
 _SOURCE_LABELS = {
     Track.SOURCED: gettext_lazy("Sourced"),
     Track.ASSISTED: gettext_lazy("Assisted"),
-    Track.MANAGED: gettext_lazy("Managed alone"),
+    Track.MANAGED: gettext_lazy("Managed, by you alone"),
 }
 FILLS = {Metric.SOURCED_POINTS: ("f-sourced",), Metric.MANAGED_POINTS: ("f-managed", "f-dots")}
 

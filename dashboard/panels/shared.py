@@ -108,7 +108,7 @@ def shared(overview: Overview) -> Shared:
             ("first", _("won"), [month.won for month in months]),
         ),
         rate_chart=_chart(
-            months, ("first", _("won of those closed"), [month.win_rate for month in months]), percent=True
+            months, ("first", _("won, of deals closed"), [month.win_rate for month in months]), percent=True
         ),
         days_chart=_chart(months, ("first", _("days to close"), [month.days_to_close for month in months])),
         stuck=stuck(scope),

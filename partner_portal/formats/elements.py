@@ -13,7 +13,9 @@ from partner_portal.formats.days import day_text, long_day_text, short_day_text
 from partner_portal.formats.numbers import (
     MINUS,
     decimal_text,
+    dollar_text,
     exchange_rate_text,
+    percent_text,
     plain_number,
     rounded_text,
     signed_decimal_text,
@@ -115,7 +117,7 @@ def signed_amount(value: Number) -> SafeString:
 
 
 def dollars(value: Number | None) -> SafeString:
-    """Points-dollars, whole: `US$ 7,910`, and to the cent below half a dollar; the exact cents are in the element."""
+    """Points-dollars, whole: `US$7,910`, and to the cent below half a dollar; the exact cents are in the element."""
     if value is None:
         return no_data()
     exact = half_even(Fraction(value), 2)
@@ -130,11 +132,11 @@ def dollars_rounded_by(rounding: Rounding, value: Decimal) -> SafeString:
 def _dollars(exact: Decimal, shown: Decimal) -> SafeString:
     places = 0 if shown == shown.to_integral_value() else 2
     return format_html(
-        '<data value="{}" title="{}">{}US$ {}</data>',
+        '<data value="{}" title="{}">{}{}</data>',
         f"{exact:.2f}",
-        f"US$ {decimal_text(exact, 2)}",
+        dollar_text(decimal_text(exact, 2)),
         MINUS if shown < 0 else "",
-        decimal_text(abs(shown), places),
+        dollar_text(decimal_text(abs(shown), places)),
     )
 
 
@@ -142,7 +144,7 @@ def _dollars(exact: Decimal, shown: Decimal) -> SafeString:
 
 
 def percent(value: Number | None, places: int = 1) -> SafeString:
-    """A ratio in per cent: 0.914 is `91.4 %`."""
+    """A ratio in per cent: 0.914 is `91.4%`."""
     if value is None:
         return no_data()
     hundredfold = Fraction(value) * 100
@@ -155,7 +157,7 @@ def percent_rounded_by(rounding: Rounding, value: Decimal) -> SafeString:
 
 
 def _percent(text: str) -> SafeString:
-    return format_html('<span class="nowrap">{} %</span>', text)
+    return format_html('<span class="nowrap">{}</span>', percent_text(text))
 
 
 def decimals(value: Number | None, places: int = 1) -> SafeString | str:

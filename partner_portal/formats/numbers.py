@@ -69,6 +69,16 @@ def gap_points(value: Decimal, beside: Decimal) -> str:
     return rounded_text(ceiling(value, places), places)
 
 
+def percent_text(number: str) -> str:
+    """Write a number that has been written as per cent: `86.2%`."""
+    return f"{number}%"
+
+
+def dollar_text(amount: str) -> str:
+    """Write an amount that has been written as US or points-dollars: `US$12,147`, in Dutch `US$ 12.147`."""
+    return str(get_format("US$%s")) % amount
+
+
 def exact_number(value: Decimal) -> str:
     """Write a number in full, without zeros at its end: `1,234.5`, `50`, `62.5`."""
     text = f"{value:,f}"

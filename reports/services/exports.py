@@ -400,7 +400,7 @@ def requeue_lost(*, partner: Partner) -> list[int]:
                 continue
             if export.attempts >= ATTEMPTS:
                 with translation.override(export.owner.language or partner.language):
-                    reason = _("Its worker stopped three times. Nothing was kept; run it again.")
+                    reason = _("Its worker stopped three times. Nothing was saved; run it again.")
                 Export.objects.filter(pk=export.pk, state=State.RUNNING).update(
                     state=State.FAILED, reason=reason, finished_at=now
                 )

@@ -94,7 +94,7 @@ def test_in_the_dialog_search_filter_and_sort_keep_each_other_and_the_figure_fol
     expect(dialog.get_by_role("searchbox")).to_be_focused()
     expect(dialog.locator("tbody tr").first).to_contain_text("Langford")
     dialog.get_by_role("searchbox").fill("no such client anywhere")
-    expect(dialog).to_contain_text("Nothing matches the search and the filters")
+    expect(dialog).to_contain_text("Nothing found with this search and these filters")
     page.keyboard.press("Escape")  # empties the search
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()

@@ -62,18 +62,18 @@ def test_from_the_panel_to_a_statement_whose_lines_add_up_and_a_question(open_pa
     differs = page.get_by_role("table", name=re.compile("Expected and on statements by client"))
     assert sum(column(differs, 4)) == number(differs.locator("tfoot td").nth(2).inner_text())
 
-    page.get_by_label("Show", exact=True).select_option(label="Lines that do not recompute")
-    expect(page.locator("#page-rows tbody tr")).to_have_count(int(stat(page, "Lines that do not recompute")))
-    expect(page.locator("#page-rows tr.variance")).to_contain_text("recomputes to")
-    page.locator("#page-rows").get_by_role("link", name="Question this line").click()
+    page.get_by_label("Show", exact=True).select_option(label="Lines that don’t add up")
+    expect(page.locator("#page-rows tbody tr")).to_have_count(int(stat(page, "Lines that don’t add up")))
+    expect(page.locator("#page-rows tr.variance")).to_contain_text("should be")
+    page.locator("#page-rows").get_by_role("link", name="Query this line").click()
     page.get_by_label("What should the vendor explain?").fill("The invoice says another amount.")
-    page.get_by_role("button", name="Question this line").click()
+    page.get_by_role("button", name="Query this line").click()
     expect(page).to_have_url(re.compile("/commissions/statements/S-2026Q3/"))
     page.goto("/commissions/questions/")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text("The invoice says another amount.")
     page.goto("/commissions/")
-    page.get_by_role("link", name="1 questioned line is not settled").click()
+    page.get_by_role("link", name="1 query is not settled").click()
 
     page.goto(f"{STATEMENT}print/")
     lines = page.get_by_role("table", name=re.compile("Net revenue × rate × exchange rate"))
@@ -123,7 +123,7 @@ def test_renewals_by_range_order_and_week(open_page):
     page.get_by_label("Show", exact=True).select_option("overdue")
     expect(page.locator("#page-rows tbody tr")).to_have_count(overdue)
     page.get_by_role("searchbox").fill("no such client anywhere")
-    expect(page.locator("#page-rows")).to_contain_text("No renewal matches")
+    expect(page.locator("#page-rows")).to_contain_text("No renewals found")
 
     page.goto("/renewals/")
     page.locator("#renewals_choice").click()
@@ -173,7 +173,7 @@ def test_a_pack_is_kept_and_opens_with_the_same_figures(open_page):
     figures = page.locator("article").inner_text()
     assert "1,235" in figures
     page.get_by_label("Title").fill("Review of November")
-    page.get_by_role("button", name="Keep this pack").click()
+    page.get_by_role("button", name="Save this pack").click()
     expect(page.get_by_role("note")).to_contain_text("Review of November")
     assert page.locator("article").inner_text() == figures
     page.goto("/dashboard/packs/")

@@ -13,7 +13,7 @@ from playwright.sync_api import Download, Locator, Page, expect
 DASHBOARD = "/dashboard/?changes_range=last-90-days"
 COUNTER = "#changes a.counter >> nth=1"  # lost sold
 ROWS = "/dashboard/changes/lost-sold/?changes_range=last-90-days"
-ACTIONS = ("Use in list", "Export", "Save as report", "Schedule")
+ACTIONS = ("Add to list", "Export", "Save as report", "Schedule")
 
 
 def dialog_of(page: Page, days: str = "last-90-days") -> Locator:
@@ -79,7 +79,7 @@ def kept(browser, live_portal, signed_in) -> dict[str, str]:
 def test_a_list_is_filled_narrows_rows_and_comes_back_when_deleted(open_page):
     page = open_page("/dashboard/")
     dialog = dialog_of(page)
-    pane = pane_of(dialog, "Use in list")
+    pane = pane_of(dialog, "Add to list")
     ticks = dialog.locator("tbody input[name=row]")
     for number in (0, 1):
         ticks.nth(number).check()
@@ -89,7 +89,7 @@ def test_a_list_is_filled_narrows_rows_and_comes_back_when_deleted(open_page):
     pane.get_by_role("button", name="Add the clients of the ticked rows (2)").click()
     expect(dialog.locator("[data-side]")).to_contain_text("2 clients added")
 
-    pane = pane_of(dialog, "Use in list")
+    pane = pane_of(dialog, "Add to list")
     expect(pane.get_by_label("Existing list", exact=True)).to_be_hidden()
     pane.get_by_label("An existing list").check()
     expect(pane.get_by_label("Name")).to_be_hidden()
@@ -129,7 +129,7 @@ def test_a_report_is_saved_by_keyboard_changed_and_shown_on_the_dashboard(open_p
     page = open_page("/dashboard/")
     dialog = dialog_of(page)
     pane = pane_of(dialog, "Save as report")
-    expect(pane.get_by_label("Moving: Last 90 days")).to_be_checked()
+    expect(pane.get_by_label("Moves with today: Last 90 days")).to_be_checked()
     pane.get_by_label("Name", exact=True).fill("What we lose")
     pane.locator("summary").focus()
     page.keyboard.press("Enter")
@@ -162,7 +162,7 @@ def test_a_report_is_saved_by_keyboard_changed_and_shown_on_the_dashboard(open_p
     assert exact(page.locator("tfoot data").first) == looked
 
     page.goto("/dashboard/")
-    card = page.locator("section", has=page.get_by_role("heading", name="Kept reports")).locator(
+    card = page.locator("section", has=page.get_by_role("heading", name="Saved reports")).locator(
         ".report-cards > *", has_text="What we lose"
     )
     expect(card.locator(".num")).to_have_text(f"{abs(looked):.0f}")
@@ -216,7 +216,7 @@ def test_a_schedule_tells_its_next_runs_sends_a_test_and_pauses(open_page):
     pane.get_by_label("How often").select_option("monthly")
     expect(pane.get_by_label("On", exact=True)).to_be_hidden()
     pane.get_by_label("Day of the month").select_option("15")
-    pane.get_by_role("button", name="Show again").click()
+    pane.get_by_role("button", name="Update").click()
     expect(pane.locator(".hint time").first).to_contain_text("15 ")
     monthly = pane.locator(".hint time").all_inner_texts()
     assert len(monthly) == 3
@@ -254,7 +254,7 @@ def test_from_the_dashboard_to_a_list_and_a_file_by_keyboard_alone(open_page):
     page.keyboard.press("Enter")
     dialog = page.locator("#dialog")
     expect(dialog.locator("tbody tr").first).to_be_visible()
-    reach(dialog.get_by_role("link", name="Use in list"))
+    reach(dialog.get_by_role("link", name="Add to list"))
     page.keyboard.press("Enter")
     pane = dialog.locator("[data-side]")
     expect(pane.get_by_role("heading")).to_be_focused()
@@ -285,7 +285,7 @@ def test_without_javascript_each_action_is_a_page(open_page):
     assert points_of(waiting.value) == figure
 
     page.goto(ROWS)
-    page.get_by_role("link", name="Use in list").click()
+    page.get_by_role("link", name="Add to list").click()
     page.get_by_label("Name").fill("Without script")
     page.get_by_role("button", name="Add all 18 clients").click()
     expect(page.get_by_text("18 clients added")).to_be_visible()

@@ -6,7 +6,7 @@ A *figure* is
   - a <data> element (points and points-dollars carry their exact value in one), unless its value is 0;
   - an amount of money in text: a number with two decimals, or US$ and a number;
   - a number other than 0 that counts something in running text: before a noun of COUNTED (with up to three words between), or
-    before a verb of a count ("5 are overdue", "23 need a look", "the deadlines of 12 have passed");
+    before a verb of a count ("5 are overdue", "23 to check", "the deadlines of 12 have passed");
   - a number other than 0 that is all there is in a tile (class `num`).
 Days, per cent, ids, rates ("5 points per US$ 100") and lengths of time are no figures.
 
@@ -127,9 +127,9 @@ COUNTED = (
 )
 COUNT = re.compile(
     rf"(?<![\d.,–/€$-])(?P<number>\d[\d,.]*)(?=(?: (?!of\b|the\b|days?\b|months?\b)[a-z-]+){{0,3}} (?:{COUNTED})\b|"
-    r" (?:is|are|has|have|had|was|were|needs?|puts?|alone)\b|, each alone\b)"
+    r" (?:is|are|has|have|had|was|were|needs?|puts?|alone|to check)\b|, each alone\b)"
 )
-MONEY = re.compile(r"US\$ [\d,.]*[1-9][\d,.]*|(?<![\d.,])\d[\d,]*\.\d\d(?![\d%]| %)")
+MONEY = re.compile(r"US\$ ?[\d,.]*[1-9][\d,.]*|(?<![\d.,])\d[\d,]*\.\d\d(?![\d%]| %)")
 NO_FIGURE = re.compile(
     r"points per US\$ ?100|per US\$ ?100|US\$ ?100\b|\d+ of the last 12|last 12 complete|1 x|\d+ for each"
 )
@@ -341,11 +341,11 @@ LINK = '<a href="/rows/">%s</a>'
     [
         ("<p><b>%s expire by the review.</b></p>", '<data value="93.2">93</data> points of 10 clients'),
         ("<p>%s is not the net revenue.</p>", "EUR 12.50"),
-        ('<dl><div class="stat"><dt>Lines that do not recompute</dt><dd class="num">%s</dd></div></dl>', "1"),
+        ('<dl><div class="stat"><dt>Lines that don’t add up</dt><dd class="num">%s</dd></div></dl>', "1"),
         ("<p>The statement has %s.</p>", "1 variance"),
         ("<p>%s The first in May.</p>", "5 are overdue."),
         ("<p>The decision deadlines of %s</p>", "12 have passed."),
-        ("<p>%s, 40 % are healthy.</p>", "23 need a look"),
+        ("<p>%s, 40 % are healthy.</p>", "23 to check"),
         ("<p>%s, would cost the tier.</p>", "3, each alone"),
         ("<table><tbody><tr><td>May</td><td>%s</td></tr></tbody></table>", '<data value="7">7</data>'),
     ],

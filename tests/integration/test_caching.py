@@ -14,6 +14,8 @@ from partner_portal.lib import caching
 from partner_portal.lib.rows.facts import find_kind
 from program.caching import cached_by_generation
 
+pytestmark = pytest.mark.usefixtures("answers_as_in_production")
+
 
 @pytest.fixture
 def answered(scope, django_capture_on_commit_callbacks):

@@ -51,7 +51,7 @@ SHORT = target(need("total_points", 1184, 1260, binding=True), need("sourced_poi
         (
             SHORT,
             "Diamond is 76 points away.",
-            "Total points is the binding requirement: 6.0 % of it is missing. Already met: sourced points.",
+            "Total points holds you back: 6.0% to go. Already met: sourced points.",
         ),
         (target(need("total_points", 1260, 1260)), "Diamond is met on every requirement.", ""),
         (
@@ -68,12 +68,12 @@ SHORT = target(need("total_points", 1184, 1260, binding=True), need("sourced_poi
         (
             target(need("grr", "0.816", "0.85", binding=True)),
             "Diamond is 3.4 percentage points of GRR away.",
-            "Gross revenue retention (GRR) is the binding requirement: 4.0 % of it is missing.",
+            "Gross revenue retention (GRR) holds you back: 4.0% to go.",
         ),
         (
             target(need("certified_people", 99, 100, binding=True)),
             "Diamond is 1 certified person away.",
-            "Certified people is the binding requirement: 1.0 % of it is missing.",
+            "Certified people holds you back: 1.0% to go.",
         ),
     ],
 )
@@ -176,7 +176,7 @@ def changes(before, after, causes):
             (
                 "Total points fell by",
                 "19",
-                ": from 1,203 at the end of 24 Oct to 1,184 on 23 Nov. Expired points cost most.",
+                ": from 1,203 at the end of 24 Oct to 1,184 on 23 Nov. Most of the loss is points that expired.",
             ),
         ),
         (
@@ -184,7 +184,7 @@ def changes(before, after, causes):
             (
                 "Total points rose by",
                 "30",
-                ": from 100 at the end of 24 Oct to 130 on 23 Nov. Cancellations cost most.",
+                ": from 100 at the end of 24 Oct to 130 on 23 Nov. Most of the loss comes from cancellations.",
             ),
         ),
         (changes(100, 100, {"sourced": {}, "managed": {}}), ("Total points stayed at", "100", ". Nothing was lost.")),
@@ -201,7 +201,7 @@ def changes(before, after, causes):
             (
                 "Total points fell by",
                 "0.9",
-                ": from 100.4 at the end of 24 Oct to 99.5 on 23 Nov. Expired points cost most.",
+                ": from 100.4 at the end of 24 Oct to 99.5 on 23 Nov. Most of the loss is points that expired.",
             ),
         ),
     ],

@@ -71,14 +71,14 @@ def test_an_unknown_kind_is_an_error():
     [
         (
             ROSE,
-            "Rise. Total 1,292 of 1,260 and C$R 90.0 % of 85.0 % were met on the day. "
+            "Rise. Total 1,292 of 1,260 and C$R 90.0% of 85.0% were met on the day. "
             "A Solutions certification became valid.",
-            "Stijging. Totaal 1.292 van 1.260 en C$R 90,0 % van 85,0 %: op die dag gehaald. "
+            "Stijging. Totaal 1.292 van 1.260 en C$R 90,0% van 85,0%: op die dag gehaald. "
             "Een certificering Solutions werd geldig.",
         ),
         (
             Rose((MetRequirement(Metric.MANAGED_MRR, Decimal("50000.5"), Decimal(50000)),), None, "Elite"),
-            "Rise. Managed MRR US$ 50,000 of US$ 50,000 was met on the day. Elite is by invitation.",
+            "Rise. Managed MRR US$50,000 of US$50,000 was met on the day. Elite is by invitation.",
             None,
         ),
         (

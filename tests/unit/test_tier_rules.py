@@ -291,8 +291,8 @@ class TestWords:
             D("2024-01-01"), D("2024-01-01")
         )
         assert reason_text(row.reason) == (
-            "Rise. GRR 87.6 % of 85.0 %, certified people 4 of 3, mean tool usage 2.5 of 2.5, "
-            "12-month sold MRR US$ 12,170 of US$ 1,000 and total 1,234 of 0 were met on the day. Top is by invitation."
+            "Rise. GRR 87.6% of 85.0%, certified people 4 of 3, mean tool usage 2.5 of 2.5, "
+            "12-month sold MRR US$12,170 of US$1,000 and total 1,234 of 0 were met on the day. Top is by invitation."
         )
 
 

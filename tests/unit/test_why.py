@@ -28,7 +28,7 @@ def test_a_lot_from_sale_to_expiry(rulebook):
     )
     assert sentences(rulebook, facts) == [
         "USD 1,234.50 / 100 per US$100 x 5 (sourced) x 2 = 123.45",
-        "Downgrade D2 of USD 411.50 took 33.3333 % of its product line: "
+        "Downgrade D2 of USD 411.50 took 33.3333% of its product line: "
         "41.15 of the 123.45 points that deal D1 had left.",
         "All that remained of the 123.45 points of deal D1, 82.3, expired 12 months after 1 Aug 2025.",
     ]
@@ -106,6 +106,6 @@ def test_without_money_no_amount_is_told(rulebook):
     assert told == [
         "MRR in units of US$100 x 5 (sourced) x 2 = 123.45",
         "MRR in units of US$100 x 1 (managed) x 2 / 2 managing partners = 7.777",
-        "Downgrade D2 took 33.3333 % of its product line: 41.15 of the 123.45 points that deal D1 had left.",
+        "Downgrade D2 took 33.3333% of its product line: 41.15 of the 123.45 points that deal D1 had left.",
         "From 7.777 to 17.776: MRR in units of US$100 x 1 (managed) x 2 / 1 managing partner = 17.776",
     ]

@@ -120,7 +120,7 @@ class PlanForm:
         known = rulebook(self.scope).currency_table(closes).amounts
         if not amount.is_finite() or not 0 < amount < LIMIT or amount != round(amount, 2) or currency not in known:
             text = _(
-                "Hypothetical deal %(number)s is left out: its MRR is above 0, with 2 decimals, in a known currency."
+                "Extra deal %(number)s is left out: its MRR must be above 0, with 2 decimals, in a known currency."
             )
             self.problems.append(text % {"number": number})
             return None

@@ -31,7 +31,7 @@ class Reference(ColumnType):
     @property
     def accepted(self) -> str:
         target = kind(self.kind)
-        return _("the %(key)s of a row of %(kind)s, stored or in this batch") % {
+        return _("the %(key)s of a row of %(kind)s, stored or in these files") % {
             "key": "/".join(target.key_columns),
             "kind": target.key,
         }

@@ -85,7 +85,7 @@ def test_a_filter_that_is_wrong_is_named_and_left_out(web, events):
 
 def test_nothing_found_says_so(web, events):
     text = web("admin").get("/accounts/audit/?until=2020-01-01").content.decode()
-    assert "No event fits" in text
+    assert "No events found" in text
     assert "0 events" in text
 
 

@@ -168,11 +168,11 @@ def test_there_is_no_stamp_before_the_first_import(web, partner):
 
 def test_what_is_missing_or_not_allowed_is_said_in_words(web):
     missing = web("member").get("/no-such-page/")
-    assert (missing.status_code, "There is no such page" in missing.content.decode()) == (404, True)
+    assert (missing.status_code, "Page not found" in missing.content.decode()) == (404, True)
     assert "<b>Northwind Growth</b>" in missing.content.decode(), "inside the portal"
     assert WebClient().get("/no-such-page/").status_code == 404
     refused = web("member").get("/accounts/members/")
-    assert "At Northwind Growth your role is: Member." in refused.content.decode()
+    assert "Your role at Northwind Growth is Member." in refused.content.decode()
 
 
 def test_a_form_that_was_open_for_too_long_is_refused_in_words(person):
@@ -180,7 +180,7 @@ def test_a_form_that_was_open_for_too_long_is_refused_in_words(person):
     client.force_login(person("member"), backend=settings.AUTHENTICATION_BACKENDS[0])
     response = client.post("/accounts/appearance/", {"theme": "dark"})
     assert response.status_code == 403
-    assert "This form was open for too long" in response.content.decode()
+    assert "This page expired" in response.content.decode()
 
 
 def test_the_page_for_our_own_faults_asks_nothing_of_anybody(django_assert_num_queries, db):

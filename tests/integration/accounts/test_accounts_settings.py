@@ -108,7 +108,7 @@ def test_contacts_are_added_changed_and_moved(web, partner, log):
     client.post(f"/settings/contacts/{ines}/move/", {"later": ""})
     assert contacts(partner) == [("Uma Costa", 0), ("Ines Okoye", 1), ("Chloé Tanaka", 2)]
     assert [action for action, _ in log("contact")] == ["contact.added", "contact.changed"] + ["contact.moved"] * 3
-    text = client.get("/dashboard/team/").content.decode().partition("At the vendor")[2]
+    text = client.get("/dashboard/team/").content.decode().partition("Contacts at the vendor")[2]
     assert text.index("Uma Costa") < text.index("Ines Okoye") < text.index("Chloé Tanaka")
 
 
@@ -163,7 +163,7 @@ def test_only_admins_change_settings(web, partner, role):
     for path in ("/settings/", "/settings/contacts/new/", f"/settings/contacts/{uma}/"):
         page = client.get(path)
         assert page.status_code == 403
-        assert "Your role does not open this page" in page.content.decode()
+        assert "You don’t have access to this page" in page.content.decode()
     for path in ("/settings/", "/settings/contacts/new/", f"/settings/contacts/{uma}/remove/"):
         assert client.post(path, CONTACT).status_code == 403
     assert len(contacts(partner)) == 2

@@ -209,7 +209,7 @@ def test_a_statement_can_be_checked_by_hand_from_its_page(web, lines):
     own = [line for line in lines if line["statement_id"] == "S-2026Q3"]
     assert html.count('<tr id="line-') + html.count('<tr class="variance" id="line-') == len(own) == 310
     assert html.count('class="variance"') == 1
-    assert "recomputes to 57.59" in html  # 5,130.00 x 0.2 x 0.056134 = 57.593..., the line says 57.60
+    assert "should be 57.59" in html  # 5,130.00 x 0.2 x 0.056134 = 57.593..., the line says 57.60
     assert "S-2026Q2/174" in html
     assert "10,635.22" in html
 
@@ -270,7 +270,7 @@ def test_finance_questions_a_line_in_two_clicks_and_a_member_never(web, scope):
     rows = "/commissions/rows/variance/?quarter=2026-Q3"
     assert f'href="{rows}"' in start
     listed = browser.get(f"{rows}&cause=recompute").content.decode()
-    assert listed.count(f'<a href="{address}">Question this line') == 1
+    assert listed.count(f'<a href="{address}">Query this line') == 1
     assert browser.post(address, {"action": "ask", "text": "Why 57.60?"}).status_code == 302
     assert [(str(each.line), each.asked_by.email) for each in questions(scope)] == [
         ("S-2026Q3/209", "finance@northwind.example")

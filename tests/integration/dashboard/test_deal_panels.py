@@ -91,7 +91,7 @@ def test_the_first_stuck_deals_are_named_on_the_front_page_those_past_their_clos
     panel = " ".join(re.sub("<[^>]+>", " ", html.split('id="shared"')[1].split("</section>")[0]).split())
     days = (scope.today - late.created_on).days
     assert f"Marketing Hub Professional (D0639): 1 day past its expected close, open for {days} days" in panel
-    assert f"All {found.count} deals that need a look" in panel
+    assert f"All {found.count} deals to check" in panel
     assert "US$" not in panel
 
 

@@ -130,7 +130,7 @@ def test_search_and_filters_narrow_the_figure_and_say_so(web):
     assert all("Langford" in row for row in rows(one))
     assert 'name="sort" value="points"' in one
     nothing = client.get(f"{address}&q=%25_%27").text
-    assert "Nothing matches the search and the filters" in nothing
+    assert "Nothing found with this search and these filters" in nothing
 
 
 def test_values_with_commas_and_quotes_survive_the_address(web):

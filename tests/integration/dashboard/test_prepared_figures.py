@@ -8,6 +8,8 @@ from django.core.cache import cache
 from dashboard import tasks
 from partner_portal.lib.rows.events import facts_committed
 
+pytestmark = pytest.mark.usefixtures("answers_as_in_production")
+
 
 def test_an_import_asks_for_it_once_it_is_committed(scope, django_capture_on_commit_callbacks):
     with patch.object(tasks.prepare_figures, "delay") as asked:

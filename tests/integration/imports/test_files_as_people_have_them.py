@@ -256,3 +256,26 @@ def test_the_command_reads_other_separators_and_unseen_characters_in_headers(bri
     result = bring_in({"clients.csv": "\ufeff\ufeffclient\u200b_id|name|country|currency\r\n901|A|NL|EUR\r\n"})
     assert result.written
     assert [notice for _label, notice in result.notices] == ["columns separated by |"]
+
+
+def test_kinds_are_proposed_by_headers_of_other_capitals_and_by_those_that_people_type(admin: Any) -> None:
+    contents = {
+        "a.csv": "Client_ID,Name,Country,Currency\n901,Oak,NL,EUR\n",
+        "b.csv": "Klantnummer;Begindatum;Maandbedrag;Aantal partners\n901;1-3-2026;10,00;1\n",
+        "c.csv": "Naam;Certificaat;Behaald op\nWil;Solutions Partner;1-3-2026\n",
+    }
+    page = admin.post("/imports/", {"files": [SimpleUploadedFile(*file) for file in _encoded(contents)]}, follow=True)
+    proposed = [field.value() for field in page.context["kinds_form"]]
+    assert proposed == ["clients", "services", "certifications"]
+
+
+def _encoded(contents: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, text.encode()) for name, text in contents.items()]
+
+
+def test_the_command_says_where_files_with_other_columns_are_matched(bring_in: Any) -> None:
+    result = bring_in({"deals.csv": "Record ID,Deal Name\n1,Start\n"})
+    assert not result.written
+    assert "the columns have other names than ours: match them once on the imports page" in [
+        notice for _label, notice in result.notices
+    ]

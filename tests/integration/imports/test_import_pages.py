@@ -239,7 +239,7 @@ class TestErrors:
         assert "<html" not in second.content.decode()
         assert second.context["page"].start_index() == 51
         assert admin.get(address, {"q": "whole number"}).context["page"].paginator.count == 30
-        assert "No error fits" in text_of(admin.get(address, {"q": "zebra"}))
+        assert "No errors found" in text_of(admin.get(address, {"q": "zebra"}))
         assert (
             admin.get(address, {"table": "x", "column": "nope", "page": "-3", "q": ""}).context["page"].paginator.count
             == 90
@@ -382,7 +382,7 @@ class TestTheWorker:
         ProgressReporter(batch.pk)("writing", 12_000, 48_000)
         monkeypatch.setattr(queries, "batches_in_progress", lambda: {batch.pk})
         page = admin.get(f"/imports/{batch.pk}/")
-        assert "Comparing and writing the rows 12,000 of 48,000" in text_of(page)
+        assert "Comparing and importing the rows 12,000 of 48,000" in text_of(page)
         assert 'max="48000" value="12000"' in page.content.decode()
         part = admin.get(f"/imports/{batch.pk}/", headers={"HX-Request": "true", "HX-Target": "batch-progress"})
         assert "<html" not in part.content.decode()

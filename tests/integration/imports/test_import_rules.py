@@ -52,7 +52,7 @@ CELLS = [
     ("deals", 0, "closed_on", "", "empty, but the deal is won or lost"),
     ("deals", 1, "closed_on", "soon", "not a day"),
     ("deals", 0, "registered", "true", "neither yes nor no"),
-    ("deals", 0, "client_id", "C9", "not known: no such row of clients is stored or in this batch"),
+    ("deals", 0, "client_id", "C9", "not known: no such row of clients is stored or in these files"),
     ("services", 0, "started_on", "", "empty"),
     ("services", 0, "ended_on", "2026-01-01", "not after the service's first day, 2026-01-01"),
     ("services", 0, "ended_on", "2025-12-31", "not after the service's first day, 2026-01-01"),
@@ -61,7 +61,7 @@ CELLS = [
     ("services", 0, "managing_partners", "one", "not a whole number"),
     ("services", 0, "currency", "CHF", "the programme has no fixed amount for CHF"),
     ("cancellations", 0, "cancelled_on", "", "empty"),
-    ("cancellations", 0, "client_id", "C9", "not known: no such row of clients is stored or in this batch"),
+    ("cancellations", 0, "client_id", "C9", "not known: no such row of clients is stored or in these files"),
     ("mrr_history", 0, "month", "2026-01-01", "not a month"),
     ("mrr_history", 0, "mrr", "-0.01", "below 0"),
     ("mrr_history", 0, "currency", "CHF", "the programme has no fixed amount for CHF"),
@@ -82,8 +82,8 @@ CELLS = [
     ("statement_lines", 0, "payout_currency", "dollar", "not the code of a currency"),
     ("statement_lines", 0, "status", "open", "not one of the accepted words"),
     ("statement_lines", 1, "pay_on", "", "empty"),
-    ("statement_lines", 0, "deal_id", "D9", "not known: no such row of deals is stored or in this batch"),
-    ("statement_lines", 1, "adjusts", "S1/9", "not known: no such row of statement_lines is stored or in this batch"),
+    ("statement_lines", 0, "deal_id", "D9", "not known: no such row of deals is stored or in these files"),
+    ("statement_lines", 1, "adjusts", "S1/9", "not known: no such row of statement_lines is stored or in these files"),
     ("statement_lines", 1, "adjusts", "S1/2", "names itself"),
 ]
 
@@ -204,7 +204,7 @@ def test_what_is_stored_may_be_referred_to(bring_in: Callable[..., Any]) -> None
 
 def test_a_row_that_names_a_bad_row_is_bad_too(bring_in: Callable[..., Any], stored: Callable[[], Any]) -> None:
     result = bring_in(FACTS | {"clients": with_cell(CLIENTS, 1, "country", "??")}, skip_bad_rows=True)
-    named = "the row of this batch that it names has errors"
+    named = "the row of this import that it names has errors"
     assert problems(result) == [
         ("clients.csv", 3, "country", "??", "not the code of a country"),
         ("deals.csv", 3, "client_id", "C2", named),

@@ -193,7 +193,7 @@ class TestFromHubSpotToPoints:
         page = send({"deals.xlsx": as_workbook(DEALS)})
         seen = text_of(page)
         assert "Match them once; we remember it for the next file" in seen
-        assert "deals.xlsx [deals export] deals Match the columns of deals.xlsx [deals export]" in seen
+        assert "deals.xlsx [deals export] Deals Match the columns of deals.xlsx [deals export]" in seen
 
     def test_numbers_with_a_comma_and_days_the_day_first(self, admin: Any, send: Any, choose: Any, latest: Any) -> None:
         text = 'Klant;Start;Bedrag;Munt\nX1;05/01/2026;"1.234,50";EUR\n'
@@ -340,7 +340,7 @@ class TestWhatIsWrong:
         page = say_deals(admin, choose(send({"d.csv": as_text([["X1", *DEALS[0][1:4], "", *DEALS[0][5:]]])})))
         seen = text_of(save(admin, page))
         assert "d.csv, 2 Close Date – Empty, but the deal is won or lost" in seen
-        assert "d.csv, 2 Partner client X9001 Not known: no such row of clients is stored or in this batch" in seen
+        assert "d.csv, 2 Partner client X9001 Not known: no such row of clients is stored or in these files" in seen
 
     def test_what_must_be_filled_is_asked_for(self, admin: Any, send: Any, choose: Any, latest: Any) -> None:
         page = choose(send({"d.csv": as_text(DEALS)}))

@@ -44,7 +44,7 @@ def test_lines_are_listed_merged_after_a_preview_and_undone(web, scope, lines):
     assert re.search(rf"{source.name} {before[0]} \d", page), "the number of its deals comes first"
     address = reverse("product_line_merge", args=[source.pk])
     preview = browser.get(address, {"into": target.pk})
-    assert f"Changes line: {before[0]} deals" in text(preview)
+    assert f"What moves: {before[0]} deals" in text(preview)
     assert "Points today" in text(preview)
     assert stored(scope, source.name, target.name) == before, "a preview changes nothing"
     answer = text(browser.post(address, {"into": target.pk}, follow=True))
@@ -53,7 +53,7 @@ def test_lines_are_listed_merged_after_a_preview_and_undone(web, scope, lines):
     assert stored(scope, source.name, target.name) == [0, sum(before)]
     merge = LineMerge.objects.get(partner=scope.partner)
     undo = reverse("product_line_undo", args=[merge.pk])
-    assert f"Changes line: {before[0]} deals" in text(browser.get(undo))
+    assert f"What moves: {before[0]} deals" in text(browser.get(undo))
     assert stored(scope, source.name, target.name) == [0, sum(before)]
     assert "are two product lines again" in text(browser.post(undo, follow=True))
     assert stored(scope, source.name, target.name) == before

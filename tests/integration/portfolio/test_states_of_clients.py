@@ -75,7 +75,7 @@ def test_nothing_known_is_not_gone(fresh, tmp_path: Path, client):
 
     client.force_login(User.objects.get(email="admin@fresh.example"), backend=settings.AUTHENTICATION_BACKENDS[0])
     html = client.get("/clients/").content.decode()
-    for words in ("1 client is at risk", "1 is not yet a client", "1 is no longer a client", "1 needs a look"):
+    for words in ("1 client is at risk", "1 is not yet a client", "1 is no longer a client", "1 to check"):
         assert words in html
     assert 'href="/clients/?health=risk"' in html
     pages = {key: client.get(f"/clients/{key}/").content.decode() for key in found}

@@ -206,7 +206,7 @@ def test_no_page_waits_for_who_is_posting_everything_again_but_says_so(
     rules_changed(program=program())
     page = web("manager").get("/dashboard/?on=2026-11-23")
     assert REMARK in page.text
-    assert '<a href="/dashboard/?on=2026-11-23">Look again</a>' in page.text
+    assert '<a href="/dashboard/?on=2026-11-23">Reload this page</a>' in page.text
     answer = web("manager").get("/api/v1/progress")
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
     assert answer.json()["detail"].startswith("The programme's rules have changed")

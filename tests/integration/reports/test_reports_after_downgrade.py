@@ -85,7 +85,7 @@ def test_an_export_tells_only_what_its_owner_may_see_now(manager, stored):
     assert manager.get(f"{clients}file/").status_code == 403
     # Neither rows nor columns are theirs.
     after = page_text(manager, lines)
-    assert "Your role does not see these rows any more" in after
+    assert "You no longer have access to these rows" in after
     assert "Total of" not in after
     assert f"{lines}file/" not in after
     assert f"{lines}again/" not in after

@@ -30,7 +30,9 @@ from reports.models import Export, State
 from reports.services import exports as services
 from tests.integration.reports.processes import Worker, answers, copy_database, environment, free_port, send, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
+pytestmark = [
+    pytest.mark.slow, pytest.mark.xdist_group("workers"), pytest.mark.usefixtures("answers_as_in_production"),
+]  # fmt: skip
 ROWS = 80_000
 DATASET = "changes-new-managed"
 RANGE = {"changes_from": "2026-11-01", "changes_to": "2026-11-20"}

@@ -171,7 +171,7 @@ def test_three_dead_workers_are_a_visible_failure(northwind):
     found = state(northwind, export)
     assert (found.state, found.reason) == (
         State.FAILED,
-        "Its worker stopped three times. Nothing was kept; run it again.",
+        "Its worker stopped three times. Nothing was saved; run it again.",
     )
 
 

@@ -148,8 +148,8 @@ def test_points_are_shown_with_the_decimals_they_have(web):
     )
     assert "3 points in total" in page
     assert "2.5 sold, 0.5 managed" in page
-    assert "USD 50.00 sold are 2.5 points" in page
-    assert "USD 10.00 managed are 0.1 points" in page
+    assert "USD 50.00 sold = 2.5 points" in page
+    assert "USD 10.00 managed = 0.1 points" in page
 
 
 @pytest.mark.parametrize(("market", "sold"), [("NL", 50), ("IN", 100), ("growth", 100), ("standard", 50)])

@@ -24,7 +24,7 @@ def test_only_tiers_by_invitation_can_be_invited_to(scope):
 
 def test_recorded_shown_and_taken_back(web, scope):
     admin = web("admin")
-    assert "Record an invitation" in admin.get("/tiers/").text
+    assert "Add an invitation" in admin.get("/tiers/").text
     answer = admin.post("/tiers/invitations/", {"tier": "Elite", "on": DAY}, follow=True)
     assert answer.redirect_chain == [("/tiers/#history", 302)]
     assert told(answer) == ["The invitation to Elite is recorded."]
@@ -59,7 +59,7 @@ def test_what_cannot_be_is_refused_with_words(web, values, problem):
 @pytest.mark.parametrize("who", ["manager", "finance", "member"])
 def test_only_who_may_change_settings_records_one(web, who):
     assert web(who).post("/tiers/invitations/", {"tier": "Elite", "on": DAY}).status_code == 403
-    assert "Record an invitation" not in web(who).get("/tiers/").text
+    assert "Add an invitation" not in web(who).get("/tiers/").text
 
 
 def test_another_partners_invitation_is_not_there(web, other_partner):

@@ -59,7 +59,7 @@ def test_the_page_shows_the_expected_figures(web, expected, expected_day):
 
 def test_a_past_day_is_marked_with_its_rules(web):
     response = web().get("/tiers/?on=2024-02-29")
-    assert "As it was on 29 Feb 2024" in text_of(response)
+    assert "29 Feb 2024, with what we know today" in text_of(response)
     rule_set = response.context["rules"].rule_set
     assert rule_set.start <= date(2024, 2, 29)
     assert f"Rule set “{rule_set.name}”" in text_of(response)
@@ -83,7 +83,7 @@ def test_a_day_that_cannot_be_shown_says_so(web, on):
 
 def test_the_dashboard_as_it_was(web, expected):
     response = web().get("/dashboard/?on=2026-01-15")
-    assert "As it was on 15 Jan 2026" in text_of(response)
+    assert "15 Jan 2026, with what we know today" in text_of(response)
     assert expected["2026-01-15"]["points"]["total"] in data_values(response)
     assert expected["2026-01-15"]["changes"]["closing"] in data_values(response)
     assert "on=2026-01-15" in response.content.decode()

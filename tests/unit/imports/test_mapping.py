@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
+from imports.cells.proposals import Example, Proposal, propose_days, propose_decimals
 from imports.mapping import (
     Mapping,
     Rule,
@@ -188,3 +189,11 @@ def test_headers_of_typed_tables_are_of_columns_that_exist(key: str) -> None:
     required = [column.name for column in kind(key).columns if column.required]
     header = [rule.source[0] for rule in mapping.columns.values()]
     assert mapping.proposes(required, header) == (key != "deals")  # a deal is more than people type
+
+
+def test_cells_that_are_written_in_two_ways_are_both_named() -> None:
+    amounts = [Example(2, "3 116"), Example(3, "1.250,50"), Example(4, "USD 900.00")]
+    assert propose_decimals(amounts, lambda _text: True, "") == Proposal("", doubt=amounts[1], against=amounts[2])
+    days = [Example(2, "1-2-2026"), Example(3, "20-2-2026"), Example(4, "2/20/2026")]
+    assert propose_days(days, "") == Proposal("", doubt=days[1], against=days[2])
+    assert propose_days(days[:1], "") == Proposal("", doubt=days[0])

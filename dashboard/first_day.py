@@ -1,0 +1,99 @@
+"""The checklist of a partner's first day: what to bring, what it switches on, and whether it is there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Membership, TeamContact
+from accounts.roles import Permission
+from accounts.scope import Scope
+from clients.models import Certification, Client, Deal, RetentionMonth, Service
+from commissions.models import StatementLine
+from program.queries import rulebook
+from renewals.models import Renewal
+
+MONTHS = 12  # of comparable MRR before retention is known
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to bring or to set."""
+
+    label: str | Promise
+    #: What it switches on.
+    why: str | Promise
+    done: bool
+    #: The page where it is done; "" where somebody else has to.
+    address: str
+    #: A file to start from; "" for none.
+    template: str = ""
+
+
+_FACTS = (
+    ("clients", _("Clients"), _("Whom you sell to and manage: everything else is about them.")),
+    ("deals", _("Deals"), _("Sold points, shared selling and the commission to expect.")),
+    ("services", _("Services"), _("Managed points.")),
+    ("certifications", _("Certifications"), _("Without one there is no tier.")),
+    ("renewals", _("Renewals"), _("Decision deadlines, and the points at stake.")),
+    ("mrr_history", _("MRR by month, 13 months"), _("Retention: C$R and GRR need 12 months to compare.")),
+    ("statement_lines", _("Commission statements"), _("What was paid, and lines that don’t add up.")),
+)
+_SETTINGS = (
+    ("contacts", _("Contacts at the vendor"), _("Everyone knows whom to ask."), "settings", Permission.SETTINGS),
+    ("members", _("Colleagues"), _("They see what their role allows."), "accounts_members", Permission.MEMBERS),
+    (
+        "time_zone",
+        _("Time zone"),
+        _("It decides when a business day begins; now it is UTC."),
+        "settings",
+        Permission.SETTINGS,
+    ),
+)
+
+
+def checklist(scope: Scope) -> list[Step]:
+    """The steps for somebody who imports; empty once all are done, or when that person has hidden them. One query."""
+    if not scope.may_import:
+        return []
+    own = Membership.objects.filter(user=scope.user, partner=scope.partner, checklist_hidden=False)
+    rows: QuerySet[Any, Any] = own.values(**_done(scope))  # its names are built, which the types do not know
+    done = rows.first()
+    if done is None:
+        return []
+    steps = [
+        Step(label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
+        for key, label, why in _FACTS
+    ]
+    steps += [
+        Step(label, why, done[key], reverse(page)) for key, label, why, page, right in _SETTINGS if scope.may(right)
+    ]
+    if all(step.done for step in steps):
+        return []
+    rule_sets = rulebook(scope).rule_sets
+    if rule_sets and rule_sets[-1].sample:
+        why = _("They are samples. Ask the people who run the portal to enter the vendor’s own.")
+        steps.append(Step(_("Tier thresholds"), why, False, ""))
+    return steps
+
+
+def _done(scope: Scope) -> dict[str, Combinable]:
+    """Whether each step is done, by its key."""
+    own = {"partner": scope.partner}
+    months = RetentionMonth.objects.filter(**own).order_by().values("partner")
+    return {
+        "clients": Exists(Client.objects.filter(**own)),
+        "deals": Exists(Deal.objects.filter(**own)),
+        "services": Exists(Service.objects.filter(**own)),
+        "certifications": Exists(Certification.objects.filter(**own)),
+        "renewals": Exists(Renewal.objects.filter(**own)),
+        "mrr_history": Exists(months.annotate(months=Count("month", distinct=True)).filter(months__gte=MONTHS)),
+        "statement_lines": Exists(StatementLine.objects.filter(**own)),
+        "contacts": Exists(TeamContact.objects.filter(**own)),
+        "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
+        "time_zone": ExpressionWrapper(~Q(partner__time_zone="UTC"), BooleanField()),
+    }

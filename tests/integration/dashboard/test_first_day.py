@@ -1,0 +1,61 @@
+"""The checklist of the first day: what is open, for whom, and until when."""
+
+import re
+
+import pytest
+
+from dashboard.first_day import checklist
+
+
+def open_steps(scope):
+    return {str(step.label) for step in checklist(scope) if not step.done}
+
+
+@pytest.fixture
+def fresh(db):
+    """The admin of a partner that has nothing yet."""
+    from django.core.management import call_command
+
+    from accounts.models import User
+    from accounts.scope import member_scope, memberships_of, outside_partners, set_tenant, user_scope
+
+    call_command("create_partner", "fresh", name="Fresh", currency="USD", verbosity=0)
+    call_command("create_member", "admin@fresh.example", partner="fresh", role="admin", verbosity=0)
+    with outside_partners():
+        user = User.objects.get(email="admin@fresh.example")
+    with user_scope(user):
+        membership = memberships_of(user)[0]
+    membership.user = user
+    set_tenant(membership.partner_id, user.pk)
+    return member_scope(membership)
+
+
+def test_a_new_partner_is_told_what_to_bring_and_what_it_switches_on(fresh):
+    assert open_steps(fresh) == {
+        "Clients", "Deals", "Services", "Certifications", "Renewals", "MRR by month, 13 months", "Commission statements",
+        "Contacts at the vendor", "Colleagues", "Time zone", "Tier thresholds",
+    }  # fmt: skip
+    certifications = next(step for step in checklist(fresh) if step.label == "Certifications")
+    assert str(certifications.why) == "Without one there is no tier."
+    assert (certifications.address, certifications.template) == ("/imports/", "/imports/columns/certifications.csv")
+
+
+def test_what_is_there_is_done(scope, scope_of):
+    from accounts.models import TeamContact
+
+    assert checklist(scope) == [], "the demo partner has everything"
+    TeamContact.objects.all().delete()
+    assert open_steps(scope) == {"Contacts at the vendor", "Tier thresholds"}
+    assert checklist(scope_of("manager")) == [], "who may not change settings is not asked to"
+    assert checklist(scope_of("member")) == []
+
+
+def test_it_stands_on_the_dashboard_until_it_is_hidden(scope, web):
+    from accounts.models import TeamContact
+
+    TeamContact.objects.all().delete()
+    client = web("admin")
+    page = client.get("/dashboard/").content.decode()
+    assert re.search(r'<a href="/settings/">Contacts at the vendor</a>', page)
+    assert client.post("/dashboard/checklist/")["Location"] == "/dashboard/"
+    assert "first-day" not in client.get("/dashboard/").content.decode()
