@@ -96,7 +96,7 @@ def test_many_gone_deals_wait(live: Any, sync: Any) -> None:
     run = sync("--full")
     assert (run["state"], run["withdrawn"]) == ("waits", 12)
     assert run["why"] == (
-        "30 % of the deals would be withdrawn (limit 5 %). Nothing was written. Look at the import and decide."
+        "30% of the deals would be withdrawn (limit 5%). Nothing was written. Look at the import and decide."
     )
     assert stored_deals() == stored
 
@@ -354,5 +354,5 @@ def test_admins_are_mailed_once_about_what_needs_them(
     assert [tasks.sync(eastwind.pk, pk), tasks.sync(eastwind.pk, pk)] == ["waits", "not now"]
     [mail] = mailoutbox
     assert mail.to == ["admin@eastwind.example"]
-    assert "30 % of the deals would be withdrawn" in mail.body
+    assert "30% of the deals would be withdrawn" in mail.body
     assert f"/connections/{pk}/" in mail.body
