@@ -23,12 +23,12 @@ def stored_count(scope: Scope, kind: FactKind) -> int:
 
 @contextmanager
 def staged_keys(scope: Scope, of_kind: CheckedKind) -> Iterator["StagedKeys"]:
-    """The keys of all rows of an import, those with errors included, staged until the block ends."""
+    """The readable keys of all rows of an import, those with errors included, staged until the block ends."""
     keys = StagedKeys(scope, of_kind)
     names = list(of_kind.kind.key_columns)
     columns = {"label": "integer"} | {name: column_type(field_of(of_kind.kind, name)) for name in names}
     with connection.cursor() as cursor:
-        stage(cursor, keys.table, columns, of_kind.values[names].itertuples(name=None))
+        stage(cursor, keys.table, columns, of_kind.values[names].dropna().itertuples(name=None))
         yield keys
         cursor.execute(sql.SQL("DROP TABLE {}").format(keys.table))
 
