@@ -12,17 +12,22 @@ from django.conf import settings
 from sources.source import TableSpec
 
 
+def run_folder(connection_id: int) -> Path:
+    """Where the connection's run puts its files."""
+    return Path(settings.PORTAL_VAR) / "work" / "sources" / str(connection_id)
+
+
 def clean_folder(connection_id: int) -> Path:
     """An empty folder for the connection's run, private to the portal's user. Needs the connection's lock."""
-    folder = settings.PORTAL_VAR / "work" / "sources" / str(connection_id)
+    folder = run_folder(connection_id)
     remove_folder(connection_id)
     folder.mkdir(parents=True, mode=0o700)
-    return Path(folder)
+    return folder
 
 
 def remove_folder(connection_id: int) -> None:
     """Remove the files of the connection's run, and of runs before that were killed."""
-    shutil.rmtree(settings.PORTAL_VAR / "work" / "sources" / str(connection_id), ignore_errors=True)
+    shutil.rmtree(run_folder(connection_id), ignore_errors=True)
 
 
 class TableFile:

@@ -19,6 +19,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.core.management import call_command
 from django.core.signals import request_finished, setting_changed
 from django.db import close_old_connections, connection, connections, transaction
@@ -103,6 +104,12 @@ def sent_files_are_closed() -> Iterator[None]:
         while SENT:
             SENT.pop().close()
         request_finished.connect(close_old_connections)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_cache(plain_settings: None) -> None:
+    """What tests that commit have stored is of a database that is gone, under generations that come again."""
+    caches["default"].clear()
 
 
 def _without_tenant(ask: Callable[..., Any]) -> Callable[..., Any]:

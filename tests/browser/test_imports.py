@@ -218,7 +218,7 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path, no_findings, javas
         page.get_by_role("button", name="Refresh preview").click()
     preview = page.get_by_role("table", name="The first 2 rows through this mapping")
     expect(preview.get_by_role("row").nth(1)).to_contain_text("sourced")
-    expect(page.get_by_text("Every cell of these rows is accepted.")).to_be_visible()
+    expect(page.get_by_text("Every cell of these rows can be read")).to_be_visible()
     expect(page.get_by_text("Still to say")).to_have_count(0)
     for size, rules in ((PHONE, LAYOUT_RULES), (DESK, ())):
         page.set_viewport_size(size)

@@ -122,7 +122,7 @@ def test_renewals_by_range_order_and_week(open_page):
     assert ordered == sorted(stakes, reverse=True)
     page.get_by_label("Show", exact=True).select_option("overdue")
     expect(page.locator("#page-rows tbody tr")).to_have_count(overdue)
-    page.get_by_role("searchbox").fill("no such client anywhere")
+    page.get_by_role("main").get_by_role("searchbox").fill("no such client anywhere")
     expect(page.locator("#page-rows")).to_contain_text("No renewals found")
 
     page.goto("/renewals/")
@@ -140,7 +140,7 @@ def test_clients_by_health_search_and_record(open_page):
     page.get_by_label("Health").select_option(label="At risk")
     expect(page.locator("#page-rows tbody tr")).to_have_count(int(words[1]))
     page.get_by_label("Health").select_option(label="Every health")
-    page.get_by_role("searchbox").fill("birch & barrow soft")
+    page.get_by_role("main").get_by_role("searchbox").fill("birch & barrow soft")
     expect(page.locator("#page-rows tbody tr")).to_have_count(1)
     points = page.locator("#page-rows tbody data").get_attribute("value")
     page.get_by_role("link", name="Birch & Barrow Software").click()

@@ -197,7 +197,7 @@ def test_a_file_adds_up_to_the_figure_and_stays_under_exports(open_page):
         expect(files.filter(has_text=name)).to_contain_text("Ready")
     page.get_by_role("link", name=names[0], exact=True).click()
     expect(page.get_by_role("heading", level=1, name="Lost sold points")).to_be_visible()
-    expect(page.locator("dl.facts")).to_contain_text(
+    expect(page.get_by_role("main").locator("dl.facts")).to_contain_text(
         re.compile(r"Total of Points\s*" + re.escape(str(figure).replace("-", "−")))
     )
     with page.expect_download() as waiting:
@@ -229,7 +229,7 @@ def test_a_schedule_tells_its_next_runs_sends_a_test_and_pauses(open_page):
     dialog.get_by_role("link", name="Open the schedule").click()
 
     expect(page.locator(".lede time")).to_have_text(monthly)
-    expect(page.locator("dl.facts").first).to_contain_text("Every month, on day 15, 07:30")
+    expect(page.get_by_role("main").locator("dl.facts").first).to_contain_text("Every month, on day 15, 07:30")
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".page-head .notice")).to_contain_text("Paused")
     page.goto("/schedules/")

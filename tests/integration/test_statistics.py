@@ -8,6 +8,7 @@ from django.db import connection
 
 from imports import pipeline
 from partner_portal.lib.db import analyze
+from partner_portal.lib.rows.facts import kind
 from partner_portal.postgres.role import RUNTIME_ROLE
 
 
@@ -29,11 +30,12 @@ def test_only_a_large_import_has_them_looked_at(
 ) -> None:
     from imports.fact_writer import Counts, Written
 
-    class Kind:
+    class Rows:
+        kind = kind("deals")
         values = [()] * rows
 
     class Checked:
-        kinds = [Kind()]
+        kinds = [Rows()]
 
     written = Written({0: Counts(new=rows)}, set())
     with (

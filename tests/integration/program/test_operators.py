@@ -20,7 +20,7 @@ from program.queries import current
 from program.services import rules_changed
 
 PASSWORD = "a long password of an operator"
-REMARK = "this page shows what they were under the former rules"
+REMARK = "this page shows your points under the former rules"
 
 
 @pytest.fixture

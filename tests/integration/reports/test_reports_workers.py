@@ -189,4 +189,4 @@ def test_a_full_disk_fails_in_words_and_keeps_nothing(northwind, monkeypatch, tm
     assert services.run_export(partner_id=northwind.pk, export_id=export.pk) == State.FAILED
     found = state(northwind, export)
     assert (found.state, found.file.name) == (State.FAILED, "")
-    assert found.reason.startswith("The disk of the portal is full. Nothing was kept")
+    assert found.reason.startswith("The disk of the portal is full. Nothing was saved")

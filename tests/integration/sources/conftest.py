@@ -16,6 +16,12 @@ from tests.integration.imports.conftest import eastwind  # noqa: F401
 type Rows = list[dict[str, str]]
 
 
+@pytest.fixture(autouse=True)
+def own_work_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Connections of several test processes have the same numbers."""
+    monkeypatch.setattr("sources.run_files.run_folder", lambda connection_id: tmp_path / "work" / str(connection_id))
+
+
 @pytest.fixture
 def command(eastwind: Any) -> Callable[..., tuple[int, str, str]]:  # noqa: F811
     """Run a command for Eastwind: exit code, output, errors."""
