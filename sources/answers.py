@@ -13,7 +13,7 @@ from imports.mapping import Rule
 from partner_portal.lib.rows.column_types import Day
 from partner_portal.lib.rows.facts import find_kind, kinds
 from partner_portal.lib.rows.facts import kind as kind_of
-from sources.source import Account, Answer, Field, Question, Settings, TableSpec
+from sources.source import Account, Answer, Field, JsonObject, Question, Settings, TableSpec
 
 EVERY_MINUTES = (15, 60, 240, 720, 1440)
 LEAST_MINUTES, MOST_MINUTES = 5, 7 * 1440
@@ -35,14 +35,14 @@ class Guards:
     points_percent: int = 20  #: by less than this the total may move
 
 
-def checked_answers(document: object) -> dict[str, Any]:
+def checked_answers(document: object) -> JsonObject:
     """The document in its stored form, without what it leaves out. Raises WrongAnswers."""
     if not isinstance(document, Mapping):
         raise WrongAnswers(_("The answers are one JSON object."))
     known = {"answers", "midnight_utc", "every_minutes", "guards", "complete"} | {kind.key for kind in kinds()}
     if unknown := sorted(set(document) - known):
         raise WrongAnswers(_("Unknown: %(name)s.") % {"name": unknown[0]})
-    stored: dict[str, Any] = {}
+    stored: JsonObject = {}
     for name, value in document.items():
         if name == "answers":
             stored[name] = {key: _checked_answer(key, answer) for key, answer in _object(name, value).items()}
@@ -62,7 +62,7 @@ def checked_answers(document: object) -> dict[str, Any]:
     return stored
 
 
-def _checked_answer(key: str, answer: object) -> dict[str, Any]:
+def _checked_answer(key: str, answer: object) -> JsonObject:
     kind, _dot, column = key.partition(".")
     of_kind = find_kind(kind)
     if of_kind is None or column not in {known.name for known in of_kind.columns}:
@@ -72,7 +72,7 @@ def _checked_answer(key: str, answer: object) -> dict[str, Any]:
         raise WrongAnswers(_("Unknown: %(name)s.") % {"name": f"{key}.{unknown[0]}"})
     if ("property" in fields) == ("value" in fields):
         raise WrongAnswers(_("%(name)s needs either a property or a value.") % {"name": key})
-    checked: dict[str, Any] = {}
+    checked: JsonObject = {}
     for name, value in fields.items():
         if name == "words":
             checked[name] = {_text(key, word): _text(key, ours) for word, ours in _object(key, value).items()}
@@ -98,10 +98,10 @@ def _checked_take(name: str, take: object) -> object:
     raise WrongAnswers(_("Unknown: %(name)s.") % {"name": f"{name}.take"})
 
 
-def _object(name: str, value: object) -> Mapping[str, Any]:
+def _object(name: str, value: object) -> JsonObject:
     if not isinstance(value, Mapping):
         raise WrongAnswers(_("%(name)s is an object.") % {"name": name})
-    return value
+    return dict(value)
 
 
 def _list(name: str, value: object) -> Sequence[Any]:
@@ -130,7 +130,7 @@ def _one_of(name: str, value: object, accepted: Sequence[str]) -> str:
     return value
 
 
-def answer_of(data: Mapping[str, Any]) -> Answer:
+def answer_of(data: JsonObject) -> Answer:
     """One stored answer."""
     return Answer(
         name=data.get("property", ""),
@@ -141,18 +141,18 @@ def answer_of(data: Mapping[str, Any]) -> Answer:
     )
 
 
-def answer_data(answer: Answer) -> dict[str, Any]:
+def answer_data(answer: Answer) -> JsonObject:
     """An answer in its stored form."""
     if not answer.name:
         return {"value": answer.value}
-    data: dict[str, Any] = {"property": answer.name}
+    data: JsonObject = {"property": answer.name}
     data |= {"fallback": list(answer.fallback)} if answer.fallback else {}
     data |= {"words": dict(answer.words)} if answer.words else {}
     return data | ({"positive": True} if answer.positive else {})
 
 
 def settings_of(
-    document: Mapping[str, Any], account: Account | None = None, assigned: Mapping[str, str] | None = None
+    document: JsonObject, account: Account | None = None, assigned: Mapping[str, str] | None = None
 ) -> Settings:
     """The settings of a stored document. assigned: our client's id by id of the deal."""
     return Settings(
@@ -164,23 +164,23 @@ def settings_of(
     )
 
 
-def guards_of(document: Mapping[str, Any]) -> Guards:
+def guards_of(document: JsonObject) -> Guards:
     """The guards of a stored document."""
     return Guards(**document.get("guards", {}))
 
 
-def every_minutes(document: Mapping[str, Any]) -> int:
+def every_minutes(document: JsonObject) -> int:
     """How often the connection runs."""
     return int(document.get("every_minutes", 60))
 
 
-def digest_of(document: Mapping[str, Any]) -> str:
+def digest_of(document: JsonObject) -> str:
     """Differs when rows would be read, mapped or taken in another way; rhythm and guards do not count."""
     lasting = {name: value for name, value in document.items() if name not in ("every_minutes", "guards")}
     return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
-def open_questions(questions: Sequence[Question], document: Mapping[str, Any]) -> list[Question]:
+def open_questions(questions: Sequence[Question], document: JsonObject) -> list[Question]:
     """The questions that nobody has answered, and that have to be."""
     answers = document.get("answers", {})
     return [question for question in questions if not question.optional and question.key not in answers]
@@ -207,17 +207,17 @@ def mapping_of(spec: TableSpec, settings: Settings, name: str) -> ColumnMapping:
     return ColumnMapping(spec.kind, name, rules)
 
 
-def field_data(field: Field) -> dict[str, Any]:
+def field_data(field: Field) -> JsonObject:
     """A property in its stored form."""
     return {"name": field.name, "label": field.label, "type": field.type, "options": dict(field.options)}
 
 
-def fields_of(schema: Mapping[str, Any]) -> dict[str, list[Field]]:
+def fields_of(schema: JsonObject) -> dict[str, list[Field]]:
     """The properties by table of a stored schema."""
     return {table: [Field(**field) for field in fields] for table, fields in schema.items()}
 
 
-def account_data(account: Account) -> dict[str, Any]:
+def account_data(account: Account) -> JsonObject:
     """An account in its stored form."""
     return {
         "id": account.id, "name": account.name, "zone": account.zone, "currency": account.currency,
@@ -225,6 +225,6 @@ def account_data(account: Account) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def account_of(data: Mapping[str, Any]) -> Account | None:
+def account_of(data: JsonObject) -> Account | None:
     """The account of a stored form; None before the first test."""
     return Account(**data) if data else None

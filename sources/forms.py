@@ -14,7 +14,7 @@ from partner_portal.lib.rows.column_types import Choice, ColumnType
 from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.rows.facts import kinds
 from sources.answers import EVERY_MINUTES, Guards, answer_data, every_minutes, guards_of
-from sources.source import Field, Question, Settings, Source
+from sources.source import Field, JsonObject, Question, Settings, Source
 from sources.texts import question_title
 
 CONSTANT = "="
@@ -70,7 +70,7 @@ class AnswersForm(forms.Form):
         source: Source,
         questions: Sequence[Question],
         fields: Mapping[str, Sequence[Field]],
-        stored: Mapping[str, Any],
+        stored: JsonObject,
         fixed: bool,
     ) -> None:
         super().__init__(data.copy() if isinstance(data, QueryDict) else data)

@@ -9,7 +9,7 @@ from accounts.scope import Scope
 from partner_portal.lib.rows.facts import kind as kind_of
 from sources import queries, rows
 from sources.models import Connection, ConnectionState, Run, RunState
-from sources.source import Source, sources
+from sources.source import JsonObject, Source, sources
 from sources.texts import changes_text, duration_text, points_text
 
 RUNS_SHOWN = 50
@@ -26,7 +26,7 @@ def choices(scope: Scope) -> list[Source]:
     ]
 
 
-def state(scope: Scope, connection: Connection) -> dict[str, Any]:
+def state(scope: Scope, connection: Connection) -> JsonObject:
     """How a connection is and what it did."""
     runs = list(queries.runs(scope, connection)[:RUNS_SHOWN])
     last = runs[0] if runs else queries.last_run(scope, connection)
@@ -48,7 +48,7 @@ def state(scope: Scope, connection: Connection) -> dict[str, Any]:
     }
 
 
-def _run_line(scope: Scope, connection: Connection, run: Run) -> dict[str, Any]:
+def _run_line(scope: Scope, connection: Connection, run: Run) -> JsonObject:
     return {
         "run": run,
         "changes": changes_text(run.added, run.changed, run.withdrawn),

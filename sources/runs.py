@@ -4,11 +4,10 @@ Nothing is half done: a run that is killed, fails or hits a guard has written no
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.utils import translation
@@ -34,6 +33,7 @@ from sources.queries import waiting_batch
 from sources.run_files import TableFile, clean_folder, remove_folder
 from sources.source import (
     Access,
+    JsonObject,
     QuotaUsedUp,
     ScopeMissing,
     Seen,
@@ -239,7 +239,7 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
     if not files or (not gone.pks and _is_unchanged(scope, connection, run)):
         _settle(scope, connection, run, None, readings)
         return
-    why: tuple[str, dict[str, Any]] = ("asks", {})
+    why: tuple[str, JsonObject] = ("asks", {})
 
     def decide(outcome: Outcome) -> Decision:
         nonlocal why
@@ -302,7 +302,7 @@ def _describe(job: _Job, tables: _Tables, gone: rows.Gone) -> None:
 
 def _is_unchanged(scope: Scope, connection: Connection, run: Run) -> bool:
     """Whether the files are those of the last good run, and nobody has changed a fact since."""
-    checked: Mapping[str, Any] = connection.checked
+    checked: JsonObject = connection.checked
     same = all(checked.get("hashes", {}).get(name) == digest for name, digest in run.result["hashes"].items())
     return same and checked["generation"] == scope.partner.generation and checked["digest"] == run.result["digest"]
 
@@ -335,7 +335,7 @@ def _settle(
 
 def take_over(scope: Scope, connection: Connection, run: Run, batch: ImportBatch | None) -> None:
     """Make a run good: its import is written, or it found nothing new. What it stood on is what the next one starts from."""
-    result: Mapping[str, Any] = run.result
+    result: JsonObject = run.result
     if batch:
         run.added, run.changed, run.withdrawn = batch.added, batch.changed, batch.withdrawn
         run.points = _points(batch)
@@ -366,7 +366,7 @@ def _wait(
     connection: Connection,
     run: Run,
     batch: ImportBatch,
-    why: tuple[str, dict[str, Any]],
+    why: tuple[str, JsonObject],
     readings: Sequence[tuple[TableSpec, Seen]],
 ) -> None:
     """Leave the import for a person. No fact is written."""
@@ -381,7 +381,7 @@ def _wait(
     _end(run, RunState.WAITS, code)
 
 
-def _fail(partner: Partner, job: _Job, code: str, details: Mapping[str, Any], error: Exception) -> None:
+def _fail(partner: Partner, job: _Job, code: str, details: JsonObject, error: Exception) -> None:
     """Store that a run failed, and when the next one is due."""
     run = job.run
     with partner_scope(partner):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -27,7 +26,7 @@ from sources.answers import (
 from sources.credentials import SecretUnreadable, hint, reseal, seal
 from sources.models import ConnectedRow, Connection, ConnectionState
 from sources.queries import open_questions_of, questions_of, waiting_batch
-from sources.source import Access, Account, PlaceMissing, WrongAccount, source_of
+from sources.source import Access, Account, JsonObject, PlaceMissing, WrongAccount, source_of
 
 LEASE = timedelta(minutes=2)  # between an enqueued run and the next try, should its worker be gone
 
@@ -38,7 +37,7 @@ class WrongChange(ValidationError):  # noqa: N818 -- it says what the change is
 
 def try_access(
     partner: Partner, vendor: str, *, token: str, place: str, account_id: str = ""
-) -> tuple[Account, dict[str, Any]]:
+) -> tuple[Account, JsonObject]:
     """Test an access: the account, and the properties of its tables in their stored form. Raises SourceError.
 
     A table that the token may not read has no properties.
@@ -63,10 +62,10 @@ def make(
     scope: Scope,
     vendor: str,
     account: Account,
-    schema: Mapping[str, Any],
+    schema: JsonObject,
     token: str = "",
     place: str = "",
-    answers: Mapping[str, Any] | None = None,
+    answers: JsonObject | None = None,
 ) -> Connection:
     """Store a tested connection. It runs as soon as no question is open. Raises WrongAnswers, WrongChange for a second one."""
     scope.require(Permission.SETTINGS)
@@ -106,7 +105,7 @@ def _start_if_ready(connection: Connection) -> None:
 
 
 @transaction.atomic
-def answer(*, scope: Scope, connection_id: int, answers: Mapping[str, Any]) -> Connection:
+def answer(*, scope: Scope, connection_id: int, answers: JsonObject) -> Connection:
     """Replace the answers of a connection; what is read with others waits for a person. Raises WrongAnswers, WrongChange."""
     connection = _locked(scope, connection_id)
     document = checked_answers(answers)
@@ -124,9 +123,7 @@ def answer(*, scope: Scope, connection_id: int, answers: Mapping[str, Any]) -> C
 
 
 @transaction.atomic
-def replace_token(
-    *, scope: Scope, connection_id: int, token: str, account: Account, schema: Mapping[str, Any]
-) -> Connection:
+def replace_token(*, scope: Scope, connection_id: int, token: str, account: Account, schema: JsonObject) -> Connection:
     """Store a new, tested token of the same account. Raises WrongAccount."""
     connection = _locked(scope, connection_id)
     if connection.account.get("id") != account.id:

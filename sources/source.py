@@ -20,6 +20,10 @@ from django.utils.functional import Promise
 type Step = Callable[[str, int, int], None]  # phase or table, how much is done, of how much (0: unknown)
 
 
+#: A JSON object from outside; its values are checked where they are used.
+type JsonObject = dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What opens a vendor's door for one partner."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -11,19 +10,19 @@ from django.utils.translation import ngettext
 
 from partner_portal.formats.numbers import signed_decimal_text, whole
 from partner_portal.lib.rows.facts import find_kind
-from sources.source import Question
+from sources.source import JsonObject, Question
 
 _MISSING_NAMED = 20
 
 
-def sentence(code: str, details: Mapping[str, Any], *, vendor: str, zone: str) -> str:
+def sentence(code: str, details: JsonObject, *, vendor: str, zone: str) -> str:
     """What happened and what to do about it; "" for no code.
 
     vendor: the vendor's name. zone: time zone in which times are told.
     """
     if not code:
         return ""
-    blanks: dict[str, Any] = {**details, "vendor": vendor}
+    blanks: JsonObject = {**details, "vendor": vendor}
     if "until" in details:
         until = datetime.fromisoformat(str(details["until"])).astimezone(ZoneInfo(zone))
         blanks |= {"until": f"{until:%H:%M}", "zone": zone}

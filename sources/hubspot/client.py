@@ -22,7 +22,16 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry
 
 from partner_portal.lib.dates import clock
-from sources.source import AnswerInvalid, QuotaUsedUp, Refused, ScopeMissing, SourceError, TokenRejected, TryLater
+from sources.source import (
+    AnswerInvalid,
+    JsonObject,
+    QuotaUsedUp,
+    Refused,
+    ScopeMissing,
+    SourceError,
+    TokenRejected,
+    TryLater,
+)
 
 LIST_INTERVAL = 0.21  # seconds between the starts of two calls: a little under 5 a second
 SEARCH_INTERVAL = 0.51  # the account's limit on searches is a lower one
@@ -102,15 +111,15 @@ class HubSpotClient:
         """Send requests through this adapter instead of a socket."""
         self._session.mount(self.base, adapter)
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> dict[str, Any]:
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> JsonObject:
         """Answer to a GET. Raises SourceError."""
         return self._call("GET", path, params=params)
 
-    def post(self, path: str, body: Any, *, search: bool = False) -> dict[str, Any]:
+    def post(self, path: str, body: Any, *, search: bool = False) -> JsonObject:
         """Answer to a POST, at the pace of searches if it is one. Raises SourceError."""
         return self._call("POST", path, body=body, search=search)
 
-    def put(self, path: str, body: Any) -> dict[str, Any]:
+    def put(self, path: str, body: Any) -> JsonObject:
         """Answer to a PUT. Raises SourceError."""
         return self._call("PUT", path, body=body)
 
@@ -122,7 +131,7 @@ class HubSpotClient:
         params: Mapping[str, str | int] | None = None,
         body: Any = None,
         search: bool = False,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         failure: SourceError = TryLater()
         for attempt in range(1, self._tries + 1):
             self._wait_for_turn(search=search)
@@ -247,7 +256,7 @@ class _Bearer(AuthBase):
         return "Bearer"
 
 
-def _parsed(content: bytes, status: int) -> dict[str, Any]:
+def _parsed(content: bytes, status: int) -> JsonObject:
     """The JSON object of an answer; an empty one for no content. Raises AnswerInvalid."""
     if status == 204 and not content:
         return {}
@@ -260,7 +269,7 @@ def _parsed(content: bytes, status: int) -> dict[str, Any]:
     return answer
 
 
-def _error_of(content: bytes) -> dict[str, Any]:
+def _error_of(content: bytes) -> JsonObject:
     """The JSON object of an error; an empty one when it is something else."""
     try:
         return _parsed(content, 0)

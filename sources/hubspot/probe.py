@@ -9,7 +9,7 @@ from typing import Any
 from sources.hubspot import endpoints, reading
 from sources.hubspot.client import HubSpotClient
 from sources.hubspot.reading import Property, Record
-from sources.source import AnswerInvalid, Refused, ScopeMissing
+from sources.source import AnswerInvalid, JsonObject, Refused, ScopeMissing
 
 OBJECTS = ("partner_clients", "partner_services", "deals", "companies", "deal_registration")
 PAIRS = (
@@ -22,7 +22,7 @@ PAIRS = (
 NAMES_AT_ONCE = 40  # properties in one request: an address has a length
 
 
-def report(client: HubSpotClient, pages: int) -> dict[str, Any]:
+def report(client: HubSpotClient, pages: int) -> JsonObject:
     """Schema, fill rates and reach of an account. pages: of records, from which fill rates are counted. Raises SourceError.
 
     What one token may not read, or an account does not have, is said in its place; the rest is reported.
@@ -38,7 +38,7 @@ def report(client: HubSpotClient, pages: int) -> dict[str, Any]:
     }
 
 
-def _object(client: HubSpotClient, name: str, pages: int) -> dict[str, Any]:
+def _object(client: HubSpotClient, name: str, pages: int) -> JsonObject:
     schema = reading.properties(client, name)
     began = time.monotonic()
     filled, records = _filled(client, name, schema, pages)
@@ -90,12 +90,12 @@ def _archived(client: HubSpotClient, name: str) -> int:
     return len(next(reading.pages(client, name, [], archived=True)))
 
 
-def _labels(client: HubSpotClient, one: str, two: str) -> list[dict[str, Any]]:
+def _labels(client: HubSpotClient, one: str, two: str) -> list[JsonObject]:
     answer = client.get(endpoints.association_labels(one, two))
     return [{key: label.get(key) for key in ("category", "typeId", "label")} for label in answer.get("results", [])]
 
 
-def _pipelines(client: HubSpotClient) -> list[dict[str, Any]]:
+def _pipelines(client: HubSpotClient) -> list[JsonObject]:
     """Pipelines as numbers: their labels are the account's own."""
     return [
         {"stages": [{"probability": stage.probability} for stage in pipeline.stages]}

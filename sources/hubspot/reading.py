@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sources.hubspot import endpoints
 from sources.hubspot.client import HubSpotClient
-from sources.source import AnswerInvalid
+from sources.source import AnswerInvalid, JsonObject
 
 LIST_PAGE = 100  # the most that HubSpot gives at once
 SEARCH_PAGE = 200
@@ -68,7 +67,7 @@ class Pipeline:
     stages: tuple[Stage, ...]
 
 
-def account(client: HubSpotClient) -> dict[str, Any]:
+def account(client: HubSpotClient) -> JsonObject:
     """Details of the token's account; the client learns its time zone. Raises SourceError."""
     details = client.get(endpoints.ACCOUNT)
     if not details.get("portalId"):
@@ -189,13 +188,13 @@ def associations(client: HubSpotClient, source: str, target: str, ids: Sequence[
     return links
 
 
-def _link(row: Mapping[str, Any]) -> Link:
+def _link(row: JsonObject) -> Link:
     types = _rows(row, "associationTypes")
     primary = any(kind.get("typeId") == PRIMARY or _text(kind, "label").casefold() == PRIMARY_LABEL for kind in types)
     return Link(_text(row, "toObjectId"), primary)
 
 
-def _record(row: Mapping[str, Any]) -> Record:
+def _record(row: JsonObject) -> Record:
     record_id, values = _text(row, "id"), row.get("properties")
     if not (record_id.isascii() and record_id.isdigit()) or not isinstance(values, dict):
         raise AnswerInvalid("form")
@@ -203,7 +202,7 @@ def _record(row: Mapping[str, Any]) -> Record:
     return Record(record_id, properties | {ID: record_id}, _text(row, "url"))
 
 
-def _rows(answer: Mapping[str, Any], name: str, *, required: bool = False) -> list[dict[str, Any]]:
+def _rows(answer: JsonObject, name: str, *, required: bool = False) -> list[JsonObject]:
     """A list of objects in an answer. Raises AnswerInvalid for something else, or when it is required and missing."""
     rows = answer.get(name)
     if rows is None and not required:
@@ -213,19 +212,19 @@ def _rows(answer: Mapping[str, Any], name: str, *, required: bool = False) -> li
     return rows
 
 
-def _next(answer: Mapping[str, Any]) -> str:
+def _next(answer: JsonObject) -> str:
     """Cursor of the next page; "" after the last."""
     paging = answer.get("paging")
     following = paging.get("next") if isinstance(paging, dict) else None
     return _text(following, "after") if isinstance(following, dict) else ""
 
 
-def _text(row: Mapping[str, Any], name: str) -> str:
+def _text(row: JsonObject, name: str) -> str:
     value = row.get(name)
     return "" if value is None else str(value)
 
 
-def _probability(stage: Mapping[str, Any]) -> float | None:
+def _probability(stage: JsonObject) -> float | None:
     metadata = stage.get("metadata")
     with suppress(ValueError):
         return float(_text(metadata, "probability")) if isinstance(metadata, dict) else None

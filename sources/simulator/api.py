@@ -26,6 +26,7 @@ from sources.simulator.schema import (
 from sources.simulator.search import least_id, matching
 from sources.simulator.traffic import Call, Traffic
 from sources.simulator.world import MemberList, Row, World, text_of
+from sources.source import JsonObject
 
 LIST_MOST = 100
 SEARCH_MOST = 200
@@ -35,7 +36,7 @@ ASSOCIATION_PAGE = 500  # of one record
 MEMBERS_PAGE = 250
 _ALWAYS = ("hs_object_id", "hs_createdate", "hs_lastmodifieddate")
 
-type Handler = Callable[["Simulator", Request, tuple[str, ...]], Any]
+type Handler = Callable[["Simulator", Request, tuple[str, ...]], object]
 
 
 class Simulator:
@@ -108,7 +109,7 @@ class Simulator:
         return {f"X-HubSpot-RateLimit-{name}": str(number) for name, number in numbers.items()}
 
 
-def _account(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> Any:
+def _account(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> object:
     world = simulator.world
     offset = world.now().astimezone(ZoneInfo(world.zone)).utcoffset()
     seconds = int(offset.total_seconds()) if offset else 0
@@ -125,7 +126,7 @@ def _account(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) 
     }
 
 
-def _usage(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> Any:
+def _usage(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> object:
     world = simulator.world
     usage = {
         "name": "api-calls-daily",
@@ -137,13 +138,13 @@ def _usage(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) ->
     return {"results": [usage]}
 
 
-def _properties(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _properties(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     known = simulator.world.properties[_object(groups[0])]
     archived = _flag(request, "archived")
     return {"results": [] if archived else [_property(name, known[name]) for name in known]}
 
 
-def _property(name: str, known: Property) -> dict[str, Any]:
+def _property(name: str, known: Property) -> JsonObject:
     return {
         "name": name,
         "label": known.label,
@@ -161,7 +162,7 @@ def _property(name: str, known: Property) -> dict[str, Any]:
     }
 
 
-def _pipelines(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> Any:
+def _pipelines(simulator: Simulator, _request: Request, _groups: tuple[str, ...]) -> object:
     times = {"createdAt": "2020-01-01T00:00:00Z", "updatedAt": "2020-01-01T00:00:00Z", "archived": False}
     return {
         "results": [
@@ -190,20 +191,20 @@ def _pipelines(simulator: Simulator, _request: Request, _groups: tuple[str, ...]
     }
 
 
-def _records(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _records(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     object_type = _object(groups[0])
     limit = _count(request.query.get("limit", "10"), LIST_MOST)
     after = _count(request.query.get("after", "0"), 2**63)
     rows, following = simulator.world.listed(object_type, after, limit, archived=_flag(request, "archived"))
     names = request.query.get("properties", "").split(",")
-    answer: dict[str, Any] = {"results": [_record(simulator.world, object_type, row, names) for row in rows]}
+    answer: JsonObject = {"results": [_record(simulator.world, object_type, row, names) for row in rows]}
     if following is not None:
         link = f"http://elsewhere.invalid{request.path}?after={following}"  # whoever follows it sends the token away
         answer["paging"] = {"next": {"after": str(following), "link": link}}
     return answer
 
 
-def _one(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _one(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     object_type = _object(groups[0])
     row = _row(simulator.world, object_type, groups[1])
     if row is None or row.archived != _flag(request, "archived"):
@@ -211,7 +212,7 @@ def _one(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any
     return _record(simulator.world, object_type, row, request.query.get("properties", "").split(","))
 
 
-def _batch(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _batch(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     object_type, body = _object(groups[0]), _body(request)
     inputs = _inputs(body, READ_MOST)
     rows = [_row(simulator.world, object_type, record_id) for record_id, _after in inputs]
@@ -233,7 +234,7 @@ def _batch(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> A
     return Answer(207, answer | {"numErrors": 1, "errors": [problem]})
 
 
-def _search(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _search(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     object_type, body, world = _object(groups[0]), _body(request), simulator.world
     limit = _count(body.get("limit", 10), SEARCH_MOST)
     offset = _count(body.get("after") or 0, 2**63)
@@ -245,13 +246,13 @@ def _search(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> 
         _record(world, object_type, world.rows[object_type][record_id], names, known)
         for record_id, known in matches[offset : offset + limit]
     ]
-    answer: dict[str, Any] = {"total": len(matches), "results": page}
+    answer: JsonObject = {"total": len(matches), "results": page}
     if offset + limit < len(matches):
         answer["paging"] = {"next": {"after": str(offset + limit)}}
     return answer
 
 
-def _associations(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _associations(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     source, target = _object(groups[0]), _object(groups[1])
     results, missing = [], []
     for record_id, after in _inputs(_body(request), ASSOCIATIONS_MOST):
@@ -262,7 +263,7 @@ def _associations(simulator: Simulator, request: Request, groups: tuple[str, ...
             missing.append(record_id)
             continue
         page = links[:ASSOCIATION_PAGE]
-        result: dict[str, Any] = {
+        result: JsonObject = {
             "from": {"id": record_id},
             "to": [_association(source, target, *link) for link in page],
         }
@@ -284,15 +285,15 @@ def _associations(simulator: Simulator, request: Request, groups: tuple[str, ...
     return Answer(207, answer | {"numErrors": len(missing), "errors": [problem]})
 
 
-def _association(source: str, target: str, record_id: int, primary: bool) -> dict[str, Any]:
+def _association(source: str, target: str, record_id: int, primary: bool) -> JsonObject:
     plain = ASSOCIATION_TYPES.get((source, target), OTHER_ASSOCIATION)
-    types: list[dict[str, Any]] = [{"category": "HUBSPOT_DEFINED", "typeId": plain}]
+    types: list[JsonObject] = [{"category": "HUBSPOT_DEFINED", "typeId": plain}]
     if primary and source == "deals":
         types.append({"category": "HUBSPOT_DEFINED", "typeId": PRIMARY, "label": "Primary"})
     return {"toObjectId": str(record_id), "associationTypes": types}
 
 
-def _labels(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> Any:
+def _labels(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> object:
     source, target = _object(groups[0]), _object(groups[1])
     if not simulator.world.can_associate(source, target):
         return {"results": []}
@@ -302,7 +303,7 @@ def _labels(simulator: Simulator, _request: Request, groups: tuple[str, ...]) ->
     return {"results": types}
 
 
-def _make_list(simulator: Simulator, request: Request, _groups: tuple[str, ...]) -> Any:
+def _make_list(simulator: Simulator, request: Request, _groups: tuple[str, ...]) -> object:
     body = _body(request)
     name, object_type_id = str(body.get("name", "")), str(body.get("objectTypeId", ""))
     if not name or body.get("processingType") not in ("MANUAL", "SNAPSHOT", "DYNAMIC"):
@@ -315,24 +316,24 @@ def _make_list(simulator: Simulator, request: Request, _groups: tuple[str, ...])
     return {"list": _list_data(made)}
 
 
-def _list_by_name(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> Any:
+def _list_by_name(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> object:
     known = _named(simulator.world, groups[0], groups[1])
     if known is None:
         raise not_found("There is no list with this name.")
     return {"list": _list_data(known)}
 
 
-def _list(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> Any:
+def _list(simulator: Simulator, _request: Request, groups: tuple[str, ...]) -> object:
     return {"list": _list_data(_list_of(simulator.world, groups[0]))}
 
 
-def _members(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _members(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     known = _list_of(simulator.world, groups[0])
     after = _count(request.query.get("after", "0"), 2**63)
     limit = _count(request.query.get("limit", "100"), MEMBERS_PAGE)
     ids = sorted(record_id for record_id in known.members if record_id > after)
     page = ids[:limit]
-    answer: dict[str, Any] = {
+    answer: JsonObject = {
         "results": [
             {"recordId": str(record_id), "membershipTimestamp": text_of(known.members[record_id])} for record_id in page
         ]
@@ -342,7 +343,7 @@ def _members(simulator: Simulator, request: Request, groups: tuple[str, ...]) ->
     return answer
 
 
-def _change_members(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> Any:
+def _change_members(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     world, (list_id, action) = simulator.world, groups
     known = _list_of(world, list_id)
     if known.processing_type == "DYNAMIC":
@@ -383,7 +384,7 @@ def _named(world: World, object_type_id: str, name: str) -> MemberList | None:
     return None
 
 
-def _list_data(known: MemberList) -> dict[str, Any]:
+def _list_data(known: MemberList) -> JsonObject:
     return {
         "listId": str(known.id),
         "listVersion": 1,
@@ -409,7 +410,7 @@ def _row(world: World, object_type: str, record_id: str) -> Row | None:
 
 def _record(
     world: World, object_type: str, row: Row, names: Iterable[str], known: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+) -> JsonObject:
     known = row.properties if known is None else known
     properties: dict[str, str | None] = {name: known[name] for name in _ALWAYS if name in known}
     for name in names:
@@ -417,7 +418,7 @@ def _record(
             properties[name] = known[name]
         elif world.nulls and name in world.properties[object_type]:  # names that it does not know are left out silently
             properties[name] = None
-    data: dict[str, Any] = {
+    data: JsonObject = {
         "id": str(row.id),
         "properties": properties,
         "createdAt": text_of(row.created),
@@ -429,7 +430,7 @@ def _record(
     return data
 
 
-def _whole(world: World, results: list[dict[str, Any]]) -> dict[str, Any]:
+def _whole(world: World, results: list[JsonObject]) -> JsonObject:
     now = text_of(world.now())
     return {"status": "COMPLETE", "results": results, "startedAt": now, "completedAt": now}
 
@@ -441,14 +442,14 @@ def _json(request: Request) -> Any:
         raise invalid("Invalid input JSON.") from None
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _body(request: Request) -> JsonObject:
     body = _json(request)
     if not isinstance(body, dict):
         raise invalid("Invalid input JSON.")
     return body
 
 
-def _inputs(body: Mapping[str, Any], most: int) -> list[tuple[str, str]]:
+def _inputs(body: JsonObject, most: int) -> list[tuple[str, str]]:
     """Ids, each with the cursor to continue after."""
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not all(isinstance(one, dict) and "id" in one for one in inputs):

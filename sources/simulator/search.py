@@ -7,6 +7,7 @@ from typing import Any
 
 from sources.simulator.answers import invalid
 from sources.simulator.schema import Property
+from sources.source import JsonObject
 
 GROUPS_MOST = 6
 FILTERS_MOST = 6
@@ -14,7 +15,7 @@ FILTERS_MOST = 6
 type Known = tuple[int, dict[str, str]]
 
 
-def matching(body: Mapping[str, Any], properties: Mapping[str, Property], indexed: Iterable[Known]) -> list[Known]:
+def matching(body: JsonObject, properties: Mapping[str, Property], indexed: Iterable[Known]) -> list[Known]:
     """Records that a search matches, in its order. Raises RefusedError for a search that is wrong."""
     groups = body.get("filterGroups") or []
     if len(groups) > GROUPS_MOST or any(len(group.get("filters", [])) > FILTERS_MOST for group in groups):
@@ -33,7 +34,7 @@ def matching(body: Mapping[str, Any], properties: Mapping[str, Property], indexe
     return matches
 
 
-def least_id(body: Mapping[str, Any]) -> int:
+def least_id(body: JsonObject) -> int:
     """The id above which all matches of a search are, so that those up to it need no look."""
     groups = body.get("filterGroups") or []
     [filters] = [group.get("filters", []) for group in groups] if len(groups) == 1 else [[]]
@@ -45,7 +46,7 @@ def least_id(body: Mapping[str, Any]) -> int:
     return max((int(text) for text in above if text.isdigit()), default=0)
 
 
-def _test(one: Mapping[str, Any], properties: Mapping[str, Property]) -> Callable[[Mapping[str, str]], bool]:
+def _test(one: JsonObject, properties: Mapping[str, Property]) -> Callable[[Mapping[str, str]], bool]:
     name, operator = str(one.get("propertyName")), str(one.get("operator"))
     if name not in properties:
         raise invalid(f"There is no property {name}.")
