@@ -198,7 +198,9 @@ def test_changed_rules_are_posted_again_before_anybody_reads(workshop, django_as
 def test_workers_post_every_ledger_again_once_new_rules_are_committed(
     partner, other_partner, monkeypatch, django_capture_on_commit_callbacks
 ):
+    from accounts.scope import partners_with
     from ledger import tasks
+    from ledger.queries import due_by_clock
     from program.models import Program
     from program.services import rules_changed
 
@@ -210,6 +212,7 @@ def test_workers_post_every_ledger_again_once_new_rules_are_committed(
         assert handed == []
     assert handed == [partner.pk, other_partner.pk]
     tasks.catch_up_ledger(partner.pk)
+    assert partners_with(due_by_clock()) == [other_partner]
 
 
 def test_sums_by_lot_and_client(workshop):
