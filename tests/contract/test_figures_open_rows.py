@@ -106,6 +106,7 @@ ELSEWHERE = {
     "connections_new": "a form",
     "connection": "a connection and its runs, each with its import",
     "connection_questions": "a form",
+    "vendor_call": "a progress bar",
     "connection_clients": "a form over the rows that it is about",
     "connection_disconnect": "a question",
     "imports_mapping": "a form over the cells of a file",
