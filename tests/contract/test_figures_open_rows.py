@@ -107,6 +107,8 @@ ELSEWHERE = {
     "connection": "a connection and its runs, each with its import",
     "connection_questions": "a form",
     "vendor_call": "a progress bar",
+    "connections_consent": "a redirect",
+    "connections_consented": "a redirect",
     "connection_clients": "a form over the rows that it is about",
     "connection_disconnect": "a question",
     "imports_mapping": "a form over the cells of a file",
