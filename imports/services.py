@@ -21,7 +21,6 @@ from imports.effects import Effects, effects_data, effects_of
 from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tables
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
-from imports.progress import request_stop
 from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
 from imports.stored_tables import plain_file, read_sources
@@ -29,6 +28,7 @@ from imports.tables import UnreadableFile
 from imports.undo import UndoOutcome, revert_import
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import IMPORT_BATCH, PARTNER_FACTS, held_keys, lock_if_free
+from partner_portal.lib.progress import JobProgress
 from partner_portal.lib.rows.events import import_discarded
 
 MOST_ATTEMPTS = 3
@@ -322,7 +322,7 @@ def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     batch.problems.all().delete()
     audit.record(scope, "import.discarded", str(batch))
     import_discarded.send(ImportBatch, scope=scope, batch=batch)
-    transaction.on_commit(lambda: request_stop(batch_id))
+    transaction.on_commit(JobProgress("import", batch_id).request_stop)
     return batch
 
 

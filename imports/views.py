@@ -36,9 +36,9 @@ from imports.mapping_preview import preview
 from imports.missing_rows import missing_rows, named_pairs
 from imports.next_steps import next_steps
 from imports.pipeline import phase_text
-from imports.progress import Progress, progress_of
 from imports.reading_form import ReadingForm
 from imports.tables import UnreadableFile
+from partner_portal.lib.progress import JobProgress, Progress
 from partner_portal.lib.rows.facts import FactKind, find_kind, kind, kinds
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
@@ -105,7 +105,7 @@ def _batch_page(
         # Whoever discarded it is on the way to another page: a refresh would take them back.
         return private(HttpResponseStopPolling() if state.discarded else HttpResponseClientRefresh())
     if state.running or state.stuck:
-        progress = progress_of(batch_id)
+        progress = JobProgress("import", batch_id).latest
         phase = phase_text(progress.phase) if progress else ""
         context = {
             "batch": batch,

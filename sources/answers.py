@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from imports.mapping import Mapping as ColumnMapping
@@ -20,7 +21,7 @@ LEAST_MINUTES, MOST_MINUTES = 5, 7 * 1440
 MIDNIGHTS = ("day", "moment")
 
 
-class WrongAnswers(ValueError):  # noqa: N818 -- it says what the answers are
+class WrongAnswers(ValidationError):  # noqa: N818 -- it says what the answers are
     """The document cannot be used; the message says why."""
 
 

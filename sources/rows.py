@@ -89,10 +89,10 @@ def note_missing(scope: Scope, connection: Connection, spec: TableSpec, seen: Se
         return
     rows = brought(scope, connection).filter(kind=spec.kind, fact_id__isnull=False)
     explained: set[str] = {*seen.archived, *seen.merged, *seen.left}
-    found = set(seen.ids) - explained
+    present = set(seen.ids) - explained
     missing, back = [], []
     for pk, vendor_id, runs in rows.values_list("pk", "vendor_id", "missing_runs"):
-        if vendor_id not in found and (spec.kind == CLIENTS or vendor_id not in explained):
+        if vendor_id not in present and (spec.kind == CLIENTS or vendor_id not in explained):
             missing.append(pk)
         elif runs:
             back.append(pk)

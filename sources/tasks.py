@@ -6,8 +6,8 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
 from accounts.scope import partner_scope, partners_with
+from partner_portal.lib.progress import JobProgress
 from sources import notices, services
-from sources.progress import RunProgress
 from sources.runs import NotRunnable, run_connection
 
 
@@ -32,7 +32,7 @@ def sync_due(partner_id: int, connection_id: int) -> str:
 def sync(partner_id: int, connection_id: int, user_id: int | None = None, full: bool | None = None) -> str:
     """Run one connection. Delivered twice, the second delivery does nothing."""
     partner = Partner.objects.get(pk=partner_id)
-    progress = RunProgress(connection_id)
+    progress = JobProgress("sync", connection_id)
     user = User.objects.get(pk=user_id) if user_id else None
     try:
         run = run_connection(
