@@ -19,11 +19,11 @@ from sources.texts import question_title
 
 CONSTANT = "="
 PIPELINES = "pipeline:"
-MOST_WORDS = 60  # values of a property whose meaning is asked
+MOST_WORDS = 60  # values of a property for which the page asks the meaning
 
 
 class ConnectForm(forms.Form):
-    """What opens the vendor's door."""
+    """Access to a vendor's account: a token, or a folder."""
 
     token = forms.CharField(
         label=gettext_lazy("Token"),
@@ -58,9 +58,9 @@ class QuestionLine:
 
 
 class AnswersForm(forms.Form):
-    """The answers to a connection's questions. What a choice brings up next is asked when the form is shown again.
+    """The answers to a connection's questions. Fields that depend on a choice appear when the form is shown again.
 
-    stored: the answers so far. asked: with the questions by table's properties.
+    fields: the properties of each table. stored: the answers so far. fixed: `once` questions can no longer be changed.
     """
 
     def __init__(
@@ -165,13 +165,13 @@ class AnswersForm(forms.Form):
                 self._words.setdefault(name, []).append(value)
 
     def _add(self, name: str, field: forms.Field) -> None:
-        """Add a field that a choice brought up: what was sent does not have it yet, so it shows its first value."""
+        """Add a field that depends on a choice. The request does not have it yet, so it shows its initial value."""
         self.fields[name] = field
         if isinstance(self.data, QueryDict) and name not in self.data:
             self.data[name] = field.initial
 
     def lines(self) -> Iterator[QuestionLine]:
-        """The questions in order, with the fields of each."""
+        """The questions in order, with their fields."""
         for question in self.questions:
             name = question.key
             yield QuestionLine(
@@ -264,7 +264,7 @@ def _rhythm(minutes: int) -> str:
 
 
 class AssignForm(forms.Form):
-    """A client for each row that waits for one."""
+    """Assign clients to the rows that have none."""
 
     def __init__(
         self,
@@ -289,7 +289,7 @@ class AssignForm(forms.Form):
 
     @property
     def chosen(self) -> dict[int, str]:
-        """Our clients' ids by number of the row; "" for none."""
+        """Our client ids by primary key of the row; "" for none."""
         return {row.pk: self.cleaned_data[f"row-{row.pk}"] for row in self.rows}
 
     def lines(self) -> Iterator[tuple[Any, forms.BoundField]]:

@@ -58,5 +58,5 @@ def mail_admins(partner_id: int, run_id: int) -> int:
 
 
 def enqueue_sync(partner_id: int, connection_id: int, user_id: int, full: bool) -> None:
-    """Enqueue a run that somebody asked for, on commit."""
+    """Enqueue a run that somebody requested, on commit."""
     transaction.on_commit(lambda: sync.delay(partner_id, connection_id, user_id, full or None), robust=True)

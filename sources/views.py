@@ -1,4 +1,4 @@
-"""Pages of live connections, for admins. Runs are done by a worker; the page shows their progress."""
+"""Pages of live connections, for admins. A worker does the runs; the page shows their progress."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ from sources.texts import phase_text, sent_text, sentence
 @require_safe
 @requires(Permission.SETTINGS)
 def connections(request: ScopedRequest) -> HttpResponse:
-    """The partner's connections, and what can be connected."""
+    """List the partner's connections, and what can be connected."""
     context = {"rows": queries.summaries(request.scope), "choices": pages.choices(request.scope)}
     return page_or_part(request, "sources/connections.html", context)
 
@@ -69,7 +69,7 @@ def _connect(request: ScopedRequest, source: Source, form: ConnectForm) -> Any:
 @require_POST
 @requires(Permission.EXPORT)
 def send_list(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Send a list of clients to the vendor, and say what it does not know."""
+    """Send a list of clients to the vendor, and report the clients that it does not know."""
     connection, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
     if connection is None or chosen is None:
         raise Http404(pk)
@@ -100,7 +100,7 @@ def _sentence(request: ScopedRequest, source: Source, error: SourceError) -> str
 @require_safe
 @requires(Permission.SETTINGS)
 def connection(request: ScopedRequest, pk: int) -> HttpResponse:
-    """How a connection is, what it did, and what can be done about it."""
+    """Show the status of a connection, its runs, and what can be done about it."""
     scope = request.scope
     connection = queries.get_connection(scope, pk)
     progress = JobProgress("sync", pk).latest
@@ -121,7 +121,7 @@ def connection(request: ScopedRequest, pk: int) -> HttpResponse:
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
 def questions(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Answer what the vendor does not say, how often it runs, and what it may change by itself."""
+    """Answer the connection's questions, and set how often it runs and what it may change without approval."""
     connection = queries.get_connection(request.scope, pk)
     source = queries.vendor_of(connection)
     do = request.POST.get("do", "") if request.method == "POST" else ""
@@ -181,7 +181,7 @@ def token(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 def unmatched(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Assign rows to clients that the vendor does not connect with one."""
+    """Assign clients to rows that the vendor relates to none."""
     connection = queries.get_connection(request.scope, pk)
     page = pages.unmatched_page(request.scope, connection, request.GET.get("page"))
     form = AssignForm(request.POST or None, rows=list(page), clients=pages.client_choices(request.scope))
@@ -227,7 +227,7 @@ def pause(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.SETTINGS)
 def resume(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Have a paused connection run again."""
+    """Resume a paused connection."""
     return _changed(request, pk, services.resume, _("Resumed. The next sync comes within a minute."))
 
 
@@ -244,7 +244,7 @@ def _changed(request: ScopedRequest, pk: int, change: Any, text: str) -> HttpRes
 @require_POST
 @requires(Permission.SETTINGS)
 def gone(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Confirm that the rows which were not found any more are gone."""
+    """Confirm that missing rows are gone."""
     connection = queries.get_connection(request.scope, pk)
     count = len(rows.given_up(request.scope, connection))
     services.confirm_gone(scope=request.scope, connection_id=pk)
