@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, Q, QuerySet
+from django.db.models import Count, Exists, QuerySet
 from django.db.models.expressions import Combinable
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Membership, TeamContact
+from accounts.models import Membership, Partner, TeamContact
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.models import Certification, Client, Deal, RetentionMonth, Service
@@ -57,14 +57,12 @@ _SETTINGS = (
 
 
 def checklist(scope: Scope) -> list[Step]:
-    """The steps for somebody who imports; empty once all are done, or when that person has hidden them. One query."""
+    """The steps for somebody who imports; empty once all are done. One query."""
     if not scope.may_import:
         return []
-    own = Membership.objects.filter(user=scope.user, partner=scope.partner, checklist_hidden=False)
+    own = Partner.objects.filter(pk=scope.partner.pk)
     rows: QuerySet[Any, Any] = own.values(**_done(scope))  # its names are built, which the types do not know
-    done = rows.first()
-    if done is None:
-        return []
+    done = rows.get() | {"time_zone": scope.partner.time_zone != "UTC"}
     steps = [
         Step(label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
         for key, label, why in _FACTS
@@ -82,7 +80,7 @@ def checklist(scope: Scope) -> list[Step]:
 
 
 def _done(scope: Scope) -> dict[str, Combinable]:
-    """Whether each step is done, by its key."""
+    """Whether each step is done, by its key; those that rows of the database answer."""
     own = {"partner": scope.partner}
     months = RetentionMonth.objects.filter(**own).order_by().values("partner")
     return {
@@ -95,5 +93,4 @@ def _done(scope: Scope) -> dict[str, Combinable]:
         "statement_lines": Exists(StatementLine.objects.filter(**own)),
         "contacts": Exists(TeamContact.objects.filter(**own)),
         "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
-        "time_zone": ExpressionWrapper(~Q(partner__time_zone="UTC"), BooleanField()),
     }
