@@ -1,4 +1,4 @@
-"""The checklist of a partner's first day: what to bring, what it switches on, and whether it is there."""
+"""The checklist of a partner's first day: what to import or set up, what it enables, and whether it is done."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +22,15 @@ MONTHS = 12  # of comparable MRR before retention is known
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to bring or to set."""
+    """One thing to import or to set up."""
 
     label: str | Promise
-    #: What it switches on.
+    #: What it enables.
     why: str | Promise
     done: bool
-    #: The page where it is done; "" where somebody else has to.
+    #: The URL of the page where it is done; "" where only operators can.
     address: str
-    #: A file to start from; "" for none.
+    #: The URL of a template file; "" for none.
     template: str = ""
 
 
@@ -80,7 +80,7 @@ def checklist(scope: Scope) -> list[Step]:
 
 
 def _done(scope: Scope) -> dict[str, Combinable]:
-    """Whether each step is done, by its key; those that rows of the database answer."""
+    """Whether a step is done, by its key, for the steps that depend on rows."""
     own = {"partner": scope.partner}
     months = RetentionMonth.objects.filter(**own).order_by().values("partner")
     return {

@@ -64,7 +64,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
 
 
 def _steps(request: ScopedRequest) -> list[Step]:
-    """The checklist of the first day; empty when the reader has hidden it."""
+    """The steps of the first day's checklist; empty when the reader has hidden it."""
     hidden = any(row.checklist_hidden for row in request.memberships if row.partner_id == request.scope.partner_id)
     return [] if hidden else checklist(request.scope)
 

@@ -34,13 +34,13 @@ from partner_portal.lib.rows.events import import_discarded
 MOST_ATTEMPTS = 3
 LOST = timedelta(minutes=5)  # a batch that no worker took within this time is enqueued again
 _DOUBLE_CLICK = timedelta(minutes=1)
-_BYTES_A_ROW = 120  # of a file with as many rows as an undo takes back
-_PACKED = 5  # a workbook unpacks to so many times its size, and its XML is so many times as long as CSV
+_BYTES_A_ROW = 120  # of a file with as many rows as an undo restores
+_PACKED = 5  # a workbook unpacks to this many times its size, and its XML is this many times as long as CSV
 
 
 @transaction.atomic
 def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
-    """Store the files as a new batch. It is checked next, unless the kind of a file has to be asked for first.
+    """Store the files as a new batch. It is checked next, unless a person has to choose the kind of a file first.
 
     The same files, uploaded twice within a minute, are one batch. Raises UnreadableFile when a workbook cannot be opened.
     """
@@ -146,7 +146,7 @@ def request_commit(
     allowed_withdrawals: int | None = None,
     rest: bool = False,
 ) -> ImportBatch:
-    """Have the batch written. Raises NotNow, also when there are bad rows and they are not to be left out.
+    """Request that the batch is written. Raises NotNow, also when it has bad rows that are not to be left out.
 
     allowed_withdrawals: the number that a person confirmed, where complete files would withdraw many rows. rest: of an undo,
     that rows which others changed since stay as they are.
@@ -174,7 +174,7 @@ def request_commit(
 def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
     """Write the batch, after checking it again: other imports may have been written in between.
 
-    When other rows are wrong now than the user saw, nothing is written and the batch waits for a new decision.
+    When the errors are no longer those that the user saw, nothing is written and the batch waits for a new decision.
     Raises NotNow, with everything rolled back, when the batch was discarded meanwhile.
     """
     batch = get_batch(scope, batch_id)
@@ -243,7 +243,7 @@ def request_undo(*, scope: Scope, batch_id: int) -> ImportBatch:
 
 @transaction.atomic
 def undo_now(*, scope: Scope, batch_id: int, rest: bool, step: Step = silent) -> tuple[ImportBatch, UndoOutcome]:
-    """Undo a written batch in one go: for the command. Raises NotNow when there is nothing to undo.
+    """Undo a written batch at once, for the command. Raises NotNow when there is nothing to undo.
 
     rest: undo the rows that nobody touched since, where others were; otherwise nothing is undone then.
     """
