@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "sources",
     "reports",
     "dashboard",
+    "notices",
     "api",
     "accounts.admin_site.OperatorsAdminConfig",
     "django.contrib.auth",

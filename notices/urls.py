@@ -1,0 +1,12 @@
+"""/notices/: the inbox, and one notice, which leads to its rows."""
+
+from django.urls import path
+
+from notices import views
+
+urlpatterns = [
+    path("", views.inbox, name="notices"),
+    path("bell/", views.bell, name="notices_bell"),
+    path("read/", views.mark_all_read, name="notices_read"),
+    path("<int:pk>/", views.open_notice, name="notice"),
+]
