@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 
+from django.core import signing
 from django.db.models import (
     Case,
     CharField,
@@ -21,15 +22,19 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.http import Http404
 
-from accounts.models import Membership, Partner
+from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS
-from accounts.scope import Scope
+from accounts.scope import Scope, outside_partners
 from ledger.models import Posting
 from notices.kinds import DEFAULT_PLACES, KINDS, NoticeKind, visible_kinds
 from notices.models import Notice, NoticeSettings, Watch
 from notices.rules import after_quiet
 from notices.texts import Sentences, sentences
 from partner_portal.lib.dates import clock
+from reports.schedule import Rule
+
+STOP_SALT = "notices.stop"
+STOP_DIGEST, STOP_MAILS = "digest", "mails"
 
 
 def unread_count() -> Coalesce:
@@ -111,6 +116,29 @@ def settings_of(scope: Scope) -> NoticeSettings:
     """The user's settings, with the defaults when they never changed any."""
     stored = NoticeSettings.objects.filter(partner=scope.partner, user=scope.user).first()
     return stored or NoticeSettings(partner=scope.partner, user=scope.user)
+
+
+def digest_rule(chosen: NoticeSettings, zone: str) -> Rule:
+    """When the person's digest is due: weekly ones on Mondays."""
+    return Rule(chosen.digest, chosen.digest_at, zone)
+
+
+def stop_token(scope: Scope, user: User, what: str) -> str:
+    """Signed token of an unsubscribe link. what: STOP_DIGEST or STOP_MAILS."""
+    return signing.dumps([scope.partner.pk, user.pk, what], salt=STOP_SALT)
+
+
+def stopped_by_token(token: str) -> tuple[Partner, User, str]:
+    """The partner and person that an unsubscribe token names, and what ends. Raises Http404."""
+    try:
+        partner_id, user_id, what = signing.loads(token, salt=STOP_SALT)
+    except signing.BadSignature as error:
+        raise Http404 from error
+    with outside_partners():  # whoever is signed in on this device may belong to another partner
+        partner, user = Partner.objects.filter(pk=partner_id).first(), User.objects.filter(pk=user_id).first()
+    if partner is None or user is None:
+        raise Http404
+    return partner, user, what
 
 
 @dataclass(frozen=True, slots=True)

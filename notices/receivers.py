@@ -7,7 +7,7 @@ from django.dispatch import receiver
 from accounts.models import User
 from accounts.scope import Scope
 from notices.kinds import NoticeKind
-from notices.models import Notice
+from notices.models import DigestRun, Notice, NoticeSettings
 from notices.news import Event
 from notices.services import tell
 from partner_portal.lib.dates import clock
@@ -31,5 +31,6 @@ def mark_attended(*, scope: Scope, kind: str, key: str, **_: object) -> None:
 
 @receiver(member_left, dispatch_uid="notices.delete_what_leavers_had")
 def delete_what_leavers_had(*, scope: Scope, user: User, **_: object) -> None:
-    """Receive `member_left`: delete the person's notices in the scope's partner."""
-    Notice.objects.filter(partner=scope.partner, user=user).delete()
+    """Receive `member_left`: delete the person's notices, settings and digests in the scope's partner."""
+    for model in (Notice, NoticeSettings, DigestRun):
+        model.objects.filter(partner=scope.partner, user=user).delete()

@@ -1,18 +1,23 @@
 """Writes notices: tells people of events, looks for news, marks what was read, and removes what is old."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import time, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from accounts.audit import record
+from accounts.models import User
 from accounts.scope import Scope
 from ledger.queries import points_on
 from notices import queries
+from notices.digest import digest_of
 from notices.kinds import NoticeKind, Place
-from notices.models import Notice, ToldEvent, Watch
+from notices.models import Notice, NoticeSettings, ToldEvent, Watch
 from notices.news import Event, news, points_fallen
 from partner_portal.lib.dates import clock
+from reports.schedule import next_slots
 
 MOST_ROWS = 20  # of events that one notice names
 READ_DAYS, UNREAD_DAYS = 30, 180  # how long a notice that was read, or that nobody read, stays
@@ -109,6 +114,54 @@ def mark_read(*, scope: Scope, pk: int | None = None) -> int:
     if pk is not None:
         rows = rows.filter(pk=pk)
     return rows.update(read_at=clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person chose about notices; the fields are those of `NoticeSettings`."""
+
+    places: Mapping[str, Sequence[str]]
+    fall: int
+    quiet: tuple[time, time] | None
+    digest: str
+    digest_at: time
+
+
+@transaction.atomic
+def choose(*, scope: Scope, wishes: Wishes) -> None:
+    """Store what the user wants to be told of. The first digest tells what changes from now on."""
+    chosen = queries.settings_of(scope)
+    chosen.places = {kind: list(places) for kind, places in wishes.places.items()}
+    chosen.fall = wishes.fall
+    chosen.quiet_from, chosen.quiet_until = wishes.quiet or (None, None)
+    chosen.refusal = ""
+    if not wishes.digest:
+        chosen.next_slot, chosen.figures = None, {}
+    elif not chosen.digest and (now := digest_of(scope, {})):
+        chosen.figures = now.figures
+    chosen.digest, chosen.digest_at = wishes.digest, wishes.digest_at
+    if chosen.digest:
+        rule = queries.digest_rule(chosen, scope.partner.time_zone)
+        chosen.next_slot = next_slots(rule, clock.now(), 1)[0]
+    chosen.save()
+    record(scope, "notices.settings_changed", digest=wishes.digest)
+
+
+@transaction.atomic
+def stop(*, scope: Scope, user: User, what: str) -> None:
+    """End a person's digest or mails of notices, as the unsubscribe link in them does. Idempotent."""
+    chosen = NoticeSettings.objects.filter(partner=scope.partner, user=user).first()
+    if chosen is None:
+        return
+    if what == queries.STOP_DIGEST:
+        chosen.digest, chosen.next_slot, chosen.figures = "", None, {}
+    else:
+        chosen.places = {
+            kind: [place for place in places if place != Place.MAIL] for kind, places in chosen.places.items()
+        }
+        Notice.objects.filter(partner=scope.partner, user=user).update(mail_at=None)
+    chosen.save()
+    record(scope, "notices.settings_changed", user.email, stopped=what)
 
 
 def outdated_notices() -> tuple[QuerySet[Notice], QuerySet[ToldEvent]]:

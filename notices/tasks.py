@@ -1,11 +1,13 @@
-"""Periodic tasks of notices: look for news where something has moved, and remove what is old."""
+"""Tasks of notices: look for news where something has moved, send what is due, remove what is old."""
 
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 
 from accounts.models import Partner
 from accounts.scope import partner_scope, partners_with, system_scope
 from ledger.services import catch_up_if_behind
-from notices import queries, services
+from notices import queries, sending, services
+from partner_portal.lib.dates import clock
 
 
 @shared_task
@@ -26,6 +28,32 @@ def look_at_partner(partner_id: int) -> int:
     partner.refresh_from_db()
     with partner_scope(partner):
         return services.look(scope=system_scope(partner))
+
+
+@shared_task
+def send_due_mails() -> int:
+    """Every minute: enqueue the digests and the mails of notices that are due. Returns how many."""
+    count, now = 0, clock.now()
+    for partner in partners_with(*sending.due_digests(now)):
+        for run_id in sending.claim_digests(partner=partner, now=now):
+            send_digest.delay(partner.pk, run_id)
+            count += 1
+    for partner in partners_with(sending.notices_to_mail(now)):
+        mail_notices.delay(partner.pk)
+        count += 1
+    return count
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
+def send_digest(partner_id: int, run_id: int) -> str:
+    """Send one digest. Delivered twice, the second delivery does nothing."""
+    return sending.send_digest(partner_id=partner_id, run_id=run_id)
+
+
+@shared_task
+def mail_notices(partner_id: int) -> int:
+    """Mail the people of one partner their notices that are due. Returns the number of mails."""
+    return sending.mail_notices(partner_id=partner_id)
 
 
 @shared_task

@@ -8,5 +8,7 @@ urlpatterns = [
     path("", views.inbox, name="notices"),
     path("bell/", views.bell, name="notices_bell"),
     path("read/", views.mark_all_read, name="notices_read"),
+    path("settings/", views.settings_page, name="notices_settings"),
+    path("stop/<str:token>/", views.stop, name="notices_stop"),
     path("<int:pk>/", views.open_notice, name="notice"),
 ]

@@ -1,17 +1,22 @@
 """Pages of notices: the inbox, the bell of the top bar, and one notice, which leads on to its rows."""
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import translation
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from accounts.scope import partner_scope, system_scope
 from notices import queries, services
-from notices.forms import InboxForm
+from notices.forms import PLACES, InboxForm, SettingsForm
+from notices.kinds import DEFAULT_PLACES, visible_kinds
 from partner_portal.lib.web.htmx import page_or_part, private
 from reports.queries.exports import waiting
 
@@ -59,3 +64,43 @@ def open_notice(request: ScopedRequest, pk: int) -> HttpResponse:
     [shown] = queries.shown([queries.notice(request.scope, pk)])
     services.mark_read(scope=request.scope, pk=pk)
     return HttpResponseRedirect(shown.words.link)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def settings_page(request: ScopedRequest) -> HttpResponse:
+    """What the user wants to be told of, and where."""
+    scope = request.scope
+    chosen = queries.settings_of(scope)
+    initial: dict[str, object] = {
+        name: getattr(chosen, name) for name in ("fall", "quiet_from", "quiet_until", "digest", "digest_at")
+    }
+    for kind in visible_kinds(scope.role):
+        initial |= {f"{kind}-{place}": True for place in chosen.places.get(kind, DEFAULT_PLACES)}
+    form = SettingsForm(request.POST or None, scope=scope, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        cleaned = form.cleaned_data
+        quiet = (cleaned["quiet_from"], cleaned["quiet_until"]) if cleaned["quiet_from"] else None
+        wishes = services.Wishes(form.chosen_places(), cleaned["fall"], quiet, cleaned["digest"], cleaned["digest_at"])
+        services.choose(scope=scope, wishes=wishes)
+        messages.success(request, _("Saved."))
+        return redirect("notices_settings")
+    context = {"form": form, "chosen": chosen, "places": PLACES.values()}
+    return page_or_part(request, "notices/settings.html", context, status=422 if form.errors else 200)
+
+
+@csrf_exempt
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop(request: HttpRequest, token: str) -> HttpResponse:
+    """Unsubscribe by the link of a mail; POST does it, from the button or by one click (RFC 8058).
+
+    The token is sufficient proof: neither a session nor a CSRF token is needed.
+    """
+    partner, user, what = queries.stopped_by_token(token)
+    with translation.override(user.language or partner.language):
+        if request.method == "POST":
+            with partner_scope(partner, user):
+                services.stop(scope=system_scope(partner), user=user, what=what)
+        context = {"done": request.method == "POST", "partner_name": partner.name, "what": what}
+        return private(TemplateResponse(request, "notices/stop.html", context).render())

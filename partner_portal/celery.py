@@ -24,6 +24,7 @@ BEAT_SCHEDULE = {
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "run-due-connections": {"task": "sources.tasks.run_due_connections", "schedule": crontab()},
     "look-for-news": {"task": "notices.tasks.look_for_news", "schedule": crontab(minute="*/5")},
+    "send-due-mails": {"task": "notices.tasks.send_due_mails", "schedule": crontab()},
     "remove-outdated-notices": {
         "task": "notices.tasks.remove_outdated_notices",
         "schedule": crontab(hour=3, minute=40),
@@ -39,6 +40,8 @@ CLOCK_TASKS = {entry["task"] for entry in BEAT_SCHEDULE.values()} | {
     "dashboard.tasks.prepare_figures",
     "ledger.tasks.catch_up_ledger",
     "notices.tasks.look_at_partner",
+    "notices.tasks.mail_notices",
+    "notices.tasks.send_digest",
     "renewals.tasks.remind_partner",
     "reports.tasks.run_schedule",
     "sources.tasks.sync_due",

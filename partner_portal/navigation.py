@@ -106,6 +106,8 @@ BELOW = (
     Entry("/certifications/", _("Certifications of your people")),
     Entry("/imports/columns/", _("Columns of import files")),
     Entry("/settings/product-lines/", _("Product lines")),
+    Entry("/notices/", _("Notices")),
+    Entry("/notices/settings/", _("What you are told of")),
     Entry("/accounts/email/", _("E-mail")),
     Entry("/accounts/password/change/", _("Password")),
     Entry("/accounts/2fa/", _("Two-step verification")),

@@ -45,6 +45,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
     from notices.models import DigestRun, Notice, NoticeSettings, ToldEvent, Watch
+    from notices.queries import STOP_DIGEST, stop_token
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
     from renewals.services import new_calendar, remind_me
@@ -178,6 +179,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_of(plan, "tier_plan", "tier_plan_delete"),
         **_of(pack, "dashboard_saved_pack"),
         **_of(notice, "notice"),
+        "notices_stop": {"token": stop_token(scope, user, STOP_DIGEST)},
         "renewal_calendar": {"partner": "northwind", "token": feed},
         "renewal_reminder_stop": {"token": reminder_token(RenewalReminder.objects.get(user=user))},
     }  # fmt: skip

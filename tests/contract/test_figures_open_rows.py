@@ -111,6 +111,8 @@ ELSEWHERE = {
     "imports_mapping": "a form over the cells of a file",
     "notices": "sentences, each a link to its rows",
     "notices_bell": "a number of notices that leads to them",
+    "notices_settings": "a form",
+    "notices_stop": "a question and its answer, without a figure",
     "notice": "sends on to the rows of a notice",
 }
 # Tables on a client's record of that client's deals, sales, entries and lines: they are the rows.

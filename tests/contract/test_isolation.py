@@ -87,9 +87,9 @@ TABLE = {
 # The token in the address is the right: it is mailed to somebody outside, or is somebody's calendar.
 OPEN_BY_TOKEN = {
     "schedule_leave": (200, 200), "schedule_confirm": (200, 200), "renewal_calendar": (200, 405),
-    "renewal_reminder_stop": (200, 200),
+    "renewal_reminder_stop": (200, 200), "notices_stop": (200, 200),
 }  # fmt: skip
-NAMES_NO_ROW = {"renewal_reminder_stop"}  # its page names the partner alone
+NAMES_NO_ROW = {"renewal_reminder_stop", "notices_stop"}  # their pages name the partner alone
 # Routes whose argument is a word of the portal and names no row of anybody.
 WORDS = {
     "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",
