@@ -13,4 +13,14 @@ class NoticesConfig(AppConfig):
         from notices.queries import unread_count
 
         with_memberships["unread"] = unread_count()
-        name_actions({"notices.settings_changed": _("Notices changed")})
+        name_actions(
+            {
+                "notices.settings_changed": _("Notices changed"),
+                "channel.added": _("Channel added"),
+                "channel.changed": _("Channel changed"),
+                "channel.paused": _("Channel paused"),
+                "channel.resumed": _("Channel resumed"),
+                "channel.removed": _("Channel removed"),
+                "channel.dead": _("Channel does not answer"),
+            }
+        )

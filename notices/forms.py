@@ -6,8 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
+from notices.channels import channel_kinds
 from notices.kinds import KINDS, Place, visible_kinds
-from notices.models import Digest
+from notices.models import ChannelKind, Digest
 from partner_portal.lib.web.choices import set_choices
 
 TIME = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
@@ -62,3 +63,27 @@ class SettingsForm(forms.Form):
         return {
             kind.value: [place.value for place in PLACES if self.cleaned_data[f"{kind}-{place}"]] for kind in self.kinds
         }
+
+
+class ChannelForm(forms.Form):
+    """What a channel is told of."""
+
+    kinds = forms.MultipleChoiceField(label=_("Tell of"), widget=forms.CheckboxSelectMultiple, required=False)
+
+    def __init__(self, data: Mapping[str, str] | None = None, *, initial: dict[str, object] | None = None) -> None:
+        super().__init__(data, initial=initial)
+        set_choices(self, "kinds", [(kind.value, KINDS[kind].label) for kind in channel_kinds()])
+
+
+class NewChannelForm(ChannelForm):
+    """A new channel: where it is, and what it is told of."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=ChannelKind.choices)
+    label = forms.CharField(label=_("Name"), max_length=120)
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=2000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("The address of the incoming webhook. It is stored encrypted, and nobody can read it here again."),
+    )
+    field_order = ["kind", "label", "address", "kinds"]

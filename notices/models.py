@@ -1,5 +1,6 @@
 """Notices: what each person was told, what a partner's events were, and how far its figures have been looked through."""
 
+import uuid
 from datetime import time
 
 from django.db import models
@@ -164,3 +165,77 @@ class DigestRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.slot}"
+
+
+class ChannelKind(models.TextChoices):
+    SLACK = "slack", _("Slack")
+    TEAMS = "teams", _("Microsoft Teams")
+    WEBHOOK = "webhook", _("Signed webhook")
+
+
+class ChannelState(models.TextChoices):
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    DEAD = "dead", _("Does not answer")
+
+
+class Channel(models.Model):
+    """Where a partner is told of events besides its people: Slack, Teams, or another system.
+
+    address:  where messages are sent, encrypted for this partner (`sources.credentials`): whoever knows it may post there.
+    host, address_hint: of the address, for people. signing: the secret that signs a webhook, encrypted; "" for others.
+    kinds:    the `NoticeKind`s it is told of.
+    failing_since: when the first message failed since the last that arrived; null for none.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(_("kind"), max_length=7, choices=ChannelKind)
+    label = models.CharField(_("name"), max_length=120)
+    address = models.TextField()
+    host = models.CharField(max_length=200)
+    address_hint = models.CharField(max_length=8, blank=True)
+    signing = models.TextField(blank=True)
+    kinds = models.JSONField(default=list)
+    state = models.CharField(max_length=6, choices=ChannelState, default=ChannelState.ACTIVE)
+    failing_since = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=ChannelState.values), name="channel_state_known")
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class MessageState(models.TextChoices):
+    DUE = "due", _("Due")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+
+
+class ChannelMessage(models.Model):
+    """One event for one channel. `uid` is the id under which every try of it is sent; `answer` what came of the last one."""
+
+    read_by_clock = True
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="messages", db_index=False)
+    kind = models.CharField(max_length=30)
+    key = models.CharField(max_length=200)
+    values = models.JSONField(default=dict)
+    uid = models.UUIDField(default=uuid.uuid4)
+    state = models.CharField(max_length=6, choices=MessageState, default=MessageState.DUE)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    answer = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "kind", "key"], name="channel_told_once")]
+        indexes = [models.Index(fields=["not_before"], condition=models.Q(state="due"), name="message_due")]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id}: {self.kind} {self.key}"

@@ -6,12 +6,13 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.scope import Scope
+from notices import channels
 from notices.kinds import NoticeKind
 from notices.models import DigestRun, Notice, NoticeSettings
 from notices.news import Event
 from notices.services import tell
 from partner_portal.lib.dates import clock
-from partner_portal.lib.rows.events import attended, member_left, noteworthy
+from partner_portal.lib.rows.events import attended, credentials_rotated, member_left, noteworthy
 
 
 @receiver(noteworthy, dispatch_uid="notices.tell")
@@ -34,3 +35,9 @@ def delete_what_leavers_had(*, scope: Scope, user: User, **_: object) -> None:
     """Receive `member_left`: delete the person's notices, settings and digests in the scope's partner."""
     for model in (Notice, NoticeSettings, DigestRun):
         model.objects.filter(partner=scope.partner, user=user).delete()
+
+
+@receiver(credentials_rotated, dispatch_uid="notices.rotate")
+def rotate_addresses(*, scope: Scope, **_: object) -> tuple[int, list[str]]:
+    """Receive `credentials_rotated`: encrypt the addresses of channels with the newest key."""
+    return channels.rotate(scope=scope)

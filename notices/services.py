@@ -11,14 +11,15 @@ from accounts.audit import record
 from accounts.models import User
 from accounts.scope import Scope
 from ledger.queries import points_on
-from notices import queries
+from notices import channels, queries
 from notices.digest import digest_of
 from notices.kinds import NoticeKind, Place
-from notices.models import Notice, NoticeSettings, ToldEvent, Watch
+from notices.models import ChannelMessage, Notice, NoticeSettings, ToldEvent, Watch
 from notices.news import Event, news, points_fallen
 from partner_portal.lib.dates import clock
 from reports.schedule import next_slots
 
+DEFAULT_FALL = 25  # points; what channels are told of, and people who chose nothing else
 MOST_ROWS = 20  # of events that one notice names
 READ_DAYS, UNREAD_DAYS = 30, 180  # how long a notice that was read, or that nobody read, stays
 TOLD_DAYS = 800  # no event comes up again after so long
@@ -38,12 +39,19 @@ def _tell_each(scope: Scope, events: Sequence[Event], people: Collection[int] | 
     by_kind: dict[NoticeKind, list[Event]] = {}
     for event in events:
         by_kind.setdefault(event.kind, []).append(event)
+    if people is None:
+        for kind, rows in by_kind.items():
+            channels.enqueue(scope, kind, rows[0].key[:200], _values(rows))
     made = []
     for reader in queries.readers(scope, people):
         for kind, rows in by_kind.items():
             if reader.may_see(kind) and (notice := _notice(scope, reader, kind, rows)):
                 made.append(notice)
     return len(Notice.objects.bulk_create(made, ignore_conflicts=True))
+
+
+def _values(events: Sequence[Event]) -> dict[str, object]:
+    return {"count": len(events), "rows": [event.values for event in events[:MOST_ROWS]]}
 
 
 def _notice(scope: Scope, reader: queries.Reader, kind: NoticeKind, events: Sequence[Event]) -> Notice | None:
@@ -56,7 +64,7 @@ def _notice(scope: Scope, reader: queries.Reader, kind: NoticeKind, events: Sequ
         user_id=reader.user_id,
         kind=kind,
         key=events[0].key[:200],
-        values={"count": len(events), "rows": [event.values for event in events[:MOST_ROWS]]},
+        values=_values(events),
         in_bell=Place.BELL in places,
         in_digest=Place.DIGEST in places,
         mail_at=reader.mail_at(clock.now(), scope.partner.time_zone) if Place.MAIL in places else None,
@@ -104,7 +112,10 @@ def _tell_of_fall(scope: Scope, watch: Watch) -> int:
     wanted = [reader.user_id for reader in queries.readers(scope) if fall > reader.fall]
     told = Notice.objects.filter(partner=scope.partner, kind=NoticeKind.POINTS_FALLEN, key=monday.isoformat())
     wanted = sorted(set(wanted) - set(told.values_list("user", flat=True)))
-    return _tell_each(scope, [points_fallen(scope, before=watch.total_before, after=total)], wanted) if wanted else 0
+    event = points_fallen(scope, before=watch.total_before, after=total)
+    if fall > DEFAULT_FALL:
+        channels.enqueue(scope, event.kind, event.key, _values([event]))
+    return _tell_each(scope, [event], wanted) if wanted else 0
 
 
 @transaction.atomic
@@ -164,16 +175,17 @@ def stop(*, scope: Scope, user: User, what: str) -> None:
     record(scope, "notices.settings_changed", user.email, stopped=what)
 
 
-def outdated_notices() -> tuple[QuerySet[Notice], QuerySet[ToldEvent]]:
+def outdated() -> tuple[QuerySet[Notice], QuerySet[ToldEvent], QuerySet[ChannelMessage]]:
     """What `remove_outdated` removes, of all partners."""
     now = clock.now()
     read = Q(read_at__lt=now - timedelta(days=READ_DAYS))
     old = Notice.objects.filter(read | Q(created_at__lt=now - timedelta(days=UNREAD_DAYS)), mail_at=None)
-    return old, ToldEvent.objects.filter(told_at__lt=now - timedelta(days=TOLD_DAYS))
+    told = ToldEvent.objects.filter(told_at__lt=now - timedelta(days=TOLD_DAYS))
+    return old, told, channels.outdated_messages()
 
 
 @transaction.atomic
 def remove_outdated(*, scope: Scope) -> int:
     """Delete notices that were read a month ago, or that nobody has read in half a year. Returns how many."""
-    counts = [rows.filter(partner=scope.partner).delete()[0] for rows in outdated_notices()]
+    counts = [rows.filter(partner=scope.partner).delete()[0] for rows in outdated()]
     return counts[0]

@@ -6,7 +6,7 @@ from django.db import InterfaceError, OperationalError
 from accounts.models import Partner
 from accounts.scope import partner_scope, partners_with, system_scope
 from ledger.services import catch_up_if_behind
-from notices import queries, sending, services
+from notices import channels, queries, sending, services
 from partner_portal.lib.dates import clock
 
 
@@ -31,8 +31,8 @@ def look_at_partner(partner_id: int) -> int:
 
 
 @shared_task
-def send_due_mails() -> int:
-    """Every minute: enqueue the digests and the mails of notices that are due. Returns how many."""
+def send_due() -> int:
+    """Every minute: enqueue the digests, mails of notices and messages of channels that are due. Returns how many."""
     count, now = 0, clock.now()
     for partner in partners_with(*sending.due_digests(now)):
         for run_id in sending.claim_digests(partner=partner, now=now):
@@ -41,6 +41,10 @@ def send_due_mails() -> int:
     for partner in partners_with(sending.notices_to_mail(now)):
         mail_notices.delay(partner.pk)
         count += 1
+    for partner in partners_with(channels.due_messages()):
+        for message_id in channels.claim_messages(partner=partner):
+            send_to_channel.delay(partner.pk, message_id)
+            count += 1
     return count
 
 
@@ -57,10 +61,16 @@ def mail_notices(partner_id: int) -> int:
 
 
 @shared_task
+def send_to_channel(partner_id: int, message_id: int) -> str:
+    """Send one message to a channel. Delivered twice, the second delivery finds it sent."""
+    return channels.send(partner_id=partner_id, message_id=message_id)
+
+
+@shared_task
 def remove_outdated_notices() -> int:
     """Every day: delete notices that are no news any more. Returns how many."""
     count = 0
-    for partner in partners_with(*services.outdated_notices()):
+    for partner in partners_with(*services.outdated()):
         with partner_scope(partner):
             count += services.remove_outdated(scope=system_scope(partner))
     return count

@@ -254,5 +254,13 @@ def _file(values: Values) -> Sentences:
     return Sentences(title, why, reverse("export", args=[row["export"]]))
 
 
+@_writes(NoticeKind.CHANNEL_DEAD)
+def _dead(values: Values) -> Sentences:
+    row = _first(values)
+    title = _("The channel %(name)s does not answer any more") % {"name": row["name"]}
+    why = _("Nothing more is sent to it. Check its address, then resume it or add it anew.")
+    return Sentences(title, why, reverse("notices_channel", args=[row["channel"]]))
+
+
 def _with(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}"

@@ -10,5 +10,8 @@ urlpatterns = [
     path("read/", views.mark_all_read, name="notices_read"),
     path("settings/", views.settings_page, name="notices_settings"),
     path("stop/<str:token>/", views.stop, name="notices_stop"),
+    path("channels/", views.channel_list, name="notices_channels"),
+    path("channels/<int:pk>/", views.channel_page, name="notices_channel"),
+    path("channels/<int:pk>/do/", views.channel_action, name="notices_channel_action"),
     path("<int:pk>/", views.open_notice, name="notice"),
 ]

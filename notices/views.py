@@ -1,5 +1,6 @@
 """Pages of notices: the inbox, the bell of the top bar, and one notice, which leads on to its rows."""
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
@@ -9,14 +10,17 @@ from django.template.response import TemplateResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import partner_scope, system_scope
-from notices import queries, services
-from notices.forms import PLACES, InboxForm, SettingsForm
+from notices import channels, queries, services
+from notices.channel_text import answer_text, message_label, refusal_text
+from notices.forms import PLACES, ChannelForm, InboxForm, NewChannelForm, SettingsForm
 from notices.kinds import DEFAULT_PLACES, visible_kinds
+from notices.outbound import AddressRefused
 from partner_portal.lib.web.htmx import page_or_part, private
 from reports.queries.exports import waiting
 
@@ -104,3 +108,59 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
                 services.stop(scope=system_scope(partner), user=user, what=what)
         context = {"done": request.method == "POST", "partner_name": partner.name, "what": what}
         return private(TemplateResponse(request, "notices/stop.html", context).render())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+@reauthentication_required(allow_get=True)
+@sensitive_post_parameters("address")
+def channel_list(request: ScopedRequest) -> HttpResponse:
+    """The partner's channels, and a form for another one."""
+    form = NewChannelForm(request.POST or None, initial={"kinds": [kind.value for kind in channels.channel_kinds()]})
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            made, secret = channels.add(scope=request.scope, **form.cleaned_data)
+        except AddressRefused as error:
+            form.add_error("address", refusal_text(error.code))
+        else:
+            if not secret:
+                messages.success(request, _("%(name)s is added. Send it a test.") % {"name": made.label})
+                return redirect("notices_channel", made.pk)
+    context = {"form": form, "secret": secret, "rows": list(channels.channels(request.scope))}
+    return page_or_part(request, "notices/channels.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def channel_page(request: ScopedRequest, pk: int) -> HttpResponse:
+    """One channel: what it is told of, and what came of its messages."""
+    found = channels.channel(request.scope, pk)
+    form = ChannelForm(request.POST or None, initial={"kinds": found.kinds})
+    if request.method == "POST" and form.is_valid():
+        channels.change(scope=request.scope, of=found, kinds=form.cleaned_data["kinds"])
+        messages.success(request, _("Saved."))
+        return redirect("notices_channel", pk)
+    rows = [
+        (row, message_label(row.kind), answer_text(row.answer)) for row in channels.messages_of(request.scope, found)
+    ]
+    context = {"form": form, "channel": found, "rows": rows}
+    return page_or_part(request, "notices/channel.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@requires(Permission.SETTINGS)
+def channel_action(request: ScopedRequest, pk: int) -> HttpResponse:
+    """Test, pause, resume or remove a channel."""
+    scope, action = request.scope, request.POST.get("action", "")
+    found = channels.channel(scope, pk)
+    if action == "test":
+        channels.enqueue_test(scope=scope, of=found)
+        messages.success(request, _("A test is sent within a minute. Reload this page to see what came of it."))
+    elif action in {"pause", "resume"}:
+        channels.set_active(scope=scope, of=found, active=action == "resume")
+    elif action == "remove":
+        channels.remove(scope=scope, of=found)
+        messages.success(request, _("%(name)s is removed.") % {"name": found.label})
+        return redirect("notices_channels")
+    return redirect("notices_channel", pk)

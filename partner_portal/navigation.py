@@ -82,6 +82,7 @@ MAIN = (
 ACCOUNT = (
     Entry("/settings/", _("Settings")),
     Entry("/connections/", _("Connections")),
+    Entry("/notices/channels/", _("Channels")),
     Entry("/accounts/members/", _("Members")),
     Entry("/accounts/audit/", _("Audit log")),
     Entry("/accounts/profile/", _("Your account")),

@@ -44,7 +44,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
-    from notices.models import DigestRun, Notice, NoticeSettings, ToldEvent, Watch
+    from notices.models import Channel, ChannelMessage, DigestRun, Notice, NoticeSettings, ToldEvent, Watch
     from notices.queries import STOP_DIGEST, stop_token
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
@@ -140,6 +140,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     Watch.objects.create(**own)
     NoticeSettings.objects.create(**own, user=user)
     DigestRun.objects.create(**own, user=user, slot=moment)
+    channel = Channel.objects.create(**own, kind="slack", label=f"{MARK} channel", host="mark.example", address=MARK)
+    ChannelMessage.objects.create(**own, channel=channel, kind="tier_lost", key=MARK)
     feed = new_calendar(scope=scope)
     token = ApiToken.objects.get(name=f"{MARK} token")
     arguments: dict[str, dict[str, Any]] = {
@@ -179,6 +181,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_of(plan, "tier_plan", "tier_plan_delete"),
         **_of(pack, "dashboard_saved_pack"),
         **_of(notice, "notice"),
+        **_of(channel, "notices_channel", "notices_channel_action"),
         "notices_stop": {"token": stop_token(scope, user, STOP_DIGEST)},
         "renewal_calendar": {"partner": "northwind", "token": feed},
         "renewal_reminder_stop": {"token": reminder_token(RenewalReminder.objects.get(user=user))},

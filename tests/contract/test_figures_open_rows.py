@@ -112,6 +112,8 @@ ELSEWHERE = {
     "notices": "sentences, each a link to its rows",
     "notices_bell": "a number of notices that leads to them",
     "notices_settings": "a form",
+    "notices_channels": "channels, each with its own page",
+    "notices_channel": "a form, and the messages that were sent, row by row",
     "notices_stop": "a question and its answer, without a figure",
     "notice": "sends on to the rows of a notice",
 }

@@ -13,6 +13,8 @@ from tests.contract.conftest import CALLERS, MARK, ROLES, guarded_tables
 # A few forms take a row that is gone for done already and lead back (302), to Southwind as for a row that never was.
 TABLE = {
     "client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "notices_channel": "200 200, 403 403, 403 403, 403 403 | 404 404, 403 403, 403 403, 403 403",
+    "notices_channel_action": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
     "notice": "302 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "tier_client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
     "renewal_client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",

@@ -19,6 +19,8 @@ mail_domains_asked: scope and domains (a set: what would be allowed if the setti
 noteworthy:      scope, kind (a `notices.kinds.NoticeKind`), key (names the event among those of its kind), values (what its
                  sentence needs, as JSON) and people (primary keys of whom it concerns; None for all who may see it). Sent in
                  the transaction that makes it true; the same event sent again is told only once.
+credentials_rotated: scope. Sent inside the partner while its secrets are encrypted with the newest key. Receivers answer with
+                 how many they encrypted, and the names of those that cannot be read.
 attended:        scope, kind and key of an event that the scope's user has dealt with, so that its notice counts as read.
 """
 
@@ -36,6 +38,7 @@ member_left = Signal()
 mail_domains_asked = Signal()
 noteworthy = Signal()
 attended = Signal()
+credentials_rotated = Signal()
 
 
 def commit_facts(
