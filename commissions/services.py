@@ -14,8 +14,9 @@ from accounts.scope import Scope
 from commissions.earnings import KnownEarning, derived_earnings
 from commissions.models import DealEarning, LineQuestion, QuestionStatus, StatementLine
 from ledger.queries import posting
+from partner_portal.lib.dates import clock
 from partner_portal.lib.db.staging import insert_rows
-from partner_portal.lib.rows.events import ledger_posted
+from partner_portal.lib.rows.events import ledger_posted, noteworthy
 
 EARNING_FIELDS = (
     "partner", "client", "deal", "known_from", "known_until", "first_month", "last_month", "cancelled_on", "gone_on",
@@ -49,6 +50,12 @@ def follow_up(*, scope: Scope, question: LineQuestion, status: str, answer: str)
     question.changed_at = Now()
     question.save(update_fields=["status", "answer", "changed_at"])
     audit.record(scope, "question.followed_up", subject=str(question.line), status=status)
+    if status == QuestionStatus.ANSWERED and question.asked_by_id not in (None, scope.user and scope.user.pk):
+        noteworthy.send(
+            LineQuestion, scope=scope, kind="question_answered", people=[question.asked_by_id],
+            key=f"{question.pk}:{clock.now().isoformat()}",
+            values={"statement": question.line.statement_id, "line": question.line.line_no},
+        )  # fmt: skip
     return question
 
 

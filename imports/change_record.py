@@ -1,4 +1,4 @@
-"""Writes the record of what an import did to stored rows (`ImportChange`), set by set: it is part of the same transaction.
+"""Records what an import did to stored rows (`ImportChange`), in set-based SQL within the import's transaction.
 
 Rows of the record are written before the change itself, while the earlier values are still stored.
 """
@@ -87,7 +87,7 @@ def record_reverted(
     partner: int,
     batch_id: int,
 ) -> dict[str, int]:
-    """Record stored rows to which a plan gives other values back; `columns` have the withdrawal. Returns numbers by action."""
+    """Record stored rows whose earlier values a plan restores; `columns` include the withdrawal. Returns numbers by action."""
     query = sql.SQL(
         """
         WITH recorded AS (
