@@ -1,6 +1,6 @@
 """Tables and columns of fact kinds as SQL names, from the model's own table and field names."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
@@ -41,19 +41,6 @@ def column_of(kind: FactKind, name: str) -> sql.Identifier:
 def column_type(field: models.Field) -> str:
     """The type of a field's column; for a reference, that of the key that names its row."""
     return "text" if field.is_relation else str(field.db_type(connection))
-
-
-def stage(
-    cursor: CursorWrapper, table: sql.Identifier, columns: Mapping[str, str], rows: Iterable[Sequence[object]]
-) -> None:
-    """Copy rows into a new temporary table with columns of these types."""
-    typed = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(of_type)) for name, of_type in columns.items()]
-    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
-    cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, sql.SQL(", ").join(typed)))
-    with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as target:
-        for row in rows:
-            target.write_row(row)
-    cursor.execute(sql.SQL("ANALYZE {}").format(table))
 
 
 def file_values(kind: FactKind, names: Iterable[str]) -> tuple[dict[str, sql.Composable], sql.Composable]:

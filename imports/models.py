@@ -112,7 +112,9 @@ class ImportChange(models.Model):
     withdrawal_id: what the row is withdrawn by after the change; null when it counts.
     """
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="row_changes", db_index=False)
     kind = models.CharField(max_length=40)
     fact_id = models.BigIntegerField()

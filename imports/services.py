@@ -29,7 +29,7 @@ from imports.undo import UndoOutcome, revert_import
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import IMPORT_BATCH, PARTNER_FACTS, held_keys, lock_if_free
 from partner_portal.lib.progress import JobProgress
-from partner_portal.lib.rows.events import import_discarded
+from partner_portal.lib.rows.events import import_discarded, noteworthy
 
 MOST_ATTEMPTS = 3
 LOST = timedelta(minutes=5)  # a batch that no worker took within this time is enqueued again
@@ -345,6 +345,7 @@ def start(*, scope: Scope, batch_id: int) -> ImportBatch | None:
         batch.status = BatchStatus.FAILED
         batch.note = _("Nothing was imported: it was interrupted %(times)s times.") % {"times": batch.attempts}
         batch.save()
+        _tell_of_failure(scope, batch_id)
         return None
     batch.attempts += 1
     batch.started_at = Now()
@@ -360,6 +361,16 @@ def fail(*, scope: Scope, batch_id: int, reason: str) -> None:
     ).update(status=BatchStatus.FAILED, note=reason)
     if changed:
         audit.record(scope, "import.failed", f"#{batch_id}", reason=reason)
+        _tell_of_failure(scope, batch_id)
+
+
+def _tell_of_failure(scope: Scope, batch_id: int) -> None:
+    """Tell whoever started the import that it failed."""
+    user = ImportBatch.objects.values_list("user", flat=True).get(pk=batch_id)
+    noteworthy.send(
+        ImportBatch, scope=scope, kind="import_failed", key=str(batch_id), values={"batch": batch_id},
+        people=[user] if user else [],
+    )  # fmt: skip
 
 
 def open_batches() -> QuerySet[ImportBatch]:

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Partner, User
 from accounts.roles import Role
-from accounts.scope import partner_scope, system_scope
+from accounts.scope import Scope, partner_scope, system_scope
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.rows.events import noteworthy
 from partner_portal.lib.web.one_line import one_line
 from sources.models import Connection, ConnectionState, Run, RunState
-from sources.queries import why_text
+from sources.queries import vendor_of, why_text
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,20 @@ def needs_admins(run: Run) -> bool:
     earlier = connection.runs.filter(pk__lt=run.pk).order_by("-pk").first()
     limit = connection.good_at + LONG
     return now() >= limit and (earlier is None or earlier.started_at < limit)
+
+
+def tell_admins(scope: Scope, run: Run) -> None:
+    """Send a notice of a run that needs the admins."""
+    connection = run.connection
+    values = {
+        "connection": connection.pk,
+        "name": connection.label,
+        "vendor": str(vendor_of(connection).label),
+        "why": run.why,
+        "details": run.details,
+        "zone": scope.partner.time_zone,
+    }
+    noteworthy.send(Run, scope=scope, kind="connection_failed", key=str(run.pk), values=values, people=None)
 
 
 def mail_admins(*, partner_id: int, run_id: int) -> int:

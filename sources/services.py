@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,6 +16,7 @@ from accounts.scope import Scope, partner_scope, system_scope
 from imports.batch_states import NotNow
 from imports.services import cancel
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.rows.events import credentials_rotated
 from sources import rows
 from sources.answers import (
     account_data,
@@ -257,6 +259,10 @@ def rotate(*, partner: Partner) -> tuple[int, list[str]]:
                 continue
             connection.save(update_fields=["secret"])
             done += 1
+        answers: Any = credentials_rotated.send(Connection, scope=system_scope(partner))
+        for _receiver, (more, names) in answers:
+            done += more
+            unreadable += names
         if done:
             audit.record(system_scope(partner), "connection.keys_rotated", rows=done)
     return done, unreadable

@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
-from accounts.scope import partner_scope, partners_with
+from accounts.scope import partner_scope, partners_with, system_scope
 from partner_portal.lib.progress import JobProgress
 from sources import notices, services
 from sources.runs import NotRunnable, run_connection
@@ -46,6 +46,8 @@ def sync(partner_id: int, connection_id: int, user_id: int | None = None, full: 
     if user is None:
         with partner_scope(partner):
             is_notable = notices.needs_admins(run)
+            if is_notable:
+                notices.tell_admins(system_scope(partner), run)
         if is_notable:
             mail_admins.delay(partner_id, run.pk)
     return run.state
