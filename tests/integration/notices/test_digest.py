@@ -62,11 +62,11 @@ def test_a_digest_says_what_changed_and_why_and_leads_to_the_rows(db, partner, s
     [sent] = outbox.outbox
     html = sent.alternatives[0].content
     assert sent.to == [FINANCE]
-    assert sent.subject.startswith("Northwind")
+    assert sent.subject == "Northwind Growth: Total points 1,235.05 (−26)"
     for text in (sent.body, html):
         assert "−26" in text
         assert "What changed since 16 Nov 2026" in text
-        assert "/dashboard/?changes_from=2026-11-16&" in text.replace("&amp;", "&")
+        assert "/dashboard/?changes_from=2026-11-17&" in text.replace("&amp;", "&")
         assert "/dashboard/expiring/?by=review" in text
         assert "/commissions/rows/statements/" in text
     assert set(re.findall(r"https?://\S+?(?=[\s\"<])", html.replace("&amp;", "&"))) == set(
