@@ -21,7 +21,7 @@ from sources.queries import vendor_of, why_text
 
 log = logging.getLogger(__name__)
 
-LONG = timedelta(days=1)  # a connection that fails for so long is worth a mail
+LONG = timedelta(days=1)  # a connection that has been failing for this long is worth a mail
 
 
 def needs_admins(run: Run) -> bool:
@@ -54,7 +54,7 @@ def tell_admins(scope: Scope, run: Run) -> None:
 
 
 def mail_admins(*, partner_id: int, run_id: int) -> int:
-    """Mail each admin what is the matter and where to decide. Returns how many mails were sent."""
+    """Mail the admins what is wrong and where to decide. Returns the number of mails."""
     partner = Partner.objects.get(pk=partner_id)
     with partner_scope(partner):
         run = Run.objects.select_related("connection").get(partner=partner, pk=run_id)
