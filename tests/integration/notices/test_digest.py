@@ -191,3 +191,19 @@ def test_settings_are_chosen_on_a_page(db, partner, web):
     )  # fmt: skip
     assert chosen.next_slot is not None
     assert Decimal(chosen.figures["total"]) > 0
+
+
+def test_a_tick_enqueues_what_is_due_of_each_sort(db, partner, subscriber, monkeypatch):
+    from notices import tasks
+
+    enqueued = []
+    for task in (tasks.send_digest, tasks.mail_notices, tasks.send_to_channel):
+        monkeypatch.setattr(task, "delay", lambda *arguments, task=task: enqueued.append(task.name.rpartition(".")[2]))
+    assert tasks.send_due() == 0
+    with partner_scope(partner):
+        NoticeSettings.objects.update(next_slot=datetime(2026, 11, 23, 6, 30, tzinfo=UTC))
+        Notice.objects.create(
+            partner=partner, user=subscriber, kind="tier_lost", key="1", mail_at=datetime(2026, 11, 23, tzinfo=UTC)
+        )
+    assert tasks.send_due() == 2
+    assert enqueued == ["send_digest", "mail_notices"]
