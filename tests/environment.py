@@ -1,6 +1,7 @@
 """Loaded before Django's settings (see `addopts`): where tests keep their files, their database server, their day."""
 
 import os
+import sys
 from pathlib import Path
 
 VAR = Path(__file__).resolve().parents[1] / "var" / "tests"
@@ -13,3 +14,6 @@ os.environ["PORTAL_VAR"] = str(VAR)
 (VAR / "static").mkdir(parents=True, exist_ok=True)
 os.environ["PORTAL_TODAY"] = TODAY
 os.environ["PORTAL_EMBEDDED_DURABLE"] = "no"  # what a test writes need not outlive a power cut
+# Every process of a run imports the same modules: the first compiles them for all, also where the shell says not to.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
