@@ -164,7 +164,6 @@ def django_db_setup(template_database: str, django_db_blocker: Any, request: Any
         settings.DATABASES["default"]["NAME"] = database.settings_dict["NAME"] = name
         gc.collect()
         gc.freeze()  # all that is loaded by now stays: the collector need not look at it after every page
-        gc.set_threshold(50_000, 20, 20)  # and a page makes some ten thousand objects that go by themselves
         yield
         database.close()
         _drop_database(name)

@@ -1,5 +1,6 @@
 """Loaded before Django's settings (see `addopts`): where tests keep their files, their database server, their day."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -17,3 +18,5 @@ os.environ["PORTAL_EMBEDDED_DURABLE"] = "no"  # what a test writes need not outl
 # Every process of a run imports the same modules: the first compiles them for all, also where the shell says not to.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# As in the portal, but before the tests are read.
+gc.set_threshold(50_000, 20, 20)
