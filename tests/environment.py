@@ -14,6 +14,7 @@ os.environ["PORTAL_VAR"] = str(VAR)
 # Nothing is collected for tests, but a folder that is missing would be a warning a request.
 (VAR / "static").mkdir(parents=True, exist_ok=True)
 os.environ["PORTAL_TODAY"] = TODAY
+os.environ["CELERY_SKIP_CHECKS"] = "yes"  # `make lint` runs them, not every worker again
 os.environ["PORTAL_EMBEDDED_DURABLE"] = "no"  # what a test writes need not outlive a power cut
 # Every process of a run imports the same modules: the first compiles them for all, also where the shell says not to.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -233,7 +233,7 @@ def test_an_empty_range_leads_to_one_that_has_rows(open_page):
 
 
 def test_charts_wait_until_they_are_near_and_follow_theme_and_range(open_page):
-    page = open_page("about:blank", viewport=PHONE)
+    page = open_page("about:blank", charts=True, viewport=PHONE)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/dashboard/")
@@ -346,7 +346,7 @@ EVERY_WIDTH = (320, 390, 600, 768, 1024, 1216, 1440)
 
 
 def test_nothing_is_out_of_reach(open_page, looks_right):
-    page = open_page(RANGE)
+    page = open_page(RANGE, charts=True)
     page.locator("#bridge-heading").scroll_into_view_if_needed()
     expect(page.locator("#changes .plot .bars path")).to_have_count(6)
     page.locator("#changes").get_by_text("Causes as a table").click()
@@ -406,7 +406,7 @@ def test_the_pack_prints_light_and_whole_in_dutch_with_the_longest_words(open_pa
 
 
 def test_other_pages_print_without_overlaps(open_page):
-    page = open_page("/tiers/")
+    page = open_page("/tiers/", charts=True)
     for path in ("/tiers/", "/renewals/", "/clients/C034/", RANGE):
         page.goto(path)
         page.wait_for_load_state("networkidle")
