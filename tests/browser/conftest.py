@@ -253,18 +253,18 @@ def looks_right(no_findings: Callable[..., None], shot: Callable[[Page, str], No
     seen: set[str] = set()
 
     def look(page: Page, name: str, part: str | None = None, widths: Sequence[int] = (320, 390, 1440)) -> None:
-        for width in widths:
+        # From the desk, where the page is, to the phone and back: charts are drawn anew for each width.
+        for width in sorted(widths, key=lambda width: (width == 390, -width)):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.scrollingElement.scrollWidth") <= width, f"{name} at {width}"
             if width in {390, 1440}:
                 shot(page, f"{name}-{width}")
         page.evaluate("for (const row of document.querySelectorAll('tbody tr:nth-child(n+5)')) row.remove()")
-        no_findings(page, part)
-        page.set_viewport_size({"width": 390, "height": 900})
         page.emulate_media(color_scheme="dark")
         no_findings(page, part, LAYOUT_RULES if seen else ())
         seen.add(name)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1440, "height": 900})
+        no_findings(page, part)
 
     return look

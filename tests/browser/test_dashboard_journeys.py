@@ -351,6 +351,8 @@ def test_nothing_is_out_of_reach(open_page, looks_right):
     expect(page.locator("#changes .plot .bars path")).to_have_count(6)
     page.locator("#changes").get_by_text("Causes as a table").click()
     looks_right(page, "changes", widths=EVERY_WIDTH)
+
+    page = open_page(RANGE)
     page.locator("#changes_choice").click()
     looks_right(page, "range", "#changes")
     page.keyboard.press("Escape")
@@ -406,7 +408,7 @@ def test_the_pack_prints_light_and_whole_in_dutch_with_the_longest_words(open_pa
 
 
 def test_other_pages_print_without_overlaps(open_page):
-    page = open_page("/tiers/", charts=True)
+    page = open_page("/tiers/")
     for path in ("/tiers/", "/renewals/", "/clients/C034/", RANGE):
         page.goto(path)
         page.wait_for_load_state("networkidle")

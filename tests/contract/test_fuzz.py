@@ -1,11 +1,11 @@
 """Every route with every parameter and every nasty value, as every role: refused, ignored or answered, but never a 5xx.
 
-A request carries half of all parameters, each with another value. The admin asks every route with both halves by GET, and with
-one by POST. The member asks every route with one half by GET, and by POST with the one that the admin did not post; the
-stranger and the admin of the other partner, who are turned away, in one of the two ways; manager and finance, who see what the admin sees or less, ask for every
-second route each. Halves and values move on from route to route and from caller to caller. So every route meets every
-parameter and every value, and all callers together most pairs. What a request changed is taken back. docs/security.md has
-the counts.
+A request carries half of all parameters, each with another value. The admin asks every route with both halves by GET, and
+with one by POST. The member asks every route with one half by GET, and by POST with the one that the admin did not post;
+the stranger and the admin of the other partner, who are turned away, in one of the two ways; manager and finance, who see
+what the admin sees or less, ask for every second route each. Halves and values move on from route to route and from caller
+to caller. So every route meets every parameter and every value, and all callers together most pairs. What a request changed
+is taken back. docs/security.md has the counts.
 """
 
 import logging
