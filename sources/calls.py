@@ -25,7 +25,6 @@ from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import VENDOR_CALL, session_lock
 from partner_portal.lib.rows.providers import client_list
 from sources import sending, services
-from sources.answers import WrongAnswers
 from sources.call_states import CallKind, CallState
 from sources.credentials import SecretUnreadable, seal, unseal
 from sources.models import Connection, VendorCall
@@ -109,9 +108,8 @@ def _try(partner: Partner, call: VendorCall) -> None:
         _fail(partner, call, error.code, error.details)
     except SecretUnreadable:
         _fail(partner, call, "key_missing", {})
-    except (WrongAnswers, ValidationError) as error:
-        message = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-        _fail(partner, call, "message", {"message": message})
+    except ValidationError as error:
+        _fail(partner, call, "message", {"message": " ".join(error.messages)})
     except (PermissionDenied, Http404):
         _fail(partner, call, "not_allowed", {})
     except (OperationalError, InterfaceError):

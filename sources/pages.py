@@ -1,4 +1,4 @@
-"""What the pages of connections show, put together from queries."""
+"""Template contexts of the pages of connections."""
 
 from typing import Any
 
@@ -112,7 +112,7 @@ def _renews(call: VendorCall) -> bool:
 
 
 def unmatched_page(scope: Scope, connection: Connection, number: str | None) -> "Page[Any]":
-    """A page of the rows that wait for their client."""
+    """A page of the rows that have no client."""
     return Paginator(queries.unmatched_rows(scope, connection), ROWS_A_PAGE).get_page(number)
 
 

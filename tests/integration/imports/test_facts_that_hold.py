@@ -349,6 +349,7 @@ class Sequence:
         facts, left, leaving = self.world.undo(target, act)
         said = {(row.kind, *_parts(row.kind, row.name)) for row in outcome.left}
         assert left <= said, "touched since, and not said"
+        assert all(len(row.name.split("/")[-1]) == 7 for row in outcome.left if row.kind == "mrr_history"), "a month"
         further = said - left
         facts = leaving(further)
         for key in further:  # each would contradict what stays: with all of them undone, or alone
@@ -400,10 +401,11 @@ class Sequence:
 
 
 def _parts(kind: str, name: str) -> Key:
-    """The values of a key from its name."""
-    return tuple(
-        plain(column, text) for column, text in zip(KEYS[kind], name.split("/", len(KEYS[kind]) - 1), strict=True)
-    )
+    """The values of a key from its name, which leaves out an empty product line."""
+    texts = name.split("/", len(KEYS[kind]) - 1)
+    if len(texts) < len(KEYS[kind]):
+        texts.insert(KEYS[kind].index("product_line"), "")
+    return tuple(plain(column, text) for column, text in zip(KEYS[kind], texts, strict=True))
 
 
 # Comparisons

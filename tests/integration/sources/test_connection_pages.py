@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from sources.progress import RunProgress
+from partner_portal.lib.progress import JobProgress
 from tests.integration.sources.conftest import ANSWERS
 from tests.simulated_hubspot import TOKEN
 
@@ -40,7 +40,7 @@ def test_journey_from_the_token_to_the_first_import(hub: Any, admin: Any, ask: A
     assert "This connection exists already." in again.content.decode()
 
     shown = admin.post(questions, questions_form(do="show")).content.decode()
-    words = dict(re.findall(r'<label for="id_(deals\.origin-word-\d)">(.*?)</label>', shown))
+    words = re.findall(r'<label for="id_(deals\.origin-word-\d)">', shown)
     assert len(words) == 3
     meanings = dict(zip(words, ("sourced", "assisted", "none"), strict=True))
     saved = admin.post(questions, questions_form(do="save") | meanings)
@@ -151,7 +151,7 @@ def test_token_is_seen_nowhere(
     admin.post("/connections/new/hubspot/", {"token": TOKEN})  # and nobody has made that call yet
     valkey.send(tasks.call_vendor, (eastwind.pk, 1))
     pk = Connection.objects.get().pk
-    RunProgress(pk)("deals", 1, 2)
+    JobProgress("sync", pk)("deals", 1, 2)
     seen = [caplog.text, valkey.content(), _error_report(admin, monkeypatch)]
     assert "sources.tasks.call_vendor" in seen[1]
     for page in ("", f"{pk}/", f"{pk}/questions/", f"{pk}/token/", f"{pk}/clients/", "new/hubspot/"):
