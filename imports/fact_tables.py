@@ -6,6 +6,7 @@ from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
+from partner_portal.lib.rows.column_types import Month
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 
@@ -73,10 +74,18 @@ def text_rows(
 
 
 def key_texts(kind: FactKind, pks: Collection[int]) -> dict[int, str]:
-    """The keys of stored rows by primary key: their values, but for empty ones, joined by "/"."""
+    """The keys of stored rows by primary key, as files have them: their values, but for empty ones, joined by "/"."""
+    months = [isinstance(kind.column(name).type, Month) for name in kind.key_columns]
     with connection.cursor() as cursor:
         rows = text_rows(cursor, kind, pks, kind.key_columns)
-    return {int(str(pk)): "/".join(str(value) for value in values if value != "") for pk, *values in rows}
+    return {
+        int(str(pk)): "/".join(
+            str(value)[:7] if is_month else str(value)
+            for value, is_month in zip(values, months, strict=True)
+            if value != ""
+        )
+        for pk, *values in rows
+    }
 
 
 def withdrawn_among(kind: FactKind, pks: Collection[int]) -> set[int]:
