@@ -159,6 +159,12 @@ def access_of(partner: Partner, connection: Connection) -> Access:
     )
 
 
+def with_token(access: Access, connection: Connection) -> Access:
+    """The access with the connection's token. Raises SecretUnreadable."""
+    token = unseal(connection.secret, partner_id=connection.partner_id, vendor=connection.vendor)
+    return Access(access.partner, access.zone, token, access.place, access.account_id)
+
+
 def _discard(scope: Scope, connection: Connection, batch: ImportBatch) -> None:
     """Discard the import that waits: the new run replaces it. Raises NotRunnable while it is being written."""
     if batch.status == BatchStatus.COMMITTING:
@@ -200,8 +206,7 @@ def _read(job: _Job, partner: Partner, step: Step) -> _Tables:
     folder = clean_folder(connection.pk)
     access = job.access
     if source.needs_token:
-        token = unseal(connection.secret, partner_id=partner.pk, vendor=connection.vendor)
-        access = Access(access.partner, access.zone, token, access.place, access.account_id)
+        access = with_token(access, connection)
     tables = _Tables()
     with source.reading(access, job.settings, connection.files) as reading:
         try:
@@ -237,7 +242,7 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
     if tables.missing_scope:
         run.why, run.details["scope"] = tables.missing_scope.code, tables.missing_scope.details
     if not files or (not gone.pks and _is_unchanged(scope, connection, run)):
-        _settle(scope, connection, run, None, readings)
+        _settle(scope, job, tables, None)
         return
     why: tuple[str, JsonObject] = ("asks", {})
 
@@ -272,7 +277,7 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
             why = ("blocked", {})
         _wait(scope, connection, run, result.batch, why, readings)
     else:
-        _settle(scope, connection, run, result.batch, readings)
+        _settle(scope, job, tables, result.batch)
 
 
 def _describe(job: _Job, tables: _Tables, gone: rows.Gone) -> None:
@@ -316,20 +321,18 @@ def _files(tables: _Tables, settings: Settings, label: str) -> list[ReadFile]:
     return files
 
 
-def _settle(
-    scope: Scope,
-    connection: Connection,
-    run: Run,
-    batch: ImportBatch | None,
-    readings: Sequence[tuple[TableSpec, Seen]],
-) -> None:
-    """End a successful run."""
-    for spec, seen in readings:
+def _settle(scope: Scope, job: _Job, tables: _Tables, batch: ImportBatch | None) -> None:
+    """End a good run."""
+    connection, run = job.connection, job.run
+    for spec, _file, seen in tables.files:
         rows.note_unmatched(scope, connection, spec, seen)
     if batch:
         run.batch_id = batch.pk
     take_over(scope, connection, run, batch)
-    for spec, seen in readings:
+    for spec, file, seen in tables.files:
+        if spec.kind:
+            known = rows.known_ids(scope, connection, spec.kind)
+            rows.adopt(scope, connection, spec, mapping_of(spec, job.settings, connection.label), file.path, known)
         rows.note_missing(scope, connection, spec, seen, clock.now())
 
 

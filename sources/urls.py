@@ -7,7 +7,10 @@ from sources import views
 urlpatterns = [
     path("", views.connections, name="connections"),
     path("new/<slug:vendor>/", views.connect, name="connections_new"),
+    path("new/<slug:vendor>/consent/", views.consent, name="connections_consent"),
+    path("new/<slug:vendor>/consented/", views.consented, name="connections_consented"),
     path("lists/<int:pk>/send/", views.send_list, name="list_send"),
+    path("calls/<int:pk>/", views.call, name="vendor_call"),
     path("<int:pk>/", views.connection, name="connection"),
     path("<int:pk>/questions/", views.questions, name="connection_questions"),
     path("<int:pk>/token/", views.token, name="connection_token"),

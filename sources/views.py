@@ -1,15 +1,19 @@
 """Pages of live connections, for admins. A worker does the runs; the page shows their progress."""
 
+import json
+import secrets
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -18,13 +22,13 @@ from accounts.roles import Permission
 from partner_portal.lib.progress import JobProgress
 from partner_portal.lib.rows.providers import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from sources import pages, queries, rows, sending, services
+from sources import calls, pages, queries, rows, sending, services
 from sources.answers import fields_of
-from sources.credentials import SecretUnreadable
+from sources.call_states import CallKind, CallState
 from sources.forms import AnswersForm, AssignForm, ConnectForm
-from sources.source import Source, SourceError, source_of
-from sources.tasks import enqueue_sync
-from sources.texts import phase_text, sent_text, sentence
+from sources.source import AsksForConsent, source_of, sources
+from sources.tasks import enqueue_call, enqueue_sync
+from sources.texts import phase_text
 
 
 @require_safe
@@ -39,62 +43,104 @@ def connections(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
 @sensitive_post_parameters("token")
+@sensitive_variables()
 def connect(request: ScopedRequest, vendor: str) -> HttpResponse:
-    """Enter a token or a folder; it is tested before anything is stored."""
-    source = _source(vendor)
+    """Enter a token or a folder; a worker tests it before a connection is made."""
+    try:
+        source = source_of(vendor)
+    except KeyError as error:
+        raise Http404(vendor) from error
     form = ConnectForm(request.POST or None, source=source)
     if request.method == "POST" and form.is_valid():
-        try:
-            made = _connect(request, source, form)
-        except SourceError as error:
-            form.add_error(None, _sentence(request, source, error))
-        except ValidationError as error:
-            form.add_error(None, error)
-        else:
-            messages.success(request, _("%(name)s is connected.") % {"name": made.label})
-            return redirect("connection_questions", made.pk)
+        token, place = form.cleaned_data.get("token", ""), form.cleaned_data.get("place", "").strip()
+        return _called(request, kind=CallKind.CONNECT, vendor=vendor, token=token, place=place)
     context = {"form": form, "source": source}
     return page_or_part(request, "sources/connect.html", context, status=422 if form.errors else 200)
 
 
-def _connect(request: ScopedRequest, source: Source, form: ConnectForm) -> Any:
-    """Test the access and store the connection. Raises SourceError, WrongAnswers, WrongChange."""
-    token, place = form.cleaned_data.get("token", ""), form.cleaned_data.get("place", "").strip()
-    account, schema = services.try_access(request.scope.partner, source.key, token=token, place=place)
-    return services.make(
-        scope=request.scope, vendor=source.key, account=account, schema=schema, token=token, place=place
-    )
+@require_safe
+@requires(Permission.SETTINGS)
+@reauthentication_required
+def consent(request: ScopedRequest, vendor: str) -> HttpResponse:
+    """Send an admin to the vendor's consent page; `connection` is the one that needs a new token, if any."""
+    number = request.GET.get("connection", "")
+    found = queries.get_connection(request.scope, int(number)) if number.isascii() and number.isdigit() else None
+    asked: dict[str, Any] = {
+        "vendor": vendor, "state": secrets.token_urlsafe(32), "verifier": secrets.token_urlsafe(64),
+        "partner": request.scope.partner.pk, "connection": found.pk if found else None,
+    }  # fmt: skip
+    request.session["consent"] = asked
+    return redirect(_consenting(vendor).consent_url(asked["state"], asked["verifier"], _back(vendor)))
+
+
+@require_safe
+@requires(Permission.SETTINGS)
+@sensitive_variables()
+def consented(request: ScopedRequest, vendor: str) -> HttpResponse:
+    """Return from the vendor's consent page: have a worker redeem the code, if this session asked for it."""
+    _consenting(vendor)
+    asked: dict[str, Any] = request.session.pop("consent", {})
+    code = request.GET.get("code", "")
+    if not code or not _asked_here(request, vendor, asked):
+        messages.error(request, _("Nothing was allowed, or the page was open for too long. Begin again."))
+        return redirect("connections_new", vendor)
+    found = queries.get_connection(request.scope, asked["connection"]) if asked["connection"] else None
+    token = json.dumps({"code": code, "verifier": asked["verifier"], "back": _back(vendor)})
+    return _called(request, kind=CallKind.AUTHORIZE, vendor=vendor, token=token, connection=found)
+
+
+def _asked_here(request: ScopedRequest, vendor: str, asked: dict[str, Any]) -> bool:
+    """Whether this session asked the vendor for the consent that came back, for this partner."""
+    state = str(asked.get("state", ""))
+    known = bool(state) and secrets.compare_digest(state.encode(), request.GET.get("state", "").encode())
+    return known and bool(asked["vendor"] == vendor) and bool(asked["partner"] == request.scope.partner.pk)
+
+
+def _consenting(vendor: str) -> AsksForConsent:
+    """The source, if it can be connected by consent. Raises Http404."""
+    for source in sources():
+        if source.key == vendor and isinstance(source, AsksForConsent) and source.asks_for_consent:
+            return source
+    raise Http404(vendor)
+
+
+def _back(vendor: str) -> str:
+    return settings.SITE_URL + reverse("connections_consented", args=[vendor])
 
 
 @require_POST
 @requires(Permission.EXPORT)
 def send_list(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Send a list of clients to the vendor, and report the clients that it does not know."""
-    connection, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
-    if connection is None or chosen is None:
+    """Have a list of clients sent to the vendor."""
+    found, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
+    if found is None or chosen is None:
         raise Http404(pk)
-    vendor = str(queries.vendor_of(connection).label)
-    try:
-        done = sending.send_list(scope=request.scope, connection=connection, name=chosen.name, chosen=chosen)
-    except SourceError as error:
-        messages.error(request, _sentence(request, queries.vendor_of(connection), error))
-    except SecretUnreadable:
-        messages.error(request, sentence("key_missing", {}, vendor=vendor, zone=request.scope.partner.time_zone))
+    return _called(request, kind=CallKind.SEND, vendor=found.vendor, connection=found, list=pk, name=chosen.name)
+
+
+@sensitive_variables("asked")
+def _called(request: ScopedRequest, **asked: Any) -> HttpResponse:
+    """Have a worker ask the vendor, and show how far it is."""
+    made = calls.request_call(scope=request.scope, **asked)
+    enqueue_call(request.scope.partner.pk, made.pk)
+    return redirect("vendor_call", made.pk)
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def call(request: ScopedRequest, pk: int) -> HttpResponse:
+    """What somebody asked of a vendor: its progress, then its result where they asked for it."""
+    made = calls.get_call(request.scope, pk)
+    if made.state == CallState.WAITING:
+        context = {"call": made, "source": source_of(made.vendor), "is_late": calls.is_late(made)}
+        return page_or_part(request, "sources/call.html", context, parts=("call-progress",))
+    if wanted_part(request) == "call-progress":
+        return private(HttpResponseClientRefresh())
+    if made.state == CallState.FAILED:
+        messages.error(request, pages.call_failure(request.scope, made))
     else:
-        messages.success(request, sent_text(vendor, chosen.name, done.sent.added, done.sent.removed, done.missing))
-    return redirect("list", pk)
-
-
-def _source(vendor: str) -> Source:
-    try:
-        return source_of(vendor)
-    except KeyError as error:
-        raise Http404(vendor) from error
-
-
-def _sentence(request: ScopedRequest, source: Source, error: SourceError) -> str:
-    zone = request.scope.partner.time_zone
-    return sentence(error.code, error.details, vendor=str(source.label), zone=zone)
+        messages.success(request, pages.call_result(made))
+    return redirect(*pages.place_of_call(made))
 
 
 @require_safe
@@ -112,7 +158,7 @@ def connection(request: ScopedRequest, pk: int) -> HttpResponse:
         "is_running": is_running or bool(progress),
         "progress": progress,
         "phase": phase_text(progress.phase) if progress else "",
-        **pages.state(scope, connection),
+        **pages.state(scope, connection, is_running=is_running),
     }
     return page_or_part(request, "sources/connection.html", context, parts=("sync-progress",))
 
@@ -132,6 +178,7 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
         fields=fields_of(connection.schema),
         stored=connection.answers,
         fixed=connection.good_at is not None,
+        counts=connection.account.get("details", {}),
     )
     rejected = False
     if do == "save":
@@ -155,25 +202,17 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
 @sensitive_post_parameters("token")
+@sensitive_variables()
 def token(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Enter a new token of the same account."""
+    """Enter a new token of the same account; a worker tests it before it is stored."""
     connection = queries.get_connection(request.scope, pk)
     source = queries.vendor_of(connection)
     if not source.needs_token:
         raise Http404
     form = ConnectForm(request.POST or None, source=source, token_only=True)
     if request.method == "POST" and form.is_valid():
-        text, known = form.cleaned_data["token"], str(connection.account.get("id", ""))
-        try:
-            account, schema = services.try_access(
-                request.scope.partner, source.key, token=text, place=connection.place, account_id=known
-            )
-            services.replace_token(scope=request.scope, connection_id=pk, token=text, account=account, schema=schema)
-        except SourceError as error:
-            form.add_error(None, _sentence(request, source, error))
-        else:
-            messages.success(request, _("The new token works and is stored."))
-            return redirect("connection", pk)
+        text = form.cleaned_data["token"]
+        return _called(request, kind=CallKind.TOKEN, vendor=connection.vendor, token=text, connection=connection)
     context = {"connection": connection, "form": form, "source": source}
     return page_or_part(request, "sources/token.html", context, status=422 if form.errors else 200)
 
@@ -265,10 +304,14 @@ def disconnect(request: ScopedRequest, pk: int) -> HttpResponse:
     connection = queries.get_connection(request.scope, pk)
     if request.method == "POST":
         try:
-            services.disconnect(scope=request.scope, connection_id=pk, as_files=request.POST.get("as_files") == "yes")
+            revoking = calls.disconnect(
+                scope=request.scope, connection=connection, as_files=request.POST.get("as_files") == "yes"
+            )
         except services.WrongChange as reason:
             messages.warning(request, reason.messages[0])
             return redirect("connection", pk)
+        if revoking:
+            enqueue_call(request.scope.partner.pk, revoking.pk)
         messages.success(request, _("%(name)s is disconnected. Your data stays.") % {"name": connection.label})
         return redirect("connections")
     return page_or_part(request, "sources/disconnect.html", {"connection": connection})

@@ -1,7 +1,8 @@
 """HubSpot as a source: partner clients become clients, deals become deals (`docs/hubspot.md`)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import batched, chain
 from typing import Any
@@ -10,8 +11,8 @@ from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
 
 from partner_portal.lib.dates import clock
-from sources.hubspot import endpoints, reading
-from sources.hubspot.client import HubSpotClient
+from sources.hubspot import endpoints, oauth, reading
+from sources.hubspot.client import REFRESHED, HubSpotClient
 from sources.hubspot.deals_to_clients import Match, clients_by_company, match
 from sources.hubspot.lists import send_clients
 from sources.hubspot.reading import ID, Link, Record
@@ -28,6 +29,7 @@ from sources.source import (
     Seen,
     SentList,
     Settings,
+    SourceError,
     Step,
     TableSpec,
     UnmatchedRow,
@@ -42,8 +44,10 @@ SCOPES = {
     DEALS: "crm.objects.deals.read",
     COMPANIES: "crm.objects.companies.read",
 }
-PERSON_TRIES = 2  # of a call while a person waits
-INDEX_LAG = timedelta(hours=1)  # the most that search lags behind: a window starts this much earlier
+#: A person waits for the answer: tries of a call, seconds to connect and between two bytes, and for all calls together.
+PERSON = {"tries": 2, "timeouts": (5.0, 15.0), "limit": 60.0}
+MOST_COUNTED = 20  # pipelines
+INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
 CLOSED, WON = "hs_is_closed", "hs_is_closed_won"
@@ -93,15 +97,17 @@ class HubSpotSource:
 
     def test(self, access: Access) -> Account:
         """The token's account and what it may read. Raises SourceError."""
-        with self.client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, **PERSON) as client:
             details = reading.account(client)
             scopes = {scope: _may(client, endpoints.records(table), {"limit": 1}) for table, scope in SCOPES.items()}
             scopes[LIST_SCOPE] = _may(client, endpoints.list_by_name("0-2", "partner-portal"))
-            return _account_of(details, scopes)
+            account = _account_of(details, scopes)
+            counts = _deals_of_choices(client) if scopes[SCOPES[DEALS]] else {}
+            return replace(account, details={**account.details, **counts})
 
     def fields(self, access: Access, table: str) -> list[Field]:
         """Properties of a table. Raises SourceError."""
-        with self.client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, **PERSON) as client:
             options: dict[str, Mapping[str, str]] = {}
             if table == DEALS:
                 pipelines = reading.pipelines(client)
@@ -184,9 +190,32 @@ class HubSpotSource:
 
         Raises SourceError.
         """
-        with self.client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, **PERSON) as client:
             _own_account(client, access)
             return send_clients(client, name, clients)
+
+    @property
+    def asks_for_consent(self) -> bool:
+        """Whether the operator has an app, so that nobody needs to copy a key."""
+        return oauth.is_set_up()
+
+    def consent_url(self, state: str, verifier: str, back: str) -> str:
+        """Address of HubSpot's consent page."""
+        return oauth.consent_url(state, verifier, back)
+
+    def redeem(self, code: str, verifier: str, back: str) -> str:
+        """The token for a code of the consent page. Raises SourceError."""
+        with self.client("", **PERSON) as client:
+            return oauth.redeem(client, code, verifier, back)
+
+    def is_revocable(self, token: str) -> bool:
+        """Whether a token came from the consent page; keys are ended in HubSpot."""
+        return token.startswith(REFRESHED)
+
+    def revoke(self, token: str) -> None:
+        """End a token of the consent page. Raises SourceError."""
+        with self.client("", **PERSON) as client:
+            oauth.revoke(client, token)
 
     @contextmanager
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:
@@ -377,6 +406,18 @@ def _may(client: HubSpotClient, path: str, params: Mapping[str, str | int] | Non
         if refused.status != 404:  # not found, which is no refusal
             raise
     return True
+
+
+def _deals_of_choices(client: HubSpotClient) -> dict[str, str]:
+    """How many deals there are of each choice: `deals:all`, `deals:registered`, `deals:pipeline:ID`. Raises SourceError."""
+    of_pipelines = {
+        f"pipeline:{one.id}": ("pipeline", "EQ", one.id) for one in reading.pipelines(client)[:MOST_COUNTED]
+    }
+    counts = {}
+    for choice, test in {"all": None, "registered": (REGISTRATIONS, "GT", "0"), **of_pipelines}.items():
+        with suppress(SourceError):  # they only help to choose
+            counts[f"deals:{choice}"] = str(reading.count(client, DEALS, test))
+    return counts
 
 
 def _answers(kind: str, settings: Settings) -> dict[str, Answer]:

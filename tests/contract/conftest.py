@@ -51,7 +51,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from renewals.services import new_calendar, remind_me
     from reports.models import Export, ListMember, Recipient, SavedList, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
-    from sources.models import ConnectedRow, Connection, Run
+    from sources.models import ConnectedRow, Connection, Run, VendorCall
     from tiers.models import Invitation, TierPlan
 
     scope = scope_of("admin")
@@ -130,6 +130,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     )
     Run.objects.create(**own, connection=live, full=True, state="nothing new", started_at=moment)
     ConnectedRow.objects.create(**own, connection=live, kind="deals", vendor_id=MARK, name=MARK)
+    call = VendorCall.objects.create(
+        **own, kind="send", vendor="hubspot", by=user, arguments={"list": kept.pk, "name": MARK}, asked_at=moment
+    )
     plan = TierPlan.objects.create(**own, owner=user, name=f"{MARK} plan", shared=True, assumptions={})
     Invitation.objects.get_or_create(**own, tier="Elite", on=day)
     notice = Notice.objects.create(
@@ -170,6 +173,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
             live, "connection", "connection_questions", "connection_token", "connection_clients", "connection_sync",
             "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
         ),
+        **_of(call, "vendor_call"),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
         **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),
         **_of(

@@ -60,6 +60,7 @@ TABLE = {
     "connection_resume": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
     "connection_gone": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
     "connection_disconnect": "200 302, 403 403, 403 403, 403 403 | 404 302, 403 403, 403 403, 403 403",
+    "vendor_call": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "export": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "export_file": "200 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "export_cancel": "405 302, 405 404, 405 404, 405 404 | 405 404, 405 404, 405 404, 405 404",
@@ -95,7 +96,7 @@ NAMES_NO_ROW = {"renewal_reminder_stop", "notices_stop"}  # their pages name the
 # Routes whose argument is a word of the portal and names no row of anybody.
 WORDS = {
     "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",
-    "schedule_new", "dataset_rows", "connections_new",
+    "schedule_new", "dataset_rows", "connections_new", "connections_consent", "connections_consented",
 }  # fmt: skip
 DERIVED = {
     "tiers_tierchange",
