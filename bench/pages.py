@@ -59,7 +59,7 @@ def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> 
     from django.conf import settings
 
     settings.ALLOWED_HOSTS = ["testserver"]
-    visitors = {slug: _visitor(slug) for slug in (small, large)}
+    visitors = {slug: visitor_of(slug) for slug in (small, large)}
     entries = {slug: _entries(slug) for slug in visitors}
     warm, cold = (5, 1) if quick else (21, 3)
     for page in PAGES:
@@ -111,7 +111,7 @@ def _page(
     yield Measurement(page.name, "HTML, compressed", size, "kB", HTML if page.name == "overview" else None)
 
 
-def _visitor(slug: str) -> "Client":
+def visitor_of(slug: str) -> "Client":
     from django.conf import settings
     from django.test import Client
 

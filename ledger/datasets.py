@@ -13,7 +13,8 @@ from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGai
 from ledger.models import PointEntry
 from ledger.queries import Lots, entries_in, ledger_age, open_lots
 from ledger.records import Entry
-from ledger.why_text import why
+from ledger.why_sql import why_in_sql
+from ledger.why_text import TAKES_BACK, why
 from partner_portal.formats.days import day_text, month_text
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
@@ -44,7 +45,7 @@ def sentence(row: Row, scope: Scope) -> str:
     if row["why_reverses"] is None:
         return why(entry, with_money=scope.may_see_money)
     reversed_entry = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
-    return str(_("Correction, takes back: %s")) % reversed_entry
+    return str(TAKES_BACK) % reversed_entry
 
 
 def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
@@ -82,6 +83,7 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
             "why",
             _("Why"),
             compute=sentence,
+            written=lambda scope: why_in_sql(with_money=scope.may_see_money),
             needs={f"why_{name}": source for name, source in WHY.items()} | {"why_reverses": "reverses_id"},
         ),
     ]

@@ -13,6 +13,7 @@ from clients.models import Client
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
 from ledger.models import Lot, PointEntry
 from ledger.queries import lots_of_day
+from ledger.why_sql import why_in_sql
 from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, Rows, Selection, register
@@ -186,6 +187,7 @@ register(
                 "why",
                 _("Why"),
                 compute=sentence,
+                written=lambda scope: why_in_sql("entry__", with_money=scope.may_see_money),
                 needs={f"why_{name}": f"entry__{source}" for name, source in WHY.items()}
                 | {"why_reverses": "entry__reverses_id"},
             ),
@@ -248,6 +250,7 @@ register(
                 "why",
                 _("Why"),
                 compute=sentence,
+                written=lambda scope: why_in_sql(with_money=scope.may_see_money),
                 needs={f"why_{name}": source for name, source in WHY.items()} | {"why_reverses": "reverses_id"},
             ),
         ),

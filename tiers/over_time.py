@@ -152,6 +152,7 @@ class ExpiryCalendar:
     total: Decimal
 
 
+@cached_by_generation("over-time")
 def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
     """The series of `period`, cut at `day`, with 12 more months if it reaches `day`. A constant number of queries.
 

@@ -43,7 +43,9 @@ def everything(selection):
 
 
 def copyable(selection):
-    return [column.name for column in selection.dataset.permitted(selection.scope) if not column.compute]
+    return [
+        column.name for column in selection.dataset.permitted(selection.scope) if column.written or not column.compute
+    ]
 
 
 def csv_of(writer, selection, dialect):

@@ -83,6 +83,8 @@ class Column:
     compute: Callable[[Row, Any], str] | None = None
     #: What `compute` gets, by name.
     needs: Mapping[str, Source] = field(default_factory=dict)
+    #: The text of `compute` as an expression in the active language, for files; None when only Python makes it.
+    written: OfScope[[], Expressed] | None = None
     #: The column in whose cell pages write it, on a line of its own; files have both columns.
     under: str = ""
     #: Gives the address of what a value opens in the portal, "" for nothing.
@@ -376,6 +378,12 @@ class Selection[S: Scope = Scope]:
             if value not in (None, ""):
                 query[name] = str(value)
         return query.urlencode()
+
+    def written(self, column: Column) -> Column:
+        """The column as files read it: the database makes a computed text where it can."""
+        if column.written is None or not isinstance(self.rows, QuerySet):
+            return column
+        return replace(column, compute=None, needs={}, expression=column.written(self.scope))
 
     def with_columns(self, names: Sequence[str]) -> "Selection[S]":
         """The same rows with other columns, in this order; names that are unknown or not permitted are left out."""
