@@ -20,6 +20,7 @@ from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from partner_portal.lib.rows.providers import register_freshness
 from program import markup
+from program.caching import cached_answer
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track
 
@@ -156,6 +157,7 @@ for (direction, side), (title, form) in FORMS.items():
             search=("client", "client_id", "deal_id", "deal") if side == Side.SOLD else ("client", "client_id"),
             client="client_id",
             describe=_describe,
+            cached=cached_answer,
         )
     )
 
@@ -222,6 +224,7 @@ register(
         search=("client", "client_id", "deal_id", "deal"),
         client="client_id",
         describe=_describe_expiring,
+        cached=cached_answer,
     )
 )
 

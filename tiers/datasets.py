@@ -18,6 +18,7 @@ from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, Rows, Selection, register
 from program import markup
+from program.caching import cached_answer
 from program.labels import label, labels, values
 from program.terms import Cause, DealKind, LotState, Track
 from tiers.breakdown import EXPIRY_DAYS, BreakdownFilter, breakdown
@@ -112,6 +113,7 @@ register(
         search=("client", "client_id"),
         client="pk",
         describe=_describe_breakdown,
+        cached=cached_answer,
     )
 )
 
@@ -199,6 +201,7 @@ register(
         search=("client", "client_id", "deal_id", "deal", "product_line"),
         client="client_id",
         describe=_describe_lots,
+        cached=cached_answer,
     )
 )
 
@@ -261,6 +264,7 @@ register(
         search=("client", "client_id", "deal_id"),
         client="client_id",
         describe=_describe_lots,
+        cached=cached_answer,
     )
 )
 
