@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import mean, median
 from typing import TYPE_CHECKING, Self
 
@@ -20,19 +21,24 @@ if TYPE_CHECKING:
 from bench.measurement import Measurement
 from bench.place import ROOT, Place
 
+NOTHING = "/search/"  # a page of ours that does nothing but sign in and show the frame of every page
 SLOW = 0.2  # seconds: what takes longer is asked less often
 RANGE = "changes_range=last-90-days"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The same figures of ours and of plain Django. part: the element that htmx asks for. most: the bar on the ratio."""
+    """A page of ours, and what it is measured against.
+
+    plain: the page of plain Django with the same figures; "" for NOTHING of ours. part: the element that htmx asks for.
+    most: the bar on the ratio.
+    """
 
     name: str
     what: str
     plain: str
     ours: str
-    most: float | None
+    most: float
     part: str = ""
 
     @property
@@ -50,10 +56,10 @@ WORKS = (
     Work("W3", "rows of a counter: dialog", "/entries/", f"/dashboard/changes/new-sold/?{RANGE}", 0.7, "dialog"),
     Work("W4", "points of 10,000 clients: page", "/breakdown/", "/tiers/breakdown/", 0.03),
     Work("W4", "points of 10,000 clients: API", "/breakdown/", "/api/v1/breakdown?page_size=50", 0.03),
-    Work("floor", "dashboard: of a page that does nothing", "/nothing/", "/dashboard/", None),
-    Work("floor", "tier page: of a page that does nothing", "/nothing/", "/tiers/", None),
+    Work("whole", "dashboard: of a page that does nothing", "", "/dashboard/", 6.0),
+    Work("whole", "tier page: of a page that does nothing", "", "/tiers/", 6.0),
 )
-FILES = (("csv", 0.5), ("xlsx", 0.2))
+FILES = (("CSV, ours, decimal point", "csv", 0.5), ("XLSX, ours", "xlsx", 0.2))
 
 
 @dataclass(slots=True)
@@ -112,13 +118,26 @@ def measure(place: Place, slug: str, *, quick: bool) -> Iterator[Measurement]:
     with Plain(place, slug) as plain:
         for work in WORKS:
             ours, theirs = Times(), Times()
-            for _ in range(2):
-                _ours(visitor, work)
-            slow = plain.get(work.plain)[0] > SLOW
+            mine = partial(_ours, visitor, work.ours, work.headers)
+            other = partial(plain.get, work.plain) if work.plain else partial(_ours, visitor, NOTHING, {})
+            mine(), mine()
+            slow = other()[0] > SLOW
             for _ in range(rounds):
-                ours.add(_asked(place, 5, lambda work=work: _ours(visitor, work)))
-                theirs.add(_asked(place, 1 if slow else 5, lambda work=work: plain.get(work.plain)))
+                ours.add(_asked(place, 5, mine))
+                theirs.add(_asked(place, 1 if slow else 5, other))
             yield _ratio(work, ours, theirs)
+        yield from _files(plain, slug, 1_000 if quick else 100_000)
+
+
+def _files(plain: Plain, slug: str, rows: int) -> Iterator[Measurement]:
+    """Files with the default columns, so with *Why*, beside those of plain Django, which has no such column."""
+    from bench.exports import measure as measure_files
+
+    for name, path, most in FILES:
+        result = measure_files(slug, rows, only=name)[0]
+        other = min(plain.get(f"/{path}/?rows={rows}")[0] for _ in range(2))
+        note = f"{result.seconds:,.2f} s against {other:,.2f} s"
+        yield Measurement("against", f"{name}: {rows:,} rows", result.seconds / other, "x", most, note=note)
 
 
 def _ratio(work: Work, ours: Times, theirs: Times) -> Measurement:
@@ -128,12 +147,12 @@ def _ratio(work: Work, ours: Times, theirs: Times) -> Measurement:
     return Measurement("against", f"{work.name} {work.what}", clock / other, "x", work.most, note=note)
 
 
-def _ours(visitor: "Client", work: Work) -> tuple[float, float]:
+def _ours(visitor: "Client", path: str, headers: Mapping[str, str]) -> tuple[float, float]:
     start, started = time.perf_counter(), time.process_time()
-    response = visitor.get(work.ours, headers=dict(work.headers))
+    response = visitor.get(path, headers=dict(headers))
     took = time.perf_counter() - start, time.process_time() - started
     if response.status_code != 200:
-        raise RuntimeError(f"{work.ours} answers {response.status_code}")
+        raise RuntimeError(f"{path} answers {response.status_code}")
     return took
 
 

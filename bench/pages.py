@@ -52,13 +52,7 @@ PAGES = (
 
 def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> Iterator[Measurement]:
     """Warm: the median of many rounds. Cold: with the cache emptied before each request, as after an import."""
-    os.environ.update(place.environment)
-    import django
-
-    django.setup()
-    from django.conf import settings
-
-    settings.ALLOWED_HOSTS = ["testserver"]
+    set_up(place)
     visitors = {slug: visitor_of(slug) for slug in (small, large)}
     entries = {slug: _entries(slug) for slug in visitors}
     warm, cold = (5, 1) if quick else (21, 3)
@@ -66,6 +60,17 @@ def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> 
         if only and only != page.name:
             continue
         yield from _page(page, visitors, entries, warm, cold)
+
+
+def set_up(place: Place) -> None:
+    """Start Django over the place's database, with test clients allowed."""
+    os.environ.update(place.environment)
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    settings.ALLOWED_HOSTS = ["testserver"]
 
 
 def _page(
@@ -112,6 +117,7 @@ def _page(
 
 
 def visitor_of(slug: str) -> "Client":
+    """Sign in as the partner's admin."""
     from django.conf import settings
     from django.test import Client
 

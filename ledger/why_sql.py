@@ -211,7 +211,8 @@ def _day(value: Combinable) -> Func:
 def _months(first: Combinable, last: Combinable) -> Combinable:
     """`lib.dates.months.month_count`."""
     years: Any = _part("year", last) - _part("year", first)
-    return years * 12 + _part("month", last) - _part("month", first)
+    months: Combinable = years * 12 + _part("month", last) - _part("month", first)
+    return months
 
 
 def _part(name: str, value: Combinable) -> Func:

@@ -367,7 +367,7 @@ class Selection[S: Scope = Scope]:
                 return _Renamed(self.dataset.rows_of(self.scope, keys), self._names(columns, key))
         rows = self.ordered(columns)
         if not isinstance(rows, QuerySet) or self.dataset.row != "pk":
-            return rows[first:last]
+            return list(rows[first:last])
         ordered: Any = self.ordered(())
         return list(rows.filter(pk__in=ordered.values(f"{ALIAS}_row")[first:last]))
 
