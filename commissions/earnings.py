@@ -55,6 +55,20 @@ def earnings(
     return [_as_earning(terms, *row) for row in columns.iterator()]
 
 
+class Paid(NamedTuple):
+    """What sums of commission need of a deal that earns."""
+
+    currency: str
+    stretches: tuple[Stretch, ...]
+
+
+def paid_within(scope: Scope, first: date, last: date) -> Iterator[Paid]:
+    """Of the deals that earn in these months, as `earnings`, only what sums need, which takes a third of its time. One query."""
+    columns = ("deal__currency", "deal__mrr", "first_month", "last_month", "stretches")
+    for currency, mrr, start, end, cut in _known(scope).filter(_within(first, last)).values_list(*columns).iterator():
+        yield Paid(currency, _stretches(mrr, start, end, cut))
+
+
 def numbers_within(scope: Scope, first: date, last: date) -> tuple[int, int, list[str]]:
     """Of the deals that earn in these months: how many, of how many clients, and their currencies. One query."""
     sums = (
@@ -93,15 +107,19 @@ def _as_earning(
     last: date | None,
     cut: list[tuple[str, str, str]] | None,
 ) -> Earning:
-    stretches: tuple[Stretch, ...] = ()
-    if cut is not None:
-        stretches = tuple(Stretch(date.fromisoformat(a), date.fromisoformat(b), Fraction(left)) for a, b, left in cut)
-    elif first is not None and last is not None:
-        stretches = (Stretch(first, last, Fraction(mrr)),)
     ends_on = term_end(closed_on, terms)
+    stretches = _stretches(mrr, first, last, cut)
     return Earning(
         client, deal_id, line, currency, mrr, closed_on, ends_on, cancelled_on, cut is not None, gone_on, stretches
     )
+
+
+def _stretches(
+    mrr: Decimal, first: date | None, last: date | None, cut: list[tuple[str, str, str]] | None
+) -> tuple[Stretch, ...]:
+    if cut is not None:
+        return tuple(Stretch(date.fromisoformat(a), date.fromisoformat(b), Fraction(left)) for a, b, left in cut)
+    return () if first is None or last is None else (Stretch(first, last, Fraction(mrr)),)
 
 
 class KnownEarning(NamedTuple):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
-from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
+from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within, paid_within
 from commissions.expected import Amount, CommissionForecast, Earning
 from commissions.queries import fx_rates, payout_sums
 from partner_portal.lib.dates.months import (
@@ -100,7 +100,7 @@ def points_table(scope: Scope, quarter: str) -> date:
 @cached_by_generation("commission-quarters")
 def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
     """Expected commission of the quarters from `first` to `last`, in order."""
-    return commission_forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
+    return commission_forecast(scope).by_quarter(paid_within(scope, first, last), first, last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,7 @@ def _rows(scope: Scope, query: QuerySet[Renewal]) -> list[RenewalRow]:
     book = rulebook(scope)
     at_stake = stakes(scope, rows)
     reviews = {row.renews_on: rules.review_on_or_after(book, row.renews_on) for row in rows}
-    measures = rules.CachedMeasures(outlook_measures(scope, scope.today))
-    credited = credited_on(history(scope)).tier
+    impacts = rules.Impacts(outlook_measures(scope, scope.today), book, credited_on(history(scope)).tier)
     made = []
     for row in rows:
         stake = at_stake[row.pk]
@@ -148,9 +147,7 @@ def _rows(scope: Scope, query: QuerySet[Renewal]) -> list[RenewalRow]:
                 stake_sold=stake.sold,
                 stake_managed=stake.managed,
                 # A past review belongs to the history, not to the outlook.
-                impact=rules.impact(stake, measures, book, credited, review)
-                if review is not None and review >= scope.today
-                else None,
+                impact=impacts.of(stake, review) if review is not None and review >= scope.today else None,
             )
         )
     return made

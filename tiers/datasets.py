@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Sum, Value, When
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -11,7 +11,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.models import Client
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
-from ledger.models import Lot, PointEntry
+from ledger.models import DailyPoints, Lot, PointEntry
 from ledger.queries import lots_of_day
 from ledger.why_sql import why_in_sql
 from partner_portal.formats.days import day_text
@@ -216,6 +216,23 @@ def _entries(scope: Scope, params: Params) -> QuerySet[PointEntry]:
     return entries
 
 
+def _latest(scope: Scope, params: Params, rows: int) -> Q:
+    """The days that the latest entries are of, by how many there are a day."""
+    if params["client"]:
+        return Q()
+    days = DailyPoints.objects.filter(partner=scope.partner, on__lte=params["on"])
+    for name in ("track", "cause"):
+        if params[name]:
+            days = days.filter(**{name: params[name]})
+    counts = days.values_list("on").annotate(count=Sum("entries")).order_by("-on")[:rows]
+    total = 0
+    for on, count in counts:
+        total += count
+        if total >= rows:
+            return Q(on__gte=on)
+    return Q()
+
+
 register(
     Dataset(
         key="client-entries",
@@ -258,6 +275,7 @@ register(
             ),
         ),
         rows=_entries,
+        first_rows=_latest,
         form=EntriesForm,
         order=("-on",),
         figure="points",

@@ -157,6 +157,8 @@ class Dataset:
     cached: OfScope[[tuple[Hashable, ...], Callable[[], Any]], Any] | None = None
     #: Makes the rows of these keys alone, in their order, where `rows` makes thousands in Python; needs `cached`.
     rows_of: OfScope[[Sequence[Any]], Sequence[Row]] | None = None
+    #: A condition that so many rows meet that stand first in the usual order, so that a million are not sorted for a page.
+    first_rows: OfScope[[Params, int], Q] | None = None
 
     def column(self, name: str) -> Column:
         """The column with that name; KeyError when there is none."""
@@ -369,6 +371,8 @@ class Selection[S: Scope = Scope]:
         if not isinstance(rows, QuerySet) or self.dataset.row != "pk":
             return list(rows[first:last])
         ordered: Any = self.ordered(())
+        if self.dataset.first_rows and self.sort == self.dataset.order[0] and not self.search and self.clients is None:
+            ordered = ordered.filter(self.dataset.first_rows(self.scope, self.params, last))
         return list(rows.filter(pk__in=ordered.values(f"{ALIAS}_row")[first:last]))
 
     def _keys(self) -> list[Value]:
