@@ -54,10 +54,6 @@ class Earning:
     #: Oldest first.
     stretches: tuple[Stretch, ...]
 
-    def within(self, first: date, last: date) -> bool:
-        """Whether it earns in any month from `first` to `last` (their first days), both included."""
-        return any(stretch.first <= last and stretch.last >= first for stretch in self.stretches)
-
     def months_left(self, today: date) -> int:
         """Months of the term still to earn, the current one included; 0 when the deal earns nothing on the day."""
         if today < self.closed_on or (self.gone_on is not None and self.gone_on <= today):
@@ -131,6 +127,11 @@ def _stretches(life: DealLife, terms: CommissionTerms) -> Iterator[Stretch]:
 def _half_up(part: int, whole: int) -> int:
     """part / whole to a whole number. Both are above zero, so half goes up, and nothing is rounded before."""
     return (2 * part + whole) // (2 * whole)
+
+
+def earns_within(stretches: Iterable[Stretch], first: date, last: date) -> bool:
+    """Whether a deal earns in any month from `first` to `last` (their first days), both included."""
+    return any(stretch.first <= last and stretch.last >= first for stretch in stretches)
 
 
 class Earns(Protocol):

@@ -16,14 +16,14 @@ from sources.source import Access, SendsLists, SentList, sources
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What came of sending a list."""
+    """Result of sending a list."""
 
     sent: SentList
     missing: list[str]  #: names of the clients that the vendor does not know
 
 
 def receiver(scope: Scope) -> Connection | None:
-    """The connection that lists are sent to; None when nobody takes them, or the scope may send none."""
+    """The connection that takes lists; None when there is none, or the scope may not send lists."""
     if not scope.may(Permission.EXPORT):
         return None
     vendors = [source.key for source in sources() if isinstance(source, SendsLists)]
@@ -31,7 +31,7 @@ def receiver(scope: Scope) -> Connection | None:
 
 
 def send_list(*, scope: Scope, connection: Connection, name: str, chosen: ClientList) -> Sending:
-    """Send a list of clients, or bring the list of that name in step. Sending it twice changes nothing the second time.
+    """Send a list of clients, or update the list of that name. Idempotent.
 
     Raises SourceError, and SecretUnreadable when the key to the token is missing.
     """

@@ -42,8 +42,8 @@ SCOPES = {
     DEALS: "crm.objects.deals.read",
     COMPANIES: "crm.objects.companies.read",
 }
-PERSON_TRIES = 2  # of a call that a person waits for
-INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
+PERSON_TRIES = 2  # of a call while a person waits
+INDEX_LAG = timedelta(hours=1)  # the most that search lags behind: a window starts this much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
 CLOSED, WON = "hs_is_closed", "hs_is_closed_won"
@@ -79,7 +79,7 @@ _ALWAYS_READ = {"clients": (), "deals": (MERGED, REGISTRATIONS, "pipeline", CLOS
 class HubSpotSource:
     """Reads a partner's HubSpot account.
 
-    client: makes a client of a token, as `HubSpotClient` does; the one of the operator's settings when none is given.
+    client: makes a client from a token, as `HubSpotClient` does; None for the one of the settings.
     """
 
     key = "hubspot"
@@ -114,7 +114,7 @@ class HubSpotSource:
             ]
 
     def questions(self, account: Account, fields: Mapping[str, Sequence[Field]]) -> list[Question]:
-        """What HubSpot does not say about clients and deals."""
+        """The questions about clients and deals that HubSpot does not answer."""
         names = {table: {known.name for known in of_table} for table, of_table in fields.items()}
 
         def first(table: str, *candidates: str) -> Answer | None:
@@ -190,13 +190,13 @@ class HubSpotSource:
 
     @contextmanager
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:
-        """Open a reading of the account. Raises WrongAccount for another account, and SourceError."""
+        """Open a reading session. Raises WrongAccount for another account, and SourceError."""
         with self.client(access.token) as client:
             yield HubSpotReading(client, settings, _own_account(client, access))
 
 
 class HubSpotReading:
-    """One run over an account."""
+    """A reading session of one run over an account."""
 
     def __init__(self, client: HubSpotClient, settings: Settings, account: Account) -> None:
         self._client = client
@@ -374,7 +374,7 @@ def _may(client: HubSpotClient, path: str, params: Mapping[str, str | int] | Non
     except ScopeMissing:
         return False
     except Refused as refused:
-        if refused.status != 404:  # nothing is there, which is no refusal
+        if refused.status != 404:  # not found, which is no refusal
             raise
     return True
 
