@@ -1,5 +1,6 @@
 """Fills the cache with the front page's figures after an import and on a new day."""
 
+from collections.abc import Callable
 from functools import partial
 
 from celery import shared_task
@@ -33,7 +34,9 @@ def prepare_figures(partner_id: int) -> None:
     with partner_scope(partner):
         if posting(system_scope(partner)) is None:
             return
-    for prepare in (*(panel.context for panel in PANELS), *(partial(_totals, key) for key in TABLES)):
+    parts: list[Callable[[Overview], object]] = [panel.context for panel in PANELS]
+    parts += [partial(_totals, key) for key in TABLES]
+    for prepare in parts:
         with partner_scope(partner):
             prepare(Overview(system_scope(partner), "/dashboard/", {}))
 
