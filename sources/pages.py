@@ -7,7 +7,7 @@ from django.core.paginator import Page, Paginator
 
 from accounts.scope import Scope
 from partner_portal.lib.rows.facts import kind as kind_of
-from sources import queries, rows
+from sources import kind_pages, queries, rows
 from sources.models import Connection, ConnectionState, Run, RunState
 from sources.source import JsonObject, Source, sources
 from sources.texts import changes_text, duration_text, points_text
@@ -43,6 +43,8 @@ def state(scope: Scope, connection: Connection) -> JsonObject:
         "is_rejected": connection.state == ConnectionState.REJECTED,
         "runs": [_run_line(scope, connection, run) for run in runs],
         "unmatched": queries.unmatched_rows(scope, connection).filter(client_id="").count(),
+        "further": (further := kind_pages.summary(scope, connection)),
+        "proposals_wait": any(row["waiting"] for row in further),
         "given_up": rows.given_up(scope, connection),
         "differing_zone": zone if (zone := connection.account.get("zone")) != scope.partner.time_zone else "",
     }

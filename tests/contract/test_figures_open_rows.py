@@ -108,6 +108,8 @@ ELSEWHERE = {
     "connection_questions": "a form",
     "connection_clients": "a form over the rows that it is about",
     "connection_disconnect": "a question",
+    "connection_kind": "a form, and the first rows of a preview of which nothing is stored",
+    "connection_proposals": "a form over the rows that it is about, each with its client",
     "imports_mapping": "a form over the cells of a file",
     "exports_bell": "a number of exports that leads to them",
 }
