@@ -82,7 +82,7 @@ def points_change(points: Mapping[str, Decimal]) -> JsonObject:
 
 def proposals_page(scope: Scope, connection: Connection, kind: str, state: str, number: str | None) -> "Page[Proposal]":
     """A page of proposals in a state, a key of `STATES`."""
-    rows = proposals.proposals(scope, connection, kind).order_by("client_id", "key")
+    rows = proposals.proposals(scope, connection, kind).select_related("decided_by").order_by("client_id", "key")
     wanted = STATES[state]
     rows = rows.filter(waits=True) if wanted == "waits" else rows.filter(state=wanted, waits=False)
     return Paginator(rows, ROWS_A_PAGE).get_page(number)
@@ -104,7 +104,7 @@ def chosen(
     scope: Scope, connection: Connection, kind: str, numbers: Collection[int], *, everything: bool
 ) -> list[Proposal]:
     """The proposals with these numbers, or all that wait."""
-    rows = proposals.proposals(scope, connection, kind).order_by("client_id", "key")
+    rows = proposals.proposals(scope, connection, kind).select_related("decided_by").order_by("client_id", "key")
     return list(rows.filter(waits=True) if everything else rows.filter(pk__in=numbers))
 
 
@@ -121,6 +121,8 @@ def lines(scope: Scope, connection: Connection, spec: TableSpec, rows: Collectio
             "name": names.get(row.client_id, row.client_id),
             "text": proposal_text(spec.kind, _cells(connection, spec, row.row)),
             "note": note_text(row.note, row.detail),
+            "decided_at": row.decided_at,
+            "decided_by": row.decided_by,
             "before": proposal_text(spec.kind, _cells(connection, spec, row.row | row.accepted))
             if row.waits and row.accepted
             else "",

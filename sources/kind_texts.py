@@ -13,7 +13,7 @@ def about(kind: str) -> str:
     """What a kind brings, and how it is kept up to date."""
     return {
         "mrr_history": _(
-            "What each client pays a month, at the end of the month: as the last nightly sync of the month saw it, and for "
+            "What each client pays a month, at the end of the month: as the last full sync of the month saw it, and for "
             "the time before you switch it on as HubSpot’s history has it. A month without a sync stays without data."
         ),
         "renewals": _(

@@ -129,8 +129,8 @@ def result_of(seen: Seen, outcome: Outcome | None) -> JsonObject:
 
 
 def _sample(outcome: Outcome) -> JsonObject:
-    """Columns and first rows, as they would be stored."""
+    """Columns and first rows that would be written, as in files."""
     [of_kind] = outcome.checked.kinds
-    rows = of_kind.good.head(SAMPLE)
+    rows = of_kind.texts.loc[of_kind.good.index[:SAMPLE]]
     columns = [name for name in rows.columns if (rows[name] != "").any()]
     return {"columns": columns, "rows": [[str(cell) for cell in row] for row in rows[columns].itertuples(index=False)]}

@@ -116,7 +116,7 @@ def questions(kind: str) -> list[Question]:
             Question(
                 kind,
                 "renewal_manager",
-                _("Who looks after the renewal, for the list and the mails."),
+                _("They are named in the list of renewals and in its mails."),
                 Answer(f"{MANAGER}_name"),
                 may_be_empty=True,
             ),
