@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Partner, User
+from sources.call_states import CallKind, CallState
 
 
 class ConnectionState(models.TextChoices):
@@ -129,6 +130,42 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.connection_id}: {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class VendorCall(models.Model):
+    """Something that a person asked of a vendor. A worker does it, since a vendor may take long to answer.
+
+    connection: the one that it is about; null for a new one until it is made.
+    secret:     the new token, encrypted as that of a connection; erased when the call ends.
+    arguments:  what else the kind of call needs: `place`, or `list` with its number.
+    why:        code of a sentence with its blanks in `details`, when it failed. details: what came of it, when it is done.
+    """
+
+    read_by_clock = True
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10, choices=CallKind)
+    vendor = models.CharField(max_length=40)
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="+")
+    by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    secret = models.TextField(blank=True)
+    arguments = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=CallState, default=CallState.WAITING)
+    why = models.CharField(max_length=40, blank=True)
+    details = models.JSONField(default=dict)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=CallState.values), name="call_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(state=CallState.WAITING) | models.Q(secret=""), name="ended_call_has_no_secret"
+            ),
+        ]
+        indexes = [models.Index(fields=["asked_at"], condition=models.Q(state=CallState.WAITING), name="call_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.vendor}"
 
 
 class ConnectedRow(models.Model):

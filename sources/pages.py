@@ -4,13 +4,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
+from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.lib.rows.facts import kind as kind_of
 from sources import kind_pages, queries, rows
-from sources.models import Connection, ConnectionState, Run, RunState
-from sources.source import JsonObject, Source, sources
-from sources.texts import changes_text, duration_text, points_text
+from sources.call_states import CallKind, CallState
+from sources.models import Connection, ConnectionState, Run, RunState, VendorCall
+from sources.source import JsonObject, Source, source_of, sources
+from sources.texts import changes_text, duration_text, points_text, sent_text, sentence
 
 RUNS_SHOWN = 50
 ROWS_A_PAGE = 50
@@ -73,6 +75,34 @@ def _tone(connection: Connection, last: Run | None, is_waiting: bool) -> str:
 def _run_tone(run: Run) -> str:
     tones = {RunState.COMMITTED: "ok", RunState.NOTHING_NEW: "ok", RunState.WAITS: "warn", RunState.FAILED: "bad"}
     return tones.get(RunState(run.state), "info")
+
+
+def call_failure(scope: Scope, call: VendorCall) -> str:
+    """Why what somebody asked of a vendor failed."""
+    vendor = str(source_of(call.vendor).label)
+    return sentence(call.why, call.details, vendor=vendor, zone=scope.partner.time_zone)
+
+
+def call_result(call: VendorCall) -> str:
+    """What came of what somebody asked of a vendor."""
+    if call.kind == CallKind.SEND:
+        done = call.details
+        vendor = str(source_of(call.vendor).label)
+        return sent_text(vendor, call.arguments["name"], done["added"], done["removed"], done["missing"])
+    if call.kind == CallKind.TOKEN:
+        return _("The new token works and is stored.")
+    return _("%(name)s is connected.") % {"name": call.connection}
+
+
+def place_of_call(call: VendorCall) -> tuple[str, str | int]:
+    """The page where a call's result is shown: name of its route, and argument."""
+    if call.kind == CallKind.SEND:
+        return "list", call.arguments["list"]
+    if call.connection_id is None:
+        return "connections_new", call.vendor
+    if call.state == CallState.FAILED:
+        return "connection_token", call.connection_id
+    return ("connection" if call.kind == CallKind.TOKEN else "connection_questions"), call.connection_id
 
 
 def unmatched_page(scope: Scope, connection: Connection, number: str | None) -> "Page[Any]":

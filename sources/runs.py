@@ -162,6 +162,12 @@ def access_of(partner: Partner, connection: Connection) -> Access:
     )
 
 
+def with_token(access: Access, connection: Connection) -> Access:
+    """The access with the connection's token. Raises SecretUnreadable."""
+    token = unseal(connection.secret, partner_id=connection.partner_id, vendor=connection.vendor)
+    return Access(access.partner, access.zone, token, access.place, access.account_id)
+
+
 def _discard(scope: Scope, connection: Connection, batch: ImportBatch) -> None:
     """Discard what waits, since what is read now replaces it. Raises NotRunnable while it is being written."""
     if batch.status == BatchStatus.COMMITTING:
@@ -203,8 +209,7 @@ def _read(job: _Job, partner: Partner, step: Step) -> _Tables:
     folder = clean_folder(connection.pk)
     access = job.access
     if source.needs_token:
-        token = unseal(connection.secret, partner_id=partner.pk, vendor=connection.vendor)
-        access = Access(access.partner, access.zone, token, access.place, access.account_id)
+        access = with_token(access, connection)
     tables = _Tables()
     with source.reading(access, job.settings, connection.files) as reading:
         try:

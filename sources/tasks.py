@@ -7,21 +7,42 @@ from django.db import InterfaceError, OperationalError, transaction
 from accounts.models import Partner, User
 from accounts.scope import partner_scope, partners_with
 from imports.pipeline import silent
-from sources import notices, services
+from sources import calls, notices, services
 from sources.previews import make_preview
 from sources.progress import RunProgress
 from sources.runs import NotRunnable, run_connection
 
+SECONDS_FOR_A_CALL = 4 * 60
+
 
 @shared_task
 def run_due_connections() -> int:
-    """Every minute: enqueue the connections that are due. Returns how many."""
+    """Every minute: enqueue the connections that are due, and the calls that no worker has made. Returns how many."""
     count = 0
-    for partner in partners_with(services.due_connections()):
+    for partner in partners_with(services.due_connections(), calls.unfinished()):
         for connection_id in services.claim_due(partner=partner):
             sync_due.delay(partner.pk, connection_id)
             count += 1
+        for call_id in calls.retry_unfinished(partner=partner):
+            call_vendor.delay(partner.pk, call_id)
+            count += 1
     return count
+
+
+@shared_task(
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=3,
+    retry_kwargs={"max_retries": 5},
+    soft_time_limit=SECONDS_FOR_A_CALL,
+)
+def call_vendor(partner_id: int, call_id: int) -> str:
+    """Do what somebody asked of a vendor. Delivered twice, the second delivery does nothing."""
+    return calls.carry_out(partner=Partner.objects.get(pk=partner_id), call_id=call_id)
+
+
+def enqueue_call(partner_id: int, call_id: int) -> None:
+    """Enqueue what somebody asked of a vendor, on commit."""
+    transaction.on_commit(lambda: call_vendor.delay(partner_id, call_id), robust=True)
 
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})

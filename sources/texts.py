@@ -66,6 +66,9 @@ def _texts() -> dict[str, str]:
         "key_missing": _("The key to the token is missing. Enter the token again."),
         "file_unreadable": _("%(file)s cannot be read: %(message)s. Nothing was written."),
         "mapping": _("The answers do not fit what was read: %(message)s Nothing was written."),
+        "message": "%(message)s",
+        "not_allowed": _("You may not do this any more, or what it was about is gone."),
+        "no_worker": _("The portal could not get to it. Try again, and tell your operator if it happens once more."),
         "failed": _("Something went wrong while reading from %(vendor)s. Nothing was written."),
         "unexpected": _(
             "Something unexpected went wrong. Nothing was written; the operators find the details in the log."

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views.connections, name="connections"),
     path("new/<slug:vendor>/", views.connect, name="connections_new"),
     path("lists/<int:pk>/send/", views.send_list, name="list_send"),
+    path("calls/<int:pk>/", views.call, name="vendor_call"),
     path("<int:pk>/", views.connection, name="connection"),
     path("<int:pk>/questions/", views.questions, name="connection_questions"),
     path("<int:pk>/token/", views.token, name="connection_token"),

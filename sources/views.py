@@ -17,14 +17,14 @@ from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from partner_portal.lib.rows.providers import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from sources import pages, queries, rows, sending, services
+from sources import calls, pages, queries, rows, sending, services
 from sources.answers import WrongAnswers, fields_of
-from sources.credentials import SecretUnreadable
+from sources.call_states import CallKind, CallState
 from sources.forms import AnswersForm, AssignForm, ConnectForm
 from sources.progress import RunProgress, progress_of
-from sources.source import Source, SourceError, source_of
-from sources.tasks import enqueue_sync
-from sources.texts import phase_text, sent_text, sentence
+from sources.source import source_of
+from sources.tasks import enqueue_call, enqueue_sync
+from sources.texts import phase_text
 
 
 @require_safe
@@ -40,61 +40,51 @@ def connections(request: ScopedRequest) -> HttpResponse:
 @reauthentication_required(allow_get=True)
 @sensitive_post_parameters("token")
 def connect(request: ScopedRequest, vendor: str) -> HttpResponse:
-    """Enter a token or a folder; it is tested before anything is stored."""
-    source = _source(vendor)
+    """Enter a token or a folder; a worker tests it before a connection is made."""
+    try:
+        source = source_of(vendor)
+    except KeyError as error:
+        raise Http404(vendor) from error
     form = ConnectForm(request.POST or None, source=source)
     if request.method == "POST" and form.is_valid():
-        try:
-            made = _connect(request, source, form)
-        except SourceError as error:
-            form.add_error(None, _sentence(request, source, error))
-        except (WrongAnswers, ValidationError) as error:
-            form.add_error(None, error if isinstance(error, ValidationError) else str(error))
-        else:
-            messages.success(request, _("%(name)s is connected.") % {"name": made.label})
-            return redirect("connection_questions", made.pk)
+        token, place = form.cleaned_data.get("token", ""), form.cleaned_data.get("place", "").strip()
+        return _called(request, kind=CallKind.CONNECT, vendor=vendor, token=token, place=place)
     context = {"form": form, "source": source}
     return page_or_part(request, "sources/connect.html", context, status=422 if form.errors else 200)
-
-
-def _connect(request: ScopedRequest, source: Source, form: ConnectForm) -> Any:
-    """Test the access and store the connection. Raises SourceError, WrongChange."""
-    token, place = form.cleaned_data.get("token", ""), form.cleaned_data.get("place", "").strip()
-    account, schema = services.try_access(request.scope.partner, source.key, token=token, place=place)
-    return services.make(
-        scope=request.scope, vendor=source.key, account=account, schema=schema, token=token, place=place
-    )
 
 
 @require_POST
 @requires(Permission.EXPORT)
 def send_list(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Send a list of clients to the vendor, and say what it does not know."""
+    """Have a list of clients sent to the vendor."""
     found, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
     if found is None or chosen is None:
         raise Http404(pk)
-    vendor = str(queries.vendor_of(found).label)
-    try:
-        done = sending.send_list(scope=request.scope, connection=found, name=chosen.name, chosen=chosen)
-    except SourceError as error:
-        messages.error(request, _sentence(request, queries.vendor_of(found), error))
-    except SecretUnreadable:
-        messages.error(request, sentence("key_missing", {}, vendor=vendor, zone=request.scope.partner.time_zone))
+    return _called(request, kind=CallKind.SEND, vendor=found.vendor, connection=found, list=pk, name=chosen.name)
+
+
+def _called(request: ScopedRequest, **asked: Any) -> HttpResponse:
+    """Have a worker ask the vendor, and show how far it is."""
+    made = calls.request_call(scope=request.scope, **asked)
+    enqueue_call(request.scope.partner.pk, made.pk)
+    return redirect("vendor_call", made.pk)
+
+
+@require_safe
+@requires(Permission.EXPORT)
+def call(request: ScopedRequest, pk: int) -> HttpResponse:
+    """What somebody asked of a vendor: its progress, then its result where they asked for it."""
+    made = calls.get_call(request.scope, pk)
+    if made.state == CallState.WAITING:
+        context = {"call": made, "source": source_of(made.vendor), "is_late": calls.is_late(made)}
+        return page_or_part(request, "sources/call.html", context, parts=("call-progress",))
+    if wanted_part(request) == "call-progress":
+        return private(HttpResponseClientRefresh())
+    if made.state == CallState.FAILED:
+        messages.error(request, pages.call_failure(request.scope, made))
     else:
-        messages.success(request, sent_text(vendor, chosen.name, done.sent.added, done.sent.removed, done.missing))
-    return redirect("list", pk)
-
-
-def _source(vendor: str) -> Source:
-    try:
-        return source_of(vendor)
-    except KeyError as error:
-        raise Http404(vendor) from error
-
-
-def _sentence(request: ScopedRequest, source: Source, error: SourceError) -> str:
-    zone = request.scope.partner.time_zone
-    return sentence(error.code, error.details, vendor=str(source.label), zone=zone)
+        messages.success(request, pages.call_result(made))
+    return redirect(*pages.place_of_call(made))
 
 
 @require_safe
@@ -156,24 +146,15 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
 @reauthentication_required(allow_get=True)
 @sensitive_post_parameters("token")
 def token(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Enter a new token of the same account."""
+    """Enter a new token of the same account; a worker tests it before it is stored."""
     found = queries.get_connection(request.scope, pk)
     source = queries.vendor_of(found)
     if not source.needs_token:
         raise Http404
     form = ConnectForm(request.POST or None, source=source, token_only=True)
     if request.method == "POST" and form.is_valid():
-        text, known = form.cleaned_data["token"], str(found.account.get("id", ""))
-        try:
-            account, schema = services.try_access(
-                request.scope.partner, source.key, token=text, place=found.place, account_id=known
-            )
-            services.replace_token(scope=request.scope, connection_id=pk, token=text, account=account, schema=schema)
-        except SourceError as error:
-            form.add_error(None, _sentence(request, source, error))
-        else:
-            messages.success(request, _("The new token works and is stored."))
-            return redirect("connection", pk)
+        text = form.cleaned_data["token"]
+        return _called(request, kind=CallKind.TOKEN, vendor=found.vendor, token=text, connection=found)
     context = {"connection": found, "form": form, "source": source}
     return page_or_part(request, "sources/token.html", context, status=422 if form.errors else 200)
 

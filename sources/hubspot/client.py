@@ -58,6 +58,7 @@ class HubSpotClient:
     base:      the only address that requests go to; https, unless it is this machine.
     zone:      the account's time zone, in which its day ends.
     tries:     of a call; fewer where a person waits for the answer.
+    limit:     seconds for all calls together; None for no limit.
     monotonic, sleep: seconds of a clock that only goes forward, and waiting by it.
     Raises ImproperlyConfigured for a base address that would send the token in clear.
     """
@@ -69,6 +70,7 @@ class HubSpotClient:
         base: str,
         zone: str = "UTC",
         tries: int = TRIES,
+        limit: float | None = None,
         timeouts: tuple[float, float] = TIMEOUTS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -85,6 +87,7 @@ class HubSpotClient:
         self.server_time: datetime | None = None
         self._tries, self._timeouts = tries, timeouts
         self._monotonic, self._sleep = monotonic, sleep
+        self._end = None if limit is None else monotonic() + limit
         self._last_call = self._next_call = self._next_search = 0.0
         self._interval = LIST_INTERVAL
         self._daily_limit: int | None = None
@@ -155,6 +158,7 @@ class HubSpotClient:
                 else:
                     failure, wait = self._judged(status, headers, content, path, attempt)
             if attempt < self._tries:
+                self._check_time(wait)
                 self._sleep(wait)
         raise failure
 
@@ -175,6 +179,7 @@ class HubSpotClient:
             content = bytearray()
             for chunk in response.iter_content(_CHUNK):
                 content += chunk
+                self._check_time()
                 if len(content) > MAX_ANSWER:
                     raise AnswerInvalid("large")
             return response.status_code, response.headers, bytes(content)
@@ -211,13 +216,20 @@ class HubSpotClient:
         if self._spent:
             raise QuotaUsedUp(self._midnight(), self._daily_limit or 0)
         turn = max(self._next_call, self._next_search if search else 0.0)
-        if (wait := turn - self._monotonic()) > 0:
+        wait = max(0.0, turn - self._monotonic())
+        self._check_time(wait)
+        if wait:
             self._sleep(wait)
         self._last_call = self._monotonic()
         self._next_call = self._last_call + self._interval
         if search:
             self._next_search = self._last_call + SEARCH_INTERVAL
         self.calls += 1
+
+    def _check_time(self, wait: float = 0.0) -> None:
+        """Raises TryLater when the time for all calls is over, or would be after so many seconds."""
+        if self._end is not None and self._monotonic() + wait > self._end:
+            raise TryLater
 
     def _note_limits(self, headers: Mapping[str, str]) -> None:
         """Adapt the pace to the account's limits, and take HubSpot's time."""

@@ -42,7 +42,8 @@ SCOPES = {
     DEALS: "crm.objects.deals.read",
     COMPANIES: "crm.objects.companies.read",
 }
-PERSON_TRIES = 2  # of a call that a person waits for
+#: A person waits for the answer: tries of a call, seconds to connect and between two bytes, and for all calls together.
+PERSON = {"tries": 2, "timeouts": (5.0, 15.0), "limit": 60.0}
 INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
@@ -94,7 +95,7 @@ class HubSpotSource:
 
     def test(self, access: Access) -> Account:
         """The token's account and what it may read. Raises SourceError."""
-        with self.client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, **PERSON) as client:
             details = reading.account(client)
             scopes = {scope: _may(client, endpoints.records(table), {"limit": 1}) for table, scope in SCOPES.items()}
             scopes[LIST_SCOPE] = _may(client, endpoints.list_by_name("0-2", "partner-portal"))
@@ -102,7 +103,7 @@ class HubSpotSource:
 
     def fields(self, access: Access, table: str) -> list[Field]:
         """Properties of a table. Raises SourceError."""
-        with self.client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, **PERSON) as client:
             options: dict[str, Mapping[str, str]] = {}
             if table == DEALS:
                 pipelines = reading.pipelines(client)
@@ -190,7 +191,7 @@ class HubSpotSource:
 
         Raises SourceError.
         """
-        with self.client(access.token, tries=PERSON_TRIES) as client:
+        with self.client(access.token, **PERSON) as client:
             _own_account(client, access)
             return send_clients(client, name, clients)
 

@@ -49,7 +49,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from renewals.services import new_calendar, remind_me
     from reports.models import Export, ListMember, Recipient, SavedList, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
-    from sources.models import ConnectedRow, Connection, KindPreview, Proposal, Run
+    from sources.models import ConnectedRow, Connection, KindPreview, Proposal, Run, VendorCall
     from tiers.models import Invitation, TierPlan
 
     scope = scope_of("admin")
@@ -134,6 +134,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     )  # fmt: skip
     Proposal.objects.create(**own, connection=history, kind="services", key=MARK, client_id=CLIENT, row={"MRR": MARK})
     KindPreview.objects.create(**own, connection=history, kind="services", asked_at=moment, result={"why": MARK})
+    call = VendorCall.objects.create(
+        **own, kind="send", vendor="hubspot", by=user, arguments={"list": kept.pk, "name": MARK}, asked_at=moment
+    )
     plan = TierPlan.objects.create(**own, owner=user, name=f"{MARK} plan", shared=True, assumptions={})
     Invitation.objects.get_or_create(**own, tier="Elite", on=day)
     feed = new_calendar(scope=scope)
@@ -166,6 +169,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         ),
         "connection_kind": {"pk": history.pk, "kind": "services"},
         "connection_proposals": {"pk": history.pk, "kind": "services"},
+        **_of(call, "vendor_call"),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
         **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),
         **_of(

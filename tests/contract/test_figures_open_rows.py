@@ -106,6 +106,7 @@ ELSEWHERE = {
     "connections_new": "a form",
     "connection": "a connection and its runs, each with its import",
     "connection_questions": "a form",
+    "vendor_call": "a progress bar",
     "connection_clients": "a form over the rows that it is about",
     "connection_disconnect": "a question",
     "connection_kind": "a form, and the first rows of a preview of which nothing is stored",

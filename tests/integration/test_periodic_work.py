@@ -40,7 +40,7 @@ TICKS = (
 )
 READ_BY_CLOCK = {
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
-    "Export", "ImportBatch", "ImportFile", "Connection",
+    "Export", "ImportBatch", "ImportFile", "Connection", "VendorCall",
 }  # fmt: skip
 
 

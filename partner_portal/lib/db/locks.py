@@ -16,6 +16,7 @@ IMPORT_BATCH = 7002  # a batch: the worker that checks or writes it
 PERSON_REQUESTS = 7003  # a person and a place: one of the requests that they may have running at the same time
 GUARDS = 7004  # 0: one process that installs the database's own guards
 CONNECTION_RUN = 7005  # a live connection: the process that reads from it
+VENDOR_CALL = 7006  # a call of a vendor: the worker that makes it
 EXPORT = 7101  # an export: the worker that writes it
 EXPORT_REQUESTS = 7102  # a user: one file is requested at a time
 LISTS = 7103  # a partner: one writer of its lists

@@ -131,3 +131,28 @@ def admin(eastwind: Any, web: Any) -> Any:  # noqa: F811
     client.force_login(user, backend="accounts.backends.ConfirmedAddressBackend")
     client.post("/accounts/reauthenticate/", {"password": "not used here"})
     return client
+
+
+@pytest.fixture
+def ask(hub: Any, admin: Any, eastwind: Any) -> Callable[..., Any]:  # noqa: F811
+    """Send a form that asks the vendor something, let a worker do it, and return the page with the result.
+
+    The request itself must not reach the vendor.
+    """
+    from sources import calls
+    from sources.models import VendorCall
+
+    def send(address: str, form: dict[str, str] | None = None) -> Any:
+        before = len(hub.adapter.requests)
+        sent = admin.post(address, form or {})
+        assert sent.status_code == 302, sent.content.decode()
+        assert "Asking HubSpot" in admin.get(sent["Location"]).content.decode()
+        assert len(hub.adapter.requests) == before
+        call = VendorCall.objects.latest("pk")
+        calls.carry_out(partner=eastwind, call_id=call.pk)
+        assert VendorCall.objects.get(pk=call.pk).secret == ""
+        polled = admin.get(sent["Location"], headers={"HX-Request": "true", "HX-Target": "call-progress"})
+        assert polled["HX-Refresh"] == "true"
+        return admin.get(sent["Location"], follow=True)
+
+    return send

@@ -21,21 +21,23 @@ def questions_form(**more: str) -> dict[str, str]:
     return sent | more
 
 
-def test_journey_from_the_token_to_the_first_import(hub: Any, admin: Any, sync: Any) -> None:
+def test_journey_from_the_token_to_the_first_import(hub: Any, admin: Any, ask: Any, sync: Any) -> None:
     assert "Nothing is connected yet" in admin.get("/connections/").content.decode()
-    wrong = admin.post("/connections/new/hubspot/", {"token": "nobody-knows-this-token-of-forty-characters"})
-    assert wrong.status_code == 422
+    wrong = ask("/connections/new/hubspot/", {"token": "nobody-knows-this-token-of-forty-characters"})
+    assert wrong.redirect_chain == [("/connections/new/hubspot/", 302)]
     assert "does not accept the token" in wrong.content.decode()
-    made = admin.post("/connections/new/hubspot/", {"token": TOKEN})
-    page = admin.get(made["Location"])
-    assert page.status_code == 200
-    assert "Who brought the deal?" in page.content.decode()
+    made = ask("/connections/new/hubspot/", {"token": TOKEN})
+    [(questions, _status)] = made.redirect_chain
+    assert "HubSpot is connected." in made.content.decode()
+    assert "Who brought the deal?" in made.content.decode()
+    again = ask("/connections/new/hubspot/", {"token": TOKEN})
+    assert "This connection exists already." in again.content.decode()
 
-    shown = admin.post(made["Location"], questions_form(do="show")).content.decode()
+    shown = admin.post(questions, questions_form(do="show")).content.decode()
     words = dict(re.findall(r'<label for="id_(deals\.origin-word-\d)">(.*?)</label>', shown))
     assert len(words) == 3
     meanings = dict(zip(words, ("sourced", "assisted", "none"), strict=True))
-    saved = admin.post(made["Location"], questions_form(do="save") | meanings)
+    saved = admin.post(questions, questions_form(do="save") | meanings)
     assert saved.status_code == 302
     assert sync()["state"] == "waits"
     page = admin.get(saved["Location"]).content.decode()
@@ -152,3 +154,56 @@ def test_late_connection_says_why_on_every_page(hub: Any, connect: Any, sync: An
     assert "stamp stale" in page
     api = json.loads(admin.get("/api/v1/connections").content)
     assert [(row["state"], row["vendor"]) for row in api["connections"]] == [("rejected", "hubspot")]
+
+
+def test_new_token_is_tested_by_a_worker_and_a_slow_vendor_ends_it(
+    hub: Any, connect: Any, sync: Any, admin: Any, ask: Any
+) -> None:
+    from sources.models import Connection
+    from sources.simulator.faults import Fault
+
+    connect()
+    hub.world.tokens.clear()
+    sync()
+    page = f"/connections/{Connection.objects.get().pk}/"
+    renewed = "another-token-of-forty-known-characters"
+    hub.world.add_token(renewed)
+    hub.simulator.faults.append(Fault("slow", value="14"))
+    before = hub.time.passed
+    assert "HubSpot does not answer now." in ask(f"{page}token/", {"token": renewed}).content.decode()
+    assert hub.time.passed - before < 75
+    assert Connection.objects.get().state == "rejected"
+    hub.simulator.faults.clear()
+    assert "The new token works and is stored." in ask(f"{page}token/", {"token": renewed}).content.decode()
+    assert Connection.objects.get().state == "active"
+    assert sync("--commit")["state"] == "committed"
+
+
+def test_a_call_whose_worker_is_gone_is_made_again_then_given_up(
+    hub: Any, admin: Any, eastwind: Any, monkeypatch: Any
+) -> None:
+    from datetime import timedelta
+
+    from accounts.scope import partner_scope
+    from partner_portal.lib.dates.clock import now
+    from sources import tasks
+    from sources.models import VendorCall
+
+    enqueued: list[int] = []
+    monkeypatch.setattr(tasks.call_vendor, "delay", lambda _partner, call: enqueued.append(call))
+    admin.post("/connections/new/hubspot/", {"token": TOKEN})
+    with partner_scope(eastwind):
+        call = VendorCall.objects.get()
+        assert call.secret
+        assert TOKEN not in str(vars(call))
+    for minutes, state, again in ((1, "waiting", 0), (4, "waiting", 1), (16, "failed", 0)):
+        with partner_scope(eastwind):
+            VendorCall.objects.update(asked_at=now() - timedelta(minutes=minutes))
+        enqueued.clear()
+        tasks.run_due_connections()
+        assert len(enqueued) == again
+        with partner_scope(eastwind):
+            assert VendorCall.objects.get().state == state
+    with partner_scope(eastwind):
+        assert VendorCall.objects.get().secret == ""
+    assert "could not get to it" in admin.get(f"/connections/calls/{call.pk}/", follow=True).content.decode()

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0007_checklist_hidden'),
-        ('sources', '0001_initial'),
+        ('sources', '0002_vendor_calls'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
