@@ -3,7 +3,7 @@
 import csv
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -39,6 +39,8 @@ def load_histories(world: World, folder: Path, clients: Mapping[str, int]) -> No
         changes = [each for place, each in enumerate(past) if not place or past[place - 1][1] != each[1]]
         if changes:
             world.write_history("partner_clients", record, name, changes)
+    if not (folder / "renewals.csv").is_file():
+        _make_up_renewals(world, total)
     for row in sorted(_rows(folder / "renewals.csv"), key=lambda row: row["renews_on"], reverse=True):
         leaving = row["product_line"] if row["status"] == "cancellation_requested" else ""
         world.change(
@@ -46,6 +48,16 @@ def load_histories(world: World, folder: Path, clients: Mapping[str, int]) -> No
             hs_renewal_mrr=row["renewal_mrr"], hs_cancellation_products=leaving,
             hs_success_owner_name=row["renewal_manager"], hs_success_owner_email=row["renewal_manager_email"],
         )  # fmt: skip
+
+
+def _make_up_renewals(world: World, total: str) -> None:
+    """Clients with MRR renew 364 days after their first amount, and so on."""
+    for row in world.rows["partner_clients"].values():
+        mrr = row.properties.get(total, "0")
+        if mrr != "0":
+            first, today = row.versions[total][0][0].date(), world.now().date()
+            day = first + timedelta(days=364 * ((today - first).days // 364 + 1))
+            world.change("partner_clients", row.id, hs_next_renewal_date=day.isoformat(), hs_renewal_mrr=mrr)
 
 
 def _load_editions(

@@ -40,6 +40,8 @@ def test_the_report(hub):
     }  # fmt: skip
     assert result["objects"]["deal_registration"] == {"error": 400}
     assert result["associations"]["deals -> partner_clients"] == []
+    mrr = result["versions"]["hs_total_subscription_mrr"]  # 134 clients in mrr_history.csv, one with 10 amounts
+    assert (mrr["records"], mrr["most"], mrr["lag"]) == (134, 10, 0)
     assert [len(pipeline["stages"]) for pipeline in result["pipelines"]] == [7, 3]
 
 
