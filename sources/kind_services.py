@@ -10,7 +10,7 @@ from accounts import audit
 from accounts.scope import Scope
 from partner_portal.lib.dates.clock import now
 from sources import proposals
-from sources.answers import checked_answers, settings_of
+from sources.answers import checked_answers, digest_of, settings_of
 from sources.models import Connection, ConnectionState, Decided, KindPreview, Proposal
 from sources.queries import more_kinds, vendor_of
 from sources.services import WrongChange, locked
@@ -38,7 +38,10 @@ def request_preview(*, scope: Scope, connection_id: int, kind: str, answers: Jso
 
 @transaction.atomic
 def switch_on(*, scope: Scope, connection_id: int, kind: str) -> Connection:
-    """Have the connection bring a kind, as its preview showed. The first import with it waits. Raises WrongChange."""
+    """Have the connection bring a kind, as its preview showed. The first import with it waits, or its proposals do.
+
+    Raises WrongChange.
+    """
     connection = locked(scope, connection_id, ConnectionState.ACTIVE, ConnectionState.PAUSED)
     preview = KindPreview.objects.filter(partner=scope.partner, connection=connection, kind=kind).first()
     if kind not in more_kinds(connection) or preview is None or not preview.made_at or preview.result.get("why"):
@@ -46,7 +49,9 @@ def switch_on(*, scope: Scope, connection_id: int, kind: str) -> Connection:
     more = connection.answers.get("more", {})
     others = _answers_of_others(connection, kind)
     document = {"answers": others | preview.answers, "more": {kind: scope.today.isoformat()} | more}
-    _start_over(connection, connection.answers | document)
+    # Proposals need no import that waits besides: none is written before it is confirmed.
+    is_new = not _spec(connection, kind, connection.answers | document).decided
+    _start_over(connection, connection.answers | document, is_new=is_new)
     preview.delete()
     audit.record(scope, "connection.kind_on", connection.label, number=connection.pk, kind=kind)
     return connection
@@ -58,7 +63,7 @@ def switch_off(*, scope: Scope, connection_id: int, kind: str) -> Connection:
     connection = locked(scope, connection_id)
     more = {key: day for key, day in connection.answers.get("more", {}).items() if key != kind}
     document = {"answers": _answers_of_others(connection, kind), "more": more}
-    _start_over(connection, connection.answers | document)
+    _start_over(connection, connection.answers | document, is_new=False)
     connection.rows.filter(kind=kind).delete()
     audit.record(scope, "connection.kind_off", connection.label, number=connection.pk, kind=kind)
     return connection
@@ -69,9 +74,15 @@ def _answers_of_others(connection: Connection, kind: str) -> JsonObject:
     return {key: answer for key, answer in answers.items() if not key.startswith(f"{kind}.")}
 
 
-def _start_over(connection: Connection, document: JsonObject) -> None:
-    """Store answers; the next run reads everything with them, at once unless the connection is paused."""
+def _start_over(connection: Connection, document: JsonObject, *, is_new: bool) -> None:
+    """Store answers; the next run reads everything with them, at once unless the connection is paused.
+
+    is_new: rows will come that nobody has looked at, so the next import waits.
+    """
+    was_confirmed = connection.confirmed == digest_of(connection.answers)
     connection.answers = checked_answers(document)
+    if was_confirmed and not is_new:
+        connection.confirmed = digest_of(connection.answers)
     _read_soon(connection)
     connection.save()
 
@@ -125,7 +136,12 @@ def reconsider(*, scope: Scope, connection_id: int, kind: str, numbers: Collecti
 
 def spec_of(connection: Connection, kind: str) -> TableSpec:
     """The table of a kind that is on. Raises WrongChange."""
-    specs = vendor_of(connection).tables(settings_of(connection.answers))
+    return _spec(connection, kind, connection.answers)
+
+
+def _spec(connection: Connection, kind: str, document: JsonObject) -> TableSpec:
+    """The table of a kind that is on with these answers. Raises WrongChange."""
+    specs = vendor_of(connection).tables(settings_of(document))
     spec = next((each for each in specs if each.kind == kind and each.full_only), None)
     if spec is None:
         raise WrongChange(_("This is switched off."))

@@ -57,7 +57,9 @@ def kind(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
     elif do == ON and _changed(
         request,
         lambda: kind_services.switch_on(scope=request.scope, connection_id=pk, kind=kind),
-        _("It is on. The next sync reads everything, and its import waits for you."),
+        _("It is on. The next sync reads everything, and its proposals wait for you.")
+        if state["is_proposed"]
+        else _("It is on. The next sync reads everything, and its import waits for you."),
     ):
         return redirect("connection", pk)
     elif do == OFF:

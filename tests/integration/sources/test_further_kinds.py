@@ -252,14 +252,18 @@ def test_a_kind_is_previewed_switched_on_and_off(hub: Any, connect: Any, sync: A
     assert MrrMonth.objects.count() == 3
     assert ConnectedRow.objects.filter(kind="mrr_history").count() == 3
     assert "HubSpot" in admin.get(f"/imports/rows/mrr_history/{MrrMonth.objects.first().pk}/").content.decode()
-    # Saving the other questions leaves it on.
-    from tests.integration.sources.test_connection_pages import questions_form
-
-    words = {f"deals.origin-word-{number}": word for number, word in enumerate(("sourced", "assisted", "none"))}
-    assert admin.post(f"{page}questions/", questions_form(do="save") | words | answer).status_code == 302
-    assert "mrr_history" in Connection.objects.get().answers["more"]
     assert admin.post(kind, {"do": "off"}).status_code == 302
+    hub.world.change("deals", 900_000_001, dealname="Renamed")
+    assert sync()["state"] == "committed"  # nothing new is read without it, so nothing waits
     assert MrrMonth.objects.count() == 3
     assert not ConnectedRow.objects.filter(kind="mrr_history").exists()
     events = AuditEvent.objects.filter(action__startswith="connection.kind_").values_list("action", flat=True)
     assert sorted(events) == ["connection.kind_off", "connection.kind_on", "connection.kind_previewed"]
+    # Saving the other questions leaves it on.
+    from tests.integration.sources.test_connection_pages import questions_form
+
+    currency = {"mrr_history.currency": EUR}
+    connect(ANSWERS | {"more": {"mrr_history": "2026-11-23"}, "answers": ANSWERS["answers"] | currency})
+    words = {f"deals.origin-word-{number}": word for number, word in enumerate(("sourced", "assisted", "none"))}
+    assert admin.post(f"{page}questions/", questions_form(do="save") | words | answer).status_code == 302
+    assert Connection.objects.get().answers["more"] == {"mrr_history": "2026-11-23"}
