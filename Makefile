@@ -14,7 +14,7 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 READY := .venv/synced
-PACKAGES := accounts api calculator clients commissions dashboard imports ledger partner_portal portfolio program renewals reports sources tiers
+PACKAGES := accounts api calculator clients commissions dashboard imports ledger notices partner_portal portfolio program renewals reports sources tiers
 LOCKS := requirements.txt requirements-embedded.txt requirements-dev.txt
 
 .PHONY: help

@@ -7,7 +7,7 @@ from accounts.roles import Permission, Role
 
 
 def scope(request: HttpRequest) -> dict[str, object]:
-    """`scope`, the name of the role, the permissions by name (`can.import`), and the member's partners."""
+    """`scope`, the name of the role, the permissions by name (`can.import`), the memberships, and the one in this partner."""
     current = scope_of(request)
     if current is None:
         return {"scope": None}
@@ -16,4 +16,5 @@ def scope(request: HttpRequest) -> dict[str, object]:
         "role_label": Role(current.role).label,
         "can": {permission.value: current.may(permission) for permission in Permission},
         "memberships": memberships_of(request),
+        "membership": next((row for row in memberships_of(request) if row.partner_id == current.partner_id), None),
     }

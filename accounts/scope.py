@@ -9,11 +9,15 @@ from typing import Any, cast
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
 
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import PERSON_REQUESTS, SLOT_CLAIMED, places
+
+#: Annotations, by name, that apps above this one add to the memberships of a request, so that they cost no query.
+with_memberships: dict[str, Combinable] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,9 @@ def system_scope(partner: Partner) -> Scope:
 
 
 def memberships_of(user: User) -> list[Membership]:
-    """The user's memberships with their partners, oldest first. Needs `user_scope(user)`."""
-    return list(Membership.objects.select_related("partner").filter(user=user).order_by("id"))
+    """The user's memberships with their partners and `with_memberships`, oldest first. Needs `user_scope(user)`."""
+    rows = Membership.objects.select_related("partner").annotate(**with_memberships)
+    return list(rows.filter(user=user).order_by("id"))
 
 
 def owner_scope(partner: Partner, user: User) -> Scope:

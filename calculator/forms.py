@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
@@ -29,7 +30,7 @@ LIMIT = Decimal(10) ** 14  # the same as for amounts in import files
 POINT_PLACES = 4
 MONEY_PLACES = 2
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)
-LANGUAGES = ("en", "nl")
+LANGUAGES = tuple(dict(settings.LANGUAGES))
 ORIGINS = labelled((Origin.SOURCED, Origin.ASSISTED))
 DIRECTIONS = [("to-currency", _("Points to currency")), ("to-points", _("Currency to points"))]
 TABS = ("points", "currency")

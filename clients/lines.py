@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from clients.models import Deal, ProductLine
+from clients.models import Client, Deal, ProductLine
 from clients.queries import stored_rows
 from partner_portal.lib.collation import sort_key
 from partner_portal.lib.rows.facts import FactKind, Remark, kinds
@@ -148,10 +148,13 @@ def remark_on_line(scope: Scope, rows: "pd.DataFrame", sold_by: Collection[DealK
     named = rows[rows[LINE] != ""].drop(index=_with_several(rows))
     if named.empty:
         return
+    # Two queries instead of a join: the planner has no statistics of rows that this transaction has just written.
+    clients = Client.objects.filter(partner=scope.partner, client_id__in=set(named["client_id"]))
+    client_ids = dict(clients.values_list("pk", "client_id"))
+    sales = Deal.objects.filter(partner=scope.partner, client__in=client_ids, stage=Stage.WON, kind__in=sold_by)
     had: dict[str, set[str]] = {}
-    sales = Deal.objects.filter(partner=scope.partner, client__client_id__in=set(named["client_id"]), stage=Stage.WON)
-    for client, line in sales.filter(kind__in=sold_by).order_by().values_list("client__client_id", LINE).distinct():
-        had.setdefault(client, set()).add(line)
+    for pk, line in sales.order_by().values_list("client_id", LINE).distinct():
+        had.setdefault(client_ids[pk], set()).add(line)
     for row, client, line in zip(named.index, named["client_id"], named[LINE], strict=True):
         lines = had.get(client, set())
         if line in lines:

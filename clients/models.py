@@ -44,7 +44,11 @@ class Fact(models.Model):
     relation (`deals__stage=...`) is not filtered either: add `deals__withdrawal__isnull=True`.
     """
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    # The keys of all kinds begin with the partner, and most rows name a client or a statement, which names the partner: an
+    # index and a constraint of its own would double the cost of an import and protect nothing.
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     #: the act that withdrew it; None while it counts
     withdrawal = models.ForeignKey(Withdrawal, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
@@ -63,6 +67,7 @@ def withdrawn_index(name: str) -> models.Index:
 class Client(Fact):
     """A customer of the vendor that the partner sold to or manages. The database generates the keys of the name."""
 
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     client_id = models.CharField(_("client id"), max_length=1000)
     name = models.CharField(_("name"), max_length=1000)
     name_sort_key = models.GeneratedField(
@@ -287,6 +292,7 @@ class RetentionMonth(models.Model):
 class Certification(Fact):
     """A certification that a person of the partner holds from `earned_on` until the day before `expires_on` (null: for ever)."""
 
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     person = models.CharField(max_length=1000)
     certification = models.CharField(max_length=1000)
     earned_on = models.DateField()

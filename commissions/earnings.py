@@ -9,8 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.scope import Scope
 from clients.models import Cancellation, Deal
@@ -53,20 +52,6 @@ def earnings(
     terms = rulebook(scope).commission
     columns = rows.order_by("client_id", "deal__deal_id").values_list(*_COLUMNS)
     return [_as_earning(terms, *row) for row in columns.iterator()]
-
-
-def numbers_within(scope: Scope, first: date, last: date) -> tuple[int, int, list[str]]:
-    """Of the deals that earn in these months: how many, of how many clients, and their currencies. One query."""
-    sums = (
-        _known(scope)
-        .filter(_within(first, last))
-        .aggregate(
-            deals=Count("pk"),
-            clients=Count("client", distinct=True),
-            currencies=ArrayAgg("deal__currency", distinct=True),
-        )
-    )
-    return sums["deals"], sums["clients"], sorted(sums["currencies"] or ())
 
 
 def _known(scope: Scope) -> QuerySet[DealEarning]:

@@ -13,6 +13,7 @@ from program.terms import LineStatus
 class StatementLine(Fact):
     """net revenue x rate x FX rate = commission in payout currency; a reversal is a negative line that `adjusts` another."""
 
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="statement_lines")
     statement_id = models.CharField(max_length=1000)
     period = models.CharField(max_length=7)
@@ -53,7 +54,9 @@ class DealEarning(models.Model):
     stretches: null while nothing was taken from the deal; otherwise its months as (first, last, MRR), the MRR exact, "250/3".
     """
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
     deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="+", db_index=False)
     known_from = models.DateField()

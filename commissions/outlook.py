@@ -8,7 +8,7 @@ from decimal import Decimal
 from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
-from commissions.earnings import AHEAD_MONTHS, earnings, numbers_within
+from commissions.earnings import AHEAD_MONTHS, earnings
 from commissions.expected import Amount, CommissionForecast, Earning
 from commissions.queries import fx_rates, payout_sums
 from partner_portal.lib.dates.months import (
@@ -79,11 +79,9 @@ def quarters(scope: Scope) -> list[Quarter]:
         sums.setdefault(row.period, {})[row.standing] = row.amount
         pay[row.period] = min(pay.get(row.period, row.pay_on), row.pay_on)
         ids[row.period] = max(ids.get(row.period, 0), row.statements)
-    ahead_first, last = next_quarters(scope.today)
-    first = min([parse_quarter(period) for period in sums] + [ahead_first])
-    expected = expected_by_quarter(scope, first, last)
+    first = min([parse_quarter(period) for period in sums] + [quarter_start(scope.today)])
     rows = []
-    for quarter, amount in expected.items():
+    for quarter, amount in expected_from(scope, first).by_quarter.items():
         start, statements = parse_quarter(quarter), ids.get(quarter, 0)
         pay_on = pay.get(quarter) or rules.pay_day(start, terms)
         missing = bool(amount) and not statements and pay_on < scope.today
@@ -97,10 +95,30 @@ def points_table(scope: Scope, quarter: str) -> date:
     return rulebook(scope).currency_table(quarter_end(parse_quarter(quarter))).start
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Expected commission by quarter, and which deals earn in the next four quarters."""
+
+    #: In payout currency, in order.
+    by_quarter: Mapping[str, Decimal]
+    #: The number of deals that earn in the next four quarters, of their clients, and their currencies, sorted.
+    deals: int
+    clients: int
+    currencies: tuple[str, ...]
+
+
 @cached_by_generation("commission-quarters")
-def expected_by_quarter(scope: Scope, first: date, last: date) -> dict[str, Decimal]:
-    """Expected commission of the quarters from `first` to `last`, in order."""
-    return commission_forecast(scope).by_quarter(earnings(scope, (first, last)), first, last)
+def expected_from(scope: Scope, first: date) -> Expected:
+    """What is expected of the quarters from the one that starts on `first` to the third after this one."""
+    ahead_first, last = next_quarters(scope.today)
+    deals = earnings(scope, (first, last))
+    ahead = [deal for deal in deals if deal.within(ahead_first, last)]
+    return Expected(
+        commission_forecast(scope).by_quarter(deals, first, last),
+        len(ahead),
+        len({deal.client for deal in ahead}),
+        tuple(sorted({deal.currency for deal in ahead})),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +140,14 @@ class CommissionOutlook:
 def commission_outlook(scope: Scope) -> CommissionOutlook:
     """Expected commission of the next four quarters."""
     first, last = next_quarters(scope.today)
-    fx = fx_rates(scope)
-    deals, clients, currencies = numbers_within(scope, first, last)
-    rates = {currency: fx.on(currency, last) for currency in currencies if currency != scope.partner.payout_currency}
+    rows = quarters(scope)
+    expected = expected_from(scope, parse_quarter(rows[0].quarter))
+    fx, paid_in = fx_rates(scope), scope.partner.payout_currency
+    rates = {currency: fx.on(currency, last) for currency in expected.currencies if currency != paid_in}
     return CommissionOutlook(
-        sum((quarter.expected for quarter in quarters(scope) if parse_quarter(quarter.quarter) >= first), Decimal(0)),
-        deals,
-        clients,
+        sum((quarter.expected for quarter in rows if parse_quarter(quarter.quarter) >= first), Decimal(0)),
+        expected.deals,
+        expected.clients,
         {currency: rate for currency, rate in rates.items() if rate},
         tuple(currency for currency, rate in rates.items() if rate is None),
     )

@@ -1,5 +1,6 @@
 """Writes questions about statement lines, and stores which deals earn commission."""
 
+import json
 from collections.abc import Collection
 from datetime import date
 
@@ -13,9 +14,14 @@ from accounts.scope import Scope
 from commissions.earnings import KnownEarning, derived_earnings
 from commissions.models import DealEarning, LineQuestion, QuestionStatus, StatementLine
 from ledger.queries import posting
-from partner_portal.lib.rows.events import ledger_posted
+from partner_portal.lib.dates import clock
+from partner_portal.lib.db.staging import insert_rows
+from partner_portal.lib.rows.events import ledger_posted, noteworthy
 
-BLOCK = 5_000  # rows a statement
+EARNING_FIELDS = (
+    "partner", "client", "deal", "known_from", "known_until", "first_month", "last_month", "cancelled_on", "gone_on",
+    "stretches",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -44,6 +50,12 @@ def follow_up(*, scope: Scope, question: LineQuestion, status: str, answer: str)
     question.changed_at = Now()
     question.save(update_fields=["status", "answer", "changed_at"])
     audit.record(scope, "question.followed_up", subject=str(question.line), status=status)
+    if status == QuestionStatus.ANSWERED and question.asked_by_id not in (None, scope.user and scope.user.pk):
+        noteworthy.send(
+            LineQuestion, scope=scope, kind="question_answered", people=[question.asked_by_id],
+            key=f"{question.pk}:{clock.now().isoformat()}",
+            values={"statement": question.line.statement_id, "line": question.line.line_no},
+        )  # fmt: skip
     return question
 
 
@@ -67,22 +79,23 @@ def rebuild_after_posting(scope: Scope, client_ids: Collection[int], **_: object
 def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int], through: date) -> None:
     """Replace the stored earnings of these clients by those that their facts up to a day give."""
     DealEarning.objects.filter(partner=scope.partner, client__in=client_ids).delete()
-    rows = (_as_row(scope, known) for known in derived_earnings(scope, client_ids, through))
-    DealEarning.objects.bulk_create(rows, batch_size=BLOCK)
+    rows = [_as_row(scope, known) for known in derived_earnings(scope, client_ids, through)]
+    insert_rows(DealEarning, EARNING_FIELDS, rows)
 
 
-def _as_row(scope: Scope, known: KnownEarning) -> DealEarning:
+def _as_row(scope: Scope, known: KnownEarning) -> tuple[object, ...]:
+    """Values of `EARNING_FIELDS`."""
     earning = known.earning
     stretches = earning.stretches
-    return DealEarning(
-        partner=scope.partner,
-        client_id=earning.client,
-        deal_id=known.deal,
-        known_from=known.known_from,
-        known_until=known.known_until,
-        first_month=stretches[0].first if stretches else None,
-        last_month=stretches[-1].last if stretches else None,
-        cancelled_on=earning.cancelled_on,
-        gone_on=earning.gone_on,
-        stretches=[(f"{row.first}", f"{row.last}", f"{row.mrr}") for row in stretches] if earning.cut else None,
+    return (
+        scope.partner.pk,
+        earning.client,
+        known.deal,
+        known.known_from,
+        known.known_until,
+        stretches[0].first if stretches else None,
+        stretches[-1].last if stretches else None,
+        earning.cancelled_on,
+        earning.gone_on,
+        json.dumps([(f"{row.first}", f"{row.last}", f"{row.mrr}") for row in stretches]) if earning.cut else None,
     )

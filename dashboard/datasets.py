@@ -1,4 +1,4 @@
-"""The rows behind the front page's figures of shared selling and retention."""
+"""Datasets behind the front page's figures of shared selling and retention."""
 
 from collections.abc import Callable
 

@@ -14,7 +14,8 @@ from accounts.scope import Scope
 from clients.queries import shared_selling_of
 from commissions.offsets import Total
 from commissions.queries import statements
-from ledger.queries import Changes, PointTotals, changes, client_points, expiry_forecast
+from ledger.queries import Changes, changes, client_points, expiry_forecast
+from ledger.series import PointTotals
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rounding import half_even
 from program.terms import ReviewResult
@@ -43,14 +44,14 @@ class TargetFigures(TypedDict):
 
 
 class Statement(Total, Protocol):
-    """What the figures of a statement are made of."""
+    """A statement of commission, as `statement_figures` needs it."""
 
     @property
     def variances(self) -> int: ...
 
 
 def figures(scope: Scope, day: date, period: Period, *, with_clients: bool = False) -> Figures:
-    """Everything about `day` and `period`. The ledger must be posted through both."""
+    """All figures of `day` and `period`. The ledger must be posted through both."""
     now = tier_standing(scope, day)
     shared = shared_selling_of(scope, period)
     answer: Figures = {
@@ -116,7 +117,7 @@ def tier_figures(scope: Scope, now: TierStanding) -> Figures:
 
 
 def target_figures(target: TierGap) -> TargetFigures:
-    """A tier as a target: each requirement with what there is, what it takes and what is missing."""
+    """A tier as a target: its requirements with the present value, the required value and the gap."""
     return {
         "tier": target.tier,
         "met": target.met,

@@ -1,15 +1,15 @@
-"""The checklist of a partner's first day: what to bring, what it switches on, and whether it is there."""
+"""The checklist of a partner's first day: what to import or set up, what it enables, and whether it is done."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, Q, QuerySet
+from django.db.models import Count, Exists, QuerySet
 from django.db.models.expressions import Combinable
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Membership, TeamContact
+from accounts.models import Membership, Partner, TeamContact
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.models import Certification, Client, Deal, RetentionMonth, Service
@@ -22,15 +22,15 @@ MONTHS = 12  # of comparable MRR before retention is known
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to bring or to set."""
+    """One thing to import or to set up."""
 
     label: str | Promise
-    #: What it switches on.
+    #: What it enables.
     why: str | Promise
     done: bool
-    #: The page where it is done; "" where somebody else has to.
+    #: The URL of the page where it is done; "" where only operators can.
     address: str
-    #: A file to start from; "" for none.
+    #: The URL of a template file; "" for none.
     template: str = ""
 
 
@@ -57,14 +57,12 @@ _SETTINGS = (
 
 
 def checklist(scope: Scope) -> list[Step]:
-    """The steps for somebody who imports; empty once all are done, or when that person has hidden them. One query."""
+    """The steps for somebody who imports; empty once all are done. One query."""
     if not scope.may_import:
         return []
-    own = Membership.objects.filter(user=scope.user, partner=scope.partner, checklist_hidden=False)
+    own = Partner.objects.filter(pk=scope.partner.pk)
     rows: QuerySet[Any, Any] = own.values(**_done(scope))  # its names are built, which the types do not know
-    done = rows.first()
-    if done is None:
-        return []
+    done = rows.get() | {"time_zone": scope.partner.time_zone != "UTC"}
     steps = [
         Step(label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
         for key, label, why in _FACTS
@@ -82,7 +80,7 @@ def checklist(scope: Scope) -> list[Step]:
 
 
 def _done(scope: Scope) -> dict[str, Combinable]:
-    """Whether each step is done, by its key."""
+    """Whether a step is done, by its key, for the steps that depend on rows."""
     own = {"partner": scope.partner}
     months = RetentionMonth.objects.filter(**own).order_by().values("partner")
     return {
@@ -95,5 +93,4 @@ def _done(scope: Scope) -> dict[str, Combinable]:
         "statement_lines": Exists(StatementLine.objects.filter(**own)),
         "contacts": Exists(TeamContact.objects.filter(**own)),
         "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
-        "time_zone": ExpressionWrapper(~Q(partner__time_zone="UTC"), BooleanField()),
     }

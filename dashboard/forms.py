@@ -60,6 +60,6 @@ class ChurnForm(DatasetForm):
 
 
 class PackForm(forms.Form):
-    """What a review pack is called."""
+    """The title of a review pack."""
 
     title = OneLineField(label=_("Title"), max_length=120)

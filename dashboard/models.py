@@ -1,4 +1,4 @@
-"""Saved review packs: pages frozen as they were, for a meeting and for questions after it."""
+"""Saved review packs: snapshots of the front page for a meeting and for questions after it."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,7 +8,7 @@ from accounts.models import Partner, User
 
 
 class ReviewPack(models.Model):
-    """The figures of the front page as one page, frozen."""
+    """A snapshot of the front page's figures as one page."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
     title = models.CharField(_("title"), max_length=120)

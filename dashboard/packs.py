@@ -142,7 +142,7 @@ def saved_packs(scope: Scope) -> QuerySet[ReviewPack]:
 
 
 def saved_pack(scope: Scope, pk: int) -> ReviewPack | None:
-    """The pack with its body; None when the scope may not open it or there is none."""
+    """The pack with its body; None when it does not exist or the scope may not open it."""
     return saved_packs(scope).defer(None).filter(pk=pk).first()
 
 

@@ -1,4 +1,4 @@
-"""What the front page asks of the ledger and the tiers beyond their own figures."""
+"""Queries of the front page beyond the figures of the ledger and the tiers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Expiring:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """The MRR that some points take in a standard market today, by track."""
+    """The MRR that brings a number of points in a standard market today, by track."""
 
     #: US dollars, exact.
     amounts: Mapping[Track, Fraction]
@@ -42,7 +42,7 @@ class Worth:
 
 
 def changes_period(scope: Scope, query: Mapping[str, str]) -> ChosenPeriod:
-    """The range of the tier point changes that an address asks for."""
+    """The range of the tier point changes that a URL requests."""
     programme = programme_periods(rulebook(scope), scope.today)
     return chosen_period(query, prefix=CHANGES_PREFIX, today=scope.today, programme=programme)
 
@@ -60,7 +60,7 @@ def expiring_until(scope: Scope, day: date) -> Expiring:
 
 
 def worth_of(scope: Scope, metric: Metric, points: Decimal) -> Worth | None:
-    """What so many points of a tier metric take; None for a metric that does not count points."""
+    """The MRR that brings these points of a tier metric; None for a metric that does not count points."""
     book = rulebook(scope)
     market = Market("USD", growth=False, on=scope.today)
     amounts: dict[Track, Fraction] = {}

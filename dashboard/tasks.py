@@ -22,7 +22,7 @@ def prepare_after_posting(scope: Scope, **_: object) -> None:
 
 @shared_task
 def prepare_figures(partner_id: int) -> None:
-    """Query every panel of today's front page, so that its figures are cached; those that are cost nothing."""
+    """Query every panel of today's front page, so that its figures are cached. Figures that are already cached cost nothing."""
     partner = Partner.objects.get(pk=partner_id)
     with partner_scope(partner):
         overview = Overview(system_scope(partner), "/dashboard/", {})

@@ -1,4 +1,4 @@
-"""The front page and what belongs to it."""
+"""URLs of the front page, the rows behind its figures, and review packs."""
 
 from django.urls import path
 

@@ -16,7 +16,7 @@ from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from dashboard import front_page_text, services
 from dashboard import packs as packs_of
-from dashboard.first_day import checklist
+from dashboard.first_day import Step, checklist
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import PANELS, Panel
@@ -52,15 +52,21 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if panel is not None:
         return _panel(request, panel)
     if posting(request.scope) is None:
-        return private(TemplateResponse(request, "dashboard/empty.html", {"steps": checklist(request.scope)}))
+        return private(TemplateResponse(request, "dashboard/empty.html", {"steps": _steps(request)}))
     page = Overview(request.scope, request.path, request.GET)
     context = {panel.key: panel.context(page) for panel in PANELS}
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
     context |= {"panels": PANELS, "first": first, "rest": rest, "day": page.day, "scope": page.scope}
-    context["steps"] = [] if page.day.past else checklist(request.scope)
+    context["steps"] = [] if page.day.past else _steps(request)
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
     return private(TemplateResponse(request, "dashboard/overview.html", context))
+
+
+def _steps(request: ScopedRequest) -> list[Step]:
+    """The steps of the first day's checklist; empty when the reader has hidden it."""
+    hidden = any(row.checklist_hidden for row in request.memberships if row.partner_id == request.scope.partner_id)
+    return [] if hidden else checklist(request.scope)
 
 
 @require_POST

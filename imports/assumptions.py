@@ -1,4 +1,4 @@
-"""Sentences about how a file was read: they stand on the check page and in the record of the import."""
+"""Sentences about how a file was read, for the check page and the record of the import."""
 
 from django.utils.translation import gettext as _
 

@@ -1,4 +1,4 @@
-"""Which steps a batch allows in its present state: takes its lock, or rejects the step with `NotNow`."""
+"""Locks a batch for a step, or rejects the step when the batch's state does not allow it (`NotNow`)."""
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -26,7 +26,7 @@ def locked(scope: Scope, batch_id: int, *states: BatchStatus) -> ImportBatch:
 
 
 def to_next_step(batch: ImportBatch) -> None:
-    """Have a batch wait for the answers still open, or be checked."""
+    """Set the next state of a batch: it waits for answers that are missing, or is checked."""
     batch.refresh_from_db()
     open_ = batch.tables.filter(left_out=False).filter(Q(kind="") | Q(unmapped=True)).exists()
     batch.status = BatchStatus.CHOOSING if open_ else BatchStatus.CHECKING

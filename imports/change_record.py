@@ -1,4 +1,4 @@
-"""Writes the record of what an import did to stored rows (`ImportChange`), set by set: it is part of the same transaction.
+"""Records what an import did to stored rows (`ImportChange`), in set-based SQL within the import's transaction.
 
 Rows of the record are written before the change itself, while the earlier values are still stored.
 """
@@ -87,7 +87,7 @@ def record_reverted(
     partner: int,
     batch_id: int,
 ) -> dict[str, int]:
-    """Record stored rows to which a plan gives other values back; `columns` have the withdrawal. Returns numbers by action."""
+    """Record stored rows whose earlier values a plan restores; `columns` include the withdrawal. Returns numbers by action."""
     query = sql.SQL(
         """
         WITH recorded AS (
@@ -119,13 +119,13 @@ def record_reverted(
 def record_withdrawn(moved: MovedRows, *, partner: int, batch_id: int) -> dict[str, int]:
     """Record the rows that the batch withdrew and that are still withdrawn by it. Returns their numbers by kind."""
     counts: dict[str, int] = {}
-    for key, pks in moved.rows.items():
+    for key in moved.rows:
         query = sql.SQL(
             "{} id, {}, jsonb_build_object('withdrawal_id', NULL), withdrawal_id FROM {} "
-            "WHERE withdrawal_id = %(withdrawal)s AND id = ANY(%(pks)s) ORDER BY id"
+            "WHERE withdrawal_id = %(withdrawal)s ORDER BY id"
         ).format(INSERT, sql.Literal(ChangeAction.WITHDRAWN), table_of(kind_of(key)))
-        values: dict[str, int | str | list[int] | None] = {
-            "partner": partner, "batch": batch_id, "kind": key, "withdrawal": moved.withdrawal_id, "pks": list(pks),
+        values: dict[str, int | str | None] = {
+            "partner": partner, "batch": batch_id, "kind": key, "withdrawal": moved.withdrawal_id,
         }  # fmt: skip
         with connection.cursor() as cursor:
             cursor.execute(query, values)

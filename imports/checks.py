@@ -385,7 +385,7 @@ def _in_shown_spelling(read: Callable[[str], str], names: Spellings) -> Callable
 
 
 def add_remarks(scope: Scope, checked: Checked) -> None:
-    """Add what may be a mistake in the good rows to the notices of their sources. The rows must have been written."""
+    """Add possible mistakes in the good rows to the notices of their sources. The rows must have been written."""
     for rows in checked.kinds:
         sources, numbers = rows.places["source"], rows.places["row"]
         by_source: dict[int, list[str]] = {}

@@ -13,8 +13,8 @@ from partner_portal.lib.rows.connected import connected_rows
 from partner_portal.lib.rows.facts import kinds
 from partner_portal.lib.rows.withdrawals import MovedRows, withdrawals
 
-FEW_ROWS = 10  # so many may go without being confirmed,
-FEW_PERCENT = 5  # and so many of 100 stored ones
+FEW_ROWS = 10  # as many may be withdrawn without a confirmation,
+FEW_PERCENT = 5  # or this percentage of the stored ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Missing:
 
     @property
     def guarded(self) -> dict[str, int]:
-        """Numbers of rows by kind, of the kinds that lose so many that a person has to confirm it."""
+        """Numbers of rows by kind, of the kinds that lose more than a few: a person has to confirm them."""
         return {
             key: rows
             for key, rows in self.moved.counts.items()
@@ -48,7 +48,7 @@ class Missing:
         }
 
     def confirmed_by(self, allowed: int | None) -> bool:
-        """Whether so many withdrawals are enough for the kinds that need to be confirmed."""
+        """Whether a confirmed number covers the withdrawals of the kinds that need a confirmation."""
         return sum(self.guarded.values()) <= (allowed or 0)
 
 
@@ -89,7 +89,7 @@ def _block_unreadable(checked: Checked, of_kind: CheckedKind) -> None:
 
 
 def _owned_pks(scope: Scope, key: str, pks: Collection[int], connection_id: int | None) -> list[int]:
-    """Those among rows of a kind that the connection brought."""
+    """The rows of a kind that the connection imported."""
     brought = connected_rows()._default_manager.filter(
         partner=scope.partner, connection=connection_id, kind=key, fact_id__in=list(pks)
     )

@@ -1,4 +1,4 @@
-"""Imports what a live connection read, in one go: `sources` decides by the outcome whether it is written or waits for a person."""
+"""Imports what a live connection read, as one batch: `sources` decides whether it is written or waits for a person."""
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,13 +27,13 @@ class ReadFile:
 
     path: Path
     name: str
-    kind: str = ""  #: key of its kind; "" for what its name, sheets or header say
+    kind: str = ""  #: key of its kind; "" to recognise it by its name, sheets or header
     mapping: ColumnMapping | None = None  #: None for that of the last file with this header, or for our own columns
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of an outcome."""
+    """What to do with an outcome."""
 
     write: bool = False
     drop: bool = False  #: nothing is stored, not even the batch
@@ -41,10 +41,10 @@ class Decision:
 
 @dataclass(slots=True)
 class ConnectedResult:
-    """What an import of a connection came to."""
+    """Result of an import of a connection."""
 
     batch: ImportBatch | None  #: None when it was dropped
-    outcome: Outcome | None  #: None when a person has to say first what is in the files
+    outcome: Outcome | None  #: None when a person has to choose first what is in the files
     tables: list[ImportTable] = field(default_factory=list)
 
 

@@ -1,6 +1,6 @@
 """CSV files as rows of texts: their encoding, their separator, and rows with their numbers.
 
-Read by Python's own reader and not by pandas', which loses row numbers: it leaves out rows that it cannot split, or rejects
+Read by Python's own reader rather than pandas', which loses row numbers: it leaves out rows that it cannot split, or rejects
 the file at the first.
 """
 
@@ -128,7 +128,7 @@ class _Lines:
 
 
 class _TooLongError(Exception):
-    """A row that is longer than any that is meant."""
+    """A row is too long to be meant as one."""
 
     def __init__(self, message: str, most: int) -> None:
         super().__init__(message % {"most": whole(most)})
@@ -149,7 +149,7 @@ def encodings_of(file: IO[bytes]) -> list[Candidate]:
 
 
 def _check_encoding(file: IO[bytes], options: ReadingOptions) -> None:
-    """Raises UnreadableFile for a workbook, and, naming the line, for bytes that are not UTF-8 unless that was said.
+    """Raises UnreadableFile for a workbook, and, naming the line, for bytes that are not UTF-8 unless an encoding was chosen.
 
     Leaves the file at its beginning.
     """

@@ -1,4 +1,4 @@
-"""Example rows of the template workbook, and how they are known again in a file."""
+"""Example rows of the template workbook, and how they are recognised in a file."""
 
 from datetime import date
 from decimal import Decimal

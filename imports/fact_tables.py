@@ -1,11 +1,12 @@
 """Tables and columns of fact kinds as SQL names, from the model's own table and field names."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
+from partner_portal.lib.rows.column_types import Month
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 
@@ -43,19 +44,6 @@ def column_type(field: models.Field) -> str:
     return "text" if field.is_relation else str(field.db_type(connection))
 
 
-def stage(
-    cursor: CursorWrapper, table: sql.Identifier, columns: Mapping[str, str], rows: Iterable[Sequence[object]]
-) -> None:
-    """Copy rows into a new temporary table with columns of these types."""
-    typed = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(of_type)) for name, of_type in columns.items()]
-    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
-    cursor.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(table, sql.SQL(", ").join(typed)))
-    with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as target:
-        for row in rows:
-            target.write_row(row)
-    cursor.execute(sql.SQL("ANALYZE {}").format(table))
-
-
 def file_values(kind: FactKind, names: Iterable[str]) -> tuple[dict[str, sql.Composable], sql.Composable]:
     """Columns of the table `stored` as files have them, by name, and the joins they need: a reference is the key of its row."""
     values: dict[str, sql.Composable] = {}
@@ -86,10 +74,18 @@ def text_rows(
 
 
 def key_texts(kind: FactKind, pks: Collection[int]) -> dict[int, str]:
-    """The keys of stored rows by primary key: their values, but for empty ones, joined by "/"."""
+    """The keys of stored rows by primary key, as files have them: their values, but for empty ones, joined by "/"."""
+    months = [isinstance(kind.column(name).type, Month) for name in kind.key_columns]
     with connection.cursor() as cursor:
         rows = text_rows(cursor, kind, pks, kind.key_columns)
-    return {int(str(pk)): "/".join(str(value) for value in values if value != "") for pk, *values in rows}
+    return {
+        int(str(pk)): "/".join(
+            str(value)[:7] if is_month else str(value)
+            for value, is_month in zip(values, months, strict=True)
+            if value != ""
+        )
+        for pk, *values in rows
+    }
 
 
 def withdrawn_among(kind: FactKind, pks: Collection[int]) -> set[int]:

@@ -13,7 +13,8 @@ from psycopg import sql
 from accounts.scope import Scope
 from imports import change_record
 from imports.checks import CheckedKind
-from imports.fact_tables import column_field, column_of, column_type, field_of, identifier, stage, table_of
+from imports.fact_tables import column_field, column_of, column_type, field_of, identifier, table_of
+from partner_portal.lib.db.staging import stage
 from partner_portal.lib.rows.facts import FactKind
 from partner_portal.lib.rows.facts import kind as kind_of
 

@@ -31,7 +31,7 @@ class Forgotten:
 
 
 def find_forgotten(scope: Scope, checked: Checked, complete: Collection[str]) -> Forgotten:
-    """Look for it in the kinds that are not complete. Seven queries for a kind, and those of its `look_alikes`."""
+    """Compare the kinds that are not complete. Seven queries for a kind, and those of its `look_alikes`."""
     forgotten = Forgotten()
     for of_kind in checked.kinds:
         key = of_kind.kind.key

@@ -103,7 +103,7 @@ class KindsForm(forms.Form):
 
 
 class ProblemFilter(forms.Form):
-    """Which errors to show. Values that do not fit are ignored: the address may be old."""
+    """Which errors to show. Values that do not fit are ignored: the link may be old."""
 
     q = forms.CharField(
         label=gettext_lazy("Search"),

@@ -102,7 +102,7 @@ def import_paths(
 
 
 class MissingKindError(Exception):
-    """No file is of a kind that was said to be complete; the message is the kind's key."""
+    """No file is of a kind that was declared complete; the message is the kind's key."""
 
 
 class PathsResult:

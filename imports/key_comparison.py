@@ -8,7 +8,8 @@ from psycopg import sql
 
 from accounts.scope import Scope
 from imports.checks import CheckedKind
-from imports.fact_tables import column_type, field_of, file_values, stage, table_of
+from imports.fact_tables import column_type, field_of, file_values, table_of
+from partner_portal.lib.db.staging import stage
 from partner_portal.lib.rows.connected import connected_rows
 from partner_portal.lib.rows.facts import FactKind
 

@@ -40,7 +40,7 @@ from partner_portal.lib.rows.facts import Column, FactKind
 
 CONSTANT = "="
 _SELECTED = mark_safe(" selected")
-_ASK = "?"  # nothing is proposed: somebody has to choose
+_ASK = "?"  # no proposal: a person has to choose
 _DATES = [
     ("iso", gettext_lazy("2026-11-23, also with a time")),
     ("day_first", gettext_lazy("23/11/2026, the day first")),
@@ -410,7 +410,7 @@ class MappingForm(forms.Form):
 
 
 def _hint_of_doubt(doubt: Example, against: Example | None) -> str:
-    """Why somebody has to say how a column is written."""
+    """Why a person has to choose how a column is written."""
     cells = {"text": shortened(doubt.text), "row": doubt.row}
     if against is None:
         return _("“%(text)s” in row %(row)s can be read in two ways, and nothing in the file tells which.") % cells
@@ -449,7 +449,7 @@ def _constants(kind: ColumnType) -> list[tuple[str, str]]:
 
 
 def _meaning(kind: ColumnType, word: str, values: Sequence[str]) -> str:
-    """The value that a word of the file probably stands for; "" when nothing is known of it."""
+    """The value that a word of the file probably stands for; "" when it is not known."""
     if isinstance(kind, Country):
         return country_of(word)
     if isinstance(kind, Currency):
@@ -471,5 +471,5 @@ def _has_words(kind: ColumnType) -> bool:
 
 
 def _typed() -> forms.TextInput:
-    """A text field that htmx leaves alone while the answer to an earlier change comes in."""
+    """A text field that htmx does not replace when the response to an earlier change arrives."""
     return forms.TextInput(attrs={"hx-preserve": "true"})

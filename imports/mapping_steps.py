@@ -93,8 +93,8 @@ def forget_mapping(*, scope: Scope, mapping_id: int) -> None:
 def proposed_kinds(scope: Scope, tables: Sequence[ImportTable]) -> dict[int, str]:
     """Keys of the kinds proposed for tables, by table: of the kinds whose columns are all there, the one that needs most.
 
-    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship. Then what the
-    name of the file says, and last a kind of which people type tables with such columns.
+    With other columns, the kind of a mapping that fits: remembered ones, newest first, before those that ship. Then the kind
+    that the file's name suggests, and last one of which people type tables with such columns.
     """
     proposed = {}
     typed = [typed_mapping(kind_) for kind_ in kinds()]

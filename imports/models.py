@@ -1,4 +1,4 @@
-"""Imports: what was uploaded, its errors, and what it changed. The facts are models of their own apps."""
+"""Imports: uploaded files, their errors, and what they changed. The facts are models of their own apps."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from accounts.models import Partner, User
 
 
 class BatchStatus(models.TextChoices):
-    """The life of a batch, with labels that stand within a sentence.
+    """State of a batch, with labels for use within a sentence.
 
     One in CHECKING or COMMITTING waits for a worker until `started_at` is set.
     """
@@ -25,12 +25,12 @@ class BatchStatus(models.TextChoices):
 
 
 class ImportBatch(models.Model):
-    """Files that are written together or not at all. The ledger's entries refer to it by its number.
+    """An import: files that are written together or not at all. The ledger's entries refer to it by its number.
 
     rows, bad_rows, errors: of all files; bad_rows were left out when the batch was written with `skip_bad_rows`.
     added, changed, withdrawn: stored rows that writing changed so; a withdrawn row that came back counts as added.
     recorded:  every change of a row is an `ImportChange`, so that the batch can be undone.
-    undoes:    the import that this one takes back; it has no files then. rest: rows that others changed since stay as they are.
+    undoes:    the import that this one undoes; it then has no files. rest: rows that others changed since stay as they are.
     connection_id, origin: number and name of the live connection that made it; null and "" for others.
     gone:      rows that the connection knows to be gone: lists of primary keys by kind.
     complete:  keys of the kinds whose stored rows are withdrawn when the files do not have them (points.md 13).
@@ -112,7 +112,9 @@ class ImportChange(models.Model):
     withdrawal_id: what the row is withdrawn by after the change; null when it counts.
     """
 
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="row_changes", db_index=False)
     kind = models.CharField(max_length=40)
     fact_id = models.BigIntegerField()

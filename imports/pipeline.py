@@ -1,4 +1,4 @@
-"""Steps of an import in order: read the files, check everything, try or do the writing. Callers hold the transaction.
+"""Steps of an import in order: read the files, check everything, write or try to. Callers hold the transaction.
 
 A trial is the writing itself, rolled back at the end: the preview says what would happen.
 """
@@ -59,7 +59,7 @@ class Sheet:
 
 
 def silent(phase: str, done: int, total: int) -> None:
-    """Report no progress."""
+    """A `Step` that reports no progress."""
 
 
 def sheets_of(name: str, file: IO[bytes]) -> tuple[list[Sheet], int]:
@@ -86,7 +86,7 @@ def _sheets(names: Sequence[str], named: FactKind | None) -> list[Sheet]:
 
 
 def kind_by_name(name: str) -> str:
-    """Key of the kind that the name of a file speaks of, such as `hubspot-crm-exports-all-deals.csv`; "" for none."""
+    """Key of the kind that a file's name suggests, such as `hubspot-crm-exports-all-deals.csv`; "" for none."""
     words = set(re.split(r"[^a-z]+", name.lower()))
     return next((key for key, names in _FILE_WORDS.items() if words & set(names.split())), "")
 
@@ -175,7 +175,7 @@ class Outcome:
 
     @property
     def digest(self) -> str:
-        """Differs when other rows are wrong, wrong in other places, or withdrawn."""
+        """Digest of the errors, with their places, and of the rows to withdraw."""
         digest = hashlib.sha256()
         for number, problems in enumerate(self.checked.problems):
             for problem in problems:
@@ -198,8 +198,8 @@ def carry_out(
 ) -> Outcome:
     """Withdraw what the plan says, check, and write when `accept` returns True for the outcome.
 
-    What was written stays when `confirm`, which sees the counts and points too, says so.
-    Otherwise everything is rolled back; with `trying` it is written before, so that the outcome says what would happen.
+    What was written stays when `confirm`, which sees the counts and points too, returns True. Otherwise everything is rolled
+    back; with `trying` it is written before that, so that the outcome tells what would happen.
     Takes the partner's lock: until the transaction ends, nobody else writes what the checks have read.
     """
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Has everything that depends on facts follow them, within the transaction that wrote them."""
+"""Updates what depends on facts, within the transaction that wrote them."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from partner_portal.lib.rows.events import commit_facts
 
 
 def post_rows(scope: Scope, client_ids: set[int], *, rows: int, batch_id: int, step: Step) -> dict[str, object]:
-    """Post so many written rows of these clients, and have caches and statistics of tables renewed for them.
+    """Post the written rows of these clients, and refresh caches and table statistics.
 
     Returns the ledger's summary.
     """

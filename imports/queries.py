@@ -1,4 +1,4 @@
-"""Reads of batches, their errors, and what they changed. A batch of another partner does not exist here."""
+"""Reads of batches, their errors, and what they changed, within one partner."""
 
 import csv
 import io
@@ -29,8 +29,8 @@ from program.labels import labels
 from program.terms import Track
 
 type Summary = dict[str, Any]  # of the ledger, as it is stored with a batch
-_STARTING = timedelta(seconds=10)  # between a worker's note that it began and its lock being visible
-_PATIENCE = timedelta(seconds=30)  # until the page remarks on a batch that no worker took
+_STARTING = timedelta(seconds=10)  # between a worker's claim of a batch and its lock being visible
+_PATIENCE = timedelta(seconds=30)  # until the page reports a batch that no worker took
 NAMED_ON_PAGE = 20  # rows to withdraw that an import's page names
 POINTS = {
     **labels(Track),
@@ -44,7 +44,7 @@ def history(scope: Scope) -> QuerySet[ImportBatch]:
 
 
 def undone_by(scope: Scope) -> dict[int, ImportBatch]:
-    """The written undo that stands, by the number of the import it undoes. One that is undone itself does not stand."""
+    """The written undo in force, by the number of the import it undoes. One that was itself undone is not in force."""
     undos = ImportBatch.objects.filter(partner=scope.partner, undoes__isnull=False, status=BatchStatus.COMMITTED)
     standing: dict[int, ImportBatch] = {}
     for undo in undos.order_by("-pk"):  # an undo is younger than what it undoes
@@ -54,7 +54,7 @@ def undone_by(scope: Scope) -> dict[int, ImportBatch]:
 
 
 def undo_of(scope: Scope, batch: ImportBatch) -> ImportBatch | None:
-    """The undo of a batch that stands; None for none."""
+    """The undo of a batch that is in force; None for none."""
     return undone_by(scope).get(batch.pk) if batch.status == BatchStatus.COMMITTED else None
 
 
@@ -107,7 +107,7 @@ def get_batch(scope: Scope, batch_id: int) -> ImportBatch:
 
 
 def tables_of(scope: Scope, batch_id: int) -> list[ImportTable]:
-    """The tables of a batch in the order of the files, those that are left out too."""
+    """The tables of a batch in the order of the files, including those that are left out."""
     tables = ImportTable.objects.filter(partner=scope.partner, batch_id=batch_id)
     return list(tables.select_related("file").order_by("file_id", "id"))
 
@@ -123,7 +123,7 @@ def kinds_among(tables: Sequence[ImportTable]) -> list[FactKind]:
 
 
 def named_withdrawals(effects: Effects) -> list[tuple[FactKind, MissingRows, list[tuple[int, str]]]]:
-    """What complete files withdraw, by kind, with the primary keys and names of the first rows."""
+    """The rows that complete files withdraw, by kind, with the primary keys and names of the first ones."""
     named = []
     for row in effects.withdrawals:
         names = key_texts(kind_of(row.kind), row.pks[:NAMED_ON_PAGE])
@@ -141,7 +141,7 @@ class UndoneRows(NamedTuple):
 
 
 def undone_rows(effects: Effects) -> list[UndoneRows]:
-    """What an undo takes back, by kind."""
+    """The rows that an undo restores or withdraws, by kind."""
     return [
         UndoneRows(
             kind_of(key),
@@ -253,7 +253,7 @@ def proposal(scope: Scope, table: ImportTable, header: Sequence[str]) -> tuple[M
 
 
 def totals(tables: Sequence[ImportTable]) -> dict[str, int | None]:
-    """Sums over the tables that are read; None for one that is not known of all of them."""
+    """Sums over the tables that are read; None for a number that is not known for all of them."""
     sums: dict[str, int | None] = {}
     for name in ("rows", "new", "changed", "same", "bad_rows", "errors"):
         values = [getattr(table, name) for table in tables if not table.left_out]
@@ -276,12 +276,12 @@ class State:
 
 
 def batches_in_progress() -> set[int]:
-    """Numbers of batches that a worker holds. Ask before reading a batch: its lock goes after its outcome is written."""
+    """Primary keys of the batches that a worker holds. Call before reading a batch: its lock outlives the writing."""
     return held_keys(IMPORT_BATCH)
 
 
 def state_of(batch: ImportBatch, in_progress: set[int], undo: ImportBatch | None = None) -> State:
-    """State of the batch, given the batches that workers hold, and the undo of it that stands."""
+    """State of the batch, given the batches that workers hold, and the undo of it in force."""
     match batch.status:
         case BatchStatus.COMMITTED if undo:
             text = _("Partly undone by #%(number)s") if undo.rest else _("Undone by #%(number)s")

@@ -142,9 +142,10 @@ def _table(sheet: str, rows: Rows, needed: Needed | None) -> Table:
     for chunk in batched(rows.rows, _ROWS, strict=False):
         numbers += [number for number, _row in chunk]
         for column, place in zip(columns, places, strict=True):
-            for _number, row in chunk:
-                cell = row[place]
-                column.append(known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell)
+            cells = (row[place] for _number, row in chunk)
+            column += [
+                known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell for cell in cells
+            ]
         if len(known) > 500_000:
             known.clear()
     import pandas as pd
@@ -233,10 +234,10 @@ def _of_width(
     """Rows with anything in them, each with as many cells as the header."""
     for number, row in rows:
         if len(row) != width:
-            if any(cell.strip() for cell in row[width:]):
+            if any(map(str.strip, row[width:])):
                 problems.append(_too_many(len(row), width, number, row[width]))
             row = row[:width] + [""] * (width - len(row))
-        if any(row) and any(cell.strip() for cell in row):
+        if any(map(str.strip, row)):
             yield number, row
 
 

@@ -36,7 +36,7 @@ class ReadingOptions:
 
 
 def options_from(data: Mapping[str, object]) -> ReadingOptions:
-    """Options from plain data or from a form; what is not known has its default."""
+    """Options from plain data or from a form; unknown values have their default."""
     encoding, row = str(data.get("encoding", "")), str(data.get("header_row", "") or 0)
     hidden = [str(data.get(name, "")) for name in ("hidden_rows", "hidden_columns")]
     return ReadingOptions(
@@ -48,7 +48,7 @@ def options_from(data: Mapping[str, object]) -> ReadingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What a file gives to ask."""
+    """Questions about how a file is read."""
 
     encodings: Sequence[Candidate]  # that fit; none for UTF-8 and for workbooks
     rows: Sequence[tuple[int, list[str]]]  # the first ones, with their numbers

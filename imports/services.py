@@ -21,7 +21,6 @@ from imports.effects import Effects, effects_data, effects_of
 from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tables
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
-from imports.progress import request_stop
 from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
 from imports.stored_tables import plain_file, read_sources
@@ -29,18 +28,19 @@ from imports.tables import UnreadableFile
 from imports.undo import UndoOutcome, revert_import
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import IMPORT_BATCH, PARTNER_FACTS, held_keys, lock_if_free
-from partner_portal.lib.rows.events import import_discarded
+from partner_portal.lib.progress import JobProgress
+from partner_portal.lib.rows.events import import_discarded, noteworthy
 
 MOST_ATTEMPTS = 3
 LOST = timedelta(minutes=5)  # a batch that no worker took within this time is enqueued again
 _DOUBLE_CLICK = timedelta(minutes=1)
-_BYTES_A_ROW = 120  # of a file with as many rows as an undo takes back
-_PACKED = 5  # a workbook unpacks to so many times its size, and its XML is so many times as long as CSV
+_BYTES_A_ROW = 120  # of a file with as many rows as an undo restores
+_PACKED = 5  # a workbook unpacks to this many times its size, and its XML is this many times as long as CSV
 
 
 @transaction.atomic
 def upload(*, scope: Scope, files: Sequence[UploadedFile]) -> ImportBatch:
-    """Store the files as a new batch. It is checked next, unless the kind of a file has to be asked for first.
+    """Store the files as a new batch. It is checked next, unless a person has to choose the kind of a file first.
 
     The same files, uploaded twice within a minute, are one batch. Raises UnreadableFile when a workbook cannot be opened.
     """
@@ -146,7 +146,7 @@ def request_commit(
     allowed_withdrawals: int | None = None,
     rest: bool = False,
 ) -> ImportBatch:
-    """Have the batch written. Raises NotNow, also when there are bad rows and they are not to be left out.
+    """Request that the batch is written. Raises NotNow, also when it has bad rows that are not to be left out.
 
     allowed_withdrawals: the number that a person confirmed, where complete files would withdraw many rows. rest: of an undo,
     that rows which others changed since stay as they are.
@@ -174,7 +174,7 @@ def request_commit(
 def commit_batch(*, scope: Scope, batch_id: int, step: Step = silent) -> ImportBatch:
     """Write the batch, after checking it again: other imports may have been written in between.
 
-    When other rows are wrong now than the user saw, nothing is written and the batch waits for a new decision.
+    When the errors are no longer those that the user saw, nothing is written and the batch waits for a new decision.
     Raises NotNow, with everything rolled back, when the batch was discarded meanwhile.
     """
     batch = get_batch(scope, batch_id)
@@ -243,7 +243,7 @@ def request_undo(*, scope: Scope, batch_id: int) -> ImportBatch:
 
 @transaction.atomic
 def undo_now(*, scope: Scope, batch_id: int, rest: bool, step: Step = silent) -> tuple[ImportBatch, UndoOutcome]:
-    """Undo a written batch in one go: for the command. Raises NotNow when there is nothing to undo.
+    """Undo a written batch at once, for the command. Raises NotNow when there is nothing to undo.
 
     rest: undo the rows that nobody touched since, where others were; otherwise nothing is undone then.
     """
@@ -322,7 +322,7 @@ def cancel(*, scope: Scope, batch_id: int) -> ImportBatch:
     batch.problems.all().delete()
     audit.record(scope, "import.discarded", str(batch))
     import_discarded.send(ImportBatch, scope=scope, batch=batch)
-    transaction.on_commit(lambda: request_stop(batch_id))
+    transaction.on_commit(JobProgress("import", batch_id).request_stop)
     return batch
 
 
@@ -345,6 +345,7 @@ def start(*, scope: Scope, batch_id: int) -> ImportBatch | None:
         batch.status = BatchStatus.FAILED
         batch.note = _("Nothing was imported: it was interrupted %(times)s times.") % {"times": batch.attempts}
         batch.save()
+        _tell_of_failure(scope, batch_id)
         return None
     batch.attempts += 1
     batch.started_at = Now()
@@ -360,6 +361,16 @@ def fail(*, scope: Scope, batch_id: int, reason: str) -> None:
     ).update(status=BatchStatus.FAILED, note=reason)
     if changed:
         audit.record(scope, "import.failed", f"#{batch_id}", reason=reason)
+        _tell_of_failure(scope, batch_id)
+
+
+def _tell_of_failure(scope: Scope, batch_id: int) -> None:
+    """Tell whoever started the import that it failed."""
+    user = ImportBatch.objects.values_list("user", flat=True).get(pk=batch_id)
+    noteworthy.send(
+        ImportBatch, scope=scope, kind="import_failed", key=str(batch_id), values={"batch": batch_id},
+        people=[user] if user else [],
+    )  # fmt: skip
 
 
 def open_batches() -> QuerySet[ImportBatch]:

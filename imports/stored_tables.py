@@ -1,6 +1,6 @@
 """Headers, samples and contents of the tables of uploaded files.
 
-Stored files never change, so what the pages ask again and again is cached.
+Stored files never change, so what pages read repeatedly is cached.
 """
 
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ def _first_rows(table: ImportTable, options: ReadingOptions) -> dict[int, list[s
 
 
 def read_as_answered(table: ImportTable, answers: Mapping[str, str]) -> tuple[Questions, ReadingOptions, Sample]:
-    """What is to be asked about how a table is read, the answers so far, and its sample read so. Raises UnreadableFile.
+    """The questions about how a table is read, the answers so far, and its sample read with them. Raises UnreadableFile.
 
     answers: of the page, by name; what is not there has the table's answer, then the likeliest one.
     """

@@ -40,7 +40,7 @@ def shortened(value: str) -> str:
 
 @dataclass(slots=True)
 class Table:
-    """One table of a file. `problems` are about single rows; `notices` are worth knowing and stop nothing."""
+    """One table of a file. `problems` are about single rows; `notices` are for information only."""
 
     sheet: str  # "" for CSV
     header: list[str]  # as in the file

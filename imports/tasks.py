@@ -15,8 +15,8 @@ from accounts.scope import owner_scope, partner_scope, partners_with, system_sco
 from imports import services
 from imports.batch_states import NotNow
 from imports.models import BatchStatus, ImportBatch
-from imports.progress import CancelledError, ProgressReporter, forget
 from partner_portal.lib.db.locks import IMPORT_BATCH, session_lock
+from partner_portal.lib.progress import CancelledError, JobProgress
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def process_batch(partner_id: int, batch_id: int) -> None:
             try:
                 _process(partner, user, batch)
             finally:
-                forget(batch_id)
+                JobProgress("import", batch_id).forget()
 
 
 def _process(partner: Partner, user: User | None, batch: ImportBatch) -> None:
@@ -45,7 +45,7 @@ def _process(partner: Partner, user: User | None, batch: ImportBatch) -> None:
             scope = owner_scope(partner, user) if user else system_scope(partner)
             with translation.override(scope.locale):
                 step = services.check_batch if batch.status == BatchStatus.CHECKING else services.commit_batch
-                step(scope=scope, batch_id=batch.pk, step=ProgressReporter(batch.pk))
+                step(scope=scope, batch_id=batch.pk, step=JobProgress("import", batch.pk))
     except (NotNow, CancelledError):
         log.info("Import batch %s was discarded while it was processed.", batch.pk)
     except PermissionDenied:

@@ -1,7 +1,7 @@
-"""Undo of an import (points.md 13): writes the earlier values of its rows back, from the record of what it changed.
+"""Undo of an import (points.md 13): restores the earlier values of its rows, from the record of what it changed.
 
-What it added is withdrawn. A row stays as it is when a later import or a person touched it, when later rows belong to it, or
-when its earlier values would contradict others now. It is tried as it is done, and rolled back.
+Rows that it added are withdrawn. A row stays as it is when a later import or a person touched it, when later rows belong to
+it, or when its earlier values would contradict others now. A trial is the undo itself, rolled back at the end.
 """
 
 import hashlib
@@ -54,7 +54,7 @@ class UndoOutcome:
 
     @property
     def digest(self) -> str:
-        """Differs when other rows are taken back or left."""
+        """Digest of the rows that are undone and of those that are left."""
         seen = sorted((key, sorted(counts.items())) for key, counts in self.counts.items())
         left = [(row.kind, row.pk) for row in self.left]
         return hashlib.sha256(repr((seen, left)).encode()).hexdigest()
@@ -89,7 +89,7 @@ def _named(reasons: Reasons) -> Iterator[LeftRow]:
 
 
 def _touched_since(scope: Scope, target: ImportBatch) -> tuple[Reasons, dict[str, set[int]]]:
-    """Rows that were touched after the import, with why they are left, and rows that were taken back already."""
+    """Rows that were touched after the import, with why they are left, and rows that were undone already."""
     reasons: Reasons = {}
     skipped: dict[str, set[int]] = {}
     query = sql.SQL(

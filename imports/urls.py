@@ -1,4 +1,4 @@
-"""Imports: upload, check, write, history and undo."""
+"""URLs below /imports/."""
 
 from django.urls import path
 

@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from typing import IO, cast
 from zoneinfo import ZoneInfo
 
@@ -36,9 +36,9 @@ from imports.mapping_preview import preview
 from imports.missing_rows import missing_rows, named_pairs
 from imports.next_steps import next_steps
 from imports.pipeline import phase_text
-from imports.progress import Progress, progress_of
 from imports.reading_form import ReadingForm
 from imports.tables import UnreadableFile
+from partner_portal.lib.progress import JobProgress, Progress
 from partner_portal.lib.rows.facts import FactKind, find_kind, kind, kinds
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
@@ -48,6 +48,20 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SAMPLE_DATA = settings.BASE_DIR / "demo" / "northwind"
 PAGE_SIZE = 50
 BATCHES_A_PAGE = 20
+
+
+def rejects_steps(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a view of a step: when the batch does not allow it now, redirect to the batch with the reason."""
+
+    @wraps(view)
+    def answer(request: ScopedRequest, batch_id: int, **arguments: int) -> HttpResponse:
+        try:
+            return view(request, batch_id, **arguments)
+        except (NotNow, WrongMapping) as reason:
+            messages.warning(request, str(reason))
+            return redirect("imports_batch", batch_id)
+
+    return answer
 
 
 @accepts_files(lambda: settings.IMPORT_MAX_BYTES)
@@ -105,7 +119,7 @@ def _batch_page(
         # Whoever discarded it is on the way to another page: a refresh would take them back.
         return private(HttpResponseStopPolling() if state.discarded else HttpResponseClientRefresh())
     if state.running or state.stuck:
-        progress = progress_of(batch_id)
+        progress = JobProgress("import", batch_id).latest
         phase = phase_text(progress.phase) if progress else ""
         context = {
             "batch": batch,
@@ -176,19 +190,15 @@ def _time_left(progress: Progress | None) -> str:
 
 @require_POST
 @requires(Permission.IMPORT)
+@rejects_steps
 def choose_kinds(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Choose the kinds of files whose names do not give them."""
     queries.get_batch(request.scope, batch_id)
     form = KindsForm(queries.tables_to_choose(request.scope, batch_id), request.POST)
     if not form.is_valid():
         return _batch_page(request, batch_id, set(), form)
-    try:
-        mapping_steps.choose_kinds(scope=request.scope, batch_id=batch_id, kinds=form.kinds)
-    except NotNow as reason:
-        messages.warning(request, str(reason))
-    else:
-        _process(request.scope, batch_id)
-    return _next_question(request.scope, batch_id)
+    mapping_steps.choose_kinds(scope=request.scope, batch_id=batch_id, kinds=form.kinds)
+    return _after_answer(request.scope, batch_id)
 
 
 def _next_question(scope: Scope, batch_id: int) -> HttpResponse:
@@ -202,6 +212,7 @@ def _next_question(scope: Scope, batch_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.IMPORT)
+@rejects_steps
 def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpResponse:
     """Match the columns of a file, with a preview of its first rows. Later: its mapping."""
     scope = request.scope
@@ -221,9 +232,6 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
         questions, options, sample = stored_tables.read_as_answered(table, request.POST if do else {})
     except UnreadableFile as error:
         return page_or_part(request, "imports/mapping.html", context | {"unreadable": error.problem})
-    except NotNow as reason:
-        messages.warning(request, str(reason))
-        return redirect("imports_batch", batch_id)
     base, origin = queries.proposal(scope, table, sample.header)
     zone = ZoneInfo(scope.partner.time_zone)
     reading_form = ReadingForm(questions, options)
@@ -232,11 +240,7 @@ def mapping(request: ScopedRequest, batch_id: int, table_id: int) -> HttpRespons
     form = MappingForm(kind(table.kind), sample, base, answers, zone, proposed=origin in ("", "shipped"))
     if do == "save" and form.is_valid() and reading_form.is_valid():
         columns = replace(form.mapping, reading=options)
-        try:
-            mapping_steps.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=columns)
-        except (NotNow, WrongMapping) as reason:  # decided by somebody else meanwhile
-            messages.warning(request, str(reason))
-            return redirect("imports_batch", batch_id)
+        mapping_steps.map_table(scope=scope, batch_id=batch_id, table_id=table_id, mapping=columns)
         return _after_answer(scope, batch_id)
     context |= {
         "kind": form.kind,
@@ -274,66 +278,55 @@ def forget_mapping(request: ScopedRequest, mapping_id: int) -> HttpResponse:
 
 @require_POST
 @requires(Permission.IMPORT)
+@rejects_steps
 def commit(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Write a checked batch. After a double click it is written, or being written."""
     batch = queries.get_batch(request.scope, batch_id)
     form = CommitForm(request.POST, bad_rows=batch.bad_rows)
     form.is_valid()
-    try:
-        services.request_commit(
-            scope=request.scope,
-            batch_id=batch_id,
-            skip_bad_rows=form.cleaned_data.get("skip_bad_rows", False),
-            allowed_withdrawals=form.cleaned_data.get("allowed_withdrawals"),
-            rest=form.cleaned_data.get("rest", False),
-        )
-    except NotNow as reason:
-        messages.warning(request, str(reason))
-    else:
-        _process(request.scope, batch_id)
+    services.request_commit(
+        scope=request.scope,
+        batch_id=batch_id,
+        skip_bad_rows=form.cleaned_data.get("skip_bad_rows", False),
+        allowed_withdrawals=form.cleaned_data.get("allowed_withdrawals"),
+        rest=form.cleaned_data.get("rest", False),
+    )
+    _process(request.scope, batch_id)
     return redirect("imports_batch", batch_id)
 
 
 @require_POST
 @requires(Permission.IMPORT)
+@rejects_steps
 def discard(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Discard a batch that is not written."""
     queries.get_batch(request.scope, batch_id)
-    try:
-        services.cancel(scope=request.scope, batch_id=batch_id)
-        messages.success(request, _("Import no. %(number)s is cancelled; nothing was imported.") % {"number": batch_id})
-    except NotNow as reason:
-        messages.warning(request, str(reason))
+    services.cancel(scope=request.scope, batch_id=batch_id)
+    messages.success(request, _("Import no. %(number)s is cancelled; nothing was imported.") % {"number": batch_id})
     return redirect("imports")
 
 
 @require_POST
 @requires(Permission.IMPORT)
+@rejects_steps
 def retry(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Requeue a batch that was interrupted or that no worker took."""
     queries.get_batch(request.scope, batch_id)
-    try:
-        services.requeue(scope=request.scope, batch_id=batch_id)
-    except NotNow as reason:
-        messages.warning(request, str(reason))
-    else:
-        _enqueue(request.scope, batch_id)
+    services.requeue(scope=request.scope, batch_id=batch_id)
+    _enqueue(request.scope, batch_id)
     return redirect("imports_batch", batch_id)
 
 
 @require_POST
 @requires(Permission.IMPORT)
+@rejects_steps
 def choose_complete(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Set the kinds of which the files have every row, and check the batch again."""
     queries.get_batch(request.scope, batch_id)
     form = CompleteForm(queries.kinds_among(queries.tables_of(request.scope, batch_id)), request.POST)
-    try:
-        if form.is_valid():
-            services.choose_complete(scope=request.scope, batch_id=batch_id, kinds=form.cleaned_data["complete"])
-    except NotNow as reason:
-        messages.warning(request, str(reason))
-    else:
-        _process(request.scope, batch_id)
+    if form.is_valid():
+        services.choose_complete(scope=request.scope, batch_id=batch_id, kinds=form.cleaned_data["complete"])
+    _process(request.scope, batch_id)
     return redirect("imports_batch", batch_id)
 
 
@@ -367,14 +360,11 @@ def missing(request: ScopedRequest, batch_id: int, key: str) -> HttpResponse:
 
 @require_POST
 @requires(Permission.IMPORT)
+@rejects_steps
 def undo(request: ScopedRequest, batch_id: int) -> HttpResponse:
     """Check what undoing a written import would do: the undo waits for a decision then."""
     queries.get_batch(request.scope, batch_id)
-    try:
-        batch = services.request_undo(scope=request.scope, batch_id=batch_id)
-    except NotNow as reason:
-        messages.warning(request, str(reason))
-        return redirect("imports_batch", batch_id)
+    batch = services.request_undo(scope=request.scope, batch_id=batch_id)
     _process(request.scope, batch.pk)
     return redirect("imports_batch", batch.pk)
 

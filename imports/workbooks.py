@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SPARE_MEMORY = 256 << 20  # bytes of address space beside what the texts of a workbook may have
 _ROOT = Path(__file__).resolve().parent.parent
 _LONGEST_LINE = 64 << 20
-_PATIENCE = 2  # times the processor time, until a process that says nothing is ended
+_PATIENCE = 2  # times the limit of processor time, until a process that does not answer is killed
 _KNOWN_TEXTS = 500_000
 
 
@@ -277,7 +277,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 
 
 def _unreadable(code: str, details: dict[str, str | int]) -> UnreadableFile:
-    """The sentence for a code of `WorkbookError`, or for the end of the process."""
+    """The sentence for a code of `WorkbookError`, or for a process that died."""
     most = int(details.get("most", 0))
     values = details | {
         "megabytes": whole(most // 2**20),
@@ -288,7 +288,7 @@ def _unreadable(code: str, details: dict[str, str | int]) -> UnreadableFile:
 
 
 def _sentences() -> dict[str, tuple[str, str]]:
-    """By code what is wrong and what is accepted."""
+    """What is wrong and what is accepted, by code."""
     workbook = _("a workbook saved as .xlsx, or CSV")
     saved_again = _("a workbook saved again by a spreadsheet program, or CSV")
     smaller = _("fewer rows and columns, or CSV")

@@ -23,7 +23,7 @@ from ledger.records import (
     ServiceFact,
 )
 from partner_portal.lib.rounding import half_even
-from program.rulebook import Rulebook, managed_points, posted, sold_points
+from program.rulebook import Rulebook, exact, managed_points, posted, sold_points
 from program.terms import SALES, TRACK_OF_ORIGIN, Cause, DealKind, LotState, Stage, Track
 
 SHARE_PLACES = 6
@@ -223,7 +223,7 @@ class _SoldWalk:
         if line is None or line.sold_on is None:
             return
         per_unit = self._rulebook.per_unit(deal.currency, on)
-        unit = Fraction(deal.mrr) / Fraction(per_unit)
+        unit = Fraction(deal.mrr) / exact(per_unit)
         share = min(_WHOLE, unit / line.size) if line.size > 0 else _WHOLE
         line.size -= unit
         for sale in line.sales:
@@ -253,7 +253,7 @@ class _SoldWalk:
         if line.sold_on is None:
             line.sold_on = on
         per_unit = rulebook.per_unit(deal.currency, on)
-        unit = Fraction(deal.mrr) / Fraction(per_unit)
+        unit = Fraction(deal.mrr) / exact(per_unit)
         line.size += unit
         sale = _Sale(deal, on)
         line.sales.append(sale)
@@ -338,7 +338,7 @@ def _spans(facts: ClientFacts, rulebook: Rulebook, until: date) -> Iterator[_Spa
         per_unit = rulebook.per_unit(service.currency, start)
         factor = rulebook.factor(facts.country, start)
         partners = max(1, service.managing_partners)
-        unit = Fraction(service.mrr) / Fraction(per_unit)
+        unit = Fraction(service.mrr) / exact(per_unit)
         points = posted(managed_points(unit, rulebook.managed_rate, factor, partners))
         yield _Span(service, start, end, per_unit, factor, partners, points)
 

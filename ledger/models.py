@@ -109,7 +109,9 @@ class Lot(models.Model):
     entry = models.OneToOneField(
         PointEntry, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
     )
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots")
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False)
     track = models.CharField(max_length=8, choices=labelled(Track))

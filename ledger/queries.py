@@ -13,10 +13,10 @@ from django.db.models.functions import Coalesce, TruncMonth
 from accounts.models import Partner
 from accounts.scope import Scope
 from ledger.models import DailyPoints, Lot, PointEntry, Posting
+from ledger.series import PointTotals
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.shown_places import adding_places
 from program.caching import cached_by_generation
 from program.queries import in_force, note_in_force, revision
 from program.terms import Cause, Direction, Side, Track
@@ -25,34 +25,6 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 ZERO = Decimal("0.0000")
-
-
-@dataclass(frozen=True, slots=True)
-class PointTotals:
-    """Points of the tracks at the end of a day."""
-
-    sourced: Decimal = ZERO
-    assisted: Decimal = ZERO
-    managed: Decimal = ZERO
-
-    @property
-    def sold(self) -> Decimal:
-        """Sourced and assisted points."""
-        return self.sourced + self.assisted
-
-    @property
-    def total(self) -> Decimal:
-        """Sold and managed points."""
-        return self.sold + self.managed
-
-    @property
-    def places(self) -> int:
-        """The decimals with which sourced and assisted read as adding up to sold, and sold and managed to the total."""
-        return adding_places(self.total, (self.sold, self.managed), (self.sourced, self.assisted, self.managed))
-
-    def as_texts(self) -> dict[str, str]:
-        """Each figure with 4 decimals."""
-        return {name: f"{getattr(self, name):.4f}" for name in ("sourced", "assisted", "sold", "managed", "total")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from partner_portal.lib.shown_places import adding_places
 from program.terms import Track
 
-_ZERO = Decimal(0)
+_ZERO = Decimal("0.0000")
 
 
 @dataclass(frozen=True, slots=True)
-class PointFigures:
+class PointTotals:
     """Points of the tracks at the end of a day."""
 
-    sourced: Decimal
-    assisted: Decimal
-    managed: Decimal
+    sourced: Decimal = _ZERO
+    assisted: Decimal = _ZERO
+    managed: Decimal = _ZERO
 
     @property
     def sold(self) -> Decimal:
@@ -32,6 +33,15 @@ class PointFigures:
     def total(self) -> Decimal:
         """Sold and managed points."""
         return self.sold + self.managed
+
+    @property
+    def places(self) -> int:
+        """The decimals with which sourced and assisted read as adding up to sold, and sold and managed to the total."""
+        return adding_places(self.total, (self.sold, self.managed), (self.sourced, self.assisted, self.managed))
+
+    def as_texts(self) -> dict[str, str]:
+        """Each figure with 4 decimals."""
+        return {name: f"{getattr(self, name):.4f}" for name in ("sourced", "assisted", "sold", "managed", "total")}
 
 
 class PointSeries:
@@ -54,9 +64,9 @@ class PointSeries:
         index = bisect_right(self.days[track], on)
         return self.sums[track][index - 1] if index else _ZERO
 
-    def figures(self, on: date) -> PointFigures:
+    def figures(self, on: date) -> PointTotals:
         """The points of all tracks at the end of the day."""
-        return PointFigures(*(self.track(track, on) for track in (Track.SOURCED, Track.ASSISTED, Track.MANAGED)))
+        return PointTotals(*(self.track(track, on) for track in (Track.SOURCED, Track.ASSISTED, Track.MANAGED)))
 
 
 def without(series: PointSeries, taken: Mapping[Track, Decimal], since: date) -> PointSeries:

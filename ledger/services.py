@@ -19,7 +19,8 @@ from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
 from ledger.models import Lot, Posting
 from ledger.posting import FROM_ENGINE, ClientDifference, differences, values_of
-from ledger.queries import PointTotals, behind, points_on
+from ledger.queries import behind, points_on
+from ledger.series import PointTotals
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock, lock_if_free
 from partner_portal.lib.rows.events import facts_committed, figures_wanted, ledger_posted
 from program.queries import current

@@ -82,6 +82,7 @@ MAIN = (
 ACCOUNT = (
     Entry("/settings/", _("Settings")),
     Entry("/connections/", _("Connections")),
+    Entry("/notices/channels/", _("Channels")),
     Entry("/accounts/members/", _("Members")),
     Entry("/accounts/audit/", _("Audit log")),
     Entry("/accounts/profile/", _("Your account")),
@@ -106,6 +107,8 @@ BELOW = (
     Entry("/certifications/", _("Certifications of your people")),
     Entry("/imports/columns/", _("Columns of import files")),
     Entry("/settings/product-lines/", _("Product lines")),
+    Entry("/notices/", _("Notices")),
+    Entry("/notices/settings/", _("What you are told of")),
     Entry("/accounts/email/", _("E-mail")),
     Entry("/accounts/password/change/", _("Password")),
     Entry("/accounts/2fa/", _("Two-step verification")),

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "sources",
     "reports",
     "dashboard",
+    "notices",
     "api",
     "accounts.admin_site.OperatorsAdminConfig",
     "django.contrib.auth",
@@ -253,6 +254,7 @@ IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more 
 CREDENTIALS_KEYS = env.comma_separated("CREDENTIALS_KEYS")
 WATCHED_FOLDERS = env.text("WATCHED_FOLDERS")
 HUBSPOT_API_BASE = (env.text("HUBSPOT_API_BASE") or "https://api.hubapi.com").rstrip("/")
+WEBHOOKS_TO_PRIVATE_ADDRESSES = env.flag("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=False)
 IMPORT_FILE_DAYS = env.number(
     "IMPORT_FILE_DAYS", 30
 )  # uploaded files are stored so long, undecided batches wait so long

@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("portfolio.urls")),
     path("commissions/", include("commissions.urls")),
     path("renewals/", include("renewals.urls")),
+    path("notices/", include("notices.urls")),
     path("api/v1/", include("api.urls")),
     path("", include("reports.urls")),
     path("", include("calculator.urls")),

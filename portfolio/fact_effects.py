@@ -14,8 +14,7 @@ from django.db import transaction
 from accounts.scope import Scope
 from accounts.services import reload_partner
 from clients.withdrawals import Outcome
-from ledger.queries import PointTotals
-from ledger.series import PointFigures
+from ledger.series import PointTotals
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
 from partner_portal.lib.shown_places import close_places, common_places
 from program.terms import Track
@@ -33,7 +32,7 @@ class Figures:
     points: PointTotals
     performance: str | None  #: tier; None is untiered
     credited: str | None
-    review_points: PointFigures | None  #: None when the programme has no review to come
+    review_points: PointTotals | None  #: None when the programme has no review to come
     review_tier: str | None  #: credited tier after the review
 
 
@@ -101,7 +100,7 @@ class Effect:
         return (figures.performance, figures.credited, figures.review_tier)
 
 
-def _points_change[P: (PointTotals, PointFigures)](before: P, after: P) -> PointsChange:
+def _points_change(before: PointTotals, after: PointTotals) -> PointsChange:
     tracks = {track.value: Changed(getattr(before, track), getattr(after, track)) for track in Track}
     return PointsChange(tracks, Changed(before.total, after.total))
 

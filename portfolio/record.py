@@ -14,9 +14,9 @@ from ledger.client_states import ClientState, MrrFact, RenewalFact, client_state
 from ledger.engine import lots, managed
 from ledger.facts_of_clients import facts_of
 from ledger.models import PointEntry
-from ledger.queries import ZERO, PointTotals
+from ledger.queries import ZERO
 from ledger.records import ClientFacts, Computation, Lot, ServiceFact
-from ledger.series import without
+from ledger.series import PointTotals, without
 from ledger.state_text import state_text
 from ledger.why_text import why, working
 from partner_portal.lib.collation import SortKey
@@ -28,7 +28,7 @@ from renewals.models import Renewal
 from tiers import rules
 from tiers.measures import outlook_measures
 from tiers.no_points_reasons import Uncounted, uncounted
-from tiers.queries import credited_on, history, points_of
+from tiers.queries import credited_on, history
 from tiers.rules import PortfolioMeasures, TierGap
 
 NONE = Decimal("0.0000")
@@ -188,7 +188,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         growth=book.is_growth(client.country, day),
         factor=book.factor(client.country, day),
         points=points,
-        partner_total=points_of(outlook_measures(scope, day), day).total,
+        partner_total=outlook_measures(scope, day).points.figures(day).total,
         state=state,
         state_text=state_text(state),
         lots=_lots(facts, book, day, names, with_money=scope.may_see_money),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -165,14 +166,20 @@ def _in_force[D: _Dated](rows: tuple[D, ...], on: date) -> D | None:
     return None
 
 
+@lru_cache(maxsize=1024)
+def exact(amount: Decimal) -> Fraction:
+    """An amount, rate or factor of the rules as a fraction: there are few, and every deal is calculated with them."""
+    return Fraction(amount)
+
+
 def sold_points(unit: Fraction, rate: Decimal, factor: Decimal) -> Fraction:
     """Exact points of a sold amount: unit x rate x factor (`docs/points.md` 3)."""
-    return unit * Fraction(rate) * Fraction(factor)
+    return unit * exact(rate) * exact(factor)
 
 
 def managed_points(unit: Fraction, rate: Decimal, factor: Decimal, partners: int) -> Fraction:
     """Exact points of a managed amount: unit x rate x factor / managing partners, ourselves included."""
-    return unit * Fraction(rate) * Fraction(factor) / partners
+    return unit * exact(rate) * exact(factor) / partners
 
 
 def posted(points: Fraction) -> Decimal:
@@ -241,11 +248,11 @@ class Rulebook:
 
     def unit(self, amount: Decimal, currency: str, on: date) -> Fraction:
         """`amount` in units of US$100, exact (`docs/points.md` 2). Raises UnknownCurrencyError."""
-        return Fraction(amount) / Fraction(self.per_unit(currency, on))
+        return Fraction(amount) / exact(self.per_unit(currency, on))
 
     def points_dollars(self, amount: Decimal, currency: str, on: date) -> Fraction:
         """`amount` in points-dollars (unit x 100), exact, by the fixed table. Raises UnknownCurrencyError."""
-        return self.unit(amount, currency, on) * Fraction(self.unit_usd)
+        return self.unit(amount, currency, on) * exact(self.unit_usd)
 
     # Rates and factors
 

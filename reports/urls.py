@@ -6,7 +6,6 @@ from reports.views import exports, lists, rows, saved, schedules
 
 urlpatterns = [
     path("exports/", exports.index, name="exports"),
-    path("exports/bell/", exports.bell, name="exports_bell"),
     path("exports/new/<slug:key>/", exports.new, name="export_new"),
     path("exports/<int:pk>/", exports.detail, name="export"),
     path("exports/<int:pk>/file/", exports.download, name="export_file"),

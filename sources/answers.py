@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from imports.mapping import Mapping as ColumnMapping
@@ -21,19 +22,19 @@ LEAST_MINUTES, MOST_MINUTES = 5, 7 * 1440
 MIDNIGHTS = ("day", "moment")
 
 
-class WrongAnswers(ValueError):  # noqa: N818 -- it says what the answers are
+class WrongAnswers(ValidationError):  # noqa: N818 -- it says what the answers are
     """The document cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """How much a run may change by itself. More waits for a person."""
+    """How much a run may change without approval. A run that exceeds a limit waits for a person."""
 
     withdrawn_percent: int = 5  #: of the stored rows of a kind
-    withdrawn_rows: int = 10  #: so many may go whatever their share
+    withdrawn_rows: int = 10  #: up to this number, whatever their share
     changed_percent: int = 60  #: of the stored rows of a kind
     changed_rows: int = 50
-    points_percent: int = 20  #: by less than this the total may move
+    points_percent: int = 20  #: the total has to change by less than this
 
 
 def checked_answers(document: object) -> JsonObject:
@@ -168,7 +169,7 @@ def settings_of(
     assigned: Mapping[str, str] | None = None,
     accepted: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None,
 ) -> Settings:
-    """The settings of a stored document. assigned: our client's id by id of the deal. accepted: as of `Settings`."""
+    """The settings of a stored document. assigned: our id of the client by the deal's id. accepted: as of `Settings`."""
     return Settings(
         answers={key: answer_of(data) for key, data in document.get("answers", {}).items()},
         take={key: value["take"] for key, value in document.items() if isinstance(value, Mapping) and "take" in value},
@@ -191,13 +192,13 @@ def every_minutes(document: JsonObject) -> int:
 
 
 def digest_of(document: JsonObject) -> str:
-    """Differs when rows would be read, mapped or taken in another way; rhythm and guards do not count."""
+    """Digest of the answers that decide which rows are read, and how they are mapped. Schedule and guards do not count."""
     lasting = {name: value for name, value in document.items() if name not in ("every_minutes", "guards")}
     return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
 def open_questions(questions: Sequence[Question], document: JsonObject) -> list[Question]:
-    """The questions that nobody has answered, and that have to be."""
+    """The required questions that nobody has answered."""
     answers = document.get("answers", {})
     return [
         question
@@ -207,7 +208,7 @@ def open_questions(questions: Sequence[Question], document: JsonObject) -> list[
 
 
 def mapping_of(spec: TableSpec, settings: Settings, name: str) -> ColumnMapping:
-    """How a table's file becomes rows of our kind. name: the connection's."""
+    """The column mapping that turns a table's file into rows of our kind. name: the connection's."""
     kind = kind_of(spec.kind)
     answers = dict(spec.given)
     answers |= {column.name: settings.answers[key] for column in kind.columns
@@ -233,7 +234,7 @@ def field_data(field: Field) -> JsonObject:
 
 
 def fields_of(schema: JsonObject) -> dict[str, list[Field]]:
-    """The properties by table of a stored schema."""
+    """The properties of each table of a stored schema."""
     return {table: [Field(**field) for field in fields] for table, fields in schema.items()}
 
 

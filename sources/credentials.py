@@ -18,7 +18,7 @@ SHOWN = 4  # last characters of a token that people see
 
 
 class SecretUnreadable(Exception):  # noqa: N818 -- it says what the secret is
-    """The key to a secret is missing, or the secret belongs to another partner or vendor."""
+    """A secret cannot be decrypted: its key is missing, or it belongs to another partner or vendor."""
 
 
 def seal(token: str, *, partner_id: int, vendor: str) -> str:

@@ -19,11 +19,11 @@ from sources.texts import question_title
 
 CONSTANT = "="
 PIPELINES = "pipeline:"
-MOST_WORDS = 60  # values of a property whose meaning is asked
+MOST_WORDS = 60  # values of a property for which the page asks the meaning
 
 
 class ConnectForm(forms.Form):
-    """What opens the vendor's door."""
+    """Access to a vendor's account: a token, or a folder."""
 
     token = forms.CharField(
         label=gettext_lazy("Token"),
@@ -58,9 +58,9 @@ class QuestionLine:
 
 
 class AnswersForm(forms.Form):
-    """The answers to a connection's questions. What a choice brings up next is asked when the form is shown again.
+    """The answers to a connection's questions. Fields that depend on a choice appear when the form is shown again.
 
-    stored: the answers so far. asked: with the questions by table's properties.
+    fields: the properties of each table. stored: the answers so far. fixed: `once` questions can no longer be changed.
     """
 
     def __init__(
@@ -75,13 +75,11 @@ class AnswersForm(forms.Form):
     ) -> None:
         super().__init__(data.copy() if isinstance(data, QueryDict) else data)
         self._words: dict[str, list[str]] = {}  # values of the chosen property, by question
-        self.questions = [each for each in questions if not (each.once and fixed)]
+        fixed_keys = {question.key for question in questions if question.once and fixed}
+        self.questions = [question for question in questions if question.key not in fixed_keys]
         self.stored = stored
-        self.kept = {
-            each.key: stored["answers"][each.key]
-            for each in questions
-            if each.once and fixed and each.key in stored.get("answers", {})
-        }
+        answers = stored.get("answers", {})
+        self._fixed_answers = {key: answer for key, answer in answers.items() if key in fixed_keys}
         self._tables = {spec.kind: fields.get(spec.schema, ()) for spec in source.tables(self._settings())}
         if "deals" in source.kinds and source.needs_token:
             self._add_take()
@@ -104,7 +102,7 @@ class AnswersForm(forms.Form):
     # What to take
 
     def _add_take(self) -> None:
-        pipeline = next((each for each in self._tables.get("deals", ()) if each.name == "pipeline"), None)
+        pipeline = _named(self._tables.get("deals", ()), "pipeline")
         choices = [
             ("registered", _("Deals that are registered with the vendor")),
             ("all", _("All deals")),
@@ -151,7 +149,7 @@ class AnswersForm(forms.Form):
             choices=[
                 ("", _("Leave it empty") if question.may_be_empty else _("Choose")),
                 (CONSTANT, _("The same for all")),
-                *((each.name, f"{each.label} ({each.name})") for each in properties),
+                *((property_.name, f"{property_.label} ({property_.name})") for property_ in properties),
             ],
             initial=initial,
             help_text=str(question.why),
@@ -162,7 +160,7 @@ class AnswersForm(forms.Form):
         if chosen == CONSTANT:
             self._add(f"{name}-value", _ours(column.type, str(stored.get("value", ""))))
         elif chosen and isinstance(column.type, Choice):
-            chosen_field = next((each for each in properties if each.name == chosen), None)
+            chosen_field = _named(properties, chosen)
             words: dict[str, str] = dict(stored.get("words", {})) if stored.get("property") == chosen else {}
             options = dict(chosen_field.options) if chosen_field else {}
             for number, (value, label) in enumerate(list((options | dict.fromkeys(words, "")).items())[:MOST_WORDS]):
@@ -172,13 +170,13 @@ class AnswersForm(forms.Form):
                 self._words.setdefault(name, []).append(value)
 
     def _add(self, name: str, field: forms.Field) -> None:
-        """Add a field that a choice brought up: what was sent does not have it yet, so it shows its first value."""
+        """Add a field that depends on a choice. The request does not have it yet, so it shows its initial value."""
         self.fields[name] = field
         if isinstance(self.data, QueryDict) and name not in self.data:
             self.data[name] = field.initial
 
     def lines(self) -> Iterator[QuestionLine]:
-        """The questions in order, with the fields of each."""
+        """The questions in order, with their fields."""
         for question in self.questions:
             name = question.key
             yield QuestionLine(
@@ -249,13 +247,17 @@ class AnswersForm(forms.Form):
             document["deals"] = {"take": self._take()}
         if "complete" in self.fields:
             document["complete"] = self.cleaned_data["complete"]
-        if answers := self.kept | self.answers:
+        if answers := self._fixed_answers | self.answers:
             document["answers"] = answers
         document["every_minutes"] = self.cleaned_data["every_minutes"]
         document["guards"] = self.stored.get("guards", {}) | {
             name: self.cleaned_data[name] for name in Guards.__dataclass_fields__ if name in self.fields
         }
         return document
+
+
+def _named(properties: Sequence[Field], name: str) -> Field | None:
+    return next((property_ for property_ in properties if property_.name == name), None)
 
 
 def _ours(column_type: ColumnType, initial: str) -> forms.Field:
@@ -291,7 +293,7 @@ class KindForm(AnswersForm):
 
 
 class AssignForm(forms.Form):
-    """A client for each row that waits for one."""
+    """Assign clients to the rows that have none."""
 
     def __init__(
         self,
@@ -316,7 +318,7 @@ class AssignForm(forms.Form):
 
     @property
     def chosen(self) -> dict[int, str]:
-        """Our clients' ids by number of the row; "" for none."""
+        """Our client ids by primary key of the row; "" for none."""
         return {row.pk: self.cleaned_data[f"row-{row.pk}"] for row in self.rows}
 
     def lines(self) -> Iterator[tuple[Any, forms.BoundField]]:

@@ -7,7 +7,7 @@ from sources.answers import Guards
 
 
 def guard_hit(outcome: Outcome, guards: Guards) -> tuple[str, dict[str, object]] | None:
-    """Code and blanks of the first guard that the outcome hits; None when it may be written."""
+    """Code and details of the first guard that the outcome exceeds; None when it may be written."""
     stored = outcome.missing.stored
     for kind, rows in outcome.missing.moved.counts.items():
         if rows > guards.withdrawn_rows and rows * 100 > guards.withdrawn_percent * stored[kind]:
@@ -30,7 +30,7 @@ def guard_hit(outcome: Outcome, guards: Guards) -> tuple[str, dict[str, object]]
 
 
 def points_of(outcome: Outcome) -> tuple[Decimal, Decimal]:
-    """The partner's points in all before and after."""
+    """The partner's total points before and after."""
     before, after = (outcome.points.get(name) or {} for name in ("points_before", "points_after"))
     total = [
         Decimal(str(points.get("total", 0))) if isinstance(points, dict) else Decimal(0) for points in (before, after)

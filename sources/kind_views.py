@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from accounts.roles import Permission
 from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from sources import kind_pages, kind_services, queries
-from sources.answers import WrongAnswers, answer_of, fields_of
+from sources.answers import answer_of, fields_of
 from sources.forms import KindForm
 from sources.services import WrongChange
 from sources.tasks import enqueue_preview
@@ -88,8 +89,8 @@ def _changed(request: ScopedRequest, change: Callable[[], object], text: str) ->
     """Whether a change was made; a message says what came of it."""
     try:
         change()
-    except (WrongChange, WrongAnswers) as reason:
-        messages.warning(request, reason.messages[0] if isinstance(reason, WrongChange) else str(reason))
+    except ValidationError as reason:  # WrongChange, WrongAnswers
+        messages.warning(request, reason.messages[0])
         return False
     if text:
         messages.success(request, text)

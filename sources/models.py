@@ -1,4 +1,4 @@
-"""Live connections, their runs, and the rows that they brought. The rows themselves are facts of other apps."""
+"""Live connections, their runs, and which rows they imported. The rows themselves are facts of other apps."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -9,7 +9,7 @@ from sources.call_states import CallKind, CallState
 
 
 class ConnectionState(models.TextChoices):
-    """What a connection does. Whether it fails or waits for a person follows from its last run."""
+    """State of a connection. Whether it fails or waits for a person follows from its last run."""
 
     OPEN = "open", _("Questions are open")
     ACTIVE = "active", _("Connected")
@@ -29,12 +29,12 @@ class Connection(models.Model):
     schema:      properties by table as of the last full run or test: list of `source.Field` as JSON.
     answers:     the document of docs/contract.md (*Answers of a connection*): what a person decided.
     confirmed:   digest of the answers whose first import a person has written; with other answers a run waits for a person.
-    next_at:     when the next run is due; null for not by itself.
-    full_on:     business day of the last full run that was good.
+    next_at:     when the next run is due; null: it does not run by itself.
+    full_on:     business day of the last successful full run.
     window_from: where the next window starts, by the vendor's clock; null: the next run is full.
     files:       name -> SHA-256 of files taken so far.
-    checked:     what the last good run read and stood on, to tell whether anything can be new: hashes, and the generation.
-    good_at:     end of the last good run. failures: runs that failed since.
+    checked:     hashes of what the last successful run read, and the partner's generation, to tell whether anything can be new.
+    good_at:     end of the last successful run. failures: runs that failed since.
     """
 
     read_by_clock = True
@@ -76,7 +76,7 @@ class Connection(models.Model):
 
 
 class RunState(models.TextChoices):
-    """How a run ended."""
+    """State of a run."""
 
     RUNNING = "running", _("Running")
     COMMITTED = "committed", _("Written")
@@ -91,14 +91,14 @@ GOOD = (RunState.COMMITTED, RunState.NOTHING_NEW)
 
 
 class Run(models.Model):
-    """One reading of a connection's account.
+    """One sync of a connection.
 
     full:      everything was read; otherwise only what changed in a window.
     read:      rows by kind. unmatched, left_out: rows without a client, and with errors.
-    batch:     the import that it became; null for none. It needs no relation: the import outlives the connection.
-    why:       code of a sentence (`sources.texts`), with its blanks in `details`; "" when all went well.
-    result:    what the connection takes over when the run is good: `window_from`, `files`, `checked`, `answers`, evidence.
-    points:    points before and after, as texts; empty for none.
+    batch:     number of its import; null for none. Not a foreign key: the import outlives the connection.
+    why:       code of a sentence (`sources.texts`) whose placeholders `details` fills; "" when all went well.
+    result:    what the connection stores once the run has succeeded: `window_from`, `files`, `checked`, `answers`, evidence.
+    points:    total points before and after, as text; empty for none.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -169,13 +169,13 @@ class VendorCall(models.Model):
 
 
 class ConnectedRow(models.Model):
-    """A row of the vendor's that a connection brought, or that waits for its client.
+    """A vendor's row that a connection imported, or that has no client yet.
 
-    vendor_id:  the vendor's id; our key where the source has none of its own.
-    fact_id:    primary key of the stored row; null while it waits for its client. Only these may the connection withdraw.
+    vendor_id:  the vendor's id; our key where the source has no ids.
+    fact_id:    primary key of the stored row; null while it has no client. The connection may withdraw only these.
     client_id:  our id of the client that a person assigned; "" for none.
     why, candidates: why the row has no client, and our ids of those that fit.
-    missing_since: when a full run first did not find it any more, and `missing_runs` how many did not since.
+    missing_since, missing_runs: when a full run first did not find it any more, and how many full runs have not since.
     gone: a person confirmed that the row is gone: the next run withdraws it.
     """
 

@@ -12,15 +12,16 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Partner, User
 from accounts.roles import Role
-from accounts.scope import partner_scope, system_scope
+from accounts.scope import Scope, partner_scope, system_scope
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.rows.events import noteworthy
 from partner_portal.lib.web.one_line import one_line
 from sources.models import Connection, ConnectionState, Run, RunState
-from sources.queries import why_text
+from sources.queries import vendor_of, why_text
 
 log = logging.getLogger(__name__)
 
-LONG = timedelta(days=1)  # a connection that fails for so long is worth a mail
+LONG = timedelta(days=1)  # a connection that has been failing for this long is worth a mail
 
 
 def needs_admins(run: Run) -> bool:
@@ -38,8 +39,22 @@ def needs_admins(run: Run) -> bool:
     return now() >= limit and (earlier is None or earlier.started_at < limit)
 
 
+def tell_admins(scope: Scope, run: Run) -> None:
+    """Send a notice of a run that needs the admins."""
+    connection = run.connection
+    values = {
+        "connection": connection.pk,
+        "name": connection.label,
+        "vendor": str(vendor_of(connection).label),
+        "why": run.why,
+        "details": run.details,
+        "zone": scope.partner.time_zone,
+    }
+    noteworthy.send(Run, scope=scope, kind="connection_failed", key=str(run.pk), values=values, people=None)
+
+
 def mail_admins(*, partner_id: int, run_id: int) -> int:
-    """Mail each admin what is the matter and where to decide. Returns how many mails were sent."""
+    """Mail the admins what is wrong and where to decide. Returns the number of mails."""
     partner = Partner.objects.get(pk=partner_id)
     with partner_scope(partner):
         run = Run.objects.select_related("connection").get(partner=partner, pk=run_id)

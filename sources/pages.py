@@ -1,4 +1,4 @@
-"""What the pages of connections show, put together from queries."""
+"""Template contexts of the pages of connections."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def choices(scope: Scope) -> list[Source]:
 
 
 def state(scope: Scope, connection: Connection) -> JsonObject:
-    """How a connection is and what it did."""
+    """The status of a connection, and its runs."""
     runs = list(queries.runs(scope, connection)[:RUNS_SHOWN])
     last = runs[0] if runs else queries.last_run(scope, connection)
     waiting = queries.waiting_batch(scope, connection)
@@ -106,7 +106,7 @@ def place_of_call(call: VendorCall) -> tuple[str, str | int]:
 
 
 def unmatched_page(scope: Scope, connection: Connection, number: str | None) -> "Page[Any]":
-    """A page of the rows that wait for their client."""
+    """A page of the rows that have no client."""
     return Paginator(queries.unmatched_rows(scope, connection), ROWS_A_PAGE).get_page(number)
 
 

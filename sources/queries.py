@@ -1,4 +1,4 @@
-"""Reads of connections and their runs. A connection of another partner does not exist here."""
+"""Reads of connections and their runs, within one partner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from sources.source import BringsMore, Question, Source, source_of
 from sources.texts import sentence
 
 DAYS_SHOWN = 30
-MISSED_RUNS = 3  # so many runs may be missed before the data counts as stale
-_QUIET = timedelta(minutes=10)  # a run that beat is late with is no missed one yet
+MISSED_RUNS = 3  # runs that may be missed before the data counts as stale
+_QUIET = timedelta(minutes=10)  # a run that starts this late is not missed
 
 
 def connections(scope: Scope) -> QuerySet[Connection]:
-    """The partner's connections, those that were removed last."""
+    """The partner's connections that are not disconnected, oldest first."""
     rows = Connection.objects.filter(partner=scope.partner).exclude(state=ConnectionState.DISCONNECTED)
     return rows.order_by("pk")
 
@@ -60,7 +60,7 @@ def vendor_of(connection: Connection) -> Source:
 
 
 def questions_of(connection: Connection) -> list[Question]:
-    """What a person has to decide, answered or not; none before the first test."""
+    """The connection's questions, answered or not; none before the first test."""
     account = account_of(connection.account)
     asked = vendor_of(connection).questions(account, fields_of(connection.schema)) if account else []
     further = [question for kind in connection.answers.get("more", {}) for question in more_questions(connection, kind)]
@@ -96,7 +96,7 @@ def open_questions_of(connection: Connection) -> list[Question]:
 
 
 def running(shown: Sequence[Connection]) -> set[int]:
-    """Numbers of those connections that a process is reading from now."""
+    """Primary keys of the connections that a process is reading from now."""
     return {connection.pk for connection in shown} & held_keys(CONNECTION_RUN)
 
 
@@ -109,13 +109,13 @@ def why_text(scope: Scope, connection: Connection, run: Run | None) -> str:
 
 
 def unmatched_rows(scope: Scope, connection: Connection) -> QuerySet[ConnectedRow]:
-    """The rows that wait for their client, those that a person has assigned already last."""
+    """The rows that have no client, those that a person has already assigned last."""
     rows = ConnectedRow.objects.filter(partner=scope.partner, connection=connection, fact_id__isnull=True)
     return rows.order_by("client_id", "name", "vendor_id")
 
 
 def waiting_batch(scope: Scope, connection: Connection) -> ImportBatch | None:
-    """The import of the connection that waits for a person; None for none."""
+    """The connection's import that waits for a person; None for none."""
     undecided = (BatchStatus.CHOOSING, BatchStatus.CHECKING, BatchStatus.CHECKED, BatchStatus.COMMITTING)
     batches = ImportBatch.objects.filter(partner=scope.partner, connection_id=connection.pk, status__in=undecided)
     return batches.order_by("-pk").first()
@@ -123,7 +123,7 @@ def waiting_batch(scope: Scope, connection: Connection) -> ImportBatch | None:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When facts last came in."""
+    """When facts were last brought up to date."""
 
     as_of: (
         datetime | None
@@ -134,7 +134,7 @@ class Arrival:
 
 
 def last_arrival(scope: Scope) -> Arrival:
-    """When facts last came in: from files, or by the last good run of live connections, also one that found nothing new.
+    """When facts were last brought up to date, by an import or by a successful sync, even one that found nothing new.
 
     One query without connections, three at most.
     """
@@ -169,7 +169,7 @@ def _is_late(connection: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A connection as commands and the API list it."""
+    """A connection as the commands and the API list it."""
 
     number: int
     vendor: str
@@ -189,7 +189,7 @@ class Summary:
 
 
 def summaries(scope: Scope) -> list[Summary]:
-    """The partner's connections and how they are. Two queries."""
+    """The partner's connections and their status. Two queries."""
     shown = list(connections(scope))
     latest = last_runs(scope, shown)
     rows = []

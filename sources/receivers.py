@@ -1,4 +1,4 @@
-"""Follows what people do with the imports of a connection."""
+"""Signal receivers: a person wrote or discarded an import of a connection."""
 
 from django.dispatch import receiver
 
@@ -11,7 +11,7 @@ from sources.runs import take_over
 
 @receiver(import_written)
 def make_run_good(sender: object, *, scope: Scope, batch: ImportBatch, **_: object) -> None:
-    """Receive `import_written`: a person wrote an import that waited, so its run was good."""
+    """Receive `import_written`: a person wrote an import that waited, so its run has succeeded."""
     if batch.connection_id is None:
         return
     run = Run.objects.filter(partner=scope.partner, batch_id=batch.pk, state=RunState.WAITS).first()
@@ -24,7 +24,7 @@ def make_run_good(sender: object, *, scope: Scope, batch: ImportBatch, **_: obje
 
 @receiver(import_discarded)
 def note_discarded(sender: object, *, scope: Scope, batch: ImportBatch, **_: object) -> None:
-    """Receive `import_discarded`: what a run left for a person is given up. The next run reads again."""
+    """Receive `import_discarded`: a person discarded an import that waited. The next run reads again."""
     if batch.connection_id is not None:
         waiting = Run.objects.filter(partner=scope.partner, batch_id=batch.pk, state=RunState.WAITS)
         waiting.update(state=RunState.DISCARDED)

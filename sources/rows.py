@@ -1,4 +1,4 @@
-"""Which rows a connection brought: evidence of gone rows turned into stored rows, and the bookkeeping after an import."""
+"""Bookkeeping of the rows that a connection imported: which are gone at the vendor, missing, or without a client."""
 
 import csv
 import io
@@ -23,31 +23,31 @@ _MOST_NAMED = 200
 
 @dataclass(slots=True)
 class Gone:
-    """Stored rows that the vendor says are gone, with the reasons."""
+    """Stored rows that are gone at the vendor, with the reasons."""
 
     pks: dict[str, list[int]] = field(default_factory=dict)  #: by kind
     named: list[dict[str, str]] = field(default_factory=list)  #: kind, id, why and survivor of the first of them
 
 
 def brought(scope: Scope, connection: Connection) -> QuerySet[ConnectedRow]:
-    """The rows that a connection brought or left without a client."""
+    """The rows that a connection imported or left without a client."""
     return ConnectedRow.objects.filter(partner=scope.partner, connection=connection)
 
 
 def known_ids(scope: Scope, connection: Connection, kind: str) -> frozenset[str]:
-    """The vendor's ids of the rows of a kind that the connection brought."""
+    """The vendor's ids of the rows of a kind that the connection imported."""
     rows = brought(scope, connection).filter(kind=kind, fact_id__isnull=False)
     return frozenset(rows.values_list("vendor_id", flat=True))
 
 
 def assigned(scope: Scope, connection: Connection) -> dict[str, str]:
-    """Our clients' ids by the vendor's id of the rows that a person assigned to them."""
+    """Our client ids by the vendor's id of the rows that a person assigned to them."""
     rows = brought(scope, connection).exclude(client_id="")
     return dict(rows.values_list("vendor_id", "client_id"))
 
 
 def gone_rows(scope: Scope, connection: Connection, readings: Iterable[tuple[TableSpec, Seen]]) -> Gone:
-    """The rows that evidence, or a person, says are gone. Clients only go when a person says so."""
+    """The rows that are gone according to the vendor or a person. Clients are gone only when a person says so."""
     gone = Gone()
     for spec, seen in readings:
         if not spec.kind:
@@ -89,15 +89,15 @@ def _names(key: str, pks: Sequence[int]) -> dict[int, str]:
 
 
 def note_missing(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen, now: datetime) -> None:
-    """Count the full runs that did not find rows which nothing says are gone. An archived client counts as not found."""
+    """Count, by row, the full runs that did not find it although nothing says it is gone. An archived client is not found."""
     if not (spec.kind and spec.id and seen.whole):
         return
     rows = brought(scope, connection).filter(kind=spec.kind, fact_id__isnull=False)
     explained: set[str] = {*seen.archived, *seen.merged, *seen.left}
-    found = set(seen.ids) - explained
+    present = set(seen.ids) - explained
     missing, back = [], []
     for pk, vendor_id, runs in rows.values_list("pk", "vendor_id", "missing_runs"):
-        if vendor_id not in found and (spec.kind == CLIENTS or vendor_id not in explained):
+        if vendor_id not in present and (spec.kind == CLIENTS or vendor_id not in explained):
             missing.append(pk)
         elif runs:
             back.append(pk)
@@ -108,7 +108,7 @@ def note_missing(scope: Scope, connection: Connection, spec: TableSpec, seen: Se
 
 
 def note_unmatched(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen) -> None:
-    """Store the rows without a client; after a whole reading, those that are not among them any more are dropped."""
+    """Store the rows without a client. After a full read, delete those that are no longer among them."""
     if not spec.kind:
         return
     waiting = brought(scope, connection).filter(kind=spec.kind, fact_id__isnull=True)
@@ -131,7 +131,7 @@ def note_unmatched(scope: Scope, connection: Connection, spec: TableSpec, seen: 
 
 
 def remember_brought(scope: Scope, connection: Connection, batch: ImportBatch, ids: Mapping[str, str]) -> None:
-    """Store which rows an import of the connection added or restored. ids: by kind, the file's column with the vendor's id."""
+    """Store which rows an import of the connection added or restored. ids: the file's column with the vendor's id, by kind."""
     changes = ImportChange.objects.filter(
         partner=scope.partner, batch=batch, action__in=(ChangeAction.ADDED, ChangeAction.RESTORED)
     )
@@ -180,7 +180,7 @@ def _vendor_ids(batch: ImportBatch, kind: str, id_column: str) -> Mapping[str, s
 
 
 def given_up(scope: Scope, connection: Connection) -> list[ConnectedRow]:
-    """The rows that so many full runs did not find that a person is asked about them."""
+    """The rows missing from RUNS_TO_MISS full runs: a person is asked about them."""
     rows = brought(scope, connection).filter(missing_runs__gte=RUNS_TO_MISS, gone=False, fact_id__isnull=False)
     counting: dict[str, set[int]] = {}
     for kind in rows.order_by().values_list("kind", flat=True).distinct():
@@ -190,6 +190,6 @@ def given_up(scope: Scope, connection: Connection) -> list[ConnectedRow]:
 
 
 def stored_pks(scope: Scope, kind: str, pks: Collection[int]) -> set[int]:
-    """Those among rows that are not withdrawn."""
+    """The primary keys among `pks` whose rows are not withdrawn."""
     stored = kind_of(kind).model._base_manager.filter(partner=scope.partner, withdrawal__isnull=True, pk__in=pks)
     return set(stored.values_list("pk", flat=True))

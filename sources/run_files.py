@@ -13,7 +13,7 @@ from sources.source import TableSpec
 
 
 def run_folder(connection_id: int) -> Path:
-    """Where the connection's run puts its files."""
+    """The folder for the files of the connection's run."""
     return Path(settings.PORTAL_VAR) / "work" / "sources" / str(connection_id)
 
 
@@ -59,7 +59,7 @@ class TableFile:
         self.files.append((path, name))
 
     def digest(self) -> str:
-        """Differs when the rows or the files do."""
+        """Digest of the rows and files."""
         whole = hashlib.sha256()
         for path in (self.path, *(path for path, _name in self.files)):
             with path.open("rb") as file:

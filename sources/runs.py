@@ -79,7 +79,7 @@ class _Job:
 
 @dataclass(slots=True)
 class _Tables:
-    """What the reading brought."""
+    """The tables that were read."""
 
     files: list[tuple[TableSpec, TableFile, Seen]] = field(default_factory=list)
     missing_scope: ScopeMissing | None = None
@@ -95,10 +95,10 @@ def run_connection(
     commit_first: bool = False,
     step: Step,
 ) -> Run | None:
-    """Run a connection once. None when another process is at it, or, by itself, when it is not to run now.
+    """Run a connection once. None when another process is running it, or when it is no longer due to run by itself.
 
     full: None for what is due. commit_first: write a first import too, which otherwise waits for a person.
-    Raises NotRunnable when somebody asked for the run and it cannot be.
+    Raises NotRunnable when somebody requested the run and it cannot start.
     """
     with session_lock(CONNECTION_RUN, connection_id) as side:
         if side is None:
@@ -121,7 +121,7 @@ def _scope(partner: Partner, user: User | None) -> Scope:
 
 
 def _begin(scope: Scope, connection_id: int, by_itself: bool, full: bool | None) -> _Job:
-    """Make the run's row. Raises NotRunnable."""
+    """Create the run. Raises NotRunnable."""
     connection = Connection.objects.select_for_update().get(partner=scope.partner, pk=connection_id)
     for lost in connection.runs.filter(state=RunState.RUNNING):
         lost.state, lost.why, lost.ended_at = RunState.INTERRUPTED, "interrupted", clock.now()
@@ -155,7 +155,7 @@ def _begin(scope: Scope, connection_id: int, by_itself: bool, full: bool | None)
 
 
 def access_of(partner: Partner, connection: Connection) -> Access:
-    """What opens the vendor's door, without the token, which is decrypted as late as possible."""
+    """Access to the vendor's account, without the token, which is decrypted as late as possible."""
     account = account_of(connection.account)
     return Access(
         partner=partner.slug, zone=partner.time_zone, place=connection.place, account_id=account.id if account else ""
@@ -169,7 +169,7 @@ def with_token(access: Access, connection: Connection) -> Access:
 
 
 def _discard(scope: Scope, connection: Connection, batch: ImportBatch) -> None:
-    """Discard what waits, since what is read now replaces it. Raises NotRunnable while it is being written."""
+    """Discard the import that waits: the new run replaces it. Raises NotRunnable while it is being written."""
     if batch.status == BatchStatus.COMMITTING:
         raise NotRunnable("committing")
     try:
@@ -289,7 +289,7 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
 
 
 def _describe(job: _Job, tables: _Tables, gone: rows.Gone) -> None:
-    """Store with the run what it read, and what the connection takes over when the run turns out good."""
+    """Store with the run what it read, and what the connection stores once the run succeeds."""
     run, connection = job.run, job.connection
     starts, hashes, files = [], {}, dict(connection.files)
     for spec, file, seen in tables.files:
@@ -314,7 +314,7 @@ def _describe(job: _Job, tables: _Tables, gone: rows.Gone) -> None:
 
 
 def _is_unchanged(scope: Scope, connection: Connection, run: Run) -> bool:
-    """Whether the files are those of the last good run, and nobody has changed a fact since."""
+    """Whether the files are those of the last successful run, and no fact has changed since."""
     checked: JsonObject = connection.checked
     same = all(checked.get("hashes", {}).get(name) == digest for name, digest in run.result["hashes"].items())
     return same and checked["generation"] == scope.partner.generation and checked["digest"] == run.result["digest"]
@@ -336,7 +336,7 @@ def _settle(
     batch: ImportBatch | None,
     readings: Sequence[tuple[TableSpec, Seen]],
 ) -> None:
-    """End a good run."""
+    """End a successful run."""
     for spec, seen in readings:
         rows.note_unmatched(scope, connection, spec, seen)
     if batch:
@@ -347,7 +347,7 @@ def _settle(
 
 
 def take_over(scope: Scope, connection: Connection, run: Run, batch: ImportBatch | None) -> None:
-    """Make a run good: its import is written, or it found nothing new. What it stood on is what the next one starts from."""
+    """Mark a run as successful, and store its result in the connection: the next run starts from it."""
     result: JsonObject = run.result
     if batch:
         run.added, run.changed, run.withdrawn = batch.added, batch.changed, batch.withdrawn

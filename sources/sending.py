@@ -24,7 +24,7 @@ class ListToSend:
 
 
 def receiver(scope: Scope) -> Connection | None:
-    """The connection that lists are sent to; None when nobody takes them, or the scope may send none."""
+    """The connection that takes lists; None when there is none, or the scope may not send lists."""
     if not scope.may(Permission.EXPORT):
         return None
     vendors = [source.key for source in sources() if isinstance(source, SendsLists)]

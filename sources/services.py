@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,6 +16,7 @@ from accounts.scope import Scope, partner_scope, system_scope
 from imports.batch_states import NotNow
 from imports.services import cancel
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.rows.events import credentials_rotated
 from sources import rows
 from sources.answers import (
     account_data,
@@ -28,7 +30,7 @@ from sources.models import ConnectedRow, Connection, ConnectionState
 from sources.queries import open_questions_of, questions_of, waiting_batch
 from sources.source import Access, Account, JsonObject, PlaceMissing, WrongAccount, source_of
 
-LEASE = timedelta(minutes=2)  # between an enqueued run and the next try, should its worker be gone
+LEASE = timedelta(minutes=2)  # after which a run that was enqueued and did not start is enqueued again
 
 
 class WrongChange(ValidationError):  # noqa: N818 -- it says what the change is
@@ -67,7 +69,7 @@ def make(
     place: str = "",
     answers: JsonObject | None = None,
 ) -> Connection:
-    """Store a tested connection. It runs as soon as no question is open. Raises WrongAnswers, WrongChange for a second one."""
+    """Store a tested connection. It runs once no question is open. Raises WrongAnswers, and WrongChange if it exists."""
     scope.require(Permission.SETTINGS)
     source = source_of(vendor)
     same = Connection.objects.filter(partner=scope.partner, vendor=vendor, place=place)
@@ -106,7 +108,7 @@ def _start_if_ready(connection: Connection) -> None:
 
 @transaction.atomic
 def answer(*, scope: Scope, connection_id: int, answers: JsonObject) -> Connection:
-    """Replace the answers of a connection; what is read with others waits for a person. Raises WrongAnswers, WrongChange."""
+    """Replace the answers of a connection. The first import with new ones waits for a person. Raises WrongAnswers, WrongChange."""
     connection = locked(scope, connection_id)
     document = checked_answers(answers)
     already = connection.answers.get("more", {})
@@ -143,7 +145,7 @@ def replace_token(*, scope: Scope, connection_id: int, token: str, account: Acco
 
 @transaction.atomic
 def pause(*, scope: Scope, connection_id: int) -> Connection:
-    """Have the connection not run by itself. Raises WrongChange."""
+    """Stop the connection from running by itself. Raises WrongChange."""
     connection = locked(scope, connection_id, ConnectionState.ACTIVE)
     connection.state, connection.next_at = ConnectionState.PAUSED, None
     connection.save()
@@ -153,7 +155,7 @@ def pause(*, scope: Scope, connection_id: int) -> Connection:
 
 @transaction.atomic
 def resume(*, scope: Scope, connection_id: int) -> Connection:
-    """Have a paused connection run again, at once. Raises WrongChange."""
+    """Resume a paused connection; it is due at once. Raises WrongChange."""
     connection = locked(scope, connection_id, ConnectionState.PAUSED)
     _start_if_ready(connection)
     connection.failures = 0
@@ -164,7 +166,7 @@ def resume(*, scope: Scope, connection_id: int) -> Connection:
 
 @transaction.atomic
 def request_sync(*, scope: Scope, connection_id: int, full: bool) -> Connection:
-    """Check that the connection can run, and record who asked for it; the caller enqueues the run. Raises WrongChange."""
+    """Check that the connection can run, and record who requested it; the caller enqueues the run. Raises WrongChange."""
     connection = locked(scope, connection_id, ConnectionState.ACTIVE, ConnectionState.PAUSED)
     if full:
         connection.window_from = None
@@ -177,7 +179,7 @@ def request_sync(*, scope: Scope, connection_id: int, full: bool) -> Connection:
 def disconnect(*, scope: Scope, connection_id: int, as_files: bool) -> Connection:
     """End a connection: its token is erased at once, its facts stay.
 
-    as_files: later files may withdraw the facts, as those that files brought. Otherwise nothing withdraws them but people.
+    as_files: later files may withdraw the facts, as if files had brought them. Otherwise only people withdraw them.
     """
     connection = locked(scope, connection_id)
     waiting = waiting_batch(scope, connection)
@@ -197,7 +199,7 @@ def disconnect(*, scope: Scope, connection_id: int, as_files: bool) -> Connectio
 
 @transaction.atomic
 def assign(*, scope: Scope, connection_id: int, clients: Mapping[int, str]) -> int:
-    """Assign waiting rows to clients: our ids by the row's number, "" to take it back. Returns how many changed.
+    """Assign rows to clients: our client ids by primary key of the row, "" to undo it. Returns how many changed.
 
     The next full run imports them. Ids are checked by that import.
     """
@@ -215,7 +217,7 @@ def assign(*, scope: Scope, connection_id: int, clients: Mapping[int, str]) -> i
 
 @transaction.atomic
 def confirm_gone(*, scope: Scope, connection_id: int) -> int:
-    """Have the next run withdraw the rows that the last full runs did not find. Returns how many."""
+    """Confirm that the rows which the last full runs did not find are gone: the next run withdraws them. Returns how many."""
     connection = locked(scope, connection_id)
     pks = [row.pk for row in rows.given_up(scope, connection)]
     ConnectedRow.objects.filter(partner=scope.partner, pk__in=pks).update(gone=True)
@@ -236,12 +238,12 @@ def locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Connec
 
 
 def due_connections() -> QuerySet[Connection]:
-    """The connections of all partners that are due. For `accounts.scope.partners_with`."""
+    """The due connections of all partners, for `accounts.scope.partners_with`."""
     return Connection.objects.filter(next_at__lte=now(), state=ConnectionState.ACTIVE)
 
 
 def claim_due(*, partner: Partner) -> list[int]:
-    """Numbers of the partner's connections that are due. Each is due again soon, until its run says when."""
+    """Claim the partner's due connections for LEASE, until their runs set the next time. Returns their primary keys."""
     with partner_scope(partner):
         due = due_connections().filter(partner=partner)
         claimed = [row.pk for row in due.select_for_update(skip_locked=True)]
@@ -261,6 +263,10 @@ def rotate(*, partner: Partner) -> tuple[int, list[str]]:
                 continue
             connection.save(update_fields=["secret"])
             done += 1
+        answers: Any = credentials_rotated.send(Connection, scope=system_scope(partner))
+        for _receiver, (more, names) in answers:
+            done += more
+            unreadable += names
         if done:
             audit.record(system_scope(partner), "connection.keys_rotated", rows=done)
     return done, unreadable

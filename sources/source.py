@@ -1,6 +1,6 @@
 """Sources: what a vendor's connector implements, and the registry of connectors.
 
-A source reads tables of the vendor's world, page by page, into files that the import pipeline takes: CSV with the vendor's
+A source reads tables of a vendor's account, page by page, into files that the import pipeline takes: CSV with the vendor's
 names of properties as header, or the vendor's own files as they are. It knows no models, writes no facts and decides nothing:
 whatever is read is checked, previewed and guarded like any other import.
 
@@ -26,7 +26,7 @@ type JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What opens a vendor's door for one partner."""
+    """Access of one partner to a vendor's account."""
 
     partner: str  #: the partner's short name
     zone: str = "UTC"  #: the partner's time zone
@@ -37,22 +37,22 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose door it is."""
+    """A vendor's account."""
 
     id: str  #: the vendor's id of the account
     name: str
     zone: str = ""  #: IANA name of its time zone; "" for unknown
     currency: str = ""  #: ISO code; "" for unknown
     scopes: Mapping[str, bool] = field(default_factory=dict)  #: scope -> whether the token has it
-    details: Mapping[str, str] = field(default_factory=dict)  #: what the source itself wants to have again, as texts
+    details: Mapping[str, str] = field(default_factory=dict)  #: what the source itself stores with the account, as text
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A property of a vendor's table."""
 
-    name: str  #: as the vendor's programs know it
-    label: str  #: as its people know it
+    name: str  #: in the vendor's API
+    label: str  #: on the vendor's pages
     type: str = "string"  #: string, number, date, datetime, bool, enumeration
     options: Mapping[str, str] = field(default_factory=dict)  #: value -> label
 
@@ -62,32 +62,32 @@ class Answer:
     """Where a column of ours comes from: a property, or a constant for every row."""
 
     name: str = ""  #: of the property; "" for a constant
-    fallback: Sequence[str] = ()  #: further properties, for rows where the one before is empty
+    fallback: Sequence[str] = ()  #: further properties, for rows in which those before are empty
     words: Mapping[str, str] = field(default_factory=dict)  #: the vendor's value -> ours
     positive: bool = False  #: yes for a number above 0, no for others and for an empty cell
     value: str = ""  #: the constant
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Every property that it reads."""
+        """The properties that it reads."""
         return (self.name, *self.fallback) if self.name else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A column of ours that a person decides about, since the vendor does not say it."""
+    """A column of ours for which a person chooses the source, since the vendor has no such property."""
 
     kind: str  #: key of the fact kind
     column: str
     why: str | Promise = ""  #: a sentence: what depends on it
-    proposal: Answer | None = None  #: chosen on the page unless the person chooses otherwise; never applied unseen
+    proposal: Answer | None = None  #: preselected on the page; never applied before a person has seen it
     once: bool = False  #: cannot be changed after the first import, such as the key of rows
     may_be_empty: bool = False  #: the column may be left empty, which an answer of the person then says
-    optional: bool = False  #: without an answer the table's own (`TableSpec.given`) holds
+    optional: bool = False  #: without an answer, the table's default (`TableSpec.given`) applies
 
     @property
     def key(self) -> str:
-        """Its name among the answers, such as `deals.origin`."""
+        """Its key among the answers, such as `deals.origin`."""
         return f"{self.kind}.{self.column}"
 
 
@@ -111,11 +111,11 @@ class TableSpec:
     """A table of the vendor's and the file it becomes.
 
     name:     the vendor's name of the table, such as `partner_clients`.
-    kind:     key of the fact kind that its rows become; "" for files that say it themselves.
+    kind:     key of the fact kind that its rows become; "" for files, which are recognised by their names or headers.
     header:   the file's columns: properties, and columns that the source joins in, such as `partner_client`.
-    id:       the column with the vendor's id of a row, by which evidence names it; "" when our own key is all there is.
-    given:    columns of ours that nobody has to be asked about, with where they come from. Answers go before them.
-    windowed: whether it can be read in a window.
+    id:       the column with the vendor's id of a row; "" when rows have only our key.
+    given:    default sources of our columns. Answers take precedence.
+    windowed: whether it can be read by window.
     of:       the vendor's table whose properties it is made of, when that is another than its name.
     full_only: it is read in full runs only.
     decided:  of a kind of proposals, the columns that a person confirms; () when rows need no confirmation.
@@ -139,7 +139,7 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows that changed in this time, both ends included, by the vendor's clock.
+    """A range of time in which rows changed, both ends included, by the vendor's clock.
 
     start: `Seen.at` of the reading before; a source whose search lags behind looks back further by itself.
     """
@@ -149,18 +149,18 @@ class Window:
 
 
 class RowWriter(Protocol):
-    """Where a table's rows go."""
+    """Receives a table's rows."""
 
     def row(self, values: Mapping[str, str | None]) -> None:
-        """Write a row, by name of the column; what is missing is empty. Raises KeyError for a name not in the header."""
+        """Write a row, by name of the column; missing columns are empty. Raises KeyError for a name not in the header."""
 
     def file(self, name: str, content: IO[bytes]) -> None:
-        """Take a file of the vendor's as it is: its kind and mapping are those that the import knows for it."""
+        """Copy a vendor's file as it is; the import recognises its kind and mapping."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedRow:
-    """A row that was left out since nobody knows whose it is."""
+    """A row that was left out since its client is not known."""
 
     id: str  #: the vendor's
     name: str
@@ -185,32 +185,32 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What reading a table brought, besides its rows. Ids are the vendor's.
+    """Result of reading a table, besides its rows. Ids are the vendor's.
 
-    Only ids among `Reading.known` need to be named as gone; naming others does no harm. Absence is not evidence: the caller
-    finds out which known ids a whole reading does not name at all.
+    Of the ids that are gone, only those passed to `Reading.read` as `known` have to be named. Absence is not evidence: the
+    caller works out which known ids a full read does not name at all.
     """
 
     rows: int  #: rows written
-    whole: bool  #: all of the table was read, archived rows too
-    at: datetime | None = None  #: start of the reading by the vendor's clock: where the next window starts
+    whole: bool  #: the whole table was read, archived rows too
+    at: datetime | None = None  #: when the reading started, by the vendor's clock: where the next window starts
     ids: Collection[str] = frozenset()  #: of the rows that exist, written or not
     archived: Collection[str] = frozenset()
     merged: Mapping[str, str] = field(default_factory=dict)  #: id -> id of the row it was merged into
-    left: Collection[str] = frozenset()  #: they exist, and are no longer among those to take
+    left: Collection[str] = frozenset()  #: they exist, but no longer belong to the rows to import
     unmatched: Sequence[UnmatchedRow] = ()
     files: Mapping[str, str] = field(default_factory=dict)  #: for whole files: name -> SHA-256 of those that were read
-    more: bool = False  #: there is more to read at once, with the next run
+    more: bool = False  #: there is more: the next run is due at once
     proposals: Sequence[Proposed] = ()  #: all that the history suggests, confirmed or not
     renews: Mapping[str, str] = field(default_factory=dict)  #: of renewals: our client's id -> ISO day of the next one
 
 
 class Reading(Protocol):
-    """One run's reading: a pool of connections, a count of calls, and what one table needs to know of another."""
+    """A reading session of one run: a pool of connections, a count of calls, and what one table needs from another."""
 
     @property
     def calls(self) -> int:
-        """Requests so far, those that failed too."""
+        """Number of requests so far, including failed ones."""
 
     def read(
         self, table: TableSpec, window: Window | None, known: Collection[str], into: RowWriter, step: Step
@@ -227,7 +227,7 @@ class Source(Protocol):
 
     @property
     def key(self) -> str:
-        """Its name in addresses and commands, such as `hubspot`."""
+        """Its name in URLs and commands, such as `hubspot`."""
 
     @property
     def label(self) -> "str | Promise":
@@ -235,35 +235,35 @@ class Source(Protocol):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Keys of the fact kinds that it can bring."""
+        """Keys of the fact kinds that it can read."""
 
     @property
     def needs_token(self) -> bool:
-        """Whether a token opens it."""
+        """Whether it needs a token."""
 
     @property
     def needs_place(self) -> bool:
-        """Whether it reads a place that a person names, such as a folder."""
+        """Whether it needs a place that a person names, such as a folder."""
 
     def test(self, access: Access) -> Account:
-        """Whose account it is, and what may be read. Raises SourceError; a missing scope is in the account, not raised."""
+        """Test an access: the account, and what may be read. Raises SourceError, but not for a missing scope."""
 
     def fields(self, access: Access, table: str) -> list[Field]:
         """The properties of a table, for the questions page. Raises SourceError."""
 
     def questions(self, account: Account, fields: Mapping[str, Sequence[Field]]) -> list[Question]:
-        """What a person has to decide, given the properties by table. Questions with an answer are included."""
+        """The questions for a person, given the properties of each table. Answered questions are included."""
 
     def tables(self, settings: Settings) -> tuple[TableSpec, ...]:
         """The tables to read, in order, with the columns that the answers need."""
 
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> AbstractContextManager[Reading]:
-        """Open a reading for one run. files: `Seen.files` of the runs before, put together."""
+        """Open a reading session for one run. files: `Seen.files` of all runs before."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentList:
-    """What sending a list did. Ids are the vendor's."""
+    """Result of sending a list. Ids are the vendor's."""
 
     id: str
     added: int
@@ -276,7 +276,7 @@ class SendsLists(Protocol):
     """A source that takes lists of clients."""
 
     def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentList:
-        """Make a list of these clients at the vendor, or bring the one of that name in step. Raises SourceError."""
+        """Create a list of these clients at the vendor, or update the one of that name. Raises SourceError."""
 
 
 @runtime_checkable
@@ -292,7 +292,7 @@ class BringsMore(Protocol):
 
 
 class SourceError(Exception):
-    """A run or test that cannot go on. `code` names the sentence, `details` are its blanks."""
+    """A run or test cannot continue. `code` names the sentence (`sources.texts`), `details` fill its placeholders."""
 
     code = "failed"
 
@@ -326,7 +326,7 @@ class WrongAccount(SourceError):  # noqa: N818
 
 
 class QuotaUsedUp(SourceError):  # noqa: N818
-    """The day's quota is used up, or so much of it that we stop. `until`: when it starts again."""
+    """The day's quota of calls is used up, but for the reserve. `until`: when it starts again."""
 
     code = "quota_used_up"
 
@@ -336,7 +336,7 @@ class QuotaUsedUp(SourceError):  # noqa: N818
 
 
 class TryLater(SourceError):  # noqa: N818
-    """The vendor does not answer now, after the client's own retries. `seconds`: what it asked for; None for unknown."""
+    """The vendor does not answer, even after the client's retries. `seconds`: until it wants the next try; None if unknown."""
 
     code = "try_later"
 
@@ -355,7 +355,7 @@ class PropertyGone(SourceError):  # noqa: N818
 
 
 class AnswerInvalid(SourceError):  # noqa: N818
-    """The vendor's answer cannot be used: no JSON, cut, too large, or not of the agreed form."""
+    """The vendor's answer cannot be used: not JSON, truncated, too large, or not of the agreed form."""
 
     code = "answer_invalid"
 
@@ -397,7 +397,7 @@ _sources: dict[str, Source] = {}
 
 
 def register(source: Source) -> Source:
-    """Register a source. Call it from `AppConfig.ready`. Raises ImproperlyConfigured for a second one with its key."""
+    """Register a source. Call it from `AppConfig.ready`. Raises ImproperlyConfigured for a key that is taken."""
     if source.key in _sources:
         raise ImproperlyConfigured(f"The source {source.key!r} is registered twice.")
     _sources[source.key] = source
@@ -405,10 +405,10 @@ def register(source: Source) -> Source:
 
 
 def source_of(key: str) -> Source:
-    """The source of that key. Raises KeyError."""
+    """The source with this key. Raises KeyError."""
     return _sources[key]
 
 
 def sources() -> tuple[Source, ...]:
-    """All sources, as they were registered."""
+    """All sources, in the order of registration."""
     return tuple(_sources.values())

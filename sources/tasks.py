@@ -5,11 +5,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
-from accounts.scope import partner_scope, partners_with
+from accounts.scope import partner_scope, partners_with, system_scope
 from imports.pipeline import silent
+from partner_portal.lib.progress import JobProgress
 from sources import calls, notices, services
 from sources.previews import make_preview
-from sources.progress import RunProgress
 from sources.runs import NotRunnable, run_connection
 
 SECONDS_FOR_A_CALL = 4 * 60
@@ -55,7 +55,7 @@ def sync_due(partner_id: int, connection_id: int) -> str:
 def sync(partner_id: int, connection_id: int, user_id: int | None = None, full: bool | None = None) -> str:
     """Run one connection. Delivered twice, the second delivery does nothing."""
     partner = Partner.objects.get(pk=partner_id)
-    progress = RunProgress(connection_id)
+    progress = JobProgress("sync", connection_id)
     user = User.objects.get(pk=user_id) if user_id else None
     try:
         run = run_connection(
@@ -69,6 +69,8 @@ def sync(partner_id: int, connection_id: int, user_id: int | None = None, full: 
     if user is None:
         with partner_scope(partner):
             is_notable = notices.needs_admins(run)
+            if is_notable:
+                notices.tell_admins(system_scope(partner), run)
         if is_notable:
             mail_admins.delay(partner_id, run.pk)
     return run.state
@@ -81,7 +83,7 @@ def mail_admins(partner_id: int, run_id: int) -> int:
 
 
 def enqueue_sync(partner_id: int, connection_id: int, user_id: int, full: bool) -> None:
-    """Enqueue a run that somebody asked for, on commit."""
+    """Enqueue a run that somebody requested, on commit."""
     transaction.on_commit(lambda: sync.delay(partner_id, connection_id, user_id, full or None), robust=True)
 
 

@@ -1,4 +1,4 @@
-"""Sentences for people about runs and connections, from codes and their blanks, in the reader's language."""
+"""Sentences about runs and connections, from codes and their placeholders, in the reader's language."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _MISSING_NAMED = 20
 def sentence(code: str, details: JsonObject, *, vendor: str, zone: str) -> str:
     """What happened and what to do about it; "" for no code.
 
-    vendor: the vendor's name. zone: time zone in which times are told.
+    vendor: the vendor's name. zone: time zone of the times in it.
     """
     if not code:
         return ""
@@ -101,7 +101,7 @@ def _texts() -> dict[str, str]:
 
 
 def question_title(question: Question) -> str:
-    """The question in words."""
+    """The question as a sentence."""
     known = {
         "clients.client_id": _("What identifies a client?"),
         "clients.currency": _("In which currency are the clients?"),
@@ -125,7 +125,7 @@ def question_title(question: Question) -> str:
 
 
 def phase_text(phase: str) -> str:
-    """What a run does now, from the phase or the table that it reads."""
+    """What a run is doing, from the phase or the table that it reads."""
     return {
         "waiting": _("Waiting to start"),
         "checking": _("Checking the rows"),
@@ -144,7 +144,7 @@ def duration_text(duration: timedelta) -> str:
 
 
 def sent_text(vendor: str, name: str, added: int, removed: int, missing: Sequence[str]) -> str:
-    """What came of sending a list."""
+    """Result of sending a list, as a sentence."""
     counts = {"vendor": vendor, "name": name, "added": whole(added), "removed": whole(removed)}
     text = _("“%(name)s” is in %(vendor)s: %(added)s added, %(removed)s taken out.") % counts
     if missing:
@@ -164,7 +164,7 @@ def sent_text(vendor: str, name: str, added: int, removed: int, missing: Sequenc
 
 
 def points_text(points: Mapping[str, str]) -> str:
-    """How a run moved the points; "" when it did not."""
+    """How a run changed the points; "" when it did not."""
     before, after = (Decimal(points.get(name) or 0) for name in ("before", "after"))
     return _("%(change)s points") % {"change": signed_decimal_text(after - before, 2)} if before != after else ""
 

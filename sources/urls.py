@@ -1,4 +1,4 @@
-"""/connections/: connect, answer, look, pause, disconnect."""
+"""URLs below /connections/."""
 
 from django.urls import path
 

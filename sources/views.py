@@ -1,4 +1,4 @@
-"""Pages of live connections, for admins. Runs are done by a worker; the page shows their progress."""
+"""Pages of live connections, for admins. A worker does the runs; the page shows their progress."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from partner_portal.lib.progress import JobProgress
 from partner_portal.lib.rows.providers import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from sources import calls, pages, queries, rows, sending, services
-from sources.answers import WrongAnswers, fields_of
+from sources.answers import fields_of
 from sources.call_states import CallKind, CallState
 from sources.forms import AnswersForm, AssignForm, ConnectForm
-from sources.progress import RunProgress, progress_of
 from sources.source import source_of
 from sources.tasks import enqueue_call, enqueue_sync
 from sources.texts import phase_text
@@ -30,7 +30,7 @@ from sources.texts import phase_text
 @require_safe
 @requires(Permission.SETTINGS)
 def connections(request: ScopedRequest) -> HttpResponse:
-    """The partner's connections, and what can be connected."""
+    """List the partner's connections, and what can be connected."""
     context = {"rows": queries.summaries(request.scope), "choices": pages.choices(request.scope)}
     return page_or_part(request, "sources/connections.html", context)
 
@@ -90,19 +90,19 @@ def call(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_safe
 @requires(Permission.SETTINGS)
 def connection(request: ScopedRequest, pk: int) -> HttpResponse:
-    """How a connection is, what it did, and what can be done about it."""
+    """Show the status of a connection, its runs, and what can be done about it."""
     scope = request.scope
-    found = queries.get_connection(scope, pk)
-    progress = progress_of(pk)
-    is_running = bool(queries.running([found]))
+    connection = queries.get_connection(scope, pk)
+    progress = JobProgress("sync", pk).latest
+    is_running = bool(queries.running([connection]))
     if wanted_part(request) == "sync-progress" and not (progress or is_running):
         return private(HttpResponseClientRefresh())
     context = {
-        "connection": found,
+        "connection": connection,
         "is_running": is_running or bool(progress),
         "progress": progress,
-        "phase": phase_text(progress[0]) if progress else "",
-        **pages.state(scope, found),
+        "phase": phase_text(progress.phase) if progress else "",
+        **pages.state(scope, connection),
     }
     return page_or_part(request, "sources/connection.html", context, parts=("sync-progress",))
 
@@ -111,17 +111,17 @@ def connection(request: ScopedRequest, pk: int) -> HttpResponse:
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
 def questions(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Answer what the vendor does not say, how often it runs, and what it may change by itself."""
-    found = queries.get_connection(request.scope, pk)
-    source = queries.vendor_of(found)
+    """Answer the connection's questions, and set how often it runs and what it may change without approval."""
+    connection = queries.get_connection(request.scope, pk)
+    source = queries.vendor_of(connection)
     do = request.POST.get("do", "") if request.method == "POST" else ""
     form = AnswersForm(
         request.POST or None,
         source=source,
-        questions=queries.questions_of(found),
-        fields=fields_of(found.schema),
-        stored=found.answers,
-        fixed=found.good_at is not None,
+        questions=queries.questions_of(connection),
+        fields=fields_of(connection.schema),
+        stored=connection.answers,
+        fixed=connection.good_at is not None,
     )
     rejected = False
     if do == "save":
@@ -129,15 +129,15 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
         if not rejected:
             try:
                 services.answer(scope=request.scope, connection_id=pk, answers=form.document)
-            except (WrongAnswers, ValidationError) as error:
-                form.add_error(None, error if isinstance(error, ValidationError) else str(error))
+            except ValidationError as error:
+                form.add_error(None, error)
                 rejected = True
             else:
                 messages.success(request, _("The answers are saved. The next sync reads everything with them."))
                 return redirect("connection", pk)
     elif form.is_bound:
         form.errors.clear()  # what is not chosen yet is no error
-    context = {"connection": found, "form": form, "lines": list(form.lines())}
+    context = {"connection": connection, "form": form, "lines": list(form.lines())}
     return page_or_part(request, "sources/questions.html", context, status=422 if rejected else 200)
 
 
@@ -147,24 +147,24 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
 @sensitive_post_parameters("token")
 def token(request: ScopedRequest, pk: int) -> HttpResponse:
     """Enter a new token of the same account; a worker tests it before it is stored."""
-    found = queries.get_connection(request.scope, pk)
-    source = queries.vendor_of(found)
+    connection = queries.get_connection(request.scope, pk)
+    source = queries.vendor_of(connection)
     if not source.needs_token:
         raise Http404
     form = ConnectForm(request.POST or None, source=source, token_only=True)
     if request.method == "POST" and form.is_valid():
         text = form.cleaned_data["token"]
-        return _called(request, kind=CallKind.TOKEN, vendor=found.vendor, token=text, connection=found)
-    context = {"connection": found, "form": form, "source": source}
+        return _called(request, kind=CallKind.TOKEN, vendor=connection.vendor, token=text, connection=connection)
+    context = {"connection": connection, "form": form, "source": source}
     return page_or_part(request, "sources/token.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 def unmatched(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Assign rows to clients that the vendor does not connect with one."""
-    found = queries.get_connection(request.scope, pk)
-    page = pages.unmatched_page(request.scope, found, request.GET.get("page"))
+    """Assign clients to rows that the vendor relates to none."""
+    connection = queries.get_connection(request.scope, pk)
+    page = pages.unmatched_page(request.scope, connection, request.GET.get("page"))
     form = AssignForm(request.POST or None, rows=list(page), clients=pages.client_choices(request.scope))
     if request.method == "POST" and form.is_valid():
         changed = services.assign(scope=request.scope, connection_id=pk, clients=form.chosen)
@@ -178,7 +178,7 @@ def unmatched(request: ScopedRequest, pk: int) -> HttpResponse:
             % {"count": changed},
         )
         return redirect("connection", pk)
-    context = {"connection": found, "form": form, "lines": list(form.lines()), "page": page}
+    context = {"connection": connection, "form": form, "lines": list(form.lines()), "page": page}
     return page_or_part(request, "sources/clients.html", context, status=422 if form.errors else 200)
 
 
@@ -193,7 +193,7 @@ def sync(request: ScopedRequest, pk: int) -> HttpResponse:
     except services.WrongChange as reason:
         messages.warning(request, reason.messages[0])
     else:
-        RunProgress(pk)("waiting", 0, 0)
+        JobProgress("sync", pk)("waiting", 0, 0)
         enqueue_sync(request.scope.partner.pk, pk, request.user.pk, full)
     return redirect("connection", pk)
 
@@ -208,7 +208,7 @@ def pause(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires(Permission.SETTINGS)
 def resume(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Have a paused connection run again."""
+    """Resume a paused connection."""
     return _changed(request, pk, services.resume, _("Resumed. The next sync comes within a minute."))
 
 
@@ -225,9 +225,9 @@ def _changed(request: ScopedRequest, pk: int, change: Any, text: str) -> HttpRes
 @require_POST
 @requires(Permission.SETTINGS)
 def gone(request: ScopedRequest, pk: int) -> HttpResponse:
-    """Confirm that the rows which were not found any more are gone."""
-    found = queries.get_connection(request.scope, pk)
-    count = len(rows.given_up(request.scope, found))
+    """Confirm that missing rows are gone."""
+    connection = queries.get_connection(request.scope, pk)
+    count = len(rows.given_up(request.scope, connection))
     services.confirm_gone(scope=request.scope, connection_id=pk)
     messages.success(
         request,
@@ -243,13 +243,13 @@ def gone(request: ScopedRequest, pk: int) -> HttpResponse:
 @reauthentication_required(allow_get=True)
 def disconnect(request: ScopedRequest, pk: int) -> HttpResponse:
     """End a connection, after a confirmation."""
-    found = queries.get_connection(request.scope, pk)
+    connection = queries.get_connection(request.scope, pk)
     if request.method == "POST":
         try:
             services.disconnect(scope=request.scope, connection_id=pk, as_files=request.POST.get("as_files") == "yes")
         except services.WrongChange as reason:
             messages.warning(request, reason.messages[0])
             return redirect("connection", pk)
-        messages.success(request, _("%(name)s is disconnected. Your data stays.") % {"name": found.label})
+        messages.success(request, _("%(name)s is disconnected. Your data stays.") % {"name": connection.label})
         return redirect("connections")
-    return page_or_part(request, "sources/disconnect.html", {"connection": found})
+    return page_or_part(request, "sources/disconnect.html", {"connection": connection})

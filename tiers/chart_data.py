@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from ledger.series import PointFigures
+from ledger.series import PointTotals
 from partner_portal.formats.numbers import whole
 from program.labels import tier_name
 from program.terms import Metric, Track
@@ -20,7 +20,7 @@ def timeline(series: OverTime) -> dict[str, object]:
     """The chart's data: past lines with a point per level, lines ahead with a point per day on which something changes, the
     thresholds of total points while they are in force, and the reviews."""
     past = [(level.day, level.points) for level in series.past]
-    ahead: list[tuple[date, PointFigures]] = []
+    ahead: list[tuple[date, PointTotals]] = []
     if series.end is not None:
         ahead = [past[-1], *series.drops, (series.end.day, series.end.points)]
     return {
@@ -56,7 +56,7 @@ def timeline(series: OverTime) -> dict[str, object]:
     }
 
 
-def _lines(points: list[tuple[date, PointFigures]]) -> dict[str, list[str]]:
+def _lines(points: list[tuple[date, PointTotals]]) -> dict[str, list[str]]:
     return {"days": [day.isoformat() for day, _figures in points]} | {
         str(track): [_number(getattr(figures, track)) for _day, figures in points] for track in TRACKS
     }

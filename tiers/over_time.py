@@ -11,7 +11,7 @@ from django.db.models.functions import TruncMonth
 
 from accounts.scope import Scope
 from ledger.queries import ZERO, MonthLoss, expiry_forecast, open_lots
-from ledger.series import PointFigures
+from ledger.series import PointTotals
 from partner_portal.lib.dates.months import add_months, month_end, month_start, months_between
 from partner_portal.lib.dates.periods import DAY, Period
 from partner_portal.lib.shown_places import adding_places
@@ -34,7 +34,7 @@ class Level:
     """The points and tiers at the end of a day. Tiers are names, None is untiered."""
 
     day: date
-    points: PointFigures
+    points: PointTotals
     performance: str | None
     credited: str | None
     #: Whether the day is still to come, and all of this expected if nothing else happens.
@@ -85,7 +85,7 @@ class OverTime:
     #: The credited tier: since which day, which (None: untiered), and whether that day is still to come.
     changes: tuple[tuple[date, str | None, bool], ...]
     #: The points after each day to come on which they change.
-    drops: tuple[tuple[date, PointFigures], ...]
+    drops: tuple[tuple[date, PointTotals], ...]
 
     @property
     def past(self) -> tuple[Level, ...]:
@@ -275,7 +275,7 @@ def _reviews(
         yield ReviewMark(review.on, held[-1] if held else None, reasons.get(review.on), review.on > today)
 
 
-def _drops(measures: PortfolioMeasures, day: date, until: date) -> Iterator[tuple[date, PointFigures]]:
+def _drops(measures: PortfolioMeasures, day: date, until: date) -> Iterator[tuple[date, PointTotals]]:
     days = {on for track in measures.points.days.values() for on in track if day < on <= until}
     for on in sorted(days):
         yield on, measures.points.figures(on)

@@ -9,8 +9,8 @@ from fractions import Fraction
 from accounts.scope import Scope
 from clients.queries import mrr_history, sold_in_12_months
 from clients.rules import Retention
-from ledger.queries import ZERO, PointTotals, rolling_sourced_loss
-from ledger.series import PointFigures, without
+from ledger.queries import rolling_sourced_loss
+from ledger.series import PointTotals, without
 from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.rulebook import RuleSet
@@ -18,7 +18,7 @@ from program.terms import Origin, ReviewResult, Track
 from tiers import models, rules
 from tiers.certification import PartnerCertification, partner_certification
 from tiers.measures import outlook_measures
-from tiers.rules import Credited, PortfolioMeasures, ReviewOutlook, TierGap
+from tiers.rules import Credited, ReviewOutlook, TierGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Projected:
     """A day to come if nothing else happens."""
 
     day: date
-    points: PointFigures
+    points: PointTotals
     performance: str | None
     #: The gap to every tier of the rule set of that day, lowest first.
     targets: tuple[TierGap, ...]
@@ -142,7 +142,7 @@ def tier_standing(scope: Scope, day: date | None = None) -> TierStanding:
     return TierStanding(
         day=day,
         rule_set=book.rule_set(day),
-        points=points_of(measures, day),
+        points=measures.points.figures(day),
         performance=rules.performance(measures, book, day),
         credited=credited.tier,
         credited_since=credited.since,
@@ -152,12 +152,6 @@ def tier_standing(scope: Scope, day: date | None = None) -> TierStanding:
         outlook=rules.review_outlook(measures, book, credited, day, invitations(scope, day)),
         certified=partner_certification(scope, day),
     )
-
-
-def points_of(measures: PortfolioMeasures, day: date) -> PointTotals:
-    """The points of a day within the reach of the measures."""
-    points = measures.points
-    return PointTotals(**{track.value: ZERO + points.track(track, day) for track in Track})
 
 
 def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:

@@ -28,6 +28,14 @@ class Migration(migrations.Migration):
                 ('last_active_on', models.DateField(null=True)),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'name'], name='clients_cli_partner_c700c2_idx'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'client_id'), name='client_key'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Cancellation',
@@ -39,6 +47,11 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cancellations', to='clients.client')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'client', 'product_line', 'cancelled_on'), name='cancellation_key'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Deal',
@@ -58,6 +71,20 @@ class Migration(migrations.Migration):
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deals', to='clients.client')),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'closed_on'], name='clients_dea_partner_8d64cf_idx'),
+                    models.Index(condition=models.Q(('registered', True)), fields=['partner', 'created_on'], name='deal_registered'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'deal_id'), name='deal_key'),
+                    models.CheckConstraint(condition=models.Q(('mrr__gt', 0)), name='deal_mrr_positive'),
+                    models.CheckConstraint(condition=models.Q(('stage', 'open'), ('closed_on__isnull', False), _connector='OR'), name='closed_deal_has_day'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['new', 'cross_sell', 'upgrade', 'downgrade'])), name='deal_kind_known'),
+                    models.CheckConstraint(condition=models.Q(('origin__in', ['sourced', 'assisted', 'none'])), name='deal_origin_known'),
+                    models.CheckConstraint(condition=models.Q(('stage__in', ['open', 'won', 'lost'])), name='deal_stage_known'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='MrrMonth',
@@ -69,6 +96,15 @@ class Migration(migrations.Migration):
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mrr_months', to='clients.client')),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'month'], name='clients_mrr_partner_dd5dd1_idx'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'client', 'month'), name='mrr_month_key'),
+                    models.CheckConstraint(condition=models.Q(('mrr__gte', 0)), name='mrr_month_not_negative'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Service',
@@ -82,6 +118,14 @@ class Migration(migrations.Migration):
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='clients.client')),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'client', 'started_on'), name='service_key'),
+                    models.CheckConstraint(condition=models.Q(('mrr__gt', 0)), name='service_mrr_positive'),
+                    models.CheckConstraint(condition=models.Q(('managing_partners__gte', 1)), name='service_has_a_partner'),
+                    models.CheckConstraint(condition=models.Q(('ended_on__isnull', True), ('ended_on__gt', models.F('started_on')), _connector='OR'), name='service_ends_after_start'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Certification',
@@ -96,77 +140,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('partner', 'person', 'certification', 'earned_on'), name='certification_key')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='client',
-            index=models.Index(fields=['partner', 'name'], name='clients_cli_partner_c700c2_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='client',
-            constraint=models.UniqueConstraint(fields=('partner', 'client_id'), name='client_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='cancellation',
-            constraint=models.UniqueConstraint(fields=('partner', 'client', 'product_line', 'cancelled_on'), name='cancellation_key'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['partner', 'closed_on'], name='clients_dea_partner_8d64cf_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(condition=models.Q(('registered', True)), fields=['partner', 'created_on'], name='deal_registered'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.UniqueConstraint(fields=('partner', 'deal_id'), name='deal_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('mrr__gt', 0)), name='deal_mrr_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('stage', 'open'), ('closed_on__isnull', False), _connector='OR'), name='closed_deal_has_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['new', 'cross_sell', 'upgrade', 'downgrade'])), name='deal_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('origin__in', ['sourced', 'assisted', 'none'])), name='deal_origin_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['open', 'won', 'lost'])), name='deal_stage_known'),
-        ),
-        migrations.AddIndex(
-            model_name='mrrmonth',
-            index=models.Index(fields=['partner', 'month'], name='clients_mrr_partner_dd5dd1_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='mrrmonth',
-            constraint=models.UniqueConstraint(fields=('partner', 'client', 'month'), name='mrr_month_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='mrrmonth',
-            constraint=models.CheckConstraint(condition=models.Q(('mrr__gte', 0)), name='mrr_month_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='service',
-            constraint=models.UniqueConstraint(fields=('partner', 'client', 'started_on'), name='service_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='service',
-            constraint=models.CheckConstraint(condition=models.Q(('mrr__gt', 0)), name='service_mrr_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='service',
-            constraint=models.CheckConstraint(condition=models.Q(('managing_partners__gte', 1)), name='service_has_a_partner'),
-        ),
-        migrations.AddConstraint(
-            model_name='service',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_on__isnull', True), ('ended_on__gt', models.F('started_on')), _connector='OR'), name='service_ends_after_start'),
         ),
     ]

@@ -1,4 +1,4 @@
-"""The panels of the front page, in order. A panel has a template and a function that gives what the template shows.
+"""The panels of the front page, in order. A panel has a template and a function that returns the template's data.
 
 More panels are more entries here. `part` is the element that htmx replaces when only this panel changes, with its template.
 """

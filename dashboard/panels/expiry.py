@@ -1,4 +1,4 @@
-"""Expiry forecast: what remains of sold points by the month it expires, and what that leaves if nothing else happens."""
+"""Expiry forecast: remaining sold points by the month in which they expire, and the totals if nothing else happens."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +10,7 @@ from django.urls import reverse
 from dashboard import front_page_text
 from dashboard.overview import Overview
 from dashboard.queries import Expiring, expiring_until
-from ledger.queries import PointTotals
+from ledger.series import PointTotals
 from program.rulebook import RuleSet
 from tiers.queries import Projected
 from tiers.rules import RequirementGap
@@ -131,6 +131,6 @@ def _place(ahead: Projected, tier: str | None) -> int:
 
 
 def _fails(overview: Overview, index: int) -> RequirementGap | None:
-    """What the tier held before the month lacks at its end."""
+    """The binding requirement, at the end of the month, of the tier held before it."""
     held = overview.ahead[index - 1].performance if index else overview.standing.performance
     return next((gap.binding for gap in overview.ahead[index].targets if gap.tier == held), None)

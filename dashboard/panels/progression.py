@@ -77,7 +77,7 @@ class Progression:
     rest: str
     requirements: tuple[Requirement, ...]
     certified: PartnerCertification
-    #: What the missing points take; None if the reader may not see money, or if points are not what is missing.
+    #: The MRR that the missing points take; None if the reader may not see money, or if no points are missing.
     worth: Worth | None
     #: The missing points, as text.
     worth_points: str

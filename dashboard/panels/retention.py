@@ -1,4 +1,4 @@
-"""Retention: C$R and GRR, the months they are the mean of, and the clients behind month month."""
+"""Retention: C$R and GRR, the months they are the mean of, and the clients behind each month."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

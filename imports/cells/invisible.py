@@ -1,4 +1,4 @@
-"""Characters that nobody sees: passed over in headers (in keys they are an error, `partner_portal.lib.rows.column_types`)."""
+"""Invisible characters: ignored in headers (in keys they are an error, `partner_portal.lib.rows.column_types`)."""
 
 import re
 
@@ -6,5 +6,5 @@ _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u00ad\u2060\u180e\u202a-\u202e\u20
 
 
 def without_invisible(text: str) -> str:
-    """The text without characters that nobody sees, and with ordinary blanks."""
+    """The text without invisible characters, and with ordinary blanks."""
     return _INVISIBLE.sub("", text).replace("\u00a0", " ").replace("\u202f", " ").strip()

@@ -1,4 +1,4 @@
-"""Languages of the files that people have, and what the Unicode CLDR knows about them."""
+"""Languages that files are written in, and their names of months and weekdays from the Unicode CLDR."""
 
 import unicodedata
 from functools import cache

@@ -40,6 +40,14 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', '-id'], name='imports_imp_partner_280737_idx'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['choosing', 'checking', 'checked', 'committing', 'committed', 'failed', 'cancelled'])), name='batch_status_known'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ImportFile',
@@ -85,21 +93,11 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('table', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='problems', to='imports.importtable')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='importbatch',
-            index=models.Index(fields=['partner', '-id'], name='imports_imp_partner_280737_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='importbatch',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['choosing', 'checking', 'checked', 'committing', 'committed', 'failed', 'cancelled'])), name='batch_status_known'),
-        ),
-        migrations.AddIndex(
-            model_name='importproblem',
-            index=models.Index(fields=['batch', 'table', 'row', 'id'], name='problem_in_order'),
-        ),
-        migrations.AddIndex(
-            model_name='importproblem',
-            index=models.Index(fields=['table'], name='problem_by_table'),
+            options={
+                'indexes': [
+                    models.Index(fields=['batch', 'table', 'row', 'id'], name='problem_in_order'),
+                    models.Index(fields=['table'], name='problem_by_table'),
+                ],
+            },
         ),
     ]

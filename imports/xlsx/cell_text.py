@@ -1,4 +1,4 @@
-"""Text of a cell as it is passed on: numbers and days marked by their first character, everything else as it is."""
+"""Text of a cell as it is sent: numbers and days are marked by their first character, everything else is as it is."""
 
 import re
 from collections.abc import Iterable

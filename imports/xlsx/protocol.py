@@ -1,4 +1,4 @@
-"""What the process that reads workbooks is asked, and what it answers: one JSON object a line."""
+"""Protocol of the process that reads workbooks: requests and answers, one JSON object a line."""
 
 from typing import TypedDict
 

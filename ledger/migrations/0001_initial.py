@@ -46,6 +46,20 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.partner')),
                 ('reverses', models.OneToOneField(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='reversed_by', to='ledger.pointentry')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'track', 'on', 'id'], include=('cause', 'client', 'points'), name='entry_by_day'),
+                    models.Index(fields=['client', 'on', 'id'], name='entry_by_client'),
+                    models.Index(condition=models.Q(('lot__isnull', False)), fields=['lot'], name='entry_by_lot'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('track__in', ['sourced', 'assisted', 'managed'])), name='entry_track_known'),
+                    models.CheckConstraint(condition=models.Q(('cause__in', ['earned', 'raised', 'expired', 'downgraded', 'churned', 'reduced', 'ended'])), name='entry_cause_known'),
+                    models.CheckConstraint(condition=models.Q(('points', 0), _negated=True), name='entry_not_zero'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('deal__isnull', True), ('track', 'managed')), models.Q(models.Q(('track', 'managed'), _negated=True), ('deal__isnull', False)), _connector='OR'), name='entry_deal_when_sold'),
+                    models.CheckConstraint(condition=models.Q(('reverses__isnull', True), ('correction', True), _connector='OR'), name='reversal_is_correction'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Posting',
@@ -95,41 +109,10 @@ class Migration(migrations.Migration):
                 ('deal', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='clients.deal')),
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='pointentry',
-            index=models.Index(fields=['partner', 'track', 'on', 'id'], include=('cause', 'client', 'points'), name='entry_by_day'),
-        ),
-        migrations.AddIndex(
-            model_name='pointentry',
-            index=models.Index(fields=['client', 'on', 'id'], name='entry_by_client'),
-        ),
-        migrations.AddIndex(
-            model_name='pointentry',
-            index=models.Index(condition=models.Q(('lot__isnull', False)), fields=['lot'], name='entry_by_lot'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointentry',
-            constraint=models.CheckConstraint(condition=models.Q(('track__in', ['sourced', 'assisted', 'managed'])), name='entry_track_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointentry',
-            constraint=models.CheckConstraint(condition=models.Q(('cause__in', ['earned', 'raised', 'expired', 'downgraded', 'churned', 'reduced', 'ended'])), name='entry_cause_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointentry',
-            constraint=models.CheckConstraint(condition=models.Q(('points', 0), _negated=True), name='entry_not_zero'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('deal__isnull', True), ('track', 'managed')), models.Q(models.Q(('track', 'managed'), _negated=True), ('deal__isnull', False)), _connector='OR'), name='entry_deal_when_sold'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointentry',
-            constraint=models.CheckConstraint(condition=models.Q(('reverses__isnull', True), ('correction', True), _connector='OR'), name='reversal_is_correction'),
-        ),
-        migrations.AddIndex(
-            model_name='lot',
-            index=models.Index(fields=['partner', 'expires_on'], name='ledger_lot_partner_1c983c_idx'),
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'expires_on'], name='ledger_lot_partner_1c983c_idx'),
+                ],
+            },
         ),
     ]

@@ -23,8 +23,10 @@ from types import FrameType
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management import call_command
 from django.db import connections
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from partner_portal.local import postgres, valkey
 from partner_portal.postgres.role import as_owner
@@ -125,9 +127,8 @@ def run(port: int, report: Report, *, stop_with_parent: bool = False) -> None:
             environment["HUBSPOT_API_BASE"] = f"http://127.0.0.1:{hubspot}"
             children.append(Child("hubspot", [*_MANAGE, "hubspot_simulator", "--port", str(hubspot), *_facts()]))
         connecting = Child("connection", [*_MANAGE, "connect_demo"])
-        files = Child("static-files", [*_MANAGE, "collectstatic", "--no-input", "--clear", "-v0"])
         try:
-            _prepare(report, files)
+            _prepare(report)
             for child in children:
                 child.start(environment)
             requests.starting = False
@@ -142,7 +143,7 @@ def run(port: int, report: Report, *, stop_with_parent: bool = False) -> None:
         finally:
             requests.starting = False
             report("Stopping")
-            _stop([files, connecting, *children], requests)
+            _stop([connecting, *children], requests)
             connections.close_all()
             for server in (valkey, postgres):
                 server.release(settings.PORTAL_VAR)
@@ -218,13 +219,28 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _prepare(report: Report, files: Child) -> None:
-    """Bring database, static files and sample data up to date; all of it does nothing the second time."""
+class _UncompressedStorage(CompressedManifestStaticFilesStorage):
+    """Hashed static files without compressed copies: making these takes 18 s of CPU, and loopback does not need them."""
+
+    def compress_files(self, _paths: object) -> Iterator[tuple[str, str]]:
+        return iter(())
+
+
+def _collect_static_files() -> None:
+    """Collect the static files, unless they are those of the last start."""
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     seen = _static_files()
-    old = stamp.read_text(encoding="ascii") if stamp.exists() else ""
-    if seen != old:
-        files.start(dict(os.environ))  # compressing takes a while, the database meanwhile another core
+    if stamp.exists() and stamp.read_text(encoding="ascii") == seen:
+        return
+    command = collectstatic.Command()
+    command.storage = _UncompressedStorage()
+    call_command(command, interactive=False, clear=True, verbosity=0)
+    stamp.write_text(seen, encoding="ascii")
+
+
+def _prepare(report: Report) -> None:
+    """Bring static files, database and sample data up to date; all of it does nothing the second time."""
+    _collect_static_files()
     connections.close_all()
     with as_owner():
         call_command("migrate", interactive=False, verbosity=0)
@@ -236,12 +252,6 @@ def _prepare(report: Report, files: Child) -> None:
     call_command("load_demo")
     connections.close_all()
     report("data      ready: the sample partners")
-    if seen != old:
-        while files.ended is None:
-            time.sleep(0.1)
-        if files.ended:
-            _check_alive([files])
-        stamp.write_text(seen, encoding="ascii")
 
 
 def _static_files() -> str:

@@ -40,6 +40,9 @@ class Migration(migrations.Migration):
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='currency_tables', to='program.program')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('program', 'start'), name='one_currency_table_a_day'),
+                ],
                 'ordering': ['start'],
             },
         ),
@@ -68,6 +71,9 @@ class Migration(migrations.Migration):
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rule_sets', to='program.program')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('program', 'start'), name='one_rule_set_a_day'),
+                ],
                 'ordering': ['start'],
             },
         ),
@@ -81,6 +87,9 @@ class Migration(migrations.Migration):
                 ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sold_rates', to='program.program')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('program', 'start'), name='one_sold_rate_a_day'),
+                ],
                 'ordering': ['start'],
             },
         ),
@@ -94,6 +103,10 @@ class Migration(migrations.Migration):
                 ('rule_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tiers', to='program.ruleset')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('rule_set', 'position'), name='one_tier_a_position'),
+                    models.UniqueConstraint(fields=('rule_set', 'name'), name='one_tier_a_name'),
+                ],
                 'ordering': ['position'],
             },
         ),
@@ -107,6 +120,10 @@ class Migration(migrations.Migration):
                 ('tier', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='requirements', to='program.tier')),
             ],
             options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('tier', 'metric'), name='one_requirement_a_metric'),
+                    models.CheckConstraint(condition=models.Q(('metric__in', ['total_points', 'sold_points', 'sourced_points', 'managed_points', 'csr', 'grr', 'certified_people', 'tool_usage_mean', 'tool_usage_median', 'sold_mrr_12m', 'managed_mrr'])), name='requirement_metric_known'),
+                ],
                 'ordering': ['position'],
             },
         ),
@@ -136,33 +153,5 @@ class Migration(migrations.Migration):
                 'ordering': ['start'],
                 'constraints': [models.UniqueConstraint(fields=('program', 'start'), name='one_growth_list_a_day')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='currencytable',
-            constraint=models.UniqueConstraint(fields=('program', 'start'), name='one_currency_table_a_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='ruleset',
-            constraint=models.UniqueConstraint(fields=('program', 'start'), name='one_rule_set_a_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='soldrate',
-            constraint=models.UniqueConstraint(fields=('program', 'start'), name='one_sold_rate_a_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='tier',
-            constraint=models.UniqueConstraint(fields=('rule_set', 'position'), name='one_tier_a_position'),
-        ),
-        migrations.AddConstraint(
-            model_name='tier',
-            constraint=models.UniqueConstraint(fields=('rule_set', 'name'), name='one_tier_a_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='requirement',
-            constraint=models.UniqueConstraint(fields=('tier', 'metric'), name='one_requirement_a_metric'),
-        ),
-        migrations.AddConstraint(
-            model_name='requirement',
-            constraint=models.CheckConstraint(condition=models.Q(('metric__in', ['total_points', 'sold_points', 'sourced_points', 'managed_points', 'csr', 'grr', 'certified_people', 'tool_usage_mean', 'tool_usage_median', 'sold_mrr_12m', 'managed_mrr'])), name='requirement_metric_known'),
         ),
     ]

@@ -31,6 +31,12 @@ class Migration(migrations.Migration):
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'request_key'), name='one_list_per_form'),
+                    models.UniqueConstraint(models.F('partner'), django.db.models.functions.text.Lower('name'), condition=models.Q(('deleted_at__isnull', True)), name='list_names_differ'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ListMember',
@@ -43,6 +49,11 @@ class Migration(migrations.Migration):
                 ('kept_list', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='reports.keptlist')),
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('kept_list', 'client'), name='client_once_in_a_list'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SavedReport',
@@ -67,6 +78,15 @@ class Migration(migrations.Migration):
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'name'], name='reports_sav_partner_d017bf_idx'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'request_key'), name='one_report_per_form'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('pinned', 'partner'), _negated=True), ('shared', True), _connector='OR'), name='shared_card_is_shared'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Export',
@@ -103,6 +123,16 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('report', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='reports.savedreport')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['partner', 'owner', '-created_at'], name='reports_exp_partner_383155_idx'),
+                    models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['state'], name='export_open'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), models.Q(models.Q(('file', ''), _negated=True), ('size__isnull', False)), _connector='OR'), name='ready_export_has_file'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='failure_has_reason'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Schedule',
@@ -126,6 +156,15 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='schedules', to='reports.savedreport')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('next_slot__isnull', False)), fields=['next_slot'], name='schedule_due'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('partner', 'request_key'), name='one_schedule_per_form'),
+                    models.CheckConstraint(condition=models.Q(('paused', ''), ('next_slot__isnull', True), _connector='OR'), name='paused_is_not_due'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Recipient',
@@ -139,6 +178,13 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipients', to='reports.schedule')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('email', ''), ('user__isnull', False)), models.Q(('user__isnull', True), models.Q(('email', ''), _negated=True)), _connector='OR'), name='recipient_is_member_or_address'),
+                    models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('schedule', 'user'), name='member_once_in_a_schedule'),
+                    models.UniqueConstraint(condition=models.Q(('email', ''), _negated=True), fields=('schedule', 'email'), name='address_once_in_a_schedule'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ScheduleRun',
@@ -157,77 +203,13 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('schedule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='reports.schedule')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='keptlist',
-            constraint=models.UniqueConstraint(fields=('partner', 'request_key'), name='one_list_per_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='keptlist',
-            constraint=models.UniqueConstraint(models.F('partner'), django.db.models.functions.text.Lower('name'), condition=models.Q(('deleted_at__isnull', True)), name='list_names_differ'),
-        ),
-        migrations.AddConstraint(
-            model_name='listmember',
-            constraint=models.UniqueConstraint(fields=('kept_list', 'client'), name='client_once_in_a_list'),
-        ),
-        migrations.AddIndex(
-            model_name='savedreport',
-            index=models.Index(fields=['partner', 'name'], name='reports_sav_partner_d017bf_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedreport',
-            constraint=models.UniqueConstraint(fields=('partner', 'request_key'), name='one_report_per_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedreport',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('pinned', 'partner'), _negated=True), ('shared', True), _connector='OR'), name='shared_card_is_shared'),
-        ),
-        migrations.AddIndex(
-            model_name='export',
-            index=models.Index(fields=['partner', 'owner', '-created_at'], name='reports_exp_partner_383155_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='export',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['state'], name='export_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), models.Q(models.Q(('file', ''), _negated=True), ('size__isnull', False)), _connector='OR'), name='ready_export_has_file'),
-        ),
-        migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='failure_has_reason'),
-        ),
-        migrations.AddIndex(
-            model_name='schedule',
-            index=models.Index(condition=models.Q(('next_slot__isnull', False)), fields=['next_slot'], name='schedule_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.UniqueConstraint(fields=('partner', 'request_key'), name='one_schedule_per_form'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(('paused', ''), ('next_slot__isnull', True), _connector='OR'), name='paused_is_not_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('email', ''), ('user__isnull', False)), models.Q(('user__isnull', True), models.Q(('email', ''), _negated=True)), _connector='OR'), name='recipient_is_member_or_address'),
-        ),
-        migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('schedule', 'user'), name='member_once_in_a_schedule'),
-        ),
-        migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.UniqueConstraint(condition=models.Q(('email', ''), _negated=True), fields=('schedule', 'email'), name='address_once_in_a_schedule'),
-        ),
-        migrations.AddIndex(
-            model_name='schedulerun',
-            index=models.Index(condition=models.Q(('state__in', ['due', 'retrying'])), fields=['not_before'], name='run_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedulerun',
-            constraint=models.UniqueConstraint(fields=('schedule', 'slot'), name='one_run_per_slot'),
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', ['due', 'retrying'])), fields=['not_before'], name='run_open'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('schedule', 'slot'), name='one_run_per_slot'),
+                ],
+            },
         ),
     ]

@@ -8,6 +8,7 @@ from accounts.audit import record
 from accounts.models import Partner
 from accounts.scope import partner_scope, system_scope
 from partner_portal.lib.dates import clock
+from partner_portal.lib.rows.events import noteworthy
 from reports import mails
 from reports.models import Missed, Recipient, Schedule
 
@@ -19,7 +20,13 @@ def pause_and_alert(partner: Partner, schedule: Schedule, reason: str) -> None:
     with partner_scope(partner):
         changed = Schedule.objects.filter(pk=schedule.pk, paused="").update(paused=reason[:300], next_slot=None)
         if changed:
-            record(system_scope(partner), "schedule.paused", schedule.report.name)
+            scope = system_scope(partner)
+            record(scope, "schedule.paused", schedule.report.name)
+            noteworthy.send(
+                Schedule, scope=scope, kind="schedule_paused", key=f"{schedule.pk}:{clock.now().isoformat()}",
+                values={"schedule": schedule.pk, "name": schedule.report.name, "reason": reason[:300]},
+                people=[person.pk for person in mails.people_to_notify(schedule)],
+            )  # fmt: skip
     if changed:
         alert(partner, schedule, reason, paused=True)
 

@@ -32,6 +32,7 @@ from accounts.scope import Scope, owner_scope, partner_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import EXPORT, EXPORT_REQUESTS, held_keys, lock
 from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.events import attended, noteworthy
 from partner_portal.lib.web.one_line import one_line
 from reports import mails
 from reports.definitions import column_names, params_of, period_of, period_text, reopen, slug
@@ -266,6 +267,16 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
                     written = _write(opened.selection, export, path, claim)
             with partner_scope(partner, export.owner):
                 offered = _store_file(export, path, written, claim.attempt)
+                if offered and not export.by_schedule and export.trial is None:
+                    values = {"export": export.pk, "name": export.file_name, "rows": written.rows}
+                    noteworthy.send(
+                        Export,
+                        scope=scope,
+                        kind="file_ready",
+                        key=str(export.pk),
+                        values=values,
+                        people=[export.owner_id],
+                    )
         if offered and (export.trial or export.mail_when_ready):
             _notify_ready(export)
         return State.READY if offered else State.CANCELLED
@@ -369,6 +380,7 @@ def cancel_export(*, scope: Scope, export: Export) -> bool:
 
 def note_download(*, scope: Scope, export: Export) -> None:
     """Count a download and log it."""
+    attended.send(Export, scope=scope, kind="file_ready", key=str(export.pk))
     Export.objects.filter(pk=export.pk).update(downloads=F("downloads") + 1)
     record(scope, "export.downloaded", export.file_name, rows=export.rows, bytes=export.size)
 

@@ -1,4 +1,4 @@
-"""Exported files: the pane that requests one, the page of all, one file, its download, and the bell."""
+"""Exported files: the pane that requests one, the page of all, one file, and its download."""
 
 from operator import itemgetter
 from zoneinfo import ZoneInfo
@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,7 +18,7 @@ from accounts.scope import Scope
 from partner_portal.formats.elements import decimals
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.datasets import Selection
-from partner_portal.lib.web.htmx import page_or_part, part_of, private
+from partner_portal.lib.web.htmx import page_or_part, part_of
 from reports import tasks
 from reports.content_types import CONTENT_TYPES
 from reports.definitions import reopen, suggested_name
@@ -211,10 +210,3 @@ def again(request: ScopedRequest, pk: int) -> HttpResponse:
     else:
         tasks.enqueue_export(export)
     return redirect("exports")
-
-
-@require_safe
-@requires(Permission.EXPORT)
-def bell(request: ScopedRequest) -> HttpResponse:
-    """The bell of the top bar. It polls while a file is being made."""
-    return private(TemplateResponse(request, "reports/bell.html", {"waiting": queries.waiting(request.scope)}))

@@ -1,4 +1,4 @@
-"""A watched folder: the same files as an import takes, put there by whoever only delivers files.
+"""A watched folder: a source for systems that can only deliver files, in the formats of an import.
 
 The operator sets a folder (`WATCHED_FOLDERS`); a partner's connections read folders below its own part of it, which has the
 partner's short name. A run takes the files that are new or changed; the folder itself is never written to.
@@ -65,7 +65,7 @@ class FolderSource:
         return []
 
     def tables(self, settings: Settings) -> tuple[TableSpec, ...]:
-        """The files, which say themselves what is in them."""
+        """The files, as one table: the import recognises their kinds."""
         return (TableSpec(TABLE),)
 
     @contextmanager
@@ -75,7 +75,7 @@ class FolderSource:
 
 
 class FolderReading:
-    """One run over a folder."""
+    """A reading session of one run over a folder."""
 
     calls = 0
 
@@ -86,9 +86,9 @@ class FolderReading:
     def read(
         self, table: TableSpec, window: Window | None, known: Collection[str], into: RowWriter, step: Step
     ) -> Seen:
-        """Take the oldest new files: of several with the same name but for a date or number, one a run.
+        """Read the oldest new files: of several whose names differ only in a date or number, one a run.
 
-        What came later then wins, as if each had been imported when it came.
+        Later files then win, as if each had been imported when it arrived.
         """
         new = self._new_files()
         chosen = [path for _name, of_name in groupby(sorted(new, key=_series), key=_series)
@@ -118,7 +118,7 @@ class FolderReading:
 
 
 def folder_of(access: Access) -> Path:
-    """The folder of a connection. Raises PlaceMissing when it is none, or lies outside the partner's part."""
+    """The folder of a connection. Raises PlaceMissing when it does not exist, or lies outside the partner's part."""
     root = django_settings.WATCHED_FOLDERS
     if not root:
         raise PlaceMissing(access.place)

@@ -1,4 +1,4 @@
-"""HTTP client of HubSpot's API: one base address, one call at a time, paced, and retried where that helps."""
+"""HTTP client of HubSpot's API: one base URL, one call at a time, at a limited pace, with retries where they help."""
 
 import json
 import re
@@ -35,7 +35,7 @@ from sources.source import (
 
 LIST_INTERVAL = 0.21  # seconds between the starts of two calls: a little under 5 a second
 SEARCH_INTERVAL = 0.51  # the account's limit on searches is a lower one
-OWN_SHARE = 2  # we make at most one in so many of the calls that the account allows
+OWN_SHARE = 2  # we use at most 1/OWN_SHARE of the calls that the account allows
 MARGIN = 1.05  # of an interval, since calls do not arrive as evenly as they leave
 DAILY_RESERVE = 0.2  # of the day's calls, left to the account's other programs
 MAX_ANSWER = 32 * 1024 * 1024  # bytes
@@ -45,7 +45,7 @@ LONGEST_WAIT = 120.0  # seconds; a longer Retry-After ends the run, which starts
 RATE_LIMIT_WAIT = 10.0  # seconds, when a 429 does not say
 LOCKED_WAIT = 2.0
 MOVED_WAIT = 3600.0  # seconds, when a 477 does not say
-UNREADABLE_TRIES = 3  # of an answer that is no JSON: maintenance pages last longer than a cut line
+UNREADABLE_TRIES = 3  # when the answer is not JSON: maintenance pages last longer than a broken connection
 
 _CHUNK = 64 * 1024
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -59,7 +59,7 @@ class HubSpotClient:
     zone:      the account's time zone, in which its day ends.
     tries:     of a call; fewer where a person waits for the answer.
     limit:     seconds for all calls together; None for no limit.
-    monotonic, sleep: seconds of a clock that only goes forward, and waiting by it.
+    monotonic, sleep: as in `time`.
     Raises ImproperlyConfigured for a base address that would send the token in clear.
     """
 
@@ -81,7 +81,7 @@ class HubSpotClient:
             raise ImproperlyConfigured("HUBSPOT_API_BASE must be an https address, or http on this machine.")
         self.base = base.rstrip("/")
         self.zone = zone
-        #: Requests so far, those that failed too.
+        #: Number of requests so far, including failed ones.
         self.calls = 0
         #: HubSpot's clock at its last answer.
         self.server_time: datetime | None = None
@@ -245,7 +245,7 @@ class HubSpotClient:
             self.server_time = parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
 
     def _midnight(self) -> datetime:
-        """When the account's day ends."""
+        """When the account's day ends, by its own zone."""
         try:
             zone = ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -255,7 +255,7 @@ class HubSpotClient:
 
 
 class _Bearer(AuthBase):
-    """Puts the token into the header; its text form does not show it."""
+    """Sets the Authorization header; its repr does not show the token."""
 
     def __init__(self, token: str) -> None:
         self._token = token

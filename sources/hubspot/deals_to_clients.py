@@ -1,4 +1,4 @@
-"""Whose a deal is: deal to company to partner client, the primary company first. Pure."""
+"""Match deals to partner clients through their companies, the primary company first. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ class Match:
 
     @property
     def why_not(self) -> str:
-        """Why there is no answer: `none` or `several`."""
+        """Why there is no match: `none` or `several` fit."""
         return SEVERAL if self.clients else NONE
 
 
 def match(direct: Sequence[Link], companies: Sequence[Link], clients_of: Mapping[str, Sequence[str]]) -> Match:
     """Partner clients of a deal.
 
-    direct:     its associations to partner clients, where the account has such; they go before companies.
+    direct:     its associations to partner clients, where the account has such; they take precedence.
     companies:  its associations to companies.
     clients_of: partner clients by company.
 
-    The primary company decides if it has a partner client at all; only then the others are considered, together.
+    The primary company decides if it has a partner client; otherwise all other companies are considered together.
     """
     if direct:
         return _of(link.id for link in direct)

@@ -19,7 +19,7 @@ CAN_CHANGE = {"MANUAL", "SNAPSHOT"}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What sending a list did. Ids are HubSpot's."""
+    """Result of sending a list. Ids are HubSpot's."""
 
     list_id: str
     made: bool  #: whether the list is new
@@ -29,7 +29,7 @@ class Sent:
 
 
 def send(client: HubSpotClient, name: str, object_type: str, members: Collection[str]) -> Sent:
-    """Make a list with these members, or bring the list of that name in step. Doing it again changes nothing.
+    """Create a list with these members, or update the list of that name. Idempotent.
 
     Raises SourceError, and ListNotOurs for a list that is filled by rules.
     """
@@ -41,7 +41,7 @@ def send(client: HubSpotClient, name: str, object_type: str, members: Collection
         try:
             known = _list(client.post(endpoints.LISTS, body))
         except Refused:
-            known = _by_name(client, type_id, name)  # a try whose answer was lost has made it
+            known = _by_name(client, type_id, name)  # a request whose answer was lost has created it
             if known is None:
                 raise
     if known.get("processingType") not in CAN_CHANGE:
@@ -66,7 +66,7 @@ def send(client: HubSpotClient, name: str, object_type: str, members: Collection
 
 
 def send_clients(client: HubSpotClient, name: str, clients: Sequence[str]) -> SentList:
-    """Send partner clients as a list of their companies, the first one of each. Raises as `send` does."""
+    """Send partner clients as a list of their first companies. Raises as `send` does."""
     companies = associations(client, "partner_clients", "companies", clients)
     company_of = {one: companies[one][0].id for one in dict.fromkeys(clients) if companies.get(one)}
     sent = send(client, name, "companies", list(company_of.values()))

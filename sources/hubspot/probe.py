@@ -1,4 +1,4 @@
-"""A report about an account that holds none of its values: what an account has, not what is in it."""
+"""Report on an account's schema and size that contains none of its values."""
 
 import time
 from collections import Counter
@@ -26,7 +26,7 @@ NAMES_AT_ONCE = 40  # properties in one request: an address has a length
 def report(client: HubSpotClient, pages: int) -> JsonObject:
     """Schema, fill rates and reach of an account. pages: of records, from which fill rates are counted. Raises SourceError.
 
-    What one token may not read, or an account does not have, is said in its place; the rest is reported.
+    What the token may not read, or the account does not have, is reported as such in its place.
     """
     account = reading.account(client)
     return {
@@ -126,7 +126,7 @@ def _versions(client: HubSpotClient, pages: int) -> JsonObject:
 
 
 def _attempt(read: Any, *arguments: Any) -> Any:
-    """What is read, or why it cannot be."""
+    """The value, or why it cannot be read."""
     try:
         return read(*arguments)
     except Refused as refused:

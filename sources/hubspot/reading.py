@@ -71,7 +71,7 @@ class Pipeline:
 
 
 def account(client: HubSpotClient) -> JsonObject:
-    """Details of the token's account; the client learns its time zone. Raises SourceError."""
+    """Details of the token's account; sets the client's time zone. Raises SourceError."""
     details = client.get(endpoints.ACCOUNT)
     if not details.get("portalId"):
         raise AnswerInvalid("form")
@@ -266,7 +266,7 @@ def _milliseconds(moment: datetime) -> str:
 
 
 def _in_window(record: Record, start: datetime, end: datetime) -> bool:
-    """Whether it changed in the window: the search's index is not always right. Without a usable moment it stays."""
+    """Whether it changed in the window, since the search index lags. A record without a usable time counts as changed."""
     try:
         changed = datetime.fromisoformat(record.properties.get(MODIFIED, ""))
     except ValueError:

@@ -44,7 +44,7 @@ SCOPES = {
 }
 #: A person waits for the answer: tries of a call, seconds to connect and between two bytes, and for all calls together.
 PERSON = {"tries": 2, "timeouts": (5.0, 15.0), "limit": 60.0}
-INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
+INDEX_LAG = timedelta(hours=1)  # the most that search lags behind: a window starts this much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
 CLOSED, WON = "hs_is_closed", "hs_is_closed_won"
@@ -80,7 +80,7 @@ _ALWAYS_READ = {"clients": (), "deals": (MERGED, REGISTRATIONS, "pipeline", CLOS
 class HubSpotSource:
     """Reads a partner's HubSpot account.
 
-    client: makes a client of a token, as `HubSpotClient` does; the one of the operator's settings when none is given.
+    client: makes a client from a token, as `HubSpotClient` does; None for the one of the settings.
     """
 
     key = "hubspot"
@@ -116,7 +116,7 @@ class HubSpotSource:
             ]
 
     def questions(self, account: Account, fields: Mapping[str, Sequence[Field]]) -> list[Question]:
-        """What HubSpot does not say about clients and deals."""
+        """The questions about clients and deals that HubSpot does not answer."""
         names = {table: {known.name for known in of_table} for table, of_table in fields.items()}
 
         def first(table: str, *candidates: str) -> Answer | None:
@@ -197,13 +197,13 @@ class HubSpotSource:
 
     @contextmanager
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:
-        """Open a reading of the account. Raises WrongAccount for another account, and SourceError."""
+        """Open a reading session. Raises WrongAccount for another account, and SourceError."""
         with self.client(access.token) as client:
             yield HubSpotReading(client, settings, _own_account(client, access), access.zone)
 
 
 class HubSpotReading:
-    """One run over an account."""
+    """A reading session of one run over an account."""
 
     def __init__(self, client: HubSpotClient, settings: Settings, account: Account, zone: str) -> None:
         self._client = client
@@ -391,7 +391,7 @@ def _may(client: HubSpotClient, path: str, params: Mapping[str, str | int] | Non
     except ScopeMissing:
         return False
     except Refused as refused:
-        if refused.status != 404:  # nothing is there, which is no refusal
+        if refused.status != 404:  # not found, which is no refusal
             raise
     return True
 

@@ -41,6 +41,15 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('partner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='connection_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['open', 'active', 'paused', 'rejected', 'disconnected'])), name='connection_state_known'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'disconnected'), _negated=True), fields=('partner', 'vendor', 'place'), name='one_connection_a_place'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ConnectedRow',
@@ -59,6 +68,12 @@ class Migration(migrations.Migration):
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
                 ('connection', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='sources.connection')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('connection', 'kind', 'vendor_id'), name='connected_row_once'),
+                    models.UniqueConstraint(fields=('fact_id', 'kind'), name='fact_of_one_connection'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Run',
@@ -84,37 +99,14 @@ class Migration(migrations.Migration):
                 ('connection', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='sources.connection')),
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='connection',
-            index=models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='connection_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'active', 'paused', 'rejected', 'disconnected'])), name='connection_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'disconnected'), _negated=True), fields=('partner', 'vendor', 'place'), name='one_connection_a_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='connectedrow',
-            constraint=models.UniqueConstraint(fields=('connection', 'kind', 'vendor_id'), name='connected_row_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='connectedrow',
-            constraint=models.UniqueConstraint(fields=('fact_id', 'kind'), name='fact_of_one_connection'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['connection', '-id'], name='run_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['partner', 'batch_id'], name='run_by_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['running', 'committed', 'nothing new', 'waits', 'discarded', 'failed', 'interrupted'])), name='run_state_known'),
+            options={
+                'indexes': [
+                    models.Index(fields=['connection', '-id'], name='run_latest'),
+                    models.Index(fields=['partner', 'batch_id'], name='run_by_batch'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['running', 'committed', 'nothing new', 'waits', 'discarded', 'failed', 'interrupted'])), name='run_state_known'),
+                ],
+            },
         ),
     ]

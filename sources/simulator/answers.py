@@ -19,9 +19,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes back.
+    """An answer to a request.
 
-    body:  bytes as they are, anything else as JSON. delay: seconds before it. cut: the line breaks in the middle of it.
+    body:  bytes as they are, anything else as JSON. delay: seconds before it. cut: the connection breaks in the middle.
     """
 
     status: int = 200

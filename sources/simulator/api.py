@@ -43,7 +43,7 @@ type Handler = Callable[["Simulator", Request, tuple[str, ...]], object]
 class Simulator:
     """Answers calls to an account, and counts them.
 
-    faults: those to come; the first that meets a call decides.
+    faults: those still to come; the first that applies to a call decides.
     """
 
     def __init__(self, world: World) -> None:

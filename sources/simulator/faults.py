@@ -30,10 +30,10 @@ _HTML = {"Content-Type": "text/html"}
 
 @dataclass(slots=True)
 class Fault:
-    """What to answer with instead.
+    """A faulty answer to calls.
 
     share: of the calls, at random. times: how often at most; None for always. after: calls that pass before.
-    path:  a part of the path of the calls that it meets.
+    path:  a part of the path of the calls that it applies to.
     """
 
     kind: str
@@ -44,7 +44,7 @@ class Fault:
     value: str = ""
 
     def met(self, path: str, chance: float) -> bool:
-        """Whether it meets this call; counts it."""
+        """Whether it applies to this call, which is counted."""
         if self.times == 0 or self.path not in path:
             return False
         if self.after:
@@ -58,7 +58,7 @@ class Fault:
 
 
 def faulty(fault: Fault, answer: Answer) -> Answer:
-    """The answer as the fault makes it."""
+    """The answer with the fault applied."""
     match fault.kind:
         case "slow":
             return replace(answer, delay=float(fault.value or 2))

@@ -1,4 +1,4 @@
-"""A page to change the simulated account by hand: stage and MRR of a deal, deleting and restoring it, and faults."""
+"""Page to change the simulated account by hand: stage and MRR of deals, deleting and restoring them, and faults."""
 
 from html import escape
 from urllib.parse import parse_qsl, urlencode

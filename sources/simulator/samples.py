@@ -1,4 +1,4 @@
-"""Worlds to start with: a sample partner's facts as an account would hold them, or a large made-up one."""
+"""Sample accounts: a sample partner's facts as HubSpot would hold them, or a large generated account."""
 
 import csv
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ def load_partner(world: World, folder: Path) -> None:
 
     Their ids are in the properties `client_number` and `deal_number`, and are record ids as well where all are numbers.
 
-    Besides, it holds what no partner's account is without: a company that two partner clients share, a second company of
-    some deals, deals that no partner client fits, and a pipeline of the agency's own projects.
+    It also has what every real account has: a company that two partner clients share, a second company of some deals,
+    deals that match no partner client, and a pipeline of the agency's own projects.
     """
     companies: dict[str, int] = {}
     clients, deals = _rows(folder / "clients.csv"), _rows(folder / "deals.csv")
@@ -47,7 +47,7 @@ def load_partner(world: World, folder: Path) -> None:
 
 
 def fill(world: World, clients: int, deals: int, same_moment: int = 0) -> None:
-    """Fill an account with made-up clients and deals, so many of which changed in one moment."""
+    """Fill an account with generated clients and deals. same_moment: how many deals changed at the same moment."""
     for place in range(clients):
         known = {
             "hs_client_name": f"Client {place}",

@@ -35,7 +35,7 @@ def matching(body: JsonObject, properties: Mapping[str, Property], indexed: Iter
 
 
 def least_id(body: JsonObject) -> int:
-    """The id above which all matches of a search are, so that those up to it need no look."""
+    """The id above which all matches of a search lie: records up to it need not be compared."""
     groups = body.get("filterGroups") or []
     [filters] = [group.get("filters", []) for group in groups] if len(groups) == 1 else [[]]
     above = [
@@ -74,7 +74,7 @@ def _test(one: JsonObject, properties: Mapping[str, Property]) -> Callable[[Mapp
 
 
 def _key(kind: str) -> Callable[[str], Any]:
-    """What values of a type are compared by."""
+    """Sort key of the values of a type."""
     return {"number": _number, "datetime": _moment, "date": _moment}.get(kind, str.casefold)
 
 

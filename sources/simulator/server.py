@@ -28,7 +28,7 @@ class SimulatorServer(ThreadingHTTPServer):
         self.simulator = simulator
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of callers that hung up, as one does that has waited long enough."""
+        """Ignore clients that disconnect, as one does after its timeout."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_PUT = do_POST  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class names it so
-        """Log nothing: addresses and answers are made up, and there are many."""
+        """Log nothing: there are too many requests."""
 
     def _answer(self, body: bytes) -> None:
         address = urlsplit(self.path)

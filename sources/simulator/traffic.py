@@ -1,4 +1,4 @@
-"""Counts what a simulator was asked: calls, their pace, and how many at a time."""
+"""Statistics of the calls to a simulator: their number, pace and concurrency."""
 
 import threading
 from collections import Counter
@@ -44,7 +44,7 @@ class Traffic:
                 self._now -= 1
 
     def clear(self) -> None:
-        """Forget everything so far."""
+        """Reset the statistics."""
         self.calls.clear()
         self.most_at_once = 0
 

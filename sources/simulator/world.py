@@ -12,7 +12,7 @@ from sources.simulator.schema import LIST_SCOPES, PIPELINES, PROPERTIES, SCOPES,
 
 @dataclass(slots=True)
 class Row:
-    """A record. What search knows of it lags behind."""
+    """A record, and its state in the search index, which lags behind."""
 
     id: int
     properties: dict[str, str]
@@ -233,7 +233,7 @@ class World:
         row.properties["hs_lastmodifieddate"] = text_of(row.updated)
 
     def _index_later(self, row: Row, before: dict[str, str]) -> None:
-        """Let the index have `before` until it catches up; an empty one for a record it does not know yet."""
+        """Have the index show `before` until it catches up; an empty one for a record that it does not know yet."""
         if self.index_lag:
             if row.indexed is None:
                 row.indexed = before

@@ -12,9 +12,9 @@ register = template.Library()
 @register.inclusion_tag("sources/send_list.html", takes_context=True)
 def send_list(context: Context, list_id: int) -> dict[str, object]:
     """The button; nothing when nobody takes lists, or the reader may send none. One query."""
-    found = receiver(context["scope"])
+    connection = receiver(context["scope"])
     return {
-        "vendor": vendor_of(found).label if found else "",
+        "vendor": vendor_of(connection).label if connection else "",
         "list_id": list_id,
         "csrf_token": context.get("csrf_token"),
     }

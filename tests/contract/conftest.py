@@ -44,6 +44,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
+    from notices.models import Channel, ChannelMessage, DigestRun, Notice, NoticeSettings, ToldEvent, Watch
+    from notices.queries import STOP_DIGEST, stop_token
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
     from renewals.services import new_calendar, remind_me
@@ -139,6 +141,16 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     )
     plan = TierPlan.objects.create(**own, owner=user, name=f"{MARK} plan", shared=True, assumptions={})
     Invitation.objects.get_or_create(**own, tier="Elite", on=day)
+    notice = Notice.objects.create(
+        **own, user=user, kind="file_ready", key=MARK,
+        values={"count": 1, "rows": [{"export": export.pk, "name": f"{MARK}.csv", "rows": 1}]},
+    )  # fmt: skip
+    ToldEvent.objects.create(**own, kind="file_ready", key=MARK)
+    Watch.objects.create(**own)
+    NoticeSettings.objects.create(**own, user=user)
+    DigestRun.objects.create(**own, user=user, slot=moment)
+    channel = Channel.objects.create(**own, kind="slack", label=f"{MARK} channel", host="mark.example", address=MARK)
+    ChannelMessage.objects.create(**own, channel=channel, kind="tier_lost", key=MARK)
     feed = new_calendar(scope=scope)
     token = ApiToken.objects.get(name=f"{MARK} token")
     arguments: dict[str, dict[str, Any]] = {
@@ -180,6 +192,9 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **_with("token", recipient_token(recipient), "schedule_leave", "schedule_confirm"),
         **_of(plan, "tier_plan", "tier_plan_delete"),
         **_of(pack, "dashboard_saved_pack"),
+        **_of(notice, "notice"),
+        **_of(channel, "notices_channel", "notices_channel_action"),
+        "notices_stop": {"token": stop_token(scope, user, STOP_DIGEST)},
         "renewal_calendar": {"partner": "northwind", "token": feed},
         "renewal_reminder_stop": {"token": reminder_token(RenewalReminder.objects.get(user=user))},
     }  # fmt: skip

@@ -112,7 +112,13 @@ ELSEWHERE = {
     "connection_kind": "a form, and the first rows of a preview of which nothing is stored",
     "connection_proposals": "a form over the rows that it is about, each with its client",
     "imports_mapping": "a form over the cells of a file",
-    "exports_bell": "a number of exports that leads to them",
+    "notices": "sentences, each a link to its rows",
+    "notices_bell": "a number of notices that leads to them",
+    "notices_settings": "a form",
+    "notices_channels": "channels, each with its own page",
+    "notices_channel": "a form, and the messages that were sent, row by row",
+    "notices_stop": "a question and its answer, without a figure",
+    "notice": "sends on to the rows of a notice",
 }
 # Tables on a client's record of that client's deals, sales, entries and lines: they are the rows.
 LISTED = {"c-deals", "c-cancelled", "c-entries", "c-sold", "c-managed", "c-renewals", "c-client-earning", "h-use"}

@@ -13,6 +13,9 @@ from tests.contract.conftest import CALLERS, MARK, ROLES, guarded_tables
 # A few forms take a row that is gone for done already and lead back (302), to Southwind as for a row that never was.
 TABLE = {
     "client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
+    "notices_channel": "200 200, 403 403, 403 403, 403 403 | 404 404, 403 403, 403 403, 403 403",
+    "notices_channel_action": "405 302, 405 403, 405 403, 405 403 | 405 404, 405 403, 405 403, 405 403",
+    "notice": "302 405, 404 405, 404 405, 404 405 | 404 405, 404 405, 404 405, 404 405",
     "tier_client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
     "renewal_client": "200 405, 200 405, 200 405, 200 405 | 404 405, 404 405, 404 405, 404 405",
     "commission_client": "200 405, 200 405, 200 405, 403 405 | 404 405, 404 405, 404 405, 403 405",
@@ -89,9 +92,9 @@ TABLE = {
 # The token in the address is the right: it is mailed to somebody outside, or is somebody's calendar.
 OPEN_BY_TOKEN = {
     "schedule_leave": (200, 200), "schedule_confirm": (200, 200), "renewal_calendar": (200, 405),
-    "renewal_reminder_stop": (200, 200),
+    "renewal_reminder_stop": (200, 200), "notices_stop": (200, 200),
 }  # fmt: skip
-NAMES_NO_ROW = {"renewal_reminder_stop"}  # its page names the partner alone
+NAMES_NO_ROW = {"renewal_reminder_stop", "notices_stop"}  # their pages name the partner alone
 # Routes whose argument is a word of the portal and names no row of anybody.
 WORDS = {
     "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",

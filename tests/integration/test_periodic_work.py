@@ -14,6 +14,7 @@ from imports.tasks import forget_import_files, process_batch, requeue_lost_batch
 from ledger.models import Posting
 from ledger.queries import due_by_clock
 from ledger.tasks import catch_up_ledger, catch_up_ledgers
+from notices.tasks import remove_outdated_notices, send_due
 from partner_portal.celery import BEAT_SCHEDULE, CLOCK_QUEUE, QUEUE, configuration
 from partner_portal.lib.dates.clock import moved_to
 from partner_portal.postgres.guards import clock_models
@@ -37,10 +38,13 @@ TICKS = (
     transfer_ownership_of_leavers,
     remove_expired_files,
     run_due_connections,
+    remove_outdated_notices,
+    send_due,
 )
 READ_BY_CLOCK = {
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
     "Export", "ImportBatch", "ImportFile", "Connection", "VendorCall",
+    "Notice", "ToldEvent", "Watch", "NoticeSettings", "DigestRun", "ChannelMessage",
 }  # fmt: skip
 
 

@@ -46,11 +46,11 @@ S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026
 }
 
 PAGES = {
-    "/dashboard/": 41,
-    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 44,
-    "/dashboard/?on=2026-11-13": 44,
+    "/dashboard/": 40,
+    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 43,
+    "/dashboard/?on=2026-11-13": 43,
     "/dashboard/team/": 10,
-    "/dashboard/pack/": 42,
+    "/dashboard/pack/": 41,
     "/dashboard/changes/new-sold/": 13,
     "/dashboard/changes/lost-sold/": 13,
     "/dashboard/changes/new-managed/": 13,
@@ -78,7 +78,7 @@ PAGES = {
     "/renewals/": 23,
     "/renewals/rows/": 23,
     "/renewals/clients/C1/": 23,
-    "/commissions/": 19,
+    "/commissions/": 18,
     "/commissions/clients/C1/": 14,
     "/commissions/statements/S1/": 23,
     "/commissions/statements/S1/print/": 22,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.engine import entries, lots, managed
 from ledger.records import CancellationFact, ClientFacts, DealFact, Entry, ServiceFact
-from ledger.series import PointFigures, PointSeries, without
+from ledger.series import PointSeries, PointTotals, without
 from ledger.why_text import why
 from partner_portal.lib.dates.months import add_months
 from program.rulebook import Rulebook
@@ -194,7 +194,7 @@ def test_a_series_without_some_points_from_a_day_on():
         [(FIRST, "sourced", Decimal(50)), (LAST, "sourced", Decimal(-10)), (FIRST, "managed", Decimal(5))]
     )
     found = without(series, {"sourced": Decimal(20), "managed": Decimal(5)}, date(2025, 1, 1))
-    assert found.figures(date(2024, 12, 31)) == PointFigures(Decimal(50), Decimal(0), Decimal(5))
-    assert found.figures(date(2025, 1, 1)) == PointFigures(Decimal(30), Decimal(0), Decimal(0))
+    assert found.figures(date(2024, 12, 31)) == PointTotals(Decimal(50), Decimal(0), Decimal(5))
+    assert found.figures(date(2025, 1, 1)) == PointTotals(Decimal(30), Decimal(0), Decimal(0))
     assert found.figures(LAST).total == 20
     assert series.figures(LAST).total == 45

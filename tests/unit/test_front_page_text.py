@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from dashboard import front_page_text
-from ledger.queries import Changes, Counter, PointTotals
+from ledger.queries import Changes, Counter
+from ledger.series import PointTotals
 from partner_portal.lib.dates.periods import Period
 from program.rulebook import ReviewDay
 from program.terms import Metric, ReviewResult

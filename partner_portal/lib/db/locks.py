@@ -22,6 +22,8 @@ EXPORT_REQUESTS = 7102  # a user: one file is requested at a time
 LISTS = 7103  # a partner: one writer of its lists
 REPORTS = 7104  # a user, or a partner: one writer of their reports
 SCHEDULE_RUN = 7105  # a run of a schedule: the worker that is at it
+DIGEST_RUN = 7106  # a digest of a person: the worker that is at it
+NOTICE_MAIL = 7107  # a person: the worker that mails their notices
 
 MOST_PLACES = 64
 # Whether one of so many places is free, which is then locked until the end of the transaction; see `places`.

@@ -1,5 +1,5 @@
 """Signals between apps, sent in the same transaction: facts came in, the ledger was posted, rules changed, figures are about
-to be read, somebody left, mail domains are about to change.
+to be read, somebody left, mail domains are about to change, something is worth a notice.
 
 facts_committed: scope, client_ids (a set of primary keys whose facts changed; None for all), batch_id (None when a person
                  withdrew or restored facts) and, from an import, progress, which a long receiver may call with how many of
@@ -16,6 +16,12 @@ member_left:     scope of the one who ended the membership or closed the account
                  a sentence for that reader: what became of what the person left behind.
 mail_domains_asked: scope and domains (a set: what would be allowed if the settings were saved). Sent before anything changes.
                  Receivers answer with sentences for the reader, each naming something that would stop.
+noteworthy:      scope, kind (a `notices.kinds.NoticeKind`), key (names the event among those of its kind), values (what its
+                 sentence needs, as JSON) and people (primary keys of whom it concerns; None for all who may see it). Sent in
+                 the transaction that makes it true; the same event sent again is told only once.
+credentials_rotated: scope. Sent inside the partner while its secrets are encrypted with the newest key. Receivers answer with
+                 how many they encrypted, and the names of those that cannot be read.
+attended:        scope, kind and key of an event that the scope's user has dealt with, so that its notice counts as read.
 """
 
 from django.dispatch import Signal
@@ -30,6 +36,9 @@ import_written = Signal()
 import_discarded = Signal()
 member_left = Signal()
 mail_domains_asked = Signal()
+noteworthy = Signal()
+attended = Signal()
+credentials_rotated = Signal()
 
 
 def commit_facts(

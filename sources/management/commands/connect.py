@@ -12,7 +12,6 @@ from django.utils import translation
 from accounts.queries import partner_by_slug
 from accounts.scope import partner_scope, system_scope
 from sources import services
-from sources.answers import WrongAnswers
 from sources.queries import connections, open_questions_of
 from sources.source import SourceError, source_of, sources
 from sources.texts import sentence
@@ -72,8 +71,8 @@ class Command(BaseCommand):
             except SourceError as error:
                 text = sentence(error.code, error.details, vendor=str(source.label), zone=partner.time_zone)
                 raise CommandError(text, returncode=1) from error
-            except (WrongAnswers, ValidationError) as error:
-                raise CommandError(" ".join(getattr(error, "messages", [str(error)])), returncode=1) from error
+            except ValidationError as error:
+                raise CommandError(" ".join(error.messages), returncode=1) from error
             done = "changed" if present else "made"
             self.stdout.write(f"Connection #{connection.pk} ({connection.label}, account {account.id}) is {done}.")
             for question in open_questions_of(connection):

@@ -349,6 +349,7 @@ class Sequence:
         facts, left, leaving = self.world.undo(target, act)
         said = {(row.kind, *_parts(row.kind, row.name)) for row in outcome.left}
         assert left <= said, "touched since, and not said"
+        assert all(len(row.name.split("/")[-1]) == 7 for row in outcome.left if row.kind == "mrr_history"), "a month"
         further = said - left
         facts = leaving(further)
         for key in further:  # each would contradict what stays: with all of them undone, or alone

@@ -374,12 +374,12 @@ class TestTheWorker:
 
         from imports import queries
         from imports.models import ImportBatch
-        from imports.progress import ProgressReporter
+        from partner_portal.lib.progress import JobProgress
 
         upload({"clients": NEW})
         batch = latest()
         ImportBatch.objects.filter(pk=batch.pk).update(started_at=timezone.now())
-        ProgressReporter(batch.pk)("writing", 12_000, 48_000)
+        JobProgress("import", batch.pk)("writing", 12_000, 48_000)
         monkeypatch.setattr(queries, "batches_in_progress", lambda: {batch.pk})
         page = admin.get(f"/imports/{batch.pk}/")
         assert "Comparing and importing the rows 12,000 of 48,000" in text_of(page)
@@ -465,15 +465,15 @@ class TestTheWorker:
         clients_of_northwind: Any,
         django_capture_on_commit_callbacks: Any,
     ) -> None:
-        from imports import progress
         from imports.tasks import process_batch
+        from partner_portal.lib.progress import CancelledError, JobProgress
 
         with worker():
             upload({"clients": NEW})
         with django_capture_on_commit_callbacks(execute=True):
             admin.post(f"/imports/{latest().pk}/discard/")
-        with pytest.raises(progress.CancelledError):
-            progress.ProgressReporter(latest().pk)("writing", 1, 2)
+        with pytest.raises(CancelledError):
+            JobProgress("import", latest().pk)("writing", 1, 2)
         process_batch(latest().partner_id, latest().pk)
         assert latest().status == "cancelled"
         assert clients_of_northwind() == set()

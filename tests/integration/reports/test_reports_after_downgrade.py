@@ -97,7 +97,7 @@ def test_an_export_tells_only_what_its_owner_may_see_now(manager, stored):
     assert f"{plain}file/" in listed
     assert f"{clients}file/" not in listed
     assert f"{lines}file/" not in listed
-    assert manager.get(reverse("exports_bell")).context["waiting"].ready == 0  # the plain one is downloaded by now
+    assert manager.get(reverse("notices_bell")).context["waiting"].ready == 0  # the plain one is downloaded by now
 
 
 def test_a_kind_of_rows_that_is_gone_opens_to_those_who_see_money(manager, stored):
@@ -110,7 +110,7 @@ def test_a_kind_of_rows_that_is_gone_opens_to_those_who_see_money(manager, store
 
 def test_nothing_stored_shows_money_after_a_downgrade(manager, stored):
     pages = [
-        reverse("exports"), reverse("exports_bell"), reverse("report_cards"), reverse("reports"), reverse("lists"),
+        reverse("exports"), reverse("notices_bell"), reverse("report_cards"), reverse("reports"), reverse("lists"),
         *(reverse("export", args=[stored[name]]) for name in ("clients", "lines", "plain")),
         stored["reports"]["clients"], reverse("dashboard_packs"), reverse("tier_plans"), stored["plan"],
     ]  # fmt: skip

@@ -1,0 +1,19 @@
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('accounts', '0007_checklist_hidden'),
+        ('imports', '0009_change_index_without_kind'),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name='importchange',
+            name='partner',
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner'),
+        ),
+    ]
