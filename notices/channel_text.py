@@ -13,7 +13,7 @@ _REFUSALS = {
 }
 _ANSWERS = _REFUSALS | {
     "name": gettext_lazy("The host has no address."),
-    "secret": gettext_lazy("The key of the address is missing. Add the channel anew."),
+    "secret": gettext_lazy("The key of the address is missing. Add the channel again."),
     "stopped": gettext_lazy("The channel was stopped."),
 }
 

@@ -83,7 +83,7 @@ class Digest:
 
     def as_subject(self) -> str:
         """The most important change in a few words."""
-        changed = [f"{line.label} {line.value}" for line in self.lines if line.change]
+        changed = [f"{line.label} {line.value} ({line.change})" for line in self.lines if line.change]
         return ", ".join(changed[:2]) or self.headline
 
 
@@ -160,7 +160,8 @@ def _point_lines(scope: Scope, standing: TierStanding, before: Mapping[str, Any]
     labels = {"total": _("Total points"), "sold": _("Sold points"), "managed": _("Managed points")}
     links = dict.fromkeys(now, reverse("tier"))
     if since is not None:
-        query = urlencode({"changes_from": min(since, scope.today).isoformat(), "changes_to": scope.today.isoformat()})
+        first = min(since + timedelta(days=1), scope.today)  # what was entered on that day itself may have been told
+        query = urlencode({"changes_from": first.isoformat(), "changes_to": scope.today.isoformat()})
         links = dict.fromkeys(now, f"{reverse('dashboard')}?{query}#changes")
     return [
         Line(
@@ -205,7 +206,7 @@ def _tier_line(standing: TierStanding, before: Mapping[str, Any]) -> Line:
 
 
 def _to_decide(scope: Scope) -> list[Renewal]:
-    """Pending renewals whose deadline is within the week, or that are overdue, soonest first."""
+    """Pending renewals whose deadline is within the week, soonest first."""
     soon = scope.today + timedelta(days=renewal_rules.DECISION_DAYS)
     near = Q(renews_on__range=(soon, soon + timedelta(days=DECIDE_DAYS)))
     pending = Renewal.objects.filter(near, partner=scope.partner, status=RenewalStatus.PENDING)
@@ -231,4 +232,5 @@ def _renewal_table(scope: Scope, rows: Sequence[Renewal]) -> Table:
         for row in first
     ]
     head = (_("Client"), _("Products"), _("Decide by"), _("Points at stake"))
-    return Table(title, head, cells, f"{reverse('renewals')}?show=undecided")
+    days = {"renewals_from": rows[0].renews_on.isoformat(), "renewals_to": rows[-1].renews_on.isoformat()}
+    return Table(title, head, cells, f"{reverse('renewals')}?{urlencode(days | {'show': 'undecided'})}")

@@ -86,4 +86,3 @@ class NewChannelForm(ChannelForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=_("The address of the incoming webhook. It is stored encrypted, and nobody can read it here again."),
     )
-    field_order = ["kind", "label", "address", "kinds"]

@@ -66,7 +66,7 @@ KINDS: dict[NoticeKind, KindRules] = {
     _K.CANCELLATION_REQUESTED: KindRules(_("Cancellation requested"), _P.VIEW),
     _K.STATEMENT_ARRIVED: KindRules(_("Statement arrived"), _P.VIEW_MONEY),
     _K.VARIANCE_FOUND: KindRules(_("Variance found"), _P.VIEW_MONEY),
-    _K.QUESTION_ANSWERED: KindRules(_("Question answered"), _P.QUESTION, personal=True),
+    _K.QUESTION_ANSWERED: KindRules(_("Query answered"), _P.QUESTION, personal=True),
     _K.IMPORT_FAILED: KindRules(_("Import failed"), _P.IMPORT, personal=True),
     _K.CONNECTION_FAILED: KindRules(_("Connection failed"), _P.SETTINGS),
     _K.DATA_STALE: KindRules(_("Data out of date"), _P.IMPORT),

@@ -147,6 +147,12 @@ def notices_to_mail(now: datetime) -> QuerySet[Notice]:
     return Notice.objects.filter(mail_at__lte=now)
 
 
+def has_notices_to_mail(*, partner: Partner, now: datetime) -> bool:
+    """Whether some of the partner's people are to be mailed by now."""
+    with partner_scope(partner):
+        return notices_to_mail(now).filter(partner=partner).exists()
+
+
 def mail_notices(*, partner_id: int) -> int:
     """Mail each person of a partner the notices that are due, in one mail. Returns how many mails were sent."""
     partner, now = Partner.objects.get(pk=partner_id), clock.now()

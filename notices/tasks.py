@@ -34,17 +34,18 @@ def look_at_partner(partner_id: int) -> int:
 def send_due() -> int:
     """Every minute: enqueue the digests, mails of notices and messages of channels that are due. Returns how many."""
     count, now = 0, clock.now()
-    for partner in partners_with(*sending.due_digests(now)):
-        for run_id in sending.claim_digests(partner=partner, now=now):
+    due = (*sending.due_digests(now), sending.notices_to_mail(now), channels.due_messages())
+    for partner in partners_with(*due):
+        digests = sending.claim_digests(partner=partner, now=now)
+        messages = channels.claim_messages(partner=partner)
+        for run_id in digests:
             send_digest.delay(partner.pk, run_id)
-            count += 1
-    for partner in partners_with(sending.notices_to_mail(now)):
-        mail_notices.delay(partner.pk)
-        count += 1
-    for partner in partners_with(channels.due_messages()):
-        for message_id in channels.claim_messages(partner=partner):
+        for message_id in messages:
             send_to_channel.delay(partner.pk, message_id)
-            count += 1
+        has_mails = sending.has_notices_to_mail(partner=partner, now=now)
+        if has_mails:
+            mail_notices.delay(partner.pk)
+        count += len(digests) + len(messages) + has_mails
     return count
 
 

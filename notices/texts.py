@@ -145,14 +145,13 @@ def _overdue(values: Values) -> Sentences:
 @_writes(NoticeKind.RENEWAL_DEADLINE)
 def _deadline(values: Values) -> Sentences:
     title = ngettext("%(count)s renewal to decide soon", "%(count)s renewals to decide soon", values["count"])
-    return _renewals(values, title, _("Decide by %(by)s; it renews on %(on)s."), {"show": "undecided"})
+    days = {"renewals_from": values["rows"][0]["on"], "renewals_to": values["rows"][-1]["on"]}
+    return _renewals(values, title, _("Decide by %(by)s; it renews on %(on)s."), days | {"show": "undecided"})
 
 
 @_writes(NoticeKind.CANCELLATION_REQUESTED)
 def _cancellation(values: Values) -> Sentences:
-    title = ngettext(
-        "%(count)s client asked to cancel a renewal", "%(count)s renewals were asked to be cancelled", values["count"]
-    )
+    title = ngettext("%(count)s cancellation requested", "%(count)s cancellations requested", values["count"])
     why = _("It would renew on %(on)s.")
     return _renewals(values, title, why, {"status": "cancellation_requested"})
 
@@ -258,7 +257,7 @@ def _file(values: Values) -> Sentences:
 def _dead(values: Values) -> Sentences:
     row = _first(values)
     title = _("The channel %(name)s does not answer any more") % {"name": row["name"]}
-    why = _("Nothing more is sent to it. Check its address, then resume it or add it anew.")
+    why = _("Nothing more is sent to it. Check its address, then resume it or add it again.")
     return Sentences(title, why, reverse("notices_channel", args=[row["channel"]]))
 
 

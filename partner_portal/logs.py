@@ -4,7 +4,7 @@ import logging
 import re
 
 _SECRET_IN_PATH = re.compile(
-    r"(/renewals/calendar/[^/\s]+/|/schedules/(?:leave|confirm)/|/renewals/reminders/stop/|/accounts/password/reset/key/|/accounts/confirm-email/)"
+    r"(/renewals/calendar/[^/\s]+/|/schedules/(?:leave|confirm)/|/renewals/reminders/stop/|/notices/stop/|/accounts/password/reset/key/|/accounts/confirm-email/)"
     r"[^\s/?\"'#]+"
 )
 

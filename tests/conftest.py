@@ -49,9 +49,17 @@ BEGIN_WITH = (
 )
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the files of `BEGIN_WITH` first, then the other groups of tests that stay together, then what stands alone."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Have one worker run a file of unit and integration tests, so that its fixtures and what its pages cache are made once.
+
+    The files of `BEGIN_WITH` come first, then the other groups of tests that stay together, then what stands alone.
+    """
+    for item in items:
+        folder, *_rest = item.path.relative_to(ROOT / "tests").parts
+        if folder in {"unit", "integration"} and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").as_posix()))
+    yield
 
     def place(item: pytest.Item) -> int:
         file = item.path.relative_to(ROOT / "tests").as_posix()
@@ -164,7 +172,6 @@ def django_db_setup(template_database: str, django_db_blocker: Any, request: Any
         settings.DATABASES["default"]["NAME"] = database.settings_dict["NAME"] = name
         gc.collect()
         gc.freeze()  # all that is loaded by now stays: the collector need not look at it after every page
-        gc.set_threshold(50_000, 20, 20)  # and a page makes some ten thousand objects that go by themselves
         yield
         database.close()
         _drop_database(name)

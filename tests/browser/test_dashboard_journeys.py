@@ -233,7 +233,7 @@ def test_an_empty_range_leads_to_one_that_has_rows(open_page):
 
 
 def test_charts_wait_until_they_are_near_and_follow_theme_and_range(open_page):
-    page = open_page("about:blank", viewport=PHONE)
+    page = open_page("about:blank", charts=True, viewport=PHONE)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/dashboard/")
@@ -346,11 +346,13 @@ EVERY_WIDTH = (320, 390, 600, 768, 1024, 1216, 1440)
 
 
 def test_nothing_is_out_of_reach(open_page, looks_right):
-    page = open_page(RANGE)
+    page = open_page(RANGE, charts=True)
     page.locator("#bridge-heading").scroll_into_view_if_needed()
     expect(page.locator("#changes .plot .bars path")).to_have_count(6)
     page.locator("#changes").get_by_text("Causes as a table").click()
     looks_right(page, "changes", widths=EVERY_WIDTH)
+
+    page = open_page(RANGE)
     page.locator("#changes_choice").click()
     looks_right(page, "range", "#changes")
     page.keyboard.press("Escape")

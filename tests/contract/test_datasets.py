@@ -91,20 +91,17 @@ def test_no_amounts_without_the_money_right(scope_of, key):
 
 
 @pytest.mark.parametrize("key", DATASETS)
-def test_every_column_sorts_both_ways_and_keeps_every_row(scope, key):
+def test_every_column_sorts_and_keeps_every_row(scope, key):
+    """One column upwards, the next downwards: both ways are one expression of the dataset's."""
     base = select(key, scope, {})
     columns = [column for column in DATASETS[key].columns if not column.compute]
     compared = columns[:4]  # enough to tell the rows apart
     everything = sorted(map(str, base.iterate(compared)))
     assert len(everything) == base.count
     for place, column in enumerate(columns):
-        for sort in (column.name, f"-{column.name}"):
-            selection = select(key, scope, {"sort": sort})
-            assert selection.problems == base.problems
-            if sort.startswith("-") == bool(place % 2):  # the rows are those of the other direction, backwards
-                assert sorted(map(str, selection.iterate(compared))) == everything, sort
-            else:
-                assert selection.count == base.count, sort
+        selection = select(key, scope, {"sort": f"{'-' * (place % 2)}{column.name}"})
+        assert selection.problems == base.problems
+        assert sorted(map(str, selection.iterate(compared))) == everything, column.name
 
 
 @pytest.mark.parametrize("key", DATASETS)

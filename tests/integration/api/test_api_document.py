@@ -3,12 +3,10 @@
 from contextlib import contextmanager
 
 import pytest
-import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from partner_portal.lib.rows.datasets import all_datasets
 
@@ -127,6 +125,8 @@ DOCUMENTS = {}  # by role: a document takes longer than all that a test asks
 
 
 def _fuzz(token, address, get, role):
+    import schemathesis
+
     if role not in DOCUMENTS:
         DOCUMENTS[role] = get(token, "openapi.json").json()
     with one_connection():
@@ -134,6 +134,9 @@ def _fuzz(token, address, get, role):
 
 
 def _ask_at_random(schema, address, token):
+    import schemathesis  # here, since it takes a second that the other workers need not spend
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     schema.app = get_wsgi_application()
     operation = schema[address]["GET"]
     headers = {"Authorization": f"Bearer {token}"}

@@ -401,10 +401,11 @@ class Sequence:
 
 
 def _parts(kind: str, name: str) -> Key:
-    """The values of a key from its name."""
-    return tuple(
-        plain(column, text) for column, text in zip(KEYS[kind], name.split("/", len(KEYS[kind]) - 1), strict=True)
-    )
+    """The values of a key from its name, which leaves out an empty product line."""
+    texts = name.split("/", len(KEYS[kind]) - 1)
+    if len(texts) < len(KEYS[kind]):
+        texts.insert(KEYS[kind].index("product_line"), "")
+    return tuple(plain(column, text) for column, text in zip(KEYS[kind], texts, strict=True))
 
 
 # Comparisons

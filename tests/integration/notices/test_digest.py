@@ -62,11 +62,11 @@ def test_a_digest_says_what_changed_and_why_and_leads_to_the_rows(db, partner, s
     [sent] = outbox.outbox
     html = sent.alternatives[0].content
     assert sent.to == [FINANCE]
-    assert sent.subject.startswith("Northwind")
+    assert sent.subject == "Northwind Growth: Total points 1,235.05 (−26)"
     for text in (sent.body, html):
         assert "−26" in text
         assert "What changed since 16 Nov 2026" in text
-        assert "/dashboard/?changes_from=2026-11-16&" in text.replace("&amp;", "&")
+        assert "/dashboard/?changes_from=2026-11-17&" in text.replace("&amp;", "&")
         assert "/dashboard/expiring/?by=review" in text
         assert "/commissions/rows/statements/" in text
     assert set(re.findall(r"https?://\S+?(?=[\s\"<])", html.replace("&amp;", "&"))) == set(
@@ -191,3 +191,19 @@ def test_settings_are_chosen_on_a_page(db, partner, web):
     )  # fmt: skip
     assert chosen.next_slot is not None
     assert Decimal(chosen.figures["total"]) > 0
+
+
+def test_a_tick_enqueues_what_is_due_of_each_sort(db, partner, subscriber, monkeypatch):
+    from notices import tasks
+
+    enqueued = []
+    for task in (tasks.send_digest, tasks.mail_notices, tasks.send_to_channel):
+        monkeypatch.setattr(task, "delay", lambda *arguments, task=task: enqueued.append(task.name.rpartition(".")[2]))
+    assert tasks.send_due() == 0
+    with partner_scope(partner):
+        NoticeSettings.objects.update(next_slot=datetime(2026, 11, 23, 6, 30, tzinfo=UTC))
+        Notice.objects.create(
+            partner=partner, user=subscriber, kind="tier_lost", key="1", mail_at=datetime(2026, 11, 23, tzinfo=UTC)
+        )
+    assert tasks.send_due() == 2
+    assert enqueued == ["send_digest", "mail_notices"]

@@ -1,4 +1,4 @@
-"""A file of 80,000 rows on a database server of its own: while that server restarts, and beside ten people who browse."""
+"""A file of 30,000 rows on a database server of its own: while that server restarts, and beside ten people who browse."""
 
 import csv
 import http.client
@@ -31,10 +31,10 @@ from reports.services import exports as services
 from tests.integration.reports.processes import Worker, answers, copy_database, environment, free_port, send, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
-ROWS = 80_000
+ROWS = 30_000
 DATASET = "changes-new-managed"
 RANGE = {"changes_from": "2026-11-01", "changes_to": "2026-11-20"}
-DAYS = {"changes_from": "2026-11-02", "changes_to": "2026-11-06"}  # enough to be stopped in the middle
+DAYS = {"changes_from": "2026-11-02", "changes_to": "2026-11-14"}  # enough to be stopped in the middle
 LARGE = services.ExportRequest(
     "large", "xlsx", title="T", columns=("client", "client_id", "on", "cause", "points", "market")
 )
@@ -49,7 +49,7 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def own(django_db_setup, django_db_blocker, tmp_path_factory):
-    """A server of this module alone with a copy of the demo data and 80,000 entries more; this process uses it meanwhile."""
+    """A server of this module alone with a copy of the demo data and 30,000 entries more; this process uses it meanwhile."""
     from partner_portal.local.postgres import ensure_running, release
 
     var = Path(settings.PORTAL_VAR).parent / f"large-{os.getpid()}"  # near, since a socket's path must be short

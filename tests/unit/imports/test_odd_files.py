@@ -14,6 +14,7 @@ from partner_portal.lib.rows.facts import kind
 from tests.unit.imports.odd_files import OddFile, odd_files
 
 FILES = odd_files()
+pytestmark = pytest.mark.usefixtures("reads_in_this_process")
 
 
 @pytest.fixture(autouse=True)
