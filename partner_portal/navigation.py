@@ -4,6 +4,7 @@ An entry is only an address and a label. It is shown when the address exists and
 view itself declares (`accounts.access.requires`), so no right is written down twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -65,6 +66,8 @@ class Freshness:
     source: str = ""
     #: Why the connection has missed runs, as a sentence; "" when it has not.
     why: str = ""
+    #: Kinds that only files bring and whose last file is older: label, and when it came. The oldest comes first.
+    older: Sequence[tuple[str, datetime]] = ()
 
 
 MAIN = (
@@ -141,7 +144,7 @@ def freshness(scope: Scope) -> Freshness:
         return Freshness(None)
     days = (timezone.localdate(clock.now()) - timezone.localdate(arrival.as_of)).days
     stale = days > scope.partner.stale_after_days or arrival.is_late
-    return Freshness(arrival.as_of, days, stale, arrival.source, arrival.why)
+    return Freshness(arrival.as_of, days, stale, arrival.source, arrival.why, arrival.older)
 
 
 def _opens(path: str, scope: Scope | None) -> bool:

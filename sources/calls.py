@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import translation
+from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Partner
 from accounts.roles import Permission
@@ -41,6 +42,7 @@ type Ask = Callable[[], Any]
 type Store = Callable[[Scope, Any], JsonObject]
 
 
+@sensitive_variables("token")
 def request_call(
     *,
     scope: Scope,

@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.column_types import Choice, ColumnType
 from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.rows.facts import kinds
@@ -72,6 +73,7 @@ class AnswersForm(forms.Form):
         fields: Mapping[str, Sequence[Field]],
         stored: JsonObject,
         fixed: bool,
+        counts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(data.copy() if isinstance(data, QueryDict) else data)
         self._words: dict[str, list[str]] = {}  # values of the chosen property, by question
@@ -81,6 +83,7 @@ class AnswersForm(forms.Form):
         answers = stored.get("answers", {})
         self._fixed_answers = {key: answer for key, answer in answers.items() if key in fixed_keys}
         self._tables = {spec.kind: fields.get(spec.schema, ()) for spec in source.tables(self._settings())}
+        self._counts = counts or {}
         if "deals" in source.kinds and source.needs_token:
             self._add_take()
         for question in self.questions:
@@ -104,31 +107,53 @@ class AnswersForm(forms.Form):
     def _add_take(self) -> None:
         pipeline = _named(self._tables.get("deals", ()), "pipeline")
         choices = [
-            ("registered", _("Deals that are registered with the vendor")),
-            ("all", _("All deals")),
+            ("registered", self._counted("registered", _("Deals that are registered with the vendor"))),
+            ("all", self._counted("all", _("All deals"))),
             *(
-                (PIPELINES + value, _("Deals of the pipeline %(name)s") % {"name": label})
+                (PIPELINES + value, self._counted(PIPELINES + value, text % {"name": label}))
+                for text in [_("Deals of the pipeline %(name)s")]
                 for value, label in (pipeline.options.items() if pipeline else ())
             ),
+            (CONSTANT, _("Deals of which a property has a value")),
         ]
         take = self.stored.get("deals", {}).get("take", "registered")
         initial = take if isinstance(take, str) else ""
         if isinstance(take, dict) and "pipelines" in take:
             initial = PIPELINES + (take["pipelines"] or [""])[0]
-        if isinstance(take, dict) and "property" in take:
+        of_property = take if isinstance(take, dict) and "property" in take else {}
+        if of_property:
             initial = CONSTANT
-            choices.append((CONSTANT, _("Deals whose %(property)s is %(value)s") % take))
         self.fields["take"] = forms.ChoiceField(
             label=_("Which deals?"),
             choices=choices,
             initial=initial,
             help_text=_("Your account also holds your own sales, which earn no points."),
         )
+        if str(self.data.get("take", initial) if self.is_bound else initial) == CONSTANT:
+            names = [(each.name, f"{each.label} ({each.name})") for each in self._tables.get("deals", ())]
+            self._add(
+                "take_property",
+                forms.ChoiceField(
+                    label=_("Property"), choices=[("", _("Choose")), *names], initial=of_property.get("property", "")
+                ),
+            )
+            self._add(
+                "take_value",
+                forms.CharField(
+                    label=_("Value"), max_length=200, initial=of_property.get("value", ""),
+                    help_text=_("As the vendor’s programs write it. Capitals do not matter."),
+                ),
+            )  # fmt: skip
+
+    def _counted(self, choice: str, text: str) -> str:
+        """The choice with how many deals it takes, where that was counted at the last test."""
+        count = self._counts.get(f"deals:{choice}")
+        return f"{text} ({whole(int(count))})" if count else text
 
     def _take(self) -> Any:
         chosen = self.cleaned_data["take"]
         if chosen == CONSTANT:
-            return self.stored["deals"]["take"]
+            return {"property": self.cleaned_data["take_property"], "value": self.cleaned_data["take_value"]}
         if chosen.startswith(PIPELINES):
             return {"pipelines": [chosen.removeprefix(PIPELINES)]}
         return chosen

@@ -28,10 +28,12 @@ def choices(scope: Scope) -> list[Source]:
     ]
 
 
-def state(scope: Scope, connection: Connection) -> JsonObject:
-    """The status of a connection, and its runs."""
+def state(scope: Scope, connection: Connection, *, is_running: bool) -> JsonObject:
+    """The status of a connection, and its runs. is_running: a process is at it, so its last run has not been interrupted."""
     runs = list(queries.runs(scope, connection)[:RUNS_SHOWN])
     last = runs[0] if runs else queries.last_run(scope, connection)
+    if last and last.state == RunState.RUNNING and not is_running:
+        last.state, last.why = RunState.INTERRUPTED, "interrupted"  # as the next run will store it
     waiting = queries.waiting_batch(scope, connection)
     return {
         "source": queries.vendor_of(connection),
@@ -65,7 +67,7 @@ def _run_line(scope: Scope, connection: Connection, run: Run) -> JsonObject:
 
 
 def _tone(connection: Connection, last: Run | None, is_waiting: bool) -> str:
-    if connection.state == ConnectionState.REJECTED or (last and last.state == RunState.FAILED):
+    if connection.state == ConnectionState.REJECTED or (last and last.state in (RunState.FAILED, RunState.INTERRUPTED)):
         return "bad"
     if is_waiting or connection.state in (ConnectionState.OPEN, ConnectionState.PAUSED):
         return "warn"

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
 from django.http import Http404
 
 from accounts.models import Partner
 from accounts.scope import Scope
-from imports.models import BatchStatus, ImportBatch
+from imports.models import BatchStatus, ImportBatch, ImportTable
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import CONNECTION_RUN, held_keys
+from partner_portal.lib.rows.facts import kind as kind_of
 from sources.answers import account_of, answer_of, every_minutes, fields_of, open_questions
 from sources.models import ConnectedRow, Connection, ConnectionState, Run, RunState
 from sources.source import BringsMore, Question, Source, source_of
@@ -131,12 +132,15 @@ class Arrival:
     source: str = ""  #: names of the connections; "" for files
     is_late: bool = False  #: runs were missed
     why: str = ""  #: a sentence; "" when all is well
+    older: Sequence[
+        tuple[str, datetime]
+    ] = ()  #: kinds that only files bring, with when the last one came, oldest first
 
 
 def last_arrival(scope: Scope) -> Arrival:
     """When facts were last brought up to date, by an import or by a successful sync, even one that found nothing new.
 
-    One query without connections, three at most.
+    One query without connections, four at most.
     """
     written = ImportBatch.objects.filter(partner=OuterRef("pk"), status=BatchStatus.COMMITTED)
     good = Connection.objects.filter(partner=OuterRef("pk"), good_at__isnull=False)
@@ -152,12 +156,27 @@ def last_arrival(scope: Scope) -> Arrival:
         return Arrival(last)
     shown = list(connections(scope).filter(good_at__isnull=False))
     late = next((row for row in shown if _is_late(row)), None)
+    as_of = min((row.good_at for row in shown if row.good_at), default=last)
     return Arrival(
-        as_of=min((row.good_at for row in shown if row.good_at), default=last),
+        as_of=as_of,
+        older=_older_files(scope, shown, as_of) if as_of else (),
         source=", ".join(dict.fromkeys(row.label for row in shown)),
         is_late=late is not None,
-        why=why_text(scope, late, last_run(scope, late)) if late else "",
+        why=(why_text(scope, late, last_run(scope, late)) or sentence("no_run", {}, vendor="", zone=""))
+        if late
+        else "",
     )
+
+
+def _older_files(scope: Scope, shown: Sequence[Connection], as_of: datetime) -> list[tuple[str, datetime]]:
+    """Kinds of which no connection has brought a row, and whose last file came on an earlier day. One query."""
+    brought = ConnectedRow.objects.filter(connection__in=shown, kind=OuterRef("kind"), fact_id__isnull=False)
+    tables = ImportTable.objects.filter(
+        ~Exists(brought), partner=scope.partner, left_out=False, batch__status=BatchStatus.COMMITTED,
+        batch__connection_id=None, batch__committed_at__date__lt=as_of.date(),
+    ).exclude(kind="")  # fmt: skip
+    newest = tables.order_by().values_list("kind").annotate(at=Max("batch__committed_at"))
+    return [(str(kind_of(key).label), at) for key, at in sorted(newest, key=lambda row: row[1])]
 
 
 def _is_late(connection: Connection) -> bool:

@@ -5,11 +5,13 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from django.db.models import F, Q, QuerySet
 
 from accounts.scope import Scope
 from imports.fact_tables import key_texts
+from imports.mapping import Mapping as ColumnMapping
 from imports.models import ChangeAction, ImportBatch, ImportChange
 from imports.stored_tables import plain_file
 from partner_portal.lib.rows.facts import kind as kind_of
@@ -157,6 +159,45 @@ def remember_brought(scope: Scope, connection: Connection, batch: ImportBatch, i
             update_fields=["fact_id", "missing_since", "missing_runs", "gone", "why", "candidates"],
             batch_size=1000,
         )  # fmt: skip
+
+
+def adopt(
+    scope: Scope, connection: Connection, spec: TableSpec, mapping: ColumnMapping, file: Path, known: Collection[str]
+) -> int:
+    """Make stored rows of files the connection's, since it has just read them too. Returns how many (ADR 124).
+
+    mapping: how the file became our rows. known: the vendor's ids of the rows that are the connection's already.
+    """
+    [key, *others] = kind_of(spec.kind).key_columns
+    rule = mapping.columns[key]
+    if others or not spec.id or not rule.source:
+        return 0
+    with file.open(encoding="utf-8", newline="") as text:
+        new = {
+            next((row[name].strip() for name in (*rule.source, *rule.fallback) if row[name].strip()), ""): row[spec.id]
+            for row in csv.DictReader(text)
+            if row[spec.id] not in known
+        }
+    stored = kind_of(spec.kind).model._base_manager.filter(
+        partner=scope.partner, withdrawal__isnull=True, **{f"{key}__in": list(new)}
+    )
+    pks = dict(stored.values_list("pk", key))
+    owned = ConnectedRow.objects.filter(partner=scope.partner, kind=spec.kind, fact_id__in=list(pks))
+    for pk in owned.values_list("fact_id", flat=True):
+        pks.pop(pk, None)
+    ConnectedRow.objects.bulk_create(
+        (
+            ConnectedRow(
+                partner=scope.partner, connection=connection, kind=spec.kind, vendor_id=new[key][:200], fact_id=pk
+            )
+            for pk, key in pks.items()
+        ),
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "vendor_id"],
+        update_fields=["fact_id"],
+        batch_size=1000,
+    )
+    return len(pks)
 
 
 def _vendor_ids(batch: ImportBatch, kind: str, id_column: str) -> Mapping[str, str]:

@@ -250,7 +250,7 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
     if tables.missing_scope:
         run.why, run.details["scope"] = tables.missing_scope.code, tables.missing_scope.details
     if not files or (not gone.pks and _is_unchanged(scope, connection, run)):
-        _settle(scope, connection, run, None, readings)
+        _settle(scope, job, tables, None)
         return
     why: tuple[str, JsonObject] = ("asks", {})
 
@@ -285,7 +285,7 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
             why = ("blocked", {})
         _wait(scope, connection, run, result.batch, why, readings)
     else:
-        _settle(scope, connection, run, result.batch, readings)
+        _settle(scope, job, tables, result.batch)
 
 
 def _describe(job: _Job, tables: _Tables, gone: rows.Gone) -> None:
@@ -329,20 +329,18 @@ def _files(tables: _Tables, settings: Settings, label: str) -> list[ReadFile]:
     return files
 
 
-def _settle(
-    scope: Scope,
-    connection: Connection,
-    run: Run,
-    batch: ImportBatch | None,
-    readings: Sequence[tuple[TableSpec, Seen]],
-) -> None:
+def _settle(scope: Scope, job: _Job, tables: _Tables, batch: ImportBatch | None) -> None:
     """End a successful run."""
-    for spec, seen in readings:
+    connection, run = job.connection, job.run
+    for spec, _file, seen in tables.files:
         rows.note_unmatched(scope, connection, spec, seen)
     if batch:
         run.batch_id = batch.pk
     take_over(scope, connection, run, batch)
-    for spec, seen in readings:
+    for spec, file, seen in tables.files:
+        if spec.kind:
+            known = rows.known_ids(scope, connection, spec.kind)
+            rows.adopt(scope, connection, spec, mapping_of(spec, job.settings, connection.label), file.path, known)
         rows.note_missing(scope, connection, spec, seen, clock.now())
 
 

@@ -68,6 +68,7 @@ def _texts() -> dict[str, str]:
         "mapping": _("The answers do not fit what was read: %(message)s Nothing was written."),
         "message": "%(message)s",
         "not_allowed": _("You may not do this any more, or what it was about is gone."),
+        "no_run": _("No sync has run since then. Tell your operator: the portal’s own work stands still."),
         "no_worker": _("The portal could not get to it. Try again, and tell your operator if it happens once more."),
         "failed": _("Something went wrong while reading from %(vendor)s. Nothing was written."),
         "unexpected": _(

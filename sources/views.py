@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -39,6 +39,7 @@ def connections(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
 @sensitive_post_parameters("token")
+@sensitive_variables()
 def connect(request: ScopedRequest, vendor: str) -> HttpResponse:
     """Enter a token or a folder; a worker tests it before a connection is made."""
     try:
@@ -63,6 +64,7 @@ def send_list(request: ScopedRequest, pk: int) -> HttpResponse:
     return _called(request, kind=CallKind.SEND, vendor=found.vendor, connection=found, list=pk, name=chosen.name)
 
 
+@sensitive_variables("asked")
 def _called(request: ScopedRequest, **asked: Any) -> HttpResponse:
     """Have a worker ask the vendor, and show how far it is."""
     made = calls.request_call(scope=request.scope, **asked)
@@ -102,7 +104,7 @@ def connection(request: ScopedRequest, pk: int) -> HttpResponse:
         "is_running": is_running or bool(progress),
         "progress": progress,
         "phase": phase_text(progress.phase) if progress else "",
-        **pages.state(scope, connection),
+        **pages.state(scope, connection, is_running=is_running),
     }
     return page_or_part(request, "sources/connection.html", context, parts=("sync-progress",))
 
@@ -122,6 +124,7 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
         fields=fields_of(connection.schema),
         stored=connection.answers,
         fixed=connection.good_at is not None,
+        counts=connection.account.get("details", {}),
     )
     rejected = False
     if do == "save":
@@ -145,6 +148,7 @@ def questions(request: ScopedRequest, pk: int) -> HttpResponse:
 @requires(Permission.SETTINGS)
 @reauthentication_required(allow_get=True)
 @sensitive_post_parameters("token")
+@sensitive_variables()
 def token(request: ScopedRequest, pk: int) -> HttpResponse:
     """Enter a new token of the same account; a worker tests it before it is stored."""
     connection = queries.get_connection(request.scope, pk)

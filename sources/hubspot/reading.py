@@ -176,6 +176,16 @@ def changed(
         last = ids[-1]
 
 
+def count(client: HubSpotClient, object_type: str, test: tuple[str, str, str] | None) -> int:
+    """How many records there are, or pass a test: property, operator, value. Raises SourceError."""
+    filters = [dict(zip(("propertyName", "operator", "value"), test, strict=True))] if test else []
+    body = {"filterGroups": [{"filters": filters}] if filters else [], "properties": [ID], "limit": 1}
+    total = client.post(endpoints.search(object_type), body, search=True).get("total")
+    if not isinstance(total, int):
+        raise AnswerInvalid("form")
+    return total
+
+
 def associations(client: HubSpotClient, source: str, target: str, ids: Sequence[str]) -> dict[str, list[Link]]:
     """Associations of these records, by id; those without any are missing. Raises SourceError.
 

@@ -1,7 +1,8 @@
 """HubSpot as a source: partner clients become clients, deals become deals (`docs/hubspot.md`)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import batched, chain
 from typing import Any
@@ -28,6 +29,7 @@ from sources.source import (
     Seen,
     SentList,
     Settings,
+    SourceError,
     Step,
     TableSpec,
     UnmatchedRow,
@@ -44,6 +46,7 @@ SCOPES = {
 }
 #: A person waits for the answer: tries of a call, seconds to connect and between two bytes, and for all calls together.
 PERSON = {"tries": 2, "timeouts": (5.0, 15.0), "limit": 60.0}
+MOST_COUNTED = 20  # pipelines
 INDEX_LAG = timedelta(hours=1)  # the most that search lags behind: a window starts this much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
@@ -99,7 +102,9 @@ class HubSpotSource:
             details = reading.account(client)
             scopes = {scope: _may(client, endpoints.records(table), {"limit": 1}) for table, scope in SCOPES.items()}
             scopes[LIST_SCOPE] = _may(client, endpoints.list_by_name("0-2", "partner-portal"))
-            return _account_of(details, scopes)
+            account = _account_of(details, scopes)
+            counts = _deals_of_choices(client) if scopes[SCOPES[DEALS]] else {}
+            return replace(account, details={**account.details, **counts})
 
     def fields(self, access: Access, table: str) -> list[Field]:
         """Properties of a table. Raises SourceError."""
@@ -394,6 +399,18 @@ def _may(client: HubSpotClient, path: str, params: Mapping[str, str | int] | Non
         if refused.status != 404:  # not found, which is no refusal
             raise
     return True
+
+
+def _deals_of_choices(client: HubSpotClient) -> dict[str, str]:
+    """How many deals there are of each choice: `deals:all`, `deals:registered`, `deals:pipeline:ID`. Raises SourceError."""
+    of_pipelines = {
+        f"pipeline:{one.id}": ("pipeline", "EQ", one.id) for one in reading.pipelines(client)[:MOST_COUNTED]
+    }
+    counts = {}
+    for choice, test in {"all": None, "registered": (REGISTRATIONS, "GT", "0"), **of_pipelines}.items():
+        with suppress(SourceError):  # they only help to choose
+            counts[f"deals:{choice}"] = str(reading.count(client, DEALS, test))
+    return counts
 
 
 def _answers(kind: str, settings: Settings) -> dict[str, Answer]:

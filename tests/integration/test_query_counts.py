@@ -144,3 +144,38 @@ def test_one_row_and_many_rows_take_the_same_number_of_queries(admin_of: Callabl
         if path in TOLD_ON:
             assert all(f"Client {n}" in html for n in range(1, 5)), path
     assert wrong == {}, f"(for one, for four): {wrong}"
+
+
+CONNECTION_PAGES = {"/connections/": 15, "/connections/{pk}/": 21, "/connections/{pk}/clients/": 16}
+
+
+def test_pages_of_connections_ask_as_often_for_many_runs_and_rows(admin_of: Callable[[str, int], WebClient]) -> None:
+    from django.utils import timezone
+
+    from accounts.models import Partner
+    from accounts.scope import partner_scope
+    from sources.models import ConnectedRow, Connection, Run
+
+    webs, wrong, now, account = {}, {}, timezone.now(), {"id": "1", "name": "1"}
+    for slug, rows in (("few", 1), ("many", 4)):
+        webs[slug] = admin_of(slug, 0)
+        partner = Partner.objects.get(slug=slug)
+        with partner_scope(partner):
+            for n in range(rows):
+                connection = Connection.objects.create(
+                    partner=partner, vendor="folder", label="Folder", place=f"{n}", state="active", account=account,
+                    good_at=now,
+                )  # fmt: skip
+            own = {"partner": partner, "connection": connection}
+            for n in range(rows):
+                Run.objects.create(**own, full=True, state="failed", why="try_later", started_at=now)
+                ConnectedRow.objects.create(**own, kind="deals", vendor_id=f"{n}", name=f"Deal {n}")
+                ConnectedRow.objects.create(
+                    **own, kind="deals", vendor_id=f"gone {n}", fact_id=-n - 10 * rows, missing_runs=2
+                )
+        webs[slug].pk = connection.pk
+    for path, expected in CONNECTION_PAGES.items():
+        counts = [asked(web, path.replace("{pk}", str(web.pk)))[0] for web in webs.values()]
+        if counts != [expected, expected]:
+            wrong[path] = counts
+    assert wrong == {}

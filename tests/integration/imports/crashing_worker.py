@@ -45,6 +45,13 @@ def _crash_at_every_moment(partner_id: int, batch_id: int, what: str) -> None:
 
 def _in_child(do: Callable[[], object], *, dies: bool = False) -> str:
     """Call it in a child and return what it returned, as text. dies: the child must be killed."""
+    text, killed = in_child(do)
+    assert killed == dies
+    return text
+
+
+def in_child(do: Callable[[], object]) -> tuple[str, bool]:
+    """Call it in a child: what it returned, as text, and whether it was killed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -57,11 +64,10 @@ def _in_child(do: Callable[[], object], *, dies: bool = False) -> str:
     with os.fdopen(reader) as answer:
         text = answer.read()
     _pid, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) == dies
-    return text
+    return text, os.WIFSIGNALED(status)
 
 
-def _kill_self(*_: object, **__: object) -> None:
+def kill_self(*_: object, **__: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -81,17 +87,17 @@ def _process(partner_id: int, batch_id: int, moment: str) -> None:
 
     def commit(connection: BaseDatabaseWrapper) -> None:
         if reached and moment == "before commit":
-            _kill_self()
+            kill_self()
         real_commit(connection)
         if reached:
-            _kill_self()
+            kill_self()
 
     if moment == "reading":
-        services.read_sources = undo._touched_since = _kill_self
+        services.read_sources = undo._touched_since = kill_self
     elif moment == "withdrawn":
-        posting.commit_facts = _kill_self
+        posting.commit_facts = kill_self
     elif moment == "posted":
-        results.audit = SimpleNamespace(record=_kill_self)
+        results.audit = SimpleNamespace(record=kill_self)
     elif moment != "again":
         results.audit = SimpleNamespace(record=record)
         BaseDatabaseWrapper._commit = commit

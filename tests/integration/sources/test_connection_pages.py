@@ -2,10 +2,16 @@
 
 import json
 import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 
+from partner_portal.lib.progress import JobProgress
 from tests.integration.sources.conftest import ANSWERS
 from tests.simulated_hubspot import TOKEN
 
@@ -51,6 +57,54 @@ def test_journey_from_the_token_to_the_first_import(hub: Any, admin: Any, ask: A
     assert "· HubSpot" in admin.get("/dashboard/").content.decode()
 
 
+def test_which_deals_by_a_property_and_how_many_each_choice_takes(
+    hub: Any, connect: Any, sync: Any, admin: Any, command: Any
+) -> None:
+    from sources.models import Connection
+
+    first, second = list(hub.world.rows["deals"])[:2]
+    hub.world.change("deals", first, hs_num_associated_deal_registrations="0")
+    hub.world.change("deals", second, product="Sales Hub")
+    connect()
+    sync("--commit")
+    page = f"/connections/{Connection.objects.get().pk}/questions/"
+    shown = admin.get(page).content.decode()
+    for text in ("registered with the vendor (39)", "All deals (40)", "HubSpot subscriptions (40)"):
+        assert text in shown
+    assert "take_value" not in shown
+    form = questions_form(take="=", do="show")
+    assert 'name="take_value"' in admin.post(page, form).content.decode()
+    words = {f"deals.origin-word-{n}": word for n, word in enumerate(("sourced", "assisted", "none"))}
+    chosen = form | words | {"do": "save", "take_property": "product", "take_value": "sales hub"}
+    for fixed in ("clients.client_id", "deals.deal_id"):
+        chosen.pop(fixed)
+    saved = admin.post(page, chosen)
+    assert saved.status_code == 302, saved.content.decode()
+    assert Connection.objects.get().answers["deals"] == {"take": {"property": "product", "value": "sales hub"}}
+    assert sync()["read"]["deals"] == 1
+    assert 'value="sales hub"' in admin.get(page).content.decode()
+
+
+def test_stamp_names_the_kind_whose_file_is_the_oldest(
+    hub: Any, connect: Any, sync: Any, admin: Any, command: Any, tmp_path: Any, eastwind: Any
+) -> None:
+    from imports.models import ImportBatch
+
+    connect()
+    sync("--commit")
+    for name, text in {
+        "certifications": "person,certification,earned_on,expires_on\nA,Solutions Partner,2026-01-01,2027-01-01\n",
+        "mrr_history": "client_id,month,mrr,currency\n70001,2026-10,900,EUR\n",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        assert command("import_data", tmp_path / f"{name}.csv")[0] == 0
+    assert "file of" not in admin.get("/dashboard/team/").content.decode()  # all of today
+    for day, kind in (("14", "certifications"), ("20", "mrr_history")):
+        ImportBatch.objects.filter(tables__kind=kind).update(committed_at=f"2026-10-{day}T09:00Z")
+    page = " ".join(admin.get("/dashboard/team/").content.decode().split())
+    assert "· Certifications: file of 14 Oct and 1 more" in page
+
+
 def test_pause_resume_and_disconnect(hub: Any, connect: Any, admin: Any, command: Any, sync: Any) -> None:
     from sources.models import ConnectedRow, Connection
 
@@ -76,33 +130,92 @@ def test_pause_resume_and_disconnect(hub: Any, connect: Any, admin: Any, command
     assert command("sync")[0] == 2
 
 
-def test_token_is_seen_nowhere(hub: Any, connect: Any, sync: Any, admin: Any, caplog: Any, eastwind: Any) -> None:
-    """In no table, page, log, audit event or answer of the API: only encrypted, for this partner and vendor."""
+def test_token_is_seen_nowhere(
+    hub: Any, connect: Any, sync: Any, admin: Any, ask: Any, caplog: Any, eastwind: Any, monkeypatch: Any, valkey: Any
+) -> None:
+    """In no table, page, log, audit event, answer of the API, queue, cache or report of an error: only encrypted."""
     from django.db import connection as database
     from psycopg import sql
 
+    from sources import tasks
     from sources.models import Connection
-    from tests.contract.conftest import guarded_tables
 
+    for task in (tasks.call_vendor, tasks.sync, tasks.mail_admins):
+        monkeypatch.setattr(task, "delay", lambda *sent, task=task: valkey.send(task, sent))
     caplog.set_level("DEBUG")
     connect()
     sync("--commit")
     hub.world.tokens.clear()
     sync("--full")
-    admin.post("/connections/new/hubspot/", {"token": TOKEN})
+    ask("/connections/new/hubspot/", {"token": TOKEN})
+    admin.post("/connections/new/hubspot/", {"token": TOKEN})  # and nobody has made that call yet
+    valkey.send(tasks.call_vendor, (eastwind.pk, 1))
     pk = Connection.objects.get().pk
-    seen = [caplog.text]
+    JobProgress("sync", pk)("deals", 1, 2)
+    seen = [caplog.text, valkey.content(), _error_report(admin, monkeypatch)]
+    assert "sources.tasks.call_vendor" in seen[1]
     for page in ("", f"{pk}/", f"{pk}/questions/", f"{pk}/token/", f"{pk}/clients/", "new/hubspot/"):
         seen.append(admin.get(f"/connections/{page}").content.decode())
     seen.append(admin.get("/accounts/audit/").content.decode())
     seen.append(admin.get("/api/v1/connections").content.decode())
     with database.cursor() as cursor:
-        for table in guarded_tables():
+        for table in database.introspection.table_names(cursor):
             query = sql.SQL("SELECT coalesce(string_agg(t::text, chr(10)), '') FROM {} t")
             cursor.execute(query.format(sql.Identifier(table)))
             seen.append(cursor.fetchone()[0])
     assert not [text[:80] for text in seen if TOKEN in text]
     assert TOKEN[-4:] == Connection.objects.get().token_hint
+
+
+def _error_report(admin: Any, monkeypatch: Any) -> str:
+    """What Django mails about an error in the request that has the token, with the values of all variables."""
+    from django.core.signals import got_request_exception
+    from django.views.debug import ExceptionReporter
+
+    reports: list[str] = []
+
+    def report(request: Any, **_more: Any) -> None:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.extend((reporter.get_traceback_html(), reporter.get_traceback_text()))
+
+    got_request_exception.connect(report)
+    admin.raise_request_exception = False
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr("sources.calls.now", lambda: 1 / 0)
+            assert admin.post("/connections/new/hubspot/", {"token": TOKEN}).status_code == 500
+    finally:
+        got_request_exception.disconnect(report)
+        admin.raise_request_exception = True
+    assert "ZeroDivisionError" in reports[0]
+    return "".join(reports)
+
+
+@pytest.fixture
+def valkey(tmp_path_factory: Any) -> Any:
+    """A queue and cache as an installation's, in a folder of its own."""
+    from types import SimpleNamespace
+
+    from kombu import Connection as Broker
+
+    from partner_portal.local import valkey as local
+
+    folder = Path(tempfile.mkdtemp(prefix="vk"))
+    socket = local.ensure_running(folder)
+
+    def send(task: Any, arguments: Any) -> None:
+        with Broker(f"redis+socket://{socket}") as broker:
+            task.apply_async(arguments, connection=broker)
+
+    def content() -> str:
+        return "".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file())
+
+    yield SimpleNamespace(send=send, content=content)
+    process = local.process_of(folder / "valkey")
+    assert process is not None
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(folder)
 
 
 def test_secret_of_one_partner_is_useless_to_another(hub: Any, connect: Any, other_partner: Any) -> None:

@@ -32,7 +32,7 @@ def hub() -> Hub:
     """An account with some of everything."""
     hub = Hub(World())
     hub.world.nulls = False  # the library does not know that empty properties are null; our client must
-    hub.world.burst_limit = 10_000
+    hub.world.burst_limit = hub.world.search_limit = 10_000
     fill(hub.world, clients=3, deals=120)
     hub.world.archive("deals", 900_000_120)
     hub.world.make_list("Known", "0-2", "MANUAL")
