@@ -253,6 +253,7 @@ IMPORT_INLINE_BYTES = env.number("IMPORT_INLINE_KILOBYTES", 400) * 1024  # more 
 # Live connections: keys that encrypt tokens, newest first (none: a file under PORTAL_VAR); where watched folders may lie.
 CREDENTIALS_KEYS = env.comma_separated("CREDENTIALS_KEYS")
 WATCHED_FOLDERS = env.text("WATCHED_FOLDERS")
+HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET = env.text("HUBSPOT_CLIENT_ID"), env.text("HUBSPOT_CLIENT_SECRET")
 HUBSPOT_API_BASE = (env.text("HUBSPOT_API_BASE") or "https://api.hubapi.com").rstrip("/")
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.flag("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=False)
 IMPORT_FILE_DAYS = env.number(

@@ -4,6 +4,7 @@ A vendor may be slow or dead, so none is called while a request or a transaction
 whose worker died is made again. Its token is encrypted until it ends, and then erased.
 """
 
+import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import translation
@@ -24,12 +25,11 @@ from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import VENDOR_CALL, session_lock
 from partner_portal.lib.rows.providers import client_list
 from sources import sending, services
-from sources.answers import WrongAnswers
 from sources.call_states import CallKind, CallState
 from sources.credentials import SecretUnreadable, seal, unseal
 from sources.models import Connection, VendorCall
 from sources.runs import access_of, with_token
-from sources.source import JsonObject, SourceError
+from sources.source import Account, AsksForConsent, JsonObject, SourceError, source_of
 
 log = logging.getLogger(__name__)
 
@@ -108,9 +108,8 @@ def _try(partner: Partner, call: VendorCall) -> None:
         _fail(partner, call, error.code, error.details)
     except SecretUnreadable:
         _fail(partner, call, "key_missing", {})
-    except (WrongAnswers, ValidationError) as error:
-        message = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-        _fail(partner, call, "message", {"message": message})
+    except ValidationError as error:
+        _fail(partner, call, "message", {"message": " ".join(error.messages)})
     except (PermissionDenied, Http404):
         _fail(partner, call, "not_allowed", {})
     except (OperationalError, InterfaceError):
@@ -126,12 +125,20 @@ def _steps(scope: Scope, call: VendorCall) -> tuple[Ask, Store]:
     token = unseal(call.secret, partner_id=scope.partner.pk, vendor=call.vendor) if call.secret else ""
     if call.kind == CallKind.SEND:
         return _sending(scope, call)
+    source = source_of(call.vendor)
+    if call.kind == CallKind.REVOKE and isinstance(source, AsksForConsent):
+        return partial(source.revoke, token), lambda _scope, _answer: {}
     place = connection.place if connection else call.arguments.get("place", "")
     known = str(connection.account.get("id", "")) if connection else ""
-    test = partial(services.try_access, scope.partner, call.vendor, token=token, place=place, account_id=known)
+
+    def ask() -> tuple[str, Account, JsonObject]:
+        own = token
+        if call.kind == CallKind.AUTHORIZE and isinstance(source, AsksForConsent):
+            own = source.redeem(**json.loads(token))
+        return own, *services.try_access(scope.partner, call.vendor, token=own, place=place, account_id=known)
 
     def store(scope: Scope, answer: Any) -> JsonObject:
-        account, schema = answer
+        token, account, schema = answer
         if connection:
             services.replace_token(
                 scope=scope, connection_id=connection.pk, token=token, account=account, schema=schema
@@ -142,7 +149,7 @@ def _steps(scope: Scope, call: VendorCall) -> tuple[Ask, Store]:
             )
         return {}
 
-    return test, store
+    return ask, store
 
 
 def _sending(scope: Scope, call: VendorCall) -> tuple[Ask, Store]:
@@ -165,9 +172,23 @@ def _end(call: VendorCall, state: CallState, why: str, details: JsonObject) -> N
 
 
 def _fail(partner: Partner, call: VendorCall, code: str, details: JsonObject) -> None:
-    call.connection_id = call.connection_id if call.kind != CallKind.CONNECT else None
     with partner_scope(partner):
+        call.refresh_from_db()  # what was made meanwhile has been rolled back
         _end(call, CallState.FAILED, code, details)
+
+
+@transaction.atomic
+def disconnect(*, scope: Scope, connection: Connection, as_files: bool) -> VendorCall | None:
+    """End a connection (`services.disconnect`). Returns the call that ends its token at the vendor, to be enqueued, if any."""
+    source, secret = source_of(connection.vendor), connection.secret
+    services.disconnect(scope=scope, connection_id=connection.pk, as_files=as_files)
+    try:
+        token = unseal(secret, partner_id=scope.partner.pk, vendor=connection.vendor) if secret else ""
+    except SecretUnreadable:
+        return None
+    if not token or not isinstance(source, AsksForConsent) or not source.is_revocable(token):
+        return None
+    return request_call(scope=scope, kind=CallKind.REVOKE, vendor=connection.vendor, token=token, connection=connection)
 
 
 def unfinished() -> QuerySet[VendorCall]:

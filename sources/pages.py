@@ -91,7 +91,7 @@ def call_result(call: VendorCall) -> str:
         done = call.details
         vendor = str(source_of(call.vendor).label)
         return sent_text(vendor, call.arguments["name"], done["added"], done["removed"], done["missing"])
-    if call.kind == CallKind.TOKEN:
+    if _renews(call):
         return _("The new token works and is stored.")
     return _("%(name)s is connected.") % {"name": call.connection}
 
@@ -104,7 +104,13 @@ def place_of_call(call: VendorCall) -> tuple[str, str | int]:
         return "connections_new", call.vendor
     if call.state == CallState.FAILED:
         return "connection_token", call.connection_id
-    return ("connection" if call.kind == CallKind.TOKEN else "connection_questions"), call.connection_id
+    return ("connection" if _renews(call) else "connection_questions"), call.connection_id
+
+
+def _renews(call: VendorCall) -> bool:
+    """Whether the call was about the token of a connection that has read before."""
+    connection = call.connection
+    return call.kind == CallKind.TOKEN or (connection is not None and connection.good_at is not None)
 
 
 def unmatched_page(scope: Scope, connection: Connection, number: str | None) -> "Page[Any]":

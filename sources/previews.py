@@ -19,12 +19,12 @@ from imports.tables import UnreadableFile
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import CONNECTION_RUN, session_lock
 from sources.answers import account_of, mapping_of, settings_of
-from sources.credentials import SecretUnreadable, unseal
+from sources.credentials import SecretUnreadable
 from sources.guards import points_of
 from sources.models import Connection, KindPreview
 from sources.run_files import TableFile, clean_folder, remove_folder
-from sources.runs import access_of
-from sources.source import Access, JsonObject, Seen, Settings, SourceError, TableSpec, source_of
+from sources.runs import access_of, with_token
+from sources.source import JsonObject, Seen, Settings, SourceError, TableSpec, source_of
 
 log = logging.getLogger(__name__)
 SAMPLE = 8  # rows that are shown
@@ -71,8 +71,7 @@ def _made(partner: Partner, preview: KindPreview, step: Step) -> JsonObject:
     spec = next(each for each in source.tables(settings) if each.kind == kind and each.full_only)
     access = access_of(partner, connection)
     if source.needs_token:
-        token = unseal(connection.secret, partner_id=partner.pk, vendor=connection.vendor)
-        access = Access(access.partner, access.zone, token, access.place, access.account_id)
+        access = with_token(access, connection)
     into = TableFile(clean_folder(connection.pk), spec)
     with source.reading(access, settings, {}) as reading, closing(into):
         seen = reading.read(spec, None, frozenset(), into, step)

@@ -291,6 +291,27 @@ class BringsMore(Protocol):
         """What a person has to decide about one of them."""
 
 
+@runtime_checkable
+class AsksForConsent(Protocol):
+    """A source that a person can connect on a page of the vendor's, without copying a token."""
+
+    @property
+    def asks_for_consent(self) -> bool:
+        """Whether the operator has set it up."""
+
+    def consent_url(self, state: str, verifier: str, back: str) -> str:
+        """Address of that page, which returns to `back` with the state and a code. verifier: of PKCE (RFC 7636)."""
+
+    def redeem(self, code: str, verifier: str, back: str) -> str:
+        """The token to store, for the code. Raises SourceError."""
+
+    def is_revocable(self, token: str) -> bool:
+        """Whether the token came from that page."""
+
+    def revoke(self, token: str) -> None:
+        """End such a token at the vendor. Raises SourceError."""
+
+
 class SourceError(Exception):
     """A run or test cannot continue. `code` names the sentence (`sources.texts`), `details` fill its placeholders."""
 

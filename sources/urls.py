@@ -7,6 +7,8 @@ from sources import kind_views, views
 urlpatterns = [
     path("", views.connections, name="connections"),
     path("new/<slug:vendor>/", views.connect, name="connections_new"),
+    path("new/<slug:vendor>/consent/", views.consent, name="connections_consent"),
+    path("new/<slug:vendor>/consented/", views.consented, name="connections_consented"),
     path("lists/<int:pk>/send/", views.send_list, name="list_send"),
     path("calls/<int:pk>/", views.call, name="vendor_call"),
     path("<int:pk>/", views.connection, name="connection"),

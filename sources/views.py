@@ -1,12 +1,16 @@
 """Pages of live connections, for admins. A worker does the runs; the page shows their progress."""
 
+import json
+import secrets
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -22,7 +26,7 @@ from sources import calls, pages, queries, rows, sending, services
 from sources.answers import fields_of
 from sources.call_states import CallKind, CallState
 from sources.forms import AnswersForm, AssignForm, ConnectForm
-from sources.source import source_of
+from sources.source import AsksForConsent, source_of, sources
 from sources.tasks import enqueue_call, enqueue_sync
 from sources.texts import phase_text
 
@@ -52,6 +56,56 @@ def connect(request: ScopedRequest, vendor: str) -> HttpResponse:
         return _called(request, kind=CallKind.CONNECT, vendor=vendor, token=token, place=place)
     context = {"form": form, "source": source}
     return page_or_part(request, "sources/connect.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+@requires(Permission.SETTINGS)
+@reauthentication_required
+def consent(request: ScopedRequest, vendor: str) -> HttpResponse:
+    """Send an admin to the vendor's consent page; `connection` is the one that needs a new token, if any."""
+    number = request.GET.get("connection", "")
+    found = queries.get_connection(request.scope, int(number)) if number.isascii() and number.isdigit() else None
+    asked: dict[str, Any] = {
+        "vendor": vendor, "state": secrets.token_urlsafe(32), "verifier": secrets.token_urlsafe(64),
+        "partner": request.scope.partner.pk, "connection": found.pk if found else None,
+    }  # fmt: skip
+    request.session["consent"] = asked
+    return redirect(_consenting(vendor).consent_url(asked["state"], asked["verifier"], _back(vendor)))
+
+
+@require_safe
+@requires(Permission.SETTINGS)
+@sensitive_variables()
+def consented(request: ScopedRequest, vendor: str) -> HttpResponse:
+    """Return from the vendor's consent page: have a worker redeem the code, if this session asked for it."""
+    _consenting(vendor)
+    asked: dict[str, Any] = request.session.pop("consent", {})
+    code = request.GET.get("code", "")
+    if not code or not _asked_here(request, vendor, asked):
+        messages.error(request, _("Nothing was allowed, or the page was open for too long. Begin again."))
+        return redirect("connections_new", vendor)
+    found = queries.get_connection(request.scope, asked["connection"]) if asked["connection"] else None
+    token = json.dumps({"code": code, "verifier": asked["verifier"], "back": _back(vendor)})
+    return _called(request, kind=CallKind.AUTHORIZE, vendor=vendor, token=token, connection=found)
+
+
+def _asked_here(request: ScopedRequest, vendor: str, asked: dict[str, Any]) -> bool:
+    """Whether this session asked the vendor for the consent that came back, for this partner."""
+    state = str(asked.get("state", ""))
+    known = bool(state) and secrets.compare_digest(state.encode(), request.GET.get("state", "").encode())
+    return known and bool(asked["vendor"] == vendor) and bool(asked["partner"] == request.scope.partner.pk)
+
+
+def _consenting(vendor: str) -> AsksForConsent:
+    """The source, if it can be connected by consent. Raises Http404."""
+    for source in sources():
+        if source.key == vendor and isinstance(source, AsksForConsent) and source.asks_for_consent:
+            return source
+    raise Http404(vendor)
+
+
+def _back(vendor: str) -> str:
+    return settings.SITE_URL + reverse("connections_consented", args=[vendor])
 
 
 @require_POST
@@ -250,10 +304,14 @@ def disconnect(request: ScopedRequest, pk: int) -> HttpResponse:
     connection = queries.get_connection(request.scope, pk)
     if request.method == "POST":
         try:
-            services.disconnect(scope=request.scope, connection_id=pk, as_files=request.POST.get("as_files") == "yes")
+            revoking = calls.disconnect(
+                scope=request.scope, connection=connection, as_files=request.POST.get("as_files") == "yes"
+            )
         except services.WrongChange as reason:
             messages.warning(request, reason.messages[0])
             return redirect("connection", pk)
+        if revoking:
+            enqueue_call(request.scope.partner.pk, revoking.pk)
         messages.success(request, _("%(name)s is disconnected. Your data stays.") % {"name": connection.label})
         return redirect("connections")
     return page_or_part(request, "sources/disconnect.html", {"connection": connection})

@@ -47,6 +47,7 @@ class InProcess(HTTPAdapter):
         address = urlsplit(request.url)
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
         call = Request(request.method, address.path, dict(parse_qsl(address.query)), headers, body)
         answer = self.simulator.answer(call)
         if answer.delay > timeout[1]:

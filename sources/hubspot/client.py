@@ -22,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.util import Retry
 
 from partner_portal.lib.dates import clock
+from sources.hubspot import endpoints
 from sources.source import (
     AnswerInvalid,
     JsonObject,
@@ -39,6 +40,8 @@ OWN_SHARE = 2  # we use at most 1/OWN_SHARE of the calls that the account allows
 MARGIN = 1.05  # of an interval, since calls do not arrive as evenly as they leave
 DAILY_RESERVE = 0.2  # of the day's calls, left to the account's other programs
 MAX_ANSWER = 32 * 1024 * 1024  # bytes
+REFRESHED = "oauth:"  # before a refresh token; without it a token is one that stays as it is
+RENEWED_BEFORE = 120.0  # seconds before an access token ends
 TIMEOUTS = (5.0, 60.0)  # seconds to connect, and between two bytes
 TRIES = 8
 LONGEST_WAIT = 120.0  # seconds; a longer Retry-After ends the run, which starts again by itself
@@ -48,7 +51,7 @@ MOVED_WAIT = 3600.0  # seconds, when a 477 does not say
 UNREADABLE_TRIES = 3  # when the answer is not JSON: maintenance pages last longer than a broken connection
 
 _CHUNK = 64 * 1024
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCOPE = re.compile(r"\b[a-z]+(?:\.[a-z_-]+)+\.(?:read|write)\b")
 
 
@@ -76,7 +79,7 @@ class HubSpotClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         address = urlsplit(base)
-        local = address.hostname in _LOOPBACK
+        local = address.hostname in LOOPBACK
         if not address.hostname or (address.scheme != "https" and not (local and address.scheme == "http")):
             raise ImproperlyConfigured("HUBSPOT_API_BASE must be an https address, or http on this machine.")
         self.base = base.rstrip("/")
@@ -94,7 +97,9 @@ class HubSpotClient:
         self._spent = False
         self._session = requests.Session()
         self._session.trust_env = not local  # a proxy of the operator's, but never for this machine
-        self._session.auth = _Bearer(token)
+        self._bearer = self._session.auth = _Bearer("" if token.startswith(REFRESHED) else token)
+        self._refresh = token.removeprefix(REFRESHED) if token.startswith(REFRESHED) else ""
+        self._renew_at = self._monotonic()
         self._session.headers["User-Agent"] = f"partner-portal/{_version()}"
         self._session.headers["Accept"] = "application/json"
         # Only attempts to connect are repeated here: whether a request that was sent may be repeated is decided below.
@@ -126,6 +131,25 @@ class HubSpotClient:
         """Answer to a PUT. Raises SourceError."""
         return self._call("PUT", path, body=body)
 
+    def form(self, path: str, fields: Mapping[str, str]) -> JsonObject:
+        """Answer to a POST of OAuth, which the operator's app makes and no token. Raises SourceError."""
+        app = {"client_id": settings.HUBSPOT_CLIENT_ID, "client_secret": settings.HUBSPOT_CLIENT_SECRET}
+        return self._call("POST", path, body=app | dict(fields), as_form=True)
+
+    def _renew(self) -> None:
+        """Replace an access token that is missing or about to end. Raises TokenRejected, SourceError."""
+        if not self._refresh or self._monotonic() < self._renew_at:
+            return
+        fields = {"grant_type": "refresh_token", "refresh_token": self._refresh}
+        try:
+            answer = self.form(endpoints.OAUTH_TOKEN, fields)
+            self._bearer.token = str(answer["access_token"])
+            self._renew_at = self._monotonic() + float(answer["expires_in"]) - RENEWED_BEFORE
+        except Refused:
+            raise TokenRejected from None
+        except (KeyError, ValueError, TypeError):
+            raise AnswerInvalid("form") from None
+
     def _call(
         self,
         method: str,
@@ -134,12 +158,15 @@ class HubSpotClient:
         params: Mapping[str, str | int] | None = None,
         body: Any = None,
         search: bool = False,
+        as_form: bool = False,
     ) -> JsonObject:
+        if not as_form:
+            self._renew()
         failure: SourceError = TryLater()
         for attempt in range(1, self._tries + 1):
             self._wait_for_turn(search=search)
             try:
-                status, headers, content = self._send(method, path, params, body)
+                status, headers, content = self._send(method, path, params, body, as_form)
             except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
                 failure, wait = AnswerInvalid("cut"), _backoff(attempt)
             except (requests.ConnectionError, requests.Timeout):
@@ -163,14 +190,16 @@ class HubSpotClient:
         raise failure
 
     def _send(
-        self, method: str, path: str, params: Mapping[str, str | int] | None, body: Any
+        self, method: str, path: str, params: Mapping[str, str | int] | None, body: Any, as_form: bool
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
         """Status, headers and body. Raises AnswerInvalid for one that is too large, and what requests raises."""
         with self._session.request(
             method,
             self.base + path,
             params=params,
-            json=body,
+            json=None if as_form else body,
+            data=body if as_form else None,
+            auth=_without_token if as_form else None,
             timeout=self._timeouts,
             allow_redirects=False,
             stream=True,
@@ -258,14 +287,18 @@ class _Bearer(AuthBase):
     """Sets the Authorization header; its repr does not show the token."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self.token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
     def __repr__(self) -> str:
         return "Bearer"
+
+
+def _without_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _parsed(content: bytes, status: int) -> JsonObject:

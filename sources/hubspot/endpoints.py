@@ -8,6 +8,10 @@ DEAL_PIPELINES = f"/crm/pipelines/{VERSION}/deals"
 LISTS = f"/crm/lists/{VERSION}"
 
 
+OAUTH_TOKEN = f"/oauth/{VERSION}/token"
+OAUTH_REVOKE = f"/oauth/{VERSION}/revoke"
+
+
 def records(object_type: str) -> str:
     """List of an object's records."""
     return f"/crm/objects/{VERSION}/{object_type}"

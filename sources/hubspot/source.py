@@ -11,8 +11,8 @@ from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
 
 from partner_portal.lib.dates import clock
-from sources.hubspot import endpoints, further, reading
-from sources.hubspot.client import HubSpotClient
+from sources.hubspot import endpoints, further, oauth, reading
+from sources.hubspot.client import REFRESHED, HubSpotClient
 from sources.hubspot.deals_to_clients import Match, clients_by_company, match
 from sources.hubspot.lists import send_clients
 from sources.hubspot.reading import ID, Link, Record
@@ -199,6 +199,29 @@ class HubSpotSource:
         with self.client(access.token, **PERSON) as client:
             _own_account(client, access)
             return send_clients(client, name, clients)
+
+    @property
+    def asks_for_consent(self) -> bool:
+        """Whether the operator has an app, so that nobody needs to copy a key."""
+        return oauth.is_set_up()
+
+    def consent_url(self, state: str, verifier: str, back: str) -> str:
+        """Address of HubSpot's consent page."""
+        return oauth.consent_url(state, verifier, back)
+
+    def redeem(self, code: str, verifier: str, back: str) -> str:
+        """The token for a code of the consent page. Raises SourceError."""
+        with self.client("", **PERSON) as client:
+            return oauth.redeem(client, code, verifier, back)
+
+    def is_revocable(self, token: str) -> bool:
+        """Whether a token came from the consent page; keys are ended in HubSpot."""
+        return token.startswith(REFRESHED)
+
+    def revoke(self, token: str) -> None:
+        """End a token of the consent page. Raises SourceError."""
+        with self.client("", **PERSON) as client:
+            oauth.revoke(client, token)
 
     @contextmanager
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from sources.simulator.answers import Answer, RefusedError, Request, error, invalid, not_found
+from sources.simulator.consent import Consent, drop_ended
+from sources.simulator.consent import answer as consent_answer
 from sources.simulator.faults import Fault, faulty, missing_scope, rate_limited
 from sources.simulator.schema import (
     ASSOCIATION_TYPES,
@@ -49,6 +51,7 @@ class Simulator:
     def __init__(self, world: World) -> None:
         self.world = world
         self.traffic = Traffic()
+        self.consent = Consent()
         self.faults: list[Fault] = []
         self.lock = threading.RLock()
         #: Results of a search that can be reached.
@@ -70,6 +73,9 @@ class Simulator:
             return replace(answer, headers=headers | dict(answer.headers))
 
     def _answer(self, request: Request) -> Answer:
+        drop_ended(self.world, self.consent)
+        if (of_consent := consent_answer(self.world, self.consent, request)) is not None:
+            return of_consent
         try:
             scopes = self._token_scopes(request)
             for method, pattern, handler, needed in _ROUTES:

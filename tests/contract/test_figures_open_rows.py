@@ -107,6 +107,8 @@ ELSEWHERE = {
     "connection": "a connection and its runs, each with its import",
     "connection_questions": "a form",
     "vendor_call": "a progress bar",
+    "connections_consent": "a redirect",
+    "connections_consented": "a redirect",
     "connection_clients": "a form over the rows that it is about",
     "connection_disconnect": "a question",
     "connection_kind": "a form, and the first rows of a preview of which nothing is stored",

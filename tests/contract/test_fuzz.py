@@ -103,7 +103,7 @@ WORDS = {
     "dashboard_changes": {"which": "new-sold"},
     "dashboard_shared": {"which": "created"},
     "imports_template": {"key": "clients"},
-    "connections_new": {"vendor": "hubspot"},
+    **{name: {"vendor": "hubspot"} for name in ("connections_new", "connections_consent", "connections_consented")},
     **{name: {"key": "expiring"} for name in ("export_new", "list_use", "report_new", "schedule_new", "dataset_rows")},
 }
 

@@ -89,6 +89,8 @@ PAGES = {
     "/certifications/": 12,
     "/settings/product-lines/": 15,
     "/search/?q=c": 16,
+    "/notices/": 10,
+    "/notices/settings/": 10,
 }
 
 # Where each of the stories can be read; otherwise the numbers would be those of empty pages.
