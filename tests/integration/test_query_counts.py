@@ -67,7 +67,7 @@ PAGES = {
     "/tiers/breakdown/?kind=cross_sell": 15,
     "/tiers/expiring/": 12,
     "/tiers/lots/": 12,
-    "/tiers/entries/": 12,
+    "/tiers/entries/": 13,
     "/tiers/people/": 10,
     "/tiers/tools/": 12,
     "/tiers/plans/new/": 21,
