@@ -207,7 +207,7 @@ def page_of_rows(selection: Selection[Scope], page: int, page_size: int, address
     if page > pages:
         raise NoSuchPageError(_("There are only %(pages)d pages.") % {"pages": pages})
     start = (page - 1) * page_size
-    rows = selection.ordered()[start : start + page_size]
+    rows = selection.between(selection.columns, start, start + page_size)
     size = {} if page_size == DEFAULT_PAGE_SIZE else {"page_size": str(page_size)}
 
     def link(number: int) -> str | None:

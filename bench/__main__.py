@@ -69,7 +69,7 @@ def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
 
         yield from measure_hubspot(Place(var / "hubspot"), quick=quick)
     names = {page.name for page in pages.PAGES}
-    if only not in {"", "export"} | names:
+    if only not in {"", "against", "export"} | names:
         return
     profiles = {
         "small": replace(SMALL, clients=10) if quick else SMALL,
@@ -77,9 +77,14 @@ def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
     }
     place = Place(var / "pages")
     place.with_partners(profiles, _say)
-    os.environ.update(place.environment)
-    if only != "export":
+    os.environ.update(place.environment | {"API_REQUESTS_A_MINUTE": "1000000"})
+    if only not in ("against", "export"):
         yield from pages.measure(place, *profiles, only, quick=quick)
+    if only in ("", "against"):
+        from bench.against import measure as measure_against
+
+        pages.set_up(place)
+        yield from measure_against(place, "large", quick=quick)
     if only in ("", "export"):
         yield from _export("large", quick=quick)
 

@@ -52,6 +52,18 @@ PAGES = (
 
 def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> Iterator[Measurement]:
     """Warm: the median of many rounds. Cold: with the cache emptied before each request, as after an import."""
+    set_up(place)
+    visitors = {slug: visitor_of(slug) for slug in (small, large)}
+    entries = {slug: _entries(slug) for slug in visitors}
+    warm, cold = (5, 1) if quick else (21, 3)
+    for page in PAGES:
+        if only and only != page.name:
+            continue
+        yield from _page(page, visitors, entries, warm, cold)
+
+
+def set_up(place: Place) -> None:
+    """Start Django over the place's database, with test clients allowed."""
     os.environ.update(place.environment)
     import django
 
@@ -59,13 +71,6 @@ def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> 
     from django.conf import settings
 
     settings.ALLOWED_HOSTS = ["testserver"]
-    visitors = {slug: _visitor(slug) for slug in (small, large)}
-    entries = {slug: _entries(slug) for slug in visitors}
-    warm, cold = (5, 1) if quick else (21, 3)
-    for page in PAGES:
-        if only and only != page.name:
-            continue
-        yield from _page(page, visitors, entries, warm, cold)
 
 
 def _page(
@@ -111,7 +116,8 @@ def _page(
     yield Measurement(page.name, "HTML, compressed", size, "kB", HTML if page.name == "overview" else None)
 
 
-def _visitor(slug: str) -> "Client":
+def visitor_of(slug: str) -> "Client":
+    """Sign in as the partner's admin."""
     from django.conf import settings
     from django.test import Client
 

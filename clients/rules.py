@@ -67,6 +67,7 @@ class MrrHistory:
         self._rulebook = rulebook
         self._months = months
         self._computed: dict[date, MonthRetention | None] = {}
+        self._means: dict[date, Retention] = {}
 
     def month(self, month: date) -> MonthRetention | None:
         """Retention of one month; None when it or the month before has no rows, or when there was no MRR before.
@@ -110,7 +111,13 @@ class MrrHistory:
 
     def retention(self, on: date) -> Retention:
         """C$R and GRR over the last 12 complete months before the month of the day. Raises UnknownCurrencyError."""
-        months = (self.month(add_months(month_start(on), -back)) for back in range(RETENTION_MONTHS, 0, -1))
+        month = month_start(on)
+        if month not in self._means:  # asked for every day of a year
+            self._means[month] = self._before(month)
+        return self._means[month]
+
+    def _before(self, month: date) -> Retention:
+        months = (self.month(add_months(month, -back)) for back in range(RETENTION_MONTHS, 0, -1))
         series = tuple(month for month in months if month is not None)
         if len(series) < RETENTION_MONTHS:
             return Retention(None, None, None, None, len(series), series)

@@ -54,6 +54,23 @@ def earnings(
     return [_as_earning(terms, *row) for row in columns.iterator()]
 
 
+class Paid(NamedTuple):
+    """What sums of commission need of a deal that earns."""
+
+    #: The client's primary key.
+    client: int
+    currency: str
+    stretches: tuple[Stretch, ...]
+
+
+def paid_within(scope: Scope, first: date, last: date) -> Iterator[Paid]:
+    """Of the deals that earn in these months, as `earnings`, only what sums need, which takes a third of its time. One query."""
+    rows = _known(scope).filter(_within(first, last))
+    columns = ("client_id", "deal__currency", "deal__mrr", "first_month", "last_month", "stretches")
+    for client, currency, mrr, start, end, cut in rows.values_list(*columns).iterator():
+        yield Paid(client, currency, _stretches(mrr, start, end, cut))
+
+
 def _known(scope: Scope) -> QuerySet[DealEarning]:
     """The earnings as known on the scope's day, one a deal."""
     still = Q(known_until=None) | Q(known_until__gt=scope.today)
@@ -78,15 +95,19 @@ def _as_earning(
     last: date | None,
     cut: list[tuple[str, str, str]] | None,
 ) -> Earning:
-    stretches: tuple[Stretch, ...] = ()
-    if cut is not None:
-        stretches = tuple(Stretch(date.fromisoformat(a), date.fromisoformat(b), Fraction(left)) for a, b, left in cut)
-    elif first is not None and last is not None:
-        stretches = (Stretch(first, last, Fraction(mrr)),)
     ends_on = term_end(closed_on, terms)
+    stretches = _stretches(mrr, first, last, cut)
     return Earning(
         client, deal_id, line, currency, mrr, closed_on, ends_on, cancelled_on, cut is not None, gone_on, stretches
     )
+
+
+def _stretches(
+    mrr: Decimal, first: date | None, last: date | None, cut: list[tuple[str, str, str]] | None
+) -> tuple[Stretch, ...]:
+    if cut is not None:
+        return tuple(Stretch(date.fromisoformat(a), date.fromisoformat(b), Fraction(left)) for a, b, left in cut)
+    return () if first is None or last is None else (Stretch(first, last, Fraction(mrr)),)
 
 
 class KnownEarning(NamedTuple):

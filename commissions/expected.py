@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import Protocol
 
 from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
 from ledger.records import DealLife
@@ -52,10 +53,6 @@ class Earning:
     gone_on: date | None
     #: Oldest first.
     stretches: tuple[Stretch, ...]
-
-    def within(self, first: date, last: date) -> bool:
-        """Whether it earns in any month from `first` to `last` (their first days), both included."""
-        return any(stretch.first <= last and stretch.last >= first for stretch in self.stretches)
 
     def months_left(self, today: date) -> int:
         """Months of the term still to earn, the current one included; 0 when the deal earns nothing on the day."""
@@ -132,6 +129,23 @@ def _half_up(part: int, whole: int) -> int:
     return (2 * part + whole) // (2 * whole)
 
 
+def earns_within(stretches: Iterable[Stretch], first: date, last: date) -> bool:
+    """Whether a deal earns in any month from `first` to `last` (their first days), both included."""
+    return any(stretch.first <= last and stretch.last >= first for stretch in stretches)
+
+
+class Earns(Protocol):
+    """A deal that earns commission, or what sums need of one."""
+
+    @property
+    def currency(self) -> str:
+        """The currency of the deal."""
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The months in which it earns."""
+
+
 class CommissionForecast:
     """Expected commission of a portfolio, at the imported exchange rates."""
 
@@ -157,7 +171,7 @@ class CommissionForecast:
                 cents = _half_up(numerator * over, denominator * under)
                 yield Amount(month, stretch.mrr, fx, Decimal(cents).scaleb(-CENT_PLACES))
 
-    def by_quarter(self, earnings: Iterable[Earning], first: date, last: date) -> dict[str, Decimal]:
+    def by_quarter(self, earnings: Iterable[Earns], first: date, last: date) -> dict[str, Decimal]:
         """Sums by quarter, in order; amounts without an exchange rate are left out.
 
         The same as summing `amounts`, without an object a month: the months of a stretch that share a rate share an amount.

@@ -8,8 +8,8 @@ from decimal import Decimal
 from accounts.scope import Scope
 from clients.models import Client
 from commissions import rules
-from commissions.earnings import AHEAD_MONTHS, earnings
-from commissions.expected import Amount, CommissionForecast, Earning
+from commissions.earnings import AHEAD_MONTHS, earnings, paid_within
+from commissions.expected import Amount, CommissionForecast, Earning, earns_within
 from commissions.queries import fx_rates, payout_sums
 from partner_portal.lib.dates.months import (
     add_months,
@@ -111,8 +111,8 @@ class Expected:
 def expected_from(scope: Scope, first: date) -> Expected:
     """What is expected of the quarters from the one that starts on `first` to the third after this one."""
     ahead_first, last = next_quarters(scope.today)
-    deals = earnings(scope, (first, last))
-    ahead = [deal for deal in deals if deal.within(ahead_first, last)]
+    deals = list(paid_within(scope, first, last))
+    ahead = [deal for deal in deals if earns_within(deal.stretches, ahead_first, last)]
     return Expected(
         commission_forecast(scope).by_quarter(deals, first, last),
         len(ahead),

@@ -13,12 +13,14 @@ from ledger.forms import ExpiringForm, ManagedGainForm, ManagedLossForm, SoldGai
 from ledger.models import PointEntry
 from ledger.queries import Lots, entries_in, ledger_age, open_lots
 from ledger.records import Entry
-from ledger.why_text import why
+from ledger.why_sql import why_in_sql
+from ledger.why_text import TAKES_BACK, why
 from partner_portal.formats.days import day_text, month_text
 from partner_portal.lib.dates.months import month_end
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
 from partner_portal.lib.rows.providers import register_freshness
 from program import markup
+from program.caching import cached_answer
 from program.labels import labels
 from program.terms import Cause, DealKind, Direction, Market, Side, Track
 
@@ -44,7 +46,7 @@ def sentence(row: Row, scope: Scope) -> str:
     if row["why_reverses"] is None:
         return why(entry, with_money=scope.may_see_money)
     reversed_entry = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
-    return str(_("Correction, takes back: %s")) % reversed_entry
+    return str(TAKES_BACK) % reversed_entry
 
 
 def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
@@ -82,6 +84,7 @@ def _entry_columns(side: Side, direction: Direction) -> tuple[Column, ...]:
             "why",
             _("Why"),
             compute=sentence,
+            written=lambda scope: why_in_sql(with_money=scope.may_see_money),
             needs={f"why_{name}": source for name, source in WHY.items()} | {"why_reverses": "reverses_id"},
         ),
     ]
@@ -154,6 +157,7 @@ for (direction, side), (title, form) in FORMS.items():
             search=("client", "client_id", "deal_id", "deal") if side == Side.SOLD else ("client", "client_id"),
             client="client_id",
             describe=_describe,
+            cached=cached_answer,
         )
     )
 
@@ -220,6 +224,7 @@ register(
         search=("client", "client_id", "deal_id", "deal"),
         client="client_id",
         describe=_describe_expiring,
+        cached=cached_answer,
     )
 )
 

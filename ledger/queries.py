@@ -123,12 +123,13 @@ def ledger_age(scope: Scope) -> LedgerAge | None:
 
 def history_starts(scope: Scope) -> date | None:
     """The first day with points gained; None for an empty ledger. Days whose entries were all reversed do not count."""
+    return scope.once("history-starts", lambda: _first_day(scope))
 
-    def read() -> date | None:
-        first: date | None = _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]
-        return first
 
-    return scope.once("history-starts", read)
+@cached_by_generation("first-day")
+def _first_day(scope: Scope) -> date | None:
+    first: date | None = _daily(scope).exclude(points=0).aggregate(first=Min("on"))["first"]
+    return first
 
 
 def points_on(scope: Scope, day: date) -> PointTotals:

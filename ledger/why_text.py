@@ -5,7 +5,7 @@ Numbers are printed in full, so that a reader can check the sentence by hand.
 
 from decimal import Decimal
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ledger.records import Computation, Entry
@@ -13,6 +13,36 @@ from partner_portal.formats.days import day_text
 from partner_portal.formats.numbers import exact_money, exact_number
 from partner_portal.lib.dates.months import month_count
 from program.terms import Cause, Origin, Track
+
+# The sentences; `ledger.why_sql` fills in the same ones.
+SEVERAL = _("%(points)s points in force from several services at once.")
+PER_US_100 = _("per US$100")
+UNITS = _("MRR in units of US$100")
+WHOLE_CLIENT = _("the whole client")
+DOWNGRADED = _(
+    "Downgrade %(by)s of %(amount)s took %(share)s%% of its product line: "
+    "%(lost)s of the %(before)s points that deal %(deal)s had left."
+)
+DOWNGRADED_WITHOUT_MONEY = _(
+    "Downgrade %(by)s took %(share)s%% of its product line: "
+    "%(lost)s of the %(before)s points that deal %(deal)s had left."
+)
+EXPIRED_WHOLE = _("All %(earned)s points of deal %(deal)s expired %(months)s months after %(start)s.")
+EXPIRED_REST = _(
+    "All that remained of the %(earned)s points of deal %(deal)s, %(left)s, expired %(months)s months after %(start)s."
+)
+EXPIRED_WHOLE_ON = _("All %(earned)s points of deal %(deal)s expired on %(on)s.")
+EXPIRED_REST_ON = _("All that remained of the %(earned)s points of deal %(deal)s, %(left)s, expired on %(on)s.")
+LOST_WHOLE = _("All %(earned)s points of deal %(deal)s were lost when %(what)s was cancelled on %(on)s.")
+LOST_REST = _(
+    "All that remained of the %(earned)s points of deal %(deal)s, %(left)s, "
+    "were lost when %(what)s was cancelled on %(on)s."
+)
+MANAGED_CHURNED = _("From %(before)s to 0: the whole client was cancelled on %(on)s.")
+MANAGED_ENDED = _("From %(before)s to 0: no service is in force from %(on)s on.")
+MANAGED_CHURNED_SAME_DAY = _("From %(before)s to %(after)s, with the whole client cancelled that day: %(computed)s")
+MANAGED = _("From %(before)s to %(after)s: %(computed)s")
+TAKES_BACK = _("Correction, takes back: %s")
 
 
 def why(entry: Entry, *, with_money: bool = True) -> str:
@@ -42,7 +72,7 @@ def working(computation: Computation) -> str:
 
 def per_us_100(amount: Decimal, currency: str, per_unit: Decimal) -> str:
     """The amount in units of US$100 by the currency table: `EUR 880.00 / 88 per US$100`."""
-    return f"{exact_money(amount, currency)} / {exact_number(per_unit)} {_('per US$100')}"
+    return f"{exact_money(amount, currency)} / {exact_number(per_unit)} {PER_US_100}"
 
 
 def managing_partners(count: int) -> str:
@@ -57,24 +87,13 @@ def _rest(rate: Decimal, track: Track | Origin, factor: Decimal, partners: int |
 
 def _computation(entry: Entry, points: Decimal, with_money: bool) -> str:
     if entry.amount is None or entry.per_unit is None or entry.rate is None or entry.factor is None:
-        text = _("%(points)s points in force from several services at once.")
-        return text % {"points": exact_number(points)}
-    unit = per_us_100(entry.amount, entry.currency, entry.per_unit) if with_money else _("MRR in units of US$100")
+        return str(SEVERAL) % {"points": exact_number(points)}
+    unit = per_us_100(entry.amount, entry.currency, entry.per_unit) if with_money else UNITS
     return f"{unit} x {_rest(entry.rate, entry.track, entry.factor, entry.partners, points)}"
 
 
 def _downgraded(entry: Entry, with_money: bool) -> str:
-    text = (
-        _(
-            "Downgrade %(by)s of %(amount)s took %(share)s%% of its product line: "
-            "%(lost)s of the %(before)s points that deal %(deal)s had left."
-        )
-        if with_money
-        else _(
-            "Downgrade %(by)s took %(share)s%% of its product line: "
-            "%(lost)s of the %(before)s points that deal %(deal)s had left."
-        )
-    )
+    text = str(DOWNGRADED if with_money else DOWNGRADED_WITHOUT_MONEY)
     return text % {
         "by": entry.by_deal_id,
         "amount": exact_money(entry.amount or Decimal(0), entry.currency),
@@ -88,35 +107,15 @@ def _downgraded(entry: Entry, with_money: bool) -> str:
 def _expired(entry: Entry) -> str:
     values = _lot_values(entry)
     if entry.earned_on is None:
-        text = (
-            _("All %(earned)s points of deal %(deal)s expired on %(on)s.")
-            if _whole(entry)
-            else _("All that remained of the %(earned)s points of deal %(deal)s, %(left)s, expired on %(on)s.")
-        )
-        return text % values
+        return str(EXPIRED_WHOLE_ON if _whole(entry) else EXPIRED_REST_ON) % values
     months = month_count(entry.earned_on, entry.on)
-    text = (
-        _("All %(earned)s points of deal %(deal)s expired %(months)s months after %(start)s.")
-        if _whole(entry)
-        else _(
-            "All that remained of the %(earned)s points of deal %(deal)s, %(left)s, "
-            "expired %(months)s months after %(start)s."
-        )
-    )
+    text = str(EXPIRED_WHOLE if _whole(entry) else EXPIRED_REST)
     return text % (values | {"months": str(months), "start": day_text(entry.earned_on)})
 
 
 def _lost(entry: Entry) -> str:
-    text = (
-        _("All %(earned)s points of deal %(deal)s were lost when %(what)s was cancelled on %(on)s.")
-        if _whole(entry)
-        else _(
-            "All that remained of the %(earned)s points of deal %(deal)s, %(left)s, "
-            "were lost when %(what)s was cancelled on %(on)s."
-        )
-    )
-    what = entry.cancelled_line or _("the whole client")
-    return text % (_lot_values(entry) | {"what": what})
+    text = str(LOST_WHOLE if _whole(entry) else LOST_REST)
+    return text % (_lot_values(entry) | {"what": entry.cancelled_line or str(WHOLE_CLIENT)})
 
 
 def _earned(entry: Entry) -> Decimal:
@@ -148,12 +147,5 @@ def _managed(entry: Entry, with_money: bool) -> str:
     if entry.cause == Cause.EARNED:
         return _computation(entry, entry.after, with_money)
     if entry.after == 0:
-        text = (
-            _("From %(before)s to 0: the whole client was cancelled on %(on)s.")
-            if entry.cause == Cause.CHURNED
-            else _("From %(before)s to 0: no service is in force from %(on)s on.")
-        )
-        return text % values
-    if entry.cause == Cause.CHURNED:
-        return _("From %(before)s to %(after)s, with the whole client cancelled that day: %(computed)s") % values
-    return _("From %(before)s to %(after)s: %(computed)s") % values
+        return str(MANAGED_CHURNED if entry.cause == Cause.CHURNED else MANAGED_ENDED) % values
+    return str(MANAGED_CHURNED_SAME_DAY if entry.cause == Cause.CHURNED else MANAGED) % values

@@ -14,6 +14,7 @@ _REFUSALS = {
 _ANSWERS = _REFUSALS | {
     "name": gettext_lazy("The host has no address."),
     "secret": gettext_lazy("The key of the address is missing. Add the channel again."),
+    "error": gettext_lazy("Something went wrong in the portal, and it was logged."),
     "stopped": gettext_lazy("The channel was stopped."),
 }
 

@@ -166,6 +166,9 @@ def send(*, partner_id: int, message_id: int) -> str:
         return _failed(partner, found, error.code)
     except SecretUnreadable:
         return _failed(partner, found, "secret")
+    except Exception:
+        log.exception("message %s of a channel could not be made", found.pk)
+        return _end(partner, found, MessageState.FAILED, "error")
     return (
         _end(partner, found, MessageState.SENT, str(status))
         if 200 <= status < 300

@@ -9,7 +9,7 @@ import smtplib
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 
@@ -91,20 +91,27 @@ def _attempt(partner: Partner, run: DigestRun) -> str:
                 digest = digest_of(scope, chosen.figures)
             if digest is None or not digest.is_news or _is_refused(chosen, run.user):
                 return _end(run, DigestState.SKIPPED)
-            told = [row.row.pk for row in digest.notices]
             mail = mails.digest_mail(scope, run.user, digest, name=f"digest-{run.pk}")
-        mail.send()
     except PermissionDenied:
         with partner_scope(partner):
             NoticeSettings.objects.filter(partner=partner, user=run.user).update(next_slot=None)
             return _end(run, DigestState.FAILED, "no longer a member")
+    except (OperationalError, InterfaceError):
+        raise  # the task tries again
+    except Exception as error:
+        return _put_off(partner, run, failures.failure_text(error))
+    try:
+        mail.send()
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        return _put_off(partner, run, error)
+        if refusal := refusal_of(error):
+            with partner_scope(partner):
+                _refuse(partner, run.user, refusal)
+                return _end(run, DigestState.FAILED, refusal)
+        return _put_off(partner, run, failures.delay_text(error))
     with partner_scope(partner):
         NoticeSettings.objects.filter(pk=chosen.pk).update(figures=digest.figures)
-        Notice.objects.filter(partner=partner, user=run.user).filter(
-            Q(pk__in=told) | Q(in_digest=True, created_at__lt=run.slot)
-        ).update(in_digest=False)
+        told = Q(pk__in=[row.row.pk for row in digest.notices]) | Q(created_at__lt=run.slot)
+        Notice.objects.filter(told, partner=partner, user=run.user, in_digest=True).update(in_digest=False)
         return _end(run, DigestState.SENT)
 
 
@@ -112,13 +119,9 @@ def _is_refused(chosen: NoticeSettings, user: User) -> bool:
     return bool(chosen.refusal) and chosen.refused_address == user.email
 
 
-def _put_off(partner: Partner, run: DigestRun, error: Exception) -> str:
-    """Try again later, up to a limit; never again an address that the mail server rejected."""
+def _put_off(partner: Partner, run: DigestRun, reason: str) -> str:
+    """Try again later, up to a limit."""
     with partner_scope(partner):
-        if refusal := refusal_of(error):
-            _refuse(partner, run.user, refusal)
-            return _end(run, DigestState.FAILED, refusal)
-        reason = failures.delay_text(error)
         if run.attempts >= len(BACK_OFF):
             return _end(run, DigestState.FAILED, reason)
         not_before = clock.now() + BACK_OFF[run.attempts]
@@ -158,7 +161,13 @@ def mail_notices(*, partner_id: int) -> int:
     partner, now = Partner.objects.get(pk=partner_id), clock.now()
     with partner_scope(partner):
         people = list(User.objects.filter(pk__in=notices_to_mail(now).filter(partner=partner).values("user")))
-    return sum(_mail_person(partner, user, now) for user in people)
+    sent = 0
+    for user in people:
+        try:
+            sent += _mail_person(partner, user, now)
+        except Exception:  # the others get theirs
+            log.exception("notices of person %s could not be mailed", user.pk)
+    return sent
 
 
 def _mail_person(partner: Partner, user: User, now: datetime) -> bool:

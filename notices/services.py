@@ -150,6 +150,7 @@ def choose(*, scope: Scope, wishes: Wishes) -> None:
         chosen.next_slot, chosen.figures = None, {}
     elif not chosen.digest and (now := digest_of(scope, {})):
         chosen.figures = now.figures
+        Notice.objects.filter(partner=scope.partner, user=scope.user).update(in_digest=False)
     chosen.digest, chosen.digest_at = wishes.digest, wishes.digest_at
     if chosen.digest:
         rule = queries.digest_rule(chosen, scope.partner.time_zone)

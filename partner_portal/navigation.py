@@ -4,9 +4,10 @@ An entry is only an address and a label. It is shown when the address exists and
 view itself declares (`accounts.access.requires`), so no right is written down twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import cast
 
 from django.http import HttpRequest
@@ -20,7 +21,7 @@ from accounts.models import User
 from accounts.scope import Scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.web.htmx import Context
-from partner_portal.lib.web.view_rules import rules_of
+from partner_portal.lib.web.view_rules import ViewRules, rules_of
 from program import queries as program_queries
 from sources.queries import last_arrival
 
@@ -148,29 +149,40 @@ def freshness(scope: Scope) -> Freshness:
 
 
 def _opens(path: str, scope: Scope | None) -> bool:
+    rules = _rules_at(path)
+    if rules is None or rules.permission is None:
+        return rules is not None
+    return scope is not None and scope.may(rules.permission)
+
+
+@cache
+def _rules_at(path: str) -> ViewRules | None:
+    """The rules of the view at an address; None without a view. Addresses do not change while the process runs."""
     try:
-        view = resolve(path).func
+        return rules_of(resolve(path).func)
     except Resolver404:
-        return False
-    permission = rules_of(view).permission
-    return permission is None or (scope is not None and scope.may(permission))
+        return None
 
 
 def frame(request: HttpRequest) -> Context:
     """Context processor: `home`, `navigation`, `freshness`, `programme` (its name), `appearance` (what one can choose of it).
 
-    What needs a query is asked only where the page shows it, so not for a part of one.
+    What costs something is asked only where the page shows it, so not for a part of one.
 
     Somebody who signs in to see a page gets `return_to`, the name of the part of the portal that it lies in.
     """
     scope = scope_of(request)
     signed_in = getattr(request, "user", None) is not None and request.user.is_authenticated
     path = request.path_info
+
+    def navigation() -> Mapping[str, list[Link]]:
+        if not signed_in:
+            return {}
+        return {"main": links(MAIN, scope, path) if scope else [], "account": links(ACCOUNT, scope, path)}
+
     return {
         "home": get_script_prefix().rstrip("/") + HOME,
-        "navigation": {"main": links(MAIN, scope, path) if scope else [], "account": links(ACCOUNT, scope, path)}
-        if signed_in
-        else {},
+        "navigation": SimpleLazyObject(navigation),
         "programme": SimpleLazyObject(lambda: program_queries.rulebook(scope).name) if scope else "",
         "freshness": SimpleLazyObject(lambda: freshness(scope)) if scope else None,
         "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),

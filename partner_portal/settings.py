@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "accounts.middleware.ProxyWarning",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "partner_portal.middleware.CompressionMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "partner_portal.middleware.BrowserPolicyMiddleware",
     "partner_portal.health.HealthMiddleware",

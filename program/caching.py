@@ -1,6 +1,6 @@
 """Caches what queries answer, by the partner's generation and the revision of the programme's rules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial, wraps
 from inspect import signature
 from typing import Concatenate
@@ -10,6 +10,11 @@ from partner_portal.lib.caching import cached
 from program.queries import revision
 
 _keys: set[str] = set()
+
+
+def cached_answer[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
+    """`compute()`, or what it gave before, as `cached_by_generation` does; for `lib.rows.datasets`, which cannot know the rules."""
+    return cached(scope, ("rows", *key), compute, revision=revision(scope))
 
 
 def cached_by_generation[**P, T](

@@ -9,10 +9,11 @@ from accounts.scope import Scope
 from clients.pipeline import valued_by
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, register
+from program.caching import cached_answer
 from program.labels import METRIC_TEXTS, labels
 from program.terms import RenewalStatus
 from renewals.forms import DECISIONS, RenewalsForm
-from renewals.queries import DECIDED, RenewalRow, renewal_rows
+from renewals.queries import DECIDED, RenewalRow, renewal_rows, renewals_of_page
 
 MONEY = Permission.VIEW_MONEY
 
@@ -117,5 +118,7 @@ register(
         client="client_pk",
         describe=_describe,
         valued=lambda scope, params: valued_by(scope, date.min, params["period"].last),  # overdue ones are of any day
+        cached=cached_answer,
+        rows_of=lambda scope, pks: [as_row(row) for row in renewals_of_page(scope, pks)],
     )
 )

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from ledger.records import CancellationFact
-from program.rulebook import Rulebook
+from program.rulebook import Rulebook, Tier
 from program.terms import Metric, Track
 from tiers.rules import Measures, TierGap, gap, performance
 
@@ -123,20 +123,41 @@ class Impact:
         return self.with_tier != self.without_tier
 
 
-def impact(stake: Stake, measures: Measures, rulebook: Rulebook, credited: str | None, review: date) -> Impact:
-    """The impact of the points at stake on the review day, up to which `measures` must be known."""
-    rule_set = rulebook.rule_set(review)
-    target = rule_set.tier(credited) if rule_set is not None and credited is not None else None
-    without = WithoutPoints(measures, stake.missing_on(review))
-    gap_with, gap_without = (gap(target, those, review) if target else None for those in (measures, without))
-    return Impact(
-        review,
-        performance(measures, rulebook, review),
-        performance(without, rulebook, review),
-        _missing_total(gap_with),
-        _missing_total(gap_without),
-        _newly_failing(gap_with, gap_without),
-    )
+class Impacts:
+    """The impacts of points at stake; what does not depend on them is computed once a review day."""
+
+    def __init__(self, measures: Measures, rulebook: Rulebook, credited: str | None) -> None:
+        self._measures = CachedMeasures(measures)
+        self._rulebook = rulebook
+        self._credited = credited
+        self._with: dict[date, tuple[Tier | None, TierGap | None, str | None]] = {}
+
+    def of(self, stake: Stake, review: date) -> Impact:
+        """The impact on the review day, up to which the measures must be known."""
+        target, gap_with, with_tier = self._with_points(review)
+        missing = stake.missing_on(review)
+        if not any(missing.values()):
+            total = _missing_total(gap_with)
+            return Impact(review, with_tier, with_tier, total, total, ())
+        without = WithoutPoints(self._measures, missing)
+        gap_without = gap(target, without, review) if target else None
+        return Impact(
+            review,
+            with_tier,
+            performance(without, self._rulebook, review),
+            _missing_total(gap_with),
+            _missing_total(gap_without),
+            _newly_failing(gap_with, gap_without),
+        )
+
+    def _with_points(self, review: date) -> tuple[Tier | None, TierGap | None, str | None]:
+        """The credited tier in the rules of the day, the gap to it, and the tier reached."""
+        if review not in self._with:
+            rule_set = self._rulebook.rule_set(review)
+            target = rule_set.tier(self._credited) if rule_set is not None and self._credited is not None else None
+            gap_with = gap(target, self._measures, review) if target else None
+            self._with[review] = target, gap_with, performance(self._measures, self._rulebook, review)
+        return self._with[review]
 
 
 def _missing_total(of: TierGap | None) -> Decimal | None:

@@ -101,7 +101,7 @@ def write_csv(
     Rows of a query without computed columns are copied by the database, which needs a transaction with one snapshot
     (`reports.snapshot`); others are written one by one.
     """
-    columns = columns_of(selection)
+    columns = tuple(map(selection.written, columns_of(selection)))
     out.write(BOM)
     if _copyable(selection, columns):
         out.write(_line(headings(columns, stable_names=stable_names), dialect).encode())
@@ -149,7 +149,7 @@ def write_xlsx(
 
     if selection.count > XLSX_ROWS:
         raise TooManyRowsError(selection.count)
-    columns = columns_of(selection)
+    columns = tuple(map(selection.written, columns_of(selection)))
     names = headings(columns, stable_names=stable_names)
     formats = _formats(selection, columns)
     rows_title, about_title = str(selection.dataset.unit[1]).capitalize()[:31], _("About this export")[:31]
@@ -321,7 +321,7 @@ def _only_currency(selection: Selection, name: str) -> str:
 
 
 def _width(column: Column, name: str) -> int:
-    if column.compute:
+    if column.compute or column.written:
         return 70
     return max(WIDTHS[column.kind], min(len(name) + 4, 30))
 

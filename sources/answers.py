@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -40,13 +41,15 @@ def checked_answers(document: object) -> JsonObject:
     """The document in its stored form, without what it leaves out. Raises WrongAnswers."""
     if not isinstance(document, Mapping):
         raise WrongAnswers(_("The answers are one JSON object."))
-    known = {"answers", "midnight_utc", "every_minutes", "guards", "complete"} | {kind.key for kind in kinds()}
+    known = {"answers", "midnight_utc", "every_minutes", "guards", "complete", "more"} | {kind.key for kind in kinds()}
     if unknown := sorted(set(document) - known):
         raise WrongAnswers(_("Unknown: %(name)s.") % {"name": unknown[0]})
     stored: JsonObject = {}
     for name, value in document.items():
         if name == "answers":
             stored[name] = {key: _checked_answer(key, answer) for key, answer in _object(name, value).items()}
+        elif name == "more":
+            stored[name] = {key: _day(key, day) for key, day in _object(name, value).items()}
         elif name == "midnight_utc":
             stored[name] = _one_of(name, value, MIDNIGHTS)
         elif name == "every_minutes":
@@ -97,6 +100,14 @@ def _checked_take(name: str, take: object) -> object:
     if set(fields) == {"property", "value"}:
         return {key: _text(name, value) for key, value in fields.items()}
     raise WrongAnswers(_("Unknown: %(name)s.") % {"name": f"{name}.take"})
+
+
+def _day(key: str, value: object) -> str:
+    """Since when a further kind is on."""
+    try:
+        return date.fromisoformat(_text(key, value)).isoformat()
+    except ValueError as error:
+        raise WrongAnswers(_("%(name)s is a day such as 2026-11-23.") % {"name": key}) from error
 
 
 def _object(name: str, value: object) -> JsonObject:
@@ -153,15 +164,20 @@ def answer_data(answer: Answer) -> JsonObject:
 
 
 def settings_of(
-    document: JsonObject, account: Account | None = None, assigned: Mapping[str, str] | None = None
+    document: JsonObject,
+    account: Account | None = None,
+    assigned: Mapping[str, str] | None = None,
+    accepted: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None,
 ) -> Settings:
-    """The settings of a stored document. assigned: our id of the client by the deal's id."""
+    """The settings of a stored document. assigned: our id of the client by the deal's id. accepted: as of `Settings`."""
     return Settings(
         answers={key: answer_of(data) for key, data in document.get("answers", {}).items()},
         take={key: value["take"] for key, value in document.items() if isinstance(value, Mapping) and "take" in value},
         midnight_utc=document.get("midnight_utc", "day"),
         assigned=assigned or {},
         account=account,
+        more=document.get("more", {}),
+        accepted=accepted or {},
     )
 
 
@@ -184,7 +200,11 @@ def digest_of(document: JsonObject) -> str:
 def open_questions(questions: Sequence[Question], document: JsonObject) -> list[Question]:
     """The required questions that nobody has answered."""
     answers = document.get("answers", {})
-    return [question for question in questions if not question.optional and question.key not in answers]
+    return [
+        question
+        for question in questions
+        if not (question.optional or question.may_be_empty) and question.key not in answers
+    ]
 
 
 def mapping_of(spec: TableSpec, settings: Settings, name: str) -> ColumnMapping:

@@ -29,6 +29,12 @@ class SourcesConfig(AppConfig):
                 "connection.assigned": _("Row of a connection assigned to a client"),
                 "connection.gone_confirmed": _("Missing row of a connection given up"),
                 "connection.keys_rotated": _("Tokens of connections encrypted with a new key"),
+                "connection.kind_previewed": _("Preview of what a connection would bring requested"),
+                "connection.kind_on": _("Kind of data of a connection switched on"),
+                "connection.kind_off": _("Kind of data of a connection switched off"),
+                "connection.proposals_confirmed": _("Proposals of a connection confirmed"),
+                "connection.proposals_rejected": _("Proposals of a connection rejected"),
+                "connection.proposals_reopened": _("Rejected proposals of a connection opened again"),
                 "connection.sync_requested": _("Sync requested"),
                 "list.sent": _("List sent to a vendor"),
             }

@@ -14,7 +14,7 @@ from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.column_types import Choice, ColumnType
 from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.rows.facts import kinds
-from sources.answers import EVERY_MINUTES, Guards, answer_data, every_minutes, guards_of
+from sources.answers import EVERY_MINUTES, Guards, answer_data, every_minutes, guards_of, settings_of
 from sources.source import Field, JsonObject, Question, Settings, Source
 from sources.texts import question_title
 
@@ -80,10 +80,10 @@ class AnswersForm(forms.Form):
         fixed_keys = {question.key for question in questions if question.once and fixed}
         self.questions = [question for question in questions if question.key not in fixed_keys]
         self.stored = stored
-        self._counts = counts or {}
         answers = stored.get("answers", {})
         self._fixed_answers = {key: answer for key, answer in answers.items() if key in fixed_keys}
-        self._tables = {spec.kind: fields.get(spec.name, ()) for spec in source.tables(Settings())}
+        self._tables = {spec.kind: fields.get(spec.schema, ()) for spec in source.tables(self._settings())}
+        self._counts = counts or {}
         if "deals" in source.kinds and source.needs_token:
             self._add_take()
         for question in self.questions:
@@ -97,6 +97,10 @@ class AnswersForm(forms.Form):
                 widget=forms.CheckboxSelectMultiple,
             )
         self._add_rhythm()
+
+    def _settings(self) -> Settings:
+        """Those whose tables the questions are about."""
+        return settings_of(self.stored)
 
     # What to take
 
@@ -166,8 +170,9 @@ class AnswersForm(forms.Form):
         initial = stored.get("property") or (CONSTANT if "value" in stored else "")
         self.fields[name] = forms.ChoiceField(
             label=question_title(question),
+            required=not question.may_be_empty,
             choices=[
-                ("", _("Choose")),
+                ("", _("Leave it empty") if question.may_be_empty else _("Choose")),
                 (CONSTANT, _("The same for all")),
                 *((property_.name, f"{property_.label} ({property_.name})") for property_ in properties),
             ],
@@ -212,6 +217,8 @@ class AnswersForm(forms.Form):
         chosen = self.cleaned_data[name]
         if chosen == CONSTANT:
             return {"value": self.cleaned_data[f"{name}-value"]}
+        if not chosen:
+            return {}
         answer: dict[str, Any] = {"property": chosen}
         before = self.stored.get("answers", {}).get(name, {})
         if before.get("property") == chosen:
@@ -252,15 +259,20 @@ class AnswersForm(forms.Form):
         return [self[name] for name in Guards.__dataclass_fields__ if name in self.fields]
 
     @property
+    def answers(self) -> dict[str, Any]:
+        """The answers to the questions, by key; without columns that are left empty. Needs a valid form."""
+        answers = {question.key: self._answer(question) for question in self.questions}
+        return {key: answer for key, answer in answers.items() if answer}
+
+    @property
     def document(self) -> dict[str, Any]:
         """The answers in their stored form. Needs a valid form."""
-        document: dict[str, Any] = {name: self.stored[name] for name in ("midnight_utc",) if name in self.stored}
+        document: dict[str, Any] = {name: self.stored[name] for name in ("midnight_utc", "more") if name in self.stored}
         if "take" in self.fields:
             document["deals"] = {"take": self._take()}
         if "complete" in self.fields:
             document["complete"] = self.cleaned_data["complete"]
-        answers = self._fixed_answers | {question.key: self._answer(question) for question in self.questions}
-        if answers:
+        if answers := self._fixed_answers | self.answers:
             document["answers"] = answers
         document["every_minutes"] = self.cleaned_data["every_minutes"]
         document["guards"] = self.stored.get("guards", {}) | {
@@ -286,6 +298,23 @@ def _rhythm(minutes: int) -> str:
         return ngettext("Every minute", "Every %(count)s minutes", minutes) % {"count": minutes}
     hours = minutes // 60
     return ngettext("Every hour", "Every %(count)s hours", hours) % {"count": hours}
+
+
+class KindForm(AnswersForm):
+    """The answers to the questions about a further kind."""
+
+    def __init__(self, data: Mapping[str, Any] | None, *, kind: str, **given: Any) -> None:
+        self._kind = kind
+        super().__init__(data, fixed=False, **given)
+
+    def _settings(self) -> Settings:
+        return Settings(more={self._kind: ""})
+
+    def _add_take(self) -> None:
+        """Leave out which deals to take."""
+
+    def _add_rhythm(self) -> None:
+        """Leave out rhythm and guards."""
 
 
 class AssignForm(forms.Form):

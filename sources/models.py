@@ -200,3 +200,67 @@ class ConnectedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.vendor_id}"
+
+
+class Decided(models.TextChoices):
+    """What a person said about a proposal."""
+
+    OPEN = "open", _("Not decided")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REJECTED = "rejected", _("Rejected")
+
+
+class Proposal(models.Model):
+    """A row that a vendor's history suggests: it becomes a fact when a person confirms it.
+
+    key:       the source's name of it, the same in every reading.
+    client_id: our id of its client. row: the row of the table's file, as last read.
+    note, detail: as of `source.Proposed`.
+    accepted:  the cells that a person confirmed; null before that. The next full run brings them.
+    waits:     it has to be looked at: nobody has decided, or it is not any more what was confirmed.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="proposals", db_index=False)
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=200)
+    client_id = models.CharField(max_length=1000)
+    row = models.JSONField()
+    note = models.CharField(max_length=10, blank=True)
+    detail = models.CharField(max_length=20, blank=True)
+    state = models.CharField(max_length=9, choices=Decided, default=Decided.OPEN)
+    accepted = models.JSONField(null=True)
+    waits = models.BooleanField(default=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=Decided.values), name="proposal_state_known"),
+            models.UniqueConstraint(fields=["connection", "kind", "key"], name="proposal_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class KindPreview(models.Model):
+    """What a further kind would make with some answers, found out by a worker, before it is switched on.
+
+    answers: those of the kind, by key, in their stored form.
+    made_at: null while a worker is at it. result: as `sources.previews` makes it; `why` in it is a code of a sentence.
+    """
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="previews", db_index=False)
+    kind = models.CharField(max_length=40)
+    answers = models.JSONField(default=dict)
+    asked_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="one_preview_a_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.connection_id}"

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.lib.rows.facts import kind as kind_of
-from sources import queries, rows
+from sources import kind_pages, queries, rows
 from sources.call_states import CallKind, CallState
 from sources.models import Connection, ConnectionState, Run, RunState, VendorCall
 from sources.source import JsonObject, Source, source_of, sources
@@ -29,7 +29,7 @@ def choices(scope: Scope) -> list[Source]:
 
 
 def state(scope: Scope, connection: Connection, *, is_running: bool) -> JsonObject:
-    """How a connection is and what it did. is_running: a process is at it, so that its last run has not been interrupted."""
+    """The status of a connection, and its runs. is_running: a process is at it, so its last run has not been interrupted."""
     runs = list(queries.runs(scope, connection)[:RUNS_SHOWN])
     last = runs[0] if runs else queries.last_run(scope, connection)
     if last and last.state == RunState.RUNNING and not is_running:
@@ -47,6 +47,8 @@ def state(scope: Scope, connection: Connection, *, is_running: bool) -> JsonObje
         "is_rejected": connection.state == ConnectionState.REJECTED,
         "runs": [_run_line(scope, connection, run) for run in runs],
         "unmatched": queries.unmatched_rows(scope, connection).filter(client_id="").count(),
+        "further": (further := kind_pages.summary(scope, connection)),
+        "proposals_wait": any(row["waiting"] for row in further),
         "given_up": rows.given_up(scope, connection),
         "differing_zone": zone if (zone := connection.account.get("zone")) != scope.partner.time_zone else "",
     }

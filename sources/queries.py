@@ -1,7 +1,7 @@
 """Reads of connections and their runs, within one partner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
@@ -13,9 +13,9 @@ from imports.models import BatchStatus, ImportBatch, ImportTable
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import CONNECTION_RUN, held_keys
 from partner_portal.lib.rows.facts import kind as kind_of
-from sources.answers import account_of, every_minutes, fields_of, open_questions
+from sources.answers import account_of, answer_of, every_minutes, fields_of, open_questions
 from sources.models import ConnectedRow, Connection, ConnectionState, Run, RunState
-from sources.source import Question, Source, source_of
+from sources.source import BringsMore, Question, Source, source_of
 from sources.texts import sentence
 
 DAYS_SHOWN = 30
@@ -63,7 +63,32 @@ def vendor_of(connection: Connection) -> Source:
 def questions_of(connection: Connection) -> list[Question]:
     """The connection's questions, answered or not; none before the first test."""
     account = account_of(connection.account)
-    return vendor_of(connection).questions(account, fields_of(connection.schema)) if account else []
+    asked = vendor_of(connection).questions(account, fields_of(connection.schema)) if account else []
+    further = [question for kind in connection.answers.get("more", {}) for question in more_questions(connection, kind)]
+    # What was left empty stays so: it is not proposed again.
+    return [*asked, *(replace(question, proposal=None) if question.may_be_empty else question for question in further)]
+
+
+def more_kinds(connection: Connection) -> tuple[str, ...]:
+    """Further kinds that the connection's source has."""
+    source = vendor_of(connection)
+    return source.more if isinstance(source, BringsMore) else ()
+
+
+def more_questions(connection: Connection, kind: str) -> list[Question]:
+    """What a person has to decide about a further kind. Its currency is proposed to be that of the clients."""
+    source = vendor_of(connection)
+    asked = source.more_questions(kind) if isinstance(source, BringsMore) and kind in source.more else []
+    clients = connection.answers.get("answers", {}).get("clients.currency")
+    known = {field.name for fields in fields_of(connection.schema).values() for field in fields}
+    return [
+        replace(question, proposal=answer_of(clients))
+        if question.column == "currency" and clients
+        else replace(question, proposal=None)
+        if question.proposal and question.proposal.name and question.proposal.name not in known
+        else question
+        for question in asked
+    ]
 
 
 def open_questions_of(connection: Connection) -> list[Question]:

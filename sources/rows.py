@@ -75,6 +75,11 @@ def gone_rows(scope: Scope, connection: Connection, readings: Iterable[tuple[Tab
     return gone
 
 
+def key_names(key: str, pks: Sequence[int]) -> list[str]:
+    """Names of the first of these stored rows, with their keys."""
+    return list(_names(key, pks[:_MOST_NAMED]).values())
+
+
 def _names(key: str, pks: Sequence[int]) -> dict[int, str]:
     """Names of stored rows with their keys, where the kind has names, else the keys."""
     kind = kind_of(key)

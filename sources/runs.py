@@ -24,12 +24,13 @@ from imports.services import cancel
 from imports.tables import UnreadableFile
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import CONNECTION_RUN, session_lock
-from sources import rows
+from sources import proposals, rows
 from sources.answers import account_of, digest_of, every_minutes, guards_of, mapping_of, settings_of
 from sources.credentials import SecretUnreadable, unseal
 from sources.guards import guard_hit, points_of
 from sources.models import Connection, ConnectionState, Run, RunState
 from sources.queries import waiting_batch
+from sources.renewal_days import moved_renewals
 from sources.run_files import TableFile, clean_folder, remove_folder
 from sources.source import (
     Access,
@@ -136,7 +137,9 @@ def _begin(scope: Scope, connection_id: int, by_itself: bool, full: bool | None)
     if waiting:
         _discard(scope, connection, waiting)
     account = account_of(connection.account)
-    settings = settings_of(connection.answers, account, rows.assigned(scope, connection))
+    settings = settings_of(
+        connection.answers, account, rows.assigned(scope, connection), proposals.accepted(scope, connection)
+    )
     source = source_of(connection.vendor)
     specs = source.tables(settings)
     can_window = connection.window_from is not None and any(spec.windowed for spec in specs)
@@ -211,6 +214,8 @@ def _read(job: _Job, partner: Partner, step: Step) -> _Tables:
     with source.reading(access, job.settings, connection.files) as reading:
         try:
             for spec in source.tables(job.settings):
+                if spec.full_only and not job.run.full:
+                    continue
                 into = TableFile(folder, spec)
                 window = job.window if spec.windowed else None
                 with closing(into):
@@ -236,8 +241,11 @@ def _import(scope: Scope, job: _Job, tables: _Tables, commit_first: bool, step: 
         return
     readings = [(spec, seen) for spec, _file, seen in tables.files]
     gone = rows.gone_rows(scope, connection, readings)
+    for spec, seen in readings:
+        proposals.note(scope, connection, spec, seen)
+    closed = moved_renewals(scope, connection, readings, gone)
     _describe(job, tables, gone)
-    files = _files(tables, job.settings, connection.label)
+    files = [*_files(tables, job.settings, connection.label), *closed]
     first = connection.confirmed != run.result["digest"]
     if tables.missing_scope:
         run.why, run.details["scope"] = tables.missing_scope.code, tables.missing_scope.details
@@ -322,7 +330,7 @@ def _files(tables: _Tables, settings: Settings, label: str) -> list[ReadFile]:
 
 
 def _settle(scope: Scope, job: _Job, tables: _Tables, batch: ImportBatch | None) -> None:
-    """End a good run."""
+    """End a successful run."""
     connection, run = job.connection, job.run
     for spec, _file, seen in tables.files:
         rows.note_unmatched(scope, connection, spec, seen)

@@ -109,8 +109,12 @@ def _start_if_ready(connection: Connection) -> None:
 @transaction.atomic
 def answer(*, scope: Scope, connection_id: int, answers: JsonObject) -> Connection:
     """Replace the answers of a connection. The first import with new ones waits for a person. Raises WrongAnswers, WrongChange."""
-    connection = _locked(scope, connection_id)
+    connection = locked(scope, connection_id)
     document = checked_answers(answers)
+    already = connection.answers.get("more", {})
+    document |= (
+        {"more": {kind: already.get(kind, day) for kind, day in document["more"].items()}} if "more" in document else {}
+    )
     for question in questions_of(connection) if connection.good_at else ():
         before, after = (given.get("answers", {}).get(question.key) for given in (connection.answers, document))
         if question.once and before and answer_of(before) != answer_of(after or {}):
@@ -127,7 +131,7 @@ def answer(*, scope: Scope, connection_id: int, answers: JsonObject) -> Connecti
 @transaction.atomic
 def replace_token(*, scope: Scope, connection_id: int, token: str, account: Account, schema: JsonObject) -> Connection:
     """Store a new, tested token of the same account. Raises WrongAccount."""
-    connection = _locked(scope, connection_id)
+    connection = locked(scope, connection_id)
     if connection.account.get("id") != account.id:
         raise WrongAccount(found=account.id, expected=str(connection.account.get("id")))
     _set_token(connection, token)
@@ -142,7 +146,7 @@ def replace_token(*, scope: Scope, connection_id: int, token: str, account: Acco
 @transaction.atomic
 def pause(*, scope: Scope, connection_id: int) -> Connection:
     """Stop the connection from running by itself. Raises WrongChange."""
-    connection = _locked(scope, connection_id, ConnectionState.ACTIVE)
+    connection = locked(scope, connection_id, ConnectionState.ACTIVE)
     connection.state, connection.next_at = ConnectionState.PAUSED, None
     connection.save()
     audit.record(scope, "connection.paused", connection.label, number=connection.pk)
@@ -152,7 +156,7 @@ def pause(*, scope: Scope, connection_id: int) -> Connection:
 @transaction.atomic
 def resume(*, scope: Scope, connection_id: int) -> Connection:
     """Resume a paused connection; it is due at once. Raises WrongChange."""
-    connection = _locked(scope, connection_id, ConnectionState.PAUSED)
+    connection = locked(scope, connection_id, ConnectionState.PAUSED)
     _start_if_ready(connection)
     connection.failures = 0
     connection.save()
@@ -163,7 +167,7 @@ def resume(*, scope: Scope, connection_id: int) -> Connection:
 @transaction.atomic
 def request_sync(*, scope: Scope, connection_id: int, full: bool) -> Connection:
     """Check that the connection can run, and record who requested it; the caller enqueues the run. Raises WrongChange."""
-    connection = _locked(scope, connection_id, ConnectionState.ACTIVE, ConnectionState.PAUSED)
+    connection = locked(scope, connection_id, ConnectionState.ACTIVE, ConnectionState.PAUSED)
     if full:
         connection.window_from = None
         connection.save(update_fields=["window_from"])
@@ -177,7 +181,7 @@ def disconnect(*, scope: Scope, connection_id: int, as_files: bool) -> Connectio
 
     as_files: later files may withdraw the facts, as if files had brought them. Otherwise only people withdraw them.
     """
-    connection = _locked(scope, connection_id)
+    connection = locked(scope, connection_id)
     waiting = waiting_batch(scope, connection)
     if waiting:
         try:
@@ -199,7 +203,7 @@ def assign(*, scope: Scope, connection_id: int, clients: Mapping[int, str]) -> i
 
     The next full run imports them. Ids are checked by that import.
     """
-    connection = _locked(scope, connection_id)
+    connection = locked(scope, connection_id)
     changed = 0
     for pk, client_id in clients.items():
         row = connection.rows.filter(pk=pk, fact_id__isnull=True).exclude(client_id=client_id)
@@ -214,7 +218,7 @@ def assign(*, scope: Scope, connection_id: int, clients: Mapping[int, str]) -> i
 @transaction.atomic
 def confirm_gone(*, scope: Scope, connection_id: int) -> int:
     """Confirm that the rows which the last full runs did not find are gone: the next run withdraws them. Returns how many."""
-    connection = _locked(scope, connection_id)
+    connection = locked(scope, connection_id)
     pks = [row.pk for row in rows.given_up(scope, connection)]
     ConnectedRow.objects.filter(partner=scope.partner, pk__in=pks).update(gone=True)
     if pks:
@@ -222,7 +226,7 @@ def confirm_gone(*, scope: Scope, connection_id: int) -> int:
     return len(pks)
 
 
-def _locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Connection:
+def locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Connection:
     """The connection, locked until the transaction ends. Raises WrongChange when it is in none of the states."""
     scope.require(Permission.SETTINGS)
     connection = Connection.objects.select_for_update().get(partner=scope.partner, pk=connection_id)

@@ -82,6 +82,7 @@ class Question:
     why: str | Promise = ""  #: a sentence: what depends on it
     proposal: Answer | None = None  #: preselected on the page; never applied before a person has seen it
     once: bool = False  #: cannot be changed after the first import, such as the key of rows
+    may_be_empty: bool = False  #: the column may be left empty, which an answer of the person then says
     optional: bool = False  #: without an answer, the table's default (`TableSpec.given`) applies
 
     @property
@@ -99,6 +100,10 @@ class Settings:
     midnight_utc: str = "day"  #: what a moment that is exactly midnight UTC means: `day` or `moment`
     assigned: Mapping[str, str] = field(default_factory=dict)  #: deal's id -> our client's id, by hand
     account: Account | None = None  #: as of the last test
+    more: Mapping[str, str] = field(default_factory=dict)  #: further kinds that are on -> ISO day since when
+    #: Proposals that a person confirmed, by kind and key: the cells that were confirmed.
+    accepted: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    accept_all: bool = False  #: for a preview: as if every proposal were confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,9 @@ class TableSpec:
     id:       the column with the vendor's id of a row; "" when rows have only our key.
     given:    default sources of our columns. Answers take precedence.
     windowed: whether it can be read by window.
+    of:       the vendor's table whose properties it is made of, when that is another than its name.
+    full_only: it is read in full runs only.
+    decided:  of a kind of proposals, the columns that a person confirms; () when rows need no confirmation.
     """
 
     name: str
@@ -119,6 +127,14 @@ class TableSpec:
     id: str = ""
     given: Mapping[str, Answer] = field(default_factory=dict)
     windowed: bool = False
+    of: str = ""
+    full_only: bool = False
+    decided: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> str:
+        """The vendor's table whose properties it is made of."""
+        return self.of or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +168,21 @@ class UnmatchedRow:
     candidates: Sequence[str] = ()  #: our ids of the clients that fit
 
 
+#: Remarks on a proposal: it starts today for want of a history; it may have started earlier; what went came back.
+STARTS_TODAY, MAY_BE_EARLIER, CAME_BACK = "today", "cut", "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A row that the vendor's history suggests, and that a person has to confirm."""
+
+    key: str  #: the same in every reading
+    client: str  #: our id of its client
+    row: Mapping[str, str]  #: as it would stand in the table's file
+    note: str = ""  #: code of a remark, one of those above
+    detail: str = ""  #: the remark's blank: of CAME_BACK the ISO day
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Result of reading a table, besides its rows. Ids are the vendor's.
@@ -170,6 +201,8 @@ class Seen:
     unmatched: Sequence[UnmatchedRow] = ()
     files: Mapping[str, str] = field(default_factory=dict)  #: for whole files: name -> SHA-256 of those that were read
     more: bool = False  #: there is more: the next run is due at once
+    proposals: Sequence[Proposed] = ()  #: all that the history suggests, confirmed or not
+    renews: Mapping[str, str] = field(default_factory=dict)  #: of renewals: our client's id -> ISO day of the next one
 
 
 class Reading(Protocol):
@@ -244,6 +277,18 @@ class SendsLists(Protocol):
 
     def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentList:
         """Create a list of these clients at the vendor, or update the one of that name. Raises SourceError."""
+
+
+@runtime_checkable
+class BringsMore(Protocol):
+    """A source with further kinds, each off until a person switches it on: `tables` has those in `Settings.more`."""
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """Keys of these kinds, in the order of the page."""
+
+    def more_questions(self, kind: str) -> list[Question]:
+        """What a person has to decide about one of them."""
 
 
 @runtime_checkable

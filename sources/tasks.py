@@ -6,8 +6,10 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
 from accounts.scope import partner_scope, partners_with, system_scope
+from imports.pipeline import silent
 from partner_portal.lib.progress import JobProgress
 from sources import calls, notices, services
+from sources.previews import make_preview
 from sources.runs import NotRunnable, run_connection
 
 SECONDS_FOR_A_CALL = 4 * 60
@@ -83,3 +85,14 @@ def mail_admins(partner_id: int, run_id: int) -> int:
 def enqueue_sync(partner_id: int, connection_id: int, user_id: int, full: bool) -> None:
     """Enqueue a run that somebody requested, on commit."""
     transaction.on_commit(lambda: sync.delay(partner_id, connection_id, user_id, full or None), robust=True)
+
+
+@shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
+def preview_kind(partner_id: int, connection_id: int, kind: str) -> bool:
+    """Find out what a further kind would make. Delivered twice, the second delivery does nothing."""
+    return make_preview(partner=Partner.objects.get(pk=partner_id), connection_id=connection_id, kind=kind, step=silent)
+
+
+def enqueue_preview(partner_id: int, connection_id: int, kind: str) -> None:
+    """Enqueue the preview of a kind, on commit."""
+    transaction.on_commit(lambda: preview_kind.delay(partner_id, connection_id, kind), robust=True)

@@ -111,6 +111,12 @@ def question_title(question: Question) -> str:
         "deals.origin": _("Who brought the deal?"),
         "deals.mrr": _("What is the deal worth a month?"),
         "deals.currency": _("In which currency is that?"),
+        "mrr_history.currency": _("In which currency is a client’s MRR?"),
+        "services.currency": _("In which currency is the managed MRR?"),
+        "renewals.currency": _("In which currency is a renewal?"),
+        "renewals.product_line": _("What is renewed?"),
+        "renewals.renewal_manager": _("Who looks after the renewal?"),
+        "renewals.renewal_manager_email": _("Which address do they have?"),
         "deals.client_id": _("Whose deal is it?"),
         "deals.stage": _("Is the deal won, lost or open?"),
     }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sources import views
+from sources import kind_views, views
 
 urlpatterns = [
     path("", views.connections, name="connections"),
@@ -19,5 +19,7 @@ urlpatterns = [
     path("<int:pk>/pause/", views.pause, name="connection_pause"),
     path("<int:pk>/resume/", views.resume, name="connection_resume"),
     path("<int:pk>/gone/", views.gone, name="connection_gone"),
+    path("<int:pk>/kinds/<slug:kind>/", kind_views.kind, name="connection_kind"),
+    path("<int:pk>/proposals/<slug:kind>/", kind_views.proposals, name="connection_proposals"),
     path("<int:pk>/disconnect/", views.disconnect, name="connection_disconnect"),
 ]

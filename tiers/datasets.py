@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Sum, Value, When
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -11,12 +11,14 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.models import Client
 from ledger.datasets import CAUSES, CORRECTIONS, MONEY, TRACKS, WHY, sentence
-from ledger.models import Lot, PointEntry
+from ledger.models import DailyPoints, Lot, PointEntry
 from ledger.queries import lots_of_day
+from ledger.why_sql import why_in_sql
 from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.months import add_months
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, Row, Rows, Selection, register
 from program import markup
+from program.caching import cached_answer
 from program.labels import label, labels, values
 from program.terms import Cause, DealKind, LotState, Track
 from tiers.breakdown import EXPIRY_DAYS, BreakdownFilter, breakdown
@@ -111,6 +113,7 @@ register(
         search=("client", "client_id"),
         client="pk",
         describe=_describe_breakdown,
+        cached=cached_answer,
     )
 )
 
@@ -186,6 +189,7 @@ register(
                 "why",
                 _("Why"),
                 compute=sentence,
+                written=lambda scope: why_in_sql("entry__", with_money=scope.may_see_money),
                 needs={f"why_{name}": f"entry__{source}" for name, source in WHY.items()}
                 | {"why_reverses": "entry__reverses_id"},
             ),
@@ -197,6 +201,7 @@ register(
         search=("client", "client_id", "deal_id", "deal", "product_line"),
         client="client_id",
         describe=_describe_lots,
+        cached=cached_answer,
     )
 )
 
@@ -209,6 +214,23 @@ def _entries(scope: Scope, params: Params) -> QuerySet[PointEntry]:
         if params[name]:
             entries = entries.filter(**{name: params[name]})
     return entries
+
+
+def _latest(scope: Scope, params: Params, rows: int) -> Q:
+    """The days that the latest entries are of, by how many there are a day."""
+    if params["client"]:
+        return Q()
+    days = DailyPoints.objects.filter(partner=scope.partner, on__lte=params["on"])
+    for name in ("track", "cause"):
+        if params[name]:
+            days = days.filter(**{name: params[name]})
+    counts = days.values_list("on").annotate(count=Sum("entries")).order_by("-on")[:rows]
+    total = 0
+    for on, count in counts:
+        total += count
+        if total >= rows:
+            return Q(on__gte=on)
+    return Q()
 
 
 register(
@@ -248,16 +270,19 @@ register(
                 "why",
                 _("Why"),
                 compute=sentence,
+                written=lambda scope: why_in_sql(with_money=scope.may_see_money),
                 needs={f"why_{name}": source for name, source in WHY.items()} | {"why_reverses": "reverses_id"},
             ),
         ),
         rows=_entries,
+        first_rows=_latest,
         form=EntriesForm,
         order=("-on",),
         figure="points",
         search=("client", "client_id", "deal_id"),
         client="client_id",
         describe=_describe_lots,
+        cached=cached_answer,
     )
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncMonth
@@ -118,7 +119,7 @@ class OverTime:
         return next((level for level in self.ahead if level.performance != self.now.performance), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExpiryRow:
     """A row of the expiry calendar: when the points of a client expire."""
 
@@ -129,7 +130,7 @@ class ExpiryRow:
     #: All points of the client that will expire.
     total: Decimal
 
-    @property
+    @cached_property
     def places(self) -> int:
         """The decimals with which the months add up to the total."""
         return adding_places(self.total, [points for _month, points in self.cells])
@@ -152,6 +153,7 @@ class ExpiryCalendar:
     total: Decimal
 
 
+@cached_by_generation("over-time")
 def over_time(scope: Scope, day: date, period: Period, step: str) -> OverTime:
     """The series of `period`, cut at `day`, with 12 more months if it reaches `day`. A constant number of queries.
 

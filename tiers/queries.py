@@ -134,7 +134,11 @@ def invitable(scope: Scope) -> list[str]:
 
 def tier_standing(scope: Scope, day: date | None = None) -> TierStanding:
     """Everything about tiers on `day` (default: today), as the facts are known today. A constant number of queries."""
-    day = day or scope.today
+    return _standing(scope, day or scope.today)
+
+
+@cached_by_generation("standing")
+def _standing(scope: Scope, day: date) -> TierStanding:
     book = rulebook(scope)
     review = book.next_review(day)
     measures = outlook_measures(scope, day)
@@ -154,6 +158,7 @@ def tier_standing(scope: Scope, day: date | None = None) -> TierStanding:
     )
 
 
+@cached_by_generation("projection")
 def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]:
     """Points and tiers of `days`, none of them before `day`, if nothing else happens (points.md 10)."""
     book = rulebook(scope)
@@ -169,6 +174,7 @@ def projection(scope: Scope, day: date, days: Sequence[date]) -> list[Projected]
     ]
 
 
+@cached_by_generation("announced-rules")
 def announced_rules(scope: Scope, day: date) -> list[AnnouncedRules]:
     """Every rule set that begins after `day`, soonest first, with the figures of `day` measured against it."""
     book = rulebook(scope)
@@ -201,6 +207,7 @@ def with_points(scope: Scope, day: date, added: Mapping[Track, Decimal]) -> With
     )
 
 
+@cached_by_generation("retention")
 def retention(scope: Scope, day: date) -> Retention:
     """C$R and GRR over the 12 complete months before the month of `day`."""
     return mrr_history(scope).retention(day)

@@ -1,15 +1,23 @@
 """Days, months, quarters and periods as text."""
 
 from datetime import date
+from functools import lru_cache
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 from partner_portal.lib.dates.periods import Period
 
 
 def day_text(value: date) -> str:
     """Write a day: `23 Nov 2026`."""
-    return date_format(value, "j M Y")
+    return _day_text(value.year, value.month, value.day, get_language())
+
+
+@lru_cache(maxsize=4096)
+def _day_text(year: int, month: int, day: int, _language: str | None) -> str:
+    """A page writes the same days again and again."""
+    return date_format(date(year, month, day), "j M Y")
 
 
 def short_day_text(value: date) -> str:

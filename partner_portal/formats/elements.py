@@ -86,7 +86,7 @@ def _points(
 ) -> SafeString:
     if value is None:
         return no_data()
-    exact = half_even(Fraction(value), POINT_PLACES)
+    exact = half_even(value, POINT_PLACES)
     if places is None or not exact:
         places = enough_places(value, 0)
     return _data(exact, write(value, places))
@@ -104,14 +104,14 @@ def money(value: Number | None, currency: str) -> SafeString:
     """An amount to the cent with its currency in front: `EUR 880.00`, `−EUR 37.70`."""
     if value is None:
         return no_data()
-    exact = half_even(Fraction(value), 2)
+    exact = half_even(value, 2)
     sign = MINUS if exact < 0 else ""
     return format_html('<span class="nowrap">{}{} {}</span>', sign, currency, decimal_text(abs(exact), 2))
 
 
 def signed_amount(value: Number) -> SafeString:
     """A difference to the cent, with its sign and tone, where the currency stands in the head: `+3.57`, `−82.00`."""
-    exact = half_even(Fraction(value), 2)
+    exact = half_even(value, 2)
     tone = "gain" if exact > 0 else "loss" if exact < 0 else ""
     return format_html('<span class="nowrap {}">{}</span>', tone, signed_decimal_text(exact, 2))
 
@@ -120,7 +120,7 @@ def dollars(value: Number | None) -> SafeString:
     """Points-dollars, whole: `US$7,910`, and to the cent below half a dollar; the exact cents are in the element."""
     if value is None:
         return no_data()
-    exact = half_even(Fraction(value), 2)
+    exact = half_even(value, 2)
     return _dollars(exact, half_even(exact, enough_places(exact, 0, 2) and 2))
 
 

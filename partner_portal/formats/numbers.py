@@ -1,10 +1,9 @@
 """Numbers as text, for sentences, labels of charts and accessible names. With which decimals: `lib.shown_places`."""
 
 from decimal import Decimal
-from fractions import Fraction
 from functools import cache
 
-from django.utils.formats import get_format, number_format
+from django.utils.formats import get_format
 from django.utils.translation import get_language
 
 from partner_portal.lib.rounding import ceiling, half_even
@@ -15,17 +14,17 @@ MINUS = "−"
 
 def decimal_text(value: Number, places: int) -> str:
     """Write a number with that many decimals, rounded half-even: `1,234.50`, `−0.3`."""
-    return rounded_text(half_even(Fraction(value), places), places)
+    return rounded_text(half_even(value, places), places)
 
 
 def signed_decimal_text(value: Number, places: int) -> str:
     """Write a number with that many decimals and its sign, a plus too; 0 has none."""
-    return rounded_text(half_even(Fraction(value), places), places, signed=True)
+    return rounded_text(half_even(value, places), places, signed=True)
 
 
 def rounded_text(rounded: Decimal, places: int, *, signed: bool = False) -> str:
     """Write a number that has been rounded to `places` decimals: a true minus, and never a minus before 0."""
-    text = number_format(abs(rounded), decimal_pos=places, use_l10n=True, force_grouping=True)
+    text = _localized(f"{abs(rounded):,.{places}f}")
     if rounded < 0:
         return f"{MINUS}{text}"
     return f"+{text}" if signed and rounded else text

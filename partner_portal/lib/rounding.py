@@ -1,15 +1,24 @@
 """Exact numbers to decimals: one function for each kind of rounding."""
 
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import cache
 
 # Wide enough that shifting the decimal point of an already rounded whole number never rounds a second time.
 _WIDE = Context(prec=400)
 _DIGITS = Context(prec=50)
 
 
-def half_even(value: Fraction | Decimal, places: int) -> Decimal:
+@cache
+def _step(places: int) -> Decimal:
+    return Decimal(1).scaleb(-places)
+
+
+def half_even(value: Fraction | Decimal | int, places: int) -> Decimal:
     """`value` with that many decimals, ties to the even digit (points, and everything that is displayed)."""
+    if isinstance(value, Decimal):  # thousands on a page
+        rounded = value.quantize(_step(places), ROUND_HALF_EVEN, _WIDE)
+        return rounded or abs(rounded)  # turns -0 into 0
     numerator, denominator = value.as_integer_ratio()
     whole, rest = divmod(numerator * 10**places, denominator)
     if 2 * rest > denominator or (2 * rest == denominator and whole % 2):

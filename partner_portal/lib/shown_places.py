@@ -13,7 +13,7 @@ CLOSE_BELOW = 100  # points below which one decimal is shown where there is room
 
 def enough_places(value: Number, places: int, most: int = POINT_PLACES) -> int:
     """The decimals to show: `places`, or as many more (up to `most`) as keep an amount that exists from reading 0."""
-    exact = half_even(Fraction(value), most)
+    exact = half_even(value, most)
     while exact and places < most and not half_even(exact, places):
         places += 1
     return places
@@ -21,7 +21,7 @@ def enough_places(value: Number, places: int, most: int = POINT_PLACES) -> int:
 
 def close_places(value: Number) -> int:
     """The decimals of points where there is room: none from 100 on or for whole points, otherwise at least one (ADR 87)."""
-    exact = half_even(Fraction(value), POINT_PLACES)
+    exact = half_even(value, POINT_PLACES)
     return 0 if exact == exact.to_integral_value() or abs(exact) >= CLOSE_BELOW else enough_places(exact, 1)
 
 
@@ -39,6 +39,6 @@ def common_places(sums: Sequence[tuple[Number, Sequence[Number]]], at_least: int
 
 
 def _adds_up(total: Number, parts: Sequence[Number], places: int) -> bool:
-    shown = [half_even(Fraction(part), places) for part in parts]
+    shown = [half_even(part, places) for part in parts]
     no_zeros = all(bool(rounded) == bool(part) for rounded, part in zip(shown, parts, strict=True))
-    return no_zeros and sum(shown, Decimal(0)) == half_even(Fraction(total), places)
+    return no_zeros and sum(shown, Decimal(0)) == half_even(total, places)

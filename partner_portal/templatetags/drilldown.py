@@ -1,28 +1,25 @@
-"""Cells of a drill-down's rows, in Python: a template for every one of hundreds of cells costs more than the rows."""
+"""Rows of a drill-down, in Python: templates for hundreds of cells cost more than finding the rows."""
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from partner_portal.formats import elements
 from partner_portal.formats.days import month_text
 from partner_portal.formats.numbers import whole
 from partner_portal.lib.rows.datasets import Kind
-from partner_portal.lib.web.drilldown import Cell
-from partner_portal.templatetags.elements import dialog_link
+from partner_portal.lib.web.drilldown import Cell, Drilldown, TableRow
+from partner_portal.templatetags.elements import dialog_link, icon
 
 register = template.Library()
 
 
 @register.simple_tag
-def cell(shown: Cell) -> SafeString:
-    """A cell that does not head its row, with the value that is written below it."""
-    css_class = "n" if shown.numeric else "state" if shown.computed else "over" if shown.sub else "fit"
-    if shown.sub is None:
-        return format_html('<td class="{}">{}</td>', css_class, cell_value(shown))
-    return format_html(
-        '<td class="{}">{}<span class="sub">{}</span></td>', css_class, cell_value(shown), cell_value(shown.sub)
-    )
+def table_rows(drill: Drilldown) -> SafeString:
+    """The rows of the page, each with a box to tick it where an action takes single rows."""
+    rows = enumerate(drill.page.object_list, 1)
+    return mark_safe("".join(_row(drill, row, number) for number, row in rows))  # noqa: S308 -- made of escaped texts
 
 
 @register.simple_tag
@@ -33,6 +30,49 @@ def cell_value(shown: Cell) -> str:
         return text
     attributes = dialog_link(shown.address)
     return format_html('<a {} hx-push-url="false" hx-replace-url="false">{}</a>', attributes, text)
+
+
+def _row(drill: Drilldown, row: TableRow, number: int) -> str:
+    """first: heads the row, with its tag, the sentences made from it, and what can be done with it alone."""
+    first, *others = row.cells
+    return "".join(
+        (
+            "<tr>",
+            _box(drill.place, row, number) if drill.can_tick else "",
+            f'<th scope="row">{conditional_escape(cell_value(first))}{_below(row)}</th>',
+            *map(_cell, others),
+            "</tr>\n",
+        )
+    )
+
+
+def _box(place: str, row: TableRow, number: int) -> SafeString:
+    return format_html(
+        '<td><label class="choice"><input type="checkbox" name="row" value="{}" form="{}-side" autocomplete="off"'
+        ' aria-label="{}: {}"></label></td>',
+        str(row.key),
+        place,
+        _("Tick row %(number)s") % {"number": number},
+        row.cells[0].label,
+    )
+
+
+def _below(row: TableRow) -> str:
+    parts = []
+    if row.mark:
+        tag = format_html('<span class="tag info">{}{}</span>', icon("repeat"), _("Correction"))
+        parts.append(format_html('<span class="sub">{} {}</span>', tag, row.mark))
+    parts += [format_html('<span class="sub sentence">{}</span>', sentence) for sentence in row.sentences]
+    if row.link:
+        parts.append(format_html('<span class="sub"><a href="{}">{}</a></span>', row.link.address, str(row.link.label)))
+    return "".join(parts)
+
+
+def _cell(shown: Cell) -> str:
+    """A cell that does not head its row, with the value that is written below it."""
+    css_class = "n" if shown.numeric else "state" if shown.computed else "over" if shown.sub else "fit"
+    sub = f'<span class="sub">{conditional_escape(cell_value(shown.sub))}</span>' if shown.sub else ""
+    return f'<td class="{css_class}">{conditional_escape(cell_value(shown))}{sub}</td>'
 
 
 def _text(shown: Cell) -> str:
@@ -56,4 +96,4 @@ def _text(shown: Cell) -> str:
             return elements.percent(value)
         case Kind.COUNT:
             return whole(value)
-    return format_html("{}", shown.label)
+    return str(shown.label)

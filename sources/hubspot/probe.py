@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from sources.hubspot import endpoints, reading
+from partner_portal.lib.dates import clock
+from sources.hubspot import endpoints, further, reading
 from sources.hubspot.client import HubSpotClient
 from sources.hubspot.reading import Property, Record
 from sources.source import AnswerInvalid, JsonObject, Refused, ScopeMissing
@@ -34,6 +35,7 @@ def report(client: HubSpotClient, pages: int) -> JsonObject:
         "objects": {name: _attempt(_object, client, name, pages) for name in OBJECTS},
         "associations": {f"{one} -> {two}": _attempt(_labels, client, one, two) for one, two in PAIRS},
         "pipelines": _attempt(_pipelines, client),
+        "versions": _attempt(_versions, client, pages),
         "calls": client.calls,
     }
 
@@ -101,6 +103,26 @@ def _pipelines(client: HubSpotClient) -> list[JsonObject]:
         {"stages": [{"probability": stage.probability} for stage in pipeline.stages]}
         for pipeline in reading.pipelines(client)
     ]
+
+
+def _versions(client: HubSpotClient, pages: int) -> JsonObject:
+    """How far back the histories go that further kinds are made of, and how many do not end with the value of today."""
+    schema = {known.name for known in reading.properties(client, further.OF)}
+    names = [
+        name for name in sorted({name for kind in further.FURTHER.values() for name in kind.versions}) if name in schema
+    ]
+    found: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for page in islice(reading.pages(client, further.OF, names, history=names), pages) if names else ():
+        for record in page:
+            for name, versions in record.history.items():
+                if not versions or name not in found:
+                    continue
+                of_name = found[name]
+                of_name["records"] += 1
+                of_name["lag"] += versions[-1].value != record.properties.get(name, "")
+                of_name["most"] = max(of_name["most"], len(versions))
+                of_name["days"] = max(of_name["days"], (clock.now() - versions[0].at).days)
+    return {name: dict(of_name) for name, of_name in found.items()}
 
 
 def _attempt(read: Any, *arguments: Any) -> Any:

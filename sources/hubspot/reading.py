@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sources.hubspot import endpoints
 from sources.hubspot.client import HubSpotClient
+from sources.hubspot.history import Version
 from sources.source import AnswerInvalid, JsonObject
 
 LIST_PAGE = 100  # the most that HubSpot gives at once
+HISTORY_PAGE = 50  # the same with earlier values
 SEARCH_PAGE = 200
 ASSOCIATION_BATCH = 1000
 NO_ASSOCIATIONS = {"OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND"}  # errors of a batch that only say that there are none
@@ -27,6 +29,7 @@ class Record:
     id: str
     properties: Mapping[str, str]  #: those that are not empty
     url: str = ""  #: its address in the CRM, where HubSpot gives it
+    history: Mapping[str, Sequence[Version]] = field(default_factory=dict)  #: of the properties asked for, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +114,14 @@ def associated(client: HubSpotClient, source: str, target: str) -> bool:
 
 
 def pages(
-    client: HubSpotClient, object_type: str, names: Sequence[str], *, archived: bool = False
+    client: HubSpotClient,
+    object_type: str,
+    names: Sequence[str],
+    *,
+    archived: bool = False,
+    history: Sequence[str] = (),
 ) -> Iterator[list[Record]]:
-    """All records of an object, a page at a time. Raises SourceError.
+    """All records of an object, a page at a time; with the versions of the properties in `history`. Raises SourceError.
 
     The next page is requested by its cursor: the link that the answer offers too is not followed, since the token would
     go wherever it points.
@@ -121,6 +129,8 @@ def pages(
     params: dict[str, str | int] = {"limit": LIST_PAGE, "properties": ",".join(names)}
     if archived:
         params["archived"] = "true"
+    if history:
+        params |= {"limit": HISTORY_PAGE, "propertiesWithHistory": ",".join(history)}
     while True:
         answer = client.get(endpoints.records(object_type), params)
         yield [_record(row) for row in _rows(answer, "results", required=True)]
@@ -209,7 +219,27 @@ def _record(row: JsonObject) -> Record:
     if not (record_id.isascii() and record_id.isdigit()) or not isinstance(values, dict):
         raise AnswerInvalid("form")
     properties = {name: str(value) for name, value in values.items() if value is not None and value != ""}
-    return Record(record_id, properties | {ID: record_id}, _text(row, "url"))
+    return Record(record_id, properties | {ID: record_id}, _text(row, "url"), _history(row))
+
+
+def _history(row: JsonObject) -> dict[str, list[Version]]:
+    """Versions by property, oldest first: HubSpot gives the newest first. Raises AnswerInvalid for one without a moment."""
+    histories = row.get("propertiesWithHistory") or {}
+    if not isinstance(histories, dict):
+        raise AnswerInvalid("form")
+    return {
+        name: sorted(map(_version, reversed(_rows(histories, name))), key=lambda version: version.at)
+        for name in histories
+    }
+
+
+def _version(row: JsonObject) -> Version:
+    text = _text(row, "timestamp")
+    try:
+        at = datetime.fromtimestamp(int(text) / 1000, UTC) if text.isdigit() else datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        raise AnswerInvalid("form") from None
+    return Version(at if at.tzinfo else at.replace(tzinfo=UTC), _text(row, "value"))
 
 
 def _rows(answer: JsonObject, name: str, *, required: bool = False) -> list[JsonObject]:

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
 
 from partner_portal.lib.dates import clock
-from sources.hubspot import endpoints, oauth, reading
+from sources.hubspot import endpoints, further, oauth, reading
 from sources.hubspot.client import REFRESHED, HubSpotClient
 from sources.hubspot.deals_to_clients import Match, clients_by_company, match
 from sources.hubspot.lists import send_clients
@@ -47,7 +47,7 @@ SCOPES = {
 #: A person waits for the answer: tries of a call, seconds to connect and between two bytes, and for all calls together.
 PERSON = {"tries": 2, "timeouts": (5.0, 15.0), "limit": 60.0}
 MOST_COUNTED = 20  # pipelines
-INDEX_LAG = timedelta(hours=1)  # search knows a change so late at most: a window starts so much earlier
+INDEX_LAG = timedelta(hours=1)  # the most that search lags behind: a window starts this much earlier
 MERGED = "hs_merged_object_ids"
 REGISTRATIONS = "hs_num_associated_deal_registrations"
 CLOSED, WON = "hs_is_closed", "hs_is_closed_won"
@@ -89,6 +89,7 @@ class HubSpotSource:
     key = "hubspot"
     label = "HubSpot"
     kinds = ("clients", "deals")
+    more = further.KINDS
     needs_token = True
     needs_place = False
 
@@ -179,11 +180,16 @@ class HubSpotSource:
         ]
 
     def tables(self, settings: Settings) -> tuple[TableSpec, ...]:
-        """Partner clients, then deals."""
+        """Partner clients, then deals, then the further kinds that are on."""
         return (
             TableSpec(CLIENTS, "clients", _header("clients", settings), ID, _GIVEN["clients"]),
             TableSpec(DEALS, "deals", _header("deals", settings), ID, _GIVEN["deals"], windowed=True),
+            *further.tables(settings),
         )
+
+    def more_questions(self, kind: str) -> list[Question]:
+        """What HubSpot does not say about a further kind."""
+        return further.questions(kind)
 
     def send_list(self, access: Access, name: str, clients: Sequence[str]) -> SentList:
         """Send a list of partner clients, by the ids of their records, as a list of companies.
@@ -221,16 +227,17 @@ class HubSpotSource:
     def reading(self, access: Access, settings: Settings, files: Mapping[str, str]) -> Iterator["HubSpotReading"]:
         """Open a reading session. Raises WrongAccount for another account, and SourceError."""
         with self.client(access.token) as client:
-            yield HubSpotReading(client, settings, _own_account(client, access))
+            yield HubSpotReading(client, settings, _own_account(client, access), access.zone)
 
 
 class HubSpotReading:
     """A reading session of one run over an account."""
 
-    def __init__(self, client: HubSpotClient, settings: Settings, account: Account) -> None:
+    def __init__(self, client: HubSpotClient, settings: Settings, account: Account, zone: str) -> None:
         self._client = client
         self._settings = settings
         self._account = account
+        self._zone = zone
         self._start = client.server_time or clock.now()
         self._client_ids: dict[str, str] | None = None  # our id by the record's; None before they were read
 
@@ -242,28 +249,37 @@ class HubSpotReading:
     def read(
         self, table: TableSpec, window: Window | None, known: Collection[str], into: RowWriter, step: Step
     ) -> Seen:
-        """Read partner clients, always all of them, or deals. Raises SourceError."""
-        names = self._names(table)
+        """Read partner clients, always all of them, deals, or a further kind. Raises SourceError."""
+        schema = frozenset(known.name for known in reading.properties(self._client, table.schema))
+        names = self._names(table, schema)
+        if table.kind in further.FURTHER:
+            of_kind = further.FurtherReading(self._settings, self._client_key(), self._start, self._zone)
+            return of_kind.read(self._client, table, schema, into, step)
         if table.name == CLIENTS:
             return self._read_clients(table, names, known, into, step)
         return self._read_deals(table, names, window, known, into, step)
 
-    def _names(self, table: TableSpec) -> list[str]:
+    def _client_key(self) -> Answer:
+        return _answers("clients", self._settings).get("client_id", Answer(ID))
+
+    def _names(self, table: TableSpec, schema: frozenset[str]) -> list[str]:
         """Properties to request. Raises PropertyGone when an answer's is missing in the account."""
-        schema = {known.name for known in reading.properties(self._client, table.name)}
+        if lost := [name for name in further.needed(table.kind) if name not in schema]:
+            raise PropertyGone(lost[0], table.schema)
+        joined = _JOINED.get(table.kind, further.CALCULATED)
         for column, answer in (dict(table.given) | _answers(table.kind, self._settings)).items():
-            asked = [name for name in answer.properties if name not in _JOINED[table.kind]]
+            asked = [name for name in answer.properties if name not in joined]
             answered = f"{table.kind}.{column}" in self._settings.answers
             missing = [name for name in asked if name not in schema]
             if missing and (answered or missing == asked) and f"{table.kind}.{column}" not in _OPTIONAL:
-                raise PropertyGone(missing[0], table.name)
-        wanted = (*table.header, *_ALWAYS_READ[table.kind], *_taken_by(self._settings))
+                raise PropertyGone(missing[0], table.schema)
+        wanted = (*table.header, *_ALWAYS_READ.get(table.kind, ()), *_taken_by(self._settings))
         return [name for name in dict.fromkeys(wanted) if name in schema]
 
     def _read_clients(
         self, table: TableSpec, names: Sequence[str], known: Collection[str], into: RowWriter, step: Step
     ) -> Seen:
-        key = _answers("clients", self._settings).get("client_id", Answer(ID))
+        key = self._client_key()
         client_ids: dict[str, str] = {}
         merged: dict[str, str] = {}
         for page in reading.pages(self._client, CLIENTS, [*names, MERGED]):

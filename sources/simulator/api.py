@@ -34,6 +34,7 @@ LIST_MOST = 100
 SEARCH_MOST = 200
 ASSOCIATIONS_MOST = 1000
 READ_MOST = 100
+HISTORY_MOST = 50  # records a page, or ids of a batch, with earlier values
 ASSOCIATION_PAGE = 500  # of one record
 MEMBERS_PAGE = 250
 _ALWAYS = ("hs_object_id", "hs_createdate", "hs_lastmodifieddate")
@@ -199,11 +200,14 @@ def _pipelines(simulator: Simulator, _request: Request, _groups: tuple[str, ...]
 
 def _records(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     object_type = _object(groups[0])
-    limit = _count(request.query.get("limit", "10"), LIST_MOST)
+    versions = [name for name in request.query.get("propertiesWithHistory", "").split(",") if name]
+    limit = _count(request.query.get("limit", "10"), HISTORY_MOST if versions else LIST_MOST)
     after = _count(request.query.get("after", "0"), 2**63)
     rows, following = simulator.world.listed(object_type, after, limit, archived=_flag(request, "archived"))
     names = request.query.get("properties", "").split(",")
-    answer: JsonObject = {"results": [_record(simulator.world, object_type, row, names) for row in rows]}
+    answer: JsonObject = {
+        "results": [_record(simulator.world, object_type, row, names, versions=versions) for row in rows]
+    }
     if following is not None:
         link = f"http://elsewhere.invalid{request.path}?after={following}"  # whoever follows it sends the token away
         answer["paging"] = {"next": {"after": str(following), "link": link}}
@@ -215,16 +219,19 @@ def _one(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> obj
     row = _row(simulator.world, object_type, groups[1])
     if row is None or row.archived != _flag(request, "archived"):
         raise not_found()
-    return _record(simulator.world, object_type, row, request.query.get("properties", "").split(","))
+    names, versions = (request.query.get(name, "").split(",") for name in ("properties", "propertiesWithHistory"))
+    return _record(simulator.world, object_type, row, names, versions=list(filter(None, versions)))
 
 
 def _batch(simulator: Simulator, request: Request, groups: tuple[str, ...]) -> object:
     object_type, body = _object(groups[0]), _body(request)
-    inputs = _inputs(body, READ_MOST)
+    versions = [str(name) for name in body.get("propertiesWithHistory") or ()]
+    inputs = _inputs(body, HISTORY_MOST if versions else READ_MOST)
     rows = [_row(simulator.world, object_type, record_id) for record_id, _after in inputs]
     live = [row for row in rows if row is not None and not row.archived]
     names = [str(name) for name in body.get("properties", [])]
-    answer = _whole(simulator.world, [_record(simulator.world, object_type, row, names) for row in live])
+    results = [_record(simulator.world, object_type, row, names, versions=versions) for row in live]
+    answer = _whole(simulator.world, results)
     if len(live) == len(rows):
         return answer
     problem = {
@@ -415,7 +422,12 @@ def _row(world: World, object_type: str, record_id: str) -> Row | None:
 
 
 def _record(
-    world: World, object_type: str, row: Row, names: Iterable[str], known: Mapping[str, str] | None = None
+    world: World,
+    object_type: str,
+    row: Row,
+    names: Iterable[str],
+    known: Mapping[str, str] | None = None,
+    versions: Iterable[str] = (),
 ) -> JsonObject:
     known = row.properties if known is None else known
     properties: dict[str, str | None] = {name: known[name] for name in _ALWAYS if name in known}
@@ -433,6 +445,15 @@ def _record(
     }
     if row.archived_at:
         data["archivedAt"] = text_of(row.archived_at)
+    if versions:
+        data["propertiesWithHistory"] = {
+            name: [
+                {"value": value, "timestamp": text_of(at), "sourceType": "CALCULATED"}
+                for at, value in reversed(row.versions.get(name, [])[-world.versions_most :])
+            ]
+            for name in versions
+            if name in world.properties[object_type]
+        }
     return data
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sources.simulator.histories import load_histories
 from sources.simulator.world import World, text_of
 
 _STAGES = {"won": "closedwon", "lost": "closedlost"}
@@ -42,6 +43,7 @@ def load_partner(world: World, folder: Path) -> None:
         if place % 10 == 0 and (other := others[place % len(others)]) != companies[row["client_id"]]:
             world.associate("deals", deal.id, "companies", other)
     _add_what_does_not_fit(world, others)
+    load_histories(world, folder, dict(zip((row["client_id"] for row in clients), client_ids, strict=True)))
 
 
 def fill(world: World, clients: int, deals: int, same_moment: int = 0) -> None:

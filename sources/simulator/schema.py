@@ -70,6 +70,14 @@ PROPERTIES: dict[str, dict[str, Property]] = {
         "hs_split_managed_mrr": Property("Split managed MRR", "number", calculated=True),
         "hs_renewal_mrr": Property("Renewal MRR", "number", calculated=True),
         "hs_next_renewal_date": Property("Next renewal date", "date", calculated=True),
+        **{
+            f"hs_{hub}_hub_renewal_date": Property(f"{hub.capitalize()} Hub renewal date", "date", calculated=True)
+            for hub in ("marketing", "sales", "service", "operations")
+        },
+        **{
+            f"hs_{hub}_hub_edition": Property(f"{hub.capitalize()} Hub edition", calculated=True)
+            for hub in ("marketing", "sales", "service", "operations", "content", "commerce")
+        },
         "hs_cancellation_products": Property("Products of the next cancellation", calculated=True),
         "hs_all_active_products": Property("All active products", calculated=True),
         "hs_success_owner_name": Property("Customer Success Manager"),

@@ -22,6 +22,8 @@ class Row:
     #: Properties as the index has them; None: as they are.
     indexed: dict[str, str] | None = None
     index_due: datetime | None = None
+    #: Versions by property, oldest first: when it got a value, and which.
+    versions: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
 
     @property
     def archived(self) -> bool:
@@ -60,6 +62,7 @@ class World:
         self.daily_limit = 625_000
         self.burst_limit = 100  # calls in 10 seconds
         self.search_limit = 5  # searches in a second
+        self.versions_most = 20  # of a property; older ones are dropped
         #: Scopes of each token.
         self.tokens: dict[str, set[str]] = {}
         self.properties: dict[str, dict[str, Property]] = {name: dict(known) for name, known in PROPERTIES.items()}
@@ -85,16 +88,28 @@ class World:
         self._set(object_type, row, {"hs_createdate": text_of(now)} | dict(properties), touched=True, before={})
         return row
 
-    def change(self, object_type: str, record_id: int, touched: bool = True, **properties: str) -> Row:
+    def change(
+        self, object_type: str, record_id: int, touched: bool = True, versioned: bool = True, **properties: str
+    ) -> Row:
         """Change properties, `""` to empty one. Without `touched` the record is not marked as changed, as HubSpot does with
-        calculated properties. Raises KeyError for an unknown or archived record."""
+        calculated properties; without `versioned` the history does not know of it. Raises KeyError for an unknown or archived
+        record."""
         row = self.rows[object_type][record_id]
         if row.archived:
             raise KeyError(record_id)
         if object_type == "deals" and _is_closed(properties) and not _is_closed(row.properties):
             properties = {"closedate": text_of(self.now())} | properties
-        self._set(object_type, row, properties, touched=touched, before=dict(row.properties))
+        before = dict(row.properties)
+        self._set(object_type, row, properties, touched=touched, before=before, versioned=versioned)
         return row
+
+    def write_history(
+        self, object_type: str, record_id: int, name: str, versions: Iterable[tuple[datetime, str]]
+    ) -> None:
+        """Give a property earlier versions in place of those it has; its value becomes the last of them."""
+        row, past = self.rows[object_type][record_id], list(versions)
+        self._set(object_type, row, {name: past[-1][1]}, touched=False, before=dict(row.properties))
+        row.versions[name] = past
 
     def archive(self, object_type: str, record_id: int) -> None:
         """Delete a record; it can be restored."""
@@ -191,13 +206,22 @@ class World:
         return made
 
     def _set(
-        self, object_type: str, row: Row, values: Mapping[str, str], *, touched: bool, before: dict[str, str]
+        self,
+        object_type: str,
+        row: Row,
+        values: Mapping[str, str],
+        *,
+        touched: bool,
+        before: dict[str, str],
+        versioned: bool = True,
     ) -> None:
         self._index_later(row, before)
         for name, value in values.items():
             row.properties.pop(name, None)
             if value != "":
                 row.properties[name] = value
+            if versioned and object_type == "partner_clients":
+                row.versions.setdefault(name, []).append((self.now(), value))
         row.properties["hs_object_id"] = str(row.id)
         if object_type == "deals":
             _derive(row.properties)

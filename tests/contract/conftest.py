@@ -51,7 +51,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from renewals.services import new_calendar, remind_me
     from reports.models import Export, ListMember, Recipient, SavedList, SavedReport, Schedule, ScheduleRun
     from reports.queries.schedules import recipient_token
-    from sources.models import ConnectedRow, Connection, Run, VendorCall
+    from sources.models import ConnectedRow, Connection, KindPreview, Proposal, Run, VendorCall
     from tiers.models import Invitation, TierPlan
 
     scope = scope_of("admin")
@@ -130,6 +130,12 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     )
     Run.objects.create(**own, connection=live, full=True, state="nothing new", started_at=moment)
     ConnectedRow.objects.create(**own, connection=live, kind="deals", vendor_id=MARK, name=MARK)
+    history = Connection.objects.create(
+        **own, vendor="hubspot", label=f"{MARK} history", state="paused", account={"id": MARK},
+        answers={"more": {"services": "2026-11-23"}},
+    )  # fmt: skip
+    Proposal.objects.create(**own, connection=history, kind="services", key=MARK, client_id=CLIENT, row={"MRR": MARK})
+    KindPreview.objects.create(**own, connection=history, kind="services", asked_at=moment, result={"why": MARK})
     call = VendorCall.objects.create(
         **own, kind="send", vendor="hubspot", by=user, arguments={"list": kept.pk, "name": MARK}, asked_at=moment
     )
@@ -173,6 +179,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
             live, "connection", "connection_questions", "connection_token", "connection_clients", "connection_sync",
             "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
         ),
+        "connection_kind": {"pk": history.pk, "kind": "services"},
+        "connection_proposals": {"pk": history.pk, "kind": "services"},
         **_of(call, "vendor_call"),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
         **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),

@@ -67,7 +67,7 @@ PAGES = {
     "/tiers/breakdown/?kind=cross_sell": 15,
     "/tiers/expiring/": 12,
     "/tiers/lots/": 12,
-    "/tiers/entries/": 12,
+    "/tiers/entries/": 13,
     "/tiers/people/": 10,
     "/tiers/tools/": 12,
     "/tiers/plans/new/": 21,
@@ -89,6 +89,8 @@ PAGES = {
     "/certifications/": 12,
     "/settings/product-lines/": 15,
     "/search/?q=c": 16,
+    "/notices/": 10,
+    "/notices/settings/": 10,
 }
 
 # Where each of the stories can be read; otherwise the numbers would be those of empty pages.

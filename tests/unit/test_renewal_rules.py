@@ -100,29 +100,29 @@ def lot(points, track="sourced", expires="2027-06-01"):
 
 def test_the_gap_to_the_credited_tier_76_to_89(rulebook, stake):
     # Diamond needs 1,260 in total and 320 sourced.
-    found = rules.impact(Stake((lot(13),), Decimal(0)), Measured(356, 212, 616), rulebook, "Diamond", REVIEW)
+    found = rules.Impacts(Measured(356, 212, 616), rulebook, "Diamond").of(Stake((lot(13),), Decimal(0)), REVIEW)
     assert (found.gap_with, found.gap_without, found.with_tier, found.without_tier) == (76, 89, "Platinum", "Platinum")
     assert (found.falls, found.fails) == (False, ())
 
 
 def test_a_requirement_that_only_these_points_met_is_named(rulebook, stake):
-    found = rules.impact(Stake((lot(42),), Decimal(0)), Measured(356, 212, 616), rulebook, "Diamond", REVIEW)
+    found = rules.Impacts(Measured(356, 212, 616), rulebook, "Diamond").of(Stake((lot(42),), Decimal(0)), REVIEW)
     assert (found.gap_without, found.fails) == (118, ("sourced_points",))
 
 
 def test_a_tier_that_hangs_on_these_points(rulebook, stake):
-    found = rules.impact(Stake((lot(5),), Decimal(3)), Measured(122, 200, 160), rulebook, "Gold", REVIEW)
+    found = rules.Impacts(Measured(122, 200, 160), rulebook, "Gold").of(Stake((lot(5),), Decimal(3)), REVIEW)
     assert (found.with_tier, found.without_tier, found.falls) == ("Platinum", "Gold", True)
 
 
 def test_what_expires_before_the_review_is_gone_either_way(rulebook, stake):
     early = Stake((lot(50, expires="2027-01-15"), lot(10)), Decimal(0))
-    found = rules.impact(early, Measured(356, 212, 616), rulebook, "Diamond", REVIEW)
+    found = rules.Impacts(Measured(356, 212, 616), rulebook, "Diamond").of(early, REVIEW)
     assert (early.points, found.gap_without) == (60, 86)
 
 
 def test_untiered_has_no_gap(rulebook, stake):
-    found = rules.impact(Stake((), Decimal(0)), Measured(0, 0, 0), rulebook, None, REVIEW)
+    found = rules.Impacts(Measured(0, 0, 0), rulebook, None).of(Stake((), Decimal(0)), REVIEW)
     assert (found.gap_with, found.with_tier) == (None, None)
 
 

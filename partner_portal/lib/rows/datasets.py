@@ -5,7 +5,7 @@ sort and columns, all of it readable from an address and writable to one. Figure
 and its rows cannot differ.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
@@ -18,6 +18,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncMonth
 from django.http import QueryDict
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from partner_portal.lib.collation import search_expression, search_key, sort_expression, sort_key
@@ -83,6 +84,8 @@ class Column:
     compute: Callable[[Row, Any], str] | None = None
     #: What `compute` gets, by name.
     needs: Mapping[str, Source] = field(default_factory=dict)
+    #: The text of `compute` as an expression in the active language, for files; None when only Python makes it.
+    written: OfScope[[], Expressed] | None = None
     #: The column in whose cell pages write it, on a line of its own; files have both columns.
     under: str = ""
     #: Gives the address of what a value opens in the portal, "" for nothing.
@@ -150,6 +153,12 @@ class Dataset:
     row_link: Callable[[Row, Any], tuple[str, str] | None] | None = None
     #: The columns that `row_link` gets, by name.
     row_link_needs: tuple[str, ...] = ()
+    #: Caches an answer by its key until facts or entries change; None for rows that depend on anything else.
+    cached: OfScope[[tuple[Hashable, ...], Callable[[], Any]], Any] | None = None
+    #: Makes the rows of these keys alone, in their order, where `rows` makes thousands in Python; needs `cached`.
+    rows_of: OfScope[[Sequence[Any]], Sequence[Row]] | None = None
+    #: A condition that so many rows meet that stand first in the usual order, so that a million are not sorted for a page.
+    first_rows: OfScope[[Params, int], Q] | None = None
 
     def column(self, name: str) -> Column:
         """The column with that name; KeyError when there is none."""
@@ -251,8 +260,21 @@ class Selection[S: Scope = Scope]:
 
     @cached_property
     def totals(self) -> Row:
-        """`rows` and `clients` (numbers), and the sum of every permitted column with a total; one query."""
+        """`rows` and `clients` (numbers), and the sum of every permitted column with a total; at most one query."""
         summed = [column for column in self.dataset.permitted(self.scope) if column.total]
+        if self.search:
+            return self._totals(summed)
+        totals: Row = self._cached("totals", *(column.name for column in summed), make=lambda: self._totals(summed))
+        return totals
+
+    def _cached(self, *key: Hashable, make: Callable[[], Any]) -> Any:
+        """`make()`, or its earlier answer for these parameters while nothing has changed that these rows depend on."""
+        if self.dataset.cached is None or self.clients is not None:
+            return make()
+        params = tuple(sorted((name, repr(value)) for name, value in self.params.items()))
+        return self.dataset.cached(self.scope, (self.dataset.key, params, *key), make)
+
+    def _totals(self, summed: Sequence[Column]) -> Row:
         if isinstance(self.rows, QuerySet):
             aggregates: dict[str, Aggregate] = {f"sum_{column.name}": Sum(_expression(column)) for column in summed}
             aggregates["rows"] = Count("*")
@@ -334,17 +356,43 @@ class Selection[S: Scope = Scope]:
         orders = [field.desc(nulls_last=True) if descending else field.asc(nulls_last=True) for field in keys]
         return self.rows.order_by().values(**values).order_by(*orders, F(ALIAS + "_row").asc())
 
+    def between(self, columns: Iterable[Column], first: int, last: int) -> Sequence[Row]:
+        """The rows `ordered` gives from number `first` (0 for the first) up to `last`.
+
+        The database orders their keys alone, which indexes hold, and looks up the rest for the rows of the page. Rows made
+        in Python are ordered once, and those of the page made again.
+        """
+        if self.dataset.rows_of is not None and self.clients is None:
+            keys = self._cached("order", self.search, self.sort, get_language(), make=self._keys)[first:last]
+            if "rows" not in vars(self):  # else all of them have just been made
+                key = self.dataset.column(self.sort.lstrip("-"))
+                return _Renamed(self.dataset.rows_of(self.scope, keys), self._names(columns, key))
+        rows = self.ordered(columns)
+        if not isinstance(rows, QuerySet) or self.dataset.row != "pk":
+            return list(rows[first:last])
+        ordered: Any = self.ordered(())
+        if self.dataset.first_rows and self.sort == self.dataset.order[0] and not self.search and self.clients is None:
+            ordered = ordered.filter(self.dataset.first_rows(self.scope, self.params, last))
+        return list(rows.filter(pk__in=ordered.values(f"{ALIAS}_row")[first:last]))
+
+    def _keys(self) -> list[Value]:
+        return [row[f"{ALIAS}_row"] for row in self.ordered(())]
+
     def _ordered_in_python(self, columns: Iterable[Column], key: Column, descending: bool) -> Sequence[Row]:
         known = [row for row in self.rows if row[key.key] is not None]
         unknown = [row for row in self.rows if row[key.key] is None]
         known.sort(key=lambda row: _sortable(key, row[key.key]), reverse=descending)
+        return _Renamed(known + unknown, self._names(columns, key))
+
+    def _names(self, columns: Iterable[Column], key: Column) -> Mapping[str, str]:
+        """The keys of rows made in Python by the names that `ordered` gives their values."""
         extra = {"_row": row_key(self.dataset.row)} | (
             {"_client": row_key(self.dataset.client)} if self.dataset.client else {}
         )
         names = {column.name: column.key for column in columns if not column.compute} | extra | {key.name: key.key}
         for column in columns:
             names |= {name: row_key(source) for name, source in column.needs.items()}
-        return _Renamed(known + unknown, {ALIAS + name: source for name, source in names.items()})
+        return {ALIAS + name: source for name, source in names.items()}
 
     def cells(self, row: Row, columns: Iterable[Column] | None = None) -> list[Value]:
         """A row's values in the order of the columns; computed ones are computed here."""
@@ -376,6 +424,12 @@ class Selection[S: Scope = Scope]:
             if value not in (None, ""):
                 query[name] = str(value)
         return query.urlencode()
+
+    def written(self, column: Column) -> Column:
+        """The column as files read it: the database makes a computed text where it can."""
+        if column.written is None or not isinstance(self.rows, QuerySet):
+            return column
+        return replace(column, compute=None, needs={}, expression=column.written(self.scope))
 
     def with_columns(self, names: Sequence[str]) -> "Selection[S]":
         """The same rows with other columns, in this order; names that are unknown or not permitted are left out."""

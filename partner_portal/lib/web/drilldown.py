@@ -7,9 +7,10 @@ Parts that htmx may ask for: `dialog` (everything inside the dialog), and `dialo
 sort or page; the figure comes along out of band, since it follows the filters.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
@@ -144,6 +145,7 @@ class Drilldown:
         self.place = "dialog" if in_dialog else "page"
         names = {column.name for column in selection.columns}
         self.columns = tuple(column for column in selection.columns if column.under not in names)
+        self._below = tuple(column for column in selection.columns if column.under in names)
         self.back = back
         self._page = page
         self._when_empty = when_empty
@@ -261,10 +263,15 @@ class Drilldown:
         """The rows of the page asked for; a page that does not exist is the nearest that does."""
         selection = self.selection
         needed = [column for column in selection.dataset.permitted(selection.scope) if self._is_needed(column)]
-        paginator = Paginator(selection.ordered(needed), PAGE_SIZE)
-        paginator.count = selection.count  # known from the totals; not counted again
-        page = paginator.get_page(self._page)
+        page = self._numbered(needed, PAGE_SIZE)
         page.object_list = [self._row(row) for row in page.object_list]
+        return page
+
+    def _numbered(self, columns: Sequence[Column], size: int) -> Page:
+        """The page asked for, with rows as the selection gives them."""
+        numbers: Any = range(self.selection.count)  # known from the totals; rows are not counted again
+        page = Paginator(numbers, size).get_page(self._page)
+        page.object_list = self.selection.between(columns, (page.number - 1) * size, page.number * size)
         return page
 
     @property
@@ -328,9 +335,8 @@ class Drilldown:
         first = f"-{column.name}" if column.kind in NUMERIC or column.kind == Kind.DATE else column.name
         return Heading(column, self._with(sort=first), "")
 
-    def _opens(self, column: Column, row: Row) -> str:
+    def _opens(self, column: Column, values: Row) -> str:
         """What a value opens: the rows that its column names, or the panel of the row's client."""
-        values = {name.removeprefix(ALIAS): value for name, value in row.items()}
         if column.opens is not None:
             return column.opens(values, self.selection)
         if not column.opens_client or not values.get(column.opens_client):
@@ -353,17 +359,18 @@ class Drilldown:
         values = dict(zip(names, selection.cells(row, selection.columns), strict=True))
         subs = {
             column.under: Cell(column, values[column.name])
-            for column in selection.columns
-            if column not in self.columns and values[column.name] not in (None, "")
+            for column in self._below
+            if values[column.name] not in (None, "")
         }
         adding = self._adding(values)
+        by_name = {name.removeprefix(ALIAS): value for name, value in row.items()}
         cells = tuple(
             Cell(
                 column,
                 values[column.name],
                 str(row.get(f"{ALIAS}{column.currency}", "")) if column.currency else "",
                 subs.get(column.name),
-                self._opens(column, row),
+                self._opens(column, by_name),
                 adding.get(column.name),
             )
             for column in self.columns

@@ -5,7 +5,7 @@ The template includes `drilldown/toolbar.html`, shows `partials/sheet_head.html`
 element with the id `page-rows`, which htmx replaces.
 """
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.utils.functional import cached_property
 
 from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Row, Selection, Value
@@ -32,9 +32,7 @@ class SheetTable(Drilldown):
         """The rows of the page asked for; a page that does not exist is the nearest that does."""
         selection = self.selection
         columns = selection.dataset.permitted(selection.scope)
-        paginator = Paginator(selection.ordered(columns), self.size)
-        paginator.count = selection.count  # known from the totals; not counted again
-        page = paginator.get_page(self._page)
+        page = self._numbered(columns, self.size)
         page.object_list = [
             dict(zip([column.name for column in columns], selection.cells(row, columns), strict=True)) | _marks(row)
             for row in page.object_list

@@ -203,7 +203,10 @@ def test_home_is_the_dashboard(web):
 def test_the_page_is_light(web):
     import gzip
 
-    assert len(gzip.compress(web("admin").get("/dashboard/").content)) < 60_000
+    answer = web("admin").get("/dashboard/", headers={"accept-encoding": "gzip"})
+    assert (answer["Content-Encoding"], "Accept-Encoding" in answer["Vary"]) == ("gzip", True)
+    assert len(answer.content) < 60_000
+    assert "</html>" in gzip.decompress(answer.content).decode()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(web):

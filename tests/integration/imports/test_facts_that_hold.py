@@ -182,12 +182,19 @@ class World:
             if self.standing[key] != own.standing or self.facts[key][1] != touches[-1].gone:
                 left.add(key)
             else:
-                back[key] = own.before or (self.facts[key][0], act)
+                back[key] = self._before(key, own, act)
 
         def leaving(further: Iterable[Key]) -> Facts:
             return self.facts | {key: fact for key, fact in back.items() if key not in further}
 
         return leaving(()), left, leaving
+
+    def _before(self, key: Key, own: Touch, act: object) -> Fact:
+        """The fact without what this import did. A withdrawal that it did not touch stays."""
+        cells, gone = self.facts[key]
+        if own.before is None:
+            return cells, act
+        return own.before[0], gone if own.before[1] == own.gone else own.before[1]
 
     def _taken_back(self, key: Key, batch: int) -> bool:
         undos = [touch.batch for touch in self.touches[key] if touch.undoes == batch]

@@ -31,7 +31,7 @@ def test_the_report(hub):
     assert clients["properties"]["hs_client_name"] == {
         "label": "Client name", "type": "string", "calculated": False, "hidden": False, "options": 0, "filled": 1.0,
     }  # fmt: skip
-    assert clients["properties"]["hs_renewal_mrr"]["filled"] == 0
+    assert clients["properties"]["hs_unified_usage_score"]["filled"] == 0
     deals = result["objects"]["deals"]
     assert (deals["total"], deals["records"], deals["archived"]) == (774, 774, 1)
     assert 0 < deals["properties"]["closedate"]["filled"] < 1
@@ -40,17 +40,20 @@ def test_the_report(hub):
     }  # fmt: skip
     assert result["objects"]["deal_registration"] == {"error": 400}
     assert result["associations"]["deals -> partner_clients"] == []
+    mrr = result["versions"]["hs_total_subscription_mrr"]  # 134 clients in mrr_history.csv, one with 10 amounts
+    assert (mrr["records"], mrr["most"], mrr["lag"]) == (134, 10, 0)
     assert [len(pipeline["stages"]) for pipeline in result["pipelines"]] == [7, 3]
 
 
 def test_it_holds_no_value_of_any_record(hub):
     told = json.dumps(report(hub.client(), pages=10), ensure_ascii=False)
+    labels = ("product", "pipeline", "dealtype", "hs_is_closed", "hs_is_closed_won", "hs_cancellation_products")
     values = {
         value
         for rows in hub.world.rows.values()
         for row in rows.values()
         for name, value in row.properties.items()
-        if len(value) > 4 and name not in ("product", "pipeline", "dealtype", "hs_is_closed", "hs_is_closed_won")
+        if len(value) > 4 and name not in labels
     }
     assert len(values) > 2_000
     assert [value for value in values if value in told] == []

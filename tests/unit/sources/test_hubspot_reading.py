@@ -344,3 +344,20 @@ def test_which_link_the_answer_offers_does_not_matter():
     assert "elsewhere" in str(hub.client().get(endpoints.records(DEALS))["paging"])
     assert len(pages) == 3
     assert not [request.url for request in hub.adapter.requests if "elsewhere" in request.url]
+
+
+def test_earlier_values_of_further_kinds():
+    """50 records a page, the newest version first and the oldest dropped, in few calls; months as rows."""
+    hub = Hub()
+    fill(hub.world, clients=120, deals=0)
+    name = "hs_total_subscription_mrr"
+    past = [(hub.world.now() - timedelta(days=31 * back), str(100 - back)) for back in range(24, -1, -1)]
+    hub.world.write_history(CLIENTS, 70_001, name, past)
+    settings = Settings(more={"mrr_history": "2026-11-01"})
+    before = len(hub.simulator.traffic.calls)
+    rows, seen = read(hub, settings, tables=("mrr_history",))["mrr_history"]
+    assert len(hub.simulator.traffic.calls) - before == 1 + 1 + 3  # account, properties, pages
+    assert len(rows) == 20  # of 25 versions
+    assert rows[0]["Partner client"] == "70001"
+    assert [(row["Month"], row["MRR"]) for row in (rows[0], rows[-1])] == [("2025-04", "81.00"), ("2026-11", "100.00")]
+    assert (seen.whole, seen.rows) == (True, 20)

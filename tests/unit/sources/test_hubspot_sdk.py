@@ -54,6 +54,9 @@ READS = {
     "properties of deals": lambda crm, account: crm.properties.list("deals"),
     "pipelines": lambda crm, account: crm.pipelines.list("deals"),
     "partner clients": lambda crm, account: crm.objects.partner_clients.list(limit=100, properties=["hs_client_name"]),
+    "partner clients with earlier values": lambda crm, account: crm.objects.partner_clients.list(
+        limit=50, properties=["hs_client_name"], properties_with_history=["hs_total_subscription_mrr"]
+    ),
     "partner client": lambda crm, account: crm.objects.partner_clients.get(CLIENT),
     "partner services": lambda crm, account: crm.objects.partner_services.search(
         after="", filter_groups=[], limit=10, properties=[], sorts=[], query=""
@@ -99,7 +102,7 @@ def test_every_request_of_ours_is_one_of_the_librarys(hub):
     access = Access("northwind", token=TOKEN)
     source.test(access)
     source.fields(access, "deals")
-    settings = Settings(take={"deals": "all"})
+    settings = Settings(take={"deals": "all"}, more=dict.fromkeys(source.more, "2026-11-23"))
     with source.reading(access, settings, {}) as run:
         for table in source.tables(settings):
             for window in (None, Window(hub.world.now())):

@@ -1,0 +1,76 @@
+"""Rows that a vendor's history suggests: what a run stores of them and takes from them, and what the page shows."""
+
+from collections.abc import Mapping
+
+from django.db.models import Count, QuerySet
+
+from accounts.scope import Scope
+from partner_portal.lib.rows.facts import kind as kind_of
+from sources.models import ConnectedRow, Connection, Decided, Proposal
+from sources.source import STARTS_TODAY, Seen, TableSpec
+
+
+def proposals(scope: Scope, connection: Connection, kind: str) -> QuerySet[Proposal]:
+    """The proposals of a kind."""
+    return Proposal.objects.filter(partner=scope.partner, connection=connection, kind=kind)
+
+
+def accepted(scope: Scope, connection: Connection) -> dict[str, dict[str, Mapping[str, str]]]:
+    """The confirmed cells, by kind and key."""
+    by_kind: dict[str, dict[str, Mapping[str, str]]] = {}
+    rows = Proposal.objects.filter(partner=scope.partner, connection=connection, state=Decided.CONFIRMED)
+    for kind, key, cells in rows.values_list("kind", "key", "accepted"):
+        by_kind.setdefault(kind, {})[key] = cells or {}
+    return by_kind
+
+
+def waiting(scope: Scope, connection: Connection) -> dict[str, int]:
+    """How many proposals of each kind a person has to look at; kinds without any are missing."""
+    rows = Proposal.objects.filter(partner=scope.partner, connection=connection, waits=True)
+    return dict(rows.order_by("kind").values_list("kind").annotate(Count("pk")))
+
+
+def note(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen) -> None:
+    """Store what a reading suggests. What a person decided stays; a confirmed one that reads otherwise waits again.
+
+    Those that the reading does not suggest any more are dropped unless somebody has decided about them.
+    """
+    if not spec.decided:
+        return
+    stored = {row.key: row for row in proposals(scope, connection, spec.kind)}
+    made: list[Proposal] = []
+    for new in seen.proposals:
+        old = stored.pop(new.key[:200], None)
+        row = dict(new.row)
+        if old and new.note == old.note == STARTS_TODAY:
+            row = dict(old.row)  # it started when it was first seen
+        known = old or Proposal(partner=scope.partner, connection=connection, kind=spec.kind, key=new.key[:200])
+        known.client_id, known.row, known.note, known.detail = new.client, row, new.note, new.detail
+        known.waits = known.state == Decided.OPEN or (
+            known.state == Decided.CONFIRMED and cells_of(spec, row) != known.accepted
+        )
+        made.append(known)
+    Proposal.objects.filter(pk__in=[row.pk for row in stored.values() if row.state == Decided.OPEN]).delete()
+    Proposal.objects.bulk_create(
+        made,
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "key"],
+        update_fields=["client_id", "row", "note", "detail", "waits"],
+        batch_size=1000,
+    )
+
+
+def cells_of(spec: TableSpec, row: Mapping[str, str]) -> dict[str, str]:
+    """The cells of a row that a person confirms."""
+    return {name: row.get(name, "") for name in spec.decided}
+
+
+def connected_row(scope: Scope, spec: TableSpec, proposal: Proposal) -> ConnectedRow | None:
+    """The fact that a confirmed proposal became; None for none yet, and for one that a file brought first."""
+    cells = (proposal.row.get(spec.given[column].name, "") for column in kind_of(spec.kind).key_columns)
+    key = "/".join(filter(None, cells)).casefold()
+    rows = ConnectedRow.objects.filter(
+        partner=scope.partner, connection=proposal.connection_id, kind=proposal.kind, fact_id__isnull=False,
+        vendor_id__startswith=proposal.client_id[:200],
+    )  # fmt: skip
+    return next((row for row in rows if row.vendor_id.casefold() == key[:200]), None)
