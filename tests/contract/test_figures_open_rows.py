@@ -116,7 +116,6 @@ ELSEWHERE = {
     "imports_mapping": "a form over the cells of a file",
     "notices": "sentences, each a link to its rows",
     "notices_bell": "a number of notices that leads to them",
-    "notices_settings": "a form",
     "notices_channels": "channels, each with its own page",
     "notices_channel": "a form, and the messages that were sent, row by row",
     "notices_stop": "a question and its answer, without a figure",
@@ -313,7 +312,7 @@ def words_around(element):
 
 POSTS_AND_FILES = re.compile(
     r"file|template|errors|calendar|leave|confirm|cancel|again|rename|copy|delete|restore|remove|opened|_pin|_state$|role|"
-    r"invit|imports_commit|list_send|connection_(?:sync|pause|resume|gone)|imports_check|checklist|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token"
+    r"invit|imports_commit|list_send|connection_(?:sync|pause|resume|gone)|imports_check|checklist|imports_complete|imports_undo|discard|retry|kinds|forget_mapping|save|edit|accounts_(?!members$)|settings|token|notices_(?:read|channel_action)"
 )
 
 
