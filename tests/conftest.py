@@ -116,8 +116,11 @@ def sent_files_are_closed() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def fresh_cache(plain_settings: None) -> None:
-    """What tests that commit have stored is of a database that is gone, under generations that come again."""
+    """What earlier tests have stored is of a database that may be gone, under generations and revisions that come again."""
+    from program.queries import _rulebook
+
     caches["default"].clear()
+    _rulebook.cache_clear()
 
 
 def _without_tenant(ask: Callable[..., Any]) -> Callable[..., Any]:

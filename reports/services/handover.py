@@ -44,7 +44,7 @@ def hand_over(*, scope: Scope) -> OwnershipTransfer:
     heir = _heir(scope, Membership.objects.filter(partner=scope.partner, user__is_active=True, role=Role.ADMIN))
     if heir is None:
         return OwnershipTransfer(0, len(paused))
-    inherited = list(reports.filter(partner=scope.partner))
+    inherited = list(reports.filter(partner=scope.partner).order_by("pk"))
     for saved in inherited:
         # A card on the leaver's own dashboard goes; one on everybody's stays.
         pinned = Pinned.NO if saved.pinned == Pinned.MINE else saved.pinned

@@ -31,7 +31,7 @@ from reports.services import exports as services
 from tests.integration.reports.processes import Worker, answers, copy_database, environment, free_port, send, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
-ROWS = 30_000
+ROWS = 120_000
 DATASET = "changes-new-managed"
 RANGE = {"changes_from": "2026-11-01", "changes_to": "2026-11-20"}
 DAYS = {"changes_from": "2026-11-02", "changes_to": "2026-11-14"}  # enough to be stopped in the middle
