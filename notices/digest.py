@@ -39,7 +39,7 @@ TABLED = (
     NoticeKind.RENEWAL_DEADLINE,
 )  # lines below say the same
 
-type Figures = dict[str, Any]
+type Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Digest:
         return ", ".join(changed[:2]) or self.headline
 
 
-def digest_of(scope: Scope, before: Mapping[str, Any]) -> Digest | None:
+def digest_of(scope: Scope, before: Figures) -> Digest | None:
     """What has changed since the figures `before` ({} for the first digest); None while there is no ledger."""
     if posting(scope) is None:
         return None
@@ -146,14 +146,14 @@ def digest_of(scope: Scope, before: Mapping[str, Any]) -> Digest | None:
     return Digest(headline, sentences, since, lines, tables, told, figures, is_news)
 
 
-def _change(figures: Mapping[str, Any], before: Mapping[str, Any], name: str) -> str:
+def _change(figures: Figures, before: Figures, name: str) -> str:
     if not before.get(name) or not figures[name]:
         return ""
     difference = Decimal(figures[name]) - Decimal(before[name])
     return signed_decimal_text(difference, adding_places(difference)) if difference else ""
 
 
-def _point_lines(scope: Scope, standing: TierStanding, before: Mapping[str, Any], since: date | None) -> list[Line]:
+def _point_lines(scope: Scope, standing: TierStanding, before: Figures, since: date | None) -> list[Line]:
     points = standing.points
     now = {"total": points.total, "sold": points.sold, "managed": points.managed}
     as_texts = {name: str(value) for name, value in now.items()}
@@ -193,7 +193,7 @@ def _why(scope: Scope, since: date, difference: Decimal) -> str:
     )
 
 
-def _tier_line(standing: TierStanding, before: Mapping[str, Any]) -> Line:
+def _tier_line(standing: TierStanding, before: Figures) -> Line:
     change = why = ""
     if before and before["tier"] != (standing.credited or ""):
         change = _("was %(tier)s") % {"tier": tier_name(before["tier"] or None)}

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Q
 
@@ -35,7 +34,7 @@ class Event:
     #: Names the event among those of its kind.
     key: str
     #: What its sentence needs, as JSON values.
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
 
 def news(scope: Scope) -> Iterator[Event]:

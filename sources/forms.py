@@ -39,7 +39,7 @@ class ConnectForm(forms.Form):
         help_text=gettext_lazy("Its name below the folder that your operator has set up for you."),
     )
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, source: Source, token_only: bool = False) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, source: Source, token_only: bool = False) -> None:
         super().__init__(data)
         if not source.needs_token:
             del self.fields["token"]
@@ -66,7 +66,7 @@ class AnswersForm(forms.Form):
 
     def __init__(
         self,
-        data: Mapping[str, Any] | None,
+        data: Mapping[str, object] | None,
         *,
         source: Source,
         questions: Sequence[Question],
@@ -212,14 +212,14 @@ class AnswersForm(forms.Form):
                 [(value, self[f"{name}-word-{number}"]) for number, value in enumerate(self._words.get(name, ()))],
             )
 
-    def _answer(self, question: Question) -> dict[str, Any]:
+    def _answer(self, question: Question) -> JsonObject:
         name = question.key
         chosen = self.cleaned_data[name]
         if chosen == CONSTANT:
             return {"value": self.cleaned_data[f"{name}-value"]}
         if not chosen:
             return {}
-        answer: dict[str, Any] = {"property": chosen}
+        answer: JsonObject = {"property": chosen}
         before = self.stored.get("answers", {}).get(name, {})
         if before.get("property") == chosen:
             answer |= {key: before[key] for key in ("fallback", "positive") if key in before}
@@ -259,15 +259,15 @@ class AnswersForm(forms.Form):
         return [self[name] for name in Guards.__dataclass_fields__ if name in self.fields]
 
     @property
-    def answers(self) -> dict[str, Any]:
+    def answers(self) -> JsonObject:
         """The answers to the questions, by key; without columns that are left empty. Needs a valid form."""
         answers = {question.key: self._answer(question) for question in self.questions}
         return {key: answer for key, answer in answers.items() if answer}
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonObject:
         """The answers in their stored form. Needs a valid form."""
-        document: dict[str, Any] = {name: self.stored[name] for name in ("midnight_utc", "more") if name in self.stored}
+        document: JsonObject = {name: self.stored[name] for name in ("midnight_utc", "more") if name in self.stored}
         if "take" in self.fields:
             document["deals"] = {"take": self._take()}
         if "complete" in self.fields:
@@ -303,7 +303,7 @@ def _rhythm(minutes: int) -> str:
 class KindForm(AnswersForm):
     """The answers to the questions about a further kind."""
 
-    def __init__(self, data: Mapping[str, Any] | None, *, kind: str, **given: Any) -> None:
+    def __init__(self, data: Mapping[str, object] | None, *, kind: str, **given: Any) -> None:
         self._kind = kind
         super().__init__(data, fixed=False, **given)
 
@@ -322,7 +322,7 @@ class AssignForm(forms.Form):
 
     def __init__(
         self,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, object] | None = None,
         *,
         rows: Sequence[Any],
         clients: Sequence[tuple[str, str]],

@@ -26,7 +26,7 @@ from sources import calls, pages, queries, rows, sending, services
 from sources.answers import fields_of
 from sources.call_states import CallKind, CallState
 from sources.forms import AnswersForm, AssignForm, ConnectForm
-from sources.source import AsksForConsent, source_of, sources
+from sources.source import AsksForConsent, JsonObject, source_of, sources
 from sources.tasks import enqueue_call, enqueue_sync
 from sources.texts import phase_text
 
@@ -65,7 +65,7 @@ def consent(request: ScopedRequest, vendor: str) -> HttpResponse:
     """Send an admin to the vendor's consent page; `connection` is the one that needs a new token, if any."""
     number = request.GET.get("connection", "")
     found = queries.get_connection(request.scope, int(number)) if number.isascii() and number.isdigit() else None
-    asked: dict[str, Any] = {
+    asked: JsonObject = {
         "vendor": vendor, "state": secrets.token_urlsafe(32), "verifier": secrets.token_urlsafe(64),
         "partner": request.scope.partner.pk, "connection": found.pk if found else None,
     }  # fmt: skip
@@ -79,7 +79,7 @@ def consent(request: ScopedRequest, vendor: str) -> HttpResponse:
 def consented(request: ScopedRequest, vendor: str) -> HttpResponse:
     """Return from the vendor's consent page: have a worker redeem the code, if this session asked for it."""
     _consenting(vendor)
-    asked: dict[str, Any] = request.session.pop("consent", {})
+    asked: JsonObject = request.session.pop("consent", {})
     code = request.GET.get("code", "")
     if not code or not _asked_here(request, vendor, asked):
         messages.error(request, _("Nothing was allowed, or the page was open for too long. Begin again."))
@@ -89,7 +89,7 @@ def consented(request: ScopedRequest, vendor: str) -> HttpResponse:
     return _called(request, kind=CallKind.AUTHORIZE, vendor=vendor, token=token, connection=found)
 
 
-def _asked_here(request: ScopedRequest, vendor: str, asked: dict[str, Any]) -> bool:
+def _asked_here(request: ScopedRequest, vendor: str, asked: JsonObject) -> bool:
     """Whether this session asked the vendor for the consent that came back, for this partner."""
     state = str(asked.get("state", ""))
     known = bool(state) and secrets.compare_digest(state.encode(), request.GET.get("state", "").encode())

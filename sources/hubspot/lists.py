@@ -3,13 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
 from urllib.parse import quote
 
 from sources.hubspot import endpoints
 from sources.hubspot.client import HubSpotClient
 from sources.hubspot.reading import associations
-from sources.source import AnswerInvalid, ListNotOurs, Refused, SentList
+from sources.source import AnswerInvalid, JsonObject, ListNotOurs, Refused, SentList
 
 TYPE_IDS = {"companies": "0-2", "partner_clients": "0-145"}
 CHANGES_AT_ONCE = 10_000  # members in one request
@@ -75,7 +74,7 @@ def send_clients(client: HubSpotClient, name: str, clients: Sequence[str]) -> Se
     return SentList(sent.list_id, sent.added, sent.removed, tuple(missing))
 
 
-def _by_name(client: HubSpotClient, type_id: str, name: str) -> dict[str, Any] | None:
+def _by_name(client: HubSpotClient, type_id: str, name: str) -> JsonObject | None:
     try:
         return _list(client.get(endpoints.list_by_name(type_id, quote(name, safe=""))))
     except Refused as refused:
@@ -96,7 +95,7 @@ def _members(client: HubSpotClient, list_id: str) -> set[str]:
         params["after"] = after
 
 
-def _list(answer: dict[str, Any]) -> dict[str, Any]:
+def _list(answer: JsonObject) -> JsonObject:
     known = answer.get("list")
     if not isinstance(known, dict) or "listId" not in known:
         raise AnswerInvalid("form")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sources.simulator.answers import Answer, error
+from sources.source import JsonObject
 
 KINDS = {
     "rate_limit": "429, with Retry-After 1 (or the value)",
@@ -72,7 +72,7 @@ def faulty(fault: Fault, answer: Answer) -> Answer:
 
 def missing_scope(scope: str) -> Answer:
     """403 for a token that lacks a scope."""
-    detail: dict[str, Any] = {"message": f"{scope} is required.", "context": {"requiredGranularScopes": [scope]}}
+    detail: JsonObject = {"message": f"{scope} is required.", "context": {"requiredGranularScopes": [scope]}}
     return error(403, "This token lacks a scope.", "MISSING_SCOPES", errors=[detail])
 
 

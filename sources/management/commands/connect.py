@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,7 +12,7 @@ from accounts.queries import partner_by_slug
 from accounts.scope import partner_scope, system_scope
 from sources import services
 from sources.queries import connections, open_questions_of
-from sources.source import SourceError, source_of, sources
+from sources.source import JsonObject, SourceError, source_of, sources
 from sources.texts import sentence
 
 
@@ -79,7 +78,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"Open: {question.key}")
 
 
-def _document(path: Path | None) -> dict[str, Any] | None:
+def _document(path: Path | None) -> JsonObject | None:
     if path is None:
         return None
     try:
