@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -122,11 +123,11 @@ class HubSpotClient:
         """Answer to a GET. Raises SourceError."""
         return self._call("GET", path, params=params)
 
-    def post(self, path: str, body: object, *, search: bool = False) -> JsonObject:
+    def post(self, path: str, body: Any, *, search: bool = False) -> JsonObject:
         """Answer to a POST, at the pace of searches if it is one. Raises SourceError."""
         return self._call("POST", path, body=body, search=search)
 
-    def put(self, path: str, body: object) -> JsonObject:
+    def put(self, path: str, body: Any) -> JsonObject:
         """Answer to a PUT. Raises SourceError."""
         return self._call("PUT", path, body=body)
 
@@ -155,7 +156,7 @@ class HubSpotClient:
         path: str,
         *,
         params: Mapping[str, str | int] | None = None,
-        body: object = None,
+        body: Any = None,
         search: bool = False,
         as_form: bool = False,
     ) -> JsonObject:
@@ -189,7 +190,7 @@ class HubSpotClient:
         raise failure
 
     def _send(
-        self, method: str, path: str, params: Mapping[str, str | int] | None, body: object, as_form: bool
+        self, method: str, path: str, params: Mapping[str, str | int] | None, body: Any, as_form: bool
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
         """Status, headers and body. Raises AnswerInvalid for one that is too large, and what requests raises."""
         with self._session.request(
