@@ -45,7 +45,7 @@ class Fact(models.Model):
     """
 
     # The keys of all kinds begin with the partner, and most rows name a client or a statement, which names the partner: an
-    # index and a constraint of its own would double the cost of an import and protect nothing.
+    # index and a constraint of its own would cost a fifth of an import and protect nothing (ADR 115).
     partner = models.ForeignKey(
         Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )

@@ -128,7 +128,7 @@ def mark_read(*, scope: Scope, pk: int | None = None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class NoticeChoices:
     """What a person chose about notices; the fields are those of `NoticeSettings`."""
 
     places: Mapping[str, Sequence[str]]
@@ -139,24 +139,24 @@ class Wishes:
 
 
 @transaction.atomic
-def choose(*, scope: Scope, wishes: Wishes) -> None:
+def choose(*, scope: Scope, choices: NoticeChoices) -> None:
     """Store what the user wants to be told of. The first digest tells what changes from now on."""
     chosen = queries.settings_of(scope)
-    chosen.places = {kind: list(places) for kind, places in wishes.places.items()}
-    chosen.fall = wishes.fall
-    chosen.quiet_from, chosen.quiet_until = wishes.quiet or (None, None)
+    chosen.places = {kind: list(places) for kind, places in choices.places.items()}
+    chosen.fall = choices.fall
+    chosen.quiet_from, chosen.quiet_until = choices.quiet or (None, None)
     chosen.refusal = ""
-    if not wishes.digest:
+    if not choices.digest:
         chosen.next_slot, chosen.figures = None, {}
     elif not chosen.digest and (now := digest_of(scope, {})):
         chosen.figures = now.figures
         Notice.objects.filter(partner=scope.partner, user=scope.user).update(in_digest=False)
-    chosen.digest, chosen.digest_at = wishes.digest, wishes.digest_at
+    chosen.digest, chosen.digest_at = choices.digest, choices.digest_at
     if chosen.digest:
         rule = queries.digest_rule(chosen, scope.partner.time_zone)
         chosen.next_slot = next_slots(rule, clock.now(), 1)[0]
     chosen.save()
-    record(scope, "notices.settings_changed", digest=wishes.digest)
+    record(scope, "notices.settings_changed", digest=choices.digest)
 
 
 @transaction.atomic

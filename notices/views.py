@@ -85,8 +85,10 @@ def settings_page(request: ScopedRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         cleaned = form.cleaned_data
         quiet = (cleaned["quiet_from"], cleaned["quiet_until"]) if cleaned["quiet_from"] else None
-        wishes = services.Wishes(form.chosen_places(), cleaned["fall"], quiet, cleaned["digest"], cleaned["digest_at"])
-        services.choose(scope=scope, wishes=wishes)
+        choices = services.NoticeChoices(
+            form.chosen_places(), cleaned["fall"], quiet, cleaned["digest"], cleaned["digest_at"]
+        )
+        services.choose(scope=scope, choices=choices)
         messages.success(request, _("Saved."))
         return redirect("notices_settings")
     context = {"form": form, "chosen": chosen, "places": PLACES.values()}

@@ -18,7 +18,7 @@ from notices.kinds import NoticeKind
 from notices.models import DigestRun, Notice, NoticeSettings
 from notices.news import Event
 from notices.rules import after_quiet
-from notices.services import Wishes, choose, tell
+from notices.services import NoticeChoices, choose, tell
 
 FINANCE = "finance@northwind.example"
 BERLIN = "Europe/Berlin"
@@ -29,8 +29,8 @@ def subscriber(partner, person):
     """Somebody of finance who gets a digest on Mondays at 7:30."""
     user = person("finance")
     with partner_scope(partner, user):
-        wishes = Wishes({}, 25, None, "weekly", time(7, 30))
-        choose(scope=owner_scope(partner, user), wishes=wishes)
+        choices = NoticeChoices({}, 25, None, "weekly", time(7, 30))
+        choose(scope=owner_scope(partner, user), choices=choices)
     return user
 
 
