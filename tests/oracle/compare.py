@@ -68,7 +68,6 @@ def moved_to(day: date) -> Any:
 def use_programme(wanted: dict[str, Any]) -> None:
     """Make these the rules, until the transaction is rolled back."""
     from program.loading import store
-    from program.queries import _rulebook
     from program.rulebook import parse_rulebook
     from program.services import rules_changed
 
@@ -81,7 +80,6 @@ def use_programme(wanted: dict[str, Any]) -> None:
         model(name).objects.filter(program=old).delete()
         model(name).objects.filter(program=new).update(program=old)
     rules_changed(program=old)
-    _rulebook.cache_clear()  # another test may have got this revision in a database that was copied anew since
 
 
 def bring_in(slug: str, step: Stage) -> None:

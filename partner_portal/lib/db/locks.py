@@ -6,9 +6,9 @@ however it dies.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
@@ -47,12 +47,17 @@ def lock_if_free(kind: int, key: int) -> bool:
 def session_lock(kind: int, key: int) -> Iterator[BaseDatabaseWrapper | None]:
     """Hold the lock during the block and yield the connection that holds it; None when a living process has it."""
     side = connection.copy()
+    taken = False
     try:
         with side.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, key])
             taken = cursor.fetchone()[0]
         yield side if taken else None
     finally:
+        if taken:
+            # Closing is enough, but PostgreSQL may notice it only after the next process has asked for the lock.
+            with suppress(DatabaseError), side.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [kind, key])
         side.close()
 
 

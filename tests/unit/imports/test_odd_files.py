@@ -1,6 +1,7 @@
 """The corpus of files as people have them: each is read right, or what is said names the cause."""
 
 import io
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,13 +19,18 @@ pytestmark = pytest.mark.usefixtures("reads_in_this_process")
 
 
 @pytest.fixture(autouse=True)
-def currencies(monkeypatch: pytest.MonkeyPatch) -> None:
+def currencies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Without the programme's rules, which are in the database."""
     known = frozenset({"EUR", "USD", "GBP"})
     monkeypatch.setattr("imports.mapping_form.known_currencies", lambda _kind: sorted(known))
     monkeypatch.setattr("clients.facts.usable_currencies", lambda: known)
-    for key in ("deals", "clients"):
-        object.__setattr__(kind(key).column("currency").type, "known", lambda: known)
+    types = [kind(key).column("currency").type for key in ("deals", "clients")]
+    real = [column_type.known for column_type in types]
+    for column_type in types:  # frozen, and there for the whole process
+        object.__setattr__(column_type, "known", lambda: known)
+    yield
+    for column_type, theirs in zip(types, real, strict=True):
+        object.__setattr__(column_type, "known", theirs)
 
 
 def test_there_are_at_least_sixty_of_both_formats() -> None:
