@@ -44,7 +44,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
-    from notices.models import Channel, ChannelMessage, DigestRun, Notice, NoticeSettings, ToldEvent, Watch
+    from notices.models import Channel, ChannelMessage, DigestRun, EventCheck, Notice, NoticeSettings, NotifiedEvent
     from notices.queries import STOP_DIGEST, stop_token
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
@@ -145,8 +145,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, user=user, kind="file_ready", key=MARK,
         values={"count": 1, "rows": [{"export": export.pk, "name": f"{MARK}.csv", "rows": 1}]},
     )  # fmt: skip
-    ToldEvent.objects.create(**own, kind="file_ready", key=MARK)
-    Watch.objects.create(**own)
+    NotifiedEvent.objects.create(**own, kind="file_ready", key=MARK)
+    EventCheck.objects.create(**own)
     NoticeSettings.objects.create(**own, user=user)
     DigestRun.objects.create(**own, user=user, slot=moment)
     channel = Channel.objects.create(**own, kind="slack", label=f"{MARK} channel", host="mark.example", address=MARK)
