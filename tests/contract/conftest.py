@@ -123,7 +123,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, kind="clients", fingerprint="0" * 64, name=MARK, data={}, user=user
     )
     pack = ReviewPack.objects.create(
-        **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<p>{MARK}</p>", created_by=user
+        **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<h1>{MARK}</h1>", created_by=user
     )
     live = Connection.objects.create(
         **own, vendor="folder", label=f"{MARK} folder", place=MARK, state="active", account={"id": MARK, "name": MARK}
