@@ -58,8 +58,11 @@ def _change_deal(world: World, form: dict[str, str]) -> None:
 
 
 def _change_client(world: World, form: dict[str, str]) -> None:
-    amounts = {name: _amount(form[name]) for name in AMOUNTS}
-    world.change("partner_clients", int(form["id"]), touched=False, **amounts)  # as HubSpot does with calculated ones
+    total, managed = (_amount(form[name]) for name in AMOUNTS)
+    # Not marked as changed, as HubSpot does with what it calculates.
+    world.change(
+        "partner_clients", int(form["id"]), touched=False, hs_total_subscription_mrr=total, hs_split_managed_mrr=managed
+    )
 
 
 def _amount(text: str) -> str:
