@@ -113,6 +113,7 @@ ELSEWHERE = {
     "connection_disconnect": "a question",
     "connection_kind": "a form, and the first rows of a preview of which nothing is stored",
     "connection_proposals": "a form over the rows that it is about, each with its client",
+    "connection_effect": "what confirming the rows that it lists would do",
     "imports_mapping": "a form over the cells of a file",
     "notices": "sentences, each a link to its rows",
     "notices_bell": "a number of notices that leads to them",
