@@ -33,6 +33,8 @@ from accounts.checks import GUARDED_ELSEWHERE, routes
 PAGES = {
     "dashboard": ["/dashboard/", "/dashboard/?on=2026-06-30", "/dashboard/?target=elite"],
     "dashboard_team": ["/dashboard/team/"],
+    "dashboard_panels": ["/dashboard/panels/"],
+    "tier_panels": ["/tiers/panels/"],
     "dashboard_packs": ["/dashboard/packs/"],
     "dashboard_changes": ["/dashboard/changes/lost-sold/?changes_range=last-12-months"],
     "dashboard_shared": ["/dashboard/shared/created/"],
