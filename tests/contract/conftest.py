@@ -44,7 +44,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
-    from notices.models import Channel, ChannelMessage, DigestRun, Notice, NoticeSettings, ToldEvent, Watch
+    from notices.models import Channel, ChannelMessage, DigestRun, EventCheck, Notice, NoticeSettings, NotifiedEvent
     from notices.queries import STOP_DIGEST, stop_token
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
@@ -123,7 +123,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, kind="clients", fingerprint="0" * 64, name=MARK, data={}, user=user
     )
     pack = ReviewPack.objects.create(
-        **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<p>{MARK}</p>", created_by=user
+        **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<h1>{MARK}</h1>", created_by=user
     )
     live = Connection.objects.create(
         **own, vendor="folder", label=f"{MARK} folder", place=MARK, state="active", account={"id": MARK, "name": MARK}
@@ -145,8 +145,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, user=user, kind="file_ready", key=MARK,
         values={"count": 1, "rows": [{"export": export.pk, "name": f"{MARK}.csv", "rows": 1}]},
     )  # fmt: skip
-    ToldEvent.objects.create(**own, kind="file_ready", key=MARK)
-    Watch.objects.create(**own)
+    NotifiedEvent.objects.create(**own, kind="file_ready", key=MARK)
+    EventCheck.objects.create(**own)
     NoticeSettings.objects.create(**own, user=user)
     DigestRun.objects.create(**own, user=user, slot=moment)
     channel = Channel.objects.create(**own, kind="slack", label=f"{MARK} channel", host="mark.example", address=MARK)
