@@ -14,6 +14,7 @@ urlpatterns = [
     path("tiers/entries/", views.entries, name="tier_entries"),
     path("tiers/people/", views.people, name="tier_people"),
     path("tiers/tools/", views.tools, name="tier_tools"),
+    path("tiers/thresholds/", views.thresholds, name="tier_thresholds"),
     path("tiers/invitations/", views.invitation, name="tier_invitation"),
     path("tiers/plans/", plans.plan_list, name="tier_plans"),
     path("tiers/plans/new/", plans.plan_new, name="tier_plan_new"),

@@ -3,7 +3,8 @@
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,7 +23,7 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
-from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm
+from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm, ThresholdsForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
@@ -92,6 +93,26 @@ def invitation(request: ScopedRequest) -> HttpResponse:
             for problems in form.errors.values():
                 messages.error(request, " ".join(map(str, problems)))
     return HttpResponseRedirect(f"{reverse('tier')}#history")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def thresholds(request: ScopedRequest) -> HttpResponse:
+    """Enter the partner's own thresholds of the rule set in force, or remove them with the parameter `remove`."""
+    scope = request.scope
+    rules = rules_in_force(scope, scope.today).rule_set
+    if rules is None:
+        raise Http404("no rule set is in force")
+    form = ThresholdsForm(request.POST or None, rules=rules)
+    removes = request.method == "POST" and "remove" in request.POST
+    if removes or form.is_valid():
+        services.enter_thresholds(scope=scope, start=rules.start, own=None if removes else form.thresholds())
+        done = _("The programme’s thresholds are back.") if removes else _("Your thresholds are saved and count now.")
+        messages.success(request, done)
+        return redirect("tier")
+    own = rules.start.isoformat() in scope.partner.thresholds
+    context = {"form": form, "rules": rules, "own": own}
+    return TemplateResponse(request, "tiers/thresholds.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

@@ -104,6 +104,8 @@ ELSEWHERE = {
     "imports_changes": "what an import did, row by row",
     "imports_missing": "the rows that an import's files do not have",
     "imports_row": "the imports that changed one row",
+    "help": "the programme's rules and what words mean: nothing that was counted",
+    "tier_thresholds": "a form",
     "connections": "live connections, each with its own page",
     "connections_new": "a form",
     "connection": "a connection and its runs, each with its import",

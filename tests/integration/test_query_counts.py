@@ -90,6 +90,8 @@ PAGES = {
     "/certifications/": 12,
     "/settings/product-lines/": 15,
     "/search/?q=c": 16,
+    "/help/": 9,
+    "/tiers/thresholds/": 9,
     "/notices/": 10,
     "/notices/settings/": 10,
 }
