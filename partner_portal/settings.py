@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "partner_portal.middleware.RequestIdMiddleware",
+    "partner_portal.metrics.MetricsMiddleware",
     "accounts.middleware.ProxyWarning",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -267,7 +268,7 @@ IMPORT_FILE_DAYS = env.number(
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")
 MAILERS = {
     "default": {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "BACKEND": "partner_portal.smtp.CountingBackend",
         "OPTIONS": {
             "host": EMAIL_HOST_NAME,
             "port": env.number("EMAIL_PORT", 587),
@@ -292,6 +293,7 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 if not HTTPS:
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # unset: no /metrics
 LOG_FORMAT = env.choice("LOG_FORMAT", *FORMATS)
 LOG_REQUESTS = env.flag("LOG_REQUESTS", default=False)
 LOGGING = {
