@@ -287,6 +287,8 @@ MAILERS = {
 }
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "portal@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Whom admins of partners write to about the portal itself; pages name nobody without it.
+OPERATOR_EMAIL = env.text("OPERATOR_EMAIL")
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
 if not HTTPS:
