@@ -120,11 +120,12 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+CACHE_REDIS_URL = env.text("CACHE_REDIS_URL") or REDIS_URL  # apart, the cache may evict what the queue must keep
 # Seconds; one retry, since the server may have closed a connection that was idle.
 _CACHE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)}
 _CACHE: dict[str, object]
-if REDIS_URL:
-    _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
+if CACHE_REDIS_URL:
+    _CACHE = {"LOCATION": CACHE_REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
     from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
 
