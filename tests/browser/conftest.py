@@ -33,8 +33,9 @@ expect.set_options(timeout=15_000)  # what takes a blink of a quiet machine take
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Everything here is a browser test. A file's journeys run one after the other, on a portal of their own."""
+    ours = {path for path in {item.path for item in items} if Path(__file__).parent in path.parents}
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.path in ours:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
