@@ -105,7 +105,7 @@ def test_every_variable_is_in_the_example(compose: dict, documented: set[str]) -
         used |= set(environment(compose, name))
     assert used <= documented
     code = "".join((ROOT / path).read_text() for path in ("partner_portal/settings.py", "gunicorn.conf.py"))
-    read = set(re.findall(r"env\.(?:text|flag|number|words)\(\s*\"(\w+)\"", code))
+    read = set(re.findall(r"env\.(?:text|flag|number|choice|comma_separated)\(\s*\"(\w+)\"", code))
     read |= set(re.findall(r"environ\.get\(\"(\w+)\"", code))
     read |= set(re.findall(r"\btext\(\"(\w+)\"", (ROOT / "partner_portal/env.py").read_text()))
     assert {"SITE_URL", "FILES_S3_BUCKET"} <= read
