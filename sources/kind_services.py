@@ -161,7 +161,7 @@ def spec_of(connection: Connection, kind: str) -> TableSpec:
 def _spec(connection: Connection, kind: str, document: JsonObject) -> TableSpec:
     """The table of a kind that is on with these answers. Raises WrongChange."""
     specs = vendor_of(connection).tables(settings_of(document))
-    spec = next((each for each in specs if each.kind == kind and each.full_only), None)
+    spec = next((spec for spec in specs if spec.kind == kind and spec.full_only), None)
     if spec is None:
         raise WrongChange(_("This is switched off."))
     return spec
