@@ -174,7 +174,13 @@ def _chosen(scope: Scope, connection: Connection, kind: str, numbers: Collection
 def _decided(scope: Scope, connection: Connection, rows: list[Proposal], event: str) -> None:
     if not rows:
         return
-    Proposal.objects.bulk_update(rows, ["accepted", "state", "waits", "decided_at", "decided_by"], batch_size=1000)
+    Proposal.objects.bulk_create(  # an upsert: of thousands of rows several times as fast as `bulk_update`
+        rows,
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "key"],
+        update_fields=["accepted", "state", "waits", "decided_at", "decided_by"],
+        batch_size=1000,
+    )
     _read_soon(connection)
     connection.save(update_fields=["window_from", "next_at"])
     audit.record(scope, event, connection.label, number=connection.pk, kind=rows[0].kind, rows=len(rows))
