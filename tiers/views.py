@@ -3,14 +3,16 @@
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
+from accounts.panel_layout import arrange_panels, in_order, panel_layout
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
@@ -21,13 +23,15 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
-from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm
+from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm, ThresholdsForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
+from tiers.sections import DEFAULT_LAYOUT, SECTIONS
 from tiers.tier_page import tier_page
 
 CALENDAR_ROWS = 12
+PAGE = "tier"  # as layouts of panels name it
 
 
 @require_safe
@@ -40,11 +44,13 @@ def tier(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
-    context: dict[str, object] = {"form": form}
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    context: dict[str, object] = {"form": form, "folded": layout.folded - {part}}
     if part not in ("over-time", "expiry-calendar"):
         page = tier_page(scope, form.day, request.GET.get("target"))
         context |= {
             "page": page,
+            "sections": in_order(SECTIONS, layout),
             "rules": page.rules,
             "text": page_text(page),
             "targets": _targets(request, page.tiers),
@@ -60,6 +66,14 @@ def tier(request: ScopedRequest) -> HttpResponse:
         context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
     context["starts"] = history_starts(scope)
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def panels(request: ScopedRequest) -> HttpResponse:
+    """The page that arranges the sections of the tier page; a POST folds, unfolds or moves one, or resets them all."""
+    title, back = _("Arrange the tier page"), Link(_("Tier"), reverse("tier"))
+    return arrange_panels(request, PAGE, DEFAULT_LAYOUT, SECTIONS, title=title, back=back)
 
 
 @require_POST
@@ -79,6 +93,26 @@ def invitation(request: ScopedRequest) -> HttpResponse:
             for problems in form.errors.values():
                 messages.error(request, " ".join(map(str, problems)))
     return HttpResponseRedirect(f"{reverse('tier')}#history")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def thresholds(request: ScopedRequest) -> HttpResponse:
+    """Enter the partner's own thresholds of the rule set in force, or remove them with the parameter `remove`."""
+    scope = request.scope
+    rules = rules_in_force(scope, scope.today).rule_set
+    if rules is None:
+        raise Http404("no rule set is in force")
+    form = ThresholdsForm(request.POST or None, rules=rules)
+    removes = request.method == "POST" and "remove" in request.POST
+    if removes or form.is_valid():
+        services.enter_thresholds(scope=scope, start=rules.start, own=None if removes else form.thresholds())
+        done = _("The programme’s thresholds are back.") if removes else _("Your thresholds are saved and count now.")
+        messages.success(request, done)
+        return redirect("tier")
+    own = rules.start.isoformat() in scope.partner.thresholds
+    context = {"form": form, "rules": rules, "own": own}
+    return TemplateResponse(request, "tiers/thresholds.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

@@ -33,6 +33,8 @@ from accounts.checks import GUARDED_ELSEWHERE, routes
 PAGES = {
     "dashboard": ["/dashboard/", "/dashboard/?on=2026-06-30", "/dashboard/?target=elite"],
     "dashboard_team": ["/dashboard/team/"],
+    "dashboard_panels": ["/dashboard/panels/"],
+    "tier_panels": ["/tiers/panels/"],
     "dashboard_packs": ["/dashboard/packs/"],
     "dashboard_changes": ["/dashboard/changes/lost-sold/?changes_range=last-12-months"],
     "dashboard_shared": ["/dashboard/shared/created/"],
@@ -102,6 +104,8 @@ ELSEWHERE = {
     "imports_changes": "what an import did, row by row",
     "imports_missing": "the rows that an import's files do not have",
     "imports_row": "the imports that changed one row",
+    "help": "the programme's rules and what words mean: nothing that was counted",
+    "tier_thresholds": "a form",
     "connections": "live connections, each with its own page",
     "connections_new": "a form",
     "connection": "a connection and its runs, each with its import",
