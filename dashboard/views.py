@@ -54,9 +54,9 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if posting(request.scope) is None:
         return private(TemplateResponse(request, "dashboard/empty.html", {"steps": _steps(request)}))
     page = Overview(request.scope, request.path, request.GET)
-    context = {panel.key: panel.context(page) for panel in PANELS}
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
-    context |= {"panels": PANELS, "first": first, "rest": rest, "day": page.day, "scope": page.scope}
+    context: dict[str, object] = {"panels": [panel.html(page) for panel in PANELS], "first": first, "rest": rest}
+    context |= {"day": page.day, "scope": page.scope}
     context["steps"] = [] if page.day.past else _steps(request)
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
@@ -81,9 +81,7 @@ def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     """One panel. Parameters of the others come from the reader's present URL, which may have changed since the page."""
     query = _address_with(request, panel.owns)
     page = Overview(request.scope, request.path, query, part=panel.part)
-    response = TemplateResponse(
-        request, panel.part_template, {panel.key: panel.context(page), "scope": page.scope, "day": page.day}
-    )
+    response = HttpResponse(panel.html(page))
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

@@ -1,13 +1,18 @@
-"""Caches what queries answer, by the partner's generation and the revision of the programme's rules."""
+"""Caches what queries answer and how pages show it, by the partner's generation and the revision of the programme's rules."""
 
 from collections.abc import Callable, Hashable
 from functools import partial, wraps
 from inspect import signature
 from typing import Concatenate
 
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+
 from accounts.scope import Scope
 from partner_portal.lib.caching import cached
 from program.queries import revision
+
+HTML_SECONDS = 3600  # a page is asked for in many variants, and most of them once
 
 _keys: set[str] = set()
 
@@ -15,6 +20,17 @@ _keys: set[str] = set()
 def cached_answer[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
     """`compute()`, or what it gave before, as `cached_by_generation` does; for `lib.rows.datasets`, which cannot know the rules."""
     return cached(scope, ("rows", *key), compute, revision=revision(scope))
+
+
+def cached_html(scope: Scope, key: tuple[Hashable, ...], render: Callable[[], str]) -> SafeString:
+    """`render()`, or what it gave before: HTML of a part of a page that shows nothing of its reader. It must be safe.
+
+    Render templates without the request, so that they cannot show more than a context of their own. key: names the part and
+    everything it depends on besides facts, entries, settings, rules, code, day, rights and language, which are added here.
+    """
+    parts = ("html", get_language(), *sorted(scope.permissions), *key)
+    html = cached(scope, parts, lambda: str(render()), revision=revision(scope), seconds=HTML_SECONDS)
+    return mark_safe(html)  # noqa: S308 -- as `render` gave it
 
 
 def cached_by_generation[**P, T](

@@ -1,11 +1,14 @@
 """Views of the tier page, its parts, and the rows behind its figures."""
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,6 +21,7 @@ from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.whole_number import whole_number
+from program.caching import cached_html
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
@@ -43,23 +47,32 @@ def tier(request: ScopedRequest) -> HttpResponse:
     context: dict[str, object] = {"form": form}
     if part not in ("over-time", "expiry-calendar"):
         page = tier_page(scope, form.day, request.GET.get("target"))
-        context |= {
-            "page": page,
-            "rules": page.rules,
-            "text": page_text(page),
-            "targets": _targets(request, page.tiers),
-            "invitations": invitations(scope, form.day),
-        }
+        own = {"page": page, "text": page_text(page), "targets": _targets(request, page.tiers)}
+        context |= own | {"rules": page.rules, "invitations": invitations(scope, form.day)}
         if scope.may(Permission.SETTINGS) and not form.past:
             context["inviting"] = InvitationForm(scope=scope)
+        context["standing"] = _html(request, form, ("held", "tracks", "insights"), lambda: own)
+        context["announced"] = _html(request, form, ("announced",), lambda: own)
     if part != "expiry-calendar":
-        context |= _over_time(request) | {"refocus": part == "over-time"}
+        context["over_time"] = _html(request, form, ("over_time",), lambda: _over_time(request))
     if part != "over-time":
-        first = max(0, whole_number(request.GET.get("clients_from"), digits=7))
-        calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
-        context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
+        context["expiry_calendar"] = _html(request, form, ("expiry_calendar",), lambda: _calendar(request, form))
     context["starts"] = history_starts(scope)
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+
+
+def _html(
+    request: ScopedRequest, form: DayForm, sections: tuple[str, ...], context: Callable[[], dict[str, object]]
+) -> SafeString:
+    """Sections of the tier page: they depend on what the ledger holds, the address, and whether its day is past."""
+
+    def render() -> str:
+        shown = context() | {"form": form, "scope": request.scope, "starts": history_starts(request.scope)}
+        return "".join(render_to_string(f"tiers/sections/{section}.html", shown) for section in sections)
+
+    return cached_html(
+        request.scope, (*sections, form.day, request.path, request.GET.urlencode(), wanted_part(request)), render
+    )
 
 
 @require_POST
@@ -165,6 +178,7 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
     series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
     rule_set = rules_in_force(request.scope, form.day).rule_set
     return {
+        "refocus": wanted_part(request) == "over-time",
         "series": series,
         "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
@@ -193,6 +207,12 @@ def _with(query: QueryDict, name: str, value: str) -> str:
     if value:
         changed[name] = value
     return changed.urlencode()
+
+
+def _calendar(request: ScopedRequest, form: DayForm) -> dict[str, object]:
+    first = max(0, whole_number(request.GET.get("clients_from"), digits=7))
+    calendar = expiry_calendar(request.scope, form.day, first=first, count=CALENDAR_ROWS)
+    return {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
 
 
 def _calendar_pages(request: ScopedRequest, first: int, clients: int) -> dict[str, str | int]:

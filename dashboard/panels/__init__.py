@@ -3,9 +3,14 @@
 More panels are more entries here. `part` is the element that htmx replaces when only this panel changes, with its template.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from accounts.scope import Scope
+from commissions.questions import open_questions
 from dashboard.overview import Overview
 from dashboard.panels.changes import changes
 from dashboard.panels.commission import commission
@@ -15,6 +20,7 @@ from dashboard.panels.progression import progression
 from dashboard.panels.renewals import renewals
 from dashboard.panels.retention import retention
 from dashboard.panels.shared import shared
+from program.caching import cached_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,19 @@ class Panel:
     part_template: str = ""
     #: The parameters of the page that belong to the panel.
     owns: tuple[str, ...] = ()
+    #: What it shows besides facts, entries and settings: work on questions and the like.
+    shows_besides: Callable[[Scope], Hashable] = lambda scope: None
+
+    def html(self, overview: Overview) -> SafeString:
+        """The panel, or the part of the page that htmx asks for."""
+        scope, day = overview.scope, overview.day
+        template = self.part_template if overview.part else self.template
+
+        def render() -> str:
+            return render_to_string(template, {self.key: self.context(overview), "scope": scope, "day": day})
+
+        key = (template, overview.path, repr(overview.query), overview.part, day.past, self.shows_besides(scope))
+        return cached_html(scope, key, render)
 
 
 PANELS = (
@@ -61,7 +80,12 @@ PANELS = (
         part_template="dashboard/panels/shared.html",
         owns=("shared_range", "shared_from", "shared_to", "shared_cmp"),
     ),
-    Panel("commission", "dashboard/panels/commission.html", commission),
+    Panel(
+        "commission",
+        "dashboard/panels/commission.html",
+        commission,
+        shows_besides=lambda scope: open_questions(scope) if scope.may_see_money else None,
+    ),
     Panel(
         "renewals",
         "dashboard/panels/renewals.html",
