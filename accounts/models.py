@@ -87,6 +87,8 @@ class Partner(models.Model):
     )
     mail_domains = models.TextField(_("allowed mail domains"), blank=True)
     stale_after_days = models.PositiveSmallIntegerField(_("data is stale after (days)"), default=7)
+    #: the partner's own tier thresholds, read and written by `program.own_thresholds`
+    thresholds = models.JSONField(default=dict, db_default={}, editable=False)
     generation = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -108,6 +110,8 @@ class Membership(models.Model):
     )  # the last range of every section, see `accounts.last_ranges`
     #: whether this person has put away the checklist of the first day
     checklist_hidden = models.BooleanField(default=False, db_default=False)
+    #: the order of each page's panels and which are folded, see `accounts.panel_layout`
+    panels = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -13,6 +13,7 @@ from django.db.models.expressions import Combinable
 
 from accounts.models import Membership, Partner, User
 from accounts.roles import PERMISSIONS, Permission
+from partner_portal.lib import log_context
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import PERSON_REQUESTS, SLOT_CLAIMED, places
 
@@ -130,6 +131,7 @@ def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
             "SELECT set_config('portal.partner', %s, true), set_config('portal.user', %s, true)",
             [str(partner_id or ""), str(user_id or "")],
         )
+    log_context.note_tenant(partner_id, user_id)
 
 
 def enter(user_id: int, limit: int) -> bool:
@@ -143,6 +145,7 @@ def enter(user_id: int, limit: int) -> bool:
             f"SELECT {SLOT_CLAIMED}, set_config('portal.partner', '', true), set_config('portal.user', %s, true)",
             [*places(PERSON_REQUESTS, user_id, limit), str(user_id)],
         )
+        log_context.note_tenant(None, user_id)
         return bool(cursor.fetchone()[0]) or not limit
 
 

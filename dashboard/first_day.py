@@ -72,10 +72,12 @@ def checklist(scope: Scope) -> list[Step]:
     ]
     if all(step.done for step in steps):
         return []
-    rule_sets = rulebook(scope).rule_sets
-    if rule_sets and rule_sets[-1].sample:
-        why = _("They are samples. Ask the people who run the portal to enter the vendor’s own.")
-        steps.append(Step(_("Tier thresholds"), why, False, ""))
+    rules = rulebook(scope).rule_set(scope.today)
+    if rules and rules.sample:
+        address = reverse("tier_thresholds") if scope.may(Permission.SETTINGS) else ""
+        steps.append(
+            Step(_("Tier thresholds"), _("They are samples. Enter the ones of your own agreement."), False, address)
+        )
     return steps
 
 

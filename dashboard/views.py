@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import services as account_services
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
+from accounts.panel_layout import arrange_panels, cards_before, in_order, panel_layout
 from accounts.roles import Permission
 from dashboard import front_page_text, services
 from dashboard import packs as packs_of
 from dashboard.first_day import Step, checklist
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
-from dashboard.panels import PANELS, Panel
+from dashboard.panels import DEFAULT_LAYOUT, PANELS, Panel, panels_for, side_by_side
 from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import history_starts, ledger_age, posting
@@ -31,6 +32,7 @@ from partner_portal.lib.web.htmx import private, wanted_part
 from program.queries import rules_in_force
 from program.terms import Direction, Side
 
+PAGE = "dashboard"  # as layouts of panels name it
 SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 
@@ -55,8 +57,16 @@ def overview(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "dashboard/empty.html", {"steps": _steps(request)}))
     page = Overview(request.scope, request.path, request.GET)
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
-    context: dict[str, object] = {"panels": [panel.html(page) for panel in PANELS], "first": first, "rest": rest}
-    context |= {"day": page.day, "scope": page.scope}
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    panels = in_order(panels_for(page.scope), layout)
+    halves = side_by_side(panels)
+    context: dict[str, object] = {
+        "panels": panels,
+        "shown": [panel.html(page, folded=layout.folded, halves=halves) for panel in panels],
+        "rule_set": page.standing.rule_set,
+        "cards_before": range(cards_before(request)),
+    }
+    context |= {"first": first, "rest": rest, "day": page.day, "scope": page.scope}
     context["steps"] = [] if page.day.past else _steps(request)
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
@@ -77,11 +87,28 @@ def hide_checklist(request: ScopedRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("dashboard"))
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def panels(request: ScopedRequest) -> HttpResponse:
+    """The page that arranges the panels of the front page; a POST folds, unfolds or moves one, or resets them all."""
+    return arrange_panels(
+        request,
+        PAGE,
+        DEFAULT_LAYOUT,
+        panels_for(request.scope),
+        title=_("Arrange the dashboard"),
+        back=Link(_("Dashboard"), reverse("dashboard")),
+    )
+
+
 def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     """One panel. Parameters of the others come from the reader's present URL, which may have changed since the page."""
     query = _address_with(request, panel.owns)
     page = Overview(request.scope, request.path, query, part=panel.part)
-    response = HttpResponse(panel.html(page))
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    halves = side_by_side(in_order(panels_for(page.scope), layout))
+    folded = layout.folded - {panel.key}  # it is open: its range or target was changed in it
+    response = HttpResponse(panel.html(page, folded=folded, halves=halves))
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

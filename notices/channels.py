@@ -55,7 +55,7 @@ def messages_of(scope: Scope, of: Channel) -> list[ChannelMessage]:
 
 
 def channel_kinds() -> list[NoticeKind]:
-    """The kinds that a channel can be told of: those that concern the partner and no single person."""
+    """The kinds that can be posted to a channel: those that concern the partner and no single person."""
     return [kind for kind, rules in KINDS.items() if not rules.personal]
 
 
@@ -83,7 +83,7 @@ def _seal(partner: Partner, text: str) -> str:
 
 @transaction.atomic
 def change(*, scope: Scope, of: Channel, kinds: Sequence[str]) -> None:
-    """Choose what a channel is told of. Raises PermissionDenied without the settings right."""
+    """Choose what is posted to a channel. Raises PermissionDenied without the settings right."""
     scope.require(Permission.SETTINGS)
     Channel.objects.filter(pk=of.pk).update(kinds=list(kinds))
     record(scope, "channel.changed", of.label)
@@ -117,7 +117,7 @@ def enqueue_test(*, scope: Scope, of: Channel) -> None:
 
 
 def enqueue(scope: Scope, kind: NoticeKind, key: str, values: dict[str, object]) -> None:
-    """Enqueue an event for every active channel that is told of its kind, in the transaction that tells people."""
+    """Enqueue an event for every active channel that takes its kind, in the transaction that notifies people."""
     if KINDS[kind].personal:
         return
     active = [row for row in channels(scope).filter(state=ChannelState.ACTIVE) if kind in row.kinds]
@@ -194,7 +194,7 @@ def _end(partner: Partner, found: ChannelMessage, state: MessageState, answer: s
 
 
 def _failed(partner: Partner, found: ChannelMessage, answer: str) -> str:
-    """Try again later, up to a limit. A channel that is gone, or has failed for long, is dead: its admins are told once."""
+    """Try again later, up to a limit. A channel that is gone, or has failed for long, is dead: its admins are notified once."""
     now = clock.now()
     with partner_scope(partner):
         channel = Channel.objects.select_for_update().get(pk=found.channel_id)

@@ -79,7 +79,7 @@ class Digest:
     notices: Sequence[ShownNotice]
     #: To be stored, for the next digest to compare with.
     figures: Figures
-    is_news: bool
+    has_news: bool
 
     def as_subject(self) -> str:
         """The most important change in a few words."""
@@ -107,13 +107,13 @@ def digest_of(scope: Scope, before: Figures) -> Digest | None:
         "renewals": sorted(row.pk for row in renewals),
         "statements": sorted(row.statement_id for row in statements),
     }
-    told = shown(list(notices(scope).filter(in_digest=True).exclude(kind__in=TABLED)[: 2 * MOST_ROWS]))
+    reported = shown(list(notices(scope).filter(in_digest=True).exclude(kind__in=TABLED)[: 2 * MOST_ROWS]))
     fresh = [row for row in statements if row.statement_id not in before.get("statements", ())] if before else []
     is_changed = any(
         figures[name] != before.get(name)
         for name in ("tier", "after", "total", "sold", "managed", "expiring", "review")
     )
-    is_news = is_changed or bool(told or fresh or set(figures["renewals"]) - set(before.get("renewals", ())))
+    has_news = is_changed or bool(reported or fresh or set(figures["renewals"]) - set(before.get("renewals", ())))
     headline, sentences = opening(standing)
     tables = [_renewal_table(scope, renewals)] if renewals else []
     if fresh:
@@ -143,7 +143,7 @@ def digest_of(scope: Scope, before: Figures) -> Digest | None:
                 f"{reverse('dashboard_expiring')}?by=review",
             )
         )
-    return Digest(headline, sentences, since, lines, tables, told, figures, is_news)
+    return Digest(headline, sentences, since, lines, tables, reported, figures, has_news)
 
 
 def _change(figures: Figures, before: Figures, name: str) -> str:
@@ -160,7 +160,9 @@ def _point_lines(scope: Scope, standing: TierStanding, before: Figures, since: d
     labels = {"total": _("Total points"), "sold": _("Sold points"), "managed": _("Managed points")}
     links = dict.fromkeys(now, reverse("tier"))
     if since is not None:
-        first = min(since + timedelta(days=1), scope.today)  # what was entered on that day itself may have been told
+        first = min(
+            since + timedelta(days=1), scope.today
+        )  # what was entered on that day itself may have been in the last one
         query = urlencode({"changes_from": first.isoformat(), "changes_to": scope.today.isoformat()})
         links = dict.fromkeys(now, f"{reverse('dashboard')}?{query}#changes")
     return [

@@ -1,4 +1,4 @@
-"""Forms of notices: the filter of the inbox, and what a person wants to be told of."""
+"""Forms of notices: the filter of the inbox, and which notices a person wants."""
 
 from collections.abc import Mapping
 
@@ -66,7 +66,7 @@ class SettingsForm(forms.Form):
 
 
 class ChannelForm(forms.Form):
-    """What a channel is told of."""
+    """What is posted to a channel."""
 
     kinds = forms.MultipleChoiceField(label=_("Tell of"), widget=forms.CheckboxSelectMultiple, required=False)
 
@@ -76,7 +76,7 @@ class ChannelForm(forms.Form):
 
 
 class NewChannelForm(ChannelForm):
-    """A new channel: where it is, and what it is told of."""
+    """A new channel: its address, and what is posted to it."""
 
     kind = forms.ChoiceField(label=_("Kind"), choices=ChannelKind.choices)
     label = forms.CharField(label=_("Name"), max_length=120)

@@ -1,4 +1,4 @@
-"""The kinds of notices: what each is about, and who may be told."""
+"""The kinds of notices: what each is about, and who may see it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,10 +45,10 @@ DEFAULT_PLACES = (Place.BELL, Place.DIGEST)  # somebody who never asked for a di
 
 @dataclass(frozen=True, slots=True)
 class KindRules:
-    """Who may be told of a kind, and its name."""
+    """Who may see a kind, and its name."""
 
     label: str | Promise
-    #: The right that a reader needs, when they are told and whenever they read.
+    #: The right that a reader needs, when the notice is made and whenever they read it.
     permission: Permission
     #: Whether it concerns single people, whom the sender names.
     personal: bool = False

@@ -1,4 +1,4 @@
-"""Notices: what each person was told, what a partner's events were, and how far its figures have been looked through."""
+"""Notices of people, the events of a partner behind them, and when its figures were last checked for events."""
 
 import uuid
 from datetime import time
@@ -11,13 +11,13 @@ from accounts.models import Partner, User
 
 
 class Notice(models.Model):
-    """What one person is told, once. The sentence is made when it is shown (`notices.texts`), so only values are stored.
+    """A notice to one person of one event. Its sentence is made when it is shown (`notices.texts`), so only values are stored.
 
     kind:      a `NoticeKind`. key: names the event among those of its kind.
-    values:    what the sentence needs, as JSON: `rows`, one of each event told together, and `count` of all of them.
+    values:    what the sentence needs, as JSON: `rows`, one for each event of the notice, and `count` of all of them.
     in_bell:   whether the inbox shows it and the bell counts it; otherwise it only goes into mails.
     mail_at:   from when on it is mailed by itself; null when it is not, or was.
-    in_digest: whether the next digest tells of it.
+    in_digest: whether the next digest contains it.
     """
 
     visible_to_own_user = True
@@ -35,7 +35,7 @@ class Notice(models.Model):
     read_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["partner", "user", "kind", "key"], name="told_once")]
+        constraints = [models.UniqueConstraint(fields=["partner", "user", "kind", "key"], name="one_notice_per_event")]
         indexes = [
             models.Index(fields=["partner", "user", "-id"], name="notice_latest"),
             models.Index(
@@ -48,41 +48,41 @@ class Notice(models.Model):
         return f"{self.kind} {self.key}"
 
 
-class ToldEvent(models.Model):
-    """An event of a partner that its people were told of, so that it is told only once, whoever joins later."""
+class NotifiedEvent(models.Model):
+    """An event of a partner that its people were notified of. It makes no second notice, also for those who join later."""
 
     read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(max_length=30)
     key = models.CharField(max_length=200)
-    told_at = models.DateTimeField(db_default=Now())
+    notified_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["partner", "kind", "key"], name="event_told_once")]
+        constraints = [models.UniqueConstraint(fields=["partner", "kind", "key"], name="one_event_per_key")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
 
 
-class Watch(models.Model):
-    """How far a partner's figures have been looked through for news.
+class EventCheck(models.Model):
+    """The last time a partner's figures were checked for events.
 
-    generation, looked_on: those of the partner at the last look, which is due again when either has moved.
-    total:       points at the last look. week: the Monday of its week. total_before: points at the last look before that.
+    generation, checked_on: the partner's at the last check; the next is due when either has moved.
+    total:       points at the last check. week: the Monday of its week. total_before: points at the last check before that.
     """
 
     read_by_clock = True
 
     partner = models.OneToOneField(Partner, on_delete=models.CASCADE, primary_key=True, related_name="+")
     generation = models.PositiveBigIntegerField(null=True)
-    looked_on = models.DateField(null=True)
+    checked_on = models.DateField(null=True)
     total = models.DecimalField(max_digits=18, decimal_places=4, null=True)
     week = models.DateField(null=True)
     total_before = models.DecimalField(max_digits=18, decimal_places=4, null=True)
 
     def __str__(self) -> str:
-        return f"{self.partner_id}: {self.looked_on}"
+        return f"{self.partner_id}: {self.checked_on}"
 
 
 class Digest(models.TextChoices):
@@ -92,13 +92,13 @@ class Digest(models.TextChoices):
 
 
 class NoticeSettings(models.Model):
-    """Where a person wants to be told of what; somebody without a row has the defaults.
+    """Which notices a person wants, and where; somebody without a row has the defaults.
 
     places:     kind -> list of `kinds.Place`, for kinds that differ from `kinds.DEFAULT_PLACES`.
     fall:       more points than this have to go in a week for a notice.
     quiet_from, quiet_until: times of the partner's zone between which no mail is sent; both null for none.
     digest_at:  when the digest is sent, in the partner's zone. next_slot: the instant it is next due; null for none.
-    figures:    what the last digest told, as JSON (`notices.digest`): the next one tells what changed since.
+    figures:    those of the last digest, as JSON (`notices.digest`): the next one says what changed since.
     refusal:    the mail server's permanent rejection of `refused_address`, which gets no more mails of notices; "" for none.
     """
 
@@ -180,11 +180,11 @@ class ChannelState(models.TextChoices):
 
 
 class Channel(models.Model):
-    """Where a partner is told of events besides its people: Slack, Teams, or another system.
+    """Where a partner's events are posted besides its people's notices: Slack, Teams, or another system.
 
     address:  where messages are sent, encrypted for this partner (`sources.credentials`): whoever knows it may post there.
     host, address_hint: of the address, for people. signing: the secret that signs a webhook, encrypted; "" for others.
-    kinds:    the `NoticeKind`s it is told of.
+    kinds:    the `NoticeKind`s that are posted to it.
     failing_since: when the first message failed since the last that arrived; null for none.
     """
 
@@ -234,7 +234,7 @@ class ChannelMessage(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "kind", "key"], name="channel_told_once")]
+        constraints = [models.UniqueConstraint(fields=["channel", "kind", "key"], name="one_message_per_event")]
         indexes = [models.Index(fields=["not_before"], condition=models.Q(state="due"), name="message_due")]
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ class NotDelivered(Exception):  # noqa: N818 -- it says what became of the messa
 
 
 def check_address(address: str) -> SplitResult:
-    """The parts of an address that may be sent to, as far as it can be told without asking the network. Raises AddressRefused."""
+    """The parts of an address that may be sent to, as far as can be said without a DNS lookup. Raises AddressRefused."""
     try:
         parts = urlsplit(address)
         port = parts.port

@@ -1,4 +1,4 @@
-"""Reads of notices: a person's inbox, how many they have not read, and which partners have news to look for."""
+"""Reads of notices: a person's inbox, how many they have not read, and which partners are due for a check."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from accounts.roles import PERMISSIONS
 from accounts.scope import Scope, outside_partners
 from ledger.models import Posting
 from notices.kinds import DEFAULT_PLACES, KINDS, NoticeKind, visible_kinds
-from notices.models import Notice, NoticeSettings, Watch
+from notices.models import EventCheck, Notice, NoticeSettings
 from notices.rules import after_quiet
 from notices.texts import Sentences, sentences
 from partner_portal.lib.dates import clock
@@ -73,7 +73,7 @@ def notice(scope: Scope, pk: int) -> Notice:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A member of the partner, and what they want to be told of."""
+    """A member of the partner, and which notices they want."""
 
     user_id: int
     role: str
@@ -89,7 +89,7 @@ class Reader:
         return KINDS[kind].permission in PERMISSIONS[self.role]
 
     def places(self, kind: NoticeKind) -> Collection[str]:
-        """Where the member wants to be told of the kind; none for not at all."""
+        """Where the member wants notices of the kind; none for not at all."""
         chosen: Collection[str] = self.settings.places.get(kind.value, DEFAULT_PLACES)
         return chosen
 
@@ -155,12 +155,12 @@ def shown(rows: Sequence[Notice]) -> list[ShownNotice]:
     return [ShownNotice(row, str(KINDS[NoticeKind(row.kind)].label), sentences(row.kind, row.values)) for row in rows]
 
 
-def due_looks() -> QuerySet[Posting]:
-    """The ledgers of partners whose facts, or whose day, have moved since the last look. For `accounts.scope.partners_with`."""
+def due_checks() -> QuerySet[Posting]:
+    """The ledgers of partners whose facts, or whose day, have moved since the last check. For `accounts.scope.partners_with`."""
     zones = Partner.objects.values_list("time_zone", flat=True).distinct()
     days = [When(partner__time_zone=zone, then=Value(clock.today(zone))) for zone in zones]
     here = Case(*days, output_field=DateField()) if days else Value(None, DateField())
-    looked = Watch.objects.filter(
-        partner=OuterRef("partner"), generation=OuterRef("partner__generation"), looked_on=OuterRef("day_there")
+    checked = EventCheck.objects.filter(
+        partner=OuterRef("partner"), generation=OuterRef("partner__generation"), checked_on=OuterRef("day_there")
     )
-    return Posting.objects.annotate(day_there=here).filter(~Exists(looked))
+    return Posting.objects.annotate(day_there=here).filter(~Exists(checked))

@@ -1,4 +1,4 @@
-"""Receivers of signals: events that other apps tell of, and people who leave."""
+"""Receivers of signals: events of other apps, and members who leave."""
 
 from collections.abc import Collection, Mapping
 
@@ -7,20 +7,20 @@ from django.dispatch import receiver
 from accounts.models import User
 from accounts.scope import Scope
 from notices import channels
+from notices.events import Event
 from notices.kinds import NoticeKind
 from notices.models import DigestRun, Notice, NoticeSettings
-from notices.news import Event
-from notices.services import tell
+from notices.services import notify
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.events import attended, credentials_rotated, member_left, noteworthy
 
 
-@receiver(noteworthy, dispatch_uid="notices.tell")
+@receiver(noteworthy, dispatch_uid="notices.notify")
 def tell_of_event(
     *, scope: Scope, kind: str, key: str, values: Mapping[str, object], people: Collection[int] | None, **_: object
 ) -> None:
-    """Receive `noteworthy`: tell the people whom it concerns."""
-    tell(scope=scope, events=[Event(NoticeKind(kind), key, values)], people=people)
+    """Receive `noteworthy`: notify the people whom it concerns."""
+    notify(scope=scope, events=[Event(NoticeKind(kind), key, values)], people=people)
 
 
 @receiver(attended, dispatch_uid="notices.attended")
@@ -30,8 +30,8 @@ def mark_attended(*, scope: Scope, kind: str, key: str, **_: object) -> None:
     unread.update(read_at=clock.now())
 
 
-@receiver(member_left, dispatch_uid="notices.delete_what_leavers_had")
-def delete_what_leavers_had(*, scope: Scope, user: User, **_: object) -> None:
+@receiver(member_left, dispatch_uid="notices.delete_notices_of_leaver")
+def delete_notices_of_leaver(*, scope: Scope, user: User, **_: object) -> None:
     """Receive `member_left`: delete the person's notices, settings and digests in the scope's partner."""
     for model in (Notice, NoticeSettings, DigestRun):
         model.objects.filter(partner=scope.partner, user=user).delete()

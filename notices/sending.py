@@ -89,7 +89,7 @@ def _attempt(partner: Partner, run: DigestRun) -> str:
             chosen = settings_of(scope)
             with translation.override(scope.locale), timezone.override(partner.time_zone):
                 digest = digest_of(scope, chosen.figures)
-            if digest is None or not digest.is_news or _is_refused(chosen, run.user):
+            if digest is None or not digest.has_news or _is_refused(chosen, run.user):
                 return _end(run, DigestState.SKIPPED)
             mail = mails.digest_mail(scope, run.user, digest, name=f"digest-{run.pk}")
     except PermissionDenied:
@@ -110,8 +110,8 @@ def _attempt(partner: Partner, run: DigestRun) -> str:
         return _put_off(partner, run, failures.delay_text(error))
     with partner_scope(partner):
         NoticeSettings.objects.filter(pk=chosen.pk).update(figures=digest.figures)
-        told = Q(pk__in=[row.row.pk for row in digest.notices]) | Q(created_at__lt=run.slot)
-        Notice.objects.filter(told, partner=partner, user=run.user, in_digest=True).update(in_digest=False)
+        covered = Q(pk__in=[row.row.pk for row in digest.notices]) | Q(created_at__lt=run.slot)
+        Notice.objects.filter(covered, partner=partner, user=run.user, in_digest=True).update(in_digest=False)
         return _end(run, DigestState.SENT)
 
 

@@ -1,4 +1,4 @@
-"""Writes notices: tells people of events, looks for news, marks what was read, and removes what is old."""
+"""Writes notices: checks figures for events, notifies people, marks notices as read, and removes old ones."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,29 +13,29 @@ from accounts.scope import Scope
 from ledger.queries import points_on
 from notices import channels, queries
 from notices.digest import digest_of
+from notices.events import Event, current_events, points_fallen
 from notices.kinds import NoticeKind, Place
-from notices.models import ChannelMessage, Notice, NoticeSettings, ToldEvent, Watch
-from notices.news import Event, news, points_fallen
+from notices.models import ChannelMessage, EventCheck, Notice, NoticeSettings, NotifiedEvent
 from partner_portal.lib.dates import clock
 from reports.schedule import next_slots
 
-DEFAULT_FALL = 25  # points; what channels are told of, and people who chose nothing else
+DEFAULT_FALL = 25  # points; for channels, and for people who chose no other limit
 MOST_ROWS = 20  # of events that one notice names
-READ_DAYS, UNREAD_DAYS = 30, 180  # how long a notice that was read, or that nobody read, stays
-TOLD_DAYS = 800  # no event comes up again after so long
+READ_DAYS, UNREAD_DAYS = 30, 180  # how long a notice stays that was read, or that was not
+NOTIFIED_DAYS = 800  # by then no event can come up again
 
 
 @transaction.atomic
-def tell(*, scope: Scope, events: Iterable[Event], people: Collection[int] | None = None) -> int:
-    """Tell the partner's people of events that they were not told of yet; those of one kind in one notice.
+def notify(*, scope: Scope, events: Iterable[Event], people: Collection[int] | None = None) -> int:
+    """Notify the partner's people of the events that are new; those of one kind share one notice.
 
-    people: primary keys of those whom it concerns; None for everybody whose role may see it. Returns the number of notices.
+    people: primary keys of those to notify; None for everybody whose role may see the kind. Returns the number of notices.
     """
     fresh = _claim(scope, list(events))
-    return _tell_each(scope, fresh, people) if fresh else 0
+    return _write_notices(scope, fresh, people) if fresh else 0
 
 
-def _tell_each(scope: Scope, events: Sequence[Event], people: Collection[int] | None = None) -> int:
+def _write_notices(scope: Scope, events: Sequence[Event], people: Collection[int] | None = None) -> int:
     by_kind: dict[NoticeKind, list[Event]] = {}
     for event in events:
         by_kind.setdefault(event.kind, []).append(event)
@@ -72,13 +72,13 @@ def _notice(scope: Scope, reader: queries.Reader, kind: NoticeKind, events: Sequ
 
 
 def _claim(scope: Scope, events: Sequence[Event]) -> list[Event]:
-    """Note the events as told, and return those that were not. Whoever else tells of the same waits for this transaction."""
+    """Store the events as notified, and return those that were new. Another process with the same events waits for this one."""
     if not events:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {ToldEvent._meta.db_table} (partner_id, kind, key)"  # noqa: S608 -- one constant name
-            " SELECT %s, told.* FROM unnest(%s::text[], %s::text[]) AS told ON CONFLICT DO NOTHING RETURNING kind, key",
+            f"INSERT INTO {NotifiedEvent._meta.db_table} (partner_id, kind, key)"  # noqa: S608 -- one constant name
+            " SELECT %s, event.* FROM unnest(%s::text[], %s::text[]) AS event ON CONFLICT DO NOTHING RETURNING kind, key",
             [scope.partner.pk, [event.kind.value for event in events], [event.key[:200] for event in events]],
         )
         fresh = set(cursor.fetchall())
@@ -86,36 +86,36 @@ def _claim(scope: Scope, events: Sequence[Event]) -> list[Event]:
 
 
 @transaction.atomic
-def look(*, scope: Scope) -> int:
-    """Tell of what is new in the partner's figures since the last look. Returns the number of notices.
+def check_for_events(*, scope: Scope) -> int:
+    """Notify people of what is new in the partner's figures since the last check. Returns the number of notices.
 
-    Needs the ledger to be up to date. Two looks at once do no harm: the second waits for the first.
+    Needs the ledger to be up to date. A check that runs beside another waits for it.
     """
-    Watch.objects.get_or_create(partner=scope.partner)
-    watch = Watch.objects.select_for_update().get(partner=scope.partner)
-    told = tell(scope=scope, events=news(scope)) + _tell_of_fall(scope, watch)
-    watch.generation, watch.looked_on = scope.generation, scope.today
-    watch.save()
-    return told
+    EventCheck.objects.get_or_create(partner=scope.partner)
+    check = EventCheck.objects.select_for_update().get(partner=scope.partner)
+    count = notify(scope=scope, events=current_events(scope)) + _notify_of_fall(scope, check)
+    check.generation, check.checked_on = scope.generation, scope.today
+    check.save()
+    return count
 
 
-def _tell_of_fall(scope: Scope, watch: Watch) -> int:
-    """Tell whoever wants to know of a fall since the last look before this week: each person once a week."""
+def _notify_of_fall(scope: Scope, check: EventCheck) -> int:
+    """Notify those whose limit the fall since the last check before this week exceeds: each person once a week."""
     total = points_on(scope, scope.today).total
     monday = scope.today - timedelta(days=scope.today.weekday())
-    if watch.week != monday:
-        watch.week, watch.total_before = monday, watch.total
-    watch.total = total
-    if watch.total_before is None or total >= watch.total_before:
+    if check.week != monday:
+        check.week, check.total_before = monday, check.total
+    check.total = total
+    if check.total_before is None or total >= check.total_before:
         return 0
-    fall = watch.total_before - total
+    fall = check.total_before - total
     wanted = [reader.user_id for reader in queries.readers(scope) if fall > reader.fall]
-    told = Notice.objects.filter(partner=scope.partner, kind=NoticeKind.POINTS_FALLEN, key=monday.isoformat())
-    wanted = sorted(set(wanted) - set(told.values_list("user", flat=True)))
-    event = points_fallen(scope, before=watch.total_before, after=total)
+    notified = Notice.objects.filter(partner=scope.partner, kind=NoticeKind.POINTS_FALLEN, key=monday.isoformat())
+    wanted = sorted(set(wanted) - set(notified.values_list("user", flat=True)))
+    event = points_fallen(scope, before=check.total_before, after=total)
     if fall > DEFAULT_FALL:
         channels.enqueue(scope, event.kind, event.key, _values([event]))
-    return _tell_each(scope, [event], wanted) if wanted else 0
+    return _write_notices(scope, [event], wanted) if wanted else 0
 
 
 @transaction.atomic
@@ -140,7 +140,7 @@ class NoticeChoices:
 
 @transaction.atomic
 def choose(*, scope: Scope, choices: NoticeChoices) -> None:
-    """Store what the user wants to be told of. The first digest tells what changes from now on."""
+    """Store which notices the user wants, and where. The first digest covers what changes from now on."""
     chosen = queries.settings_of(scope)
     chosen.places = {kind: list(places) for kind, places in choices.places.items()}
     chosen.fall = choices.fall
@@ -176,13 +176,13 @@ def stop(*, scope: Scope, user: User, what: str) -> None:
     record(scope, "notices.settings_changed", user.email, stopped=what)
 
 
-def outdated() -> tuple[QuerySet[Notice], QuerySet[ToldEvent], QuerySet[ChannelMessage]]:
+def outdated() -> tuple[QuerySet[Notice], QuerySet[NotifiedEvent], QuerySet[ChannelMessage]]:
     """What `remove_outdated` removes, of all partners."""
     now = clock.now()
     read = Q(read_at__lt=now - timedelta(days=READ_DAYS))
     old = Notice.objects.filter(read | Q(created_at__lt=now - timedelta(days=UNREAD_DAYS)), mail_at=None)
-    told = ToldEvent.objects.filter(told_at__lt=now - timedelta(days=TOLD_DAYS))
-    return old, told, channels.outdated_messages()
+    events = NotifiedEvent.objects.filter(notified_at__lt=now - timedelta(days=NOTIFIED_DAYS))
+    return old, events, channels.outdated_messages()
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Tasks of notices: look for news where something has moved, send what is due, remove what is old."""
+"""Tasks of notices: check what has moved for events, send what is due, remove what is old."""
 
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
@@ -11,23 +11,23 @@ from partner_portal.lib.dates import clock
 
 
 @shared_task
-def look_for_news() -> int:
+def check_due_partners() -> int:
     """Every five minutes: enqueue one task per partner whose figures or day have moved. Returns how many."""
-    partners = partners_with(queries.due_looks())
+    partners = partners_with(queries.due_checks())
     for partner in partners:
-        look_at_partner.delay(partner.pk)
+        check_partner.delay(partner.pk)
     return len(partners)
 
 
 @shared_task
-def look_at_partner(partner_id: int) -> int:
-    """Tell the people of one partner what is new. Returns the number of notices."""
+def check_partner(partner_id: int) -> int:
+    """Notify the people of one partner of what is new. Returns the number of notices."""
     partner = Partner.objects.get(pk=partner_id)
     with partner_scope(partner):
         catch_up_if_behind(scope=system_scope(partner))
     partner.refresh_from_db()
     with partner_scope(partner):
-        return services.look(scope=system_scope(partner))
+        return services.check_for_events(scope=system_scope(partner))
 
 
 @shared_task
@@ -69,7 +69,7 @@ def send_to_channel(partner_id: int, message_id: int) -> str:
 
 @shared_task
 def remove_outdated_notices() -> int:
-    """Every day: delete notices that are no news any more. Returns how many."""
+    """Every day: delete old notices. Returns how many."""
     count = 0
     for partner in partners_with(*services.outdated()):
         with partner_scope(partner):

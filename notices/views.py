@@ -73,7 +73,7 @@ def open_notice(request: ScopedRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.VIEW)
 def settings_page(request: ScopedRequest) -> HttpResponse:
-    """What the user wants to be told of, and where."""
+    """Which notices the user wants, and where."""
     scope = request.scope
     chosen = queries.settings_of(scope)
     initial: dict[str, object] = {
@@ -136,7 +136,7 @@ def channel_list(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 def channel_page(request: ScopedRequest, pk: int) -> HttpResponse:
-    """One channel: what it is told of, and what came of its messages."""
+    """One channel: what is posted to it, and what became of its messages."""
     found = channels.channel(request.scope, pk)
     form = ChannelForm(request.POST or None, initial={"kinds": found.kinds})
     if request.method == "POST" and form.is_valid():

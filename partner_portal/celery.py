@@ -6,6 +6,7 @@ from celery import Celery
 from celery.schedules import crontab
 from kombu import Queue
 
+from partner_portal import task_context  # noqa: F401 -- connects its receivers
 from partner_portal.broker import RequeueAbandoned, broker_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")
@@ -23,7 +24,7 @@ BEAT_SCHEDULE = {
     },
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "run-due-connections": {"task": "sources.tasks.run_due_connections", "schedule": crontab()},
-    "look-for-news": {"task": "notices.tasks.look_for_news", "schedule": crontab(minute="*/5")},
+    "check-for-events": {"task": "notices.tasks.check_due_partners", "schedule": crontab(minute="*/5")},
     "send-due-notices": {"task": "notices.tasks.send_due", "schedule": crontab()},
     "remove-outdated-notices": {
         "task": "notices.tasks.remove_outdated_notices",
@@ -39,7 +40,7 @@ CLOCK_QUEUE = "clock"
 CLOCK_TASKS = {entry["task"] for entry in BEAT_SCHEDULE.values()} | {
     "dashboard.tasks.prepare_figures",
     "ledger.tasks.catch_up_ledger",
-    "notices.tasks.look_at_partner",
+    "notices.tasks.check_partner",
     "notices.tasks.mail_notices",
     "notices.tasks.send_digest",
     "notices.tasks.send_to_channel",

@@ -41,6 +41,14 @@ def number(name: str, default: int) -> int:
         raise SettingError(f"{name}: '{value}' is not a whole number.") from error
 
 
+def choice(name: str, *allowed: str) -> str:
+    """The variable as one of the allowed texts, the first when it is not set. Raises SettingError."""
+    value = text(name).strip().lower() or allowed[0]
+    if value not in allowed:
+        raise SettingError(f"{name}: '{value}' is none of {', '.join(allowed)}.")
+    return value
+
+
 def comma_separated(name: str, default: str = "") -> list[str]:
     """The variable as a list, separated by commas."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]

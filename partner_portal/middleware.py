@@ -1,5 +1,7 @@
 """Limits and headers for every request, applied before the caller is known."""
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -11,11 +13,53 @@ from django.http.request import UnreadablePostError
 from django.middleware.gzip import GZipMiddleware
 from django.utils.translation import gettext as _
 
+from partner_portal.lib import log_context
 from partner_portal.lib.web.refusals import refuse, refuse_parallel
+from partner_portal.logs import ACCESS
 
+access_log = logging.getLogger(ACCESS)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 LONGEST_ADDRESS = 8_000  # bytes; the web server itself reads no more than 8,190 of a request line
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class RequestIdMiddleware:
+    """Gives every request an id: in its log lines, its tasks, its answer, and on the page that reports an error.
+
+    A proxy that is trusted may choose it. With LOG_REQUESTS, each answered request is a line of the log.
+    """
+
+    UNLOGGED = ("/health/", "/metrics")
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get(log_context.HEADER, "") if settings.BEHIND_PROXY else ""
+        request_id = log_context.usable_id(given)
+        token = log_context.begin(request_id)
+        started = time.perf_counter()
+        try:
+            response = self.get_response(request)
+            response.headers[log_context.HEADER] = request_id
+            if settings.LOG_REQUESTS and not request.path_info.startswith(self.UNLOGGED):
+                _log_answer(request, response.status_code, time.perf_counter() - started)
+        finally:
+            log_context.end(token)
+        return response
+
+
+def _log_answer(request: HttpRequest, status: int, seconds: float) -> None:
+    milliseconds = round(seconds * 1000, 1)
+    match = request.resolver_match
+    extra = {
+        "method": request.method,
+        "path": request.path,
+        "route": match.view_name if match else "",
+        "status": status,
+        "milliseconds": milliseconds,
+    }
+    access_log.info("%s %s %d in %s ms", request.method, request.path, status, milliseconds, extra=extra)
 
 
 class BrowserPolicyMiddleware:

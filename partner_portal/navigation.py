@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import cast
+from urllib.parse import quote
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import Resolver404, get_script_prefix, resolve
 from django.utils import timezone
@@ -90,6 +92,7 @@ ACCOUNT = (
     Entry("/accounts/members/", _("Members")),
     Entry("/accounts/audit/", _("Audit log")),
     Entry("/accounts/profile/", _("Your account")),
+    Entry("/help/", _("Help and terms")),
 )
 
 
@@ -103,6 +106,7 @@ BELOW = (
     Entry("/tiers/people/", _("Certified people")),
     Entry("/tiers/tools/", _("Tool usage")),
     Entry("/tiers/plans/", _("Tier plans")),
+    Entry("/tiers/thresholds/", _("Tier thresholds")),
     Entry("/commissions/rows/statements/", _("Statements")),
     Entry("/commissions/rows/lines/", _("Statement lines")),
     Entry("/commissions/questions/", _("Queries")),
@@ -187,7 +191,15 @@ def frame(request: HttpRequest) -> Context:
         "freshness": SimpleLazyObject(lambda: freshness(scope)) if scope else None,
         "return_to": "" if signed_in else _label_of(request.GET.get("next", "")),
         "appearance": _appearance(cast("User", request.user)) if signed_in else (),
+        "operator_mail": mailto(settings.OPERATOR_EMAIL, str(scope.partner))
+        if scope and settings.OPERATOR_EMAIL
+        else "",
     }
+
+
+def mailto(address: str, subject: str) -> str:
+    """The link that writes a mail to the address."""
+    return f"mailto:{quote(address, safe='@')}?subject={quote(subject, safe='')}"
 
 
 def _appearance(user: User) -> list[tuple[str, Promise, object, str]]:

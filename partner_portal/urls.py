@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from partner_portal import search_page
+from partner_portal import help_page, search_page
 from partner_portal.lib.web.id_converter import IdConverter
 
 register_converter(IdConverter, "id")  # before the apps' routes are read
 
 urlpatterns = [
     path("search/", search_page.search_page, name="search"),
+    path("help/", help_page.help_page, name="help"),
     path("accounts/", include("accounts.urls")),
     path("accounts/tokens/", include("api.token_urls")),
     path("accounts/", include("allauth.urls")),

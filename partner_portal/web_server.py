@@ -7,7 +7,8 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
-from partner_portal.logs import MaskingFormatter, masked
+from partner_portal import env
+from partner_portal.logs import FORMATS, JsonFormatter, MaskingFormatter, masked
 
 _TOO_LONG = json.dumps({"detail": "The address is too long.", "problems": []}).encode()
 
@@ -39,7 +40,8 @@ class MaskingLogger(Logger):
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
                 old = handler.formatter
-                handler.setFormatter(MaskingFormatter(old._fmt if old else None, old.datefmt if old else None))
+                as_text = MaskingFormatter(old._fmt if old else None, old.datefmt if old else None)
+                handler.setFormatter(JsonFormatter() if env.choice("LOG_FORMAT", *FORMATS) == "json" else as_text)
 
     def atoms(self, resp: object, req: object, environ: object, request_time: object) -> dict[str, object]:
         """What an access-log line is made of."""

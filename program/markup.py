@@ -6,10 +6,12 @@ from typing import Protocol
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from partner_portal.formats import elements, numbers
 from partner_portal.lib.rounding import ceiling, floor
 from partner_portal.lib.shown_places import Number
+from program.glossary import Term
 from program.labels import label, tier_name
 from program.terms import Cause, Metric, Track, Unit
 
@@ -83,6 +85,23 @@ def cause_tag(value: str) -> SafeString:
         f" {tone}" if tone else "",
         icon,
         label(cause),
+    )
+
+
+def term_button(text: str, card_id: str) -> SafeString:
+    """A term as a button that opens the card of that id."""
+    return format_html('<button type="button" class="term" popovertarget="{}">{}</button>', card_id, text)
+
+
+def term_card(entry: Term, card_id: str, help_address: str) -> SafeString:
+    """The meaning of a term, as the card that its buttons open."""
+    return format_html(
+        '<span class="term-card" id="{}" popover><b>{}</b> {} <a href="{}">{}</a></span>',
+        card_id,
+        entry.name,
+        entry.meaning,
+        help_address,
+        _("All terms"),
     )
 
 

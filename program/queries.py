@@ -10,6 +10,7 @@ from django.db.models import QuerySet, Subquery
 from accounts.scope import Scope
 from program import models
 from program import rulebook as rules
+from program.own_thresholds import with_own
 from program.terms import Metric
 
 
@@ -39,7 +40,7 @@ def current() -> tuple[rules.Rulebook, int]:
 
 
 def rulebook(scope: Scope | None = None) -> rules.Rulebook:
-    """The rules of the programme, read once per scope. Raises Program.DoesNotExist when no programme is loaded."""
+    """The rules with the partner's own thresholds, read once per scope. Raises Program.DoesNotExist without a programme."""
     if scope is None:
         return current()[0]
     return _current(scope)[0]
@@ -65,7 +66,7 @@ def in_force(column: str) -> Subquery:
 
 def note_in_force(scope: Scope, program_id: int, revision: int) -> None:
     """Store what another query has read by `in_force`, so that `rulebook` and `revision` need no query of their own."""
-    scope.once("programme", lambda: (_rulebook(program_id, revision), revision))
+    scope.once("programme", lambda: _for_partner(scope, (_rulebook(program_id, revision), revision)))
 
 
 def _in_force() -> QuerySet[models.Program]:
@@ -73,7 +74,12 @@ def _in_force() -> QuerySet[models.Program]:
 
 
 def _current(scope: Scope) -> tuple[rules.Rulebook, int]:
-    return scope.once("programme", current)
+    return scope.once("programme", lambda: _for_partner(scope, current()))
+
+
+def _for_partner(scope: Scope, read: tuple[rules.Rulebook, int]) -> tuple[rules.Rulebook, int]:
+    book, revision = read
+    return with_own(book, scope.partner.thresholds), revision
 
 
 @lru_cache(maxsize=4)

@@ -16,6 +16,8 @@ class TiersConfig(AppConfig):
             {
                 "tiers.invitation": _("Invitation to a tier recorded"),
                 "tiers.invitation_removed": _("Invitation to a tier removed"),
+                "tiers.thresholds_entered": _("Tier thresholds entered"),
+                "tiers.thresholds_removed": _("Tier thresholds removed"),
                 "tiers.plan_saved": _("Tier plan saved"),
                 "tiers.plan_deleted": _("Tier plan deleted"),
             }

@@ -1,6 +1,7 @@
 """Forms of the tier pages: the day, the filters of their rows, the range over time, and an invitation."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -15,8 +16,11 @@ from partner_portal.lib.dates.ranges import PROGRAMME_LABELS
 from partner_portal.lib.rows.datasets import Params
 from partner_portal.lib.rows.forms import DatasetForm
 from partner_portal.lib.web.choices import set_choices
-from program.labels import labels
-from program.terms import SALES, SOLD_TRACKS, Cause, LotState, Market, Track
+from partner_portal.lib.web.one_line import OneLineField
+from program.labels import labels, metric_label
+from program.own_thresholds import OwnThresholds
+from program.rulebook import RuleSet
+from program.terms import SALES, SOLD_TRACKS, Cause, LotState, Market, Metric, Track, Unit
 from tiers.breakdown import BreakdownFilter, countries
 from tiers.queries import invitable
 
@@ -111,6 +115,58 @@ class InvitationForm(forms.Form):
         if on < FIRST_DAY:
             raise forms.ValidationError(_("Give a day of this programme."))
         return on
+
+
+class ThresholdsForm(forms.Form):
+    """The partner's own thresholds of a rule set: `0-total_points` is that of its lowest tier. Ratios are typed in per cent."""
+
+    source = OneLineField(
+        label=_("Where these numbers come from"),
+        max_length=200,
+        help_text=_("Such as: partner portal of the vendor, 27 November. Everyone sees it beside the tiers."),
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, rules: RuleSet) -> None:
+        super().__init__(data, initial={"source": rules.source})
+        self.rules = rules
+        self.places = {
+            f"{place}-{need.metric}": (tier.name, need)
+            for place, tier in enumerate(rules.tiers)
+            for need in tier.requirements
+        }
+        for name, (tier, need) in self.places.items():
+            ratio = need.metric.unit is Unit.RATIO
+            label = f"{tier}: {metric_label(need.metric)}" + (" (%)" if ratio else "")
+            value = need.value * 100 if ratio else need.value
+            self.fields[name] = forms.DecimalField(
+                label=label, min_value=0, max_digits=14, decimal_places=4, initial=f"{value.normalize():f}"
+            )
+
+    def rows(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields of each tier, lowest first."""
+        return [
+            (tier.name, [self[f"{place}-{need.metric}"] for need in tier.requirements])
+            for place, tier in enumerate(self.rules.tiers)
+        ]
+
+    def clean(self) -> dict[str, object]:
+        highest: dict[Metric, Decimal] = {}
+        for name, (_tier, need) in self.places.items():
+            value: Decimal | None = self.cleaned_data.get(name)
+            if value is None:
+                continue
+            if value < highest.get(need.metric, value):
+                self.add_error(name, _("A higher tier cannot need less than a lower one."))
+            highest[need.metric] = max(value, highest.get(need.metric, value))
+        return self.cleaned_data
+
+    def thresholds(self) -> OwnThresholds:
+        """What was entered; only when the form is valid."""
+        values = {
+            (tier, need.metric): self.cleaned_data[name] / (100 if need.metric.unit is Unit.RATIO else 1)
+            for name, (tier, need) in self.places.items()
+        }
+        return OwnThresholds(self.cleaned_data["source"], values)
 
 
 class OverTimeForm(RangeForm):

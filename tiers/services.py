@@ -16,6 +16,8 @@ from accounts.scope import Scope, partner_scope, system_scope
 from accounts.services import bump_generation
 from ledger.queries import history_starts
 from partner_portal.lib.rows.events import ledger_posted
+from program import own_thresholds
+from program.own_thresholds import OwnThresholds
 from program.queries import rulebook
 from tiers import rules
 from tiers.measures import history_measures
@@ -65,6 +67,24 @@ def derive_marked_histories(sender: AppConfig, apps: Apps = all_apps, **_: objec
         with partner_scope(partner):
             if TierChange.objects.filter(partner=partner, reason={}).exists():
                 derive_history(scope=system_scope(partner))
+
+
+@transaction.atomic
+def enter_thresholds(*, scope: Scope, start: date, own: OwnThresholds | None) -> None:
+    """Replace the thresholds of the rule set that starts on the day by the partner's own; None brings the programme's back.
+
+    The history of the credited tier is derived again. Raises PermissionDenied without the settings right.
+    """
+    scope.require(Permission.SETTINGS)
+    partner = Partner.objects.select_for_update().get(pk=scope.partner_id)
+    stored = {day: values for day, values in partner.thresholds.items() if day != start.isoformat()}
+    if own is not None:
+        stored[start.isoformat()] = own_thresholds.to_json(own)
+    Partner.objects.filter(pk=partner.pk).update(thresholds=stored)
+    action = "tiers.thresholds_entered" if own else "tiers.thresholds_removed"
+    record(scope, action, scope.partner.slug, rule_set=start.isoformat(), source=own.source if own else "")
+    bump_generation(scope)
+    derive_history(scope=scope)
 
 
 @transaction.atomic

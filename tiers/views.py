@@ -1,37 +1,41 @@
 """Views of the tier page, its parts, and the rows behind its figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
+from accounts.panel_layout import arrange_panels, in_order, panel_layout
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
-from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.whole_number import whole_number
 from program.caching import cached_html
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
-from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm
+from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm, ThresholdsForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
+from tiers.sections import DEFAULT_LAYOUT, SECTIONS
 from tiers.tier_page import tier_page
 
 CALENDAR_ROWS = 12
+PAGE = "tier"  # as layouts of panels name it
 
 
 @require_safe
@@ -44,35 +48,57 @@ def tier(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
-    context: dict[str, object] = {"form": form}
-    if part not in ("over-time", "expiry-calendar"):
-        page = tier_page(scope, form.day, request.GET.get("target"))
-        own = {"page": page, "text": page_text(page), "targets": _targets(request, page.tiers)}
-        context |= own | {"rules": page.rules, "invitations": invitations(scope, form.day)}
-        if scope.may(Permission.SETTINGS) and not form.past:
-            context["inviting"] = InvitationForm(scope=scope)
-        context["standing"] = _html(request, form, ("held", "tracks", "insights"), lambda: own)
-        context["announced"] = _html(request, form, ("announced",), lambda: own)
-    if part != "expiry-calendar":
-        context["over_time"] = _html(request, form, ("over_time",), lambda: _over_time(request))
-    if part != "over-time":
-        context["expiry_calendar"] = _html(request, form, ("expiry_calendar",), lambda: _calendar(request, form))
-    context["starts"] = history_starts(scope)
-    return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    folded = layout.folded - {part}
+    context: dict[str, object] = {"form": form, "folded": folded, "starts": history_starts(scope)}
+
+    def html(template: str, read: Callable[[], dict[str, object]]) -> SafeString:
+        return _section(request, template, folded, context, read)
+
+    parts: dict[str, Callable[[], dict[str, object]]] = {
+        "over-time": lambda: _over_time(request),
+        "expiry-calendar": lambda: _calendar(request, form),
+    }
+    if part in parts:
+        shown = next(section for section in SECTIONS if section.key == part)
+        return private(HttpResponse(html(shown.template, parts[part])))
+    page = tier_page(scope, form.day, request.GET.get("target"))
+    own = {"page": page, "text": page_text(page), "targets": _targets(request, page.tiers)}
+    sections = in_order(SECTIONS, layout)
+    context |= own | {"sections": sections, "rules": page.rules, "invitations": invitations(scope, form.day)}
+    if scope.may(Permission.SETTINGS) and not form.past:
+        context["inviting"] = InvitationForm(scope=scope)
+    context |= {
+        "held": html("tiers/sections/held.html", lambda: own),
+        "announced": html("tiers/sections/announced.html", lambda: own),
+        # The history has forms, so it is rendered with the page.
+        "shown": [
+            (section, "" if section.key == "history" else html(section.template, parts.get(section.key, lambda: own)))
+            for section in sections
+        ],
+    }
+    return private(TemplateResponse(request, "tiers/tier.html", context))
 
 
-def _html(
-    request: ScopedRequest, form: DayForm, sections: tuple[str, ...], context: Callable[[], dict[str, object]]
+def _section(
+    request: ScopedRequest,
+    template: str,
+    folded: Set[str],
+    page: Mapping[str, object],
+    read: Callable[[], dict[str, object]],
 ) -> SafeString:
-    """Sections of the tier page: they depend on what the ledger holds, the address, and whether its day is past."""
+    """A section of the tier page: it depends on what the ledger holds, the address, and what is folded."""
+    shown = {"scope": request.scope, "form": page["form"], "folded": folded, "starts": page["starts"]}
+    asked = (request.path, request.GET.urlencode(), wanted_part(request), *sorted(folded))
+    return cached_html(request.scope, (template, *asked), lambda: render_to_string(template, shown | read()))
 
-    def render() -> str:
-        shown = context() | {"form": form, "scope": request.scope, "starts": history_starts(request.scope)}
-        return "".join(render_to_string(f"tiers/sections/{section}.html", shown) for section in sections)
 
-    return cached_html(
-        request.scope, (*sections, form.day, request.path, request.GET.urlencode(), wanted_part(request)), render
-    )
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def panels(request: ScopedRequest) -> HttpResponse:
+    """The page that arranges the sections of the tier page; a POST folds, unfolds or moves one, or resets them all."""
+    title, back = _("Arrange the tier page"), Link(_("Tier"), reverse("tier"))
+    return arrange_panels(request, PAGE, DEFAULT_LAYOUT, SECTIONS, title=title, back=back)
 
 
 @require_POST
@@ -92,6 +118,26 @@ def invitation(request: ScopedRequest) -> HttpResponse:
             for problems in form.errors.values():
                 messages.error(request, " ".join(map(str, problems)))
     return HttpResponseRedirect(f"{reverse('tier')}#history")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def thresholds(request: ScopedRequest) -> HttpResponse:
+    """Enter the partner's own thresholds of the rule set in force, or remove them with the parameter `remove`."""
+    scope = request.scope
+    rules = rules_in_force(scope, scope.today).rule_set
+    if rules is None:
+        raise Http404("no rule set is in force")
+    form = ThresholdsForm(request.POST or None, rules=rules)
+    removes = request.method == "POST" and "remove" in request.POST
+    if removes or form.is_valid():
+        services.enter_thresholds(scope=scope, start=rules.start, own=None if removes else form.thresholds())
+        done = _("The programme’s thresholds are back.") if removes else _("Your thresholds are saved and count now.")
+        messages.success(request, done)
+        return redirect("tier")
+    own = rules.start.isoformat() in scope.partner.thresholds
+    context = {"form": form, "rules": rules, "own": own}
+    return TemplateResponse(request, "tiers/thresholds.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

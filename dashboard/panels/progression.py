@@ -68,7 +68,7 @@ class WorthLine:
 class Progression:
     """The contents of the panel."""
 
-    #: The rule set in force; None before the first.
+    #: The rule set in force, for its thresholds; None before the first.
     rule_set: RuleSet | None
     #: The chosen tier; None without a rule set.
     target: TierGap | None

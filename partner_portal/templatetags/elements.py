@@ -8,6 +8,7 @@ from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Radi
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from partner_portal.lib import log_context
 from partner_portal.lib.rows.facts import find_kind
 
 register = template.Library()
@@ -19,6 +20,12 @@ def icon(name: str, classes: str = "") -> SafeString:
     return format_html(
         '<svg class="icon{}" aria-hidden="true"><use href="#i-{}"/></svg>', f" {classes}" if classes else "", name
     )
+
+
+@register.simple_tag
+def request_id() -> str:
+    """The id of the request that is being answered, which its log lines carry; empty outside one."""
+    return log_context.current().request_id
 
 
 @register.simple_tag

@@ -143,10 +143,10 @@ def open_page(
     browser: Browser, live_portal: str, live_database: dict[str, Any], signed_in: Callable[[str], Any]
 ) -> Iterator[Callable[..., Page]]:
     """Opens an address as a demo user and gives the page. A test fails when any page broke the content security policy,
-    threw an error, or asked for something that is not there. Ranges that people chose before are forgotten. Charts are drawn
-    with `charts=True` alone."""
+    threw an error, or asked for something that is not there. Ranges that people chose and panels that they folded
+    before are forgotten. Charts are drawn with `charts=True` alone."""
     with psycopg.connect(**live_database) as database:
-        database.execute("UPDATE accounts_membership SET ranges = '{}'")
+        database.execute("UPDATE accounts_membership SET ranges = '{}', panels = '{}'")
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 

@@ -533,6 +533,7 @@ def test_ranges_are_compared_shared_and_remembered_and_back_undoes_each_choice(o
     expect(page).to_have_url(re.compile(r"/dashboard/\?changes_cmp=year&changes_range=previous-month$"))
     page.locator("#changes_choice").click()
     changes.get_by_role("link", name="Same for all sections").click()
+    page.locator("#shared > summary").click()
     for section in (changes, shared):
         expect(section.locator("summary.btn")).to_contain_text("1 – 31 Oct 2026")
         expect(section).to_contain_text("Compared with 1 – 31 Oct 2025")
@@ -552,3 +553,44 @@ def test_ranges_are_compared_shared_and_remembered_and_back_undoes_each_choice(o
     page.go_back()
     expect(page.locator("#shared_choice")).to_contain_text("This quarter so far")
     expect(changes).to_contain_text("Compared with 1 – 31 Oct 2025")
+
+
+def test_the_dashboard_and_the_tier_page_are_half_as_long_as_they_were_and_nothing_moves_while_they_load(open_page):
+    page = open_page("about:blank")
+    page.add_init_script(
+        """new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.moved = (window.moved || 0) + entry.value;
+        }).observe({ type: "layout-shift", buffered: true })"""
+    )
+    wrong = {}
+    for path, bars in {"/dashboard/": {1440: 2600, 390: 5000}, "/tiers/": {1440: 2110, 390: 2985}}.items():
+        for width, bar in bars.items():
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            measured = page.evaluate("[document.documentElement.scrollHeight, window.moved || 0]")
+            if measured[0] > bar or measured[1] > 0:
+                wrong[path, width] = measured
+    assert wrong == {}, "height, layout shift"
+
+
+def test_what_is_folded_stays_folded_and_the_menu_opens_it(open_page):
+    page = open_page("/dashboard/")
+    summary = page.locator("#expiry > summary")
+    expect(page.locator("#expiry .months")).to_be_visible()
+    with page.expect_response("**/dashboard/panels/"):
+        summary.press("Enter")
+    expect(summary).to_contain_text("By the review")
+    page.goto("/dashboard/")
+    expect(page.locator("#expiry .months")).to_be_hidden()
+    menu = page.get_by_role("navigation", name="Sections of this page")
+    menu.get_by_role("link", name="Retention").click()
+    expect(page.locator("#retention dl")).to_be_visible()
+    menu.get_by_role("link", name="Arrange").click()
+    move = page.get_by_role("button", name="Move Retention up")
+    move.press("Enter")
+    expect(move).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(move).to_be_focused()
+    page.locator(".page-head").get_by_role("link", name="Dashboard").click()
+    assert menu.get_by_role("listitem").all_inner_texts()[2] == "Retention"

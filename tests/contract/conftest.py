@@ -44,7 +44,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
     from commissions.models import LineQuestion, StatementLine
     from dashboard.models import ReviewPack
     from imports.models import ImportBatch, ImportChange, ImportFile, ImportProblem, ImportTable, RememberedMapping
-    from notices.models import Channel, ChannelMessage, DigestRun, Notice, NoticeSettings, ToldEvent, Watch
+    from notices.models import Channel, ChannelMessage, DigestRun, EventCheck, Notice, NoticeSettings, NotifiedEvent
     from notices.queries import STOP_DIGEST, stop_token
     from renewals.models import RemindedRenewal, Renewal, RenewalReminder
     from renewals.queries import reminder_token
@@ -123,7 +123,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, kind="clients", fingerprint="0" * 64, name=MARK, data={}, user=user
     )
     pack = ReviewPack.objects.create(
-        **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<p>{MARK}</p>", created_by=user
+        **own, title=f"{MARK} pack", on=day, with_money=True, language="en", body=f"<h1>{MARK}</h1>", created_by=user
     )
     live = Connection.objects.create(
         **own, vendor="folder", label=f"{MARK} folder", place=MARK, state="active", account={"id": MARK, "name": MARK}
@@ -134,8 +134,13 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, vendor="hubspot", label=f"{MARK} history", state="paused", account={"id": MARK},
         answers={"more": {"services": "2026-11-23"}},
     )  # fmt: skip
-    Proposal.objects.create(**own, connection=history, kind="services", key=MARK, client_id=CLIENT, row={"MRR": MARK})
-    KindPreview.objects.create(**own, connection=history, kind="services", asked_at=moment, result={"why": MARK})
+    proposal = Proposal.objects.create(
+        **own, connection=history, kind="services", key=MARK, client_id=CLIENT, row={"MRR": MARK}
+    )
+    preview = {**own, "connection": history, "kind": "services", "asked_at": moment}
+    KindPreview.objects.create(**preview, result={"why": MARK})
+    effect = {"points": {"before": "0", "after": "0"}, "left_out": 0, "problems": []}
+    KindPreview.objects.create(**preview, proposals=[proposal.pk], made_at=moment, result=effect)
     call = VendorCall.objects.create(
         **own, kind="send", vendor="hubspot", by=user, arguments={"list": kept.pk, "name": MARK}, asked_at=moment
     )
@@ -145,8 +150,8 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, user=user, kind="file_ready", key=MARK,
         values={"count": 1, "rows": [{"export": export.pk, "name": f"{MARK}.csv", "rows": 1}]},
     )  # fmt: skip
-    ToldEvent.objects.create(**own, kind="file_ready", key=MARK)
-    Watch.objects.create(**own)
+    NotifiedEvent.objects.create(**own, kind="file_ready", key=MARK)
+    EventCheck.objects.create(**own)
     NoticeSettings.objects.create(**own, user=user)
     DigestRun.objects.create(**own, user=user, slot=moment)
     channel = Channel.objects.create(**own, kind="slack", label=f"{MARK} channel", host="mark.example", address=MARK)
@@ -180,7 +185,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
             "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
         ),
         "connection_kind": {"pk": history.pk, "kind": "services"},
-        "connection_proposals": {"pk": history.pk, "kind": "services"},
+        **{name: {"pk": history.pk, "kind": "services"} for name in ("connection_proposals", "connection_effect")},
         **_of(call, "vendor_call"),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
         **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),

@@ -44,7 +44,7 @@ TICKS = (
 READ_BY_CLOCK = {
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
     "Export", "ImportBatch", "ImportFile", "Connection", "VendorCall",
-    "Notice", "ToldEvent", "Watch", "NoticeSettings", "DigestRun", "ChannelMessage",
+    "Notice", "NotifiedEvent", "EventCheck", "NoticeSettings", "DigestRun", "ChannelMessage",
 }  # fmt: skip
 
 

@@ -50,6 +50,7 @@ PAGES = {
     "/dashboard/?changes_cmp=prev&shared_cmp=prev": 43,
     "/dashboard/?on=2026-11-13": 44,
     "/dashboard/team/": 10,
+    "/dashboard/panels/": 9,
     "/dashboard/pack/": 41,
     "/dashboard/changes/new-sold/": 13,
     "/dashboard/changes/lost-sold/": 13,
@@ -89,6 +90,8 @@ PAGES = {
     "/certifications/": 12,
     "/settings/product-lines/": 15,
     "/search/?q=c": 16,
+    "/help/": 9,
+    "/tiers/thresholds/": 9,
     "/notices/": 10,
     "/notices/settings/": 10,
 }

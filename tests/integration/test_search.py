@@ -92,7 +92,8 @@ def test_everybody_finds_what_they_may_see(saved, scope_of):
     assert found(member, "s-2025q2") == {}
     assert set(found(member, "d0271")) == {"deals"}
     assert found(member, "quixote") == {"reports": ["Quixote shared"], "plans": ["Quixote plan"]}
-    assert found(member, "import") == found(member, "statement") == {}, "pages that a member may not open"
+    assert found(member, "import") == {}, "pages that a member may not open"
+    assert found(member, "statement") == {"terms": ["Statement"]}, "what a word means is for everybody"
     assert found(scope_of("admin"), "import")["pages"][0] == "Imports"
     outsider = scope_of("outsider")
     assert found(outsider, "kastner") == found(outsider, "quixote") == found(outsider, "d0271") == {}

@@ -8,7 +8,7 @@ however it dies.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
@@ -56,7 +56,7 @@ def session_lock(kind: int, key: int) -> Iterator[BaseDatabaseWrapper | None]:
     finally:
         if taken:
             # Closing is enough, but PostgreSQL may notice it only after the next process has asked for the lock.
-            with suppress(DatabaseError), side.cursor() as cursor:
+            with suppress(Error), side.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [kind, key])
         side.close()
 

@@ -20,7 +20,7 @@ HTMX = {"HX-Request": "true"}
 def part(page: str, key: str) -> str:
     """The markup of one panel."""
     start = page.index(f'id="{key}"')
-    end = page.find("<section", start)
+    end = page.find('<details class="sheet', start)
     return page[start : end if end > 0 else None]
 
 
@@ -182,8 +182,8 @@ def test_a_change_of_range_brings_one_panel_and_keeps_the_target_that_was_chosen
             "HX-Current-URL": "http://testserver/dashboard/?target=gold&changes_from=x",
         },
     )
-    assert response.text.lstrip().startswith("<section")
-    assert response.text.count("<section") == 1
+    assert response.text.lstrip().startswith('<details class="sheet" id="changes"')
+    assert response.text.count('class="sheet') == 1
     assert response["HX-Push-Url"] == "/dashboard/?target=gold&changes_range=last-90-days"
     assert "?target=gold&amp;changes_range=previous-month" in response.text
     assert {"HX-Request", "HX-Target"} <= {each.strip() for each in response["Vary"].split(",")}

@@ -11,11 +11,11 @@ import time_machine
 
 from accounts.scope import partner_scope, system_scope
 from notices import channels
+from notices.events import Event
 from notices.kinds import NoticeKind
 from notices.models import Channel, ChannelMessage, Notice
-from notices.news import Event
 from notices.outbound import AddressRefused, check_address, post
-from notices.services import tell
+from notices.services import notify
 from notices.signature import new_secret, signed_headers
 from partner_portal.lib.dates import clock
 from tests.conftest import PASSWORD
@@ -103,7 +103,7 @@ def added(partner, receiver, kind):
 
 def told(partner, event=LOST):
     with partner_scope(partner):
-        tell(scope=system_scope(partner), events=[event])
+        notify(scope=system_scope(partner), events=[event])
 
 
 def tick(partner):

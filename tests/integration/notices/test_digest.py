@@ -14,11 +14,11 @@ from accounts.scope import owner_scope, partner_scope, system_scope
 from ledger.queries import points_on
 from notices import sending
 from notices.digest import digest_of
+from notices.events import Event
 from notices.kinds import NoticeKind
 from notices.models import DigestRun, Notice, NoticeSettings
-from notices.news import Event
 from notices.rules import after_quiet
-from notices.services import NoticeChoices, choose, tell
+from notices.services import NoticeChoices, choose, notify
 
 FINANCE = "finance@northwind.example"
 BERLIN = "Europe/Berlin"
@@ -153,7 +153,7 @@ def test_notices_are_mailed_at_once_but_not_in_quiet_hours(db, partner, subscrib
         for hour, review in ((12, "2026-07-15"), (23, "2026-10-15")):
             with time_machine.travel(datetime(2026, 11, 23, hour, tzinfo=UTC), tick=False):
                 event = Event(NoticeKind.TIER_LOST, review, {"on": review, "before": "Elite", "after": "Gold"})
-                tell(scope=system_scope(partner), events=[event])
+                notify(scope=system_scope(partner), events=[event])
         at = [row.mail_at for row in Notice.objects.filter(user=subscriber).order_by("pk")]
         assert at == [datetime(2026, 11, 23, 12, tzinfo=UTC), datetime(2026, 11, 24, 6, tzinfo=UTC)]
     with time_machine.travel(datetime(2026, 11, 23, 12, 1, tzinfo=UTC)):

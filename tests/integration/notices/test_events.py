@@ -11,9 +11,9 @@ from commissions.models import LineQuestion, QuestionStatus, StatementLine
 from imports import services as imports
 from imports.models import BatchStatus, ImportBatch
 from notices.kinds import KINDS, NoticeKind
-from notices.models import Notice, NoticeSettings, Watch
+from notices.models import EventCheck, Notice, NoticeSettings
 from notices.queries import notices, shown
-from notices.services import look
+from notices.services import check_for_events
 from partner_portal.lib.rows.events import attended, noteworthy
 from reports.models import Export
 
@@ -25,7 +25,7 @@ def titles(scope, **filters):
 
 def test_a_look_tells_what_holds_in_the_demo(db, partner, scope_of):
     with partner_scope(partner):
-        look(scope=system_scope(partner))
+        check_for_events(scope=system_scope(partner))
     told = titles(scope_of("admin"))
     assert told["Diamond is at risk: the review of 15 Jan 2027 would make it Platinum"] == "/tiers/"
     assert told["7 statements arrived"] == "/commissions/rows/statements/"
@@ -37,12 +37,12 @@ def test_a_look_tells_what_holds_in_the_demo(db, partner, scope_of):
 def test_a_fall_of_points_is_told_once_a_week_beyond_each_persons_number(db, partner, scope_of):
     with partner_scope(partner):
         scope = system_scope(partner)
-        look(scope=scope)
+        check_for_events(scope=scope)
         member = Membership.objects.get(user__email="member@northwind.example")
         NoticeSettings.objects.create(partner=partner, user=member.user, fall=100)
-        Watch.objects.update(week="2026-11-16", total=Watch.objects.get().total + Decimal(60))
-        look(scope=scope)
-        look(scope=scope)
+        EventCheck.objects.update(week="2026-11-16", total=EventCheck.objects.get().total + Decimal(60))
+        check_for_events(scope=scope)
+        check_for_events(scope=scope)
     fallen = titles(scope_of("admin"), kind="points_fallen")
     assert list(fallen) == ["Your points fell by 60 this week"]
     [link] = fallen.values()
@@ -51,7 +51,7 @@ def test_a_fall_of_points_is_told_once_a_week_beyond_each_persons_number(db, par
     assert titles(scope_of("member"), kind="points_fallen") == {}
     with partner_scope(partner):
         NoticeSettings.objects.update(fall=50)
-        look(scope=system_scope(partner))
+        check_for_events(scope=system_scope(partner))
     assert len(titles(scope_of("member"), kind="points_fallen")) == 1
     assert Notice.objects.filter(kind="points_fallen", user__email="admin@northwind.example").count() == 1
 

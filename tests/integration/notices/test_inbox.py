@@ -2,11 +2,11 @@
 
 from accounts.models import Membership
 from accounts.scope import partner_scope, system_scope
+from notices.events import Event
 from notices.kinds import NoticeKind
-from notices.models import Notice, Watch
-from notices.news import Event
-from notices.services import look, tell
-from notices.tasks import look_for_news
+from notices.models import EventCheck, Notice
+from notices.services import check_for_events, notify
+from notices.tasks import check_due_partners
 
 RISK = Event(
     NoticeKind.TIER_AT_RISK,
@@ -22,7 +22,7 @@ STATEMENT = Event(
 
 def told(partner, *events, people=None):
     with partner_scope(partner):
-        return tell(scope=system_scope(partner), events=events, people=people)
+        return notify(scope=system_scope(partner), events=events, people=people)
 
 
 def test_an_event_is_told_once_to_everybody_whose_role_may_see_it(db, partner, other_partner):
@@ -72,24 +72,24 @@ def test_who_may_no_longer_see_amounts_is_not_told_of_earlier_ones(db, partner, 
 
 def test_a_look_is_due_when_facts_or_the_day_have_moved(db, partner, other_partner, monkeypatch):
     enqueued = []
-    monkeypatch.setattr("notices.tasks.look_at_partner.delay", enqueued.append)
-    assert look_for_news() == 2
+    monkeypatch.setattr("notices.tasks.check_partner.delay", enqueued.append)
+    assert check_due_partners() == 2
     for each in (partner, other_partner):
         with partner_scope(each):
-            look(scope=system_scope(each))
-    assert look_for_news() == 0
+            check_for_events(scope=system_scope(each))
+    assert check_due_partners() == 0
     partner.generation += 1
     partner.save()
-    assert look_for_news() == 1
+    assert check_due_partners() == 1
     assert enqueued[-1] == partner.pk
     with partner_scope(other_partner):
-        Watch.objects.update(looked_on="2026-11-01")
-    assert look_for_news() == 2
+        EventCheck.objects.update(checked_on="2026-11-01")
+    assert check_due_partners() == 2
 
 
 def test_the_demo_partner_hears_of_its_review(db, partner, web):
     with partner_scope(partner):
-        look(scope=system_scope(partner))
-        assert look(scope=system_scope(partner)) == 0
+        check_for_events(scope=system_scope(partner))
+        assert check_for_events(scope=system_scope(partner)) == 0
     [notice] = [row for row in web().get("/notices/").context["rows"] if row.row.kind == "tier_at_risk"]
     assert notice.words.title == "Diamond is at risk: the review of 15 Jan 2027 would make it Platinum"

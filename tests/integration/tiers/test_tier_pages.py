@@ -199,4 +199,4 @@ def test_before_the_first_rule_set_there_is_no_performance_tier_and_no_data_is_n
 def test_sample_thresholds_are_marked_wherever_they_show(web, path, headers):
     page = web("admin").get(path, headers=headers).text
     assert 'class="tag sample"' in page
-    assert "The vendor does not publish thresholds in points." in page
+    assert "The vendor does not publish its thresholds in points" in page

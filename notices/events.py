@@ -1,4 +1,4 @@
-"""What is news about a partner's figures: the events that hold now, each with a key, told or not."""
+"""The events that a partner's figures give rise to now, whether people were notified of them or not."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from renewals.queries import overdue
 from tiers.certification import certified_people, lapses_soon
 from tiers.queries import TierStanding, history, tier_standing
 
-CHANGES_DAYS = 14  # tier changes of earlier days are no news
+CHANGES_DAYS = 14  # tier changes of earlier days make no event
 DEADLINE_DAYS = 7  # a renewal is to be decided soon
-PAST_DAYS = 400  # renewals of earlier days are no news
+PAST_DAYS = 400  # renewals of earlier days make no event
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a partner's people are told once."""
+    """Something that a partner's people are notified of once."""
 
     kind: NoticeKind
     #: Names the event among those of its kind.
@@ -37,7 +37,7 @@ class Event:
     values: Mapping[str, object]
 
 
-def news(scope: Scope) -> Iterator[Event]:
+def current_events(scope: Scope) -> Iterator[Event]:
     """The events of the partner's figures as they are now."""
     yield from _tier_changes(scope)
     yield from _tier_at_risk(tier_standing(scope))
@@ -48,7 +48,7 @@ def news(scope: Scope) -> Iterator[Event]:
 
 
 def points_fallen(scope: Scope, *, before: Decimal, after: Decimal) -> Event:
-    """A fall of the points between the last look before this week and now."""
+    """A fall of the points between the last check before this week and now."""
     monday = scope.today - timedelta(days=scope.today.weekday())
     lost: dict[Side, dict[str, Decimal]] = {side: {} for side in Side}
     for track, causes in changes(scope, Period(monday, scope.today)).causes.items():

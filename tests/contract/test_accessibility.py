@@ -1,0 +1,107 @@
+"""axe finds nothing on any page or dialog: every route is rendered, none is listed.
+
+The pages are rendered here and laid out in Chromium without a server: styles come from the static folder, scripts do not
+run. Pages that a script changes are read by the journeys of tests/browser. Each page is read in one theme and one language,
+which take turns from route to route; `AXE_ALL=1` reads every page in both of both. What scrolls sideways at 320 pixels fails
+as well.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import Page, Route, sync_playwright
+
+from tests.browser.conftest import BROWSERS, SAMPLE_OF_EACH_LOOK
+from tests.contract.test_fuzz import addresses
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "http://portal.example"
+PARTS = 2
+COMBINATIONS = tuple(product(("light", "dark"), ("en", "nl")))
+DIALOG = {"HX-Request": "true", "HX-Target": "dialog"}
+FEWER_ROWS = "for (const row of document.querySelectorAll('tbody tr:nth-child(n+5)')) row.remove()"
+
+
+def pages(browser: Any, paths: list[str], language: str) -> Iterator[tuple[str, str]]:
+    """The HTML of the pages among the paths, and of the dialogs that they are opened in, each under its address."""
+    browser.cookies["django_language"] = language
+    frame = browser.get("/search/").content.decode()
+    for path in paths:
+        answer = browser.get(path)
+        if answer.status_code != 200 or not answer.headers["Content-Type"].startswith("text/html"):
+            continue
+        html = answer.content.decode()
+        if "<html" in html:
+            yield path, html
+        part = browser.get(path, headers=DIALOG).content.decode()
+        if "<html" not in part and "dialog-heading" in part:
+            yield (
+                f"{path} (dialog)",
+                frame.replace(
+                    'id="dialog" aria-labelledby="dialog-heading">',
+                    f'id="dialog" aria-labelledby="dialog-heading" open>{part}',
+                ),
+            )
+
+
+def from_the_static_folder(route: Route) -> None:
+    path = urlsplit(route.request.url).path
+    file = ROOT / path.lstrip("/")
+    if path.startswith("/static/") and path.endswith(".css") and file.is_file():
+        route.fulfill(body=file.read_bytes(), content_type="text/css")
+    else:
+        route.abort()
+
+
+def findings(page: Page, html: str, theme: str) -> list[str]:
+    """What axe finds, a line each."""
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.route(f"{HOST}/", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(f"{HOST}/")
+    page.unroute(f"{HOST}/")
+    page.evaluate(FEWER_ROWS)
+    page.evaluate(AXE_SCRIPT)
+    page.evaluate(SAMPLE_OF_EACH_LOOK)
+    options = {"resultTypes": ["violations"], "preload": False}
+    part = "#dialog[open]" if page.locator("#dialog[open]").count() else "html"
+    found = AxeResults(page.evaluate("([part, options]) => axe.run(part, options)", [part, options]))
+    lines = [
+        f"{finding['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for finding in found.response["violations"]
+        for node in finding["nodes"][:3]
+    ]
+    page.set_viewport_size({"width": 320, "height": 700})
+    width = page.evaluate("document.scrollingElement.scrollWidth")
+    return lines if width <= 320 else [*lines, f"{width} pixels wide at 320"]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_axe_finds_nothing(
+    northwind_rows: dict[str, Any], caller: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    browser = caller("northwind-admin")
+    routes = addresses(northwind_rows)[part::PARTS]
+    rendered = []
+    for number, (theme, language) in enumerate(COMBINATIONS):
+        turn = routes if os.environ.get("AXE_ALL") else routes[number :: len(COMBINATIONS)]
+        rendered += [(path, html, theme, language) for path, html in pages(browser, turn, language)]
+    assert len(rendered) > 30
+    wrong = {}
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = chromium.new_page()
+        page.route("**/*", from_the_static_folder)
+        for path, html, theme, language in rendered:
+            if lines := findings(page, html, theme):
+                wrong[f"{path} {theme} {language}"] = lines
+        chromium.close()
+    assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(lines) for path, lines in wrong.items())
