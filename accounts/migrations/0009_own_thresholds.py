@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0007_checklist_hidden'),
+        ('accounts', '0008_panel_layout'),
     ]
 
     operations = [
