@@ -62,7 +62,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     halves = side_by_side(panels)
     context: dict[str, object] = {
         "panels": panels,
-        "shown": [panel.html(page, folded=layout.folded, halves=halves) for panel in panels],
+        "shown": [panel.html(request, page, folded=layout.folded, halves=halves) for panel in panels],
         "rule_set": page.standing.rule_set,
         "cards_before": range(cards_before(request)),
     }
@@ -108,7 +108,7 @@ def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
     halves = side_by_side(in_order(panels_for(page.scope), layout))
     folded = layout.folded - {panel.key}  # it is open: its range or target was changed in it
-    response = HttpResponse(panel.html(page, folded=folded, halves=halves))
+    response = HttpResponse(panel.html(request, page, folded=folded, halves=halves))
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

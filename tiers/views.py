@@ -1,12 +1,11 @@
 """Views of the tier page, its parts, and the rows behind its figures."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -23,7 +22,7 @@ from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.whole_number import whole_number
-from program.caching import cached_html
+from program.caching import cached_part
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
@@ -50,10 +49,10 @@ def tier(request: ScopedRequest) -> HttpResponse:
     part = wanted_part(request)
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
     folded = layout.folded - {part}
-    context: dict[str, object] = {"form": form, "folded": folded, "starts": history_starts(scope)}
+    context: dict[str, object] = {"form": form, "folded": folded}
 
     def html(template: str, read: Callable[[], dict[str, object]]) -> SafeString:
-        return _section(request, template, folded, context, read)
+        return _section(request, template, folded, form, read)
 
     parts: dict[str, Callable[[], dict[str, object]]] = {
         "over-time": lambda: _over_time(request),
@@ -77,6 +76,7 @@ def tier(request: ScopedRequest) -> HttpResponse:
             for section in sections
         ],
     }
+    context["starts"] = history_starts(scope)
     return private(TemplateResponse(request, "tiers/tier.html", context))
 
 
@@ -84,13 +84,17 @@ def _section(
     request: ScopedRequest,
     template: str,
     folded: Set[str],
-    page: Mapping[str, object],
+    form: DayForm,
     read: Callable[[], dict[str, object]],
 ) -> SafeString:
     """A section of the tier page: it depends on what the ledger holds, the address, and what is folded."""
-    shown = {"scope": request.scope, "form": page["form"], "folded": folded, "starts": page["starts"]}
-    asked = (request.path, request.GET.urlencode(), wanted_part(request), *sorted(folded))
-    return cached_html(request.scope, (template, *asked), lambda: render_to_string(template, shown | read()))
+
+    def context() -> dict[str, object]:
+        shown = {"scope": request.scope, "form": form, "folded": folded} | read()
+        return shown | {"starts": history_starts(request.scope)}
+
+    asked = (form.day, request.path, request.GET.urlencode(), wanted_part(request), *sorted(folded))
+    return cached_part(request, request.scope, asked, template, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from django.template.loader import render_to_string
+from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +24,7 @@ from dashboard.panels.progression import progression
 from dashboard.panels.renewals import renewals
 from dashboard.panels.retention import retention
 from dashboard.panels.shared import shared
-from program.caching import cached_html
+from program.caching import cached_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,18 @@ class Panel:
     #: What it shows besides facts, entries and settings: work on questions and the like.
     shows_besides: Callable[[Scope], Hashable] = lambda scope: None
 
-    def html(self, overview: Overview, *, folded: Set[str], halves: Set[str]) -> SafeString:
+    def html(self, request: HttpRequest, overview: Overview, *, folded: Set[str], halves: Set[str]) -> SafeString:
         """The panel, or the part of the page that htmx asks for. folded, halves: keys of panels and of parts of panels."""
         scope, day = overview.scope, overview.day
         template = self.part_template if overview.part else self.template
         own = [sorted(key for key in keys if key.startswith(self.key)) for keys in (folded, halves)]
 
-        def render() -> str:
+        def context() -> dict[str, object]:
             layout = {"folded": folded, "halves": halves}
-            return render_to_string(template, {self.key: self.context(overview), "scope": scope, "day": day, **layout})
+            return {self.key: self.context(overview), "scope": scope, "day": day, **layout}
 
         asked = (overview.path, repr(overview.query), overview.part, day.past)
-        return cached_html(scope, (template, *asked, repr(own), self.shows_besides(scope)), render)
+        return cached_part(request, scope, (*asked, repr(own), self.shows_besides(scope)), template, context)
 
 
 PANELS = (
