@@ -6,8 +6,7 @@ from inspect import signature
 from typing import Concatenate
 
 from django.http import HttpRequest
-from django.template import Context
-from django.template.loader import get_template
+from django.template import Context, Engine
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
@@ -52,7 +51,7 @@ def cached_part(
 
     def render() -> tuple[str, tuple[str, ...]]:
         without_reader = _WithoutReader(target, path)
-        html = get_template(template).template.render(_PartContext(context(), without_reader))
+        html = Engine.get_default().get_template(template).render(_PartContext(context(), without_reader))
         return str(html), tuple(term for term in without_reader.terms if isinstance(term, str))
 
     html, terms = _cached_html(scope, (template, target, path, *key), render)
