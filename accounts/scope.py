@@ -1,6 +1,6 @@
 """Who is acting, in which partner, with which rights. Every query takes a `Scope` first; nothing is loaded by id alone."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -186,15 +186,28 @@ def outside_partners() -> Iterator[None]:
 def partners_with(*rows: QuerySet[Any]) -> list[Partner]:
     """Return the partners of whom any of these rows exists, oldest first: whom a periodic task has something to do for.
 
-    Two queries over all partners. Only here does the database show rows of more than one partner: to be read, of models
-    marked `read_by_clock`, and nothing but the partners leaves.
+    Two queries over all partners. Nothing but the partners leaves.
     """
     first, *others = (query.order_by().values("partner_id").distinct() for query in rows)
+    with _of_all_partners():
+        pks = {row["partner_id"] for row in first.union(*others)}
+    return list(Partner.objects.filter(pk__in=pks).order_by("pk"))
+
+
+def sums_by_partner(rows: QuerySet[Any], partners: Iterable[Partner], **sums: Combinable) -> dict[int, dict[str, Any]]:
+    """Return the aggregates over these rows by the primary key of the partner, for operators. One query; no row leaves."""
+    by_partner = rows.order_by().filter(partner__in=list(partners)).values("partner_id").annotate(**sums)
+    with _of_all_partners():
+        return {row["partner_id"]: row for row in by_partner}
+
+
+@contextmanager
+def _of_all_partners() -> Iterator[None]:
+    """Only here does the database show rows of more than one partner: to be read, of models marked `read_by_clock`."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('portal.clock', 'yes', true)")
-        pks = {row["partner_id"] for row in first.union(*others)}
+        yield
         cursor.execute("SELECT set_config('portal.clock', '', true)")
-    return list(Partner.objects.filter(pk__in=pks).order_by("pk"))
 
 
 @contextmanager

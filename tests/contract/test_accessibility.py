@@ -42,8 +42,12 @@ def pages(browser: Any, paths: list[str], language: str) -> Iterator[tuple[str, 
             yield path, html
         part = browser.get(path, headers=DIALOG).content.decode()
         if "<html" not in part and "dialog-heading" in part:
-            yield f"{path} (dialog)", frame.replace(
-                'id="dialog" aria-labelledby="dialog-heading">', f'id="dialog" aria-labelledby="dialog-heading" open>{part}'
+            yield (
+                f"{path} (dialog)",
+                frame.replace(
+                    'id="dialog" aria-labelledby="dialog-heading">',
+                    f'id="dialog" aria-labelledby="dialog-heading" open>{part}',
+                ),
             )
 
 
