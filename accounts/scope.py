@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 
 from accounts.models import Membership, Partner, User
@@ -194,11 +194,13 @@ def partners_with(*rows: QuerySet[Any]) -> list[Partner]:
     return list(Partner.objects.filter(pk__in=pks).order_by("pk"))
 
 
-def sums_by_partner(rows: QuerySet[Any], partners: Iterable[Partner], **sums: Combinable) -> dict[int, dict[str, Any]]:
-    """Return the aggregates over these rows by the primary key of the partner, for operators. One query; no row leaves."""
+def sums_by_partner[M: Model, S](
+    rows: QuerySet[M], partners: Iterable[Partner], make: Callable[..., S], **sums: Combinable
+) -> dict[int, S]:
+    """Return `make(**sums)` over the rows of each partner, by its primary key, for operators. One query; no row leaves."""
     by_partner = rows.order_by().filter(partner__in=list(partners)).values("partner_id").annotate(**sums)
     with _of_all_partners():
-        return {row["partner_id"]: row for row in by_partner}
+        return {row.pop("partner_id"): make(**row) for row in by_partner}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import logging
 from smtplib import SMTPException
+from typing import cast
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import queries, services
 from accounts.access import PortalRequest
 from accounts.forms import FirstAdminForm
+from accounts.models import User
 from partner_portal.partner_overview import FAULT_DAYS, overview
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,9 @@ def new_partner(request: PortalRequest) -> HttpResponse:
         values = dict(form.cleaned_data)
         admin = {"email": values.pop("admin_email"), "name": values.pop("admin_name")}
         try:
-            partner, user = services.create_partner_with_admin(operator=request.user, admin=admin, **values)
+            partner, user = services.create_partner_with_admin(
+                operator=cast("User", request.user), admin=admin, **values
+            )
         except ValidationError as error:
             form.add_error(None, error)
         except (SMTPException, OSError):

@@ -26,7 +26,9 @@ def test_all_partners_with_size_age_and_faults(operator, scope):
     from reports.models import Export
 
     ImportBatch.objects.create(partner=scope.partner, status=BatchStatus.FAILED)
-    Export.objects.create(partner=scope.partner, owner=scope.user, state="failed", reason="x", format="csv", name="x", title="x")
+    Export.objects.create(
+        partner=scope.partner, owner=scope.user, state="failed", reason="x", format="csv", name="x", title="x"
+    )
     page = operator.get("/admin/partners/")
 
     rows = {row.partner.slug: row for row in page.context["rows"]}
