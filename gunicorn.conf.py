@@ -2,9 +2,11 @@
 
 import gc
 import os
+import shutil
+import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 8)  # more than REQUESTS_AT_ONCE, so that one person never has them all
@@ -19,6 +21,27 @@ max_requests_jitter = 1_000
 control_socket_disable = True  # it would be one for all installations of this user
 if Path("/dev/shm").is_dir():  # noqa: S108 - the workers' heartbeat; memory, so that a busy disk does not stop it
     worker_tmp_dir = "/dev/shm"  # noqa: S108
+
+if os.environ.get("METRICS_TOKEN") or "METRICS_TOKEN_FILE" in os.environ:  # the folder in which processes add up
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="portal-metrics-"))
+
+
+class _Ended(Protocol):
+    pid: int
+
+
+def child_exit(server: object, worker: _Ended) -> None:
+    """Forget what a process that ended said of itself; its counts stay."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server: object) -> None:
+    """Remove the folder of the counts."""
+    if folder := os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def when_ready(server: Any) -> None:

@@ -112,6 +112,8 @@ class Membership(models.Model):
     )  # the last range of every section, see `accounts.last_ranges`
     #: whether this person has put away the checklist of the first day
     checklist_hidden = models.BooleanField(default=False, db_default=False)
+    #: the order of each page's panels and which are folded, see `accounts.panel_layout`
+    panels = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.db.models.expressions import Combinable
 
 from accounts.models import Membership, Partner, User
@@ -186,10 +186,11 @@ def outside_partners() -> Iterator[None]:
 def partners_with(*rows: QuerySet[Any]) -> list[Partner]:
     """Return the partners of whom any of these rows exists, oldest first: whom a periodic task has something to do for.
 
-    Two queries over all partners. Nothing but the partners leaves.
+    Two queries over all partners. Only here, in `count_by` and in `sums_by_partner` does the database show rows of more than one
+    partner: to be read, of models marked `read_by_clock`, and nothing but the partners leaves.
     """
     first, *others = (query.order_by().values("partner_id").distinct() for query in rows)
-    with _of_all_partners():
+    with _by_clock():
         pks = {row["partner_id"] for row in first.union(*others)}
     return list(Partner.objects.filter(pk__in=pks).order_by("pk"))
 
@@ -199,13 +200,22 @@ def sums_by_partner[M: Model, S](
 ) -> dict[int, S]:
     """Return `make(**sums)` over the rows of each partner, by its primary key, for operators. One query; no row leaves."""
     by_partner = rows.order_by().filter(partner__in=list(partners)).values("partner_id").annotate(**sums)
-    with _of_all_partners():
+    with _by_clock():
         return {row.pop("partner_id"): make(**row) for row in by_partner}
 
 
+def count_by(column: str, rows: QuerySet[Model]) -> dict[str, int]:
+    """Return how many of these rows of all partners have each value of a column, such as a state: for operators.
+
+    Like `partners_with`, of models marked `read_by_clock`; only the counts leave.
+    """
+    counted = rows.order_by().values_list(column).annotate(number=Count("pk"))
+    with _by_clock():
+        return {str(value): number for value, number in counted}
+
+
 @contextmanager
-def _of_all_partners() -> Iterator[None]:
-    """Only here does the database show rows of more than one partner: to be read, of models marked `read_by_clock`."""
+def _by_clock() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('portal.clock', 'yes', true)")
         yield

@@ -233,6 +233,11 @@ def save_ranges(*, scope: Scope, ranges: dict[str, dict[str, str]]) -> None:
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(ranges=ranges)
 
 
+def save_panels(*, scope: Scope, panels: Mapping[str, object]) -> None:
+    """Save how the scope's user laid out the panels of pages in this partner. Not audited: viewing changes no data."""
+    Membership.objects.filter(user=scope.user, partner=scope.partner).update(panels=panels)
+
+
 def hide_checklist(*, scope: Scope) -> None:
     """Hide the checklist of the first day from the scope's user in this partner. Not audited: no data changes."""
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(checklist_hidden=True)

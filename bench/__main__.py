@@ -68,6 +68,10 @@ def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
         from bench.hubspot import measure as measure_hubspot
 
         yield from measure_hubspot(Place(var / "hubspot"), quick=quick)
+    if only in ("", "live-day"):
+        from bench.live_day import measure as measure_day
+
+        yield from measure_day(Place(var / "live-day"), _say, quick=quick)
     names = {page.name for page in pages.PAGES}
     if only not in {"", "against", "export"} | names:
         return

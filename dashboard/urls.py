@@ -10,6 +10,7 @@ urlpatterns = [
     path("dashboard/", views.overview, name="dashboard"),
     path("dashboard/checklist/", views.hide_checklist, name="dashboard_checklist"),
     path("dashboard/team/", partner.team, name="dashboard_team"),
+    path("dashboard/panels/", views.panels, name="dashboard_panels"),
     path("dashboard/changes/<slug:which>/", views.changes, name="dashboard_changes"),
     path("dashboard/pack/", views.pack, name="dashboard_pack"),
     path("dashboard/packs/", views.packs, name="dashboard_packs"),

@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import services as account_services
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
+from accounts.panel_layout import arrange_panels, cards_before, in_order, panel_layout
 from accounts.roles import Permission
 from dashboard import front_page_text, services
 from dashboard import packs as packs_of
 from dashboard.first_day import Step, checklist
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
-from dashboard.panels import PANELS, Panel
+from dashboard.panels import DEFAULT_LAYOUT, PANELS, Panel, panels_for, side_by_side
 from dashboard.panels.changes import changes_range
 from dashboard.queries import CHANGES_PREFIX, nearest_changes
 from ledger.queries import history_starts, ledger_age, posting
@@ -31,6 +32,7 @@ from partner_portal.lib.web.htmx import private, wanted_part
 from program.queries import rules_in_force
 from program.terms import Direction, Side
 
+PAGE = "dashboard"  # as layouts of panels name it
 SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 
@@ -56,7 +58,11 @@ def overview(request: ScopedRequest) -> HttpResponse:
     page = Overview(request.scope, request.path, request.GET)
     context = {panel.key: panel.context(page) for panel in PANELS}
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
-    context |= {"panels": PANELS, "first": first, "rest": rest, "day": page.day, "scope": page.scope}
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    panels = in_order(panels_for(page.scope), layout)
+    context |= {"panels": panels, "folded": layout.folded, "halves": side_by_side(panels)}
+    context["cards_before"] = range(cards_before(request))
+    context |= {"first": first, "rest": rest, "day": page.day, "scope": page.scope}
     context["steps"] = [] if page.day.past else _steps(request)
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
@@ -77,13 +83,29 @@ def hide_checklist(request: ScopedRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("dashboard"))
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def panels(request: ScopedRequest) -> HttpResponse:
+    """The page that arranges the panels of the front page; a POST folds, unfolds or moves one, or resets them all."""
+    return arrange_panels(
+        request,
+        PAGE,
+        DEFAULT_LAYOUT,
+        panels_for(request.scope),
+        title=_("Arrange the dashboard"),
+        back=Link(_("Dashboard"), reverse("dashboard")),
+    )
+
+
 def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     """One panel. Parameters of the others come from the reader's present URL, which may have changed since the page."""
     query = _address_with(request, panel.owns)
     page = Overview(request.scope, request.path, query, part=panel.part)
-    response = TemplateResponse(
-        request, panel.part_template, {panel.key: panel.context(page), "scope": page.scope, "day": page.day}
-    )
+    context = {panel.key: panel.context(page), "scope": page.scope, "day": page.day}
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    context["halves"] = side_by_side(in_order(panels_for(page.scope), layout))
+    context["folded"] = layout.folded - {panel.key}  # it is open: its range or target was changed in it
+    response = TemplateResponse(request, panel.part_template, context)
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

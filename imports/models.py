@@ -136,9 +136,17 @@ class ImportChange(models.Model):
         return f"{self.kind} {self.fact_id}: {self.action}"
 
 
+FOLDER = "imports"  # of uploaded files in the storage
+
+
+def file_folder(partner_id: int) -> str:
+    """Folder of a partner's uploaded files."""
+    return f"{FOLDER}/{partner_id}"
+
+
 def stored_name(instance: "ImportFile", filename: str) -> str:
     """Path of an uploaded file in the storage: random, since the name it came with cannot be trusted."""
-    return f"imports/{instance.partner_id}/{uuid.uuid4().hex}"
+    return f"{file_folder(instance.partner_id)}/{uuid.uuid4().hex}"
 
 
 class ImportFile(models.Model):

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,13 +15,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.models import Partner
 from accounts.roles import Permission
-from accounts.scope import Scope
+from accounts.scope import Scope, partner_scope
 from imports.batch_states import UNDECIDED, NotNow, locked, to_next_step
 from imports.checks import Step
 from imports.effects import Effects, effects_data, effects_of
 from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tables
-from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile
+from imports.models import FOLDER, BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile, file_folder
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
 from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
@@ -33,6 +36,7 @@ from partner_portal.lib.rows.events import import_discarded, noteworthy
 
 MOST_ATTEMPTS = 3
 LOST = timedelta(minutes=5)  # a batch that no worker took within this time is enqueued again
+_STRAY_AFTER = timedelta(days=1)
 _DOUBLE_CLICK = timedelta(minutes=1)
 _BYTES_A_ROW = 120  # of a file with as many rows as an undo restores
 _PACKED = 5  # a workbook unpacks to this many times its size, and its XML is this many times as long as CSV
@@ -412,6 +416,29 @@ def forget_files(*, scope: Scope, days: int) -> int:
     for row in forgotten:
         row.file.delete(save=True)
     return len(forgotten)
+
+
+def partners_with_files() -> QuerySet[Partner]:
+    """The partners with a folder of uploaded files in the storage."""
+    with suppress(FileNotFoundError):
+        return Partner.objects.filter(pk__in=[name for name in default_storage.listdir(FOLDER)[0] if name.isdecimal()])
+    return Partner.objects.none()
+
+
+def delete_stray_files(*, partner: Partner) -> int:
+    """Delete stored files that no row names: their process was killed before it committed. Returns how many.
+
+    Those of the last day are left alone, since a transaction that is still running may name them.
+    """
+    folder = file_folder(partner.pk)
+    stored = [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
+    with partner_scope(partner):
+        named = set(ImportFile.objects.filter(partner=partner, file__in=stored).values_list("file", flat=True))
+    strays = [path for path in stored if path not in named]
+    old = [path for path in strays if default_storage.get_modified_time(path) < now() - _STRAY_AFTER]
+    for path in old:
+        default_storage.delete(path)
+    return len(old)
 
 
 def fits_into_a_request(*, scope: Scope, batch_id: int) -> bool:

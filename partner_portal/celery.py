@@ -6,7 +6,7 @@ from celery import Celery
 from celery.schedules import crontab
 from kombu import Queue
 
-from partner_portal import task_context  # noqa: F401 -- connects its receivers
+from partner_portal import task_context, worker_metrics  # noqa: F401 -- they connect receivers
 from partner_portal.broker import RequeueAbandoned, broker_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partner_portal.settings")

@@ -1,5 +1,6 @@
 """Settings of a portal. Everything that differs between installations comes from the environment (see .env.example)."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -59,6 +60,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "partner_portal.middleware.RequestIdMiddleware",
+    "partner_portal.metrics.MetricsMiddleware",
     "accounts.middleware.ProxyWarning",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -119,11 +121,12 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+CACHE_REDIS_URL = env.text("CACHE_REDIS_URL") or REDIS_URL  # apart, the cache may evict what the queue must keep
 # Seconds; one retry, since the server may have closed a connection that was idle.
 _CACHE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)}
 _CACHE: dict[str, object]
-if REDIS_URL:
-    _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
+if CACHE_REDIS_URL:
+    _CACHE = {"LOCATION": CACHE_REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
     from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
 
@@ -271,7 +274,7 @@ RESET_DEMO_FILE = PORTAL_VAR / "reset-demo"
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")
 MAILERS = {
     "default": {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "BACKEND": "partner_portal.smtp.CountingBackend",
         "OPTIONS": {
             "host": EMAIL_HOST_NAME,
             "port": env.number("EMAIL_PORT", 587),
@@ -296,8 +299,11 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 if not HTTPS:
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # unset: no /metrics
 LOG_FORMAT = env.choice("LOG_FORMAT", *FORMATS)
 LOG_REQUESTS = env.flag("LOG_REQUESTS", default=False)
+if LOG_FORMAT == "json":
+    logging.captureWarnings(True)  # or Python writes them as text
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

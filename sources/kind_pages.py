@@ -1,7 +1,7 @@
 """What the pages of further kinds and of proposals show, put together from queries."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django.core.paginator import Page, Paginator
@@ -9,23 +9,19 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
-from imports.pipeline import Outcome
 from partner_portal.formats.numbers import decimal_text, signed_decimal_text
-from partner_portal.lib.dates.clock import now
-from partner_portal.lib.db.locks import PARTNER_FACTS, lock_if_free
+from partner_portal.lib.progress import JobProgress
 from partner_portal.lib.rows.facts import kind as kind_of
 from sources import proposals, queries
 from sources.answers import answer_of
-from sources.guards import points_of
 from sources.kind_texts import about, effect_on_points, note_text, proposal_text
 from sources.models import Connection, Decided, KindPreview, Proposal
-from sources.previews import try_proposals
 from sources.source import JsonObject, TableSpec
-from sources.texts import sentence
+from sources.texts import phase_text, sentence
 
 ROWS_A_PAGE = 50
 PROPOSED = ("services", "cancellations")
-LOST_AFTER = timedelta(minutes=15)  # a preview that is not made by then is given up
+LINES_SHOWN = 200  # of proposals that are about to be confirmed
 STATES = {"waiting": "waits", "confirmed": Decided.CONFIRMED, "rejected": Decided.REJECTED}
 
 
@@ -48,8 +44,7 @@ def summary(scope: Scope, connection: Connection) -> list[JsonObject]:
 
 def state(scope: Scope, connection: Connection, kind: str) -> JsonObject:
     """How a kind is, and its preview."""
-    preview = KindPreview.objects.filter(partner=scope.partner, connection=connection, kind=kind).first()
-    is_running = preview is not None and preview.made_at is None and preview.asked_at > now() - LOST_AFTER
+    preview = queries.preview_of(scope, connection, kind)
     return {
         "connection": connection,
         "kind": kind_of(kind),
@@ -57,13 +52,21 @@ def state(scope: Scope, connection: Connection, kind: str) -> JsonObject:
         "effect": effect_on_points(kind),
         "since": date.fromisoformat(since) if (since := connection.answers.get("more", {}).get(kind)) else None,
         "is_proposed": kind in PROPOSED,
-        "is_running": is_running,
-        "preview": _preview(scope, connection, preview) if preview and preview.made_at else None,
+        "preview": _result(scope, connection, preview) if preview and preview.made_at else None,
         "answers": preview.answers if preview else {},
+        **_progress(preview),
     }
 
 
-def _preview(scope: Scope, connection: Connection, preview: KindPreview) -> JsonObject:
+def _progress(preview: KindPreview | None) -> JsonObject:
+    """Whether a worker has yet to make a preview, and how far it is."""
+    if preview is None or preview.made_at:
+        return {"is_running": False}
+    progress = JobProgress("preview", preview.pk).latest
+    return {"is_running": True, "progress": progress, "phase": phase_text(progress.phase if progress else "waiting")}
+
+
+def _result(scope: Scope, connection: Connection, preview: KindPreview) -> JsonObject:
     result: JsonObject = preview.result
     vendor = str(queries.vendor_of(connection).label)
     why = sentence(result.get("why", ""), result.get("details", {}), vendor=vendor, zone=scope.partner.time_zone)
@@ -140,17 +143,21 @@ def _cells(connection: Connection, spec: TableSpec, row: Mapping[str, str]) -> d
     return cells | {"currency": currency.words.get(text, text)}
 
 
-def effect(scope: Scope, connection: Connection, spec: TableSpec, chosen: Collection[Proposal]) -> JsonObject | None:
-    """What confirming proposals does. None while another process writes the partner's facts. Everything is rolled back."""
-    if not lock_if_free(PARTNER_FACTS, scope.partner.pk):
+def effect(scope: Scope, connection: Connection, spec: TableSpec) -> JsonObject | None:
+    """What confirming the chosen proposals would do, or how far a worker is; None when nobody has asked."""
+    preview = queries.preview_of(scope, connection, spec.kind, of_proposals=True)
+    if preview is None:
         return None
-    outcome: Outcome | None = try_proposals(scope, connection, spec, [row.row for row in chosen])
-    if outcome is None or outcome.checked.blocked:
-        return {"is_blocked": True}
-    before, after = points_of(outcome)
-    problems = [problem.message for of_file in outcome.checked.problems for problem in of_file]
+    asked = chosen(scope, connection, spec.kind, preview.proposals or (), everything=False)
+    rows = [row for row in asked if row.waits]
     return {
-        "change": points_change({"before": before, "after": after}),
-        "left_out": sum(map(len, outcome.checked.bad_rows)),
-        "problems": list(dict.fromkeys(problems))[:5],
+        "connection": connection,
+        "kind": kind_of(spec.kind),
+        "numbers": {row.pk for row in rows},
+        "seen": proposals.digest(spec, rows),
+        "count": len(rows),
+        "lines": lines(scope, connection, spec, rows[:LINES_SHOWN]),
+        "unshown": max(len(rows) - LINES_SHOWN, 0),
+        "result": _result(scope, connection, preview) if preview.made_at else None,
+        **_progress(preview),
     }

@@ -12,7 +12,7 @@ from partner_portal.lib.dates.clock import now
 from sources import proposals
 from sources.answers import checked_answers, digest_of, settings_of
 from sources.models import Connection, ConnectionState, Decided, KindPreview, Proposal
-from sources.queries import more_kinds, vendor_of
+from sources.queries import more_kinds, preview_of, vendor_of
 from sources.services import WrongChange, locked
 from sources.source import JsonObject, TableSpec
 
@@ -25,15 +25,31 @@ def request_preview(*, scope: Scope, connection_id: int, kind: str, answers: Jso
         partner=scope.partner,
         connection=connection,
         kind=kind,
-        defaults={
-            "answers": checked_answers({"answers": answers})["answers"],
-            "asked_at": now(),
-            "made_at": None,
-            "result": {},
-        },
+        proposals__isnull=True,
+        defaults={"answers": checked_answers({"answers": answers})["answers"], **_waiting(scope)},
     )
     audit.record(scope, "connection.kind_previewed", connection.label, number=connection.pk, kind=kind)
     return preview
+
+
+@transaction.atomic
+def request_effect(*, scope: Scope, connection_id: int, kind: str, numbers: Collection[int]) -> KindPreview:
+    """Ask for what confirming these proposals would do; the caller enqueues it. Raises WrongChange."""
+    connection = locked(scope, connection_id)
+    spec_of(connection, kind)
+    preview, _made = KindPreview.objects.update_or_create(
+        partner=scope.partner,
+        connection=connection,
+        kind=kind,
+        proposals__isnull=False,
+        defaults={"proposals": sorted(numbers), **_waiting(scope)},
+    )
+    return preview
+
+
+def _waiting(scope: Scope) -> JsonObject:
+    """Fields of a preview that a worker has yet to make."""
+    return {"asked_at": now(), "made_at": None, "result": {}, "language": scope.locale}
 
 
 @transaction.atomic
@@ -43,7 +59,7 @@ def switch_on(*, scope: Scope, connection_id: int, kind: str) -> Connection:
     Raises WrongChange.
     """
     connection = locked(scope, connection_id, ConnectionState.ACTIVE, ConnectionState.PAUSED)
-    preview = KindPreview.objects.filter(partner=scope.partner, connection=connection, kind=kind).first()
+    preview = preview_of(scope, connection, kind)
     if kind not in more_kinds(connection) or preview is None or not preview.made_at or preview.result.get("why"):
         raise WrongChange(_("Look at what it would bring first."))
     more = connection.answers.get("more", {})
@@ -94,14 +110,20 @@ def _read_soon(connection: Connection) -> None:
 
 
 @transaction.atomic
-def confirm(*, scope: Scope, connection_id: int, kind: str, numbers: Collection[int]) -> int:
-    """Confirm proposals as they read now; the next run brings them. Returns how many. Raises WrongChange."""
+def confirm(*, scope: Scope, connection_id: int, kind: str, numbers: Collection[int], seen: str) -> int:
+    """Confirm proposals; the next run brings them. Returns how many.
+
+    seen: `proposals.digest` of what the person was shown. Raises WrongChange when one of them reads otherwise now.
+    """
     connection = locked(scope, connection_id)
     spec = spec_of(connection, kind)
     rows = list(_chosen(scope, connection, kind, numbers).filter(waits=True))
+    if proposals.digest(spec, rows) != seen:
+        raise WrongChange(_("Some of them have changed since. Look at what confirming them does again."))
     for row in rows:
         row.accepted, row.state, row.waits = proposals.cells_of(spec, row.row), Decided.CONFIRMED, False
         row.decided_at, row.decided_by = now(), scope.user
+    KindPreview.objects.filter(connection=connection, kind=kind, proposals__isnull=False).delete()
     _decided(scope, connection, rows, "connection.proposals_confirmed")
     return len(rows)
 
@@ -112,11 +134,8 @@ def reject(*, scope: Scope, connection_id: int, kind: str, numbers: Collection[i
     connection = locked(scope, connection_id)
     spec = spec_of(connection, kind)
     rows = list(_chosen(scope, connection, kind, numbers).exclude(state=Decided.REJECTED))
+    proposals.take_back(scope, connection, spec, [row for row in rows if row.state == Decided.CONFIRMED])
     for row in rows:
-        brought = proposals.connected_row(scope, spec, row) if row.state == Decided.CONFIRMED else None
-        if brought:
-            brought.gone = True
-            brought.save(update_fields=["gone"])
         row.accepted, row.state, row.waits = None, Decided.REJECTED, False
         row.decided_at, row.decided_by = now(), scope.user
     _decided(scope, connection, rows, "connection.proposals_rejected")

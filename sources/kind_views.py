@@ -15,12 +15,15 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from accounts.scope import Scope
 from partner_portal.lib.rows.facts import kind as kind_of
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from sources import kind_pages, kind_services, queries
 from sources.answers import answer_of, fields_of
 from sources.forms import KindForm
+from sources.models import Connection
 from sources.services import WrongChange
+from sources.source import TableSpec
 from sources.tasks import enqueue_preview
 
 ON, OFF, PREVIEW, SHOW = "on", "off", "preview", "show"
@@ -81,8 +84,8 @@ def kind(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
 
 
 def _ask(request: ScopedRequest, pk: int, kind: str, form: KindForm) -> None:
-    kind_services.request_preview(scope=request.scope, connection_id=pk, kind=kind, answers=form.answers)
-    enqueue_preview(request.scope.partner.pk, pk, kind)
+    preview = kind_services.request_preview(scope=request.scope, connection_id=pk, kind=kind, answers=form.answers)
+    enqueue_preview(request.scope.partner.pk, preview.pk)
 
 
 def _changed(request: ScopedRequest, change: Callable[[], object], text: str) -> bool:
@@ -100,50 +103,78 @@ def _changed(request: ScopedRequest, change: Callable[[], object], text: str) ->
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 def proposals(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
-    """Confirm proposals after having seen what they do to points, or reject them."""
-    scope, found = request.scope, queries.get_connection(request.scope, pk)
-    try:
-        spec = kind_services.spec_of(found, kind)
-    except WrongChange as reason:
-        raise Http404(kind) from reason
-    if not spec.decided:
-        raise Http404(kind)
+    """Choose proposals to confirm, which shows first what that does, or reject them."""
+    scope = request.scope
+    found, spec = _proposing(scope, pk, kind)
     shown = request.GET.get("state", "waiting")
     shown = shown if shown in kind_pages.STATES else "waiting"
-    page = kind_pages.proposals_page(scope, found, kind, shown, request.GET.get("page"))
-    context = {
-        "connection": found, "kind": kind_of(kind), "spec": spec, "state": shown, "page": page,
-        "counts": kind_pages.counts(scope, found, kind),
-    }  # fmt: skip
     if request.method == "POST":
         numbers = {int(text) for text in request.POST.getlist("row") if text.isdecimal() and len(text) < 19}
         chosen = kind_pages.chosen(scope, found, kind, numbers, everything=request.POST.get("all") == "yes")
         if not chosen:
             messages.warning(request, _("Choose at least one."))
         elif request.POST.get("do") == "effect":
-            result = kind_pages.effect(scope, found, spec, chosen)
-            if result is None:
-                messages.warning(request, _("An import is being written. Try again when it is done."))
-            else:
-                context |= {"chosen": kind_pages.lines(scope, found, spec, chosen), "effect": result}
-                return page_or_part(request, "sources/proposals.html", context)
+            preview = kind_services.request_effect(
+                scope=scope, connection_id=pk, kind=kind, numbers={row.pk for row in chosen}
+            )
+            enqueue_preview(scope.partner.pk, preview.pk)
+            return redirect("connection_effect", pk, kind)
         else:
             _decide(request, pk, kind, {row.pk for row in chosen})
         return redirect("connection_proposals", pk, kind)
-    context["lines"] = kind_pages.lines(scope, found, spec, list(page))
+    page = kind_pages.proposals_page(scope, found, kind, shown, request.GET.get("page"))
+    context = {
+        "connection": found, "kind": kind_of(kind), "state": shown, "page": page,
+        "counts": kind_pages.counts(scope, found, kind),
+        "lines": kind_pages.lines(scope, found, spec, list(page)),
+    }  # fmt: skip
     return page_or_part(request, "sources/proposals.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS)
+def effect(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
+    """What confirming the chosen proposals does to points, once a worker knows; confirm them."""
+    scope = request.scope
+    found, spec = _proposing(scope, pk, kind)
+    state = kind_pages.effect(scope, found, spec)
+    if not state or not state["count"]:
+        return redirect("connection_proposals", pk, kind)
+    if request.method == "POST":
+        count, seen = state["count"], request.POST.get("seen", "")
+        confirmed = state["result"] is not None and _changed(
+            request,
+            lambda: kind_services.confirm(
+                scope=scope, connection_id=pk, kind=kind, numbers=state["numbers"], seen=seen
+            ),
+            ngettext(
+                "%(count)s is confirmed. The next sync brings it in.",
+                "%(count)s are confirmed. The next sync brings them in.",
+                count,
+            )
+            % {"count": count},
+        )
+        return redirect("connection_proposals" if confirmed else "connection_effect", pk, kind)
+    if wanted_part(request) == "preview" and not state["is_running"]:
+        return private(HttpResponseClientRefresh())
+    return page_or_part(request, "sources/effect.html", state, parts=("preview",))
+
+
+def _proposing(scope: Scope, pk: int, kind: str) -> tuple[Connection, TableSpec]:
+    """A connection, and its table of a kind that is on and makes proposals. Raises Http404."""
+    found = queries.get_connection(scope, pk)
+    try:
+        spec = kind_services.spec_of(found, kind)
+    except WrongChange as reason:
+        raise Http404(kind) from reason
+    if not spec.decided:
+        raise Http404(kind)
+    return found, spec
 
 
 def _decide(request: ScopedRequest, pk: int, kind: str, numbers: set[int]) -> None:
     scope = request.scope
     match request.POST.get("do"):
-        case "confirm":
-            count = kind_services.confirm(scope=scope, connection_id=pk, kind=kind, numbers=numbers)
-            text = ngettext(
-                "%(count)s is confirmed. The next sync brings it in.",
-                "%(count)s are confirmed. The next sync brings them in.",
-                count,
-            )
         case "reject":
             count = kind_services.reject(scope=scope, connection_id=pk, kind=kind, numbers=numbers)
             text = ngettext(

@@ -245,22 +245,38 @@ class Proposal(models.Model):
 
 
 class KindPreview(models.Model):
-    """What a further kind would make with some answers, found out by a worker, before it is switched on.
+    """What a further kind would make before it is switched on, or what confirming proposals would do. A worker computes it.
 
-    answers: those of the kind, by key, in their stored form.
-    made_at: null while a worker is at it. result: as `sources.previews` makes it; `why` in it is a code of a sentence.
+    answers:   those of the kind, by key, in their stored form.
+    proposals: primary keys of the proposals to confirm; null for the kind itself.
+    language:  of the texts in the result.
+    made_at:   null until a worker has made it. result: as of `sources.previews`; `why` in it is a code of a sentence.
     """
+
+    read_by_clock = True
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="previews", db_index=False)
     kind = models.CharField(max_length=40)
     answers = models.JSONField(default=dict)
+    proposals = models.JSONField(null=True)
+    language = models.CharField(max_length=10, blank=True)
     asked_at = models.DateTimeField()
     made_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection", "kind"], name="one_preview_a_kind")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "kind"], condition=models.Q(proposals__isnull=True), name="one_preview_a_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "kind"],
+                condition=models.Q(proposals__isnull=False),
+                name="one_preview_of_proposals",
+            ),
+        ]
+        indexes = [models.Index(fields=["asked_at"], condition=models.Q(made_at__isnull=True), name="preview_waiting")]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.connection_id}"

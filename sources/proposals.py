@@ -1,12 +1,14 @@
 """Rows that a vendor's history suggests: what a run stores of them and takes from them, and what the page shows."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db.models import Count, QuerySet
 
 from accounts.scope import Scope
 from partner_portal.lib.rows.facts import kind as kind_of
-from sources.models import ConnectedRow, Connection, Decided, Proposal
+from sources.models import ConnectedRow, Connection, ConnectionState, Decided, Proposal
 from sources.source import STARTS_TODAY, Seen, TableSpec
 
 
@@ -32,12 +34,14 @@ def waiting(scope: Scope, connection: Connection) -> dict[str, int]:
 
 def note(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen) -> None:
     """Store what a reading suggests. What a person decided stays; a confirmed one that reads otherwise waits again.
+    What they rejected before they disconnected the same account stays rejected.
 
     Those that the reading does not suggest any more are dropped unless somebody has decided about them.
     """
     if not spec.decided:
         return
     stored = {row.key: row for row in proposals(scope, connection, spec.kind)}
+    rejected = _rejected_before(scope, connection, spec.kind)
     made: list[Proposal] = []
     for new in seen.proposals:
         old = stored.pop(new.key[:200], None)
@@ -45,6 +49,8 @@ def note(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen) -> N
         if old and new.note == old.note == STARTS_TODAY:
             row = dict(old.row)  # it started when it was first seen
         known = old or Proposal(partner=scope.partner, connection=connection, kind=spec.kind, key=new.key[:200])
+        if old is None and (before := rejected.get(known.key)):
+            known.state, known.decided_at, known.decided_by_id = before.state, before.decided_at, before.decided_by_id
         known.client_id, known.row, known.note, known.detail = new.client, row, new.note, new.detail
         known.waits = known.state == Decided.OPEN or (
             known.state == Decided.CONFIRMED and cells_of(spec, row) != known.accepted
@@ -65,12 +71,31 @@ def cells_of(spec: TableSpec, row: Mapping[str, str]) -> dict[str, str]:
     return {name: row.get(name, "") for name in spec.decided}
 
 
-def connected_row(scope: Scope, spec: TableSpec, proposal: Proposal) -> ConnectedRow | None:
-    """The fact that a confirmed proposal became; None for none yet, and for one that a file brought first."""
-    cells = (proposal.row.get(spec.given[column].name, "") for column in kind_of(spec.kind).key_columns)
-    key = "/".join(filter(None, cells)).casefold()
-    rows = ConnectedRow.objects.filter(
-        partner=scope.partner, connection=proposal.connection_id, kind=proposal.kind, fact_id__isnull=False,
-        vendor_id__startswith=proposal.client_id[:200],
+def digest(spec: TableSpec, rows: Iterable[Proposal]) -> str:
+    """Digest of what a person sees of proposals before they confirm them."""
+    cells = sorted((row.pk, cells_of(spec, row.row)) for row in rows)
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()
+
+
+def take_back(scope: Scope, connection: Connection, spec: TableSpec, rows: Collection[Proposal]) -> None:
+    """Have the next run withdraw the facts that these confirmed proposals became. Two queries.
+
+    Those that a file brought first are not the connection's, and stay.
+    """
+    columns = [spec.given[column].name for column in kind_of(spec.kind).key_columns]
+    keys = {"/".join(filter(None, (row.row.get(name, "") for name in columns))).casefold()[:200] for row in rows}
+    brought = ConnectedRow.objects.filter(
+        partner=scope.partner, connection=connection, kind=spec.kind, fact_id__isnull=False
+    )
+    gone = [pk for pk, vendor_id in brought.values_list("pk", "vendor_id") if vendor_id.casefold() in keys]
+    brought.filter(pk__in=gone).update(gone=True)
+
+
+def _rejected_before(scope: Scope, connection: Connection, kind: str) -> dict[str, Proposal]:
+    """What was rejected of a kind in earlier connections to the same account, by key. The last decision counts."""
+    earlier = Proposal.objects.filter(
+        partner=scope.partner, kind=kind, connection__vendor=connection.vendor, connection__place=connection.place,
+        connection__account__id=connection.account.get("id"), connection__state=ConnectionState.DISCONNECTED,
     )  # fmt: skip
-    return next((row for row in rows if row.vendor_id.casefold() == key[:200]), None)
+    latest = {row.key: row for row in earlier.order_by("connection_id")}
+    return {key: row for key, row in latest.items() if row.state == Decided.REJECTED}

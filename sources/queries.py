@@ -14,7 +14,7 @@ from partner_portal.lib.dates.clock import now
 from partner_portal.lib.db.locks import CONNECTION_RUN, held_keys
 from partner_portal.lib.rows.facts import kind as kind_of
 from sources.answers import account_of, answer_of, every_minutes, fields_of, open_questions
-from sources.models import ConnectedRow, Connection, ConnectionState, Run, RunState
+from sources.models import ConnectedRow, Connection, ConnectionState, KindPreview, Run, RunState
 from sources.source import BringsMore, Question, Source, source_of
 from sources.texts import sentence
 
@@ -73,6 +73,12 @@ def more_kinds(connection: Connection) -> tuple[str, ...]:
     """Further kinds that the connection's source has."""
     source = vendor_of(connection)
     return source.more if isinstance(source, BringsMore) else ()
+
+
+def preview_of(scope: Scope, connection: Connection, kind: str, *, of_proposals: bool = False) -> KindPreview | None:
+    """The preview of a kind or of confirming its proposals, made or not; None for none."""
+    previews = KindPreview.objects.filter(partner=scope.partner, connection=connection, kind=kind)
+    return previews.filter(proposals__isnull=not of_proposals).first()
 
 
 def more_questions(connection: Connection, kind: str) -> list[Question]:

@@ -6,10 +6,8 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
 from accounts.scope import partner_scope, partners_with, system_scope
-from imports.pipeline import silent
 from partner_portal.lib.progress import JobProgress
-from sources import calls, notices, services
-from sources.previews import make_preview
+from sources import calls, notices, previews, services
 from sources.runs import NotRunnable, run_connection
 
 SECONDS_FOR_A_CALL = 4 * 60
@@ -17,14 +15,17 @@ SECONDS_FOR_A_CALL = 4 * 60
 
 @shared_task
 def run_due_connections() -> int:
-    """Every minute: enqueue the connections that are due, and the calls that no worker has made. Returns how many."""
+    """Every minute: enqueue connections that are due, and calls and previews that no worker has made. Returns how many."""
     count = 0
-    for partner in partners_with(services.due_connections(), calls.unfinished()):
+    for partner in partners_with(services.due_connections(), calls.unfinished(), previews.unfinished()):
         for connection_id in services.claim_due(partner=partner):
             sync_due.delay(partner.pk, connection_id)
             count += 1
         for call_id in calls.retry_unfinished(partner=partner):
             call_vendor.delay(partner.pk, call_id)
+            count += 1
+        for preview_id in previews.retry_unfinished(partner=partner):
+            preview_kind.delay(partner.pk, preview_id)
             count += 1
     return count
 
@@ -88,11 +89,11 @@ def enqueue_sync(partner_id: int, connection_id: int, user_id: int, full: bool) 
 
 
 @shared_task(autoretry_for=(OperationalError, InterfaceError), retry_backoff=3, retry_kwargs={"max_retries": 5})
-def preview_kind(partner_id: int, connection_id: int, kind: str) -> bool:
-    """Find out what a further kind would make. Delivered twice, the second delivery does nothing."""
-    return make_preview(partner=Partner.objects.get(pk=partner_id), connection_id=connection_id, kind=kind, step=silent)
+def preview_kind(partner_id: int, preview_id: int) -> bool:
+    """Compute a preview of a further kind or of proposals. Delivered twice, the second delivery does nothing."""
+    return previews.make_preview(partner=Partner.objects.get(pk=partner_id), preview_id=preview_id)
 
 
-def enqueue_preview(partner_id: int, connection_id: int, kind: str) -> None:
-    """Enqueue the preview of a kind, on commit."""
-    transaction.on_commit(lambda: preview_kind.delay(partner_id, connection_id, kind), robust=True)
+def enqueue_preview(partner_id: int, preview_id: int) -> None:
+    """Enqueue a preview, on commit."""
+    transaction.on_commit(lambda: preview_kind.delay(partner_id, preview_id), robust=True)

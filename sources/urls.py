@@ -21,5 +21,6 @@ urlpatterns = [
     path("<int:pk>/gone/", views.gone, name="connection_gone"),
     path("<int:pk>/kinds/<slug:kind>/", kind_views.kind, name="connection_kind"),
     path("<int:pk>/proposals/<slug:kind>/", kind_views.proposals, name="connection_proposals"),
+    path("<int:pk>/proposals/<slug:kind>/effect/", kind_views.effect, name="connection_effect"),
     path("<int:pk>/disconnect/", views.disconnect, name="connection_disconnect"),
 ]

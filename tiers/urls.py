@@ -7,6 +7,7 @@ from tiers.plans import views as plans
 
 urlpatterns = [
     path("tiers/", views.tier, name="tier"),
+    path("tiers/panels/", views.panels, name="tier_panels"),
     path("tiers/breakdown/", views.points_breakdown, name="tier_breakdown"),
     path("tiers/expiring/", views.expiring, name="tier_expiring"),
     path("tiers/lots/", views.lots, name="tier_lots"),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
+from accounts.panel_layout import arrange_panels, in_order, panel_layout
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
@@ -26,9 +27,11 @@ from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm, Thresholds
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
+from tiers.sections import DEFAULT_LAYOUT, SECTIONS
 from tiers.tier_page import tier_page
 
 CALENDAR_ROWS = 12
+PAGE = "tier"  # as layouts of panels name it
 
 
 @require_safe
@@ -41,11 +44,13 @@ def tier(request: ScopedRequest) -> HttpResponse:
         return private(TemplateResponse(request, "tiers/empty.html"))
     form = _day(request)
     part = wanted_part(request)
-    context: dict[str, object] = {"form": form}
+    layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
+    context: dict[str, object] = {"form": form, "folded": layout.folded - {part}}
     if part not in ("over-time", "expiry-calendar"):
         page = tier_page(scope, form.day, request.GET.get("target"))
         context |= {
             "page": page,
+            "sections": in_order(SECTIONS, layout),
             "rules": page.rules,
             "text": page_text(page),
             "targets": _targets(request, page.tiers),
@@ -61,6 +66,14 @@ def tier(request: ScopedRequest) -> HttpResponse:
         context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
     context["starts"] = history_starts(scope)
     return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.VIEW)
+def panels(request: ScopedRequest) -> HttpResponse:
+    """The page that arranges the sections of the tier page; a POST folds, unfolds or moves one, or resets them all."""
+    title, back = _("Arrange the tier page"), Link(_("Tier"), reverse("tier"))
+    return arrange_panels(request, PAGE, DEFAULT_LAYOUT, SECTIONS, title=title, back=back)
 
 
 @require_POST

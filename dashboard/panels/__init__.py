@@ -3,9 +3,15 @@
 More panels are more entries here. `part` is the element that htmx replaces when only this panel changes, with its template.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.panel_layout import PanelLayout
+from accounts.scope import Scope
 from dashboard.overview import Overview
 from dashboard.panels.changes import changes
 from dashboard.panels.commission import commission
@@ -21,8 +27,9 @@ from dashboard.panels.shared import shared
 class Panel:
     """A panel of the front page."""
 
-    #: The name of its data in the template context.
+    #: The name of its data in the template context, and the id of its element.
     key: str
+    title: Promise
     template: str
     #: Reads its data.
     context: Callable[[Overview], object]
@@ -31,39 +38,51 @@ class Panel:
     part_template: str = ""
     #: The parameters of the page that belong to the panel.
     owns: tuple[str, ...] = ()
+    #: Whether it is folded until somebody opens it.
+    folded: bool = False
+    #: Whether it can stand beside another such panel on a wide screen.
+    half: bool = False
+    #: Whether only those who may see money have it.
+    money: bool = False
 
 
 PANELS = (
-    Panel("progress", "dashboard/panels/progress.html", progress),
+    Panel("progress", _("Programme progress"), "dashboard/panels/progress.html", progress),
     Panel(
         "progression",
+        _("Tier progression"),
         "dashboard/panels/progression.html",
         progression,
         part="progression",
-        part_template="dashboard/panels/progression.html#progression",
+        part_template="dashboard/panels/progression.html",
         owns=("target",),
     ),
     Panel(
         "changes",
+        _("Tier point changes"),
         "dashboard/panels/changes.html",
         changes,
         part="changes",
         part_template="dashboard/panels/changes.html",
         owns=("changes_range", "changes_from", "changes_to", "changes_cmp"),
     ),
-    Panel("expiry", "dashboard/panels/expiry.html", expiry),
-    Panel("retention", "dashboard/panels/retention.html", retention),
+    Panel("expiry", _("Expiry forecast"), "dashboard/panels/expiry.html", expiry),
+    Panel("retention", _("Retention"), "dashboard/panels/retention.html", retention, folded=True, half=True),
     Panel(
         "shared",
+        _("Shared selling"),
         "dashboard/panels/shared.html",
         shared,
         part="shared",
         part_template="dashboard/panels/shared.html",
         owns=("shared_range", "shared_from", "shared_to", "shared_cmp"),
+        folded=True,
+        half=True,
     ),
-    Panel("commission", "dashboard/panels/commission.html", commission),
+    Panel("commission", _("Commission"), "dashboard/panels/commission.html", commission, half=True, money=True),
     Panel(
         "renewals",
+        _("Upcoming renewals"),
         "dashboard/panels/renewals.html",
         renewals,
         part="renewals",
@@ -71,3 +90,22 @@ PANELS = (
         owns=("renewals_range", "renewals_from", "renewals_to"),
     ),
 )
+
+CHARTS = frozenset({"commission-chart", "shared-charts"})  # parts of panels that fold by themselves
+DEFAULT_LAYOUT = PanelLayout(
+    tuple(panel.key for panel in PANELS), CHARTS | {panel.key for panel in PANELS if panel.folded}
+)
+
+
+def panels_for(scope: Scope) -> list[Panel]:
+    """The panels that a reader has."""
+    return [panel for panel in PANELS if scope.may_see_money or not panel.money]
+
+
+def side_by_side(panels: Sequence[Panel]) -> frozenset[str]:
+    """The keys of those panels, shown in this order, that stand in pairs beside one another on a wide screen."""
+    paired: set[str] = set()
+    for panel, following in pairwise(panels):
+        if panel.half and following.half and panel.key not in paired:
+            paired |= {panel.key, following.key}
+    return frozenset(paired)

@@ -15,7 +15,7 @@ from renewals.datasets import as_row
 from renewals.forms import RenewalsForm
 from renewals.page import Summary, glance, mail_subject
 
-SHOWN = 10
+SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
+from partner_portal.lib.metrics import CACHE_READS
 from partner_portal.lib.scope import Scope
 
 STORED_SECONDS = 7 * 24 * 3600
@@ -45,6 +46,7 @@ def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T],
 
     def load() -> T:
         stored = cache.get(name, _MISSING)
+        CACHE_READS.labels("miss" if stored is _MISSING else "hit").inc()
         if stored is not _MISSING:
             return cast("T", stored)
         answer = compute()

@@ -36,7 +36,7 @@ class JobProgress:
     somebody has requested a stop.
     """
 
-    def __init__(self, kind: Literal["import", "sync"], pk: int) -> None:
+    def __init__(self, kind: Literal["import", "sync", "preview"], pk: int) -> None:
         self._key, self._stop_key = f"{kind}-progress:{pk}", f"{kind}-cancelled:{pk}"
         self._phase = ""
         self._at = 0.0

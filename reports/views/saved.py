@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.panel_layout import remember_cards
 from accounts.roles import Permission
 from partner_portal.formats import days
 from partner_portal.lib.rows.datasets import Selection
@@ -211,5 +212,6 @@ def pin(request: ScopedRequest, pk: int) -> HttpResponse:
 def cards(request: ScopedRequest) -> HttpResponse:
     """The cards of the pinned reports on the dashboard."""
     opened_cards = queries.cards(request.scope)
+    remember_cards(request, len(opened_cards))
     changeable = {card.report.pk for card in opened_cards if queries.may_change(request.scope, card.report)}
     return private(TemplateResponse(request, "reports/cards.html", {"cards": opened_cards, "changeable": changeable}))

@@ -1,4 +1,4 @@
-"""Page to change the simulated account by hand: stage and MRR of deals, deleting and restoring them, and faults."""
+"""Page to change the simulated account by hand: deals, what clients pay, deleting and restoring deals, and faults."""
 
 from html import escape
 from urllib.parse import parse_qsl, urlencode
@@ -10,18 +10,19 @@ from sources.simulator.schema import PIPELINES
 from sources.simulator.world import Row, World
 
 SHOWN = 40
+AMOUNTS = {"hs_total_subscription_mrr": "Total MRR", "hs_split_managed_mrr": "Managed MRR"}
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color-scheme: light dark }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid #8886 }
 div { overflow-x: auto }
 form { display: inline-flex; gap: .4rem; align-items: center } .gone td { opacity: .6 } input, select, button { font: inherit }
-input[name=mrr] { width: 7rem; text-align: right }
+input[inputmode] { width: 7rem; text-align: right }
 """
 
 
 def is_page(request: Request) -> bool:
     """Whether a call is for the page rather than for the API."""
-    return request.path in ("/", "/deal", "/fault")
+    return request.path in ("/", "/deal", "/client", "/fault")
 
 
 def answer(simulator: Simulator, request: Request) -> Answer:
@@ -33,7 +34,9 @@ def answer(simulator: Simulator, request: Request) -> Answer:
             return Answer(200, html.encode(), {"Content-Type": "text/html; charset=utf-8"})
         try:
             if request.path == "/deal":
-                _change(simulator.world, form)
+                _change_deal(simulator.world, form)
+            elif request.path == "/client":
+                _change_client(simulator.world, form)
             else:
                 _choose_fault(simulator, form)
         except (KeyError, ValueError):
@@ -41,7 +44,7 @@ def answer(simulator: Simulator, request: Request) -> Answer:
     return Answer(303, b"", {"Location": "/?" + urlencode({"q": form.get("q", "")})})
 
 
-def _change(world: World, form: dict[str, str]) -> None:
+def _change_deal(world: World, form: dict[str, str]) -> None:
     record_id = int(form["id"])
     match form["action"]:
         case "archive":
@@ -49,9 +52,24 @@ def _change(world: World, form: dict[str, str]) -> None:
         case "restore":
             world.restore("deals", record_id)
         case _:
-            if float(form["mrr"]) < 0 or form["stage"] not in PIPELINES["default"][1]:
+            if form["stage"] not in PIPELINES["default"][1]:
                 raise ValueError
-            world.change("deals", record_id, dealstage=form["stage"], hs_deal_registration_mrr=form["mrr"])
+            world.change("deals", record_id, dealstage=form["stage"], hs_deal_registration_mrr=_amount(form["mrr"]))
+
+
+def _change_client(world: World, form: dict[str, str]) -> None:
+    total, managed = (_amount(form[name]) for name in AMOUNTS)
+    # Not marked as changed, as HubSpot does with what it calculates.
+    world.change(
+        "partner_clients", int(form["id"]), touched=False, hs_total_subscription_mrr=total, hs_split_managed_mrr=managed
+    )
+
+
+def _amount(text: str) -> str:
+    """An amount as HubSpot has it, "" for none. Raises ValueError."""
+    if text and not 0 <= float(text) < float("inf"):
+        raise ValueError(text)
+    return text
 
 
 def _choose_fault(simulator: Simulator, form: dict[str, str]) -> None:
@@ -75,13 +93,23 @@ def _page(simulator: Simulator, search: str) -> str:
         for kind, text in KINDS.items()
     )
     body = "".join(_deal(world, row, search) for row in rows[:SHOWN])
+    clients = [
+        row
+        for row in world.rows["partner_clients"].values()
+        if not row.archived and wanted in row.properties.get("hs_client_name", "").casefold()
+    ]
+    of_clients = "".join(_client_row(row, search) for row in clients[:SHOWN])
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Simulated HubSpot account {world.account_id}</title><style>{_STYLE}</style>
 <h1>Simulated HubSpot account {world.account_id}</h1>
-<p>Change a deal here, then choose <em>Sync now</em> in the portal. {len(simulator.traffic.calls)} API calls so far.</p>
+<p>Change a deal here, then choose <em>Sync now</em> in the portal. What a client pays is read with everything: choose
+<em>Read everything again</em>. {len(simulator.traffic.calls)} API calls so far.</p>
 <form><label>Deal or client <input type="search" name="q" value="{escape(search)}"></label><button>Search</button></form>
 <div><table><thead><tr><th>Deal<th>Client<th>Stage and MRR<th>Record</tr></thead><tbody>{body}</tbody></table></div>
 <p>{len(rows)} deals{f"; the {SHOWN} changed last are shown" if len(rows) > SHOWN else ""}.</p>
+<h2>Clients</h2>
+<div><table><thead><tr><th>Client<th>{" and ".join(AMOUNTS.values())} a month</tr></thead><tbody>{of_clients}</tbody></table></div>
+<p>{len(clients)} clients{f"; the first {SHOWN} are shown" if len(clients) > SHOWN else ""}.</p>
 <h2>Faults</h2>
 <form method="post" action="/fault">
 <label>Answer with <select name="kind"><option value="">no fault</option>{kinds}</select></label>
@@ -92,7 +120,7 @@ def _page(simulator: Simulator, search: str) -> str:
 def _deal(world: World, row: Row, search: str) -> str:
     known = row.properties
     code = known.get("hs_deal_registration_mrr_currency_code", "")
-    hidden = f'<input type="hidden" name="id" value="{row.id}"><input type="hidden" name="q" value="{escape(search)}">'
+    hidden = _hidden(row, search)
     name = escape(known.get("dealname", ""))
     if row.archived:
         change, record = "deleted", "restore"
@@ -113,6 +141,20 @@ def _deal(world: World, row: Row, search: str) -> str:
         f"<tr{' class=gone' if row.archived else ''}><td>{name}<td>{escape(_client(world, row))}<td>{change}"
         f'<td><form method="post" action="/deal">{hidden}<button name="action" value="{record}">{label}</button></form></tr>'
     )
+
+
+def _client_row(row: Row, search: str) -> str:
+    name = escape(row.properties.get("hs_client_name", ""))
+    amounts = "".join(
+        f'<input name="{key}" inputmode="decimal" aria-label="{label} of {name}" value="{escape(row.properties.get(key, ""))}">'
+        for key, label in AMOUNTS.items()
+    )
+    form = f'<form method="post" action="/client">{_hidden(row, search)}{amounts}<button>Save</button></form>'
+    return f"<tr><td>{name}<td>{form}</tr>"
+
+
+def _hidden(row: Row, search: str) -> str:
+    return f'<input type="hidden" name="id" value="{row.id}"><input type="hidden" name="q" value="{escape(search)}">'
 
 
 def _client(world: World, row: Row) -> str:

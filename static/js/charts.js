@@ -91,7 +91,7 @@ const bridge = (given, width) => {
   return {
     data: bars,
     layout: layout({
-      barmode: "overlay", height: narrow ? 240 : 216, margin: { l: 0, r: 0, t: 24, b: narrow ? 48 : 4 }, shapes: [...links, ...cuts],
+      barmode: "overlay", height: narrow ? 192 : 152, margin: { l: 0, r: 0, t: 24, b: narrow ? 48 : 4 }, shapes: [...links, ...cuts],
       xaxis: {
         range: [-0.5, steps.length - 0.5], automargin: false, showticklabels: narrow, tickangle: 0,
         tickvals: steps.map((_, i) => i), ticktext: steps.map(({ name }) => name.join("<br>")),
@@ -212,7 +212,7 @@ const timeline = (given, width) => {
   });
   // A label at the right end avoids those already there.
   const placed = [];
-  const clear = (y) => placed.every((other) => Math.abs(other - y) > top * 0.055) && placed.push(y);
+  const clear = (y) => placed.every((other) => Math.abs(other - y) > top * 0.075) && placed.push(y);
   const ends = seen.filter(({ open, value }) => open && clear(Number(value)));
   const now = given.ahead.days.length ? given.ahead : given.past;
   const last = Number(now.total.at(-1));
@@ -226,7 +226,7 @@ const timeline = (given, width) => {
       ...(given.ahead.days.length ? tracks.map((track) => line(track, given.ahead, true)) : []),
     ],
     layout: layout({
-      height: 336, margin: { l: 40, r: narrow ? 8 : 120, t: 44, b: 32 },
+      height: narrow ? 216 : 256, margin: { l: 40, r: narrow ? 8 : 120, t: 44, b: 32 },
       shapes: [
         ...(given.today ? [{
           type: "rect", layer: "below", x0: given.today, x1: given.until, yref: "paper", y0: 0, y1: 1, fillcolor: token("sunken"), line: { width: 0 },

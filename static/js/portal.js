@@ -103,7 +103,8 @@ const showError = (kind, target) => {
   const notice = document.getElementById(`error-${kind}`).content.cloneNode(true).firstElementChild;
   notice.dataset.requestError = "";
   notice.querySelector("a").href = location.href;
-  const place = target && target !== document.body ? target : document.getElementById("main");
+  const part = target && target !== document.body ? target : document.getElementById("main");
+  const place = part.matches("details") ? part.querySelector(":scope > .sheet-body") : part; // not above its title
   place.querySelector(":scope > [data-request-error]")?.remove();
   place.prepend(notice);
 };

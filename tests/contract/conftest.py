@@ -134,8 +134,13 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
         **own, vendor="hubspot", label=f"{MARK} history", state="paused", account={"id": MARK},
         answers={"more": {"services": "2026-11-23"}},
     )  # fmt: skip
-    Proposal.objects.create(**own, connection=history, kind="services", key=MARK, client_id=CLIENT, row={"MRR": MARK})
-    KindPreview.objects.create(**own, connection=history, kind="services", asked_at=moment, result={"why": MARK})
+    proposal = Proposal.objects.create(
+        **own, connection=history, kind="services", key=MARK, client_id=CLIENT, row={"MRR": MARK}
+    )
+    preview = {**own, "connection": history, "kind": "services", "asked_at": moment}
+    KindPreview.objects.create(**preview, result={"why": MARK})
+    effect = {"points": {"before": "0", "after": "0"}, "left_out": 0, "problems": []}
+    KindPreview.objects.create(**preview, proposals=[proposal.pk], made_at=moment, result=effect)
     call = VendorCall.objects.create(
         **own, kind="send", vendor="hubspot", by=user, arguments={"list": kept.pk, "name": MARK}, asked_at=moment
     )
@@ -180,7 +185,7 @@ def northwind_rows(scope_of: Callable[[str], Any]) -> Iterator[dict[str, dict[st
             "connection_pause", "connection_resume", "connection_gone", "connection_disconnect",
         ),
         "connection_kind": {"pk": history.pk, "kind": "services"},
-        "connection_proposals": {"pk": history.pk, "kind": "services"},
+        **{name: {"pk": history.pk, "kind": "services"} for name in ("connection_proposals", "connection_effect")},
         **_of(call, "vendor_call"),
         **_of(export, "export", "export_file", "export_cancel", "export_again"),
         **_of(kept, "list", "list_rename", "list_copy", "list_delete", "list_restore", "list_remove", "list_send"),

@@ -33,6 +33,8 @@ from accounts.checks import GUARDED_ELSEWHERE, routes
 PAGES = {
     "dashboard": ["/dashboard/", "/dashboard/?on=2026-06-30", "/dashboard/?target=elite"],
     "dashboard_team": ["/dashboard/team/"],
+    "dashboard_panels": ["/dashboard/panels/"],
+    "tier_panels": ["/tiers/panels/"],
     "dashboard_packs": ["/dashboard/packs/"],
     "dashboard_changes": ["/dashboard/changes/lost-sold/?changes_range=last-12-months"],
     "dashboard_shared": ["/dashboard/shared/created/"],
@@ -116,6 +118,7 @@ ELSEWHERE = {
     "connection_disconnect": "a question",
     "connection_kind": "a form, and the first rows of a preview of which nothing is stored",
     "connection_proposals": "a form over the rows that it is about, each with its client",
+    "connection_effect": "what confirming the rows that it lists would do",
     "imports_mapping": "a form over the cells of a file",
     "notices": "sentences, each a link to its rows",
     "notices_bell": "a number of notices that leads to them",

@@ -50,6 +50,7 @@ PAGES = {
     "/dashboard/?changes_cmp=prev&shared_cmp=prev": 43,
     "/dashboard/?on=2026-11-13": 43,
     "/dashboard/team/": 10,
+    "/dashboard/panels/": 9,
     "/dashboard/pack/": 41,
     "/dashboard/changes/new-sold/": 13,
     "/dashboard/changes/lost-sold/": 13,

@@ -311,6 +311,27 @@ class Selection[S: Scope = Scope]:
         value = self.totals[self.dataset.figure] if self.dataset.figure else self.count
         return value * self.dataset.sign
 
+    @property
+    def signed_figure(self) -> Decimal | int:
+        """The sum as its rows have it: losses below zero."""
+        return self.figure * self.dataset.sign
+
+    @property
+    def figure_kind(self) -> str:
+        """The kind of the figure's column, or `count` when the figure is the number of rows."""
+        return self.dataset.column(self.dataset.figure).kind if self.dataset.figure else Kind.COUNT
+
+    @property
+    def figure_currency(self) -> str:
+        """The currency of a figure of money; "" for points-dollars."""
+        column = self.dataset.column(self.dataset.figure) if self.dataset.figure else None
+        return self.dataset.total_currency(self.scope) if column and column.currency else ""
+
+    @property
+    def unit(self) -> Label:
+        """What the rows are, in the number there are."""
+        return self.dataset.unit[0 if self.count == 1 else 1]
+
     def figures_by(self, column: Column) -> list[tuple[Value, Decimal]]:
         """The figure by the values of a column, in their order and the unknown last; dates by the first day of their month.
 

@@ -9,7 +9,6 @@ sort or page; the figure comes along out of band, since it follows the filters.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -161,27 +160,9 @@ class Drilldown:
         return self._with()
 
     @property
-    def figure_kind(self) -> str:
-        """The kind of the figure's column, or `count` when the figure is the number of rows."""
-        name = self.selection.dataset.figure
-        return self.selection.dataset.column(name).kind if name else Kind.COUNT
-
-    @property
-    def figure_currency(self) -> str:
-        """The currency of a figure of money; "" for points-dollars."""
-        name = self.selection.dataset.figure
-        column = self.selection.dataset.column(name) if name else None
-        return self.selection.dataset.total_currency(self.selection.scope) if column and column.currency else ""
-
-    @property
-    def signed_figure(self) -> Decimal | int:
-        """The sum as its rows have it: losses below zero."""
-        return self.selection.figure * self.selection.dataset.sign
-
-    @property
     def unit(self) -> Label:
         """What the rows are, in the number there are."""
-        return self.selection.dataset.unit[0 if self.selection.count == 1 else 1]
+        return self.selection.unit
 
     @property
     def has_points(self) -> bool:

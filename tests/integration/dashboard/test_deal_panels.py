@@ -88,7 +88,7 @@ def test_the_first_stuck_deals_are_named_on_the_front_page_those_past_their_clos
     assert (found.first[0].days_past, found.first[1].days_past) == (1, None)
     assert found.count == select("shared-stuck", scope, {}).count > len(found.first)
     html = web("member").get("/dashboard/").content.decode()
-    panel = " ".join(re.sub("<[^>]+>", " ", html.split('id="shared"')[1].split("</section>")[0]).split())
+    panel = " ".join(re.sub("<[^>]+>", " ", html.split('id="shared"')[1].split('<details class="sheet')[0]).split())
     days = (scope.today - late.created_on).days
     assert f"Marketing Hub Professional (D0639): 1 day past its expected close, open for {days} days" in panel
     assert f"All {found.count} deals to check" in panel
@@ -165,7 +165,7 @@ def test_an_own_range_moves_its_panel_only(web):
     }
     part = web().get("/dashboard/?shared_range=previous-quarter", headers=headers)
     html = part.content.decode()
-    assert html.strip().startswith('<section class="sheet" id="shared"')
+    assert html.strip().startswith('<details class="sheet half" id="shared"')
     assert part["HX-Push-Url"] == "/dashboard/?target=gold&shared_range=previous-quarter"
     assert 'shared_range=previous-quarter"' in html
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -547,7 +548,13 @@ class TestTheWorker:
         written = latest().pk
         upload({"clients": BAD})
         undecided = latest().pk
+        strays = [tmp_path / "stored/imports" / str(partner.pk) / name for name in ("new", "old")]
+        for stray in strays:  # of processes that were killed
+            stray.write_bytes(b"client_id")
+        os.utime(strays[1], (0, 0))
         forget_import_files()
+        assert [stray.exists() for stray in strays] == [True, False]
+        strays[0].unlink()
         assert kept() == 2
         ImportBatch.objects.filter(pk__in=[written, undecided]).update(created_at=timezone.now() - timedelta(days=31))
         forget_import_files()

@@ -93,6 +93,13 @@ def test_the_page_changes_a_deal(address, simulator):
     assert not deal.archived
     for wrong in ({"mrr": "-1"}, {"mrr": "much"}, {"stage": "elsewhere"}, {"id": "1"}):
         assert requests.post(f"{address}/deal", data=form | wrong, timeout=5).status_code == 400
+    assert 'value="250.50"' not in page.text
+    pays = {"id": 70_001, "q": "", "hs_total_subscription_mrr": "250.50", "hs_split_managed_mrr": ""}
+    assert 'value="250.50"' in requests.post(f"{address}/client", data=pays, timeout=5).text
+    client = simulator.world.rows["partner_clients"][70_001]
+    assert [value for _at, value in client.versions["hs_total_subscription_mrr"]][-1] == "250.50"
+    for wrong in ({"id": 1}, {"hs_total_subscription_mrr": "nan"}, {"hs_split_managed_mrr": "-1"}):
+        assert requests.post(f"{address}/client", data=pays | wrong, timeout=5).status_code == 400
     requests.post(f"{address}/fault", data={"kind": "locked", "share": "20", "value": ""}, timeout=5)
     assert [(fault.kind, fault.share) for fault in simulator.faults] == [("locked", 0.2)]
 

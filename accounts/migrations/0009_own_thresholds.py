@@ -4,13 +4,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0008_own_thresholds'),
+        ('accounts', '0008_panel_layout'),
     ]
 
     operations = [
         migrations.AddField(
             model_name='partner',
-            name='sample_import',
-            field=models.BigIntegerField(editable=False, null=True),
+            name='thresholds',
+            field=models.JSONField(db_default={}, default=dict, editable=False),
         ),
     ]

@@ -4,13 +4,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0007_checklist_hidden'),
+        ('accounts', '0009_own_thresholds'),
     ]
 
     operations = [
         migrations.AddField(
             model_name='partner',
-            name='thresholds',
-            field=models.JSONField(db_default={}, default=dict, editable=False),
+            name='sample_import',
+            field=models.BigIntegerField(editable=False, null=True),
         ),
     ]
