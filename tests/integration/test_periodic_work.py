@@ -43,7 +43,7 @@ TICKS = (
 )
 READ_BY_CLOCK = {
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
-    "Export", "ImportBatch", "ImportFile", "Connection", "VendorCall",
+    "Export", "ImportBatch", "ImportFile", "Connection", "VendorCall", "KindPreview",
     "Notice", "NotifiedEvent", "EventCheck", "NoticeSettings", "DigestRun", "ChannelMessage",
 }  # fmt: skip
 
