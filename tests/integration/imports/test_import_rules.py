@@ -113,7 +113,8 @@ def test_a_wrong_cell(
     value: str,
     message: str,
 ) -> None:
-    result = bring_in(FACTS | {kind: with_cell(FACTS[kind], place, column, value)})
+    named = {"clients": FACTS["clients"], "deals": FACTS["deals"]} if kind == "statement_lines" else {}
+    result = bring_in({"clients": FACTS["clients"]} | named | {kind: with_cell(FACTS[kind], place, column, value)})
     shown = value if len(value) <= 200 else value[:200] + "…"
     assert (f"{kind}.csv", place + 2, column, shown, message) in problems(result)
     assert not result.written
