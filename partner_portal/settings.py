@@ -1,5 +1,6 @@
 """Settings of a portal. Everything that differs between installations comes from the environment (see .env.example)."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -120,11 +121,12 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
+CACHE_REDIS_URL = env.text("CACHE_REDIS_URL") or REDIS_URL  # apart, the cache may evict what the queue must keep
 # Seconds; one retry, since the server may have closed a connection that was idle.
 _CACHE_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 1)}
 _CACHE: dict[str, object]
-if REDIS_URL:
-    _CACHE = {"LOCATION": REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
+if CACHE_REDIS_URL:
+    _CACHE = {"LOCATION": CACHE_REDIS_URL, "OPTIONS": _CACHE_OPTIONS}
 else:  # an embedded Valkey holds queue and cache, and keeps its files under PORTAL_VAR
     from partner_portal.local.valkey import CACHE_DATABASE, EmbeddedConnection
 
@@ -264,6 +266,10 @@ IMPORT_FILE_DAYS = env.number(
     "IMPORT_FILE_DAYS", 30
 )  # uploaded files are stored so long, undecided batches wait so long
 
+# Whether this is the demo, whose partners can be reset from their settings.
+DEMO = env.flag("PORTAL_DEMO", default=False)
+RESET_DEMO_FILE = PORTAL_VAR / "reset-demo"
+
 # Without EMAIL_HOST mails are written as files, so that the links in them can be followed while trying the portal out.
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")
 MAILERS = {
@@ -296,6 +302,8 @@ if not HTTPS:
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # unset: no /metrics
 LOG_FORMAT = env.choice("LOG_FORMAT", *FORMATS)
 LOG_REQUESTS = env.flag("LOG_REQUESTS", default=False)
+if LOG_FORMAT == "json":
+    logging.captureWarnings(True)  # or Python writes them as text
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
+from django.db.backends.utils import CursorWrapper
 
 from partner_portal.postgres.role import RUNTIME_ROLE, is_owner
 
@@ -23,11 +24,18 @@ class DatabaseWrapper(PostgresWrapper):
                 USER=address.owner if is_owner() else address.user,
                 NAME=self.settings_dict["NAME"] or address.database,
             )
-        return super().get_connection_params()
+        params = super().get_connection_params()
+        if not is_owner() and params.get("user") != RUNTIME_ROLE:
+            # A parameter of the session's start, which a pooler of transactions refuses: a role that is set later would
+            # stay with the session when it serves somebody else.
+            params["options"] = f"{params.get('options', '')} -c role={RUNTIME_ROLE}".strip()
+        return params
 
-    def init_connection_state(self) -> None:
-        """Take the runtime role unless this process is the owner or already connected as the runtime role."""
-        super().init_connection_state()
-        if not is_owner() and self.connection.info.user != RUNTIME_ROLE:
-            with self.connection.cursor() as cursor:
-                cursor.execute(f'SET SESSION ROLE "{RUNTIME_ROLE}"')
+    def chunked_cursor(self) -> CursorWrapper:
+        """A server-side cursor within a transaction. Outside one all rows are fetched at once.
+
+        There, each fetch may reach another session behind a pooler, which does not know the cursor.
+        """
+        if self.get_autocommit():
+            return self.cursor()
+        return super().chunked_cursor()

@@ -58,7 +58,13 @@ def live_database(django_db_setup: None) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def live_portal(live_database: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def live_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PORTAL_VAR of the running portal: its queue and cache, log and stored files."""
+    return tmp_path_factory.mktemp("live-portal")
+
+
+@pytest.fixture(scope="module")
+def live_portal(live_database: dict[str, Any], live_folder: Path) -> Iterator[str]:
     """The address of a running portal with the demo partners, the day that of the tests; all log-ins are the demo's."""
     from partner_portal.local.postgres import ensure_running
 
@@ -66,7 +72,7 @@ def live_portal(live_database: dict[str, Any], tmp_path_factory: pytest.TempPath
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("live-portal")
+    folder = live_folder
     environment = {
         **os.environ,
         "DATABASE_URL": f"postgresql://{server.user}@:{server.port}/{live_database['dbname']}?host={server.host}",

@@ -1,14 +1,14 @@
 """Advisory locks of PostgreSQL, and every key that the portal takes them by.
 
 A lock has two keys: one of the kinds below, and the primary key of what is locked. A lock of a transaction is released when
-that ends; a lock of a session belongs to a connection of its own, so that PostgreSQL releases it when its process dies,
-however it dies.
+that ends; a lock of a session belongs to a connection of its own and its one transaction, so that PostgreSQL releases it
+when its process dies, however it dies.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
@@ -25,6 +25,11 @@ SCHEDULE_RUN = 7105  # a run of a schedule: the worker that is at it
 DIGEST_RUN = 7106  # a digest of a person: the worker that is at it
 NOTICE_MAIL = 7107  # a person: the worker that mails their notices
 
+# The transaction that holds it may be idle for as long as the job takes.
+_TAKE = """
+SELECT pg_try_advisory_xact_lock(%s, %s), set_config('idle_in_transaction_session_timeout', '0', true),
+  set_config('transaction_timeout', '0', true)
+"""
 MOST_PLACES = 64
 # Whether one of so many places is free, which is then locked until the end of the transaction; see `places`.
 SLOT_CLAIMED = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try_advisory_xact_lock(%s, %s + place))"
@@ -45,19 +50,22 @@ def lock_if_free(kind: int, key: int) -> bool:
 
 @contextmanager
 def session_lock(kind: int, key: int) -> Iterator[BaseDatabaseWrapper | None]:
-    """Hold the lock during the block and yield the connection that holds it; None when a living process has it."""
+    """Hold the lock during the block, over any number of transactions; yields the connection that holds it.
+
+    None when a living process has it. The connection stays in a transaction that reads and writes nothing, so that a
+    pooler leaves it with its session (ADR 160). It serves for nothing else.
+    """
     side = connection.copy()
-    taken = False
     try:
+        side.set_autocommit(False)
         with side.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [kind, key])
+            cursor.execute(_TAKE, [kind, key])
             taken = cursor.fetchone()[0]
         yield side if taken else None
     finally:
-        if taken:
-            # Closing is enough, but PostgreSQL may notice it only after the next process has asked for the lock.
-            with suppress(Error), side.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [kind, key])
+        # Closing is enough, but PostgreSQL may notice it only after the next process has asked for the lock.
+        with suppress(DatabaseError, InterfaceError):
+            side.rollback()
         side.close()
 
 
