@@ -94,7 +94,7 @@ missing-interpreter:
 		exit 1; }
 
 # What the tests start besides Python: a browser (the shell without a window needs a third less of the machine), and
-# pdftotext, which reads what the browser prints.
+# pdftotext, which reads what the browser prints. In CI also PgBouncer; elsewhere its tests are skipped without it.
 .PHONY: programs
 programs:
 	@missing=; \
@@ -102,6 +102,7 @@ programs:
 		|| command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| missing="chromium-headless-shell fonts-liberation"; \
 	command -v pdftotext >/dev/null || missing="$$missing poppler-utils"; \
+	[ -z "$$CI" ] || command -v pgbouncer >/dev/null || missing="$$missing pgbouncer"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing $$missing"; \

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from functools import wraps
 from typing import Any
 
@@ -25,6 +26,8 @@ class PortalRequest(HtmxRequest):
     memberships: list[Membership]
     #: Whether the points that the page reads are still those of the programme's former rules; only set with a scope.
     points_of_former_rules: bool
+    #: The day whose figures the page shows while today's are being worked out, otherwise None; only set with a scope.
+    figures_until: date | None
 
 
 class ScopedRequest(PortalRequest):

@@ -115,12 +115,18 @@ def signed_in(request: ApiRequest) -> str | None:
     request.scope.require(request.permission)
     if request.points_of_former_rules:
         raise RefusedError(_rules_changed())
+    if request.figures_until:
+        raise RefusedError(_in_a_moment(_("Today's figures are being worked out.")))
     return f"user-{request.user.pk}"
 
 
 def _rules_changed() -> HttpResponse:
-    """503 while points of former rules are recomputed: pages show them with a remark, which no program would read."""
-    response = refusal(503, _("The programme's rules have changed; all points are being worked out again."))
+    return _in_a_moment(_("The programme's rules have changed; all points are being worked out again."))
+
+
+def _in_a_moment(why: str) -> HttpResponse:
+    """503 while figures are recomputed: pages show the former ones with a remark, which no program would read."""
+    response = refusal(503, why)
     response["Retry-After"] = "10"
     return response
 

@@ -1,9 +1,10 @@
 """`make bench`: generate partners, import them, open the pages, write the files, and say what it took.
 
-    python -m bench [--quick] [--only NAME] [--fresh]
+    python -m bench [--quick] [--only NAME] [--fresh] [--record]
 
-Everything happens under `var/bench`, with an embedded PostgreSQL of its own that waits for the disk at every commit, as any
-installation does. Results are printed as one table and written to `var/bench/results.json`.
+Everything happens under `var/bench`, or the folder that BENCH_VAR names, with an embedded PostgreSQL of its own that waits for
+the disk at every commit, as any installation does. The partners of the pages are loaded once and used again, by other working
+copies with the same BENCH_VAR too. Results are printed as one table and written to `results.json` there.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from bench import pages
 from bench.generate import IMPORT, LARGE, SMALL, generate
-from bench.measurement import Measurement, table
+from bench.measurement import Measurement, expected, failures, record, table
 from bench.place import DAY, ROOT, FailedError, Place
 
 IMPORT_SECONDS = 60.0
@@ -29,9 +30,12 @@ EXPORT_MEMORY = 64.0  # MiB more than before
 
 
 def main() -> int:
-    """Measure, print and store the results. The exit code is 1 when a bar is not met."""
+    """Measure, print and store the results.
+
+    The exit code is 1 when a ratio is a third worse than `bench/expected.json` records, or a bar is not met that was.
+    """
     arguments = _arguments()
-    var = ROOT / "var" / ("bench-quick" if arguments.quick else "bench")
+    var = Path(os.environ.get("BENCH_VAR", ROOT / "var" / "bench")) / ("quick" if arguments.quick else "")
     if arguments.fresh:
         Place(var / "pages").clear()
     measurements: list[Measurement] = []
@@ -46,7 +50,11 @@ def main() -> int:
     var.mkdir(parents=True, exist_ok=True)
     rows = [asdict(measurement) | {"met": measurement.met} for measurement in measurements]
     (var / "results.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    return int(any(measurement.met is False for measurement in measurements))
+    if arguments.record:
+        record(measurements)
+    failed = [] if arguments.quick else list(failures(measurements, expected()))
+    sys.stdout.write("".join(f"{failure}\n" for failure in failed))
+    return int(bool(failed))
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to try the measurements themselves")
     parser.add_argument("--only", default="", metavar="NAME", help="one name of the table, such as import or overview")
     parser.add_argument("--fresh", action="store_true", help="load the partners of the pages anew")
+    parser.add_argument("--record", action="store_true", help="record the ratios as what is expected from now on")
     return parser.parse_args()
 
 
@@ -88,7 +97,7 @@ def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
         from bench.against import measure as measure_against
 
         pages.set_up(place)
-        yield from measure_against(place, "large", quick=quick)
+        yield from measure_against(place, *profiles, quick=quick)
     if only in ("", "export"):
         yield from _export("large", quick=quick)
 

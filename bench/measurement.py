@@ -1,7 +1,14 @@
-"""What a measurement is, and the table that they are printed as."""
+"""What a measurement is, the table that they are printed as, and the ratios that the repository expects."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+EXPECTED = Path(__file__).with_name(
+    "expected.json"
+)  # ratios travel between machines, seconds do not: only those are recorded
+WORSE = 4 / 3  # than expected: fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,36 @@ class Measurement:
         if self.bar is None:
             return None
         return self.value >= self.bar if self.at_least else self.value < self.bar
+
+    @property
+    def key(self) -> str:
+        """What its expected value is recorded under."""
+        return f"{self.name}: {self.what}"
+
+
+def expected() -> dict[str, float]:
+    """The recorded ratios, by `Measurement.key`."""
+    recorded: dict[str, float] = json.loads(EXPECTED.read_text(encoding="utf-8"))
+    return recorded
+
+
+def record(measurements: Iterable[Measurement]) -> None:
+    """Record the ratios among them as what is expected from now on."""
+    ratios = {row.key: round(row.value, 3) for row in measurements if row.unit == "x"}
+    EXPECTED.write_text(json.dumps(dict(sorted((expected() | ratios).items())), indent=1) + "\n", encoding="utf-8")
+
+
+def failures(measurements: Iterable[Measurement], recorded: Mapping[str, float]) -> Iterator[str]:
+    """Sentences about ratios a third worse than recorded, and bars that are not met.
+
+    A bar that the recorded ratio did not meet either is open, and no failure until the ratio gets worse.
+    """
+    for row in measurements:
+        before = recorded.get(row.key) if row.unit == "x" else None
+        if before is not None and (row.value * WORSE < before if row.at_least else row.value > before * WORSE):
+            yield f"{row.key}: {row.value:.2f} x is a third worse than {before:.2f} x"
+        elif row.met is False and (before is None or replace(row, value=before).met):
+            yield f"{row.key}: the bar is not met"
 
 
 HEAD = ("name", "what", "value", "bar", "", "note")

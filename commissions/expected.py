@@ -7,10 +7,11 @@ numbers, so that a hundred thousand deals take seconds. Rules: `docs/points.md` 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
-from itertools import pairwise
-from typing import Protocol
+from functools import partial
+from itertools import groupby, pairwise
+from typing import NamedTuple, Protocol
 
 from commissions.rules import CENT_PLACES, FxRate, FxRates, earns, term_end
 from ledger.records import DealLife
@@ -18,6 +19,7 @@ from partner_portal.lib.dates.months import add_months, month_count, month_start
 from program.rulebook import CommissionTerms
 
 _CENT = 10**CENT_PLACES
+_EXACT = 80  # digits: more than a product of a rate of the rules and an exchange rate has
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,18 @@ class Earns(Protocol):
         """The months in which it earns."""
 
 
+class Span(NamedTuple):
+    """Consecutive months of a quarter in which a currency has one rate."""
+
+    currency: str
+    quarter: str
+    #: The first and the last month, both included, as year * 12 + month.
+    first: int
+    last: int
+    #: Commission per unit of MRR and month, exact.
+    factor: Decimal
+
+
 class CommissionForecast:
     """Expected commission of a portfolio, at the imported exchange rates."""
 
@@ -195,6 +209,19 @@ class CommissionForecast:
         for month, total in zip(months, sums, strict=True):
             by_name[quarter_of(month)] += Decimal(total).scaleb(-CENT_PLACES)
         return by_name
+
+    def spans(self, first: date, last: date) -> Iterator[Span]:
+        """The months from `first` to `last`, as spans of every currency with a rate."""
+        for currency in self._fx.currencies:
+            rated = groupby(months_between(first, last), partial(self._rated, currency))
+            for (quarter, rate), months in rated:
+                numbers = [month.year * 12 + month.month for month in months]
+                with localcontext(prec=_EXACT):
+                    yield Span(currency, quarter, numbers[0], numbers[-1], self._terms.rate * rate)
+
+    def _rated(self, currency: str, month: date) -> tuple[str, Decimal]:
+        fx = self._fx.on(currency, month)
+        return quarter_of(month), fx.rate if fx else Decimal(0)
 
     def _factors_of(self, currency: str, months: tuple[date, ...]) -> list[tuple[int, int] | None]:
         """Cents of commission per unit of MRR and month, exact; None without a rate."""

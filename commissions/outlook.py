@@ -111,13 +111,16 @@ class Expected:
 def expected_from(scope: Scope, first: date) -> Expected:
     """What is expected of the quarters from the one that starts on `first` to the third after this one."""
     ahead_first, last = next_quarters(scope.today)
-    deals = list(paid_within(scope, first, last))
-    ahead = [deal for deal in deals if earns_within(deal.stretches, ahead_first, last)]
+    forecast = commission_forecast(scope)
+    paid = paid_within(scope, forecast, first, last)
+    ahead = [deal for deal in paid.cut if earns_within(deal.stretches, ahead_first, last)]
+    others = paid.whole_ahead.values()
+    sums = forecast.by_quarter(paid.cut, first, last)
     return Expected(
-        commission_forecast(scope).by_quarter(deals, first, last),
-        len(ahead),
-        len({deal.client for deal in ahead}),
-        tuple(sorted({deal.currency for deal in ahead})),
+        {quarter: amount + paid.of_whole.get(quarter, Decimal(0)) for quarter, amount in sums.items()},
+        len(ahead) + sum(deals for deals, _clients in others),
+        len({deal.client for deal in ahead}.union(*(clients for _deals, clients in others))),
+        tuple(sorted({deal.currency for deal in ahead} | paid.whole_ahead.keys())),
     )
 
 

@@ -23,8 +23,8 @@ def questions_of(scope: Scope, lines_shown: Iterable[int]) -> dict[int, LineQues
 
 
 def open_questions(scope: Scope) -> int:
-    """Questions that are not settled."""
-    return questions(scope).exclude(status=QuestionStatus.SETTLED).count()
+    """Questions that are not settled. Read once per scope."""
+    return scope.once("open-questions", questions(scope).exclude(status=QuestionStatus.SETTLED).count)
 
 
 def question_link(statement: str, line_no: int | str, scope: Scope) -> tuple[str, str] | None:

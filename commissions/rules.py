@@ -158,6 +158,11 @@ class FxRates:
         for currency, month, rate in rates:
             self._rates.setdefault(currency, {})[month_end(month)] = rate
 
+    @property
+    def currencies(self) -> list[str]:
+        """The currencies with a rate, the payout currency included."""
+        return sorted({self._payout_currency, *self._rates})
+
     def on(self, currency: str, month: date) -> FxRate | None:
         """The rate of the month, otherwise the latest imported one; None when there is none at all."""
         day = month_end(month)

@@ -56,12 +56,16 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if posting(request.scope) is None:
         return private(TemplateResponse(request, "dashboard/empty.html", {"steps": _steps(request)}))
     page = Overview(request.scope, request.path, request.GET)
-    context = {panel.key: panel.context(page) for panel in PANELS}
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
     panels = in_order(panels_for(page.scope), layout)
-    context |= {"panels": panels, "folded": layout.folded, "halves": side_by_side(panels)}
-    context["cards_before"] = range(cards_before(request))
+    halves = side_by_side(panels)
+    context: dict[str, object] = {
+        "panels": panels,
+        "shown": [panel.html(request, page, folded=layout.folded, halves=halves) for panel in panels],
+        "rule_set": page.standing.rule_set,
+        "cards_before": range(cards_before(request)),
+    }
     context |= {"first": first, "rest": rest, "day": page.day, "scope": page.scope}
     context["steps"] = [] if page.day.past else _steps(request)
     if page.day.past:
@@ -101,11 +105,10 @@ def _panel(request: ScopedRequest, panel: Panel) -> HttpResponse:
     """One panel. Parameters of the others come from the reader's present URL, which may have changed since the page."""
     query = _address_with(request, panel.owns)
     page = Overview(request.scope, request.path, query, part=panel.part)
-    context = {panel.key: panel.context(page), "scope": page.scope, "day": page.day}
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
-    context["halves"] = side_by_side(in_order(panels_for(page.scope), layout))
-    context["folded"] = layout.folded - {panel.key}  # it is open: its range or target was changed in it
-    response = TemplateResponse(request, panel.part_template, context)
+    halves = side_by_side(in_order(panels_for(page.scope), layout))
+    folded = layout.folded - {panel.key}  # it is open: its range or target was changed in it
+    response = HttpResponse(panel.html(request, page, folded=folded, halves=halves))
     response["HX-Push-Url"] = f"{request.path}?{query.urlencode()}" if query else request.path
     return private(response)
 

@@ -12,7 +12,7 @@ from imports.effects import Effects, effects_data
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
 from imports.undo import UndoOutcome
-from partner_portal.lib.rows.events import import_written
+from partner_portal.lib.rows.events import figures_settled, import_written
 
 HIDDEN_SHEET = "hidden sheet"  # a notice; the page has its sentence
 _SUMMARY = ("points_before", "points_after", "entries", "corrections", "clients")
@@ -121,6 +121,7 @@ def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outc
         left_out=batch.bad_rows if batch.skip_bad_rows else 0,
     )
     import_written.send(ImportBatch, scope=scope, batch=batch)
+    figures_settled.send(ImportBatch, scope=scope, rows=batch.added + batch.changed + batch.withdrawn)
 
 
 def finish_undo(scope: Scope, batch: ImportBatch, outcome: UndoOutcome) -> None:
@@ -146,3 +147,4 @@ def finish_undo(scope: Scope, batch: ImportBatch, outcome: UndoOutcome) -> None:
         withdrawn=batch.withdrawn,
         left=len(outcome.left),
     )
+    figures_settled.send(ImportBatch, scope=scope, rows=batch.changes)

@@ -10,24 +10,25 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
-from ledger.models import Lot, Posting
+from ledger.models import DailyPoints, Lot, Posting
 from ledger.posting import FROM_ENGINE, ClientDifference, differences, values_of
 from ledger.queries import behind, points_on
 from ledger.series import PointTotals
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock, lock_if_free
-from partner_portal.lib.rows.events import facts_committed, figures_wanted, ledger_posted
+from partner_portal.lib.rows.events import facts_committed, figures_settled, figures_wanted, ledger_posted
 from program.queries import current
 from program.rulebook import Rulebook
 from program.terms import Cause, Stage
 
 BLOCK = 5_000  # rows sent to the server at a time
+LARGE = 100_000  # entries: its figures take a few tenths of a second, and ten times as many take seconds
 STAGED = (
     "id", "partner_id", "client_id", "deal_id", "lot_id", "correction", "rule_set", "batch_id", "by_deal_id",
     *FROM_ENGINE, "share",
@@ -123,7 +124,10 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
 
 def catch_up(*, scope: Scope) -> PostingResult:
     """Post what fell due since the last run: expiries, facts dated ahead, and the effect of changed rules."""
-    return post(scope=scope, client_ids=())
+    with transaction.atomic():
+        result = post(scope=scope, client_ids=())
+        figures_settled.send(catch_up, scope=scope, rows=result.entries)
+        return result
 
 
 @receiver(figures_wanted)
@@ -145,6 +149,12 @@ def catch_up_without_waiting(*, scope: Scope) -> bool:
     if due:
         catch_up(scope=scope)
     return True
+
+
+def is_large(scope: Scope) -> bool:
+    """Whether working out the figures of the ledger takes so long that nobody should wait for it. One query."""
+    entries = DailyPoints.objects.filter(partner=scope.partner).aggregate(Sum("entries"))["entries__sum"]
+    return (entries or 0) > LARGE
 
 
 @receiver(facts_committed)

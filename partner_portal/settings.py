@@ -1,5 +1,6 @@
 """Settings of a portal. Everything that differs between installations comes from the environment (see .env.example)."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -297,6 +298,8 @@ if not HTTPS:
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # unset: no /metrics
 LOG_FORMAT = env.choice("LOG_FORMAT", *FORMATS)
 LOG_REQUESTS = env.flag("LOG_REQUESTS", default=False)
+if LOG_FORMAT == "json":
+    logging.captureWarnings(True)  # or Python writes them as text
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -79,7 +79,9 @@ GLOSSARY = (
                 _("A country on the programme’s list. What you sell and manage there counts more than once."),
             ),
             Term(
-                Market.STANDARD, _("Standard market"), _("Every country that is not a growth market: points count once.")
+                Market.STANDARD,
+                _("Standard market"),
+                _("Every country that is not a growth market: points count once."),
             ),
             Term(
                 "points_dollars",

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
+from typing import NamedTuple
 
 from django.core import signing
 from django.db.models import DateField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Value
@@ -111,24 +112,49 @@ def client_renewals(scope: Scope, client: str) -> list[RenewalRow]:
     return renewal_rows(scope, Period(scope.today, add_months(scope.today, 36)), client=client)
 
 
+class _Read(NamedTuple):
+    """What is read of a renewal and its client, in the order of the query's columns."""
+
+    pk: int
+    client_id: int
+    product_line: str
+    renews_on: date
+    status: str
+    current_mrr: Decimal
+    renewal_mrr: Decimal
+    currency: str
+    renewal_manager: str
+    renewal_manager_email: str
+    client__client_id: str
+    client__name: str
+    client__last_active_employee: str
+    client__last_active_on: date | None
+
+
 def _rows(scope: Scope, query: QuerySet[Renewal]) -> list[RenewalRow]:
-    rows = list(query.select_related("client").order_by("renews_on", *_BY_NAME, SortKey("product_line"), "pk"))
+    ordered = query.order_by("renews_on", *_BY_NAME, SortKey("product_line"), "pk")
+    rows = [_Read(*row) for row in ordered.values_list(*_Read._fields)]
     if not rows:
         return []
     book = rulebook(scope)
     at_stake = stakes(scope, rows)
-    reviews = {row.renews_on: rules.review_on_or_after(book, row.renews_on) for row in rows}
+    reviews = {on: rules.review_on_or_after(book, on) for on in {row.renews_on for row in rows}}
     impacts = rules.Impacts(outlook_measures(scope, scope.today), book, credited_on(history(scope)).tier)
+    unit = Fraction(book.unit_usd)
+    rates: dict[tuple[str, date], Fraction] = {}  # points-dollars of an amount of 1
     made = []
     for row in rows:
         stake = at_stake[row.pk]
         review = reviews[row.renews_on]
+        valued = (row.currency, row.renews_on)
+        if valued not in rates:
+            rates[valued] = unit / Fraction(book.per_unit(*valued))
         made.append(
             RenewalRow(
                 pk=row.pk,
                 client_pk=row.client_id,
-                client_id=row.client.client_id,
-                client=row.client.name,
+                client_id=row.client__client_id,
+                client=row.client__name,
                 product_line=row.product_line,
                 renews_on=row.renews_on,
                 days=(row.renews_on - scope.today).days,
@@ -137,10 +163,10 @@ def _rows(scope: Scope, query: QuerySet[Renewal]) -> list[RenewalRow]:
                 current_mrr=row.current_mrr,
                 renewal_mrr=row.renewal_mrr,
                 currency=row.currency,
-                current_usd=_dollars(book.points_dollars(row.current_mrr, row.currency, row.renews_on)),
-                renewal_usd=_dollars(book.points_dollars(row.renewal_mrr, row.currency, row.renews_on)),
-                last_active_employee=row.client.last_active_employee,
-                last_active_on=row.client.last_active_on,
+                current_usd=as_decimal(Fraction(row.current_mrr) * rates[valued]),
+                renewal_usd=as_decimal(Fraction(row.renewal_mrr) * rates[valued]),
+                last_active_employee=row.client__last_active_employee,
+                last_active_on=row.client__last_active_on,
                 manager=row.renewal_manager,
                 manager_email=row.renewal_manager_email,
                 stake=stake.points,
@@ -151,10 +177,6 @@ def _rows(scope: Scope, query: QuerySet[Renewal]) -> list[RenewalRow]:
             )
         )
     return made
-
-
-def _dollars(value: Fraction) -> Decimal:
-    return as_decimal(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 Pure: no Django, no clock. Rules: `docs/points.md` 10.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from ledger.records import CancellationFact
-from program.rulebook import Rulebook, Tier
+from program.rulebook import Rulebook
 from program.terms import Metric, Track
 from tiers.rules import Measures, TierGap, gap, performance
 
@@ -22,8 +23,7 @@ def deadline(renews_on: date) -> date:
     return renews_on - timedelta(days=DECISION_DAYS)
 
 
-@dataclass(frozen=True, slots=True)
-class StakeLot:
+class StakeLot(NamedTuple):  # made by ten thousands, as `Stake` is
     """A lot of the line that is active on the renewal day."""
 
     track: Track
@@ -31,8 +31,7 @@ class StakeLot:
     expires_on: date  #: the first day on which it no longer counts
 
 
-@dataclass(frozen=True, slots=True)
-class Stake:
+class Stake(NamedTuple):
     """Points that are lost when a line is not renewed."""
 
     lots: tuple[StakeLot, ...]  #: the sold lots of the line
@@ -63,45 +62,6 @@ def cancelled(cancellations: Iterable[CancellationFact], line: str, day: date) -
     return any(row.product_line in ("", line) and row.cancelled_on <= day for row in cancellations)
 
 
-class WithoutPoints:
-    """Measures with some points, by track, subtracted on every day."""
-
-    def __init__(self, measures: Measures, taken: Mapping[Track, Decimal]) -> None:
-        self._measures = measures
-        self._taken = taken
-
-    def value(self, metric: Metric, on: date) -> Decimal | None:
-        """The metric at the end of the day, unrounded; None for "no data"."""
-        value = self._measures.value(metric, on)
-        taken = (self._taken.get(track, _ZERO) for track in metric.tracks)
-        return value if value is None else value - sum(taken, _ZERO)
-
-    def certified(self, on: date) -> bool:
-        """Whether anyone holds the certification that every tier needs."""
-        return self._measures.certified(on)
-
-
-class CachedMeasures:
-    """Measures that compute every value only once, since many renewals need those of the same review day."""
-
-    def __init__(self, measures: Measures) -> None:
-        self._measures = measures
-        self._values: dict[tuple[Metric, date], Decimal | None] = {}
-        self._certified: dict[date, bool] = {}
-
-    def value(self, metric: Metric, on: date) -> Decimal | None:
-        """The metric at the end of the day, unrounded; None for "no data"."""
-        if (metric, on) not in self._values:
-            self._values[metric, on] = self._measures.value(metric, on)
-        return self._values[metric, on]
-
-    def certified(self, on: date) -> bool:
-        """Whether anyone holds the certification that every tier needs."""
-        if on not in self._certified:
-            self._certified[on] = self._measures.certified(on)
-        return self._certified[on]
-
-
 # Cached by the thousand, and without slots: pickle handles an instance's `__dict__` in C, but frozen slots field by field in
 # Python code of `dataclasses`. That makes loading 15,000 renewals three times as fast.
 @dataclass(frozen=True)
@@ -123,52 +83,74 @@ class Impact:
         return self.with_tier != self.without_tier
 
 
+class _OnReview(NamedTuple):
+    """What the measures give on a review day with all points, of which only points are then taken away."""
+
+    #: The gap to the credited tier; None when untiered.
+    gap: TierGap | None
+    #: The performance tier with all points; None: untiered.
+    tier: str | None
+    #: The tiers whose requirements that are not of points are met, highest first, each with the tracks and the points to spare
+    #: of its requirements of points. Empty without the certification.
+    tiers: tuple[tuple[str, tuple[tuple[Collection[Track], Decimal], ...]], ...]
+
+
 class Impacts:
     """The impacts of points at stake; what does not depend on them is computed once a review day."""
 
     def __init__(self, measures: Measures, rulebook: Rulebook, credited: str | None) -> None:
-        self._measures = CachedMeasures(measures)
+        self._measures = measures
         self._rulebook = rulebook
         self._credited = credited
-        self._with: dict[date, tuple[Tier | None, TierGap | None, str | None]] = {}
+        self._reviews: dict[date, _OnReview] = {}
 
     def of(self, stake: Stake, review: date) -> Impact:
         """The impact on the review day, up to which the measures must be known."""
-        target, gap_with, with_tier = self._with_points(review)
+        if review not in self._reviews:
+            self._reviews[review] = self._on(review)
+        on = self._reviews[review]
         missing = stake.missing_on(review)
+        requirements = on.gap.requirements if on.gap else ()
+        total = next((row.missing for row in requirements if row.metric == Metric.TOTAL_POINTS), None)
         if not any(missing.values()):
-            total = _missing_total(gap_with)
-            return Impact(review, with_tier, with_tier, total, total, ())
-        without = WithoutPoints(self._measures, missing)
-        gap_without = gap(target, without, review) if target else None
-        return Impact(
-            review,
-            with_tier,
-            performance(without, self._rulebook, review),
-            _missing_total(gap_with),
-            _missing_total(gap_without),
-            _newly_failing(gap_with, gap_without),
+            return Impact(review, on.tier, on.tier, total, total, ())
+        without, fails = total, []
+        for row in requirements:
+            if row.have is None or not row.metric.tracks:
+                continue
+            left = row.have - _taken(missing, row.metric.tracks)
+            if row.metric == Metric.TOTAL_POINTS:
+                without = max(_ZERO, row.need - left)
+            if row.met and left < row.need:
+                fails.append(row.metric)
+        reached = (name for name, needs in on.tiers if all(_taken(missing, tracks) <= spare for tracks, spare in needs))
+        return Impact(review, on.tier, next(reached, None), total, without, tuple(fails))
+
+    def _on(self, review: date) -> _OnReview:
+        rule_set = self._rulebook.rule_set(review)
+        if rule_set is None:
+            return _OnReview(None, None, ())
+        target = rule_set.tier(self._credited) if self._credited is not None else None
+        tiers = []
+        for tier in reversed(rule_set.tiers) if self._measures.certified(review) else ():
+            spare: list[tuple[Collection[Track], Decimal]] = []
+            for requirement in tier.requirements:
+                have = self._measures.value(requirement.metric, review)
+                if have is None or have < requirement.value:
+                    break
+                if requirement.metric.tracks:
+                    spare.append((requirement.metric.tracks, have - requirement.value))
+            else:
+                tiers.append((tier.name, tuple(spare)))
+        return _OnReview(
+            gap(target, self._measures, review) if target else None,
+            performance(self._measures, self._rulebook, review),
+            tuple(tiers),
         )
 
-    def _with_points(self, review: date) -> tuple[Tier | None, TierGap | None, str | None]:
-        """The credited tier in the rules of the day, the gap to it, and the tier reached."""
-        if review not in self._with:
-            rule_set = self._rulebook.rule_set(review)
-            target = rule_set.tier(self._credited) if rule_set is not None and self._credited is not None else None
-            gap_with = gap(target, self._measures, review) if target else None
-            self._with[review] = target, gap_with, performance(self._measures, self._rulebook, review)
-        return self._with[review]
 
-
-def _missing_total(of: TierGap | None) -> Decimal | None:
-    return next((row.missing for row in of.requirements if row.metric == Metric.TOTAL_POINTS), None) if of else None
-
-
-def _newly_failing(gap_with: TierGap | None, gap_without: TierGap | None) -> tuple[Metric, ...]:
-    if gap_with is None or gap_without is None:
-        return ()
-    pairs = zip(gap_with.requirements, gap_without.requirements, strict=True)
-    return tuple(before.metric for before, after in pairs if before.met and not after.met)
+def _taken(missing: Mapping[Track, Decimal], tracks: Collection[Track]) -> Decimal:
+    return sum((missing[track] for track in tracks), _ZERO)
 
 
 def review_on_or_after(rulebook: Rulebook, day: date) -> date | None:

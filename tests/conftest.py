@@ -24,6 +24,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, setting_changed
 from django.db import close_old_connections, connection, connections, transaction
 from django.http.response import HttpResponseBase
+from django.template import Context, Template
 from django.test import Client as WebClient
 from django.test.utils import setup_databases
 from psycopg.pq import TransactionStatus
@@ -55,14 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
     The files of `BEGIN_WITH` come first, then the other groups of tests that stay together, then what stands alone.
     """
+    files = {path: path.relative_to(ROOT / "tests") for path in {item.path for item in items}}
     for item in items:
-        folder, *_rest = item.path.relative_to(ROOT / "tests").parts
-        if folder in {"unit", "integration"} and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").as_posix()))
+        file = files[item.path]
+        if file.parts[0] in {"unit", "integration"} and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(file.as_posix()))
     yield
 
     def place(item: pytest.Item) -> int:
-        file = item.path.relative_to(ROOT / "tests").as_posix()
+        file = files[item.path].as_posix()
         if file in BEGIN_WITH:
             return BEGIN_WITH.index(file)
         return len(BEGIN_WITH) + (item.get_closest_marker("xdist_group") is None)
@@ -70,8 +72,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     items.sort(key=place)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The length of a long text instead of megabytes that all workers name a test by."""
+    return f"{argname}-of-{len(val)}" if isinstance(val, str | bytes) and len(val) > 200 else None
+
+
 @pytest.fixture(scope="session", autouse=True)
-def plain_settings() -> None:
+def plain_settings(django_test_environment: None) -> None:
     """Fast passwords, mails in memory, no manifest of static files, no end of requests; everything else as in production."""
     celery_app.conf.broker_url = "memory://"  # what a test sends from its own process goes nowhere
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -83,10 +90,20 @@ def plain_settings() -> None:
     settings.CACHES = {"default": {"BACKEND": memory, "OPTIONS": {"MAX_ENTRIES": 100_000}}}
     setting_changed.send(sender=type(settings), setting="CACHES", value=settings.CACHES, enter=True)
     settings.API_REQUESTS_A_MINUTE = 1_000_000  # requests are counted across tests
+    Template._render = _signals_whole_pages(Template._render)  # type: ignore[attr-defined, method-assign]
     # Requests begin without a scope, as in production, also while the test has set one.
     for name in ("request", "force_login"):
         setattr(WebClient, name, _without_tenant(getattr(WebClient, name)))
     WebClient.request = _remembered(WebClient.request)  # type: ignore[method-assign]
+
+
+def _signals_whole_pages(render: Callable[[Template, Context], str]) -> Callable[[Template, Context], str]:
+    """Django's test client copies the context of each template that is rendered. A page includes dozens; here only its own."""
+
+    def rendered(self: Template, context: Context) -> str:
+        return render(self, context) if context.template is self else self.nodelist.render(context)
+
+    return rendered
 
 
 SENT: list[HttpResponseBase] = []
@@ -142,6 +159,7 @@ def template_database(django_test_environment: None, django_db_blocker: Any, req
     with django_db_blocker.unblock():
         _drop_what_killed_runs_left()
         with _one_at_a_time():
+            _keep_the_server_quiet()
             if template not in _test_databases(run):
                 _create_template(template)
         yield template
@@ -160,6 +178,8 @@ def _create_template(name: str) -> None:
         database.close()
     call_command("load_demo", verbosity=0)
     database.close()
+    with _superuser(_server(), building) as server:
+        server.execute("ANALYZE")  # no copy of it gets another chance
     with _superuser(_server()) as server:
         server.execute(f'ALTER DATABASE "{building}" RENAME TO "{name}"')  # whole, or not there
 
@@ -186,6 +206,14 @@ def _one_at_a_time() -> Iterator[None]:
     with (settings.PORTAL_VAR / "template.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _keep_the_server_quiet() -> None:
+    """Nobody tidies up databases that live for minutes, and so their plans are the same from the first test to the last."""
+    with _superuser(_server()) as server:
+        if server.execute("SHOW autovacuum").fetchone() == ("on",):
+            server.execute("ALTER SYSTEM SET autovacuum = off")
+            server.execute("SELECT pg_reload_conf()")
 
 
 def _create_operator() -> None:
@@ -345,9 +373,7 @@ def _server() -> Any:
     return ensure_running(settings.PORTAL_VAR)
 
 
-def _superuser(server: Any) -> Any:
+def _superuser(server: Any, database: str = "postgres") -> Any:
     import psycopg
 
-    return psycopg.connect(
-        host=server.host, port=server.port, user=server.superuser, dbname="postgres", autocommit=True
-    )
+    return psycopg.connect(host=server.host, port=server.port, user=server.superuser, dbname=database, autocommit=True)

@@ -1,5 +1,6 @@
 """Views of the tier page, its parts, and the rows behind its figures."""
 
+from collections.abc import Callable, Set
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -7,6 +8,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -17,9 +19,10 @@ from accounts.roles import Permission
 from ledger.queries import history_starts, posting
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
-from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
+from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.whole_number import whole_number
+from program.caching import cached_part
 from program.queries import rules_in_force
 from tiers import services
 from tiers.chart_data import timeline
@@ -45,27 +48,53 @@ def tier(request: ScopedRequest) -> HttpResponse:
     form = _day(request)
     part = wanted_part(request)
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
-    context: dict[str, object] = {"form": form, "folded": layout.folded - {part}}
-    if part not in ("over-time", "expiry-calendar"):
-        page = tier_page(scope, form.day, request.GET.get("target"))
-        context |= {
-            "page": page,
-            "sections": in_order(SECTIONS, layout),
-            "rules": page.rules,
-            "text": page_text(page),
-            "targets": _targets(request, page.tiers),
-            "invitations": invitations(scope, form.day),
-        }
-        if scope.may(Permission.SETTINGS) and not form.past:
-            context["inviting"] = InvitationForm(scope=scope)
-    if part != "expiry-calendar":
-        context |= _over_time(request) | {"refocus": part == "over-time"}
-    if part != "over-time":
-        first = max(0, whole_number(request.GET.get("clients_from"), digits=7))
-        calendar = expiry_calendar(scope, form.day, first=first, count=CALENDAR_ROWS)
-        context |= {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
+    folded = layout.folded - {part}
+    context: dict[str, object] = {"form": form, "folded": folded}
+
+    def html(template: str, read: Callable[[], dict[str, object]]) -> SafeString:
+        return _section(request, template, folded, form, read)
+
+    parts: dict[str, Callable[[], dict[str, object]]] = {
+        "over-time": lambda: _over_time(request),
+        "expiry-calendar": lambda: _calendar(request, form),
+    }
+    if part in parts:
+        shown = next(section for section in SECTIONS if section.key == part)
+        return private(HttpResponse(html(shown.template, parts[part])))
+    page = tier_page(scope, form.day, request.GET.get("target"))
+    own = {"page": page, "text": page_text(page), "targets": _targets(request, page.tiers)}
+    sections = in_order(SECTIONS, layout)
+    context |= own | {"sections": sections, "rules": page.rules, "invitations": invitations(scope, form.day)}
+    if scope.may(Permission.SETTINGS) and not form.past:
+        context["inviting"] = InvitationForm(scope=scope)
+    context |= {
+        "held": html("tiers/sections/held.html", lambda: own),
+        "announced": html("tiers/sections/announced.html", lambda: own),
+        # The history has forms, so it is rendered with the page.
+        "shown": [
+            (section, "" if section.key == "history" else html(section.template, parts.get(section.key, lambda: own)))
+            for section in sections
+        ],
+    }
     context["starts"] = history_starts(scope)
-    return page_or_part(request, "tiers/tier.html", context, parts=("over-time", "expiry-calendar"))
+    return private(TemplateResponse(request, "tiers/tier.html", context))
+
+
+def _section(
+    request: ScopedRequest,
+    template: str,
+    folded: Set[str],
+    form: DayForm,
+    read: Callable[[], dict[str, object]],
+) -> SafeString:
+    """A section of the tier page: it depends on what the ledger holds, the address, and what is folded."""
+
+    def context() -> dict[str, object]:
+        shown = {"scope": request.scope, "form": form, "folded": folded} | read()
+        return shown | {"starts": history_starts(request.scope)}
+
+    asked = (form.day, request.path, request.GET.urlencode(), wanted_part(request), *sorted(folded))
+    return cached_part(request, request.scope, asked, template, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -199,6 +228,7 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
     series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
     rule_set = rules_in_force(request.scope, form.day).rule_set
     return {
+        "refocus": wanted_part(request) == "over-time",
         "series": series,
         "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
@@ -227,6 +257,12 @@ def _with(query: QueryDict, name: str, value: str) -> str:
     if value:
         changed[name] = value
     return changed.urlencode()
+
+
+def _calendar(request: ScopedRequest, form: DayForm) -> dict[str, object]:
+    first = max(0, whole_number(request.GET.get("clients_from"), digits=7))
+    calendar = expiry_calendar(request.scope, form.day, first=first, count=CALENDAR_ROWS)
+    return {"calendar": calendar, "calendar_pages": _calendar_pages(request, first, calendar.clients)}
 
 
 def _calendar_pages(request: ScopedRequest, first: int, clients: int) -> dict[str, str | int]:

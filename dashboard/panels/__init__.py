@@ -3,15 +3,18 @@
 More panels are more entries here. `part` is the element that htmx replaces when only this panel changes, with its template.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
+from django.http import HttpRequest
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.panel_layout import PanelLayout
 from accounts.scope import Scope
+from commissions.questions import open_questions
 from dashboard.overview import Overview
 from dashboard.panels.changes import changes
 from dashboard.panels.commission import commission
@@ -21,6 +24,7 @@ from dashboard.panels.progression import progression
 from dashboard.panels.renewals import renewals
 from dashboard.panels.retention import retention
 from dashboard.panels.shared import shared
+from program.caching import cached_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,21 @@ class Panel:
     half: bool = False
     #: Whether only those who may see money have it.
     money: bool = False
+    #: What it shows besides facts, entries and settings: work on questions and the like.
+    shows_besides: Callable[[Scope], Hashable] = lambda scope: None
+
+    def html(self, request: HttpRequest, overview: Overview, *, folded: Set[str], halves: Set[str]) -> SafeString:
+        """The panel, or the part of the page that htmx asks for. folded, halves: keys of panels and of parts of panels."""
+        scope, day = overview.scope, overview.day
+        template = self.part_template if overview.part else self.template
+        own = [sorted(key for key in keys if key.startswith(self.key)) for keys in (folded, halves)]
+
+        def context() -> dict[str, object]:
+            layout = {"folded": folded, "halves": halves}
+            return {self.key: self.context(overview), "scope": scope, "day": day, **layout}
+
+        asked = (overview.path, repr(overview.query), overview.part, day.past)
+        return cached_part(request, scope, (*asked, repr(own), self.shows_besides(scope)), template, context)
 
 
 PANELS = (
@@ -79,7 +98,15 @@ PANELS = (
         folded=True,
         half=True,
     ),
-    Panel("commission", _("Commission"), "dashboard/panels/commission.html", commission, half=True, money=True),
+    Panel(
+        "commission",
+        _("Commission"),
+        "dashboard/panels/commission.html",
+        commission,
+        half=True,
+        money=True,
+        shows_besides=lambda scope: open_questions(scope) if scope.may_see_money else None,
+    ),
     Panel(
         "renewals",
         _("Upcoming renewals"),

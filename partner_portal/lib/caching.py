@@ -26,16 +26,20 @@ _MISSING = object()
 
 @once
 def code_fingerprint() -> str:
-    """Names the code of our own apps as it is; other code gives another. Files are read once a process."""
+    """Names the code, templates and translations of our own apps as they are. Files are read once a process."""
     digest = sha256()
-    for folder in sorted(Path(config.path) for config in apps.get_app_configs()):
-        if folder.parent == settings.BASE_DIR:
-            for file in sorted(folder.rglob("*.py")):
-                digest.update(file.read_bytes())
+    folders = [Path(config.path) for config in apps.get_app_configs()]
+    files = [(folder, "*.py") for folder in folders if folder.parent == settings.BASE_DIR]
+    files += [(settings.BASE_DIR / "templates", "*.html"), (settings.BASE_DIR / "locale", "*.mo")]
+    for folder, names in sorted(files):
+        for file in sorted(folder.rglob(names)):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int) -> T:
+def cached[T](
+    scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int, seconds: int = STORED_SECONDS
+) -> T:
     """`compute()`, or what it gave before for this partner, generation, day and programme `revision`.
 
     key: names the answer and everything else it depends on; with the reader's rights where it depends on them. The value
@@ -50,7 +54,7 @@ def cached[T](scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T],
         if stored is not _MISSING:
             return cast("T", stored)
         answer = compute()
-        transaction.on_commit(lambda: cache.set(name, answer, STORED_SECONDS), robust=True)
+        transaction.on_commit(lambda: cache.set(name, answer, seconds), robust=True)
         return answer
 
     return scope.once(name, load)

@@ -33,8 +33,9 @@ expect.set_options(timeout=15_000)  # what takes a blink of a quiet machine take
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Everything here is a browser test. A file's journeys run one after the other, on a portal of their own."""
+    ours = {path for path in {item.path for item in items} if Path(__file__).parent in path.parents}
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.path in ours:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
@@ -200,8 +201,9 @@ LAYOUT_RULES = ("color-contrast", "link-in-text-block", "target-size", "scrollab
 
 
 # Contrast is two thirds of what axe does. Of elements whose text has the same colour and size on the same backgrounds it reads
-# one, which is marked here.
-SAMPLE_OF_EACH_LOOK = """() => {
+# one, which is marked here, and none whose look it has read on an earlier page (`known`). Returns the looks that are
+# marked, but for elements that may lie over others.
+SAMPLE_OF_EACH_LOOK = """([part, known] = [null, []]) => {
   axe.configure({rules: [{id: "color-contrast", selector: "[data-contrast-sample]"}]});
   const backgrounds = new Map();
   const behind = (element) => {
@@ -214,34 +216,41 @@ SAMPLE_OF_EACH_LOOK = """() => {
     }
     return backgrounds.get(element);
   };
-  const seen = new Set();
-  for (const element of document.querySelectorAll("body *")) {
-    delete element.dataset.contrastSample;
+  for (const element of document.querySelectorAll("[data-contrast-sample]")) delete element.dataset.contrastSample;
+  const seen = new Set(known), marked = [];
+  for (const element of document.querySelectorAll(`${part || "body"} *`)) {
     const texts = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
     if ((!texts && !element.matches("input, select, textarea")) || !element.checkVisibility()) continue;
     const style = getComputedStyle(element);
     const positioned = style.position === "static" ? "" : element.tagName + element.className;
     const look = [style.color, style.fontSize, style.fontWeight, style.textShadow, positioned, behind(element)].join();
-    if (!seen.has(look)) element.dataset.contrastSample = "";
+    if (!seen.has(look)) {
+      element.dataset.contrastSample = "";
+      if (!positioned) marked.push(look);
+    }
     seen.add(look);
   }
+  return marked;
 }"""
 
 
 @pytest.fixture(scope="session")
 def no_findings() -> Callable[..., None]:
-    """Asserts that axe finds nothing on the page as it stands, or of the part that `context` selects. `rules`: only these."""
+    """Asserts that axe finds nothing on the page as it stands, or of the part that `part` selects. `rules`: only these."""
+    known: set[str] = set()
 
-    def check(page: Page, context: str | None = None, rules: Sequence[str] = ()) -> None:
+    def check(page: Page, part: str | None = None, rules: Sequence[str] = ()) -> None:
         if not page.evaluate("'axe' in window"):
             page.evaluate(AXE_SCRIPT)
-        page.evaluate(SAMPLE_OF_EACH_LOOK)
+        marked = page.evaluate(SAMPLE_OF_EACH_LOOK, [part, sorted(known)])
         # What is in order is longer than the page; no rule that is on reads what would be loaded before.
         options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
         if rules:
             options["runOnly"] = list(rules)
-        found = AxeResults(page.evaluate("([part, options]) => axe.run(part || document, options)", [context, options]))
+        found = AxeResults(page.evaluate("([part, options]) => axe.run(part || document, options)", [part, options]))
         assert found.violations_count == 0, found.generate_report()
+        if not rules or "color-contrast" in rules:
+            known.update(marked)
 
     return check
 
@@ -252,9 +261,10 @@ def looks_right(no_findings: Callable[..., None], shot: Callable[[Page, str], No
     scrolls sideways at 390 and at 320 pixels, which is what a zoom of 400 % leaves of a desk. Of a dialog axe reads that
     part alone. `SHOTS=1` stores two pictures.
 
-    The other theme has other colours and nothing else, so two of the four pairs see all that can differ. On the phone the
-    first page of a test is read with every rule, for the menu that the desk does not show; the others, in the same frame,
-    with those of colour and layout. Rows of a table are alike: the others are taken away before.
+    The other theme has other colours and nothing else, so two of the four pairs see all that can differ. Parts, and the first
+    page of a test, for the menu that the desk does not show, are read with every rule; the other pages, in the same frame,
+    with those of colour and layout, since tests/contract/test_accessibility.py reads every page with every rule. Rows of a
+    table are alike: the others are taken away before.
     """
     seen: set[str] = set()
 
@@ -268,9 +278,9 @@ def looks_right(no_findings: Callable[..., None], shot: Callable[[Page, str], No
         page.evaluate("for (const row of document.querySelectorAll('tbody tr:nth-child(n+5)')) row.remove()")
         page.emulate_media(color_scheme="dark")
         no_findings(page, part, LAYOUT_RULES if seen else ())
-        seen.add(name)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size({"width": 1440, "height": 900})
-        no_findings(page, part)
+        no_findings(page, part, LAYOUT_RULES if seen and part is None else ())
+        seen.add(name)
 
     return look

@@ -132,18 +132,6 @@ def test_a_click_for_a_new_tab_opens_the_page(open_page):
         opened.value.close()
 
 
-def test_every_month_of_the_forecast_opens_its_lots(open_page):
-    page = open_page("/dashboard/")
-    month = page.locator(".months a").nth(2)
-    points = month.locator("data").get_attribute("value")
-    month.click()
-    dialog = page.get_by_role("dialog", name="Points that expire")
-    expect(dialog.locator("tfoot data").first).to_have_attribute("value", points)
-    page.get_by_role("button", name="Close").click()
-    expect(dialog).to_be_hidden()
-    expect(month).to_be_focused()
-
-
 def test_the_whole_journey_by_keyboard(open_page):
     page = open_page("/dashboard/")
     page.keyboard.press("Tab")
@@ -223,13 +211,6 @@ def test_many_rows_come_in_pages_that_have_addresses_and_exact_values_are_one_sw
     assert "page=" not in page.url
     page.go_back()
     expect(page.locator("caption")).to_contain_text("26 – 50 of 99 entries")
-
-
-def test_an_empty_range_leads_to_one_that_has_rows(open_page):
-    page = open_page("/dashboard/changes/lost-managed/?changes_range=last-30-days")
-    expect(page.locator("#page-rows")).to_contain_text("The nearest range of 30 days with any is 24 Sep – 23 Oct 2026")
-    page.get_by_role("link", name="Show 24 Sep").click()
-    expect(page.locator("tbody tr").first).to_be_visible()
 
 
 def test_charts_wait_until_they_are_near_and_follow_theme_and_range(open_page):
@@ -350,9 +331,12 @@ def test_nothing_is_out_of_reach(open_page, looks_right):
     page.locator("#bridge-heading").scroll_into_view_if_needed()
     expect(page.locator("#changes .plot .bars path")).to_have_count(6)
     page.locator("#changes").get_by_text("Causes as a table").click()
-    looks_right(page, "changes", widths=EVERY_WIDTH)
+    looks_right(page, "changes")
 
     page = open_page(RANGE)
+    for width in sorted(EVERY_WIDTH, reverse=True):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width, width
     page.locator("#changes_choice").click()
     looks_right(page, "range", "#changes")
     page.keyboard.press("Escape")

@@ -61,9 +61,10 @@ def parsed(data, dialect):
     return rows[0], rows[1:]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("key", DATASETS)
-def test_the_database_and_python_write_the_same_bytes(scope, key, dialect):
+def test_the_database_and_python_write_the_same_bytes(scope, key):
+    """In one dialect, the next dataset in the next: a dialect is about kinds of columns, which many datasets have."""
+    dialect = list(DIALECTS)[DATASETS.index(key) % len(DIALECTS)]
     selection = opened(key, scope, copyable)
     if not isinstance(selection.rows, QuerySet):
         return
@@ -83,7 +84,7 @@ def test_sentences_of_the_database_are_those_of_python_in_dutch_and_without_mone
             assert csv_of(write_csv, selection, "comma") == csv_of(write_csv_in_python, selection, "comma"), key
 
 
-@pytest.mark.parametrize("role", ["admin", "finance", "member", "outsider"])
+@pytest.mark.parametrize("role", ["admin", "member", "outsider"])
 @pytest.mark.parametrize("key", DATASETS)
 def test_a_csv_read_back_sums_to_the_figure_and_holds_permitted_columns_only(scope_of, key, role):
     scope = scope_of(role)

@@ -1,11 +1,11 @@
 """Every route with every parameter and every nasty value, as every role: refused, ignored or answered, but never a 5xx.
 
 A request carries half of all parameters, each with another value. The admin asks every route with both halves by GET, and
-with one by POST. The member asks every route with one half by GET, and by POST with the one that the admin did not post;
-the stranger and the admin of the other partner, who are turned away, in one of the two ways; manager and finance, who see
-what the admin sees or less, ask for every second route each. Halves and values move on from route to route and from caller
-to caller. So every route meets every parameter and every value, and all callers together most pairs. What a request changed
-is taken back. docs/security.md has the counts.
+with one by POST. Manager, finance and member, who see what the admin sees or less, ask for every third route each with one
+half by GET, and the member by POST with the one that the admin did not post; the stranger and the admin of the other partner,
+who are turned away, ask in one of the two ways. Halves and values move on from route to route and from caller to caller. So
+every route meets every parameter and every value, and all callers together most pairs. What a request changed is taken back.
+docs/security.md has the counts.
 """
 
 import logging
@@ -36,7 +36,7 @@ PARTS, GROUPS = 2, 2
 ASKS_EVERYTHING = "northwind-admin"
 POSTING = {ASKS_EVERYTHING, "northwind-member", "southwind-admin", "stranger"}
 ONE_WAY = ("southwind-admin", "stranger")  # one route by GET, another by POST
-SHARING = ("northwind-manager", "northwind-finance")  # every second route each
+SHARING = ("northwind-manager", "northwind-finance", "northwind-member")  # every third route each
 PAIR = ("northwind-admin", "southwind-admin")  # they share the paths
 NASTY = (
     "", " ", "0", "-1", "1.5", "1e309", "NaN", "-Infinity", "9" * 30, "2147483648", "9223372036854775808", "٣", "²", "true",
@@ -177,7 +177,7 @@ def test_no_parameter_breaks_a_page(northwind_rows, caller, name, part):
     ask = Asking(caller(name))
     for request in requests(addresses(northwind_rows)[part::PARTS], name):
         ask(*request)
-    assert ask.asked > 40
+    assert ask.asked > 30
     ask.report()
 
 
@@ -186,9 +186,9 @@ def requests(routes_of_part, name):
     number_of_caller = CALLERS.index(name)
     shift = number_of_caller * 7
     for place, address in enumerate(routes_of_part):
-        if name in SHARING and place % 2 != SHARING.index(name):
+        if name in SHARING and place % 3 != SHARING.index(name):
             continue
-        first = ((place // 2 if name in SHARING else place) + number_of_caller) % GROUPS
+        first = ((place // 3 if name in SHARING else place) + number_of_caller) % GROUPS
         for group in range(GROUPS):
             data = {
                 parameter: NASTY[(number * 11 + place + group + shift) % len(NASTY)]

@@ -44,6 +44,20 @@ def work(word, hold=False):
     note("done", word)
 """
 
+# Sends what it reads, each task from a process of its own that has no connection yet, and answers with that one's status.
+SENDER = """
+import os, sys
+import jobs
+
+for line in sys.stdin:
+    word, hold = line.split()
+    child = os.fork()
+    if child == 0:
+        jobs.work.delay(word, hold == "True")
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
 
 class Place:
     """A folder with an application, an embedded server and workers of its own."""
@@ -51,6 +65,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.sender: subprocess.Popen[str] | None = None
         (folder / "jobs.py").write_text(APP)
         database = postgres.ensure_running(settings.PORTAL_VAR)
         self.environment = os.environ | {
@@ -97,8 +112,16 @@ class Place:
 
     def send(self, word: str, *, hold: bool = False) -> None:
         """Send a task; one on hold goes on until it is let go."""
-        code = f"import jobs; jobs.work.delay({word!r}, {hold})"
-        subprocess.run([sys.executable, "-c", code], cwd=self.folder, env=self.environment, check=True)
+        if self.sender is None:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            self.sender = subprocess.Popen(
+                [sys.executable, "-c", SENDER], cwd=self.folder, env=self.environment, **pipes
+            )
+        assert self.sender.stdin
+        assert self.sender.stdout
+        self.sender.stdin.write(f"{word} {hold}\n")
+        self.sender.stdin.flush()
+        assert self.sender.stdout.readline() == "0\n"
 
     def let_go(self, word: str) -> None:
         (self.folder / f"let-go-{word}").touch()
@@ -130,6 +153,8 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     place = Place(folder)
     valkey.ensure_running(folder / "var")
     yield place
+    if place.sender:
+        place.sender.communicate()
     for worker in place.workers:
         if worker.poll() is None:
             os.killpg(worker.pid, signal.SIGKILL)

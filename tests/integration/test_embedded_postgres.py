@@ -56,9 +56,14 @@ def started_once() -> Iterator[Path]:
 @pytest.fixture
 def used(var: Path, started_once: Path) -> Path:
     """As `var`, with a database already."""
-    (var / "postgres").mkdir()
-    subprocess.run(["cp", "-a", started_once / "postgres" / "data", var / "postgres"], check=True)
+    copy_data(started_once, var)
     return var
+
+
+def copy_data(started_once: Path, var: Path) -> None:
+    """Give a folder the data of a server that was started once."""
+    (var / "postgres").mkdir(parents=True)
+    subprocess.run(["cp", "-a", started_once / "postgres" / "data", var / "postgres"], check=True)
 
 
 def processes_of(var: Path) -> list[str]:
@@ -229,8 +234,9 @@ def test_a_child_that_forked_off_and_ends_leaves_the_server_to_its_parent(used: 
     assert postgres.address_of(used / "postgres") is not None
 
 
-def test_a_deep_folder_gets_a_short_socket_path_and_two_of_them_do_not_meet(var: Path) -> None:
+def test_a_deep_folder_gets_a_short_socket_path_and_two_of_them_do_not_meet(var: Path, started_once: Path) -> None:
     one, two = var / ("d" * 100) / "one", var / ("d" * 100) / "two"
+    copy_data(started_once, two)
     first, second = ensure_running(one), ensure_running(two)
     try:
         assert first.host != second.host

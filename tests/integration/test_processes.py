@@ -210,4 +210,5 @@ def test_counted_together_then_stopped_gracefully(running):
     assert running.web.wait(40) == 0
     status, page, headers = answers[0]
     assert (status, "</html>" in page, len(headers["X-Request-ID"])) == (200, True, 32)
+    assert [line for line in running.log("web").splitlines() if "level" not in json.loads(line)] == []
     assert not list(running.folder.glob("portal-metrics-*")), "the folder of the counts stays behind"

@@ -4,11 +4,17 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from redis import Redis
+from redis import exceptions as redis_errors
+
+from partner_portal.local.valkey import server_program
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
@@ -17,7 +23,7 @@ SECRETS = {
 }  # fmt: skip
 # What an image has a fixed value for, or what is for trying things out only.
 NOT_IN_COMPOSE = {
-    "STATIC_ROOT", "PORTAL_VAR", "DATABASE_CONN_MAX_AGE", "PORTAL_DATABASE_ROLE", "PORTAL_EMBEDDED_DURABLE",
+    "STATIC_ROOT", "PORTAL_VAR", "PORTAL_DATABASE_ROLE", "PORTAL_EMBEDDED_DURABLE",
     "PORTAL_DEBUG", "PORTAL_TODAY",
 }  # fmt: skip
 OURS = {"migrate", "web", "worker", "beat"}
@@ -148,6 +154,42 @@ def test_the_cache_evicts_and_the_queue_keeps(compose: dict) -> None:
     assert settings["CACHE_REDIS_URL"].endswith("@cache:6379/0")
 
 
+@pytest.mark.parametrize(("service", "policy"), [("redis", "noeviction"), ("cache", "allkeys-lru")])
+def test_the_servers_of_queue_and_cache_start_as_written(
+    compose: dict, tmp_path: Path, service: str, policy: str
+) -> None:
+    """With the embedded server's program in place of Redis."""
+    shell, option, script = compose["services"][service]["command"]
+    folder = tempfile.mkdtemp(prefix="portal-compose-")  # short enough for a socket
+    socket = f"{folder}/socket"
+    script = re.sub(r"--dir /\w+", f"--dir {folder} --port 0 --unixsocket {socket}", script.replace("$$", "$"))
+    (tmp_path / "redis-server").symlink_to(server_program())
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": "of-this-test"}
+    process = subprocess.Popen([shell, option, script], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        stranger, portal = Redis(unix_socket_path=socket), Redis(unix_socket_path=socket, password="of-this-test")
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                assert portal.ping()
+                break
+            except redis_errors.ConnectionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        with pytest.raises(redis_errors.AuthenticationError):
+            stranger.ping()
+        assert portal.config_get("maxmemory-policy") == {"maxmemory-policy": policy}
+        assert portal.config_get("appendonly") == {"appendonly": "yes" if service == "redis" else "no"}
+        stranger.close()
+        portal.close()
+        process.terminate()
+        assert process.wait(20) == 0  # the signal reached the server, which wrote what it had
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)
+
+
 def test_secrets_can_come_from_files(compose: dict, documented: set[str]) -> None:
     other = yaml.safe_load((ROOT / "deploy/compose.secrets.yml").read_text())
     assert set(other["services"]) == set(compose["services"])
@@ -168,6 +210,7 @@ def test_secrets_can_come_from_files(compose: dict, documented: set[str]) -> Non
     assert "OWNER" not in str({name: other["services"][name] for name in OURS - {"migrate"}}).upper()
 
 
+RUN = {"Job", "Deployment"}
 UNITS = {
     "web": "gunicorn --bind 127.0.0.1:8000",
     "worker": "celery -A partner_portal worker",
@@ -229,6 +272,33 @@ def test_nginx_takes_its_file(tmp_path: Path) -> None:
     result = subprocess.run([program, "-t", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "warn" not in result.stderr
+
+
+def test_kubernetes_runs_what_docker_compose_runs(compose: dict, documented: set[str]) -> None:
+    documents = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/portal.yaml").read_text()))
+    settings = next(each["data"] for each in documents if each["kind"] == "ConfigMap")
+    assert {name.removesuffix("_FILE") for name in settings} <= documented
+    assert not SECRETS & settings.keys()
+    parts = {
+        each["metadata"]["name"].removeprefix("portal-"): each["spec"] for each in documents if each["kind"] in RUN
+    }
+    assert set(parts) == OURS
+    assert parts["beat"]["replicas"] == 1
+    assert parts["beat"]["strategy"] == {"type": "Recreate"}
+    for name, spec in parts.items():
+        pod = spec["template"]["spec"]
+        [container] = pod["containers"]
+        assert container.get("command") == compose["services"][name].get("command", None) or name == "worker"
+        assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["runAsNonRoot"]) == (10001, True)
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert container["resources"]["limits"]["memory"]
+        assert ("portal-owner" in str(pod)) is (name == "migrate")
+        assert name == "migrate" or "livenessProbe" in container
+    web = parts["web"]["template"]["spec"]
+    assert web["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert web["terminationGracePeriodSeconds"] > 30 + 5  # gunicorn's and the wait before it
 
 
 def test_caddy_takes_its_file() -> None:

@@ -267,9 +267,14 @@ class Selection[S: Scope = Scope]:
         totals: Row = self._cached("totals", *(column.name for column in summed), make=lambda: self._totals(summed))
         return totals
 
+    @property
+    def stable(self) -> bool:
+        """Whether nothing but facts, entries and settings decides these rows: no saved list of clients, for one."""
+        return self.dataset.cached is not None and self.clients is None
+
     def _cached(self, *key: Hashable, make: Callable[[], Any]) -> Any:
         """`make()`, or its earlier answer for these parameters while nothing has changed that these rows depend on."""
-        if self.dataset.cached is None or self.clients is not None:
+        if self.dataset.cached is None or not self.stable:
             return make()
         params = tuple(sorted((name, repr(value)) for name, value in self.params.items()))
         return self.dataset.cached(self.scope, (self.dataset.key, params, *key), make)

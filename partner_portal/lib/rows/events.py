@@ -6,6 +6,9 @@ facts_committed: scope, client_ids (a set of primary keys whose facts changed; N
                  how many clients are done. It is also sent when an import is only tried and then undone: a receiver does
                  nothing that a rollback leaves behind. What its answer's `summary` holds is stored with the batch.
 ledger_posted:   scope, client_ids (the primary keys of the clients whose facts were read).
+figures_settled: scope, and rows (how many facts were written). Sent once everything is written that figures depend on, by an
+                 import, an undo, and a posting by the clock or under other rules: what takes long is worked out before anybody
+                 can see the new figures. Never sent when an import is only tried.
 rules_changed:   nothing more; the programme's rules are everybody's.
 figures_wanted:  scope. Sent before rows are read for somebody who is on no page, such as a file that is due: stored sums are
                  brought up to date first.
@@ -30,6 +33,7 @@ from partner_portal.lib.scope import Scope
 
 facts_committed = Signal()
 ledger_posted = Signal()
+figures_settled = Signal()
 rules_changed = Signal()
 figures_wanted = Signal()
 import_written = Signal()

@@ -138,6 +138,7 @@ class Drilldown:
         back: Link,
         when_empty: Callable[[], Empty | None],
         in_dialog: bool,
+        size: int = PAGE_SIZE,
     ) -> None:
         self.path = path
         self.selection = selection
@@ -146,6 +147,7 @@ class Drilldown:
         self.columns = tuple(column for column in selection.columns if column.under not in names)
         self._below = tuple(column for column in selection.columns if column.under in names)
         self.back = back
+        self.size = size
         self._page = page
         self._when_empty = when_empty
 
@@ -241,19 +243,21 @@ class Drilldown:
 
     @cached_property
     def page(self) -> Page:
-        """The rows of the page asked for; a page that does not exist is the nearest that does."""
+        """The page asked for, without its rows; a page that does not exist is the nearest that does."""
+        numbers: Any = range(self.selection.count)  # known from the totals; rows are not counted again
+        return Paginator(numbers, self.size).get_page(self._page)
+
+    @cached_property
+    def rows(self) -> list[TableRow]:
+        """The rows of the page."""
         selection = self.selection
         needed = [column for column in selection.dataset.permitted(selection.scope) if self._is_needed(column)]
-        page = self._numbered(needed, PAGE_SIZE)
-        page.object_list = [self._row(row) for row in page.object_list]
-        return page
+        return [self._row(row) for row in self._fetched(needed)]
 
-    def _numbered(self, columns: Sequence[Column], size: int) -> Page:
-        """The page asked for, with rows as the selection gives them."""
-        numbers: Any = range(self.selection.count)  # known from the totals; rows are not counted again
-        page = Paginator(numbers, size).get_page(self._page)
-        page.object_list = self.selection.between(columns, (page.number - 1) * size, page.number * size)
-        return page
+    def _fetched(self, columns: Sequence[Column]) -> Sequence[Row]:
+        """The rows of the page, as the selection gives them."""
+        last = self.page.number * self.size
+        return self.selection.between(columns, last - self.size, last)
 
     @property
     def pages(self) -> Iterator[Link]:

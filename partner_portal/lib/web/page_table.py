@@ -18,8 +18,7 @@ class SheetTable(Drilldown):
     """`heads.<column>`: the head of a column. `page.object_list`: rows with every permitted column by its name."""
 
     def __init__(self, path: str, selection: Selection, page: str, back: Link, size: int = PAGE_SIZE) -> None:
-        super().__init__(path, selection, page, back=back, when_empty=lambda: None, in_dialog=False)
-        self.size = size
+        super().__init__(path, selection, page, back=back, when_empty=lambda: None, in_dialog=False, size=size)
 
     @cached_property
     def heads(self) -> dict[str, Heading]:
@@ -32,10 +31,10 @@ class SheetTable(Drilldown):
         """The rows of the page asked for; a page that does not exist is the nearest that does."""
         selection = self.selection
         columns = selection.dataset.permitted(selection.scope)
-        page = self._numbered(columns, self.size)
+        page = super().page
         page.object_list = [
             dict(zip([column.name for column in columns], selection.cells(row, columns), strict=True)) | _marks(row)
-            for row in page.object_list
+            for row in self._fetched(columns)
         ]
         return page
 

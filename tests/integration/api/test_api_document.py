@@ -110,30 +110,32 @@ def test_it_keeps_what_its_document_promises(token_of, get, address):
     """Right and wrong parameters at random: never a fault, nothing wrong accepted, always an answer of the promised shape.
 
     A parameter of the right shape may still mean nothing (a day that is ahead, a client that is none): that is refused, so
-    the check that expects acceptance is left out.
+    the check that expects acceptance is left out. All datasets read their parameters by one code: one is asked what its document
+    allows, the next what it does not.
     """
-    _fuzz(token_of(), address, get, "admin")
+    both = address.removeprefix("/api/v1/") in FIXED
+    _fuzz(token_of(), address, get, "admin", slice(None) if both else slice(ADDRESSES.index(address) % 2, None, 2))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["progress", "breakdown", "datasets/changes-lost-sold", "datasets/renewals"])
 def test_it_keeps_what_it_promises_a_member(token_of, get, name):
-    _fuzz(token_of("member"), f"/api/v1/{name}", get, "member")
+    _fuzz(token_of("member"), f"/api/v1/{name}", get, "member", slice(None))
 
 
 DOCUMENTS = {}  # by role: a document takes longer than all that a test asks
 
 
-def _fuzz(token, address, get, role):
+def _fuzz(token, address, get, role, modes):
     import schemathesis
 
     if role not in DOCUMENTS:
         DOCUMENTS[role] = get(token, "openapi.json").json()
     with one_connection():
-        _ask_at_random(schemathesis.openapi.from_dict(DOCUMENTS[role]), address, token)
+        _ask_at_random(schemathesis.openapi.from_dict(DOCUMENTS[role]), address, token, modes)
 
 
-def _ask_at_random(schema, address, token):
+def _ask_at_random(schema, address, token, modes):
     import schemathesis  # here, since it takes a second that the other workers need not spend
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -141,7 +143,7 @@ def _ask_at_random(schema, address, token):
     operation = schema[address]["GET"]
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}  # it does not unpack answers
 
-    for mode in schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE:
+    for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE)[modes]:
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(

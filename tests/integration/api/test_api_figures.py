@@ -102,13 +102,14 @@ def test_every_role_gets_its_datasets_and_no_other(token_of, get, role):
     listed = {each["key"]: each for each in get(token, "datasets").json()["datasets"]}
     money = role != "member"
     assert set(listed) == {key for key, each in DATASETS.items() if money or each.permission != Permission.VIEW_MONEY}
-    for key, dataset in DATASETS.items():
-        response = get(token, f"datasets/{key}", page_size=1)
+    for place, (key, dataset) in enumerate(DATASETS.items()):
+        # What is listed is asked by one of the four; the others' rows are asked for below and in tests/contract/.
+        if key not in listed or place % 4 == ROLES.index(role):
+            response = get(token, f"datasets/{key}", page_size=1)
+            assert response.status_code == (200 if key in listed else 403)
         if key not in listed:
-            assert response.status_code == 403
             assert response.json()["detail"] == "The role “member” may not read this."
             continue
-        assert response.status_code == 200
         names = {column["name"] for column in listed[key]["columns"]}
         secret = {column.name for column in dataset.columns if column.permission == Permission.VIEW_MONEY}
         assert names == {column.name for column in dataset.columns} - (set() if money else secret)

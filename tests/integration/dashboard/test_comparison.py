@@ -11,7 +11,7 @@ from clients.queries import shared_selling_of
 from ledger.queries import changes, history_starts
 from partner_portal.lib.dates.clock import moved_to
 from partner_portal.lib.dates.periods import Period
-from tests.integration.dashboard.test_overview import part, text, values
+from tests.integration.dashboard.test_overview import panel, part, text, values
 
 OCTOBER = "changes_from=2026-10-01&changes_to=2026-10-31"
 
@@ -44,7 +44,7 @@ def parameters(address):
 
 
 def test_without_a_comparison_nothing_is_said_of_one(web):
-    page = part(web("admin").get(f"/dashboard/?{OCTOBER}").text, "changes")
+    page = panel(web("admin"), OCTOBER, "changes")
     assert "Compared with" not in page
     assert "moved" not in page
 
@@ -57,7 +57,7 @@ def test_without_a_comparison_nothing_is_said_of_one(web):
     ],
 )
 def test_every_counter_says_what_it_was_and_how_it_moved(web, scope, how, base):
-    page = part(web("admin").get(f"/dashboard/?{OCTOBER}&changes_cmp={how}").text, "changes")
+    page = panel(web("admin"), f"{OCTOBER}&changes_cmp={how}", "changes")
     now, before = changes(scope, Period(date(2026, 10, 1), date(2026, 10, 31))), changes(scope, base)
     names = ("new_sold", "lost_sold", "new_managed", "lost_managed")
     for name, shown in zip(names, counters(page), strict=True):
@@ -85,7 +85,7 @@ def test_more_lost_points_are_bad_and_fewer_are_good(web, scope):
         f"{OCTOBER}&changes_cmp=year",
         "changes_range=this-year&changes_cmp=year",
     ):
-        markup = part(web("admin").get(f"/dashboard/?{query}").text, "changes")
+        markup = panel(web("admin"), query, "changes")
         for figure, shown in zip(re.findall(r'<a class="counter".*?</a>', markup, re.S), counters(markup), strict=True):
             found = re.search(r'moved"><span class="(gain|loss)"', figure)
             if found:
@@ -96,7 +96,7 @@ def test_more_lost_points_are_bad_and_fewer_are_good(web, scope):
 def test_a_base_before_the_first_data_is_no_data(web, scope):
     starts = history_starts(scope)
     query = f"changes_from={starts}&changes_to=2022-12-31&changes_cmp=prev"
-    page = part(web("admin").get(f"/dashboard/?{query}").text, "changes")
+    page = panel(web("admin"), query, "changes")
     assert all("no data to compare with" in shown for shown in counters(page))
     assert "begins before the first day with data" in text(page)
     assert "Show that range" not in page
@@ -104,7 +104,7 @@ def test_a_base_before_the_first_data_is_no_data(web, scope):
 
 def test_shared_deals_are_compared_by_their_number(web, scope):
     query = "shared_from=2026-10-01&shared_to=2026-10-31&shared_cmp=year"
-    page = part(web("admin").get(f"/dashboard/?{query}").text, "shared")
+    page = panel(web("admin"), query, "shared")
     before = shared_selling_of(scope, Period(date(2025, 10, 1), date(2025, 10, 31)))
     for deals, shown in zip((before.created, before.in_flight, before.won), counters(page), strict=True):
         assert f"was {deals.count}" in shown

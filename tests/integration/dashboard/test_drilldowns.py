@@ -34,10 +34,10 @@ def rows(page: str) -> list[str]:
 
 
 def every_row(client, address: str) -> list[str]:
-    """The rows of all pages."""
+    """The rows of all pages, without the frame around them."""
     found: list[str] = []
     while address:
-        page = client.get(address).text
+        page = client.get(address, headers={**HTMX, "HX-Target": "page-rows"}).text
         found += rows(page)
         following = re.search(r'rel="next" href="([^"]+)"', page)
         address = html.unescape(following[1]) if following else ""
@@ -90,6 +90,14 @@ def test_every_month_opens_its_lots_and_together_they_are_the_sold_points(web):
     for address, points in months:
         assert total(client.get(address).text) == Decimal(points)
     assert sum(Decimal(points) for _address, points in months) == total(client.get("/dashboard/expiring/").text)
+
+
+def test_an_empty_range_leads_to_the_nearest_one_that_has_rows(web):
+    client = web("admin")
+    page = client.get("/dashboard/changes/lost-managed/?changes_range=last-30-days").text
+    assert "The nearest range of 30 days with any is 24 Sep – 23 Oct 2026" in page.replace("&nbsp;", " ")
+    [address] = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>\s*Show 24 Sep', page)
+    assert every_row(client, html.unescape(address))
 
 
 def test_every_row_has_a_sentence_and_a_cause(web):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from partner_portal.lib.dates.clock import moved_to, now
@@ -22,6 +23,11 @@ def part(page: str, key: str) -> str:
     start = page.index(f'id="{key}"')
     end = page.find('<details class="sheet', start)
     return page[start : end if end > 0 else None]
+
+
+def panel(client: Client, query: str, key: str) -> str:
+    """The markup of one panel, asked for alone as htmx does."""
+    return part(client.get(f"/dashboard/?{query}", headers={**HTMX, "HX-Target": key}).text, key)
 
 
 def values(markup: str) -> list[str]:
@@ -53,8 +59,8 @@ def test_the_figures_are_those_of_the_contract_on_every_day(web, file):
     by_name = {gap["tier"]: gap for gap in expected["targets"]}
     for name, gap in by_name.items():
         with moved_to(date.fromisoformat(expected["on"])):
-            shown = web("admin").get(f"/dashboard/?target={name.lower()}").text
-        rows = re.findall(r"<tr[^>]*>(.*?)</tr>", part(shown, "progression"), re.S)[1 : 1 + len(gap["requirements"])]
+            shown = panel(web("admin"), f"target={name.lower()}", "progression")
+        rows = re.findall(r"<tr[^>]*>(.*?)</tr>", shown, re.S)[1 : 1 + len(gap["requirements"])]
         for row, need in zip(rows, gap["requirements"], strict=True):
             if need["metric"].endswith("_points"):
                 wanted = [need["have"], need["need"]] + ([] if Decimal(need["missing"]) == 0 else [need["missing"]])
@@ -73,8 +79,7 @@ def test_the_bridge_adds_up_over_any_range(web):
         "this-programme-year",
     ):
         opening, new_sold, lost_sold, new_managed, lost_managed, closing = (
-            Decimal(value)
-            for value in values(part(client.get(f"/dashboard/?changes_range={range_}").text, "changes"))[:6]
+            Decimal(value) for value in values(panel(client, f"changes_range={range_}", "changes"))[:6]
         )
         assert opening + new_sold - lost_sold + new_managed - lost_managed == closing
 
@@ -161,14 +166,14 @@ def test_sample_thresholds_are_marked_and_real_ones_are_not(web):
     ],
 )
 def test_a_range_that_cannot_be_is_said_and_never_swapped_silently(web, query, words):
-    shown = text(part(web("admin").get(f"/dashboard/?{query}").text, "changes"))
+    shown = text(panel(web("admin"), query, "changes"))
     assert words in shown
     if "range of days" in words or "called" in words:
         assert "Shown instead: Last 30 days, 25 Oct – 23 Nov 2026." in shown
 
 
 def test_an_unknown_target_is_said(web):
-    shown = text(part(web("admin").get("/dashboard/?target=<b>Titanium").text, "progression"))
+    shown = text(panel(web("admin"), "target=<b>Titanium", "progression"))
     assert "There is no tier called “<b>Titanium”" in shown
     assert "Diamond is shown instead" in shown
 

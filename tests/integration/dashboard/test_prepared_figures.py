@@ -29,5 +29,5 @@ def test_what_was_prepared_is_not_worked_out_again(own_cache, partner, scope_of,
 
     with django_capture_on_commit_callbacks(execute=True):
         tasks.prepare_figures(partner.pk)
-    with patch.object(outlook, "earnings", side_effect=AssertionError("worked out again")):
+    with patch.object(outlook, "paid_within", side_effect=AssertionError("worked out again")):
         assert outlook.commission_outlook(scope_of("admin")).amount > 0

@@ -113,7 +113,8 @@ def test_a_wrong_cell(
     value: str,
     message: str,
 ) -> None:
-    result = bring_in(FACTS | {kind: with_cell(FACTS[kind], place, column, value)})
+    named = {"clients": FACTS["clients"], "deals": FACTS["deals"]} if kind == "statement_lines" else {}
+    result = bring_in({"clients": FACTS["clients"]} | named | {kind: with_cell(FACTS[kind], place, column, value)})
     shown = value if len(value) <= 200 else value[:200] + "…"
     assert (f"{kind}.csv", place + 2, column, shown, message) in problems(result)
     assert not result.written
@@ -164,7 +165,7 @@ def test_every_error_of_every_file_is_found_at_once(bring_in: Callable[..., Any]
 def test_the_same_key_twice_is_an_error_on_the_later_row(
     bring_in: Callable[..., Any], kind: str, rows: list[dict[str, str]], changes: dict[str, str], column: str
 ) -> None:
-    result = bring_in(FACTS | {kind: [*rows, rows[0] | changes]})
+    result = bring_in({"clients": CLIENTS, "deals": DEALS, kind: [*rows, rows[0] | changes]})
     found = [(file, row, name, message) for file, row, name, _value, message in problems(result)]
     assert found == [(f"{kind}.csv", len(rows) + 2, column, found[0][3])]
     assert found[0][3].endswith("as in row 2")

@@ -4,10 +4,8 @@ import csv
 import io
 from datetime import timedelta
 
-import boto3
 import pytest
 from django.urls import reverse
-from moto.server import ThreadedMotoServer
 
 from partner_portal import env
 from partner_portal.lib.dates import clock
@@ -21,6 +19,9 @@ KEYS = {"aws_access_key_id": "portal", "aws_secret_access_key": "not-a-secret", 
 
 @pytest.fixture
 def bucket(settings, monkeypatch, tmp_path):
+    import boto3  # here, since the other workers need neither
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
