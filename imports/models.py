@@ -136,12 +136,9 @@ class ImportChange(models.Model):
         return f"{self.kind} {self.fact_id}: {self.action}"
 
 
-FOLDER = "imports"  # of uploaded files in the storage
-
-
 def file_folder(partner_id: int) -> str:
-    """Folder of a partner's uploaded files."""
-    return f"{FOLDER}/{partner_id}"
+    """Folder of a partner's uploaded files in the storage."""
+    return f"imports/{partner_id}"
 
 
 def stored_name(instance: "ImportFile", filename: str) -> str:

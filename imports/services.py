@@ -22,7 +22,7 @@ from imports.batch_states import UNDECIDED, NotNow, locked, to_next_step
 from imports.checks import Step
 from imports.effects import Effects, effects_data, effects_of
 from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tables
-from imports.models import FOLDER, BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile, file_folder
+from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile, file_folder
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
 from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
@@ -418,20 +418,15 @@ def forget_files(*, scope: Scope, days: int) -> int:
     return len(forgotten)
 
 
-def partners_with_files() -> QuerySet[Partner]:
-    """The partners with a folder of uploaded files in the storage."""
-    with suppress(FileNotFoundError):
-        return Partner.objects.filter(pk__in=[name for name in default_storage.listdir(FOLDER)[0] if name.isdecimal()])
-    return Partner.objects.none()
-
-
 def delete_stray_files(*, partner: Partner) -> int:
     """Delete stored files that no row names: their process was killed before it committed. Returns how many.
 
     Those of the last day are left alone, since a transaction that is still running may name them.
     """
-    folder = file_folder(partner.pk)
-    stored = [f"{folder}/{name}" for name in default_storage.listdir(folder)[1]]
+    folder, names = file_folder(partner.pk), list[str]()
+    with suppress(FileNotFoundError):
+        _folders, names = default_storage.listdir(folder)
+    stored = [f"{folder}/{name}" for name in names]
     with partner_scope(partner):
         named = set(ImportFile.objects.filter(partner=partner, file__in=stored).values_list("file", flat=True))
     strays = [path for path in stored if path not in named]

@@ -77,9 +77,7 @@ def requeue_lost_batches() -> int:
 
 @shared_task
 def forget_import_files() -> None:
-    """Once a day: discard undecided batches, and delete the contents of files that are no longer needed or that no row names."""
+    """Once a day: discard undecided batches, and delete contents of files that are no longer needed."""
     for partner in partners_with(*services.forgettable(days=settings.IMPORT_FILE_DAYS)):
         with partner_scope(partner):
             services.forget_files(scope=system_scope(partner), days=settings.IMPORT_FILE_DAYS)
-    for partner in services.partners_with_files():
-        services.delete_stray_files(partner=partner)

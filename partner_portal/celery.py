@@ -24,6 +24,7 @@ BEAT_SCHEDULE = {
     },
     "remove-expired-files": {"task": "reports.tasks.remove_expired_files", "schedule": crontab(minute=35, hour=2)},
     "run-due-connections": {"task": "sources.tasks.run_due_connections", "schedule": crontab()},
+    "delete-stray-files": {"task": "sources.tasks.delete_stray_files", "schedule": crontab(hour=3, minute=30)},
     "check-for-events": {"task": "notices.tasks.check_due_partners", "schedule": crontab(minute="*/5")},
     "send-due-notices": {"task": "notices.tasks.send_due", "schedule": crontab()},
     "remove-outdated-notices": {

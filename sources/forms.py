@@ -130,7 +130,7 @@ class AnswersForm(forms.Form):
             help_text=_("Your account also holds your own sales, which earn no points."),
         )
         if str(self.data.get("take", initial) if self.is_bound else initial) == CONSTANT:
-            names = [(each.name, f"{each.label} ({each.name})") for each in self._tables.get("deals", ())]
+            names = [(field.name, f"{field.label} ({field.name})") for field in self._tables.get("deals", ())]
             self._add(
                 "take_property",
                 forms.ChoiceField(

@@ -94,13 +94,13 @@ def proposals_page(scope: Scope, connection: Connection, kind: str, state: str, 
 def counts(scope: Scope, connection: Connection, kind: str) -> list[tuple[str, str, int]]:
     """The states with their labels and numbers of proposals. One query."""
     rows = proposals.proposals(scope, connection, kind)
-    found = rows.aggregate(
+    totals = rows.aggregate(
         waiting=Count("pk", filter=Q(waits=True)),
         confirmed=Count("pk", filter=Q(state=Decided.CONFIRMED, waits=False)),
         rejected=Count("pk", filter=Q(state=Decided.REJECTED)),
     )
     labels = {"waiting": _("To decide"), "confirmed": _("Confirmed"), "rejected": _("Rejected")}
-    return [(key, label, found[key]) for key, label in labels.items()]
+    return [(key, label, totals[key]) for key, label in labels.items()]
 
 
 def chosen(

@@ -161,7 +161,7 @@ def spec_of(connection: Connection, kind: str) -> TableSpec:
 def _spec(connection: Connection, kind: str, document: JsonObject) -> TableSpec:
     """The table of a kind that is on with these answers. Raises WrongChange."""
     specs = vendor_of(connection).tables(settings_of(document))
-    spec = next((each for each in specs if each.kind == kind and each.full_only), None)
+    spec = next((spec for spec in specs if spec.kind == kind and spec.full_only), None)
     if spec is None:
         raise WrongChange(_("This is switched off."))
     return spec
@@ -174,7 +174,13 @@ def _chosen(scope: Scope, connection: Connection, kind: str, numbers: Collection
 def _decided(scope: Scope, connection: Connection, rows: list[Proposal], event: str) -> None:
     if not rows:
         return
-    Proposal.objects.bulk_update(rows, ["accepted", "state", "waits", "decided_at", "decided_by"], batch_size=1000)
+    Proposal.objects.bulk_create(  # an upsert: of thousands of rows several times as fast as `bulk_update`
+        rows,
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "key"],
+        update_fields=["accepted", "state", "waits", "decided_at", "decided_by"],
+        batch_size=1000,
+    )
     _read_soon(connection)
     connection.save(update_fields=["window_from", "next_at"])
     audit.record(scope, event, connection.label, number=connection.pk, kind=rows[0].kind, rows=len(rows))

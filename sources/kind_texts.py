@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal, InvalidOperation
 
 from django.utils.translation import gettext as _
 
 from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import decimal_text
 from sources.source import CAME_BACK, MAY_BE_EARLIER, STARTS_TODAY
 
 
@@ -55,13 +57,21 @@ def note_text(note: str, detail: str) -> str:
 def proposal_text(kind: str, cells: Mapping[str, str]) -> str:
     """A proposal in words. cells: by our columns."""
     if kind == "services":
-        blanks = {"mrr": cells["mrr"], "currency": cells["currency"], "start": _day(cells["started_on"])}
+        blanks = {"mrr": _amount(cells["mrr"]), "currency": cells["currency"], "start": _day(cells["started_on"])}
         if not cells["ended_on"]:
             return _("%(mrr)s %(currency)s a month since %(start)s") % blanks
         blanks |= {"end": _day(cells["ended_on"])}
         return _("%(mrr)s %(currency)s a month from %(start)s until %(end)s") % blanks
     blanks = {"day": _day(cells["cancelled_on"]), "line": cells["product_line"]}
     return (_("%(line)s cancelled on %(day)s") if blanks["line"] else _("Everything cancelled on %(day)s")) % blanks
+
+
+def _amount(text: str) -> str:
+    """An amount as people write it; the vendor's text when it is no number."""
+    try:
+        return decimal_text(Decimal(text), 2)
+    except InvalidOperation:
+        return text
 
 
 def _day(text: str) -> str:

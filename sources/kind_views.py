@@ -34,26 +34,26 @@ ON, OFF, PREVIEW, SHOW = "on", "off", "preview", "show"
 @reauthentication_required(allow_get=True)
 def kind(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
     """What a further kind would bring; switch it on or off."""
-    found = queries.get_connection(request.scope, pk)
-    if kind not in queries.more_kinds(found):
+    connection = queries.get_connection(request.scope, pk)
+    if kind not in queries.more_kinds(connection):
         raise Http404(kind)
     do = request.POST.get("do", "") if request.method == "POST" else ""
-    state = kind_pages.state(request.scope, found, kind)
+    state = kind_pages.state(request.scope, connection, kind)
     if wanted_part(request) == "preview" and not state["is_running"]:
         return private(HttpResponseClientRefresh())
-    asked = queries.more_questions(found, kind)
+    questions = queries.more_questions(connection, kind)
     form = KindForm(
         request.POST if do in (PREVIEW, SHOW) else None,
         kind=kind,
-        source=queries.vendor_of(found),
+        source=queries.vendor_of(connection),
         questions=[
             replace(question, proposal=answer_of(state["answers"][question.key]))
             if question.key in state["answers"]
             else question
-            for question in asked
+            for question in questions
         ],
-        fields=fields_of(found.schema),
-        stored=found.answers,
+        fields=fields_of(connection.schema),
+        stored=connection.answers,
     )
     rejected = False
     if do == PREVIEW and form.is_valid():
@@ -105,12 +105,12 @@ def _changed(request: ScopedRequest, change: Callable[[], object], text: str) ->
 def proposals(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
     """Choose proposals to confirm, which shows first what that does, or reject them."""
     scope = request.scope
-    found, spec = _proposing(scope, pk, kind)
+    connection, spec = _proposing(scope, pk, kind)
     shown = request.GET.get("state", "waiting")
     shown = shown if shown in kind_pages.STATES else "waiting"
     if request.method == "POST":
         numbers = {int(text) for text in request.POST.getlist("row") if text.isdecimal() and len(text) < 19}
-        chosen = kind_pages.chosen(scope, found, kind, numbers, everything=request.POST.get("all") == "yes")
+        chosen = kind_pages.chosen(scope, connection, kind, numbers, everything=request.POST.get("all") == "yes")
         if not chosen:
             messages.warning(request, _("Choose at least one."))
         elif request.POST.get("do") == "effect":
@@ -122,11 +122,11 @@ def proposals(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
         else:
             _decide(request, pk, kind, {row.pk for row in chosen})
         return redirect("connection_proposals", pk, kind)
-    page = kind_pages.proposals_page(scope, found, kind, shown, request.GET.get("page"))
+    page = kind_pages.proposals_page(scope, connection, kind, shown, request.GET.get("page"))
     context = {
-        "connection": found, "kind": kind_of(kind), "state": shown, "page": page,
-        "counts": kind_pages.counts(scope, found, kind),
-        "lines": kind_pages.lines(scope, found, spec, list(page)),
+        "connection": connection, "kind": kind_of(kind), "state": shown, "page": page,
+        "counts": kind_pages.counts(scope, connection, kind),
+        "lines": kind_pages.lines(scope, connection, spec, list(page)),
     }  # fmt: skip
     return page_or_part(request, "sources/proposals.html", context)
 
@@ -136,8 +136,8 @@ def proposals(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
 def effect(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
     """What confirming the chosen proposals does to points, once a worker knows; confirm them."""
     scope = request.scope
-    found, spec = _proposing(scope, pk, kind)
-    state = kind_pages.effect(scope, found, spec)
+    connection, spec = _proposing(scope, pk, kind)
+    state = kind_pages.effect(scope, connection, spec)
     if not state or not state["count"]:
         return redirect("connection_proposals", pk, kind)
     if request.method == "POST":
@@ -162,14 +162,14 @@ def effect(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
 
 def _proposing(scope: Scope, pk: int, kind: str) -> tuple[Connection, TableSpec]:
     """A connection, and its table of a kind that is on and makes proposals. Raises Http404."""
-    found = queries.get_connection(scope, pk)
+    connection = queries.get_connection(scope, pk)
     try:
-        spec = kind_services.spec_of(found, kind)
+        spec = kind_services.spec_of(connection, kind)
     except WrongChange as reason:
         raise Http404(kind) from reason
     if not spec.decided:
         raise Http404(kind)
-    return found, spec
+    return connection, spec
 
 
 def _decide(request: ScopedRequest, pk: int, kind: str, numbers: set[int]) -> None:

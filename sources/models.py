@@ -101,6 +101,8 @@ class Run(models.Model):
     points:    total points before and after, as text; empty for none.
     """
 
+    read_by_clock = True
+
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs", db_index=False)
     full = models.BooleanField()

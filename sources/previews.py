@@ -103,7 +103,7 @@ def _read(partner: Partner, preview: KindPreview, step: Step) -> JsonObject:
         "more": {kind: connection.answers.get("more", {}).get(kind) or clock.today(partner.time_zone).isoformat()},
     }
     settings = replace(settings_of(document, account_of(connection.account)), accept_all=True)
-    spec = next(each for each in source.tables(settings) if each.kind == kind and each.full_only)
+    spec = next(spec for spec in source.tables(settings) if spec.kind == kind and spec.full_only)
     access = access_of(partner, connection)
     if source.needs_token:
         access = with_token(access, connection)
@@ -119,7 +119,7 @@ def _of_proposals(partner: Partner, preview: KindPreview, step: Step) -> JsonObj
     connection = preview.connection
     settings = settings_of(connection.answers)
     specs = source_of(connection.vendor).tables(settings)
-    spec = next((each for each in specs if each.kind == preview.kind and each.decided), None)
+    spec = next((spec for spec in specs if spec.kind == preview.kind and spec.decided), None)
     if spec is None:  # switched off meanwhile
         return {"why": "blocked"}
     with partner_scope(partner), tempfile.TemporaryDirectory() as folder:  # the connection's own may be in use by a run

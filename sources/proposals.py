@@ -43,13 +43,13 @@ def note(scope: Scope, connection: Connection, spec: TableSpec, seen: Seen) -> N
     stored = {row.key: row for row in proposals(scope, connection, spec.kind)}
     rejected = _rejected_before(scope, connection, spec.kind)
     made: list[Proposal] = []
-    for new in seen.proposals:
-        old = stored.pop(new.key[:200], None)
+    for key, new in {new.key[:200]: new for new in seen.proposals}.items():
+        old = stored.pop(key, None)
         row = dict(new.row)
         if old and new.note == old.note == STARTS_TODAY:
             row = dict(old.row)  # it started when it was first seen
-        known = old or Proposal(partner=scope.partner, connection=connection, kind=spec.kind, key=new.key[:200])
-        if old is None and (before := rejected.get(known.key)):
+        known = old or Proposal(partner=scope.partner, connection=connection, kind=spec.kind, key=key)
+        if old is None and (before := rejected.get(key)):
             known.state, known.decided_at, known.decided_by_id = before.state, before.decided_at, before.decided_by_id
         known.client_id, known.row, known.note, known.detail = new.client, row, new.note, new.detail
         known.waits = known.state == Decided.OPEN or (

@@ -60,17 +60,17 @@ def moved_renewals(
     with database.cursor() as cursor:
         rows = text_rows(cursor, kind, counting) if counting else []
     stored = {int(str(pk)): dict(zip(names, map(str, values), strict=True)) for pk, *values in rows}
-    found = moved(stored, renews)
-    if found.wrong:
-        gone.pks[RENEWALS] = sorted({*gone.pks.get(RENEWALS, ()), *found.wrong})
-        named = key_names(RENEWALS, found.wrong)
+    changes = moved(stored, renews)
+    if changes.wrong:
+        gone.pks[RENEWALS] = sorted({*gone.pks.get(RENEWALS, ()), *changes.wrong})
+        named = key_names(RENEWALS, changes.wrong)
         gone.named += [{"kind": RENEWALS, "name": name, "why": "moved", "survivor": ""} for name in named]
-    if not found.renewed:
+    if not changes.renewed:
         return []
     file = run_files.TableFile(
         run_files.run_folder(connection.pk), TableSpec("renewals-renewed", RENEWALS, tuple(names))
     )
-    for row in sorted(found.renewed, key=lambda row: (row["client_id"], row["renews_on"])):
+    for row in sorted(changes.renewed, key=lambda row: (row["client_id"], row["renews_on"])):
         file.row(row)
     file.close()
     return [ReadFile(file.path, "renewals-renewed.csv", RENEWALS)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -26,7 +26,7 @@ from sources.answers import (
     settings_of,
 )
 from sources.credentials import SecretUnreadable, hint, reseal, seal
-from sources.models import ConnectedRow, Connection, ConnectionState
+from sources.models import ConnectedRow, Connection, ConnectionState, Run, RunState
 from sources.queries import open_questions_of, questions_of, waiting_batch
 from sources.source import Access, Account, JsonObject, PlaceMissing, WrongAccount, source_of
 
@@ -240,6 +240,14 @@ def locked(scope: Scope, connection_id: int, *states: ConnectionState) -> Connec
 def due_connections() -> QuerySet[Connection]:
     """The due connections of all partners, for `accounts.scope.partners_with`."""
     return Connection.objects.filter(next_at__lte=now(), state=ConnectionState.ACTIVE)
+
+
+def killed_runs() -> QuerySet[Run]:
+    """The runs of all partners that were killed more than a day ago and less than a week. For `accounts.scope.partners_with`."""
+    days = now() - timedelta(days=7), now() - timedelta(days=1)
+    return Run.objects.filter(
+        Q(state=RunState.INTERRUPTED, ended_at__range=days) | Q(state=RunState.RUNNING, started_at__range=days)
+    )
 
 
 def claim_due(*, partner: Partner) -> list[int]:

@@ -6,6 +6,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
 from accounts.scope import partner_scope, partners_with, system_scope
+from imports.services import delete_stray_files as strays_deleted
 from partner_portal.lib.progress import JobProgress
 from sources import calls, notices, previews, services
 from sources.runs import NotRunnable, run_connection
@@ -28,6 +29,12 @@ def run_due_connections() -> int:
             preview_kind.delay(partner.pk, preview_id)
             count += 1
     return count
+
+
+@shared_task
+def delete_stray_files() -> int:
+    """Once a day: delete the files of imports whose run was killed (ADR 146). Returns how many."""
+    return sum(strays_deleted(partner=partner) for partner in partners_with(services.killed_runs()))
 
 
 @shared_task(

@@ -106,6 +106,7 @@ def question_title(question: Question) -> str:
     known = {
         "clients.client_id": _("What identifies a client?"),
         "clients.currency": _("In which currency are the clients?"),
+        "deals.deal_id": _("What identifies a deal?"),
         "deals.product_line": _("What was sold?"),
         "deals.kind": _("Which sort of sale is a deal?"),
         "deals.origin": _("Who brought the deal?"),

@@ -64,10 +64,10 @@ def connect(request: ScopedRequest, vendor: str) -> HttpResponse:
 def consent(request: ScopedRequest, vendor: str) -> HttpResponse:
     """Send an admin to the vendor's consent page; `connection` is the one that needs a new token, if any."""
     number = request.GET.get("connection", "")
-    found = queries.get_connection(request.scope, int(number)) if number.isascii() and number.isdigit() else None
+    connection = queries.get_connection(request.scope, int(number)) if number.isascii() and number.isdigit() else None
     asked: JsonObject = {
         "vendor": vendor, "state": secrets.token_urlsafe(32), "verifier": secrets.token_urlsafe(64),
-        "partner": request.scope.partner.pk, "connection": found.pk if found else None,
+        "partner": request.scope.partner.pk, "connection": connection.pk if connection else None,
     }  # fmt: skip
     request.session["consent"] = asked
     return redirect(_consenting(vendor).consent_url(asked["state"], asked["verifier"], _back(vendor)))
@@ -84,9 +84,9 @@ def consented(request: ScopedRequest, vendor: str) -> HttpResponse:
     if not code or not _asked_here(request, vendor, asked):
         messages.error(request, _("Nothing was allowed, or the page was open for too long. Begin again."))
         return redirect("connections_new", vendor)
-    found = queries.get_connection(request.scope, asked["connection"]) if asked["connection"] else None
+    connection = queries.get_connection(request.scope, asked["connection"]) if asked["connection"] else None
     token = json.dumps({"code": code, "verifier": asked["verifier"], "back": _back(vendor)})
-    return _called(request, kind=CallKind.AUTHORIZE, vendor=vendor, token=token, connection=found)
+    return _called(request, kind=CallKind.AUTHORIZE, vendor=vendor, token=token, connection=connection)
 
 
 def _asked_here(request: ScopedRequest, vendor: str, asked: JsonObject) -> bool:
@@ -112,10 +112,10 @@ def _back(vendor: str) -> str:
 @requires(Permission.EXPORT)
 def send_list(request: ScopedRequest, pk: int) -> HttpResponse:
     """Have a list of clients sent to the vendor."""
-    found, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
-    if found is None or chosen is None:
+    receiver, chosen = sending.receiver(request.scope), client_list(request.scope, str(pk))
+    if receiver is None or chosen is None:
         raise Http404(pk)
-    return _called(request, kind=CallKind.SEND, vendor=found.vendor, connection=found, list=pk, name=chosen.name)
+    return _called(request, kind=CallKind.SEND, vendor=receiver.vendor, connection=receiver, list=pk, name=chosen.name)
 
 
 @sensitive_variables("asked")

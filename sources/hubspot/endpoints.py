@@ -6,10 +6,8 @@ VERSION = "2026-09"
 ACCOUNT = f"/account-info/{VERSION}/details"
 DEAL_PIPELINES = f"/crm/pipelines/{VERSION}/deals"
 LISTS = f"/crm/lists/{VERSION}"
-
-
 OAUTH_TOKEN = f"/oauth/{VERSION}/token"
-OAUTH_REVOKE = f"/oauth/{VERSION}/revoke"
+OAUTH_REVOKE = f"{OAUTH_TOKEN}/revoke"
 
 
 def records(object_type: str) -> str:

@@ -198,7 +198,7 @@ class FurtherReading:
         day = day_of(record.properties.get(NEXT_RENEWAL, ""))
         if day is None:
             hubs = [day_of(record.properties.get(name, "")) for name in HUB_RENEWALS]
-            day = min((each for each in hubs if each is not None and each >= self._today), default=None)
+            day = min((one for one in hubs if one is not None and one >= self._today), default=None)
         if day is None:
             return
         now = _amount_text(record.properties.get(TOTAL_MRR, ""))
@@ -210,7 +210,7 @@ class FurtherReading:
         })  # fmt: skip
 
     def _services(self, record: Record) -> Iterator[Proposed]:
-        found = history.stretches(
+        stretches = history.stretches(
             record.history.get(SPLIT_MRR, ()),
             record.history.get(MANAGED, ()),
             current=record.properties.get(SPLIT_MRR, ""),
@@ -218,20 +218,20 @@ class FurtherReading:
             zone=self._zone,
             today=self._today,
         )
-        for each in found:
+        for stretch in stretches:
             # Without a history the start is today, every day anew: the amount tells the proposal.
-            key = f"now:{each.mrr}" if each.note == STARTS_TODAY else each.start.isoformat()
-            end = each.end.isoformat() if each.end else ""
-            row = {STARTED: each.start.isoformat(), ENDED: end, AMOUNT: str(each.mrr)}
-            yield _made(row, key, each.note)
+            key = f"now:{stretch.mrr}" if stretch.note == STARTS_TODAY else stretch.start.isoformat()
+            end = stretch.end.isoformat() if stretch.end else ""
+            row = {STARTED: stretch.start.isoformat(), ENDED: end, AMOUNT: str(stretch.mrr)}
+            yield _made(row, key, stretch.note)
 
     def _cancellations(self, record: Record) -> Iterator[Proposed]:
         editions = {line: record.history.get(name, ()) for line, name in EDITIONS.items()}
-        for each in history.cancellations(record.history.get(TOTAL_MRR, ()), editions, self._zone):
-            reason = f"{EDITIONS[each.line]}: –" if each.line else f"{TOTAL_MRR}: 0"
-            row = {LINE: each.line, CANCELLED: each.on.isoformat(), REASON: reason}
-            back = each.back_on.isoformat() if each.back_on else ""
-            yield _made(row, f"{each.on.isoformat()}:{each.line}", CAME_BACK if back else "", back)
+        for cancellation in history.cancellations(record.history.get(TOTAL_MRR, ()), editions, self._zone):
+            reason = f"{EDITIONS[cancellation.line]}: –" if cancellation.line else f"{TOTAL_MRR}: 0"
+            row = {LINE: cancellation.line, CANCELLED: cancellation.on.isoformat(), REASON: reason}
+            back = cancellation.back_on.isoformat() if cancellation.back_on else ""
+            yield _made(row, f"{cancellation.on.isoformat()}:{cancellation.line}", CAME_BACK if back else "", back)
 
 
 def _made(row: Mapping[str, str], key: str = "", note: str = "", detail: str = "") -> Proposed:

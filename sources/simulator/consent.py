@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
@@ -11,6 +12,7 @@ from sources.simulator.world import World
 
 MINUTES = 30
 PAGE = "/oauth/authorize"
+_CALLS = re.compile(r"/oauth/\d{4}-\d{2}/token(?P<revoke>/revoke)?")
 
 
 @dataclass(slots=True)
@@ -30,12 +32,13 @@ def answer(world: World, consent: Consent, request: Request) -> Answer | None:
     """Answer to a call of OAuth; None for other calls."""
     if request.path == PAGE and request.method == "GET":
         return _allowed(world, consent, request)
-    if not request.path.startswith("/oauth/") or request.method != "POST":
+    called = _CALLS.fullmatch(request.path)
+    if called is None or request.method != "POST":
         return None
     form = dict(parse_qsl(request.body.decode()))
     if not form.get("client_id") or consent.apps.get(form["client_id"]) != form.get("client_secret"):
         return error(401, "The app is not known.", "INVALID_CLIENT")
-    if request.path.endswith("/revoke"):
+    if called["revoke"]:
         consent.refresh.pop(form.get("token", ""), None)
         return Answer(200, {})
     if form.get("grant_type") == "authorization_code":

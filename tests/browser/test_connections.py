@@ -1,16 +1,19 @@
-"""Connecting HubSpot on a phone, in Dutch: from the key to the first import, against a served simulator."""
+"""Connecting HubSpot, from the key to confirmed proposals: on a phone in Dutch and at a desk in English. The account is a served
+simulator."""
 
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from sources.simulator.api import Simulator
 from sources.simulator.samples import fill
@@ -19,86 +22,182 @@ from sources.simulator.world import World
 from tests.browser.conftest import PASSWORD
 from tests.simulated_hubspot import TOKEN
 
+CLIENT, DEAL = 70_001, 900_000_001  # the first ones of the account
+
 
 @pytest.fixture(scope="module")
-def live_database(live_database: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The portal that starts next reads from a simulator, and its admin reads Dutch."""
-    with psycopg.connect(**live_database) as database:
-        database.execute("UPDATE accounts_user SET language = 'nl' WHERE email = 'admin@northwind.example'")
+def world() -> World:
+    """The account that is connected."""
     world = World()
     fill(world, clients=3, deals=30)
     world.add_token(TOKEN)
+    versions = [(datetime(2026, month, 1, 10, tzinfo=UTC), f"{month}00") for month in (2, 5)]
+    world.write_history("partner_clients", CLIENT, "hs_split_managed_mrr", versions)
+    return world
+
+
+@pytest.fixture(scope="module")
+def live_database(live_database: dict[str, Any], world: World) -> Iterator[dict[str, Any]]:
+    """The portal that starts next reads from the simulator, and its operator has an app there."""
     with served(Simulator(world)) as address:
-        os.environ |= {"HUBSPOT_API_BASE": address, "CREDENTIALS_KEYS": "k" * 40}
+        ours = {"HUBSPOT_API_BASE": address, "CREDENTIALS_KEYS": "k" * 40, "HUBSPOT_CLIENT_ID": "app"}
+        os.environ |= ours | {"HUBSPOT_CLIENT_SECRET": "secret-of-the-app"}
         yield live_database
-        del os.environ["HUBSPOT_API_BASE"], os.environ["CREDENTIALS_KEYS"]
+        for name in (*ours, "HUBSPOT_CLIENT_SECRET"):
+            del os.environ[name]
 
 
 WORK = """
+import sys
 from accounts.models import Partner
 from accounts.scope import partner_scope
+from imports.models import ImportBatch
+from imports.tasks import process_batch
 from sources import tasks
-from sources.models import Connection, VendorCall
+from sources.models import Connection, KindPreview, VendorCall
 partner = Partner.objects.get(slug="northwind")
-with partner_scope(partner):
-    calls, ready = list(VendorCall.objects.filter(state="waiting")), list(Connection.objects.filter(state="active"))
-for call in calls:
-    tasks.call_vendor(partner.pk, call.pk)
-for connection in ready:
-    tasks.sync(partner.pk, connection.pk)
+def waiting():
+    with partner_scope(partner):
+        yield [(process_batch, row.pk) for row in ImportBatch.objects.filter(status="committing")]
+        yield [(tasks.call_vendor, row.pk) for row in VendorCall.objects.filter(state="waiting")]
+        yield [(tasks.preview_kind, row.pk) for row in KindPreview.objects.filter(made_at=None)]
+        yield [(tasks.sync, row.pk) for row in Connection.objects.filter(state="active")]
+for _line in sys.stdin:
+    for rows in list(waiting()):
+        for task, pk in rows:
+            task(partner.pk, pk)
+    print("done", flush=True)
 """
 
 
-@pytest.fixture
-def work(live_database: dict[str, Any]) -> Callable[[], None]:
+@pytest.fixture(scope="module")
+def work(live_database: dict[str, Any], live_folder: Path) -> Iterator[Callable[[], None]]:
     """Do what a worker would do now."""
     from partner_portal.local.postgres import ensure_running
 
     server = ensure_running(settings.PORTAL_VAR)
     address = f"postgresql://{server.user}@:{server.port}/{live_database['dbname']}?host={server.host}"
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", WORK]
+    own = os.environ | {"DATABASE_URL": address, "PORTAL_VAR": str(live_folder)}
+    with subprocess.Popen(command, env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
-    def do() -> None:
-        subprocess.run(command, env=os.environ | {"DATABASE_URL": address}, check=True)
+        def do() -> None:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "done\n"
 
-    return do
+        yield do
+        process.kill()
 
 
-def test_from_the_key_to_the_first_import_on_a_phone_in_dutch(open_page, signed_in, live_database, no_findings, work):
-    with psycopg.connect(**live_database) as database:  # signing in is written for English
-        database.execute("UPDATE accounts_user SET language = 'en' WHERE email = 'admin@northwind.example'")
-    signed_in("admin")
-    with psycopg.connect(**live_database) as database:
-        database.execute("UPDATE accounts_user SET language = 'nl' WHERE email = 'admin@northwind.example'")
-    page = open_page("/accounts/reauthenticate/?next=/connections/new/hubspot/", viewport={"width": 390, "height": 844})
-    page.locator("[type=password]").fill(PASSWORD)
-    page.locator("main button").click()
-    page.wait_for_url("**/connections/new/hubspot/")
-    assert page.locator("html").get_attribute("lang") == "nl"
-    no_findings(page)
-    page.locator("[name=token]").fill(TOKEN)
-    page.locator("main form .btn.primary").click()
-    expect(page.locator("#call-progress")).to_be_visible()
-    no_findings(page)
+@pytest.fixture
+def connect(
+    open_page: Any, signed_in: Any, live_database: dict[str, Any], no_findings: Any, work: Any, world: World
+) -> Callable[[str, int], Page]:
+    """Connect with a key, answer the questions, and import what was read, in a language and at a width."""
+
+    def speak(language: str) -> None:
+        with psycopg.connect(**live_database) as database:
+            database.execute(
+                "UPDATE accounts_user SET language = %s WHERE email = 'admin@northwind.example'", [language]
+            )
+
+    def run(language: str, width: int) -> Page:
+        with psycopg.connect(**live_database) as database:
+            database.execute("TRUNCATE sources_connection CASCADE")
+        world.change("deals", DEAL, dealname=f"Changed for {language}")
+        speak("en")  # signing in is written for it
+        signed_in("admin")
+        speak(language)
+        size = {"width": width, "height": 900}
+        page: Page = open_page("/accounts/reauthenticate/?next=/connections/new/hubspot/", viewport=size)
+        page.locator("[type=password]").fill(PASSWORD)
+        page.locator("main button").click()
+        page.wait_for_url("**/connections/new/hubspot/")
+        assert page.locator("html").get_attribute("lang") == language
+        expect(page.locator("main a.btn.primary")).to_have_attribute("href", "/connections/new/hubspot/consent/")
+        no_findings(page)
+        page.locator("[name=token]").fill(TOKEN)
+        page.locator("main form .btn.primary").click()
+        expect(page.locator("#call-progress")).to_be_visible()
+        no_findings(page)
+        work()
+        page.wait_for_url(re.compile(r"/connections/\d+/questions/"))
+        answers = {
+            "clients.currency": "client_currency", "deals.product_line": "product", "deals.kind": "sale_kind",
+            "deals.origin": "lead",
+        }  # fmt: skip
+        for name, value in answers.items():
+            page.locator(f"[name='{name}']").select_option(value)
+        page.locator("[name=do][value=show]").click()
+        for number, meaning in enumerate(("sourced", "assisted", "none")):
+            page.locator(f"[name='deals.origin-word-{number}']").select_option(meaning)
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        no_findings(page)
+        page.locator("[name=do][value=save]").click()
+        page.wait_for_url(re.compile(r"/connections/\d+/$"))
+        work()
+        page.reload()
+        expect(page.locator(".notice.warn a.btn.primary")).to_be_visible()
+        no_findings(page)
+        page.locator(".notice.warn a.btn.primary").click()
+        page.wait_for_url(re.compile(r"/imports/\d+/"))
+        expect(page.locator("main")).to_contain_text("HubSpot")
+        no_findings(page)
+        with page.expect_response(re.compile(r"/imports/\d+/commit/$")):
+            page.locator("[form=commit]").click()
+        work()
+        page.goto("/connections/")
+        expect(page.locator(".stamp")).to_contain_text("HubSpot")
+        return page
+
+    return run
+
+
+def test_from_the_key_to_the_first_import_on_a_phone_in_dutch(
+    connect: Any, live_database: Any, live_folder: Path
+) -> None:
+    connect("nl", 390)
+    # The key is in no dump of the database, and in no file of the portal: queue, cache, log, imports.
+    dump = _dump(live_database)
+    assert b"sources_connection" in dump
+    files = [path for path in live_folder.rglob("*") if path.is_file()]
+    assert any("valkey" in path.parts for path in files)
+    found = [path for path in files if TOKEN.encode() in path.read_bytes()]
+    assert (TOKEN.encode() in dump, found) == (False, [])
+
+
+def _dump(address: dict[str, Any]) -> bytes:
+    from partner_portal.local.postgres import program_folder
+
+    to = [f"--host={address['host']}", f"--port={address['port']}", f"--username={address['user']}", address["dbname"]]
+    return subprocess.run([program_folder() / "pg_dump", *to], check=True, capture_output=True).stdout
+
+
+def test_from_the_key_to_confirmed_proposals_at_a_desk_in_english(connect: Any, looks_right: Any, work: Any) -> None:
+    page = connect("en", 1440)
+    page.locator("main table a").first.click()
+    looks_right(page, "connection")
+    page.goto(f"{page.url}kinds/services/")
+    page.locator("[name='services.currency']").select_option("client_currency")
+    page.locator("[name=do][value=preview]").click()
+    expect(page.locator("#preview progress")).to_be_visible()
     work()
-    page.wait_for_url(re.compile(r"/connections/\d+/questions/"))
-    answers = {
-        "clients.currency": "client_currency", "deals.product_line": "product", "deals.kind": "sale_kind",
-        "deals.origin": "lead",
-    }  # fmt: skip
-    for name, value in answers.items():
-        page.locator(f"[name='{name}']").select_option(value)
-    page.locator("[name=do][value=show]").click()
-    for number, meaning in enumerate(("sourced", "assisted", "none")):
-        page.locator(f"[name='deals.origin-word-{number}']").select_option(meaning)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
-    no_findings(page)
-    page.locator("[name=do][value=save]").click()
+    expect(page.locator("[name=do][value=on]")).to_be_visible()
+    looks_right(page, "kind")
+    page.locator("[name=do][value=on]").click()
     page.wait_for_url(re.compile(r"/connections/\d+/$"))
     work()
-    page.reload()
-    expect(page.locator(".notice.warn a.btn.primary")).to_be_visible()
-    no_findings(page)
-    page.locator(".notice.warn a.btn.primary").click()
-    page.wait_for_url(re.compile(r"/imports/\d+/"))
-    expect(page.locator("main")).to_contain_text("HubSpot")
+    page.goto(f"{page.url}proposals/services/")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    looks_right(page, "proposals")
+    page.locator("#all").check()
+    page.locator("[name=do][value=effect]").click()
+    expect(page.locator("#preview progress")).to_be_visible()
+    work()
+    expect(page.get_by_role("heading", name="What confirming does")).to_be_visible()
+    looks_right(page, "effect")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("link", name="Confirmed (2)")).to_be_visible()

@@ -26,7 +26,7 @@ from reports.tasks import (
     run_export,
     transfer_ownership_of_leavers,
 )
-from sources.tasks import run_due_connections, sync
+from sources.tasks import delete_stray_files, run_due_connections, sync
 
 TICKS = (
     catch_up_ledgers,
@@ -38,12 +38,13 @@ TICKS = (
     transfer_ownership_of_leavers,
     remove_expired_files,
     run_due_connections,
+    delete_stray_files,
     remove_outdated_notices,
     send_due,
 )
 READ_BY_CLOCK = {
     "Membership", "Posting", "Renewal", "RenewalReminder", "RemindedRenewal", "SavedReport", "Schedule", "ScheduleRun",
-    "Export", "ImportBatch", "ImportFile", "Connection", "VendorCall",
+    "Export", "ImportBatch", "ImportFile", "Connection", "Run", "KindPreview", "VendorCall",
     "Notice", "NotifiedEvent", "EventCheck", "NoticeSettings", "DigestRun", "ChannelMessage",
 }  # fmt: skip
 

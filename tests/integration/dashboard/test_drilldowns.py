@@ -34,10 +34,10 @@ def rows(page: str) -> list[str]:
 
 
 def every_row(client, address: str) -> list[str]:
-    """The rows of all pages."""
+    """The rows of all pages, without the frame around them."""
     found: list[str] = []
     while address:
-        page = client.get(address).text
+        page = client.get(address, headers={**HTMX, "HX-Target": "page-rows"}).text
         found += rows(page)
         following = re.search(r'rel="next" href="([^"]+)"', page)
         address = html.unescape(following[1]) if following else ""

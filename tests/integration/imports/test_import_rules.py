@@ -165,7 +165,7 @@ def test_every_error_of_every_file_is_found_at_once(bring_in: Callable[..., Any]
 def test_the_same_key_twice_is_an_error_on_the_later_row(
     bring_in: Callable[..., Any], kind: str, rows: list[dict[str, str]], changes: dict[str, str], column: str
 ) -> None:
-    result = bring_in(FACTS | {kind: [*rows, rows[0] | changes]})
+    result = bring_in({"clients": CLIENTS, "deals": DEALS, kind: [*rows, rows[0] | changes]})
     found = [(file, row, name, message) for file, row, name, _value, message in problems(result)]
     assert found == [(f"{kind}.csv", len(rows) + 2, column, found[0][3])]
     assert found[0][3].endswith("as in row 2")

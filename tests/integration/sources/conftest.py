@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.integration.imports.conftest import eastwind  # noqa: F401
+from tests.integration.imports.conftest import eastwind, files_of_a_test  # noqa: F401
 
 type Rows = list[dict[str, str]]
 

@@ -96,6 +96,29 @@ def test_archived_deal_takes_its_points_along_and_back(live: Any, sync: Any, poi
     assert points() == before
 
 
+def test_files_of_a_killed_import_are_deleted_after_a_day(
+    live: Any, eastwind: Any, settings: Any, tmp_path: Any
+) -> None:
+    from datetime import timedelta
+
+    from imports.models import ImportFile
+    from partner_portal.lib.dates.clock import now
+    from sources.models import Run
+    from sources.tasks import delete_stray_files
+
+    folder = tmp_path / "stored/imports" / str(eastwind.pk)
+    named = {folder / name.rpartition("/")[2] for name in ImportFile.objects.values_list("file", flat=True)}
+    strays = [folder / name for name in ("of today", "of yesterday")]
+    for stray in strays:  # their process was killed before it committed
+        stray.write_bytes(b"client_id")
+    for path in (strays[1], *named):
+        os.utime(path, (0, 0))
+    assert delete_stray_files() == 0  # no run was killed
+    Run.objects.update(state="interrupted", ended_at=now() - timedelta(hours=30))
+    assert delete_stray_files() == 1
+    assert set(folder.iterdir()) == named | {strays[0]}
+
+
 def test_many_gone_deals_wait(live: Any, sync: Any) -> None:
     stored = stored_deals()
     for record_id in list(live.world.rows["deals"])[:12]:
