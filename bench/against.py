@@ -68,7 +68,7 @@ GROWING = (
     f"/dashboard/changes/new-sold/?{RANGE}",
     "/tiers/breakdown/",
     "/tiers/entries/",
-    "/tiers/expiry/",
+    "/tiers/expiring/",
     "/clients/",
     "/clients/C000005/",
     "/commissions/",
