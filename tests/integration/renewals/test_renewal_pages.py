@@ -100,7 +100,7 @@ def row_of(html, client_id):
 def test_an_overdue_renewal_says_when_it_had_to_be_decided_and_what_it_is_worth(web):
     # C034 renews on 15 October 2026, EUR 770.00 now and EUR 731.50 then: to be decided by 31 August.
     row = row_of(web("finance").get("/renewals/").content.decode(), "C034")
-    assert "39 days overdue 15 Oct 2026 31 Aug 2026 passed −38.50 now EUR 770.00 then EUR 731.50 Pending" in row
+    assert "39 days overdue 15 Oct 2026 Pending 31 Aug 2026 passed −38.50 now EUR 770.00 then EUR 731.50 Pending" in row
     assert "31 Aug 2026 passed Pending" in row_of(web("member").get("/renewals/").content.decode(), "C034")
 
 
