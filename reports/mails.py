@@ -131,7 +131,9 @@ def _mail(
         "leave": leave,
     }
     subject = f"{schedule.report.name}: {days}" if days else schedule.report.name
-    mail = _compose(subject, "report", context, address)
+    why = _("You get this because it is scheduled for you.") if leave else ""
+    context["manage_text"] = _("Change or stop this schedule")
+    mail = _compose(subject, "report", context, address, partner=schedule.partner, why=why)
     if leave:
         mail.offer_unsubscribe(leave)
     return mail
@@ -148,13 +150,16 @@ def send_confirmation(recipient: Recipient) -> None:
     }
     with translation.override(schedule.partner.language):
         subject = _("%(partner)s wants to send you a report") % {"partner": schedule.partner.name}
-        _compose(subject, "confirm", context, recipient.email).send()
+        why = _("You get this because somebody there entered your address.")
+        _compose(subject, "confirm", context, recipient.email, partner=schedule.partner, why=why).send()
 
 
 def send_ready(export: Export) -> None:
     """Notify the owner that a file is ready. Raises OSError or SMTPException."""
     context = {"export": export, "link": f"{settings.SITE_URL}{reverse('export', args=[export.pk])}"}
-    _compose(_("%(name)s is ready") % {"name": export.file_name}, "ready", context, export.owner.email).send()
+    subject = _("%(name)s is ready") % {"name": export.file_name}
+    why = _("You get this because you asked to be mailed when the file is ready.")
+    _compose(subject, "ready", context, export.owner.email, partner=export.partner, why=why).send()
 
 
 def other_admins(partner: Partner, user: User) -> list[User]:
@@ -175,7 +180,8 @@ def send_large(export: Export, person: User) -> None:
     }
     with translation.override(person.language or partner.language), timezone.override(partner.time_zone):
         subject = _("Large export: %(rows)s rows") % {"rows": whole(export.rows)}
-        _compose(subject, "large", context, person.email).send()
+        why = _("You get this because you are an admin.")
+        _compose(subject, "large", context, person.email, partner=partner, why=why).send()
 
 
 def people_to_notify(schedule: Schedule) -> list[User]:
@@ -196,7 +202,9 @@ def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool)
     }
     with translation.override(person.language or schedule.partner.language):
         subject = _("“%(name)s” is paused") if paused else _("“%(name)s” could not be sent")
-        _compose(subject % {"name": schedule.report.name}, "trouble", context, person.email).send()
+        subject %= {"name": schedule.report.name}
+        why = _("You get this because you are an admin, or it is your schedule.")
+        _compose(subject, "trouble", context, person.email, partner=schedule.partner, why=why).send()
 
 
 def send_unreached(schedule: Schedule, person: User, missed: Sequence[tuple[str, str]]) -> None:
@@ -208,10 +216,15 @@ def send_unreached(schedule: Schedule, person: User, missed: Sequence[tuple[str,
     }
     with translation.override(person.language or schedule.partner.language):
         subject = _("“%(name)s” does not reach everybody") % {"name": schedule.report.name}
-        _compose(subject, "unreached", context, person.email).send()
+        why = _("You get this because you are an admin, or it is your schedule.")
+        _compose(subject, "unreached", context, person.email, partner=schedule.partner, why=why).send()
 
 
-def _compose(subject: str, template: str, context: Mapping[str, object], address: str) -> SubscriptionMail:
+def _compose(
+    subject: str, template: str, context: Mapping[str, object], address: str, *, partner: Partner, why: str
+) -> SubscriptionMail:
+    """why: the recipient gets the mail, as the last sentence of its HTML."""
+    context = {**context, "subject": one_line(subject), "partner": one_line(partner.name), "why": why}
     mail = SubscriptionMail(
         one_line(subject)[:200], render_to_string(f"reports/mail/{template}.txt", context), to=[address]
     )
