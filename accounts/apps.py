@@ -24,6 +24,7 @@ class AccountsConfig(AppConfig):
                 "second_factor.renewed": _("Recovery codes renewed"),
                 "second_factor.lifted": _("Two-step verification turned off by an operator"),
                 "partner.created": _("Partner created"),
+                "partner.handed_over": _("First admin invited by an operator"),
                 "partner.opened": _("Switched to this partner"),
                 "member.invited": _("Member invited"),
                 "member.invited_again": _("Invitation sent again"),

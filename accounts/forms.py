@@ -239,6 +239,20 @@ class NewPartnerForm(_PartnerFields):
         field_classes = {"name": OneLineField}
 
 
+class FirstAdminForm(NewPartnerForm):
+    """A partner as an operator creates it in the browser, with the person who is invited as its first admin."""
+
+    admin_email = forms.EmailField(label=_("E-mail of the first admin"), max_length=254)
+    admin_name = OneLineField(label=_("Name of the first admin"), max_length=120, required=False)
+
+    class Meta(NewPartnerForm.Meta):
+        labels = {"slug": _("Short name"), "name": _("Name")}
+        help_texts = {"slug": _("For commands and files: small letters, digits, - and _, such as northwind.")}
+
+    def clean_admin_email(self) -> str:
+        return str(self.cleaned_data["admin_email"]).lower()
+
+
 class ContactForm(forms.ModelForm):
     """Adds or changes a contact at the vendor."""
 

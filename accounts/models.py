@@ -89,6 +89,8 @@ class Partner(models.Model):
     stale_after_days = models.PositiveSmallIntegerField(_("data is stale after (days)"), default=7)
     #: the partner's own tier thresholds, read and written by `program.own_thresholds`
     thresholds = models.JSONField(default=dict, db_default={}, editable=False)
+    #: number of the import that brought the sample data, while it is in force
+    sample_import = models.BigIntegerField(null=True, editable=False)
     generation = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
 

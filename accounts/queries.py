@@ -63,6 +63,11 @@ def members(scope: Scope) -> list[MemberRow]:
     return sorted(rows, key=lambda row: sort_key(row.name or row.email))
 
 
+def all_partners() -> QuerySet[Partner]:
+    """Every partner by name, for operators."""
+    return Partner.objects.order_by("name", "pk")
+
+
 def partner_by_slug(slug: str) -> Partner | None:
     """For commands: the partner that an operator names. A page has its scope instead."""
     return Partner.objects.filter(slug=slug).first()

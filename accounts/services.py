@@ -37,6 +37,19 @@ def create_partner(*, slug: str, name: str, payout_currency: str, time_zone: str
 
 
 @transaction.atomic
+def create_partner_with_admin(*, operator: User, admin: Mapping[str, str], **values: str) -> tuple[Partner, User]:
+    """A new partner, as `create_partner` makes it, whose first admin is invited by mail. All of it, or nothing.
+
+    admin: `email` and `name`. Raises as `invite` does.
+    """
+    partner = create_partner(**values)
+    with partner_scope(partner):
+        user = invite(scope=system_scope(partner), role=Role.ADMIN, **admin)
+        audit.record(system_scope(partner), "partner.handed_over", user.email, operator=operator.email)
+    return partner, user
+
+
+@transaction.atomic
 def add_member(
     *, scope: Scope, email: str, role: str, name: str = "", password: str | None = None
 ) -> tuple[User, bool]:

@@ -6,6 +6,7 @@ from accounts.views import partner
 
 urlpatterns = [
     path("", partner.partner_settings, name="settings"),
+    path("reset-demo/", partner.reset_demo, name="settings_reset_demo"),
     path("contacts/new/", partner.new_contact, name="settings_contact_new"),
     path("contacts/restore/", partner.restore_contact, name="settings_contact_restore"),
     path("contacts/<int:pk>/", partner.change_contact, name="settings_contact"),

@@ -377,11 +377,17 @@ class Day:
 def _live(var: str, seed: int, hours: int) -> None:
     from pathlib import Path
 
+    from partner_portal.local import valkey
+
     place = Place(Path(var))
     place.clear()
     place.prepare()
     place.partner("live")
     print(json.dumps(Day(place, seed).live(hours)))  # noqa: T201
+    queue = valkey.process_of(place.var / "valkey")
+    valkey.release(place.var)  # before its folder goes
+    if queue:
+        queue.wait(10)
     place.clear()
 
 

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from accounts import audit
 from accounts.scope import Scope
+from imports import sample_data
 from imports.effects import Effects, effects_data
 from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportFile, ImportProblem, ImportTable
 from imports.pipeline import Outcome, Sheet
@@ -120,6 +121,7 @@ def finish(scope: Scope, batch: ImportBatch, tables: Sequence[ImportTable], outc
         withdrawn=batch.withdrawn,
         left_out=batch.bad_rows if batch.skip_bad_rows else 0,
     )
+    sample_data.note_written(scope, batch)
     import_written.send(ImportBatch, scope=scope, batch=batch)
     figures_settled.send(ImportBatch, scope=scope, rows=batch.added + batch.changed + batch.withdrawn)
 
@@ -147,4 +149,5 @@ def finish_undo(scope: Scope, batch: ImportBatch, outcome: UndoOutcome) -> None:
         withdrawn=batch.withdrawn,
         left=len(outcome.left),
     )
+    sample_data.note_written(scope, batch)
     figures_settled.send(ImportBatch, scope=scope, rows=batch.changes)

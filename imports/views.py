@@ -26,7 +26,7 @@ from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
 from accounts.scope import Scope
-from imports import mapping_steps, queries, row_history, services, stored_tables, tasks
+from imports import mapping_steps, queries, row_history, sample_data, services, stored_tables, tasks
 from imports.batch_states import NotNow
 from imports.effects import Effects, MissingRows, effects_of
 from imports.forms import CommitForm, CompleteForm, KindsForm, ProblemFilter, UploadForm
@@ -45,7 +45,6 @@ from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.view_rules import accepts_files
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-SAMPLE_DATA = settings.BASE_DIR / "demo" / "northwind"
 PAGE_SIZE = 50
 BATCHES_A_PAGE = 20
 
@@ -98,6 +97,18 @@ def imports(request: ScopedRequest) -> HttpResponse:
     return page_or_part(
         request, "imports/imports.html", context, parts=("history",), status=422 if form.errors else 200
     )
+
+
+@require_POST
+@requires(Permission.IMPORT)
+def start_with_sample(request: ScopedRequest) -> HttpResponse:
+    """Upload the sample data, for a partner without data of its own. The check page shows what it brings."""
+    if not sample_data.may_start(request.scope):
+        messages.warning(request, _("You have data of your own: sample data would mix with it."))
+        return redirect("imports")
+    batch = services.upload(scope=request.scope, files=sample_data.uploads())
+    _process(request.scope, batch.pk)
+    return redirect("imports_batch", batch.pk)
 
 
 @require_safe
@@ -452,11 +463,11 @@ def template_book(request: ScopedRequest) -> HttpResponse:
 
 @require_safe
 @requires(Permission.IMPORT)
-def sample_data(request: ScopedRequest) -> HttpResponse:
+def sample_files(request: ScopedRequest) -> HttpResponse:
     """The files of the demo partner, as one archive."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(SAMPLE_DATA.glob("*.csv")):
+        for path in sample_data.paths():
             archive.write(path, path.name)
     return _download(file.getvalue(), "sample-data.zip", "application/zip")
 

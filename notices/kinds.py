@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     DATA_STALE = "data_stale"
     SCHEDULE_PAUSED = "schedule_paused"
     FILE_READY = "file_ready"
+    FILE_FAILED = "file_failed"
     CHANNEL_DEAD = "channel_dead"
 
 
@@ -72,6 +73,7 @@ KINDS: dict[NoticeKind, KindRules] = {
     _K.DATA_STALE: KindRules(_("Data out of date"), _P.IMPORT),
     _K.SCHEDULE_PAUSED: KindRules(_("Schedule paused"), _P.VIEW, personal=True),
     _K.FILE_READY: KindRules(_("File ready"), _P.VIEW, personal=True),
+    _K.FILE_FAILED: KindRules(_("File failed"), _P.VIEW, personal=True),
     _K.CHANNEL_DEAD: KindRules(_("Channel does not answer"), _P.SETTINGS),
 }
 

@@ -253,6 +253,13 @@ def _file(values: Values) -> Sentences:
     return Sentences(title, why, reverse("export", args=[row["export"]]))
 
 
+@_writes(NoticeKind.FILE_FAILED)
+def _file_failed(values: Values) -> Sentences:
+    row = _first(values)
+    title = _("%(name)s could not be made") % {"name": row["name"]}
+    return Sentences(title, row["reason"], reverse("export", args=[row["export"]]))
+
+
 @_writes(NoticeKind.CHANNEL_DEAD)
 def _dead(values: Values) -> Sentences:
     row = _first(values)

@@ -96,6 +96,11 @@ ACCOUNT = (
 )
 
 
+#: Pages of operators. The admin site guards them.
+OPERATORS = (
+    Entry("/admin/partners/", _("Partners")),
+    Entry("/admin/program/", _("Programme rules")),
+)
 #: Pages below those of the two navigations, for the search.
 BELOW = (
     Entry("/dashboard/team/", _("Team")),
@@ -182,7 +187,8 @@ def frame(request: HttpRequest) -> Context:
     def navigation() -> Mapping[str, list[Link]]:
         if not signed_in:
             return {}
-        return {"main": links(MAIN, scope, path) if scope else [], "account": links(ACCOUNT, scope, path)}
+        account = (*ACCOUNT, *OPERATORS) if request.user.is_staff else ACCOUNT
+        return {"main": links(MAIN, scope, path) if scope else [], "account": links(account, scope, path)}
 
     return {
         "home": get_script_prefix().rstrip("/") + HOME,

@@ -266,6 +266,10 @@ IMPORT_FILE_DAYS = env.number(
     "IMPORT_FILE_DAYS", 30
 )  # uploaded files are stored so long, undecided batches wait so long
 
+# Whether this is the demo, whose partners can be reset from their settings.
+DEMO = env.flag("PORTAL_DEMO", default=False)
+RESET_DEMO_FILE = PORTAL_VAR / "reset-demo"
+
 # Without EMAIL_HOST mails are written as files, so that the links in them can be followed while trying the portal out.
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")
 MAILERS = {

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, register_converter
 
-from partner_portal import help_page, search_page
+from partner_portal import help_page, operator_pages, search_page
 from partner_portal.lib.web.id_converter import IdConverter
 
 register_converter(IdConverter, "id")  # before the apps' routes are read
@@ -17,6 +17,8 @@ urlpatterns = [
     path("settings/", include("accounts.settings_urls")),
     path("imports/", include("imports.urls")),
     path("connections/", include("sources.urls")),
+    path("admin/partners/", admin.site.admin_view(operator_pages.partners), name="operator_partners"),
+    path("admin/partners/new/", admin.site.admin_view(operator_pages.new_partner), name="operator_partner_new"),
     path("admin/", admin.site.urls),
     path("", include("portfolio.urls")),
     path("commissions/", include("commissions.urls")),

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.db.models import Max, Min, QuerySet
 from django.utils.translation import gettext as _
@@ -22,6 +22,9 @@ from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Column, Kind, Selection
 from reports.csv_copy import copy_csv
 from reports.dialects import EXACT_PLACES, PLACES, Dialect
+
+if TYPE_CHECKING:
+    from rustpy_xlsxwriter import Format
 
 BOM = b"\xef\xbb\xbf"
 XLSX_ROWS = 1_048_575  # a sheet has 1,048,576 rows, and one is the header
@@ -40,6 +43,11 @@ WIDTHS = {
 CELL_FORMATS = {
     Kind.POINTS: "#,##0.0000", Kind.MONEY: "#,##0.00", Kind.DATE: "yyyy-mm-dd", Kind.MONTH: "yyyy-mm", Kind.COUNT: "#,##0",
     Kind.RATIO: "0.00%", Kind.RATE: "0.0000####",
+}  # fmt: skip
+
+# Paper: landscape A4, as wide as the sheet, its first row on every page. rustpy_xlsxwriter names 9 as A4, as Excel does.
+PAPER = {
+    "landscape": True, "paper_size": 9, "fit_to_pages": (1, 0), "repeat_rows": 0, "footer": "&L&A&R&P / &N",
 }  # fmt: skip
 
 EXACT = Decimal(1).scaleb(-EXACT_PLACES)
@@ -184,11 +192,12 @@ def write_xlsx(
         },
         column_formats={
             rows_title: {
-                name: Format().set_num_format(formats[column.name])
+                name: _cell_format(Format(), column, formats.get(column.name, ""))
                 for column, name in zip(columns, names, strict=True)
-                if column.name in formats
-            }
+            },
+            about_title: {_("Value"): Format().set_text_wrap()},
         },
+        page_setup={rows_title: PAPER, about_title: PAPER},
         ignore_errors={rows_title: [n for c, n in zip(columns, names, strict=True) if c.kind == Kind.TEXT]},
     )
     return tally.written(shorten.count)
@@ -318,6 +327,16 @@ def _only_currency(selection: Selection, name: str) -> str:
         return ends["first"] or "" if ends["first"] == ends["last"] else ""
     currencies = {row[column.key] for row in selection.rows if row[column.key]}
     return currencies.pop() if len(currencies) == 1 else ""
+
+
+def _cell_format(cell: "Format", column: Column, number_format: str) -> "Format":
+    """How cells of the column look: texts are wrapped, and all stand at the top of their row."""
+    cell.set_align("top")
+    if column.kind == Kind.TEXT:
+        cell.set_text_wrap()
+    if number_format:
+        cell.set_num_format(number_format)
+    return cell
 
 
 def _width(column: Column, name: str) -> int:

@@ -47,6 +47,8 @@ BEGIN_WITH = (
     "integration/test_demo_command.py",
     "integration/test_broker.py",
     "browser/test_reports.py",
+    "contract/test_accessibility.py",
+    "contract/test_fuzz.py",
 )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import get_script_prefix, reverse
@@ -73,8 +74,20 @@ def partner_settings(request: ScopedRequest) -> HttpResponse:
         "contacts": queries.team_contacts(request.scope),
         "removed": request.session.pop(REMOVED_KEY, None),
         "stopped": stopped,
+        "demo": settings.DEMO,
     }
     return TemplateResponse(request, "accounts/settings.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@requires(Permission.SETTINGS)
+def reset_demo(request: ScopedRequest) -> HttpResponse:
+    """Have the process that runs the demo load the sample partners anew. Exists in the demo only."""
+    if not settings.DEMO:
+        raise Http404
+    settings.RESET_DEMO_FILE.touch()
+    messages.info(request, _("The demo is being reset. Reload this page in about a minute."))
+    return redirect("settings")
 
 
 def _stopped_by(scope: Scope, mail_domains: str) -> list[str]:

@@ -93,6 +93,9 @@ def check_roles() -> Iterator[Finding]:
 def check_row_level_security() -> Iterator[Finding]:
     """Whether every table of a partner, and of people, is guarded; and whether nothing is seen without a partner."""
     existing = set(connection.introspection.table_names())
+    if not existing >= {model._meta.db_table for model in tenant_models()}:
+        yield failed("Tables are missing.", MIGRATE)
+        return
     open_tables, append_only = [], []
     with connection.cursor() as cursor:
         cursor.execute(_TENANT_TABLES)
@@ -107,7 +110,7 @@ def check_row_level_security() -> Iterator[Finding]:
             cursor.execute(_APPEND_ONLY, [table, table])
             if not cursor.fetchone()[0]:
                 append_only.append(table)
-    readable = [] if open_tables else _readable_without_a_partner(existing)
+    readable = [] if open_tables else _readable_without_a_partner()
     for tables, what in (
         (open_tables, "Without row-level security"),
         (readable, "Readable without a partner"),
@@ -119,8 +122,8 @@ def check_row_level_security() -> Iterator[Finding]:
         yield ok(f"{len(found)} tables show the rows of one partner only")
 
 
-def _readable_without_a_partner(existing: set[str]) -> list[str]:
-    tables = sorted({model._meta.db_table for model in tenant_models()} & existing)
+def _readable_without_a_partner() -> list[str]:
+    tables = sorted(model._meta.db_table for model in tenant_models())
     seen = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables)  # noqa: S608
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('portal.partner', '', true), set_config('portal.user', '', true)")

@@ -139,6 +139,7 @@ def run(port: int, report: Report, *, stop_with_parent: bool = False) -> None:
                     connecting.start(environment)  # meanwhile everything else can be looked at
             while not requests.to_stop:
                 _check_alive(children)
+                _reset_when_asked(report)
                 time.sleep(0.2)
         finally:
             requests.starting = False
@@ -254,6 +255,16 @@ def _prepare(report: Report) -> None:
     report("data      ready: the sample partners")
 
 
+def _reset_when_asked(report: Report) -> None:
+    """Load the sample partners anew when the button in their settings was pressed: web and worker may not delete a ledger."""
+    if settings.RESET_DEMO_FILE.exists():
+        report("data      is being reset")
+        settings.RESET_DEMO_FILE.unlink()
+        call_command("reset_demo", yes=True)
+        connections.close_all()
+        report("data      ready: the sample partners, as at the first start")
+
+
 def _static_files() -> str:
     """A fingerprint of all static files: names, sizes, times."""
     seen = hashlib.sha256()
@@ -268,7 +279,7 @@ def _environment(port: int) -> dict[str, str]:
     """The environment of the children: this process's, with the folder and the address set."""
     environment = {name: value for name, value in os.environ.items() if name != "PORTAL_DATABASE_ROLE"}
     environment.setdefault("SITE_URL", f"http://localhost:{port}")
-    return environment | {"PORTAL_VAR": str(settings.PORTAL_VAR), "PYTHONUNBUFFERED": "1"}
+    return environment | {"PORTAL_VAR": str(settings.PORTAL_VAR), "PORTAL_DEMO": "yes", "PYTHONUNBUFFERED": "1"}
 
 
 def _facts() -> list[str]:

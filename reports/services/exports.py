@@ -28,7 +28,7 @@ from django.utils.translation import ngettext
 from accounts.audit import record
 from accounts.models import Partner, User
 from accounts.roles import Permission
-from accounts.scope import Scope, owner_scope, partner_scope
+from accounts.scope import Scope, owner_scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import EXPORT, EXPORT_REQUESTS, held_keys, lock
 from partner_portal.lib.rows.datasets import Selection
@@ -354,9 +354,20 @@ def _store_file(export: Export, path: Path, written: Written, attempt: int) -> b
 
 
 def _store_failure(export: Export, *, attempt: int, reason: str) -> None:
-    Export.objects.filter(pk=export.pk, state=State.RUNNING, attempts=attempt).update(
+    """Mark a running export as failed, and notify its owner of a file that they requested themselves."""
+    failed = Export.objects.filter(pk=export.pk, state=State.RUNNING, attempts=attempt).update(
         state=State.FAILED, reason=reason[:300], finished_at=clock.now()
     )
+    if failed and not export.by_schedule and export.trial is None:
+        values = {"export": export.pk, "name": export.file_name, "reason": reason[:300]}
+        noteworthy.send(
+            Export,
+            scope=system_scope(export.partner),
+            kind="file_failed",
+            key=str(export.pk),
+            values=values,
+            people=[export.owner_id],
+        )
 
 
 @contextmanager
@@ -413,9 +424,7 @@ def requeue_lost(*, partner: Partner) -> list[int]:
             if export.attempts >= ATTEMPTS:
                 with translation.override(export.owner.language or partner.language):
                     reason = _("Its worker stopped three times. Nothing was saved; run it again.")
-                Export.objects.filter(pk=export.pk, state=State.RUNNING).update(
-                    state=State.FAILED, reason=reason, finished_at=now
-                )
+                _store_failure(export, attempt=export.attempts, reason=reason)
                 continue
             Export.objects.filter(pk=export.pk).update(queued_at=now)
             lost.append(export.pk)

@@ -54,6 +54,12 @@ document.addEventListener("change", ({ target }) => {
   else delete root.dataset[target.name];
 });
 
+// Tabs that do not fit scroll: the current one is in view.
+for (const current of document.querySelectorAll(".tabs > [aria-current]")) {
+  const tabs = current.parentElement;
+  tabs.scrollLeft = current.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - current.offsetWidth) / 2;
+}
+
 // A drop zone holds a file input: files dropped on it are chosen in it, and their names are listed.
 const describe = (zone, input) => {
   const list = zone.querySelector("[data-chosen]");

@@ -162,10 +162,9 @@ def test_a_report_is_saved_by_keyboard_changed_and_shown_on_the_dashboard(open_p
     assert exact(page.locator("tfoot data").first) == looked
 
     page.goto("/dashboard/")
-    card = page.locator("section", has=page.get_by_role("heading", name="Saved reports")).locator(
-        ".report-cards > *", has_text="What we lose"
-    )
-    expect(card.locator(".num")).to_have_text(f"{abs(looked):.0f}")
+    card = page.locator(".report-card", has_text="What we lose")
+    expect(card.locator(".num")).to_have_text(f"−{abs(looked):.0f}")
+    expect(card).to_contain_text("points")
     card.get_by_role("button", name="Take What we lose off the dashboard").click()
     expect(card).to_have_count(0)
     page.goto(address)

@@ -127,6 +127,11 @@ def test_a_workbook_read_back_has_typed_cells_and_the_same_sums(scope_of, key, r
     columns = columns_of(selection)
     rows = list(sheet.iter_rows(min_row=2))
     assert sheet.freeze_panes == "A2"
+    if selection.count:
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+        assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.print_title_rows) == (True, "$1:$1")
+        texts = [place for place, column in enumerate(columns) if column.kind == Kind.TEXT]
+        assert all(rows[0][place].alignment.wrap_text for place in texts if rows[0][place].value is not None)
     assert len(rows) == written.rows == selection.count
     assert book.worksheets[1]["B2"].value == selection.count
     for place, column in enumerate(columns):

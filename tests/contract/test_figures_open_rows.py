@@ -98,6 +98,7 @@ ELSEWHERE = {
     "fact_withdraw": "what a withdrawal would do, tried and rolled back",
     "product_line_merge": "what a merge would do, tried and rolled back",
     "product_line_undo": "what taking a merge back would do, tried and rolled back",
+    "imports_sample": "answers POSTs only",
     "imports_sample_data": "a file",
     "imports_columns": "what files look like, with examples",
     "imports_batch": "an import, whose files and errors are listed on it",

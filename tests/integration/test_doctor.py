@@ -102,6 +102,12 @@ def test_a_table_that_is_open_is_named(owner):
     assert levels(database.check_row_level_security) == [Level.OK]
 
 
+def test_a_database_without_tables_has_to_be_migrated(owner, monkeypatch):
+    monkeypatch.setattr(connection.introspection, "table_names", lambda: ["django_migrations"])
+    [finding] = database.check_row_level_security()
+    assert (finding.level, finding.remedy) == (Level.FAILED, database.MIGRATE)
+
+
 def test_migrations_that_are_missing_or_unknown_are_named(owner):
     assert levels(database.check_migrations) == [Level.OK]
     app, name = owner.execute(

@@ -24,7 +24,7 @@ SECRETS = {
 # What an image has a fixed value for, or what is for trying things out only.
 NOT_IN_COMPOSE = {
     "STATIC_ROOT", "PORTAL_VAR", "PORTAL_DATABASE_ROLE", "PORTAL_EMBEDDED_DURABLE",
-    "PORTAL_DEBUG", "PORTAL_TODAY",
+    "PORTAL_DEBUG", "PORTAL_DEMO", "PORTAL_TODAY",
 }  # fmt: skip
 OURS = {"migrate", "web", "worker", "beat"}
 NAME = re.compile(r"(?<!\$)\$\{(\w+)")  # not what a shell in the container replaces

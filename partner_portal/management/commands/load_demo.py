@@ -57,9 +57,9 @@ class Command(BaseCommand):
                     partner=partner, email=contact["email"], defaults={**contact, "position": position}
                 )
             for email, name, role in people:
-                user = User.objects.filter(email=email).first()
-                if user is None:
-                    user = User(email=email, name=name, password=password)
-                    with outside_partners():
+                with outside_partners():  # the partner does not know them yet
+                    user = User.objects.filter(email=email).first()
+                    if user is None:
+                        user = User(email=email, name=name, password=password)
                         user.save()
                 Membership.objects.get_or_create(user=user, partner=partner, defaults={"role": role})

@@ -190,3 +190,14 @@ def test_an_admin_adds_tests_and_removes_a_channel(db, partner, web, receiver):
     browser.post(f"/notices/channels/{channel.pk}/do/", {"action": "remove"})
     with partner_scope(partner):
         assert not ChannelMessage.objects.exists()
+
+
+def test_the_form_of_a_channel_survives_the_password_that_is_asked_in_between(web):
+    browser, address = web(), "/notices/channels/"
+    sent = {"kind": "webhook", "label": "Ours", "address": "http://192.0.2.1/hook", "kinds": ["tier_lost"]}
+    assert browser.post(address, sent)["Location"].startswith("/accounts/reauthenticate/")
+    page = browser.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": address}).content.decode()
+    assert 'value="Ours"' in page
+    assert f'method="post" action="{address}"' in page, (
+        "what is corrected there goes to the channels, not to the password"
+    )

@@ -96,6 +96,7 @@ ROWS = {
     },
     NoticeKind.DATA_STALE: {"as_of": "2026-11-01"},
     NoticeKind.SCHEDULE_PAUSED: {"schedule": 4, "name": "Weekly", "reason": "Its owner has left."},
+    NoticeKind.FILE_FAILED: {"export": 7, "name": "rows.csv", "reason": "The disk is full."},
     NoticeKind.CHANNEL_DEAD: {"channel": 5, "name": "Sales"},
 }  # fmt: skip
 

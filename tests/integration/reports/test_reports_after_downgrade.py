@@ -119,9 +119,9 @@ def test_nothing_stored_shows_money_after_a_downgrade(manager, stored):
         for address in (*pages, stored["pack"], stored["reports"]["commission-lines"])
         if AMOUNT.search(page_text(manager, address))
     ]
-    # So the search below finds amounts where there are some. A card rounds: its figure is looked for by itself.
+    # So the search below finds amounts where there are some, and on a card.
     assert {stored["pack"], stored["plan"], stored["reports"]["commission-lines"]} <= set(shown)
-    figure = f"{Decimal(Export.objects.get(pk=stored['lines']).totals['commission']):,.0f}"
+    figure = f"{Decimal(Export.objects.get(pk=stored['lines']).totals['commission']):,.2f}"
     assert figure in page_text(manager, reverse("report_cards"))
     downgrade()
     again = WebClient()  # and nothing of the former role comes out of a cache, whoever asks

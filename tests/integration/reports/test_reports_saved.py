@@ -136,6 +136,8 @@ def test_cards_on_the_dashboard(web, scope):
     assert ">one<" not in others
     client.post(reverse("report_pin", args=[one.pk]), {"pinned": ""})
     assert ">one<" not in client.get(reverse("report_cards")).content.decode()
+    waiting = client.get("/dashboard/", follow=True).text
+    assert waiting.count('class="report-card skeleton"') == 1  # the room of the card that is left
 
 
 def test_comparison_is_the_days_before_and_a_year_before():

@@ -13,6 +13,7 @@ from django.db import connections
 
 from accounts.models import Partner, User
 from accounts.scope import member_scope, memberships_of, partner_scope, user_scope
+from notices.models import Notice
 from partner_portal.lib.rows.datasets import select
 from reports.models import Export, State
 from reports.services import exports as services
@@ -173,6 +174,9 @@ def test_three_dead_workers_are_a_visible_failure(northwind):
         State.FAILED,
         "Its worker stopped three times. Nothing was saved; run it again.",
     )
+    with partner_scope(northwind):
+        [notice] = Notice.objects.filter(kind="file_failed")
+    assert (notice.user_id, notice.values["rows"][0]["reason"]) == (export.owner_id, found.reason)
 
 
 @pytest.mark.parametrize("rows_format", ["csv", "xlsx"])
