@@ -147,7 +147,7 @@ def test_a_report_is_saved_by_keyboard_changed_and_shown_on_the_dashboard(open_p
 
     expect(page.get_by_role("heading", level=1, name="What we lose")).to_be_visible()
     heads = [text for text in page.locator("thead th").all_inner_texts() if text.strip()]
-    assert heads[:2] == ["Points", "Client"]
+    assert heads[:3] == ["Select", "Points", "Client"]
     assert "Why" not in heads
     address = page.url
     saved = exact(page.locator("tfoot data").first)

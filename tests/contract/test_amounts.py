@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-AMOUNT = re.compile(r"(?:US\$|[A-Z]{3})[ \xa0][−-]?\d[\d,]*")
+AMOUNT = re.compile(r"(?:US\$|[A-Z]{3})[ \xa0][−-]?\d[\d,.]*(?![\d,.]*%)")
 PATHS = (
     "/dashboard/", "/clients/", "/clients/C079/", "/renewals/", "/dashboard/pack/",
     "/dashboard/shared/won/", "/dashboard/stuck-deals/", "/dashboard/retention/?month=2026-10",

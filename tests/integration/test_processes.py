@@ -58,7 +58,7 @@ class Processes:
         }
         self.web = self._start("web", "gunicorn", "--bind", f"127.0.0.1:{self.web_port}", "partner_portal.wsgi")
         self.worker = self._start("worker", "celery", "-A", "partner_portal", "worker", "--loglevel", "INFO", "-c", "1")
-        self.queue = Celery(broker=f"redis+socket://{valkey.ensure_running(folder / 'var')}")
+        self.queue = Celery(broker=f"redis+socket://{valkey.ensure_running(folder / 'var')}", set_as_current=False)
 
     def _start(self, name, *command):
         with (self.folder / f"{name}.log").open("wb") as log:

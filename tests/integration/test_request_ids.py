@@ -33,6 +33,14 @@ class Lines(logging.Handler):
         self.lines.append(self.format(record))
 
 
+@pytest.fixture(autouse=True)
+def nobody_yet(db):
+    """As a thread begins: whatever tenant the fixtures of tests have set."""
+    token = log_context.begin()
+    yield
+    log_context.end(token)
+
+
 @pytest.fixture
 def json_lines():
     handler = Lines(JsonFormatter())
@@ -94,7 +102,7 @@ def test_a_line_of_text_carries_the_id_too():
 
 
 def test_a_task_carries_the_id_of_the_request_that_enqueued_it():
-    app = Celery("of-this-test", broker="memory://", backend="cache+memory://")
+    app = Celery("of-this-test", broker="memory://", backend="cache+memory://", set_as_current=False)
     seen = []
 
     @app.task(name="look")
@@ -113,7 +121,7 @@ def test_a_task_carries_the_id_of_the_request_that_enqueued_it():
     look.push_request(**message.headers)
     task_prerun.send(sender=look, task_id="t-1", task=look)
     look()
-    task_postrun.send(sender=look, task_id="t-1", task=look)
+    task_postrun.send(sender=look, task_id="t-1", task=look, state="SUCCESS")
     look.pop_request()
     assert (seen[0].request_id, seen[0].task_id, seen[0].partner_id) == ("request-1", "t-1", 7)
     assert log_context.current() == log_context.LogContext()

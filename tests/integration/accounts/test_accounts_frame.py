@@ -39,9 +39,9 @@ def account_links(client):
 def test_the_menu_shows_what_the_role_opens_and_nothing_else(web):
     assert account_links(web("admin")) == {
         "/settings/", "/connections/", "/accounts/members/", "/accounts/audit/", "/accounts/profile/",
-        "/notices/channels/",
+        "/notices/channels/", "/help/",
     }  # fmt: skip
-    assert account_links(web("member")) == {"/accounts/profile/"}
+    assert account_links(web("member")) == {"/accounts/profile/", "/help/"}
 
 
 def test_every_link_of_the_navigation_opens(web):

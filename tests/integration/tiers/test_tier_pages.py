@@ -128,7 +128,7 @@ def test_members_see_no_amounts(web):
 def test_parts_come_alone(web, target, holds):
     path = "/tiers/?time_range=whole-history&step=day"
     html = web().get(path, headers={"HX-Request": "true", "HX-Target": target}).content.decode()
-    assert html.lstrip().startswith("<section")
+    assert html.lstrip().startswith("<details")
     assert holds in html
     assert "h-insights" not in html
 
