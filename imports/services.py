@@ -418,6 +418,11 @@ def forget_files(*, scope: Scope, days: int) -> int:
     return len(forgotten)
 
 
+def recent_batches() -> QuerySet[ImportBatch]:
+    """The batches of all partners of the last week: whoever's upload was killed has most likely tried again."""
+    return ImportBatch.objects.filter(created_at__gte=now() - timedelta(days=7))
+
+
 def delete_stray_files(*, partner: Partner) -> int:
     """Delete stored files that no row names: their process was killed before it committed. Returns how many.
 

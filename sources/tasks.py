@@ -6,7 +6,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import Partner, User
 from accounts.scope import partner_scope, partners_with, system_scope
-from imports.services import delete_stray_files as strays_deleted
+from imports import services as import_services
 from partner_portal.lib.progress import JobProgress
 from sources import calls, notices, previews, services
 from sources.runs import NotRunnable, run_connection
@@ -33,8 +33,9 @@ def run_due_connections() -> int:
 
 @shared_task
 def delete_stray_files() -> int:
-    """Once a day: delete the files of imports whose run was killed (ADR 146). Returns how many."""
-    return sum(strays_deleted(partner=partner) for partner in partners_with(services.killed_runs()))
+    """Once a day: delete the files of killed imports, brought by runs or by people (ADR 146). Returns how many."""
+    partners = partners_with(services.killed_runs(), import_services.recent_batches())
+    return sum(import_services.delete_stray_files(partner=partner) for partner in partners)
 
 
 @shared_task(

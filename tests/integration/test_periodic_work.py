@@ -60,7 +60,10 @@ def enqueued(monkeypatch):
 
 @pytest.fixture
 def fleet(db):
-    """A hundred partners besides those of the demo."""
+    """A hundred partners besides those of the demo, who imported nothing for a week."""
+    for partner in Partner.objects.all():
+        with partner_scope(partner):
+            ImportBatch.objects.update(created_at=timezone.now() - timedelta(days=8))
     return Partner.objects.bulk_create(Partner(slug=f"fleet-{n}", name=f"Fleet {n}") for n in range(100))
 
 

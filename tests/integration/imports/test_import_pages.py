@@ -539,6 +539,7 @@ class TestTheWorker:
 
         from imports.models import ImportBatch
         from imports.tasks import forget_import_files
+        from sources.tasks import delete_stray_files
 
         def kept() -> int:
             return sum(path.is_file() for path in (tmp_path / "stored").rglob("*"))
@@ -552,7 +553,7 @@ class TestTheWorker:
         for stray in strays:  # of processes that were killed
             stray.write_bytes(b"client_id")
         os.utime(strays[1], (0, 0))
-        forget_import_files()
+        assert delete_stray_files() == 1
         assert [stray.exists() for stray in strays] == [True, False]
         strays[0].unlink()
         assert kept() == 2

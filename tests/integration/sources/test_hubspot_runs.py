@@ -101,7 +101,7 @@ def test_files_of_a_killed_import_are_deleted_after_a_day(
 ) -> None:
     from datetime import timedelta
 
-    from imports.models import ImportFile
+    from imports.models import ImportBatch, ImportFile
     from partner_portal.lib.dates.clock import now
     from sources.models import Run
     from sources.tasks import delete_stray_files
@@ -113,7 +113,8 @@ def test_files_of_a_killed_import_are_deleted_after_a_day(
         stray.write_bytes(b"client_id")
     for path in (strays[1], *named):
         os.utime(path, (0, 0))
-    assert delete_stray_files() == 0  # no run was killed
+    ImportBatch.objects.update(created_at=now() - timedelta(days=8))
+    assert delete_stray_files() == 0  # no run was killed, and nobody has imported for a week
     Run.objects.update(state="interrupted", ended_at=now() - timedelta(hours=30))
     assert delete_stray_files() == 1
     assert set(folder.iterdir()) == named | {strays[0]}
