@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -35,14 +37,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="PgBo
 
 
 @pytest.fixture
-def pooled(committed, tmp_path_factory, monkeypatch):
+def pooled(committed, monkeypatch):
     """This worker's database behind PgBouncer; the address of it."""
     server, database = postgres.ensure_running(settings.PORTAL_VAR), connections["default"]
     name = database.settings_dict["NAME"]
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("pgbouncer")
+    folder = Path(tempfile.mkdtemp(prefix="portal-pgbouncer-"))
     (folder / "users").write_text('"portal_app" ""\n"portal_owner" ""\n')
     (folder / "pgbouncer.ini").write_text(
         f"""
@@ -66,8 +68,6 @@ def pooled(committed, tmp_path_factory, monkeypatch):
     if user:
         for file in (folder, *folder.iterdir()):
             os.chown(file, data.st_uid, data.st_gid)
-        for path in (folder.parent, folder.parent.parent):
-            path.chmod(0o711)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([PROGRAM, folder / "pgbouncer.ini"], **user, stdout=log, stderr=log)
     try:
@@ -91,6 +91,7 @@ def pooled(committed, tmp_path_factory, monkeypatch):
     finally:
         process.terminate()
         process.wait(20)
+        shutil.rmtree(folder)
 
 
 def sessions(question):
@@ -190,8 +191,8 @@ def test_the_timeouts_of_the_server_do_not_end_a_lock(pooled):
         name = database.info.dbname
     server = postgres.ensure_running(settings.PORTAL_VAR)
     with psycopg.connect(host=server.host, user=server.superuser, dbname=name, autocommit=True) as superuser:
-        superuser.execute(f'ALTER DATABASE "{name}" SET idle_in_transaction_session_timeout = 200')
-        superuser.execute(f'ALTER DATABASE "{name}" SET transaction_timeout = 300')
+        superuser.execute(f'ALTER DATABASE "{name}" SET idle_in_transaction_session_timeout = 1000')
+        superuser.execute(f'ALTER DATABASE "{name}" SET transaction_timeout = 1200')
         superuser.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
             [name],
@@ -199,5 +200,5 @@ def test_the_timeouts_of_the_server_do_not_end_a_lock(pooled):
     connection.close()
     with session_lock(EXPORT, KEY) as side:
         assert side is not None
-        time.sleep(0.6)
+        time.sleep(1.6)
         assert held_keys(EXPORT) == {KEY}
