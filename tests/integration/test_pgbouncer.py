@@ -83,15 +83,20 @@ def pooled(committed, monkeypatch):
         for key, value in {"HOST": "127.0.0.1", "PORT": str(port), "USER": "portal_app"}.items():
             monkeypatch.setitem(database.settings_dict, key, value)
         address = f"postgresql://portal_app@127.0.0.1:{port}/{name}"
-        with ExitStack() as stack:  # as many transactions at once as the pool has sessions: now each gets another one
-            for _ in range(SESSIONS):
-                stack.enter_context(psycopg.connect(address)).execute("SELECT 1")
+        use_every_session(address)  # from now on each transaction gets another one
         yield address
         database.close()
     finally:
         process.terminate()
         process.wait(20)
         shutil.rmtree(folder)
+
+
+def use_every_session(address):
+    """Have as many transactions at once as the pool has sessions."""
+    with ExitStack() as stack:
+        for _ in range(SESSIONS):
+            stack.enter_context(psycopg.connect(address)).execute("SELECT 1")
 
 
 def sessions(question):
@@ -198,6 +203,12 @@ def test_the_timeouts_of_the_server_do_not_end_a_lock(pooled):
             [name],
         )
     connection.close()
+    for _attempt in range(50):  # PgBouncer hands out sessions that have ended until it notices
+        try:
+            use_every_session(pooled)
+            break
+        except psycopg.Error:
+            time.sleep(0.1)
     with session_lock(EXPORT, KEY) as side:
         assert side is not None
         time.sleep(1.6)
