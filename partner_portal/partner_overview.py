@@ -39,7 +39,7 @@ class PartnerRow:
 
     partner: Partner
     people: int
-    #: Stored rows of all kinds that are not withdrawn.
+    #: What imports have added of all kinds, less what they have withdrawn; single facts that people withdrew still count.
     rows: int
     #: When data last came in, by a file or a connection; None for never.
     as_of: datetime | None

@@ -48,8 +48,8 @@ document.addEventListener("click", async ({ target }) => {
     button.focus();
   }
   const label = button.querySelector("span");
-  const before = label.textContent;
+  button.dataset.label ??= label.textContent; // a second click finds "copied" there
   label.textContent = button.dataset.copied;
   document.dispatchEvent(new CustomEvent("portal:announce", { detail: button.dataset.copied }));
-  setTimeout(() => (label.textContent = before), 4000);
+  setTimeout(() => (label.textContent = button.dataset.label), 4000);
 });
