@@ -219,11 +219,6 @@ USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT") or PORTAL_VAR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "partner_portal.plotly_static.PlotlyFinder",
-]
 STORAGES = {
     "default": env.file_storage(PORTAL_VAR / "files"),
     "staticfiles": {
