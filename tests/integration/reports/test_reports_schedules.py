@@ -148,7 +148,7 @@ def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     assert mail["Subject"] == f"Lost points: {figure}, 25 Oct – 23 Nov 2026"
     assert f"{figure} from {len(lost)} entries of {clients} clients" in text
     assert "25 Oct 2026 to 23 Nov 2026, both days included (Europe/Amsterdam)" in text
-    shown = re.findall(r"^- (.+)\n  Lost on: .+ · Points: −", text, re.MULTILINE)
+    shown = re.findall(r"^- (.+)\r?\n  Lost on: .+ · Points: −", text, re.MULTILINE)
     assert len(shown) == min(len(lost), 10)
     assert set(shown) <= names
     for words in ("/reports/rows/changes-lost-sold/?changes_from=2026-10-25", "/schedules/leave/", "Data as of"):
@@ -184,6 +184,11 @@ def test_an_attachment_only_for_those_who_may_see_its_columns(northwind, smtp):
     member = smtp.of("member@northwind.example")[0]
     assert list(member.iter_attachments()) == []
     assert "columns that your role does not see" in member.get_body(("plain",)).get_content()
+    amounts = [
+        " Amount: " in mail.get_body(("plain",)).get_content()
+        for mail in (smtp.of("manager@northwind.example")[0], member)
+    ]
+    assert amounts == [True, False], "the rows in a mail are those its reader may see"
 
 
 def test_a_right_that_was_lost_pauses_and_tells_owner_and_admin_once(northwind, smtp):
