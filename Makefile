@@ -29,11 +29,15 @@ demo: $(READY) ## everything on this machine, with sample data (PORT=8000); Ctrl
 	@$(PYTHON) manage.py demo --port $(PORT) --stop-with-parent
 
 .PHONY: test
-test: $(READY) programs ## all tests: unit, integration, browser (ARGS="-k word" for some)
-	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+test: $(READY) programs ## tests: unit, integration, browser (ARGS="-k word" for some)
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not sweep" $(ARGS)
+
+.PHONY: sweep
+sweep: $(READY) programs ## the long tests, of which `make test` has a sample (ARGS as above)
+	$(PYTHON) -m pytest -n $(WORKERS) -m sweep $(ARGS)
 
 .PHONY: coverage
-coverage: $(READY) programs ## all tests with branch coverage; fails below the floor in pyproject.toml
+coverage: $(READY) programs ## tests and sweep with branch coverage; fails below the floor in pyproject.toml
 	@mkdir -p var/coverage
 	$(PYTHON) -m pytest -n $(WORKERS) --cov --cov-report=term $(ARGS)
 

@@ -31,6 +31,7 @@ from partner_portal.formats.days import period_text
 from partner_portal.formats.numbers import whole
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Selection, select
+from partner_portal.lib.web.addresses import split_address
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
 from program.queries import rules_in_force
@@ -93,10 +94,11 @@ def team(request: ScopedRequest) -> HttpResponse:
 
 def _view_in_mind(request: ScopedRequest) -> str:
     """The full address of the page that the reader came from, or the dashboard as it was chosen."""
-    came_from = urlsplit(request.headers.get("Referer", ""))
-    path = "/" + came_from.path.removeprefix(get_script_prefix())
-    if came_from.netloc == request.get_host() and path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
-        return came_from._replace(fragment="").geturl()
+    came_from = split_address(request.headers.get("Referer", ""))
+    if came_from and came_from.netloc == request.get_host():
+        path = "/" + came_from.path.removeprefix(get_script_prefix())
+        if path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
+            return came_from._replace(fragment="").geturl()
     chosen = request.GET.urlencode()
     return request.build_absolute_uri("../" + (f"?{chosen}" if chosen else ""))
 
