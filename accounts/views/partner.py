@@ -2,7 +2,7 @@
 
 from copy import copy
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
@@ -21,6 +21,7 @@ from accounts.forms import ContactForm, PartnerForm
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.rows.events import mail_domains_asked
+from partner_portal.lib.web.addresses import split_address
 
 REMOVED_KEY = "removed_contact"
 UNDO_SECONDS = 3600
@@ -42,10 +43,11 @@ def team(request: ScopedRequest) -> HttpResponse:
 
 def _view_in_mind(request: ScopedRequest) -> str:
     """The full address of the page that the reader came from, or the dashboard as it was chosen."""
-    came_from = urlsplit(request.headers.get("Referer", ""))
-    path = "/" + came_from.path.removeprefix(get_script_prefix())
-    if came_from.netloc == request.get_host() and path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
-        return came_from._replace(fragment="").geturl()
+    came_from = split_address(request.headers.get("Referer", ""))
+    if came_from and came_from.netloc == request.get_host():
+        path = "/" + came_from.path.removeprefix(get_script_prefix())
+        if path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
+            return came_from._replace(fragment="").geturl()
     chosen = request.GET.urlencode()
     return request.build_absolute_uri("../" + (f"?{chosen}" if chosen else ""))
 
