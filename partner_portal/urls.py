@@ -8,6 +8,8 @@ from partner_portal.lib.web.id_converter import IdConverter
 
 register_converter(IdConverter, "id")  # before the apps' routes are read
 
+handler500 = "partner_portal.failures.server_error"
+
 urlpatterns = [
     path("search/", search_page.search_page, name="search"),
     path("help/", help_page.help_page, name="help"),
