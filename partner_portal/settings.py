@@ -123,6 +123,13 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# A streaming replica that answers what only reads, while it is not further behind than these seconds (ADR 177).
+DATABASE_REPLICA_URL = env.text("DATABASE_REPLICA_URL")
+DATABASE_REPLICA_LAG_SECONDS = env.number("DATABASE_REPLICA_LAG_SECONDS", 10)
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = DATABASES["default"] | env.database(
+        DATABASE_REPLICA_URL, "DATABASE_REPLICA_URL", connect_timeout="2"
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
