@@ -25,13 +25,13 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.caching import cached_part
 from program.queries import rules_in_force
 from tiers import services
-from tiers.chart_data import timeline
 from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm, ThresholdsForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
 from tiers.sections import DEFAULT_LAYOUT, SECTIONS
 from tiers.tier_page import tier_page
+from tiers.timeline import timeline
 
 CALENDAR_ROWS = 12
 PAGE = "tier"  # as layouts of panels name it
@@ -227,17 +227,18 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
     form.is_valid()
     series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
     rule_set = rules_in_force(request.scope, form.day).rule_set
+    about = series_text(series)
     return {
         "refocus": wanted_part(request) == "over-time",
         "series": series,
         "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
-        "series_text": series_text(series),
+        "series_text": about,
         "series_form": form,
         "series_steps": [
             Link(str(label), f"{request.path}?{_with(request.GET, 'step', value)}") for value, label in STEPS
         ],
-        "timeline": timeline(series),
+        "timeline": timeline(series, about),
         "range": RangeControl(
             request.path,
             request.GET,
