@@ -81,7 +81,7 @@ def posting(scope: Scope) -> Posting | None:
 
     def read() -> Posting | None:
         states = Posting.objects.filter(partner=scope.partner)
-        state = states.annotate(program=in_force("pk"), in_force=in_force("revision")).first()
+        state = states.annotate(program=in_force("id"), in_force=in_force("revision")).first()
         if state is not None and state.program is not None:
             note_in_force(scope, state.program, state.in_force)
         return state

@@ -296,12 +296,9 @@ def _notify_ready(export: Export) -> None:
     language, zone = export.owner.language or export.partner.language, export.partner.time_zone
     try:
         with translation.override(language), timezone.override(zone):
-            if export.trial is None:
-                mails.send_ready(export)
-                return
             with partner_scope(export.partner, export.owner):
                 export.refresh_from_db()
-                mail = mails.trial_mail(export)
+                mail = mails.trial_mail(export) if export.trial else mails.ready_mail(export)
             mail.send()
     except (OSError, smtplib.SMTPException):
         log.exception("the notice that an export is ready failed")

@@ -15,6 +15,7 @@ from redis import Redis
 from redis import exceptions as redis_errors
 
 from partner_portal.local.valkey import server_program
+from tests.unit.helm_templates import render
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
@@ -299,6 +300,50 @@ def test_kubernetes_runs_what_docker_compose_runs(compose: dict, documented: set
     web = parts["web"]["template"]["spec"]
     assert web["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert web["terminationGracePeriodSeconds"] > 30 + 5  # gunicorn's and the wait before it
+
+
+def _documents(found: list[dict]) -> dict[tuple[str, str], dict]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in found}
+
+
+def test_the_chart_makes_the_manifest() -> None:
+    """So that what is tested of one holds for the other. A Job of the chart is named by its revision."""
+    made = _documents(render(ROOT / "deploy/helm", release="portal", revision=3))
+    job = made.pop(("Job", "portal-migrate-3"))
+    job["metadata"]["name"] = "portal-migrate"
+    made["Job", "portal-migrate"] = job
+    manifest = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/portal.yaml").read_text()))
+    assert made == _documents(manifest)
+
+
+def test_the_chart_takes_other_values() -> None:
+    values = {
+        "host": "partners.example.net", "image": {"tag": "9.9"}, "web": {"replicas": 5}, "worker": {"concurrency": 4},
+        "secrets": {"runtime": "mine"}, "settings": {"WEB_THREADS": "16"}, "ingress": {"className": "traefik"},
+    }  # fmt: skip
+    made = _documents(render(ROOT / "deploy/helm", release="other", values=values))
+    assert {name for _kind, name in made} >= {"other", "other-web", "other-worker", "other-beat", "other-migrate-1"}
+    settings = made["ConfigMap", "other"]["data"]
+    assert (settings["SITE_URL"], settings["WEB_THREADS"]) == ("https://partners.example.net", "16")
+    web, worker = (made["Deployment", f"other-{name}"]["spec"] for name in ("web", "worker"))
+    assert web["replicas"] == 5
+    [container] = web["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.org/partner-portal:9.9"
+    assert web["template"]["spec"]["volumes"][0]["secret"]["secretName"] == "mine"
+    assert web["selector"]["matchLabels"] == {"app": "other", "part": "web"}
+    assert worker["template"]["spec"]["containers"][0]["command"][-1] == "4"
+    assert made["Ingress", "other"]["spec"]["ingressClassName"] == "traefik"
+    assert not [
+        kind
+        for kind, _name in _documents(render(ROOT / "deploy/helm", values={"ingress": {"enabled": False}}))
+        if kind == "Ingress"
+    ]
+
+
+def test_chart_and_application_have_one_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((ROOT / "deploy/helm/Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (version, version)
 
 
 def test_caddy_takes_its_file() -> None:
