@@ -81,7 +81,7 @@ def posting(scope: Scope) -> Posting | None:
 
     def read() -> Posting | None:
         states = Posting.objects.filter(partner=scope.partner)
-        state = states.annotate(program=in_force("pk"), in_force=in_force("revision")).first()
+        state = states.annotate(program=in_force("id"), in_force=in_force("revision")).first()
         if state is not None and state.program is not None:
             note_in_force(scope, state.program, state.in_force)
         return state
@@ -256,7 +256,7 @@ def lots_of_day(scope: Scope, day: date) -> Lots:
     state = posting(scope)
     if state is None or state.posted_through <= day:
         return lots.annotate(left=F("remaining"))
-    later = PointEntry.objects.filter(lot=OuterRef("pk"), on__gt=day).order_by().values("lot")
+    later = PointEntry.objects.filter(partner=scope.partner, lot=OuterRef("pk"), on__gt=day).order_by().values("lot")
     lost_later = Coalesce(Subquery(later.annotate(sum=Sum("points")).values("sum")), ZERO)
     return lots.annotate(left=F("remaining") - lost_later)
 
@@ -299,7 +299,7 @@ def rolling_sourced_loss(scope: Scope, day: date) -> Decimal:
         cursor.execute(
             """
             SELECT coalesce(sum((e.amount::numeric(80, 40) / e.per_unit) * -l.points / e.points), 0)
-            FROM ledger_pointentry l JOIN ledger_pointentry e ON e.id = l.lot_id
+            FROM ledger_pointentry l JOIN ledger_pointentry e ON (e.partner_id, e.id) = (l.partner_id, l.lot_id)
             WHERE l.partner_id = %(partner)s AND l.track = 'sourced' AND l.cause IN ('downgraded', 'churned')
               AND l."on" > %(after)s AND l."on" <= %(day)s AND e."on" > %(after)s
             """,
