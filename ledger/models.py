@@ -67,8 +67,14 @@ class PointEntry(models.Model):
     partner = models.ForeignKey(
         Partner, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="entries", db_index=False)
-    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False)
+    # Facts are withdrawn and never deleted, and entries and sums are written from stored ones: to have the database look each
+    # of them up again at every commit would cost an eighth of an import and protect nothing (ADR 174).
+    client = models.ForeignKey(
+        Client, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
+    )
+    deal = models.ForeignKey(
+        Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False, db_constraint=False
+    )
     track = models.CharField(max_length=8, choices=labelled(Track))
     cause = models.CharField(max_length=10, choices=labelled(Cause))
     on = models.DateField()
@@ -153,8 +159,8 @@ class Lot(models.Model):
     partner = models.ForeignKey(
         Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots")
-    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots", db_constraint=False)
+    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     track = models.CharField(max_length=8, choices=labelled(Track))
     earned_on = models.DateField()
     expires_on = models.DateField()
@@ -171,8 +177,12 @@ class Lot(models.Model):
 class ClientPoints(models.Model):
     """A client's points by track on the day the ledger is posted through."""
 
-    client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True, related_name="points")
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    client = models.OneToOneField(
+        Client, on_delete=models.CASCADE, primary_key=True, related_name="points", db_constraint=False
+    )
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     sourced = models.DecimalField(max_digits=18, decimal_places=4)
     assisted = models.DecimalField(max_digits=18, decimal_places=4)
     managed = models.DecimalField(max_digits=18, decimal_places=4)
@@ -192,6 +202,9 @@ class ClientPoints(models.Model):
 class Posting(models.Model):
     """How far a partner's ledger is posted: the day it is complete through, and the programme revision it is posted under.
 
+    rules_used: what the rules of that revision answer to the partner's facts, as `ledger.rules_used.fingerprint`; "" when it is
+    not known.
+
     next_due_on: the next day on which a stored fact or lot changes the points by the clock alone; null for none.
     """
 
@@ -201,6 +214,7 @@ class Posting(models.Model):
     posted_through = models.DateField()
     next_due_on = models.DateField(null=True)
     revision = models.PositiveBigIntegerField()
+    rules_used = models.CharField(max_length=64, db_default="")
     posted_at = models.DateTimeField(db_default=Now())
 
     class Meta:

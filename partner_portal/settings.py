@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "partner_portal.middleware.RequestIdMiddleware",
+    "partner_portal.observability.TracingMiddleware",
     "partner_portal.metrics.MetricsMiddleware",
     "accounts.middleware.ProxyWarning",
     "django.middleware.security.SecurityMiddleware",
@@ -307,6 +308,10 @@ if not HTTPS:
     SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # unset: no /metrics
+SENTRY_DSN = env.text("SENTRY_DSN")  # unset: errors go to the log alone
+SENTRY_ENVIRONMENT = env.text("SENTRY_ENVIRONMENT", "production")
+OTLP_ENDPOINT = env.text("OTLP_ENDPOINT")  # unset: nothing is traced
+OTLP_HEADERS = env.text("OTLP_HEADERS")
 LOG_FORMAT = env.choice("LOG_FORMAT", *FORMATS)
 LOG_REQUESTS = env.flag("LOG_REQUESTS", default=False)
 if LOG_FORMAT == "json":
