@@ -15,6 +15,7 @@ from accounts.access import ScopedRequest
 from accounts.models import Membership
 from accounts.scope import Scope
 from partner_portal.lib.dates.ranges import names_section, valid_parameters
+from partner_portal.lib.web.addresses import split_address
 from partner_portal.lib.web.htmx import wanted_part
 from partner_portal.lib.web.view_rules import View
 
@@ -79,8 +80,8 @@ def _chosen_at(request: ScopedRequest) -> dict[str, str]:
         address = request.headers.get("Referer", "")
     else:
         return {}
-    parts = urlsplit(address)
-    return QueryDict(parts.query).dict() if parts.path == request.path else {}
+    parts = split_address(address)
+    return QueryDict(parts.query).dict() if parts and parts.path == request.path else {}
 
 
 def _covers(query: Mapping[str, str], section: str, together: tuple[str, ...]) -> bool:

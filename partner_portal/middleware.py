@@ -14,6 +14,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.utils.translation import gettext as _
 
 from partner_portal.lib import log_context
+from partner_portal.lib.web.addresses import split_address
 from partner_portal.lib.web.refusals import refuse, refuse_parallel
 from partner_portal.logs import ACCESS
 
@@ -98,7 +99,7 @@ class CompressionMiddleware(GZipMiddleware):
 
 
 class UnusableRequestMiddleware:
-    """Rejects what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless addresses (414).
+    """Rejects what no view can use: NUL anywhere (400), which PostgreSQL cannot hold, and endless or broken addresses.
 
     Checks path, query, headers and cookies first, and at the form once the middleware that bounds and guards it has run.
     """
@@ -111,6 +112,10 @@ class UnusableRequestMiddleware:
             return refuse(request, HTTPStatus.REQUEST_URI_TOO_LONG, _("The address is too long."))
         if _nul_outside_the_body(request):
             return _refuse_nul(request)
+        if (
+            split_address(request.META.get("HTTP_HX_CURRENT_URL", "")) is None
+        ):  # htmx sends what the browser's bar shows
+            return refuse(request, HTTPStatus.BAD_REQUEST, _("The header HX-Current-URL is not an address."))
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:

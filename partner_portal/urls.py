@@ -8,6 +8,11 @@ from partner_portal.lib.web.id_converter import IdConverter
 
 register_converter(IdConverter, "id")  # before the apps' routes are read
 
+handler400 = "partner_portal.error_pages.bad_request"
+handler403 = "partner_portal.error_pages.permission_denied"
+handler404 = "partner_portal.error_pages.page_not_found"
+handler500 = "partner_portal.error_pages.server_error"
+
 urlpatterns = [
     path("search/", search_page.search_page, name="search"),
     path("help/", help_page.help_page, name="help"),

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,10 @@ def work(live_database: dict[str, Any], live_folder: Path) -> Iterator[Callable[
 
 @pytest.fixture
 def connect(
-    open_page: Any, signed_in: Any, live_database: dict[str, Any], no_findings: Any, work: Any, world: World
-) -> Callable[[str, int], Page]:
-    """Connect with a key, answer the questions, and import what was read, in a language and at a width."""
+    open_page: Any, signed_in: Any, live_database: dict[str, Any], work: Any, world: World
+) -> Callable[..., Page]:
+    """Connect with a key, answer the questions, and import what was read, in a language and at a width; every page is
+    looked at."""
 
     def speak(language: str) -> None:
         with psycopg.connect(**live_database) as database:
@@ -104,7 +105,7 @@ def connect(
                 "UPDATE accounts_user SET language = %s WHERE email = 'admin@northwind.example'", [language]
             )
 
-    def run(language: str, width: int) -> Page:
+    def run(language: str, width: int, look: Callable[[Page], object] = lambda _page: None) -> Page:
         with psycopg.connect(**live_database) as database:
             database.execute("TRUNCATE sources_connection CASCADE")
         world.change("deals", DEAL, dealname=f"Changed for {language}")
@@ -118,11 +119,11 @@ def connect(
         page.wait_for_url("**/connections/new/hubspot/")
         assert page.locator("html").get_attribute("lang") == language
         expect(page.locator("main a.btn.primary")).to_have_attribute("href", "/connections/new/hubspot/consent/")
-        no_findings(page)
+        look(page)
         page.locator("[name=token]").fill(TOKEN)
         page.locator("main form .btn.primary").click()
         expect(page.locator("#call-progress")).to_be_visible()
-        no_findings(page)
+        look(page)
         work()
         page.wait_for_url(re.compile(r"/connections/\d+/questions/"))
         answers = {
@@ -135,17 +136,17 @@ def connect(
         for number, meaning in enumerate(("sourced", "assisted", "none")):
             page.locator(f"[name='deals.origin-word-{number}']").select_option(meaning)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-        no_findings(page)
+        look(page)
         page.locator("[name=do][value=save]").click()
         page.wait_for_url(re.compile(r"/connections/\d+/$"))
         work()
         page.reload()
         expect(page.locator(".notice.warn a.btn.primary")).to_be_visible()
-        no_findings(page)
+        look(page)
         page.locator(".notice.warn a.btn.primary").click()
         page.wait_for_url(re.compile(r"/imports/\d+/"))
         expect(page.locator("main")).to_contain_text("HubSpot")
-        no_findings(page)
+        look(page)
         with page.expect_response(re.compile(r"/imports/\d+/commit/$")):
             page.locator("[form=commit]").click()
         work()
@@ -156,10 +157,19 @@ def connect(
     return run
 
 
-def test_from_the_key_to_the_first_import_on_a_phone_in_dutch(
-    connect: Any, live_database: Any, live_folder: Path
+@pytest.mark.sweep
+def test_from_the_key_to_confirmed_proposals_on_a_phone_in_dutch_with_axe(
+    connect: Any, no_findings: Any, looks_right: Any, work: Any
 ) -> None:
-    connect("nl", 390)
+    page = connect("nl", 390, no_findings)
+    confirm_proposals(page, work, ("Wat bevestigen doet", "Bevestigen", "Bevestigd (2)"), looks_right)
+
+
+def test_from_the_key_to_confirmed_proposals_at_a_desk_in_english(
+    connect: Any, work: Any, live_database: Any, live_folder: Path
+) -> None:
+    page = connect("en", 1440)
+    confirm_proposals(page, work, ("What confirming does", "Confirm", "Confirmed (2)"))
     # The key is in no dump of the database, and in no file of the portal: queue, cache, log, imports.
     dump = _dump(live_database)
     assert b"sources_connection" in dump
@@ -169,35 +179,38 @@ def test_from_the_key_to_the_first_import_on_a_phone_in_dutch(
     assert (TOKEN.encode() in dump, found) == (False, [])
 
 
-def _dump(address: dict[str, Any]) -> bytes:
-    from partner_portal.local.postgres import program_folder
-
-    to = [f"--host={address['host']}", f"--port={address['port']}", f"--username={address['user']}", address["dbname"]]
-    return subprocess.run([program_folder() / "pg_dump", *to], check=True, capture_output=True).stdout
-
-
-def test_from_the_key_to_confirmed_proposals_at_a_desk_in_english(connect: Any, looks_right: Any, work: Any) -> None:
-    page = connect("en", 1440)
+def confirm_proposals(
+    page: Page, work: Any, words: Sequence[str], look: Callable[[Page, str], object] = lambda _page, _name: None
+) -> None:
+    """From the list of connections to what the history proposes, confirmed. words: a heading, a button and a link."""
+    heading, button, confirmed = words
     page.locator("main table a").first.click()
-    looks_right(page, "connection")
+    look(page, "connection")
     page.goto(f"{page.url}kinds/services/")
     page.locator("[name='services.currency']").select_option("client_currency")
     page.locator("[name=do][value=preview]").click()
     expect(page.locator("#preview progress")).to_be_visible()
     work()
     expect(page.locator("[name=do][value=on]")).to_be_visible()
-    looks_right(page, "kind")
+    look(page, "kind")
     page.locator("[name=do][value=on]").click()
     page.wait_for_url(re.compile(r"/connections/\d+/$"))
     work()
     page.goto(f"{page.url}proposals/services/")
     expect(page.locator("tbody tr")).to_have_count(2)
-    looks_right(page, "proposals")
+    look(page, "proposals")
     page.locator("#all").check()
     page.locator("[name=do][value=effect]").click()
     expect(page.locator("#preview progress")).to_be_visible()
     work()
-    expect(page.get_by_role("heading", name="What confirming does")).to_be_visible()
-    looks_right(page, "effect")
-    page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_role("link", name="Confirmed (2)")).to_be_visible()
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    look(page, "effect")
+    page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("link", name=confirmed)).to_be_visible()
+
+
+def _dump(address: dict[str, Any]) -> bytes:
+    from partner_portal.local.postgres import program_folder
+
+    to = [f"--host={address['host']}", f"--port={address['port']}", f"--username={address['user']}", address["dbname"]]
+    return subprocess.run([program_folder() / "pg_dump", *to], check=True, capture_output=True).stdout

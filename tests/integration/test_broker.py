@@ -167,6 +167,30 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     shutil.rmtree(folder)
 
 
+def test_killed_within_a_task_nothing_is_lost_and_nothing_done_twice(place: Place) -> None:
+    """Pool process, server, and whole worker: each while it has a task. The sweep kills at other points too."""
+    place.start_worker()
+    place.send("e", hold=True)
+    place.wait_for("begun", ["e"])
+    place.kill_pool()
+    place.let_go("e")
+    place.wait_for_done(["e"])
+    place.send("g", hold=True)
+    place.wait_for("begun", ["e", "e", "g"])
+    place.kill_server()
+    place.wait_for("begun", ["e", "e", "g", "g"])
+    place.let_go("g")
+    place.wait_for_done(["e", "g"])
+    place.send("f", hold=True)
+    place.wait_for("begun", ["e", "e", "g", "g", "f"])
+    place.kill_worker()
+    place.let_go("f")
+    place.start_worker()
+    place.wait_for_done(["e", "g", "f"])
+    assert place.words("done") == ["e", "g", "f"]
+
+
+@pytest.mark.sweep
 def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Place) -> None:
     # 1. The server while tasks wait and no worker runs: they are in its file.
     place.send("a")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEMO = [sys.executable, "manage.py", "demo"]
-# The first start has the simulated HubSpot and its connection; the later ones need neither.
+# A start without the simulated HubSpot and its connection.
 NO_SIMULATOR = {"HUBSPOT_API_BASE": "http://127.0.0.1:9"}
 
 
@@ -111,23 +111,44 @@ def run_demo(var: Path, port: int, **more: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_it_starts_survives_and_stops(var: Path) -> None:
-    first = Demo(var, free_port())
-    first.wait_ready(180)
-    assert first.get("/health/live") == 200
-    assert first.get("/health/ready") == 200
-    assert f"http://localhost:{first.port}/" in first.said
-    assert "admin@northwind.example" in first.said
+def _runs_alone(running: Demo, var: Path) -> None:
+    """It answers, says where and what it started, and a second one is refused."""
+    assert running.get("/health/live") == 200
+    assert running.get("/health/ready") == 200
+    assert f"http://localhost:{running.port}/" in running.said
+    assert "admin@northwind.example" in running.said
     for part in ("database", "data", "web", "worker", "beat"):
-        assert sum(line.startswith(f"{part} ") for line in first.said.splitlines()) == 1, first.said
+        assert sum(line.startswith(f"{part} ") for line in running.said.splitlines()) == 1, running.said
 
     second = run_demo(var, free_port())
     assert second.returncode == 1
     assert second.stderr == (
-        f"A demo already runs in {var} (process {first.process.pid}, http://localhost:{first.port}/): "
+        f"A demo already runs in {var} (process {running.process.pid}, http://localhost:{running.port}/): "
         "stop it first, or set PORTAL_VAR to another folder.\n"
     )
-    assert first.get("/health/live") == 200
+    assert running.get("/health/live") == 200
+
+
+def _stops(running: Demo, var: Path) -> None:
+    running.process.terminate()
+    assert running.process.wait(60) == 0
+    assert running.said.endswith("Stopped; the data is kept\n")
+    assert processes_of(var) == []
+
+
+def test_it_starts_runs_alone_and_stops(var: Path) -> None:
+    demo = Demo(var, free_port(), **NO_SIMULATOR)
+    demo.wait_ready(180)
+    _runs_alone(demo, var)
+    _stops(demo, var)
+
+
+@pytest.mark.sweep
+def test_it_starts_survives_and_stops(var: Path) -> None:
+    """With the simulated HubSpot and its connection; then killed with its database, and by the end of its worker."""
+    first = Demo(var, free_port())
+    first.wait_ready(180)
+    _runs_alone(first, var)
 
     # It is killed together with its database: nothing of it stays, and the locks it left are nobody's.
     server = process_of(var / "postgres")
@@ -151,10 +172,7 @@ def test_it_starts_survives_and_stops(var: Path) -> None:
     fourth = Demo(var, free_port(), **NO_SIMULATOR)
     fourth.wait_ready(90)
     assert fourth.get("/health/ready") == 200
-    fourth.process.terminate()
-    assert fourth.process.wait(60) == 0
-    assert fourth.said.endswith("Stopped; the data is kept\n")
-    assert processes_of(var) == []
+    _stops(fourth, var)
 
 
 def test_ctrl_c_while_it_is_still_starting(var: Path) -> None:

@@ -73,6 +73,48 @@ def test_programs_are_refused_in_json(db, web):
         assert answer.json()["problems"] == []
 
 
+UNREADABLE = {
+    "a form in another encoding": ("application/x-www-form-urlencoded; charset=utf-7", b"a=1"),
+    "parts without a boundary": ("multipart/form-data", b"x"),
+    "a boundary that is not ASCII": ("multipart/form-data; boundary=\xff", b"--x\r\n"),
+    "a part in another encoding": (
+        "multipart/form-data; boundary=x",
+        b"--x\r\nContent-Disposition: form-data; name*=utf-99''a\r\n\r\n1\r\n--x--",
+    ),
+    "broken base64": (
+        "multipart/form-data; boundary=x",
+        b"--x\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\n1\r\n--x--",
+    ),
+    "too many fields": ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % number for number in range(3000))),
+}
+
+
+@pytest.mark.parametrize("who", ["member", None])
+@pytest.mark.parametrize("form", UNREADABLE)
+def test_forms_that_cannot_be_read(db, web, form, who):
+    """Nor is the page that says so made from them, nor that of an address that leads nowhere."""
+    client = web(who)
+    client.handler.enforce_csrf_checks = True
+    client.cookies["csrftoken"] = "a" * 32  # with it Django looks for the token in the form
+    kind, body = UNREADABLE[form]
+    answers = {
+        address: client.generic("POST", address, body, content_type=kind)
+        for address in ("/tiers/plans/save/", "/no-such-page/", "/accounts/login/", "/api/v1/progress", "/api/nothing")
+    }
+    assert {answer.status_code for answer in answers.values()} <= {400, 403, 404, 405}
+    for address in ("/api/v1/progress", "/api/nothing"):
+        assert answers[address].json()["detail"].endswith(".")
+
+
+@pytest.mark.parametrize("broken", ["http://[::1", "http://a\u2100b/", "//[", "http://[v1]x/"])
+def test_broken_addresses_in_headers(db, web, broken):
+    client = web("member")
+    is_not_understood(client.get("/tiers/", headers={"HX-Request": "true", "HX-Current-URL": broken}))
+    for address in ("/tiers/?range=90d", "/dashboard/team/"):
+        came_from = {"Sec-Fetch-Site": "same-origin", "Referer": broken}
+        assert client.get(address, headers=came_from).status_code == 200
+
+
 def test_an_endless_address_is_refused_in_words(db, web):
     answer = web("member").get(f"/clients/?q={'a' * 8000}")
     assert answer.status_code == 414

@@ -15,8 +15,8 @@ def test_pages_have_no_indentation():
 
 
 def test_texts_and_templates_of_others_are_as_they_are():
-    text = TEMPLATES / "renewals/reminder.txt"
-    assert get_template("renewals/reminder.txt").template.source == text.read_text()
+    text = TEMPLATES / "account/messages/email_confirmed.txt"
+    assert get_template("account/messages/email_confirmed.txt").template.source == text.read_text()
     foreign = get_template("admin/base.html").template
     assert re.search(r"^[ \t]+<", foreign.source, re.MULTILINE)
 
