@@ -17,6 +17,8 @@ from accounts.last_ranges import remembers_ranges
 from accounts.panel_layout import arrange_panels, in_order, panel_layout
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
+from partner_portal.lib.charts.chart import Chart
+from partner_portal.lib.charts.plotly import plotly_figure
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
@@ -95,6 +97,19 @@ def _section(
 
     asked = (form.day, request.path, request.GET.urlencode(), wanted_part(request), *sorted(folded))
     return cached_part(request, request.scope, asked, template, context)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def closer(request: ScopedRequest) -> HttpResponse:
+    """Points over time on a page of their own, to zoom into; the address names the range and step as the tier page's does."""
+    if posting(request.scope) is None:
+        return redirect("tier")
+    context = _over_time(request)
+    drawn = context["timeline"]
+    context["figure"] = plotly_figure(drawn) if isinstance(drawn, Chart) else None
+    context["back"] = f"{reverse('tier')}?{request.GET.urlencode()}#over-time"
+    return private(TemplateResponse(request, "tiers/closer.html", context))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -239,6 +254,7 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
             Link(str(label), f"{request.path}?{_with(request.GET, 'step', value)}") for value, label in STEPS
         ],
         "timeline": timeline(series, about),
+        "closer": f"{reverse('tier_over_time')}?{request.GET.urlencode()}",
         "range": RangeControl(
             request.path,
             request.GET,

@@ -65,3 +65,22 @@ def test_charts_need_no_script_and_are_printed(open_page):
     pages = paper.print_to_pages(page)
     assert any("Q4 25 Q1 26 Q2 26 Q3 26 Q4 26" in line for printed in pages for line in printed.lines)
     assert paper.overlaps(pages) == []
+
+
+def test_a_part_of_points_over_time_is_looked_at_by_keyboard(open_page):
+    page = open_page("/tiers/?time_range=last-12-months")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    assert not [url for url in asked if "plotly" in url]
+    page.get_by_role("link", name="Look closer at a part of it").click()
+    expect(page.locator("#closer .main-svg").first).to_be_visible(timeout=20_000)
+    heading = page.locator("#s-closer")
+    expect(heading).to_have_text("24 Nov 2025 – 23 Nov 2027")
+    page.get_by_role("button", name="Zoom in").press("Enter")
+    expect(heading).to_have_text("25 May 2026 – 24 May 2027")
+    page.get_by_role("button", name="All of it").press("Enter")
+    expect(heading).to_have_text("24 Nov 2025 – 23 Nov 2027")
+    assert sum("plotly" in url for url in asked) == 1
+    page.get_by_role("link", name="Tier").last.click()
+    expect(page.get_by_role("heading", level=2, name="Progress over time")).to_be_visible()
