@@ -73,6 +73,10 @@ lock: | $(UV) ## bring the lock files in line with pyproject.toml (UPGRADE=1 for
 	$(call compile) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
 	$(call compile) --extra observability -c requirements.txt pyproject.toml -o requirements-observability.txt
 	$(call compile) --extra embedded --extra observability --extra dev -c requirements-embedded.txt -c requirements-observability.txt pyproject.toml -o requirements-dev.txt
+	@for machine in x86_64 aarch64; do \
+		$(UV) pip compile --quiet --only-binary :all: --python-version $(PYTHON_VERSION) --python-platform $$machine-manylinux_2_36 \
+			requirements-observability.txt -o /dev/null || { echo "The image cannot be built for $$machine: see above." >&2; exit 1; }; \
+	done
 	@! grep -nE '://|^ *--?(i|f|index-url|extra-index-url|find-links)\b' $(LOCKS)
 
 compile = $(UV) pip compile --quiet --universal --generate-hashes --python-version $(PYTHON_VERSION) \

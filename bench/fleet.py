@@ -274,10 +274,12 @@ def _due(tasks: list[_Task]) -> Iterator[Measurement]:
     """What one partner with a ledger to post costs, tick and work, among 100 and among 500; and one with events to check."""
     from partner_portal.celery import app
 
+    behind = "UPDATE ledger_posting SET next_due_on = posted_through, posted_through = posted_through - 1"
+    unchecked = "UPDATE notices_eventcheck SET generation = NULL"
     kinds = {
-        "ledger": ("UPDATE ledger_posting SET next_due_on = posted_through, posted_through = posted_through - 1", "ledger.tasks.catch_up_ledgers"),
-        "events": ("UPDATE notices_eventcheck SET generation = NULL", "notices.tasks.check_due_partners"),
-    }  # fmt: skip
+        "ledger": (behind, "ledger.tasks.catch_up_ledgers"),
+        "events": (unchecked, "notices.tasks.check_due_partners"),
+    }
     place = Place(Path(os.environ["PORTAL_VAR"]))
     for kind, (statement, task) in kinds.items():
         costs = []

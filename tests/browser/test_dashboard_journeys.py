@@ -305,7 +305,9 @@ def test_one_request_too_many_repeats_itself_in_the_dialog_in_a_panel_and_as_a_p
 EVERY_WIDTH = (320, 390, 600, 768, 1024, 1216, 1440)
 
 
-def test_nothing_is_out_of_reach(open_page, looks_right):
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.sweep)])
+def test_nothing_is_out_of_reach(open_page, looks_right, step):
+    """What scripts open, and pages of a step at every width."""
     page = open_page(RANGE)
     page.locator("#changes").get_by_text("Causes as a table").click()
     looks_right(page, "changes")
@@ -320,12 +322,13 @@ def test_nothing_is_out_of_reach(open_page, looks_right):
     page.locator(COUNTER).click()
     expect(page.locator("#dialog tbody tr").first).to_be_visible()
     looks_right(page, "dialog", "#dialog")
-    for name, path in {
+    pages = {
         "lost-sold": "/dashboard/changes/lost-sold/?changes_range=last-90-days",
         "nothing-lost": "/dashboard/changes/lost-managed/?changes_range=last-30-days",
         "expiring": "/dashboard/expiring/?month=2027-03",
         "unknown-range": "/dashboard/?target=elite&changes_range=nonsense",
-    }.items():
+    }
+    for name, path in list(pages.items())[::step]:
         page.goto(path)
         looks_right(page, name, widths=EVERY_WIDTH)
 

@@ -20,7 +20,7 @@ from tests.unit.helm_templates import render
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
     "SECRET_KEY", "POSTGRES_PASSWORD", "PORTAL_OWNER_PASSWORD", "PORTAL_APP_PASSWORD", "EMAIL_PASSWORD", "FILES_S3_SECRET",
-    "REDIS_PASSWORD", "METRICS_TOKEN",
+    "REDIS_PASSWORD", "METRICS_TOKEN", "SENTRY_DSN", "OTLP_HEADERS",
 }  # fmt: skip
 # What an image has a fixed value for, or what is for trying things out only.
 NOT_IN_COMPOSE = {
@@ -53,7 +53,7 @@ def environment(compose: dict, service: str) -> dict[str, str]:
 def test_the_seven_services_and_one_image_for_all_of_ours(compose: dict) -> None:
     assert set(compose["services"]) == {"db", "redis", "cache"} | OURS
     assert {compose["services"][name]["image"] for name in OURS} == {"partner-portal"}
-    assert {compose["services"][name]["build"] for name in OURS} == {"."}
+    assert {compose["services"][name]["build"]["context"] for name in OURS} == {"."}
 
 
 def test_every_service_that_stays_says_whether_it_is_well(compose: dict) -> None:
@@ -387,7 +387,9 @@ def test_the_image_takes_the_lock_file_with_hashes_and_leaves_the_embedded_serve
     assert not kept & {".env", "var", "tests", ".git"}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-embedded.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-embedded.txt", "requirements-observability.txt", "requirements-dev.txt"]
+)
 def test_lock_files_have_hashes_and_name_no_index(name: str) -> None:
     text = (ROOT / name).read_text()
     entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
