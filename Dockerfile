@@ -3,8 +3,11 @@ FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 RUN python -m venv /opt/venv
-COPY requirements.txt .
+COPY requirements.txt requirements-observability.txt ./
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.txt
+# Anything: with the packages for SENTRY_DSN and OTLP_ENDPOINT.
+ARG OBSERVABILITY=
+RUN [ -z "$OBSERVABILITY" ] || /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements-observability.txt
 COPY . .
 # The key and the folder of this step stay behind in it: nothing of them is in the image.
 RUN PORTAL_VAR=/tmp/build STATIC_ROOT=/app/staticfiles /opt/venv/bin/python manage.py collectstatic --no-input -v0 \

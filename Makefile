@@ -15,7 +15,7 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 READY := .venv/synced
 PACKAGES := accounts api calculator clients commissions dashboard imports ledger notices partner_portal portfolio program renewals reports sources tiers
-LOCKS := requirements.txt requirements-embedded.txt requirements-dev.txt
+LOCKS := requirements.txt requirements-embedded.txt requirements-observability.txt requirements-dev.txt
 
 .PHONY: help
 help: ## this list
@@ -71,7 +71,12 @@ bench: $(READY) ## measure speed and memory on generated data
 lock: | $(UV) ## bring the lock files in line with pyproject.toml (UPGRADE=1 for newer versions)
 	$(call compile) pyproject.toml -o requirements.txt
 	$(call compile) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
-	$(call compile) --extra embedded --extra dev -c requirements-embedded.txt pyproject.toml -o requirements-dev.txt
+	$(call compile) --extra observability -c requirements.txt pyproject.toml -o requirements-observability.txt
+	$(call compile) --extra embedded --extra observability --extra dev -c requirements-embedded.txt -c requirements-observability.txt pyproject.toml -o requirements-dev.txt
+	@for machine in x86_64 aarch64; do \
+		$(UV) pip compile --quiet --only-binary :all: --python-version $(PYTHON_VERSION) --python-platform $$machine-manylinux_2_36 \
+			requirements-observability.txt -o /dev/null || { echo "The image cannot be built for $$machine: see above." >&2; exit 1; }; \
+	done
 	@! grep -nE '://|^ *--?(i|f|index-url|extra-index-url|find-links)\b' $(LOCKS)
 
 compile = $(UV) pip compile --quiet --universal --generate-hashes --python-version $(PYTHON_VERSION) \

@@ -25,6 +25,8 @@ class AccountsConfig(AppConfig):
                 "second_factor.lifted": _("Two-step verification turned off by an operator"),
                 "partner.created": _("Partner created"),
                 "partner.handed_over": _("First admin invited by an operator"),
+                "partner.exported": _("Whole partner written to a file by an operator"),
+                "partner.imported": _("Whole partner taken from a file by an operator"),
                 "partner.opened": _("Switched to this partner"),
                 "member.invited": _("Member invited"),
                 "member.invited_again": _("Invitation sent again"),

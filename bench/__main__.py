@@ -1,6 +1,6 @@
 """`make bench`: generate partners, import them, open the pages, write the files, and say what it took.
 
-    python -m bench [--quick] [--only NAME] [--fresh] [--record]
+    python -m bench [--quick] [--only NAME] [--fresh] [--record] [--partners N]
 
 Everything happens under `var/bench`, or the folder that BENCH_VAR names, with an embedded PostgreSQL of its own that waits for
 the disk at every commit, as any installation does. The partners of the pages are loaded once and used again, by other working
@@ -40,7 +40,7 @@ def main() -> int:
         Place(var / "pages").clear()
     measurements: list[Measurement] = []
     try:
-        for measurement in _all(var, arguments.only, quick=arguments.quick):
+        for measurement in _all(var, arguments.only, arguments.partners, quick=arguments.quick):
             measurements.append(measurement)
             _say(f"  {measurement.name}, {measurement.what}: {measurement.value:,.2f} {measurement.unit}")
     except FailedError as error:
@@ -62,11 +62,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to try the measurements themselves")
     parser.add_argument("--only", default="", metavar="NAME", help="one name of the table, such as import or overview")
     parser.add_argument("--fresh", action="store_true", help="load the partners of the pages anew")
+    parser.add_argument(
+        "--partners", type=int, default=1_000, metavar="N", help="of the fleet; 10,000 take half an hour"
+    )
     parser.add_argument("--record", action="store_true", help="record the ratios as what is expected from now on")
     return parser.parse_args()
 
 
-def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
+def _all(var: Path, only: str, partners: int, *, quick: bool) -> Iterator[Measurement]:
     if only in ("", "import"):
         yield from _import(var / "import", quick=quick)
     if only in ("", "hostile"):
@@ -81,6 +84,10 @@ def _all(var: Path, only: str, *, quick: bool) -> Iterator[Measurement]:
         from bench.live_day import measure as measure_day
 
         yield from measure_day(Place(var / "live-day"), _say, quick=quick)
+    if only in ("", "fleet"):
+        from bench.fleet import measure as measure_fleet
+
+        yield from measure_fleet(var, 600 if quick else partners, _say)
     names = {page.name for page in pages.PAGES}
     if only not in {"", "against", "export"} | names:
         return
@@ -143,6 +150,8 @@ def _export(slug: str, *, quick: bool) -> Iterator[Measurement]:
                 yield Measurement(
                     "export", f"{what}: of the bare COPY", floor.seconds / result.seconds, "x", CSV_SHARE, True
                 )
+                stored = results["CSV, bare COPY without Why"].seconds
+                yield Measurement("export", f"{what}: of COPY without Why", stored / result.seconds, "x", at_least=True)
             else:
                 yield Measurement(
                     "export", f"{what}: of openpyxl", plain.seconds / result.seconds, "x", XLSX_TIMES, True

@@ -15,11 +15,12 @@ from redis import Redis
 from redis import exceptions as redis_errors
 
 from partner_portal.local.valkey import server_program
+from tests.unit.helm_templates import render
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
     "SECRET_KEY", "POSTGRES_PASSWORD", "PORTAL_OWNER_PASSWORD", "PORTAL_APP_PASSWORD", "EMAIL_PASSWORD", "FILES_S3_SECRET",
-    "REDIS_PASSWORD", "METRICS_TOKEN",
+    "REDIS_PASSWORD", "METRICS_TOKEN", "SENTRY_DSN", "OTLP_HEADERS",
 }  # fmt: skip
 # What an image has a fixed value for, or what is for trying things out only.
 NOT_IN_COMPOSE = {
@@ -52,7 +53,7 @@ def environment(compose: dict, service: str) -> dict[str, str]:
 def test_the_seven_services_and_one_image_for_all_of_ours(compose: dict) -> None:
     assert set(compose["services"]) == {"db", "redis", "cache"} | OURS
     assert {compose["services"][name]["image"] for name in OURS} == {"partner-portal"}
-    assert {compose["services"][name]["build"] for name in OURS} == {"."}
+    assert {compose["services"][name]["build"]["context"] for name in OURS} == {"."}
 
 
 def test_every_service_that_stays_says_whether_it_is_well(compose: dict) -> None:
@@ -301,6 +302,50 @@ def test_kubernetes_runs_what_docker_compose_runs(compose: dict, documented: set
     assert web["terminationGracePeriodSeconds"] > 30 + 5  # gunicorn's and the wait before it
 
 
+def _documents(found: list[dict]) -> dict[tuple[str, str], dict]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in found}
+
+
+def test_the_chart_makes_the_manifest() -> None:
+    """So that what is tested of one holds for the other. A Job of the chart is named by its revision."""
+    made = _documents(render(ROOT / "deploy/helm", release="portal", revision=3))
+    job = made.pop(("Job", "portal-migrate-3"))
+    job["metadata"]["name"] = "portal-migrate"
+    made["Job", "portal-migrate"] = job
+    manifest = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/portal.yaml").read_text()))
+    assert made == _documents(manifest)
+
+
+def test_the_chart_takes_other_values() -> None:
+    values = {
+        "host": "partners.example.net", "image": {"tag": "9.9"}, "web": {"replicas": 5}, "worker": {"concurrency": 4},
+        "secrets": {"runtime": "mine"}, "settings": {"WEB_THREADS": "16"}, "ingress": {"className": "traefik"},
+    }  # fmt: skip
+    made = _documents(render(ROOT / "deploy/helm", release="other", values=values))
+    assert {name for _kind, name in made} >= {"other", "other-web", "other-worker", "other-beat", "other-migrate-1"}
+    settings = made["ConfigMap", "other"]["data"]
+    assert (settings["SITE_URL"], settings["WEB_THREADS"]) == ("https://partners.example.net", "16")
+    web, worker = (made["Deployment", f"other-{name}"]["spec"] for name in ("web", "worker"))
+    assert web["replicas"] == 5
+    [container] = web["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.org/partner-portal:9.9"
+    assert web["template"]["spec"]["volumes"][0]["secret"]["secretName"] == "mine"
+    assert web["selector"]["matchLabels"] == {"app": "other", "part": "web"}
+    assert worker["template"]["spec"]["containers"][0]["command"][-1] == "4"
+    assert made["Ingress", "other"]["spec"]["ingressClassName"] == "traefik"
+    assert not [
+        kind
+        for kind, _name in _documents(render(ROOT / "deploy/helm", values={"ingress": {"enabled": False}}))
+        if kind == "Ingress"
+    ]
+
+
+def test_chart_and_application_have_one_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((ROOT / "deploy/helm/Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+
+
 def test_caddy_takes_its_file() -> None:
     program = shutil.which("caddy")
     if program is None:
@@ -342,7 +387,9 @@ def test_the_image_takes_the_lock_file_with_hashes_and_leaves_the_embedded_serve
     assert not kept & {".env", "var", "tests", ".git"}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-embedded.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-embedded.txt", "requirements-observability.txt", "requirements-dev.txt"]
+)
 def test_lock_files_have_hashes_and_name_no_index(name: str) -> None:
     text = (ROOT / name).read_text()
     entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]

@@ -1,19 +1,17 @@
 """reset_demo --yes"""
 
 import json
-from contextlib import ExitStack
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, connections, models
-from psycopg import sql
+from django.db import connections, models, transaction
 
 from accounts.models import Partner, User
-from accounts.scope import outside_partners, partner_scope
+from accounts.scope import outside_partners
 from partner_portal.management.commands.load_demo import PEOPLE
-from partner_portal.postgres.guards import append_only_lifted, append_only_models, tenant_models
+from partner_portal.partner_archive.deletion import delete_rows
 from partner_portal.postgres.role import as_owner
 
 
@@ -49,21 +47,8 @@ def _empty(partner: Partner) -> None:
     facts = json.loads((settings.BASE_DIR / "demo" / partner.slug / "partner.json").read_text(encoding="utf-8"))
     names = {name: facts[name] for name in ("name", "payout_currency", "time_zone", "language")}
     unset = {"mail_domains": "", "stale_after_days": 7, "thresholds": {}, "sample_import": None}
-    with partner_scope(partner):
-        files = [name for model in tenant_models() for name in _files(model, partner)]
-        with ExitStack() as lifted, connection.cursor() as cursor:
-            for model in append_only_models():
-                lifted.enter_context(append_only_lifted(model))
-            for model in tenant_models():  # in any order: references are checked afterwards
-                table = sql.Identifier(model._meta.db_table)
-                cursor.execute(sql.SQL("DELETE FROM {} WHERE partner_id = %s").format(table), [partner.pk])
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    with transaction.atomic():
+        files = delete_rows(partner, with_itself=False)
         Partner.objects.filter(pk=partner.pk).update(**names, **unset, generation=models.F("generation") + 1)
     for name in files:
         default_storage.delete(name)
-
-
-def _files(model: type[models.Model], partner: Partner) -> list[str]:
-    fields = [field.name for field in model._meta.concrete_fields if isinstance(field, models.FileField)]
-    rows = model._base_manager.filter(partner=partner)
-    return [name for field in fields for name in rows.exclude(**{field: ""}).values_list(field, flat=True)]
