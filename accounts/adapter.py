@@ -1,6 +1,7 @@
 """Adapter of allauth: sign-up by invitation only, links from SITE_URL, limits on guessing, addresses that count once confirmed."""
 
 import logging
+from dataclasses import replace
 from smtplib import SMTPException
 from typing import ClassVar
 from urllib.parse import quote
@@ -15,8 +16,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import sign_in_limits, site
+from accounts.mail_texts import content_of, other_content
 from accounts.models import User
 from accounts.scope import outside_partners
+from partner_portal.lib.mail import PortalMail, compose
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,18 @@ class AccountAdapter(DefaultAccountAdapter):
             return False
 
     # Mails
+
+    def render_mail(
+        self, template_prefix: str, email: str, context: dict[str, object], headers: dict[str, str] | None = None
+    ) -> PortalMail:
+        """The mail that is sent under this name; one that only allauth knows says what allauth's template says."""
+        content = content_of(template_prefix, context)
+        if content is None:
+            plain = super().render_mail(template_prefix, email, context)
+            content = other_content(plain.subject, str(plain.body))
+        else:
+            content = replace(content, subject=self.format_email_subject(content.subject), headline=content.subject)
+        return compose(content, email, headers=headers)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
         """Send a mail about an account.

@@ -23,6 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts import scope as scopes
 from accounts.access import PortalRequest
 from accounts.sessions import LEFT_KEY
+from partner_portal.lib.db.replica import answered, from_primary
 from partner_portal.lib.web.htmx import htmx_of
 from partner_portal.lib.web.refusals import refuse_parallel
 
@@ -68,7 +69,8 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
 class ScopeMiddleware:
     """Sets `request.scope` (None without a membership) and opens the request's transaction.
 
-    A response of 500 and above rolls the transaction back, as an exception does.
+    A response of 500 and above rolls the transaction back, as an exception does. What only reads is answered by the replica
+    where there is one; who is signed in is asked of the primary before, so that signing out holds at once.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -78,12 +80,18 @@ class ScopeMiddleware:
         request.scope = None
         if not request.user.is_authenticated:
             return self.get_response(request)
+        if request.method in ("GET", "HEAD"):
+            return answered(lambda: self._scoped(request))
+        return self._scoped(request)
+
+    def _scoped(self, request: PortalRequest) -> HttpResponse:
         with transaction.atomic():
             if not scopes.enter(request.user.pk, settings.REQUESTS_AT_ONCE):
                 return refuse_parallel(request)
             left = request.session.get(LEFT_KEY, ())
             memberships = [row for row in scopes.memberships_of(request.user) if row.partner_id not in left]
             if not memberships:
+                from_primary()  # they may have just become a member
                 return self._answer(request)
             chosen = request.session.get(PARTNER_KEY)
             membership = next((row for row in memberships if row.partner_id == chosen), memberships[0])

@@ -16,6 +16,7 @@ from accounts.roles import PERMISSIONS, Permission
 from partner_portal.lib import log_context
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import PERSON_REQUESTS, SLOT_CLAIMED, places
+from partner_portal.lib.db.replica import note_tenant
 
 #: Annotations, by name, that apps above this one add to the memberships of a request, so that they cost no query.
 with_memberships: dict[str, Combinable] = {}
@@ -132,6 +133,7 @@ def set_tenant(partner_id: int | None, user_id: int | None = None) -> None:
             [str(partner_id or ""), str(user_id or "")],
         )
     log_context.note_tenant(partner_id, user_id)
+    note_tenant(partner_id, user_id)
 
 
 def enter(user_id: int, limit: int) -> bool:

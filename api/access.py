@@ -21,6 +21,7 @@ from accounts.scope import claim_slot, partner_scope
 from api import queries, services
 from api.tokens import parse
 from ledger.services import catch_up_without_waiting
+from partner_portal.lib.db.replica import answered, from_primary
 from partner_portal.lib.web.refusals import json_refusal, refuse_parallel
 from partner_portal.lib.web.view_rules import View, rules_of, state
 
@@ -64,10 +65,7 @@ def guarded(view: View, permission: Permission) -> View:
         if request.method in ("GET", "HEAD"):
             request.method = "GET"  # the server leaves out the body of a response to HEAD
             request.permission = permission
-            with suppress(_RolledBackError), ExitStack() as request.stack:
-                response = view(request, *args, **kwargs)
-                if response.status_code >= 500:
-                    raise _RolledBackError
+            response = answered(lambda: _answer(view, request, *args, **kwargs))
         else:
             response = refusal(405, _("This API only reads: use GET."))
         patch_cache_control(response, private=True, no_store=True)
@@ -75,6 +73,14 @@ def guarded(view: View, permission: Permission) -> View:
         return response
 
     return state(guard, replace(rules_of(view), permission=permission, takes_tokens=True))
+
+
+def _answer(view: View, request: ApiRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+    with suppress(_RolledBackError), ExitStack() as request.stack:
+        response = view(request, *args, **kwargs)
+        if response.status_code >= 500:
+            raise _RolledBackError
+    return response
 
 
 class Token(HttpBearer):
@@ -89,10 +95,12 @@ class Token(HttpBearer):
         presented = parse(token)
         partner = queries.partner_of_token(presented) if presented else None
         if presented is None or partner is None:
+            from_primary()  # they may have just been made
             return None
         request.stack.enter_context(partner_scope(partner))
         match = queries.scope_of_token(partner, presented)
         if match is None:
+            from_primary()
             return None
         stored, request.scope = match
         if not claim_slot(stored.user_id, settings.REQUESTS_AT_ONCE):

@@ -155,10 +155,14 @@ def remark_on_line(scope: Scope, rows: "pd.DataFrame", sold_by: Collection[DealK
     had: dict[str, set[str]] = {}
     for pk, line in sales.order_by().values_list("client_id", LINE).distinct():
         had.setdefault(client_ids[pk], set()).add(line)
-    for row, client, line in zip(named.index, named["client_id"], named[LINE], strict=True):
-        lines = had.get(client, set())
-        if line in lines:
+    pairs = list(zip(named["client_id"], named[LINE], strict=True))
+    never = {(client, line) for client, line in set(pairs) if line not in had.get(client, ())}
+    if not never:
+        return
+    for row, (client, line) in zip(named.index, pairs, strict=True):
+        if (client, line) not in never:
             continue
+        lines = had.get(client, set())
         names = {"client": client, "line": line, "lines": ", ".join(sorted(lines, key=sort_key))}
         if lines:
             yield Remark(row, _("client %(client)s never had “%(line)s”. It has: %(lines)s.") % names)

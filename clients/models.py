@@ -158,7 +158,7 @@ class Service(Fact):
     Services of one client never overlap.
     """
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services", db_index=False)
     started_on = models.DateField()
     ended_on = models.DateField(null=True)
     mrr = models.DecimalField("MRR", max_digits=16, decimal_places=2)
@@ -230,7 +230,7 @@ class LineMerge(models.Model):
 class Cancellation(Fact):
     """The day a product line ("" = the whole client) was cancelled."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="cancellations")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="cancellations", db_index=False)
     product_line = models.CharField(max_length=1000, blank=True)
     cancelled_on = models.DateField()
     reason = models.CharField(max_length=1000, blank=True)
@@ -250,7 +250,7 @@ class Cancellation(Fact):
 class MrrMonth(Fact):
     """A client's MRR at the end of a month; `month` is its first day."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="mrr_months")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="mrr_months", db_index=False)
     month = models.DateField()
     mrr = models.DecimalField("MRR", max_digits=16, decimal_places=2)
     currency = models.CharField(max_length=3)

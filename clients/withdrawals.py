@@ -24,9 +24,9 @@ from partner_portal.lib.rows.facts import FactKind, kind, kinds
 from partner_portal.lib.rows.withdrawals import MovedRows, Rows
 
 CLIENTS = "clients"
-AMONG = sql.SQL("{row}.id = ANY(%(pks)s)")
-AMONG_MERGED = sql.SQL("{row}.id = ANY(%(pks)s) AND {row}.withdrawal_id = ANY(%(merged)s)")
-OF_CLIENTS = sql.SQL("{row}.client_id = ANY(%(pks)s)")
+AMONG = sql.SQL("{row}.id = ANY(%(pks)s::bigint[])")
+AMONG_MERGED = sql.SQL("{row}.id = ANY(%(pks)s::bigint[]) AND {row}.withdrawal_id = ANY(%(merged)s::bigint[])")
+OF_CLIENTS = sql.SQL("{row}.client_id = ANY(%(pks)s::bigint[])")
 GONE_WITH_CLIENTS = sql.SQL(
     "({row}.client_id, {row}.withdrawal_id) IN (SELECT * FROM unnest(%(clients)s::bigint[], %(withdrawals)s::bigint[]))"
 )

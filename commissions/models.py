@@ -57,8 +57,8 @@ class DealEarning(models.Model):
     partner = models.ForeignKey(
         Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
-    deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     known_from = models.DateField()
     known_until = models.DateField(null=True)
     first_month = models.DateField(null=True)

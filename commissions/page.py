@@ -17,7 +17,9 @@ from commissions.outlook import CommissionOutlook, Quarter, commission_outlook, 
 from commissions.quarter_variance import ClientVariance, variance_of
 from commissions.questions import open_questions, question_link, questions_of
 from commissions.variance import StatementDifference
+from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import quarter_text
+from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
 from program.queries import rulebook
@@ -88,19 +90,18 @@ def bars(quarters: Sequence[Quarter], statements: Iterable[queries.StatementSumm
     return [Bar(quarter, not quarter.over, left.get(quarter.quarter, Decimal(0))) for quarter in past + ahead]
 
 
-def chart(shown: Sequence[Bar]) -> dict[str, object]:
-    """The chart's numbers as decimal texts."""
-    return {
-        "names": [f"{bar.name[:3]}{bar.name[-2:]}" for bar in shown],
-        "totals": [str(bar.paid + bar.unpaid + bar.expected) for bar in shown],
-        "series": [
-            {"fill": "total", "label": _("paid"), "values": [str(bar.paid) for bar in shown]},
-            {"fill": "scheduled", "label": _("scheduled"), "values": [str(bar.unpaid) for bar in shown]},
-            {"fill": "expected", "label": _("expected"), "values": [str(bar.expected) for bar in shown]},
+def chart(shown: Sequence[Bar], currency: str) -> Chart | None:
+    """The bars of the quarters; None when there is no money in any of them."""
+    return bar_chart(
+        _("Commission by quarter, in %(currency)s") % {"currency": currency},
+        [f"{bar.name[:3]}{bar.name[-2:]}" for bar in shown],
+        [
+            Series(Fill.DONE, _("paid"), [bar.paid for bar in shown]),
+            Series(Fill.SCHEDULED, _("scheduled"), [bar.unpaid for bar in shown]),
+            Series(Fill.EXPECTED, _("expected"), [bar.expected for bar in shown]),
         ],
-        "ahead": _("expected"),
-        "from": next((index for index, bar in enumerate(shown) if bar.ahead), None),
-    }
+        ahead=next((index for index, bar in enumerate(shown) if bar.ahead), None),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +164,7 @@ class CommissionPage:
     standings: Mapping[PaymentStanding, queries.StandingSum]
     outlook: CommissionOutlook
     bars: Sequence[Bar]
-    #: The data of the chart.
-    chart: Mapping[str, object]
+    chart: Chart | None
     #: Newest first.
     statements: Sequence[queries.StatementSummary]
     #: Quarters that can be compared with what was expected.
@@ -215,7 +215,7 @@ def overview_of(scope: Scope, form: PaidForm) -> CommissionPage:
         standings=queries.standings(scope),
         outlook=commission_outlook(scope),
         bars=shown,
-        chart=chart(shown),
+        chart=chart(shown, scope.partner.payout_currency),
         statements=statements,
         past=[quarter for quarter in reversed(every) if quarter.comparable],
         due=next((statement for statement in by_day if statement.standing == PaymentStanding.SCHEDULED), None),

@@ -15,6 +15,7 @@ from commissions.earnings import KnownEarning, derived_earnings
 from commissions.models import DealEarning, LineQuestion, QuestionStatus, StatementLine
 from ledger.queries import posting
 from partner_portal.lib.dates import clock
+from partner_portal.lib.db import analyze
 from partner_portal.lib.db.staging import insert_rows
 from partner_portal.lib.rows.events import ledger_posted, noteworthy
 
@@ -81,6 +82,8 @@ def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int], through:
     DealEarning.objects.filter(partner=scope.partner, client__in=client_ids).delete()
     rows = [_as_row(scope, known) for known in derived_earnings(scope, client_ids, through)]
     insert_rows(DealEarning, EARNING_FIELDS, rows)
+    if len(rows) >= analyze.MANY_ROWS:
+        analyze.analyze_tables([DealEarning])
 
 
 def _as_row(scope: Scope, known: KnownEarning) -> tuple[object, ...]:

@@ -17,7 +17,6 @@ from dashboard.overview import Overview
 from dashboard.panels import PANELS
 from ledger.queries import posting
 from ledger.services import is_large
-from partner_portal.lib.db import analyze
 from partner_portal.lib.rows.datasets import select
 from partner_portal.lib.rows.events import figures_settled, ledger_posted
 from renewals.page import head
@@ -33,7 +32,7 @@ def prepare_after_posting(scope: Scope, **_: object) -> None:
 
 
 @receiver(figures_settled)
-def prepare_before_commit(scope: Scope, rows: int, **_: object) -> None:
+def prepare_before_commit(scope: Scope, **_: object) -> None:
     """Prepare the figures of a large ledger in the transaction that changes it (ADR 158).
 
     Until it commits, everybody is shown the former figures from the cache; from then on the new ones, from the cache too. A
@@ -43,8 +42,6 @@ def prepare_before_commit(scope: Scope, rows: int, **_: object) -> None:
         return
     try:
         with transaction.atomic():
-            if rows >= analyze.MANY_ROWS:
-                analyze.analyze_tables()
             prepare(scope.partner)
     except Exception:
         log.exception("The figures of partner %s could not be prepared.", scope.partner.pk)

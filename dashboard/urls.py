@@ -2,14 +2,13 @@
 
 from django.urls import path
 
-from accounts.views import partner
 from dashboard import views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("dashboard/", views.overview, name="dashboard"),
     path("dashboard/checklist/", views.hide_checklist, name="dashboard_checklist"),
-    path("dashboard/team/", partner.team, name="dashboard_team"),
+    path("dashboard/team/", views.team, name="dashboard_team"),
     path("dashboard/panels/", views.panels, name="dashboard_panels"),
     path("dashboard/changes/<slug:which>/", views.changes, name="dashboard_changes"),
     path("dashboard/pack/", views.pack, name="dashboard_pack"),

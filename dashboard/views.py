@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,7 +14,9 @@ from accounts import services as account_services
 from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.panel_layout import arrange_panels, cards_before, in_order, panel_layout
+from accounts.queries import team_contacts
 from accounts.roles import Permission
+from accounts.scope import Scope
 from dashboard import front_page_text, services
 from dashboard import packs as packs_of
 from dashboard.first_day import Step, checklist
@@ -22,11 +24,14 @@ from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import DEFAULT_LAYOUT, PANELS, Panel, panels_for, side_by_side
 from dashboard.panels.changes import changes_range
-from dashboard.queries import CHANGES_PREFIX, nearest_changes
+from dashboard.queries import CHANGES_PREFIX, changes_period, nearest_changes
+from dashboard.vendor_mail import figures_text, mailto
 from ledger.queries import history_starts, ledger_age, posting
 from partner_portal.formats.days import period_text
 from partner_portal.formats.numbers import whole
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Selection, select
+from partner_portal.lib.web.addresses import split_address
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
 from program.queries import rules_in_force
@@ -35,6 +40,8 @@ from program.terms import Direction, Side
 PAGE = "dashboard"  # as layouts of panels name it
 SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
+# A mail asks about figures; the account and settings pages show none.
+PAGES_WITHOUT_FIGURES = ("/dashboard/team/", "/accounts/", "/settings/", "/admin/")
 
 
 @require_safe
@@ -71,6 +78,34 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
     return private(TemplateResponse(request, "dashboard/overview.html", context))
+
+
+@require_safe
+@requires(Permission.VIEW)
+def team(request: ScopedRequest) -> HttpResponse:
+    """The people at the vendor who support the partner, each with a mail that says the figures."""
+    scope = request.scope
+    contacts = team_contacts(scope)
+    view = _view_in_mind(request)
+    figures = figures_text(scope, _period_in_mind(scope, view)) if contacts else []
+    rows = [{"contact": contact, "mailto": mailto(scope, contact.email, figures, view)} for contact in contacts]
+    return TemplateResponse(request, "dashboard/team.html", {"contacts": rows, "has_figures": bool(figures)})
+
+
+def _view_in_mind(request: ScopedRequest) -> str:
+    """The full address of the page that the reader came from, or the dashboard as it was chosen."""
+    came_from = split_address(request.headers.get("Referer", ""))
+    if came_from and came_from.netloc == request.get_host():
+        path = "/" + came_from.path.removeprefix(get_script_prefix())
+        if path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
+            return came_from._replace(fragment="").geturl()
+    chosen = request.GET.urlencode()
+    return request.build_absolute_uri("../" + (f"?{chosen}" if chosen else ""))
+
+
+def _period_in_mind(scope: Scope, view: str) -> Period:
+    """The range of point changes on the page with this address; the usual one where it has none."""
+    return changes_period(scope, QueryDict(urlsplit(view).query)).period
 
 
 def _steps(request: ScopedRequest) -> list[Step]:

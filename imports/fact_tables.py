@@ -66,7 +66,7 @@ def text_rows(
     """The primary key of stored rows and the columns of these names (none: all) as texts, as files have them; "" for null."""
     values, joins = file_values(kind, names or [column.name for column in kind.columns])
     texts = sql.SQL(", ").join(sql.SQL("coalesce({}::text, '')").format(value) for value in values.values())
-    query = sql.SQL("SELECT stored.id, {} FROM {} stored {} WHERE stored.id = ANY(%s)").format(
+    query = sql.SQL("SELECT stored.id, {} FROM {} stored {} WHERE stored.id = ANY(%s::bigint[])").format(
         texts, table_of(kind), joins
     )
     cursor.execute(query, [list(pks)])
@@ -90,7 +90,9 @@ def key_texts(kind: FactKind, pks: Collection[int]) -> dict[int, str]:
 
 def withdrawn_among(kind: FactKind, pks: Collection[int]) -> set[int]:
     """Those of the stored rows that are withdrawn."""
-    query = sql.SQL("SELECT id FROM {} WHERE id = ANY(%s) AND withdrawal_id IS NOT NULL").format(table_of(kind))
+    query = sql.SQL("SELECT id FROM {} WHERE id = ANY(%s::bigint[]) AND withdrawal_id IS NOT NULL").format(
+        table_of(kind)
+    )
     with connection.cursor() as cursor:
         cursor.execute(query, [list(pks)])
         return {pk for (pk,) in cursor.fetchall()}

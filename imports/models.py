@@ -115,7 +115,9 @@ class ImportChange(models.Model):
     partner = models.ForeignKey(
         Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
-    batch = models.ForeignKey(ImportBatch, on_delete=models.CASCADE, related_name="row_changes", db_index=False)
+    batch = models.ForeignKey(
+        ImportBatch, on_delete=models.CASCADE, related_name="row_changes", db_index=False, db_constraint=False
+    )
     kind = models.CharField(max_length=40)
     fact_id = models.BigIntegerField()
     action = models.CharField(max_length=9, choices=ChangeAction)

@@ -2,25 +2,24 @@
 
 from collections.abc import Callable
 
-from django.db import transaction
-
 from accounts.scope import Scope
 from accounts.services import bump_generation
 from imports.checks import Step
-from imports.models import ImportBatch
+from imports.models import ImportBatch, ImportChange
 from partner_portal.lib.db import analyze
 from partner_portal.lib.rows.events import commit_facts
+from partner_portal.lib.rows.facts import kinds
 
 
 def post_rows(scope: Scope, client_ids: set[int], *, rows: int, batch_id: int, step: Step) -> dict[str, object]:
-    """Post the written rows of these clients, and refresh caches and table statistics.
+    """Post the written rows of these clients, and refresh caches and the statistics of the tables they are in.
 
     Returns the ledger's summary.
     """
     if rows:
         bump_generation(scope)
     if rows >= analyze.MANY_ROWS:
-        transaction.on_commit(analyze.analyze_tables, robust=True)
+        analyze.analyze_tables([ImportChange, *(kind.model for kind in kinds())])
     step("posting", 0, 0)
     return post_facts(scope, client_ids, batch_id=batch_id, step=step)
 

@@ -142,10 +142,14 @@ def _table(sheet: str, rows: Rows, needed: Needed | None) -> Table:
     for chunk in batched(rows.rows, _ROWS, strict=False):
         numbers += [number for number, _row in chunk]
         for column, place in zip(columns, places, strict=True):
-            cells = (row[place] for _number, row in chunk)
-            column += [
-                known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell for cell in cells
-            ]
+            cells = [row[place] for _number, row in chunk]
+            if sheet:  # some cells of a workbook say what they were
+                column += [
+                    known.setdefault(trimmed := cell.strip(), trimmed) if type(cell) is str else cell for cell in cells
+                ]
+            else:
+                trimmed_cells = list(map(str.strip, cells))
+                column += map(known.setdefault, trimmed_cells, trimmed_cells)
         if len(known) > 500_000:
             known.clear()
     import pandas as pd

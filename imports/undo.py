@@ -146,7 +146,7 @@ def _moved_by_persons(
          WHERE own.batch_id = %s AND own.kind = %s AND stored.withdrawal_id IS DISTINCT FROM (
                SELECT latest.withdrawal_id FROM {record} latest
                 WHERE latest.fact_id = own.fact_id AND latest.kind = own.kind ORDER BY latest.id DESC LIMIT 1)
-           AND NOT coalesce(stored.withdrawal_id = ANY(%s), FALSE)
+           AND NOT coalesce(stored.withdrawal_id = ANY(%s::bigint[]), FALSE)
         """
     ).format(record=RECORD, table=table_of(kind))
     cursor.execute(query, [target.pk, kind.key, list(merged)])
@@ -220,7 +220,7 @@ class _Attempt:
             SELECT change.fact_id AS stored_id, change.action = {added} AS is_added, {columns}
               FROM {record} change JOIN {table} stored ON stored.id = change.fact_id,
                    LATERAL jsonb_populate_record(stored, coalesce(change.before, '{{}}')) earlier
-             WHERE change.batch_id = %s AND change.kind = %s AND NOT change.fact_id = ANY(%s)
+             WHERE change.batch_id = %s AND change.kind = %s AND NOT change.fact_id = ANY(%s::bigint[])
             """
         ).format(
             plan=plan,
@@ -278,7 +278,7 @@ class _Attempt:
               JOIN {target_table} target ON target.id = row.{column}
               LEFT JOIN {plan} plan ON plan.stored_id = row.id
              WHERE row.partner_id = %s AND row.withdrawal_id IS NULL AND plan.is_added IS NOT TRUE
-               AND (target.withdrawal_id IS NOT NULL OR target.id = ANY(%s))
+               AND (target.withdrawal_id IS NOT NULL OR target.id = ANY(%s::bigint[]))
             """
         ).format(column=column, table=table_of(kind), target_table=table_of(target), plan=_plan_table(kind))
         cursor.execute(query, [self.scope.partner.pk, self.added[target.key]])

@@ -1,7 +1,6 @@
 """Datasets of the ledger: the entries behind the four counters of a range, and the lots that expire."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import Case, CharField, QuerySet, Value, When
@@ -45,7 +44,7 @@ def sentence(row: Row, scope: Scope) -> str:
     entry = Entry(**{name: row[f"why_{name}"] for name in WHY})
     if row["why_reverses"] is None:
         return why(entry, with_money=scope.may_see_money)
-    reversed_entry = why(replace(entry, points=-entry.points), with_money=scope.may_see_money)
+    reversed_entry = why(entry._replace(points=-entry.points), with_money=scope.may_see_money)
     return str(TAKES_BACK) % reversed_entry
 
 

@@ -23,7 +23,7 @@ from ledger.records import (
     ServiceFact,
 )
 from partner_portal.lib.rounding import half_even
-from program.rulebook import Rulebook, exact, managed_points, posted, sold_points
+from program.rulebook import Rulebook, exact, posted, posted_points
 from program.terms import SALES, TRACK_OF_ORIGIN, Cause, DealKind, LotState, Stage, Track
 
 SHARE_PLACES = 6
@@ -164,7 +164,10 @@ class _Line:
     """A product line during the walk, since it was sold."""
 
     sold_on: date | None = None  #: None while it is not sold
-    size: Fraction = Fraction(0)  #: in units of US$100
+    size: Fraction = Fraction(0)  #: in units of US$100, without `added`
+    added: list[tuple[Decimal, Decimal]] = field(
+        default_factory=list
+    )  #: amounts and per_unit of sales; few lines ever need them
     sales: list[_Sale] = field(default_factory=list)
     lots: list[_RunningLot] = field(default_factory=list)
 
@@ -211,7 +214,7 @@ class _SoldWalk:
                 sale.cuts.append((on, sale.left))
                 sale.cancelled_on = on
             lost += [lot for lot in line.lots if lot.active]
-            line.sold_on, line.size, line.sales, line.lots = None, Fraction(0), [], []
+            line.sold_on, line.size, line.added, line.sales, line.lots = None, Fraction(0), [], [], []
         for lot in sorted(lost, key=lambda lot: lot.deal.deal_id):
             lot.active = False
             lot.cancelled_on = on
@@ -224,6 +227,8 @@ class _SoldWalk:
             return
         per_unit = self._rulebook.per_unit(deal.currency, on)
         unit = Fraction(deal.mrr) / exact(per_unit)
+        line.size += sum((Fraction(amount) / exact(by) for amount, by in line.added), Fraction(0))
+        line.added = []
         share = min(_WHOLE, unit / line.size) if line.size > 0 else _WHOLE
         line.size -= unit
         for sale in line.sales:
@@ -253,8 +258,7 @@ class _SoldWalk:
         if line.sold_on is None:
             line.sold_on = on
         per_unit = rulebook.per_unit(deal.currency, on)
-        unit = Fraction(deal.mrr) / exact(per_unit)
-        line.size += unit
+        line.added.append((deal.mrr, per_unit))
         sale = _Sale(deal, on)
         line.sales.append(sale)
         self.sales.append(sale)
@@ -263,14 +267,15 @@ class _SoldWalk:
             return
         rate = rulebook.rate(deal.origin, line.sold_on)
         factor = rulebook.factor(self._country, on)
-        points = posted(sold_points(unit, rate, factor))
+        points = posted_points(deal.mrr, per_unit, rate, factor)
+        expires_on = rulebook.expires_on(on)
         earning = Entry(
             track,
             points,
             on,
             Cause.EARNED,
             deal.deal_id,
-            expires_on=rulebook.expires_on(on),
+            expires_on=expires_on,
             amount=deal.mrr,
             currency=deal.currency,
             per_unit=per_unit,
@@ -282,7 +287,7 @@ class _SoldWalk:
             self.entries.append(earning)
         lot = _RunningLot(deal, earning, points, points)
         line.lots.append(lot)
-        heappush(self._expiries, (rulebook.expires_on(on), deal.deal_id, len(self.lots)))
+        heappush(self._expiries, (expires_on, deal.deal_id, len(self.lots)))
         self.lots.append(lot)
 
 
@@ -338,8 +343,7 @@ def _spans(facts: ClientFacts, rulebook: Rulebook, until: date) -> Iterator[_Spa
         per_unit = rulebook.per_unit(service.currency, start)
         factor = rulebook.factor(facts.country, start)
         partners = max(1, service.managing_partners)
-        unit = Fraction(service.mrr) / exact(per_unit)
-        points = posted(managed_points(unit, rulebook.managed_rate, factor, partners))
+        points = posted_points(service.mrr, per_unit, rulebook.managed_rate, factor, partners)
         yield _Span(service, start, end, per_unit, factor, partners, points)
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.access import PortalRequest
 from accounts.scope import Scope
 from ledger.queries import behind, posting
-from ledger.services import catch_up_without_waiting, is_large
+from ledger.services import REPOSTED_AT_ONCE, catch_up_without_waiting, is_large
 from ledger.tasks import catch_up_ledger
 from program.queries import revision
 
@@ -42,9 +42,13 @@ class LedgerCatchUpMiddleware:
 
 
 def former_day(scope: Scope) -> date | None:
-    """The day to show of a large ledger that is behind, once a worker is asked to post it; None to post it now."""
+    """The day to show of a ledger that takes long to post, once a worker is asked to post it; None to post it now.
+
+    The worker takes it before those that nobody has asked for.
+    """
     state = posting(scope)
-    if state is None or not is_large(scope):
+    revised = state is not None and state.revision != revision(scope)
+    if state is None or not is_large(scope, REPOSTED_AT_ONCE if revised else None):
         return None
     asked = f"ledger-behind-{scope.partner_id}-{state.posted_through}-{revision(scope)}-{scope.today}"
     since = cache.get_or_set(asked, time.time, 24 * 3600)

@@ -3,8 +3,13 @@
 `ledger.services` is the only writer. Triggers in the database reject any change or deletion of an entry.
 """
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 from django.db import models
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
+from django.db.models.sql.where import WhereNode
 
 from accounts.models import Partner
 from clients.models import Client, Deal
@@ -12,11 +17,46 @@ from program.labels import labelled, values
 from program.terms import Cause, Track
 
 
+class _WithinPartner:
+    """A key to an entry of the same partner; a join over it says so.
+
+    Entries are partitioned by partner: a join that names the partner on both sides is planned for one partition, any other
+    for all of them (ADR 178). Migrations see Django's own field.
+    """
+
+    migrated_as: "ClassVar[type[models.Field[Any, Any]]]"
+
+    def get_extra_restriction(self, alias: str | None, related_alias: str) -> WhereNode | None:
+        """`partner_id` of both sides is the same."""
+        if alias is None:  # there is no join
+            return None
+        partner = self.model._meta.get_field("partner")  # type: ignore[attr-defined] # of the field beside it
+        return WhereNode([Exact(partner.get_col(alias), partner.get_col(related_alias))])
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
+        """Return the field for migrations."""
+        name, _path, arguments, named = super().deconstruct()  # type: ignore[misc] # of the field beside it
+        return name, f"django.db.models.{self.migrated_as.__name__}", arguments, named
+
+
+class EntryKey(_WithinPartner, models.ForeignKey):
+    """Many rows to one entry."""
+
+    migrated_as = models.ForeignKey
+
+
+class OneEntryKey(_WithinPartner, models.OneToOneField):
+    """One row to one entry."""
+
+    migrated_as = models.OneToOneField
+
+
 class PointEntry(models.Model):
     """One change of a client's points on one day (points.md 4).
 
     `points` is signed, in points with 4 places. `deal` names the sale on the sold tracks; `lot` is the earning entry that a
     loss takes from. A correction comes as a pair: an entry that `reverses` the wrong one, and the right one, both flagged.
+    In the database the table is partitioned by a hash of the partner, and `id` and `reverses` are unique within one (ADR 178).
     The columns from `amount` to `cancelled_line` are the working: amount / per_unit x rate x factor / partners, the share a
     loss took, and what stood before (`ledger.engine.Entry` says what each means).
     """
@@ -26,18 +66,24 @@ class PointEntry(models.Model):
     partner = models.ForeignKey(
         Partner, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="entries", db_index=False)
-    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False)
+    # Facts are withdrawn and never deleted, and entries and sums are written from stored ones: to have the database look each
+    # of them up again at every commit would cost an eighth of an import and protect nothing (ADR 174).
+    client = models.ForeignKey(
+        Client, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
+    )
+    deal = models.ForeignKey(
+        Deal, on_delete=models.PROTECT, null=True, related_name="entries", db_index=False, db_constraint=False
+    )
     track = models.CharField(max_length=8, choices=labelled(Track))
     cause = models.CharField(max_length=10, choices=labelled(Cause))
     on = models.DateField()
     points = models.DecimalField(max_digits=18, decimal_places=4)
     expires_on = models.DateField(null=True)
     # Only the writer sets these two, to entries that cannot be deleted; a constraint would cost time and protect nothing.
-    lot = models.ForeignKey(
+    lot = EntryKey(
         "self", on_delete=models.DO_NOTHING, null=True, related_name="losses", db_index=False, db_constraint=False
     )
-    reverses = models.OneToOneField(
+    reverses = OneEntryKey(
         "self", on_delete=models.DO_NOTHING, null=True, related_name="reversed_by", db_constraint=False
     )
     correction = models.BooleanField(default=False)
@@ -106,14 +152,14 @@ class DailyPoints(models.Model):
 class Lot(models.Model):
     """What a sale earned and what remains of it on the day the ledger is posted through. Keyed by the earning entry."""
 
-    entry = models.OneToOneField(
+    entry = OneEntryKey(
         PointEntry, on_delete=models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False
     )
     partner = models.ForeignKey(
         Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots")
-    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="lots", db_constraint=False)
+    deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     track = models.CharField(max_length=8, choices=labelled(Track))
     earned_on = models.DateField()
     expires_on = models.DateField()
@@ -130,8 +176,12 @@ class Lot(models.Model):
 class ClientPoints(models.Model):
     """A client's points by track on the day the ledger is posted through."""
 
-    client = models.OneToOneField(Client, on_delete=models.CASCADE, primary_key=True, related_name="points")
-    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+")
+    client = models.OneToOneField(
+        Client, on_delete=models.CASCADE, primary_key=True, related_name="points", db_constraint=False
+    )
+    partner = models.ForeignKey(
+        Partner, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     sourced = models.DecimalField(max_digits=18, decimal_places=4)
     assisted = models.DecimalField(max_digits=18, decimal_places=4)
     managed = models.DecimalField(max_digits=18, decimal_places=4)
@@ -151,6 +201,9 @@ class ClientPoints(models.Model):
 class Posting(models.Model):
     """How far a partner's ledger is posted: the day it is complete through, and the programme revision it is posted under.
 
+    rules_used: what the rules of that revision answer to the partner's facts, as `ledger.rules_used.fingerprint`; "" when it is
+    not known.
+
     next_due_on: the next day on which a stored fact or lot changes the points by the clock alone; null for none.
     """
 
@@ -160,6 +213,7 @@ class Posting(models.Model):
     posted_through = models.DateField()
     next_due_on = models.DateField(null=True)
     revision = models.PositiveBigIntegerField()
+    rules_used = models.CharField(max_length=64, db_default="")
     posted_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -1,8 +1,9 @@
 """Comparison of the entries that should exist with those that are posted. Reads only; `ledger.services` writes."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 
 from accounts.scope import Scope
 from ledger.engine import entries
@@ -16,11 +17,11 @@ CHUNK = 500  # clients loaded at a time: bounds memory and the number of queries
 
 # Columns of an entry with the name and value of the engine's field.
 FROM_ENGINE = tuple(
-    field.name
-    for field in fields(Entry)
-    if field.name not in {"deal_id", "by_deal_id", "lot_points", "earned_on", "share"}
+    name for name in Entry._fields if name not in {"deal_id", "by_deal_id", "lot_points", "earned_on", "share"}
 )
 Key = tuple[object, object, object, str, str]
+#: The values by which an entry is compared, in the order of `Posted.values`.
+values_of: Callable[[Entry], tuple[object, ...]] = attrgetter(*FROM_ENGINE, "share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,6 @@ def differences(
             difference = _difference(loaded, posted.get(loaded.client_pk, []), entries(loaded.facts, rulebook, through))
             if difference.reverse or difference.post:
                 yield difference
-
-
-def values_of(entry: Entry) -> tuple[object, ...]:
-    """The values by which an entry is compared, in the order of `Posted.values`."""
-    return (*(getattr(entry, name) for name in FROM_ENGINE), entry.share)
 
 
 def _posted(scope: Scope, client_pks: Collection[int]) -> dict[int, list[Posted]]:

@@ -1,24 +1,24 @@
 """Queries over the ledger: points of a day, changes in a range, expiries to come. Sums come from `DailyPoints`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.db import connection
-from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
-from accounts.models import Partner
-from accounts.scope import Scope
+from accounts.models import Membership, Partner
+from accounts.scope import Scope, count_by, sums_by_partner
 from ledger.models import DailyPoints, Lot, PointEntry, Posting
 from ledger.series import PointTotals
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
 from partner_portal.lib.dates.periods import Period
 from program.caching import cached_by_generation
-from program.queries import in_force, note_in_force, revision
+from program.queries import current, in_force, note_in_force, revision
 from program.terms import Cause, Direction, Side, Track
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def posting(scope: Scope) -> Posting | None:
 
     def read() -> Posting | None:
         states = Posting.objects.filter(partner=scope.partner)
-        state = states.annotate(program=in_force("pk"), in_force=in_force("revision")).first()
+        state = states.annotate(program=in_force("id"), in_force=in_force("revision")).first()
         if state is not None and state.program is not None:
             note_in_force(scope, state.program, state.in_force)
         return state
@@ -110,6 +110,33 @@ def due_by_clock() -> QuerySet[Posting]:
     for today, names in zones.items():
         due |= Q(next_due_on__lte=today, partner__time_zone__in=names)
     return Posting.objects.filter(due)
+
+
+class Reposting(NamedTuple):
+    """How far the ledgers of all partners are posted under the rules in force, for operators."""
+
+    done: int
+    #: Partners with a ledger.
+    total: int
+
+
+class _Seen(NamedTuple):
+    at: datetime | None
+
+
+def reposting() -> Reposting:
+    """Count the ledgers of all partners by the rules that they are posted under. Two queries."""
+    revision = current()[1]
+    counts = count_by("revision", Posting.objects.all())
+    return Reposting(counts.get(str(revision), 0), sum(counts.values()))
+
+
+def by_last_sign_in(partners: Iterable[Partner]) -> list[Partner]:
+    """The partners whose people signed in last, first; those without people who ever did, in their order, last. One query."""
+    partners = list(partners)
+    last = sums_by_partner(Membership.objects.all(), partners, _Seen, at=Max("user__last_login"))
+    seen = {pk: row.at.timestamp() for pk, row in last.items() if row.at is not None}
+    return sorted(partners, key=lambda partner: -seen.get(partner.pk, 0.0))
 
 
 def ledger_age(scope: Scope) -> LedgerAge | None:
@@ -229,7 +256,7 @@ def lots_of_day(scope: Scope, day: date) -> Lots:
     state = posting(scope)
     if state is None or state.posted_through <= day:
         return lots.annotate(left=F("remaining"))
-    later = PointEntry.objects.filter(lot=OuterRef("pk"), on__gt=day).order_by().values("lot")
+    later = PointEntry.objects.filter(partner=scope.partner, lot=OuterRef("pk"), on__gt=day).order_by().values("lot")
     lost_later = Coalesce(Subquery(later.annotate(sum=Sum("points")).values("sum")), ZERO)
     return lots.annotate(left=F("remaining") - lost_later)
 
@@ -272,7 +299,7 @@ def rolling_sourced_loss(scope: Scope, day: date) -> Decimal:
         cursor.execute(
             """
             SELECT coalesce(sum((e.amount::numeric(80, 40) / e.per_unit) * -l.points / e.points), 0)
-            FROM ledger_pointentry l JOIN ledger_pointentry e ON e.id = l.lot_id
+            FROM ledger_pointentry l JOIN ledger_pointentry e ON (e.partner_id, e.id) = (l.partner_id, l.lot_id)
             WHERE l.partner_id = %(partner)s AND l.track = 'sourced' AND l.cause IN ('downgraded', 'churned')
               AND l."on" > %(after)s AND l."on" <= %(day)s AND e."on" > %(after)s
             """,

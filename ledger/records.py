@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from program.terms import Cause, DealKind, LotState, Origin, Stage, Track
 
@@ -92,8 +93,7 @@ class Computation:
     partners: int | None = None  #: managing partners; None for sold points
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # a posting makes a million of them, and a frozen dataclass takes nine times as long to make
     """One change of points, with the values that its sentence (`ledger.why_text`) needs. Fields that do not apply are None.
 
     `amount / per_unit x rate x factor` is the computation of an earned lot. On a managed entry it is that of the service in

@@ -17,10 +17,12 @@ from django.dispatch import receiver
 from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
-from ledger.models import DailyPoints, Lot, Posting
+from ledger.models import ClientPoints, DailyPoints, Lot, PointEntry, Posting
 from ledger.posting import FROM_ENGINE, ClientDifference, differences, values_of
 from ledger.queries import behind, points_on
+from ledger.rules_used import fingerprint, uses_of
 from ledger.series import PointTotals
+from partner_portal.lib.db import analyze
 from partner_portal.lib.db.locks import PARTNER_FACTS, lock, lock_if_free
 from partner_portal.lib.rows.events import facts_committed, figures_settled, figures_wanted, ledger_posted
 from program.queries import current
@@ -29,6 +31,7 @@ from program.terms import Cause, Stage
 
 BLOCK = 5_000  # rows sent to the server at a time
 LARGE = 100_000  # entries: its figures take a few tenths of a second, and ten times as many take seconds
+REPOSTED_AT_ONCE = 10_000  # entries that a page posts again under changed rules: half a second
 STAGED = (
     "id", "partner_id", "client_id", "deal_id", "lot_id", "correction", "rule_set", "batch_id", "by_deal_id",
     *FROM_ENGINE, "share",
@@ -41,14 +44,15 @@ COPIED = (
 
 # Sums by lot and by client, in the columns of their tables. Reversals carry the lot, so plain sums are right; a lot whose
 # earning entry is reversed is left out, and so is a client all of whose entries are. One pass each and no join, since the
-# planner has no statistics of rows that this transaction has just written.
+# planner has no statistics of rows that this transaction has just written. The keys are cast, since the server looks up those
+# of a smaller type one after the other for every row.
 LOTS_OF_CLIENTS = """
     (entry_id, partner_id, client_id, deal_id, track, earned_on, expires_on, earned, remaining)
     SELECT coalesce(lot_id, reverses_id, id), partner_id, client_id, deal_id, track,
            min("on") FILTER (WHERE lot_id IS NULL), min(expires_on) FILTER (WHERE lot_id IS NULL),
            sum(points) FILTER (WHERE lot_id IS NULL), sum(points)
     FROM ledger_pointentry
-    WHERE partner_id = %s AND client_id = ANY(%s) AND deal_id IS NOT NULL
+    WHERE partner_id = %s AND client_id = ANY(%s::bigint[]) AND deal_id IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5
     HAVING bool_and(lot_id IS NOT NULL OR reverses_id IS NULL)
 """
@@ -57,7 +61,7 @@ POINTS_OF_CLIENTS = """
     SELECT partner_id, client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0),
            coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0),
            coalesce(sum(points) FILTER (WHERE track = 'managed'), 0)
-    FROM ledger_pointentry WHERE partner_id = %s AND client_id = ANY(%s) GROUP BY partner_id, client_id
+    FROM ledger_pointentry WHERE partner_id = %s AND client_id = ANY(%s::bigint[]) GROUP BY partner_id, client_id
     HAVING count(*) > 2 * count(reverses_id)
 """
 
@@ -88,6 +92,7 @@ class PostingResult:
 def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | None = None) -> PostingResult:
     """Post the ledger up to today for these clients (None: all) and for those with something due by the clock.
 
+    When the rules have changed, all clients are posted, unless none of the rules that their facts use did (ADR 175).
     Idempotent. When the clock is moved back, the ledger stays posted through the later day.
 
     Raises:
@@ -97,7 +102,11 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
     rulebook, revision = current()
     posting = Posting.objects.filter(partner=scope.partner).first()
     through = max(scope.today, posting.posted_through) if posting else scope.today
-    if posting is None or client_ids is None or posting.revision != revision:
+    revised = posting is None or posting.revision != revision
+    used = posting.rules_used if posting else ""
+    if revised or client_ids is None or client_ids:
+        used = fingerprint(uses_of(scope), rulebook)
+    if posting is None or client_ids is None or (revised and used != posting.rules_used):
         pks = set(Client.with_withdrawn.filter(partner=scope.partner).values_list("pk", flat=True))
     else:
         pks = set(client_ids) | _due(scope, posting.posted_through, through)
@@ -110,6 +119,7 @@ def post(*, scope: Scope, client_ids: Collection[int] | None, batch_id: int | No
             "posted_through": through,
             "next_due_on": _next_due(scope, through),
             "revision": revision,
+            "rules_used": used,
             "posted_at": Now(),
         },
     )
@@ -151,10 +161,10 @@ def catch_up_without_waiting(*, scope: Scope) -> bool:
     return True
 
 
-def is_large(scope: Scope) -> bool:
-    """Whether working out the figures of the ledger takes so long that nobody should wait for it. One query."""
+def is_large(scope: Scope, most: int | None = None) -> bool:
+    """Whether the ledger has more entries than `most`, by default `LARGE`: so many that nobody should wait. One query."""
     entries = DailyPoints.objects.filter(partner=scope.partner).aggregate(Sum("entries"))["entries__sum"]
-    return (entries or 0) > LARGE
+    return (entries or 0) > (LARGE if most is None else most)
 
 
 @receiver(facts_committed)
@@ -224,6 +234,8 @@ class _Writer:
             self.entries += self.corrections
             if self.entries:
                 self._apply(cursor)
+            if self.entries >= analyze.MANY_ROWS:
+                analyze.analyze_tables([PointEntry, DailyPoints, Lot, ClientPoints])
 
     def _rows(self, difference: ClientDifference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
         lots = dict(difference.lots)
@@ -253,7 +265,7 @@ class _Writer:
             f"""
             INSERT INTO staged_entries (id, points, reverses_id, correction, batch_id, {copied})
             SELECT nextval(pg_get_serial_sequence('ledger_pointentry', 'id')), -points, id, true, %s, {copied}
-            FROM ledger_pointentry WHERE id = ANY(%s) ORDER BY id
+            FROM ledger_pointentry WHERE id = ANY(%s::bigint[]) ORDER BY id
             """,  # noqa: S608 -- names of columns from this file
             [self.batch_id, pks],
         )
@@ -273,7 +285,8 @@ class _Writer:
             """
         )
         for table, source in (("ledger_lot", LOTS_OF_CLIENTS), ("ledger_clientpoints", POINTS_OF_CLIENTS)):
-            cursor.execute(f"DELETE FROM {table} WHERE partner_id = %s AND client_id = ANY(%s)", [partner, clients])  # noqa: S608 -- names from this file
+            of_clients = f"DELETE FROM {table} WHERE partner_id = %s AND client_id = ANY(%s::bigint[])"  # noqa: S608 -- names from this file
+            cursor.execute(of_clients, [partner, clients])
             cursor.execute(f"INSERT INTO {table} {source}", [partner, clients])
 
 
@@ -282,7 +295,9 @@ def _new_ids() -> Iterator[int]:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence('ledger_pointentry', 'id')) FROM generate_series(1, %s)", [BLOCK]
+                "SELECT nextval(sequence.name) FROM pg_get_serial_sequence('ledger_pointentry', 'id') AS sequence (name), "
+                "generate_series(1, %s)",
+                [BLOCK],
             )
             yield from [row[0] for row in cursor.fetchall()]
 

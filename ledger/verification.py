@@ -41,9 +41,12 @@ SUMS = {
         FROM (SELECT * FROM ledger_lot WHERE partner_id = %(partner)s) stored
         FULL JOIN (
             SELECT e.id AS entry_id, e.points AS earned, e.expires_on, e.points + coalesce(sum(l.points), 0) AS remaining
-            FROM ledger_pointentry e LEFT JOIN ledger_pointentry l ON l.lot_id = e.id
+            FROM ledger_pointentry e LEFT JOIN ledger_pointentry l
+              ON (l.partner_id, l.lot_id) = (e.partner_id, e.id)
             WHERE e.partner_id = %(partner)s AND e.cause = 'earned' AND e.track <> 'managed' AND e.reverses_id IS NULL
-              AND NOT EXISTS (SELECT 1 FROM ledger_pointentry r WHERE r.reverses_id = e.id)
+              AND NOT EXISTS (
+                SELECT 1 FROM ledger_pointentry r WHERE (r.partner_id, r.reverses_id) = (e.partner_id, e.id)
+              )
             GROUP BY e.id, e.points, e.expires_on
         ) due USING (entry_id)
         WHERE (stored.earned, stored.remaining, stored.expires_on) IS DISTINCT FROM (due.earned, due.remaining, due.expires_on)
@@ -51,7 +54,8 @@ SUMS = {
     """,
     "reversals": """
         SELECT 'entry ' || r.id, concat_ws(' ', r.points, r."on", r.cause), concat_ws(' ', -e.points, e."on", e.cause)
-        FROM ledger_pointentry r LEFT JOIN ledger_pointentry e ON e.id = r.reverses_id
+        FROM ledger_pointentry r LEFT JOIN ledger_pointentry e
+          ON (e.partner_id, e.id) = (r.partner_id, r.reverses_id)
         WHERE r.partner_id = %(partner)s AND r.reverses_id IS NOT NULL
           AND (r.points, r."on", r.cause, r.client_id) IS DISTINCT FROM (-e.points, e."on", e.cause, e.client_id)
     """,

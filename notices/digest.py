@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import site
 from accounts.scope import Scope
 from commissions.queries import statement_summaries
 from dashboard.front_page_text import opening
@@ -22,6 +23,7 @@ from notices.queries import ShownNotice, notices, shown
 from partner_portal.formats.days import day_text, quarter_text
 from partner_portal.formats.numbers import decimal_text, exact_money, signed_decimal_text
 from partner_portal.lib.dates.periods import Period
+from partner_portal.lib.mail import Row, Table
 from partner_portal.lib.sentences import listed
 from partner_portal.lib.shown_places import adding_places
 from program.labels import label, tier_name
@@ -53,17 +55,6 @@ class Line:
     #: Why it differs, or what it means; "" for nothing to say.
     why: str
     #: Path of the page with its rows.
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of the digest: the first of them, and where all are."""
-
-    title: str
-    head: Sequence[str]
-    #: Each with its cells and the path of its page.
-    rows: Sequence[tuple[Sequence[str], str]]
     link: str
 
 
@@ -118,15 +109,15 @@ def digest_of(scope: Scope, before: Figures) -> Digest | None:
     tables = [_renewal_table(scope, renewals)] if renewals else []
     if fresh:
         head = (_("Statement"), _("Quarter"), _("Total"))
-        cells = [
-            (
+        rows = [
+            Row(
                 (row.statement_id, quarter_text(row.period), exact_money(row.total, row.currency)),
-                reverse("commission_statement", args=[row.statement_id]),
+                address=site.link("commission_statement", row.statement_id),
             )
             for row in fresh[:MOST_ROWS]
         ]
         title = ngettext("%(count)s new statement", "%(count)s new statements", len(fresh)) % {"count": len(fresh)}
-        tables.append(Table(title, head, cells, reverse("commission_rows", args=["statements"])))
+        tables.append(Table(rows, head, title, site.link("commission_rows", "statements"), numeric=(2,)))
     since = date.fromisoformat(before["on"]) if before else None
     lines = [*_point_lines(scope, standing, before, since), _tier_line(standing, before)]
     if expiring is not None and standing.next_review is not None:
@@ -221,18 +212,19 @@ def _renewal_table(scope: Scope, rows: Sequence[Renewal]) -> Table:
     }
     first = rows[:MOST_ROWS]
     stakes = stakes_of(scope, first)
-    cells = [
-        (
+    shown_rows = [
+        Row(
             (
                 row.client.name,
                 row.product_line,
                 day_text(renewal_rules.deadline(row.renews_on)),
                 decimal_text(stakes[row.pk], adding_places(stakes[row.pk])),
             ),
-            reverse("renewal_client", args=[row.client.client_id]),
+            address=site.link("renewal_client", row.client.client_id),
         )
         for row in first
     ]
     head = (_("Client"), _("Products"), _("Decide by"), _("Points at stake"))
     days = {"renewals_from": rows[0].renews_on.isoformat(), "renewals_to": rows[-1].renews_on.isoformat()}
-    return Table(title, head, cells, f"{reverse('renewals')}?{urlencode(days | {'show': 'undecided'})}")
+    address = f"{site.link('renewals')}?{urlencode(days | {'show': 'undecided'})}"
+    return Table(shown_rows, head, title, address, numeric=(3,))

@@ -1,72 +1,76 @@
 """Mails of notices: one with what is new at once, and the digest. Text and HTML, in the reader's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
-from django.conf import settings
 from django.core.mail.utils import DNS_NAME
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import site
 from accounts.models import User
 from accounts.scope import Scope
 from notices.digest import Digest
 from notices.models import Notice
-from notices.queries import STOP_DIGEST, STOP_MAILS, shown, stop_token
-from partner_portal.lib.subscription_mail import SubscriptionMail
+from notices.queries import STOP_DIGEST, STOP_MAILS, ShownNotice, shown, stop_token
+from partner_portal.formats.days import day_text
+from partner_portal.lib.mail import Content, Link, PortalMail, Row, Table, compose
 from partner_portal.lib.web.one_line import one_line
 
 
-def digest_mail(scope: Scope, user: User, digest: Digest, *, name: str) -> SubscriptionMail:
+def digest_mail(scope: Scope, user: User, digest: Digest, *, name: str) -> PortalMail:
     """The digest of one person. name: the same at every try, so that a mail program shows a repeated one once."""
     with translation.override(scope.locale), timezone.override(scope.partner.time_zone):
         subject = f"{one_line(scope.partner.name)}: {digest.as_subject()}"
         why = _("You get this because you asked for a digest of %(partner)s.")
-        return _mail(scope, user, "digest", subject, {"digest": digest}, why, name=name, stop=STOP_DIGEST)
+        figures = Table(
+            head=(_("Figure"), _("Now"), _("Change")),
+            title=_figures_title(digest),
+            rows=[
+                Row((line.label, line.value, line.change or _("unchanged")), line.why, site.absolute(line.link))
+                for line in digest.lines
+            ],
+            numeric=(1, 2),
+        )
+        tables = [figures, *digest.tables]
+        if digest.notices:
+            tables.append(Table(_told(digest.notices), title=_("What happened")))
+        content = Content(subject, why, headline=digest.headline, paragraphs=[digest.sentences], tables=tables)
+        return _mail(scope, user, content, name=name, stop=STOP_DIGEST)
 
 
-def notices_mail(scope: Scope, user: User, notices: Sequence[Notice], *, name: str) -> SubscriptionMail:
+def notices_mail(scope: Scope, user: User, notices: Sequence[Notice], *, name: str) -> PortalMail:
     """The notices that one person wants to be mailed at once."""
     with translation.override(scope.locale), timezone.override(scope.partner.time_zone):
         rows = shown(notices)
         subject = one_line(rows[0].words.title)
         if len(rows) > 1:
             subject = ngettext("%(count)s notice", "%(count)s notices", len(rows)) % {"count": len(rows)}
-        subject = f"{one_line(scope.partner.name)}: {subject}"
         why = _("You get this because you asked to be mailed about such notices of %(partner)s.")
-        return _mail(scope, user, "notices", subject, {"notices": rows}, why, name=name, stop=STOP_MAILS)
+        content = Content(
+            f"{one_line(scope.partner.name)}: {subject}", why, headline=subject, tables=[Table(_told(rows))]
+        )
+        return _mail(scope, user, content, name=name, stop=STOP_MAILS)
 
 
-def _mail(
-    scope: Scope,
-    user: User,
-    template: str,
-    subject: str,
-    context: Mapping[str, object],
-    why: str,
-    *,
-    name: str,
-    stop: str,
-) -> SubscriptionMail:
+def _figures_title(digest: Digest) -> str:
+    if digest.since is None:
+        return _("Where you stand")
+    return _("What changed since %(on)s") % {"on": day_text(digest.since)}
+
+
+def _told(rows: Sequence[ShownNotice]) -> list[Row]:
+    return [Row((row.words.title,), row.words.why, site.absolute(row.words.link)) for row in rows]
+
+
+def _mail(scope: Scope, user: User, content: Content, *, name: str, stop: str) -> PortalMail:
     partner = one_line(scope.partner.name)
-    leave = f"{settings.SITE_URL}{reverse('notices_stop', args=[stop_token(scope, user, stop)])}"
-    values = {
-        **context,
-        "site": settings.SITE_URL,
-        "partner": partner,
-        "subject": subject,
-        "why": why % {"partner": partner},
-        "manage": f"{settings.SITE_URL}{reverse('notices_settings')}",
-        "leave": leave,
-    }
-    mail = SubscriptionMail(
-        one_line(subject)[:200],
-        render_to_string(f"notices/mail/{template}.txt", values),
-        to=[user.email],
-        headers={"Message-ID": f"<{name}@{DNS_NAME}>"},
+    content = replace(
+        content,
+        why=content.why % {"partner": partner},
+        partner=partner,
+        manage=Link(_("Choose what you are told of"), site.link("notices_settings")),
+        leave=site.link("notices_stop", stop_token(scope, user, stop)),
     )
-    mail.attach_alternative(render_to_string(f"notices/mail/{template}.html", values), "text/html")
-    mail.offer_unsubscribe(leave)
-    return mail
+    return compose(content, user.email, headers={"Message-ID": f"<{name}@{DNS_NAME}>"})

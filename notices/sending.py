@@ -22,7 +22,7 @@ from notices.models import DigestRun, DigestState, Notice, NoticeSettings
 from notices.queries import digest_rule, notices, settings_of
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import DIGEST_RUN, NOTICE_MAIL, session_lock
-from partner_portal.lib.subscription_mail import SubscriptionMail
+from partner_portal.lib.mail import PortalMail
 from reports import failures
 from reports.schedule import latest_missed, next_slots
 from reports.services.recipients import refusal_of
@@ -189,7 +189,7 @@ def _mail_person(partner: Partner, user: User, now: datetime) -> bool:
     return mail is not None
 
 
-def _notices_mail(partner: Partner, user: User, pks: list[int]) -> SubscriptionMail | None:
+def _notices_mail(partner: Partner, user: User, pks: list[int]) -> PortalMail | None:
     """The mail; None when the person has left, may see none of them any more, or gets no mail at this address."""
     try:
         scope: Scope = owner_scope(partner, user)

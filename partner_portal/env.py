@@ -54,16 +54,19 @@ def comma_separated(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def database(url: str) -> dict[str, object]:
-    """Django's connection settings for `postgresql://user:password@host:port/name?option=value`."""
+def database(url: str, name: str = "DATABASE_URL", **options: str) -> dict[str, object]:
+    """Django's connection settings for `postgresql://user:password@host:port/name?option=value`, the value of `name`.
+
+    options: of libpq, where the address does not name them.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        raise SettingError("DATABASE_URL: expected postgresql://user:password@host:port/name.")
+        raise SettingError(f"{name}: expected postgresql://user:password@host:port/name.")
     try:
         port = parts.port or 5432
     except ValueError as error:
-        raise SettingError("DATABASE_URL: the port is not a number.") from error
-    options = dict(parse_qsl(parts.query))
+        raise SettingError(f"{name}: the port is not a number.") from error
+    options |= parse_qsl(parts.query)
     return {
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),

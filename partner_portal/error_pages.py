@@ -4,6 +4,7 @@ Django's own handlers look into the form for its token before they render. Where
 fails again and becomes a 500, so the handlers here leave the form alone.
 """
 
+import sys
 from http import HTTPStatus
 
 from django.conf import settings
@@ -11,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
 
-from partner_portal.lib.web.refusals import json_refusal
+from partner_portal.lib.db.outage import is_outage
+from partner_portal.lib.web.refusals import json_refusal, refuse_away
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -36,7 +38,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500: a fault of ours, which is in the log."""
+    """Answer for the exception that is being handled: 503 while the database is away, which ends by itself, otherwise 500.
+
+    What it was is in the log.
+    """
+    if is_outage(sys.exception()):
+        return refuse_away(request)
     return defaults.server_error(_form_unread(request))
 
 

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from partner_portal.lib.db import replica
+
 STANDBY = "SELECT pg_is_in_recovery()"
 
 
@@ -23,23 +25,32 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when a request can be served; 503 and the name of what is missing otherwise. Says nothing else about the inside.
 
-    A standby that replays another server's changes is not ready: nobody can sign in there.
+    A standby that replays another server's changes is not ready: nobody can sign in there. A read replica that is away is named
+    and changes nothing, since the primary answers in its place.
     """
     checks = {"database": _database, "migrations": _migrations, "broker": _broker}
-    states = {}
-    for name, check in checks.items():
-        try:
-            states[name] = "ok" if check() else "missing"
-        except Exception:
-            states[name] = "failed"
+    states = {name: _state(check) for name, check in checks.items()}
     good = all(state == "ok" for state in states.values())
+    if replica.configured():
+        states["replica"] = _state(_replica)
     return JsonResponse({"status": "ok" if good else "unavailable", **states}, status=200 if good else 503)
+
+
+def _state(check: Callable[[], bool]) -> str:
+    try:
+        return "ok" if check() else "missing"
+    except Exception:
+        return "failed"
 
 
 def _database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(STANDBY)
         return bool(cursor.fetchone() == (False,))
+
+
+def _replica() -> bool:
+    return replica.state().standby
 
 
 def _migrations() -> bool:

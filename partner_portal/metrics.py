@@ -24,6 +24,7 @@ from accounts.scope import count_by
 from imports.models import ImportBatch
 from ledger.queries import due_by_clock
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.db import replica
 from partner_portal.lib.metrics import QUERIES, QUERY_SECONDS, REQUEST_SECONDS, REQUESTS
 from partner_portal.queues import broker_client, queue_states
 from reports.models import Export, ScheduleRun
@@ -114,7 +115,7 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield what can be read."""
         unreadable = GaugeMetricFamily("portal_unreadable", "1: this part cannot be read.", labels=["part"])
-        for name, part in {"queues": _queues, "jobs": _jobs, "ledgers": _ledgers, "database": _database}.items():
+        for name, part in PARTS.items():
             try:
                 families = list(part())
             except Exception as error:  # the others are still worth having
@@ -170,3 +171,18 @@ def _database() -> Iterator[Metric]:
     yield GaugeMetricFamily("portal_database_connections", "Connections of the server in use.", value=used)
     yield GaugeMetricFamily("portal_database_connections_limit", "Connections that it takes.", value=most)
     yield GaugeMetricFamily("portal_database_bytes", "Size of the portal's database.", value=size)
+
+
+def _replica() -> Iterator[Metric]:
+    up = GaugeMetricFamily("portal_replica_up", "1: the replica is a standby that answers.", labels=[])
+    size = GaugeMetricFamily("portal_replica_behind_bytes", "Log that the replica has not replayed.", labels=[])
+    age = GaugeMetricFamily("portal_replica_behind_seconds", "Age of what it replayed last; 0: it has all.", labels=[])
+    if replica.configured():
+        state = replica.state()
+        up.add_metric([], state.standby)
+        size.add_metric([], state.behind_bytes)
+        age.add_metric([], state.behind_seconds)
+    yield from (up, size, age)
+
+
+PARTS = {"queues": _queues, "jobs": _jobs, "ledgers": _ledgers, "database": _database, "replica": _replica}

@@ -18,6 +18,7 @@ from accounts import queries, services
 from accounts.access import PortalRequest
 from accounts.forms import FirstAdminForm
 from accounts.models import User
+from ledger.queries import reposting
 from partner_portal.partner_overview import FAULT_DAYS, overview
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def partners(request: PortalRequest) -> HttpResponse:
     """Every partner by name, with freshness, size, last run and faults."""
     request.scope = None  # an operator's page is no partner's, even for an operator who is somebody's member
     page = Paginator(queries.all_partners(), PARTNERS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "rows": overview(list(page)), "days": FAULT_DAYS}
+    context = {"page": page, "rows": overview(list(page)), "days": FAULT_DAYS, "reposting": reposting()}
     return TemplateResponse(request, "accounts/partners.html", context)
 
 

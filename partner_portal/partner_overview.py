@@ -10,7 +10,9 @@ from django.db.models import Count, Max, Q, Sum
 from accounts.models import Membership, Partner
 from accounts.scope import sums_by_partner
 from imports.models import BatchStatus, ImportBatch
+from ledger.models import Posting
 from partner_portal.lib.dates.clock import now
+from program.queries import in_force
 from reports.models import Export, Schedule, State
 from sources.models import Connection, ConnectionState
 
@@ -47,6 +49,8 @@ class PartnerRow:
     stale: bool
     #: The end of the last successful run of a live connection; None without one.
     last_run: datetime | None
+    #: Whether its ledger is still posted under the rules before their last change.
+    former_rules: bool
     #: What failed in the last `FAULT_DAYS` days or does not run.
     failed_imports: int
     failed_connections: int
@@ -60,7 +64,7 @@ class PartnerRow:
 
 
 def overview(partners: Sequence[Partner]) -> list[PartnerRow]:
-    """A row for each partner, in their order. Five queries, however many there are."""
+    """A row for each partner, in their order. Six queries, however many there are."""
     since = now() - timedelta(days=FAULT_DAYS)
     written, failed = Q(status=BatchStatus.COMMITTED), Q(status=BatchStatus.FAILED, created_at__gte=since)
     people = sums_by_partner(Membership.objects.filter(user__is_active=True), partners, _Number, number=Count("pk"))
@@ -83,6 +87,9 @@ def overview(partners: Sequence[Partner]) -> list[PartnerRow]:
     failed_exports = Export.objects.filter(state=State.FAILED, created_at__gte=since)
     exports = sums_by_partner(failed_exports, partners, _Number, number=Count("pk"))
     schedules = sums_by_partner(Schedule.objects.exclude(paused=""), partners, _Number, number=Count("pk"))
+    behind = sums_by_partner(
+        Posting.objects.exclude(revision=in_force("revision")), partners, _Number, number=Count("pk")
+    )
     rows = []
     for partner in partners:
         imported = imports.get(partner.pk, _Imports())
@@ -96,6 +103,7 @@ def overview(partners: Sequence[Partner]) -> list[PartnerRow]:
                 as_of=as_of,
                 stale=as_of is not None and now() - as_of > timedelta(days=partner.stale_after_days),
                 last_run=live.last_run,
+                former_rules=partner.pk in behind,
                 failed_imports=imported.failed,
                 failed_connections=live.failed,
                 failed_exports=exports.get(partner.pk, _Number()).number,

@@ -93,8 +93,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["partner_portal.template_loader.Loader", "django.template.loaders.app_directories.Loader"],
+                )
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -119,6 +124,13 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# A streaming replica that answers what only reads, while it is not further behind than these seconds (ADR 177).
+DATABASE_REPLICA_URL = env.text("DATABASE_REPLICA_URL")
+DATABASE_REPLICA_LAG_SECONDS = env.number("DATABASE_REPLICA_LAG_SECONDS", 10)
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = DATABASES["default"] | env.database(
+        DATABASE_REPLICA_URL, "DATABASE_REPLICA_URL", connect_timeout="2"
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL")
@@ -220,11 +232,6 @@ USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT") or PORTAL_VAR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "partner_portal.plotly_static.PlotlyFinder",
-]
 STORAGES = {
     "default": env.file_storage(PORTAL_VAR / "files"),
     "staticfiles": {

@@ -7,36 +7,34 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import (
-    BooleanField,
-    Case,
     CharField,
     Count,
+    DateField,
     DecimalField,
-    Exists,
-    ExpressionWrapper,
+    Expression,
     F,
     FilteredRelation,
+    Func,
     Min,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
     Value,
-    When,
 )  # fmt: skip
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from accounts.scope import Scope
 from clients.churn import latest_month
-from clients.models import Cancellation, Client, Deal, MrrMonth, Service
+from clients.models import Client
 from clients.pipeline import points_dollars
 from ledger.client_states import last_known_month
 from ledger.models import Lot
 from partner_portal.lib.dates.months import add_months
+from program.caching import cached_by_generation
 from program.queries import rulebook
 from program.terms import SALES, RenewalStatus, Stage
-from renewals.models import Renewal
 
 QUIET_DAYS = 60
 FEW_TOOLS = 2
@@ -83,7 +81,7 @@ def portfolio(scope: Scope) -> QuerySet[Any]:
     """Every client of the partner with the columns of the portfolio page, among them state, health and its reason."""
     today = scope.today
     month = latest_month(scope)
-    # Joined, not sub-selected, because many branches of the sum below use the amount and its currency.
+    book = rulebook(scope)
     clients: Any = Client.objects.filter(partner=scope.partner)
     clients = clients.annotate(last=_month(month), earlier=_month(_back(month)))
     clients = clients.annotate(
@@ -93,6 +91,7 @@ def portfolio(scope: Scope) -> QuerySet[Any]:
         points_managed=Coalesce("points__managed", ZERO),
         mrr=F("last__mrr"),
         mrr_currency=F("last__currency"),
+        mrr_usd=points_dollars(book, "last__mrr", "last__currency", on=today),
         next_expiry=Subquery(
             Lot.objects.filter(client=OuterRef("pk"), remaining__gt=0, expires_on__gt=today)
             .order_by()
@@ -100,22 +99,16 @@ def portfolio(scope: Scope) -> QuerySet[Any]:
             .annotate(first=Min("expires_on"))
             .values("first")
         ),
-        next_renewal=Subquery(_ahead(today).order_by("renews_on", "pk").values("renews_on")[:1]),
-        next_line=Subquery(_ahead(today).order_by("renews_on", "pk").values("product_line")[:1]),
-        next_status=Subquery(_ahead(today).order_by("renews_on", "pk").values("status")[:1]),
+        next_renewal=_next_renewal("renews_on", today, DateField()),
+        next_line=_next_renewal("product_line", today, CharField()),
+        next_status=_next_renewal("status", today, CharField()),
     )
-    book = rulebook(scope)
-    clients = clients.alias(
-        mrr_known=_latest_mrr(scope, month),
-        mrr_usd_before=points_dollars(book, "earlier__mrr", "earlier__currency", on=today),
-    ).annotate(mrr_usd=points_dollars(book, "last__mrr", "last__currency", on=today))
-    evidence = _Evidence(scope)
-    reasons = evidence.reasons()
+    before = points_dollars(book, "earlier__mrr", "earlier__currency", on=today)
+    rules = _Conditions(today, month)
     with_health: QuerySet[Any] = clients.annotate(
-        managed=ExpressionWrapper(evidence.managed, BooleanField()),
-        state=_first({state: state for state in STATES}, evidence.states(), default="client"),
-        reason=_first({reason: reason for reason in REASONS}, reasons, default=""),
-        health=_first(HEALTH_OF, reasons, default="good"),
+        state=_first({state: state for state in STATES}, rules.states(), before, default="client"),
+        reason=_first({reason: reason for reason in REASONS}, rules.reasons(), before, default=""),
+        health=_first(HEALTH_OF, rules.reasons(), before, default="good"),
     )
     return with_health
 
@@ -131,102 +124,103 @@ def _month(month: date | None) -> FilteredRelation:
     )
 
 
-def _ahead(today: date) -> QuerySet[Renewal]:
-    """Renewals of the client that are to come or overdue."""
-    return Renewal.objects.filter(client=OuterRef("pk")).filter(
-        Q(renews_on__gte=today) | ~Q(status=RenewalStatus.RENEWED)
+def _next_renewal(column: str, today: date, kind: CharField | DateField) -> Func:
+    """A column of the client's first renewal that is to come or overdue."""
+    return Func(
+        F("pk"),
+        template=f"(SELECT r.{column} FROM renewals_renewal r WHERE r.withdrawal_id IS NULL AND r.client_id = %(expressions)s"  # noqa: S608
+        f" AND (r.renews_on >= {_day(today)} OR r.status <> '{RenewalStatus.RENEWED}') ORDER BY r.renews_on, r.id LIMIT 1)",
+        output_field=kind,
     )
 
 
-def _latest_mrr(scope: Scope, month: date | None) -> Any:
-    """The client's MRR in its own latest month that is known today; -1 when no month is, since NULL has no opposite."""
-    known = last_known_month(scope.today)
-    own = MrrMonth.objects.filter(client=OuterRef("pk"), month__lte=known).order_by("-month").values("mrr")[:1]
-    # Most clients have a row in the month that is joined anyway.
-    never = Value(Decimal(-1), DecimalField(max_digits=16, decimal_places=2))
-    return Coalesce("last__mrr", Subquery(own), never) if month == known else Coalesce(Subquery(own), never)
+def _day(day: date) -> str:
+    return f"DATE '{day.isoformat()}'"
 
 
-class _Evidence:
-    """The criteria of `ledger.client_states` as conditions of a query on clients, each one lookup by the client's key."""
+class _Conditions:
+    """The criteria of `ledger.client_states` in SQL, each one lookup by the key of the client `me` (`_first`).
 
-    def __init__(self, scope: Scope) -> None:
-        self.today = today = scope.today
-        whole = Cancellation.objects.filter(client=OuterRef("client"), product_line="", cancelled_on__lte=today)
-        sales = Deal.objects.filter(stage=Stage.WON, kind__in=SALES, closed_on__lte=today)
-        services = Service.objects.filter(started_on__lte=today)
-        of_client = {"client": OuterRef("pk")}
-        self.sold = Q(Exists(sales.filter(**of_client)))
-        self.served = Q(Exists(services.filter(**of_client)))
-        self.paid = Q(Exists(MrrMonth.objects.filter(mrr__gt=0, month__lte=last_known_month(today), **of_client)))
-        cancelled = Cancellation.objects.filter(cancelled_on__lte=today, **of_client)
-        renewals = Renewal.objects.filter(**of_client)
-        pending = renewals.filter(status=RenewalStatus.PENDING)
-        self.left_traces = Q(Exists(cancelled)) | Q(Exists(renewals))
-        self.undecided = Q(Exists(pending))
-        self.overdue = Q(Exists(pending.filter(renews_on__lt=today)))
-        self.cancelling = Q(Exists(renewals.filter(status=RenewalStatus.CANCELLATION_REQUESTED)))
-        since = {"client": OuterRef("client")}
-        self.left = Q(
-            Exists(
-                cancelled.filter(
-                    ~Exists(sales.filter(closed_on__gte=OuterRef("cancelled_on"), **since)),
-                    ~Exists(services.filter(started_on__gte=OuterRef("cancelled_on"), **since)),
-                    product_line="",
-                )
-            )
-        )
-        ended = Cancellation.objects.filter(
-            Q(product_line="") | Q(product_line=OuterRef("product_line")),
-            cancelled_on__gt=OuterRef("closed_on"),
-            cancelled_on__lte=today,
-            **since,
-        )
-        self.line = Q(Exists(sales.filter(~Exists(ended), **of_client)))
-        in_force = services.filter(Q(ended_on__isnull=True) | Q(ended_on__gt=today), **of_client)
-        self.managed = Q(Exists(in_force.filter(~Exists(whole.filter(cancelled_on__gt=OuterRef("started_on"))))))
-        self.no_mrr = Q(mrr_known=0)
-        self.client = self.managed | Q(mrr_known__gt=0) | self.line
+    They are written as text: put together from the expressions of Django, they took longer than the database needs for a page.
+    """
 
-    def reasons(self) -> dict[str, Q]:
+    def __init__(self, today: date, month: date | None) -> None:
+        by, known = f"<= {_day(today)}", last_known_month(today)
+        kinds = ", ".join(f"'{kind}'" for kind in sorted(SALES))
+        sale = f"FROM clients_deal d WHERE d.withdrawal_id IS NULL AND d.stage = '{Stage.WON}' AND d.kind IN ({kinds})"
+        sale += f" AND d.closed_on {by} AND d.client_id = me.id"
+        service = f"FROM clients_service s WHERE s.withdrawal_id IS NULL AND s.started_on {by} AND s.client_id = me.id"
+        cancelled = "FROM clients_cancellation c WHERE c.withdrawal_id IS NULL AND c.client_id = me.id"
+        cancelled += f" AND c.cancelled_on {by}"
+        renewal = "FROM renewals_renewal r WHERE r.withdrawal_id IS NULL AND r.client_id = me.id"
+        months = f"FROM clients_mrrmonth m WHERE m.withdrawal_id IS NULL AND m.client_id = me.id AND m.month <= {_day(known)}"
+        pending = f"{renewal} AND r.status = '{RenewalStatus.PENDING}'"
+        whole = f"{cancelled} AND c.product_line = ''"
+        ended = f"{cancelled} AND c.product_line IN ('', d.product_line) AND c.cancelled_on > d.closed_on"
+        in_force = f"{service} AND (s.ended_on IS NULL OR s.ended_on > {_day(today)})"
+        self.quiet_before = _day(today - timedelta(days=QUIET_DAYS))
+        self.sold, self.served = f"EXISTS (SELECT {sale})", f"EXISTS (SELECT {service})"
+        self.paid = f"EXISTS (SELECT {months} AND m.mrr > 0)"
+        self.left_traces = f"(EXISTS (SELECT {cancelled}) OR EXISTS (SELECT {renewal}))"
+        self.undecided = f"EXISTS (SELECT {pending})"
+        self.overdue = f"EXISTS (SELECT {pending} AND r.renews_on < {_day(today)})"
+        self.cancelling = f"EXISTS (SELECT {renewal} AND r.status = '{RenewalStatus.CANCELLATION_REQUESTED}')"
+        since = f"NOT EXISTS (SELECT {sale} AND d.closed_on >= c.cancelled_on)"
+        since += f" AND NOT EXISTS (SELECT {service} AND s.started_on >= c.cancelled_on)"
+        self.left = f"EXISTS (SELECT {whole} AND {since})"
+        self.line = f"EXISTS (SELECT {sale} AND NOT EXISTS (SELECT {ended}))"
+        self.managed = f"EXISTS (SELECT {in_force} AND NOT EXISTS (SELECT {whole} AND c.cancelled_on > s.started_on))"
+        # The MRR in the client's own latest month that is known. Most clients have a row in the month that is joined anyway.
+        own = f"(SELECT m.mrr {months} ORDER BY m.month DESC LIMIT 1)"
+        mrr = f"COALESCE(me.mrr, {own})" if month == known else own
+        self.pays, self.no_mrr = f"COALESCE({mrr} > 0, false)", f"COALESCE({mrr} = 0, false)"
+
+    def reasons(self) -> dict[str, str]:
         """The conditions of every health, most serious first; the first that holds is the reason."""
         return {
             "overdue": self.overdue,
             **self._gone(),
             "cancelling": self.cancelling,
             "nothing": self._prospect(),
-            "undecided": ~self.client & self.no_mrr,
-            "too_little": ~self.client,
-            "shrinking": Q(mrr_usd__lt=F("mrr_usd_before")),
-            "quiet": Q(last_active_on__lt=self.today - timedelta(days=QUIET_DAYS)),
-            "unused": Q(tool_usage__lt=FEW_TOOLS),
-            "unknown": Q(last_active_on__isnull=True, tool_usage__isnull=True),
+            "undecided": f"{self._no_client()} AND {self.no_mrr}",
+            "too_little": self._no_client(),
+            "shrinking": "me.mrr_usd < me.mrr_usd_before",
+            "quiet": f"me.last_active_on < {self.quiet_before}",
+            "unused": f"me.tool_usage < {FEW_TOOLS}",
+            "unknown": "me.last_active_on IS NULL AND me.tool_usage IS NULL",
         }
 
-    def states(self) -> dict[str, Q]:
+    def states(self) -> dict[str, str]:
         """The conditions of every state but "client", in the order in which they are evaluated."""
-        gone = Q()
-        for condition in self._gone().values():
-            gone |= condition
-        return {"gone": gone, "prospect": self._prospect(), "unknown": ~self.client}
+        gone = " OR ".join(f"({condition})" for condition in self._gone().values())
+        return {"gone": gone, "prospect": self._prospect(), "unknown": self._no_client()}
 
-    def _gone(self) -> dict[str, Q]:
+    def _gone(self) -> dict[str, str]:
         # The last needs a trace of the client: an MRR of 0 alone makes no former client of a prospect.
-        known = self.sold | self.served | self.paid | self.left_traces
+        known = f"({self.sold} OR {self.served} OR {self.paid} OR {self.left_traces})"
         return {
             "cancelled": self.left,
-            "lines_cancelled": self.sold & ~self.line & ~self.managed,
-            "no_mrr": self.no_mrr & ~self.managed & ~self.undecided & known,
+            "lines_cancelled": f"{self.sold} AND NOT {self.line} AND NOT {self.managed}",
+            "no_mrr": f"{self.no_mrr} AND NOT {self.managed} AND NOT {self.undecided} AND {known}",
         }
 
-    def _prospect(self) -> Q:
-        return ~self.sold & ~self.served & ~self.paid & ~self.left_traces
+    def _prospect(self) -> str:
+        return f"NOT {self.sold} AND NOT {self.served} AND NOT {self.paid} AND NOT {self.left_traces}"
+
+    def _no_client(self) -> str:
+        return f"NOT ({self.managed} OR {self.pays} OR {self.line})"
 
 
-def _first(values: Mapping[str, str], conditions: Mapping[str, Q], *, default: str) -> Case:
-    """The value of the first condition that holds."""
-    whens = (When(condition, then=Value(values[key])) for key, condition in conditions.items())
-    return Case(*whens, default=Value(default), output_field=CharField())
+def _first(values: Mapping[str, str], conditions: Mapping[str, str], before: Expression, *, default: str) -> Func:
+    """The value of the first condition that holds of the client `me`. before: its MRR some months ago, in points-dollars."""
+    whens = " ".join(f"WHEN {condition} THEN '{values[key]}'" for key, condition in conditions.items())
+    columns = {"id": F("pk"), "mrr": F("mrr"), "mrr_usd": F("mrr_usd"), "mrr_usd_before": before}
+    columns |= {name: F(name) for name in ("last_active_on", "tool_usage")}
+    return Func(
+        *columns.values(),
+        template=f"(SELECT CASE {whens} ELSE '{default}' END FROM (SELECT %(expressions)s) AS me ({', '.join(columns)}))",  # noqa: S608
+        output_field=CharField(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +236,12 @@ class HealthCount:
 
 
 def health_counts(scope: Scope) -> list[HealthCount]:
-    """The number of clients of every health, most serious first. One query."""
-    counts = dict(portfolio(scope).order_by().values_list("health").annotate(count=Count("pk")))
+    """The number of clients of every health, most serious first. At most one query."""
+    counts = _counts(scope)
     last = [key for key in HEALTH if counts.get(key) or key == "risk"][-1]
     return [HealthCount(key, str(label), counts.get(key, 0), key == last) for key, label in HEALTH.items()]
+
+
+@cached_by_generation("health-counts")
+def _counts(scope: Scope) -> dict[str, int]:
+    return dict(portfolio(scope).order_by().values_list("health").annotate(count=Count("pk")))

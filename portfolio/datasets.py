@@ -12,6 +12,7 @@ from clients.pipeline import valued_by
 from partner_portal.lib.rows.datasets import Column, Dataset, Kind, Params, register
 from portfolio.client_list import HEALTH, REASONS, STATES, portfolio
 from portfolio.forms import HOLDS, PortfolioForm
+from program.caching import cached_answer
 from program.labels import labels
 from program.terms import RenewalStatus
 
@@ -74,5 +75,6 @@ register(
         client="pk",
         describe=_describe_portfolio,
         valued=lambda scope, params: valued_by(scope, scope.today, scope.today),
+        cached=cached_answer,
     )
 )

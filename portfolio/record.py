@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from django.db.models import Sum
 from django.http import Http404
@@ -26,7 +27,7 @@ from program.rulebook import Rulebook, managed_points, posted
 from program.terms import RenewalStatus, Track
 from renewals.models import Renewal
 from tiers import rules
-from tiers.measures import outlook_measures
+from tiers.measures import measures_of_day
 from tiers.no_points_reasons import Uncounted, uncounted
 from tiers.queries import credited_on, history
 from tiers.rules import PortfolioMeasures, TierGap
@@ -74,7 +75,7 @@ class WithoutClient:
     after: TierGap | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClientRecord:
     """A client at the end of a day."""
 
@@ -104,7 +105,7 @@ class ClientRecord:
     #: All cancellations, latest first.
     cancellations: Sequence[Cancellation]
 
-    @property
+    @cached_property
     def places(self) -> int:
         """The decimals with which the client's tracks, sales and services add up to its points."""
         points = self.points
@@ -118,7 +119,7 @@ class ClientRecord:
         ]
         return common_places(sums, max(close_places(total) for total, _parts in sums))
 
-    @property
+    @cached_property
     def share(self) -> Decimal | None:
         """The client's part of all points; None when there are none."""
         return self.points.total / self.partner_total if self.partner_total else None
@@ -129,17 +130,17 @@ class ClientRecord:
         url = self.client.crm_url
         return url if url.lower().startswith(("https://", "http://")) else ""
 
-    @property
+    @cached_property
     def active_lots(self) -> int:
         """The number of lots that still have points."""
         return sum(1 for shown in self.lots if shown.lot.remaining)
 
-    @property
+    @cached_property
     def earned(self) -> Decimal:
         """Points of all lots when they were earned."""
         return sum((shown.lot.earned for shown in self.lots), NONE)
 
-    @property
+    @cached_property
     def next_expiry(self) -> tuple[date, Decimal] | None:
         """The next day on which points expire, and how many; None when none will."""
         open_lots = [shown.lot for shown in self.lots if shown.lot.remaining]
@@ -148,7 +149,7 @@ class ClientRecord:
         first = min(lot.expires_on for lot in open_lots)
         return first, sum((lot.remaining for lot in open_lots if lot.expires_on == first), NONE)
 
-    @property
+    @cached_property
     def since(self) -> date | None:
         """The first day of a sale to the client or of a service for it; None without any up to the day."""
         days = [shown.lot.earned_on for shown in self.lots] + [shown.service.started_on for shown in self.services]
@@ -188,7 +189,7 @@ def client_record(scope: Scope, client_id: str, day: date) -> ClientRecord:
         growth=book.is_growth(client.country, day),
         factor=book.factor(client.country, day),
         points=points,
-        partner_total=outlook_measures(scope, day).points.figures(day).total,
+        partner_total=measures_of_day(scope, day).points.figures(day).total,
         state=state,
         state_text=state_text(state),
         lots=_lots(facts, book, day, names, with_money=scope.may_see_money),
@@ -258,7 +259,7 @@ def _services(facts: ClientFacts, book: Rulebook, day: date, *, with_money: bool
 
 def _without(scope: Scope, points: PointTotals, day: date) -> WithoutClient:
     book = rulebook(scope)
-    measures = outlook_measures(scope, day)
+    measures = measures_of_day(scope, day)
     taken = {Track.SOURCED: points.sourced, Track.ASSISTED: points.assisted, Track.MANAGED: points.managed}
     less = PortfolioMeasures(without(measures.points, taken, day), measures.certification, measures.others)
     held = credited_on(history(scope, day)).tier or rules.performance(measures, book, day)

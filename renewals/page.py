@@ -1,6 +1,6 @@
 """Contents of the renewals page, of the dashboard's renewals panel and of the calendar feed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import day_text
+from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
 from program.caching import cached_by_generation
@@ -41,8 +43,8 @@ class Timeline:
     """The chart by week and its table; empty for a range of more than CHART_WEEKS weeks."""
 
     weeks: Sequence[Week]
-    #: The data of the chart.
-    chart: Mapping[str, object]
+    #: None when nothing is at stake in any week.
+    chart: Chart | None
 
 
 def summary(rows: Sequence[RenewalRow]) -> Summary:
@@ -97,18 +99,14 @@ def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
 
 def timeline(weeks: Sequence[Week]) -> Timeline:
     """Chart of the points at stake by week."""
-    chart = {
-        "names": [_short(week.monday) for week in weeks],
-        "totals": [str(week.decided + week.undecided) for week in weeks],
-        "series": [
-            {"fill": "total", "label": _("at stake, decided"), "values": [str(week.decided) for week in weeks]},
-            {
-                "fill": "expected",
-                "label": _("at stake, not decided"),
-                "values": [str(week.undecided) for week in weeks],
-            },
+    chart = bar_chart(
+        _("Points at stake by week, from Monday"),
+        [_short(week.monday) for week in weeks],
+        [
+            Series(Fill.DONE, _("at stake, decided"), [week.decided for week in weeks]),
+            Series(Fill.EXPECTED, _("at stake, not decided"), [week.undecided for week in weeks]),
         ],
-    }
+    )
     return Timeline(weeks, chart)
 
 

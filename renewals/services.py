@@ -2,19 +2,19 @@
 
 from secrets import token_urlsafe
 
-from django.conf import settings
 from django.db import transaction
 from django.dispatch import receiver
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import audit
+from accounts import audit, site
 from accounts.models import User
 from accounts.scope import Scope
+from partner_portal.formats.days import day_text
+from partner_portal.formats.numbers import whole
+from partner_portal.lib.mail import Content, Link, Row, Table, compose
 from partner_portal.lib.rows.events import member_left
-from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.lib.web.one_line import one_line
 from renewals import queries, rules
 from renewals.models import CalendarFeed, RemindedRenewal, RenewalReminder
@@ -79,21 +79,31 @@ def send_reminder(*, scope: Scope, reminder: RenewalReminder) -> int:
         RemindedRenewal(partner=scope.partner, reminder=reminder, renewal=renewal) for renewal in renewals
     )
     with translation.override(reminder.user.language or scope.partner.language):
-        context = {
-            "user": reminder.user,
-            "partner": one_line(scope.partner.name),
-            "rows": [(row, rules.deadline(row.renews_on), stakes[row.pk]) for row in renewals],
-            "address": f"{settings.SITE_URL}{reverse('renewals')}",
-            "settings_address": f"{settings.SITE_URL}{reverse('renewal_reminders')}",
-        }
-        subject = ngettext("%(count)s renewal to decide soon", "%(count)s renewals to decide soon", len(renewals)) % {
-            "count": len(renewals)
-        }
-        text = render_to_string("renewals/reminder.txt", context)
-        mail = SubscriptionMail(subject=subject, body=text, to=[reminder.user.email])
-        token = queries.reminder_token(reminder)
-        mail.offer_unsubscribe(f"{settings.SITE_URL}{reverse('renewal_reminder_stop', args=[token])}")
-        mail.send()
+        rows = [
+            Row(
+                (
+                    row.client.name,
+                    row.product_line,
+                    day_text(rules.deadline(row.renews_on)),
+                    day_text(row.renews_on),
+                    whole(stakes[row.pk]),
+                ),
+                address=site.link("renewal_client", row.client.client_id),
+            )
+            for row in renewals
+        ]
+        head = (_("Client"), _("Products"), _("Decide by"), _("Renews on"), _("Points at stake"))
+        subject = ngettext("%(count)s renewal to decide soon", "%(count)s renewals to decide soon", len(renewals))
+        content = Content(
+            subject % {"count": len(renewals)},
+            _("You get this because you asked to be reminded."),
+            partner=one_line(scope.partner.name),
+            tables=[Table(rows, head, numeric=(4,))],
+            action=Link(_("See your renewals"), site.link("renewals")),
+            manage=Link(_("Change your reminders"), site.link("renewal_reminders")),
+            leave=site.link("renewal_reminder_stop", queries.reminder_token(reminder)),
+        )
+        compose(content, reminder.user.email).send()
     return len(renewals)
 
 

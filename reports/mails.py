@@ -3,28 +3,29 @@
 Names that people typed are folded to one line, so that none passes for a line of the mail itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.files.storage import default_storage
-from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts import site
 from accounts.models import Membership, Partner, User
 from accounts.roles import Permission, Role
-from accounts.scope import member_scope, system_scope
+from accounts.scope import Scope, member_scope, owner_scope, system_scope
+from partner_portal.formats.days import period_text as range_text
 from partner_portal.formats.numbers import whole
+from partner_portal.lib.mail import Content, Link, PortalMail, Row, Table, compose
 from partner_portal.lib.rows.datasets import find
 from partner_portal.lib.rows.providers import data_as_of
-from partner_portal.lib.subscription_mail import SubscriptionMail
 from partner_portal.lib.web.one_line import one_line
 from reports.content_types import CONTENT_TYPES
 from reports.definitions import period_of, period_text, reopen
+from reports.first_rows import first_rows
 from reports.models import Delivery, Export, Recipient, SavedReport, Schedule, ScheduleRun
 from reports.queries.schedules import recipient_token
 from reports.receipts import page_link
@@ -32,9 +33,7 @@ from reports.receipts import page_link
 ATTACHMENT_BYTES = 10 * 1024 * 1024
 
 
-def report_mail(
-    *, schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient
-) -> EmailMultiAlternatives | None:
+def report_mail(*, schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient) -> PortalMail | None:
     """The mail of one run to one recipient; None for a member who has left.
 
     Members get a link that opens under their own rights, and the file only when they may see every column in it. Outside
@@ -64,32 +63,35 @@ def report_mail(
             else:
                 attach = True
         mail = _mail(
-            schedule, export, recipient.user.email, slot=run.slot, late=run.late, recipient=recipient, note=note
+            schedule, export, scope, recipient.user.email, slot=run.slot, late=run.late, recipient=recipient, note=note
         )
     if attach:
         _attach(mail, export)
     return mail
 
 
-def _outside_mail(schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient) -> EmailMultiAlternatives:
+def _outside_mail(schedule: Schedule, run: ScheduleRun, export: Export, recipient: Recipient) -> PortalMail:
     with translation.override(schedule.partner.language), timezone.override(schedule.partner.time_zone):
         fits = (export.size or 0) <= ATTACHMENT_BYTES
         note = "" if fits else _("The file is larger than 10 MB, so it is not attached; ask the sender for it.")
+        owner = owner_scope(schedule.partner, schedule.owner)  # the file is theirs, and holds the same
         mail = _mail(
-            schedule, export, recipient.email, slot=run.slot, late=run.late, recipient=recipient, note=note, link=False
-        )
+            schedule, export, owner, recipient.email, slot=run.slot, late=run.late, recipient=recipient, note=note,
+            link=False,
+        )  # fmt: skip
     if fits:
         _attach(mail, export)
     return mail
 
 
-def trial_mail(export: Export) -> EmailMultiAlternatives:
+def trial_mail(export: Export) -> PortalMail:
     """The test mail of the schedule that `export.trial` describes, to the person who requested it."""
     report = SavedReport(partner=export.partner, owner=export.owner, name=export.title, dataset=export.dataset)
     schedule = Schedule(partner=export.partner, owner=export.owner, report=report, **(export.trial or {}))
     mail = _mail(
         schedule,
         export,
+        owner_scope(export.partner, export.owner),
         export.owner.email,
         slot=None,
         late=0,
@@ -101,65 +103,103 @@ def trial_mail(export: Export) -> EmailMultiAlternatives:
     return mail
 
 
-def _attach(mail: EmailMultiAlternatives, export: Export) -> None:
+def _attach(mail: PortalMail, export: Export) -> None:
     with default_storage.open(str(export.file.name), "rb") as file:
         mail.attach(export.file_name, file.read(), CONTENT_TYPES[export.format].partition(";")[0])
 
 
 def _mail(
-    schedule: Schedule, export: Export, address: str, *, slot: datetime | None, late: int, recipient: Recipient | None,
-    note: str, link: bool = True,
-) -> EmailMultiAlternatives:  # fmt: skip
+    schedule: Schedule, export: Export, reader: Scope, address: str, *, slot: datetime | None, late: int,
+    recipient: Recipient | None, note: str, link: bool = True,
+) -> PortalMail:  # fmt: skip
+    """reader: under whose rights the mail shows the figure and the first rows."""
     scope = system_scope(schedule.partner)
     selection = reopen(scope, export.dataset, export.params, export.columns).selection
-    days = period_text(period_of(selection))
-    leave = f"{settings.SITE_URL}{reverse('schedule_leave', args=[recipient_token(recipient)])}" if recipient else ""
-    context = {
-        "name": one_line(schedule.report.name),
-        "partner": one_line(schedule.partner.name),
-        "owner": one_line(schedule.owner),
-        "days": days,
-        "filters": one_line(export.filters),
-        "rows": export.rows,
-        "as_of": data_as_of(scope),
-        "slot": slot.astimezone(ZoneInfo(schedule.zone)) if slot else None,
-        "zone": schedule.zone,
-        "late": late,
-        "note": note,
-        "link": page_link(selection) if link else "",
-        "manage": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}" if link and schedule.pk else "",
-        "leave": leave,
-    }
-    subject = f"{schedule.report.name}: {days}" if days else schedule.report.name
-    why = _("You get this because it is scheduled for you.") if leave else ""
-    context["manage_text"] = _("Change or stop this schedule")
-    mail = _compose(subject, "report", context, address, partner=schedule.partner, why=why)
-    if leave:
-        mail.offer_unsubscribe(leave)
-    return mail
+    period = period_of(selection)
+    days = period_text(period)
+    rows = first_rows(reader, export.dataset, export.params, export.columns)
+    as_of, partner = data_as_of(scope), one_line(schedule.partner.name)
+    slot_text = f"{_moment(slot.astimezone(ZoneInfo(schedule.zone)))} {schedule.zone}" if slot else ""
+    late_text = ngettext(
+        "The portal was not running when %(count)s earlier one was due; this is the latest.",
+        "The portal was not running when %(count)s earlier ones were due; this is the latest.",
+        late,
+    ) % {"count": late}
+    name = one_line(schedule.report.name)
+    leave = site.link("schedule_leave", recipient_token(recipient)) if recipient else ""
+    about = ", ".join(filter(None, [rows.figure if rows else "", range_text(period) if period else ""]))
+    subject = f"{name}: {about}" if about else name
+    content = Content(
+        subject,
+        _("You get this because it is scheduled for you.")
+        if leave
+        else _("You get this because you asked for a test."),
+        partner,
+        headline=name,
+        figure=rows.figure if rows else "",
+        figure_text=rows.figure_text if rows else "",
+        paragraphs=[
+            *([f"{days} ({schedule.zone})"] if days else []),
+            *([note] if note else []),
+            *([late_text] if late else []),
+        ],
+        tables=[rows.table] if rows and rows.table else [],
+        action=Link(_("See the rows"), page_link(selection)) if link else None,
+        further=[
+            _named(_("Filters"), one_line(export.filters) or _("None")),
+            *([_named(_("Data as of"), _moment(timezone.localtime(as_of)))] if as_of else []),
+            *([_named(_("Due"), slot_text)] if slot_text else []),
+            _named(_("Sent by"), f"{one_line(schedule.owner)}, {partner}"),
+        ],
+        manage=Link(_("Change or stop this schedule"), site.link("schedule", schedule.pk))
+        if link and schedule.pk
+        else None,
+        leave=leave,
+    )
+    return compose(content, address)
+
+
+def _named(label: str, value: str) -> str:
+    return f"{label}: {value}"
+
+
+def _moment(at: datetime) -> str:
+    return date_format(at, "j M Y, H:i")
 
 
 def send_confirmation(recipient: Recipient) -> None:
     """Ask an outside address to confirm that it wants the report. Raises OSError or SMTPException."""
     schedule = recipient.schedule
-    context = {
-        "name": one_line(schedule.report.name),
-        "partner": one_line(schedule.partner.name),
-        "owner": one_line(schedule.owner),
-        "link": f"{settings.SITE_URL}{reverse('schedule_confirm', args=[recipient_token(recipient)])}",
-    }
+    names = {"partner": one_line(schedule.partner.name), "person": one_line(schedule.owner)}
     with translation.override(schedule.partner.language):
-        subject = _("%(partner)s wants to send you a report") % {"partner": schedule.partner.name}
-        why = _("You get this because somebody there entered your address.")
-        _compose(subject, "confirm", context, recipient.email, partner=schedule.partner, why=why).send()
+        text = _("%(person)s of %(partner)s wants to send you the report “%(name)s” by mail from time to time.")
+        content = Content(
+            _("%(partner)s wants to send you a report") % names,
+            _("You get this because somebody there entered your address."),
+            names["partner"],
+            paragraphs=[text % {**names, "name": one_line(schedule.report.name)}],
+            action=Link(_("Yes, send it to me"), site.link("schedule_confirm", recipient_token(recipient))),
+            further=[_("You get nothing until you say yes. If you do not want it, you can ignore this mail.")],
+        )
+        compose(content, recipient.email).send()
 
 
-def send_ready(export: Export) -> None:
-    """Notify the owner that a file is ready. Raises OSError or SMTPException."""
-    context = {"export": export, "link": f"{settings.SITE_URL}{reverse('export', args=[export.pk])}"}
-    subject = _("%(name)s is ready") % {"name": export.file_name}
-    why = _("You get this because you asked to be mailed when the file is ready.")
-    _compose(subject, "ready", context, export.owner.email, partner=export.partner, why=why).send()
+def ready_mail(export: Export) -> PortalMail:
+    """The notice to the owner that a file is ready."""
+    rows = first_rows(owner_scope(export.partner, export.owner), export.dataset, export.params, export.columns)
+    title = one_line(export.title)
+    content = Content(
+        _("%(name)s is ready") % {"name": export.file_name},
+        _("You get this because you asked to be mailed when the file is ready."),
+        one_line(export.partner.name),
+        figure=rows.figure if rows else "",
+        figure_text=rows.figure_text if rows else "",
+        paragraphs=[", ".join(filter(None, [title, export.days])), *([export.filters] if export.filters else [])],
+        tables=[rows.table] if rows and rows.table else [],
+        action=Link(_("Download the file"), site.link("export", export.pk)),
+        further=[_("Download it before it expires. Only you can open the link, signed in.")],
+    )
+    return compose(content, export.owner.email)
 
 
 def other_admins(partner: Partner, user: User) -> list[User]:
@@ -171,17 +211,20 @@ def other_admins(partner: Partner, user: User) -> list[User]:
 def send_large(export: Export, person: User) -> None:
     """Notify an admin that somebody requested a large export. Raises OSError or SMTPException."""
     partner = export.partner
-    context = {
-        "owner": one_line(export.owner),
-        "export": export,
-        "title": one_line(export.title),
-        "filters": one_line(export.filters),
-        "link": f"{settings.SITE_URL}{reverse('accounts_audit')}?action=export.large",
-    }
     with translation.override(person.language or partner.language), timezone.override(partner.time_zone):
-        subject = _("Large export: %(rows)s rows") % {"rows": whole(export.rows)}
-        why = _("You get this because you are an admin.")
-        _compose(subject, "large", context, person.email, partner=partner, why=why).send()
+        rows = whole(export.rows)
+        text = _("%(person)s asked for %(name)s: %(number)s rows.")
+        content = Content(
+            _("Large export: %(rows)s rows") % {"rows": rows},
+            _("You get this because you are an admin. Admins are told of every export of this size."),
+            one_line(partner.name),
+            paragraphs=[
+                text % {"person": one_line(export.owner), "name": export.file_name, "number": rows},
+                "; ".join(filter(None, [one_line(export.title), export.days, one_line(export.filters)])),
+            ],
+            action=Link(_("See the audit log"), f"{site.link('accounts_audit')}?action=export.large"),
+        )
+        compose(content, person.email).send()
 
 
 def people_to_notify(schedule: Schedule) -> list[User]:
@@ -194,39 +237,33 @@ def people_to_notify(schedule: Schedule) -> list[User]:
 
 def send_trouble(schedule: Schedule, person: User, reason: str, *, paused: bool) -> None:
     """Alert somebody that a schedule failed or paused, and why. Raises OSError or SMTPException."""
-    context = {
-        "name": one_line(schedule.report.name),
-        "reason": one_line(reason),
-        "paused": paused,
-        "link": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}",
-    }
     with translation.override(person.language or schedule.partner.language):
+        names = {"name": one_line(schedule.report.name)}
         subject = _("“%(name)s” is paused") if paused else _("“%(name)s” could not be sent")
-        subject %= {"name": schedule.report.name}
-        why = _("You get this because you are an admin, or it is your schedule.")
-        _compose(subject, "trouble", context, person.email, partner=schedule.partner, why=why).send()
+        what = (
+            _("The schedule of “%(name)s” is paused.") if paused else _("The report “%(name)s” could not be sent.")
+        ) % names
+        action = Link(_("See what happened, and resume it"), site.link("schedule", schedule.pk))
+        _alert(schedule, person, subject % names, [what, one_line(reason)], (), action)
 
 
 def send_unreached(schedule: Schedule, person: User, missed: Sequence[tuple[str, str]]) -> None:
     """Alert somebody that a schedule misses recipients: their (name, reason). Raises OSError or SMTPException."""
-    context = {
-        "name": one_line(schedule.report.name),
-        "missed": [(one_line(name), one_line(reason)) for name, reason in missed],
-        "link": f"{settings.SITE_URL}{reverse('schedule', args=[schedule.pk])}",
-    }
     with translation.override(person.language or schedule.partner.language):
-        subject = _("“%(name)s” does not reach everybody") % {"name": schedule.report.name}
-        why = _("You get this because you are an admin, or it is your schedule.")
-        _compose(subject, "unreached", context, person.email, partner=schedule.partner, why=why).send()
+        names = {"name": one_line(schedule.report.name)}
+        text = [
+            _("The report “%(name)s” does not reach the people below.") % names,
+            _("Everybody else gets it as before. You are told once, not every time."),
+        ]
+        rows = [Row((f"{one_line(name)}: {one_line(reason)}",)) for name, reason in missed]
+        action = Link(_("See what happened, and try again"), site.link("schedule", schedule.pk))
+        _alert(schedule, person, _("“%(name)s” does not reach everybody") % names, text, [Table(rows)], action)
 
 
-def _compose(
-    subject: str, template: str, context: Mapping[str, object], address: str, *, partner: Partner, why: str
-) -> SubscriptionMail:
-    """why: the recipient gets the mail, as the last sentence of its HTML."""
-    context = {**context, "subject": one_line(subject), "partner": one_line(partner.name), "why": why}
-    mail = SubscriptionMail(
-        one_line(subject)[:200], render_to_string(f"reports/mail/{template}.txt", context), to=[address]
-    )
-    mail.attach_alternative(render_to_string(f"reports/mail/{template}.html", context), "text/html")
-    return mail
+def _alert(
+    schedule: Schedule, person: User, subject: str, paragraphs: Sequence[str], tables: Sequence[Table], action: Link
+) -> None:
+    why = _("You get this because you are an admin, or it is your schedule.")
+    partner = one_line(schedule.partner.name)
+    content = Content(subject, why, partner, paragraphs=paragraphs, tables=tables, action=action)
+    compose(content, person.email).send()

@@ -4,16 +4,15 @@ import logging
 import smtplib
 from datetime import timedelta
 
-from django.conf import settings
-from django.core.mail import send_mail
-from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts import site
 from accounts.models import Membership, Partner, User
 from accounts.roles import Role
 from accounts.scope import Scope, partner_scope, system_scope
 from partner_portal.lib.dates.clock import now
+from partner_portal.lib.mail import Content, Link, compose
 from partner_portal.lib.rows.events import noteworthy
 from partner_portal.lib.web.one_line import one_line
 from sources.models import Connection, ConnectionState, Run, RunState
@@ -71,13 +70,16 @@ def _mail(partner: Partner, run: Run, admin: User) -> bool:
     connection: Connection = run.connection
     with translation.override(admin.language or partner.language):
         names = {"partner": one_line(partner.name), "name": one_line(connection.label)}
-        lines = [
-            why_text(system_scope(partner), connection, run),
-            settings.SITE_URL + reverse("connection", args=[connection.pk]),
-        ]
-        subject = _("%(partner)s: the connection %(name)s needs you") % names
+        content = Content(
+            _("%(partner)s: the connection %(name)s needs you") % names,
+            _("You get this because you are an admin."),
+            partner=names["partner"],
+            headline=_("The connection %(name)s needs you") % names,
+            paragraphs=[why_text(system_scope(partner), connection, run)],
+            action=Link(_("See what it needs"), site.link("connection", connection.pk)),
+        )
         try:
-            return bool(send_mail(subject, "\n\n".join(lines), None, [admin.email]))
+            return bool(compose(content, admin.email).send())
         except (OSError, smtplib.SMTPException):
             log.warning("the mail to an admin about connection %s failed", connection.pk, exc_info=True)
             return False

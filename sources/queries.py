@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models import BooleanField, DateTimeField, Exists, Max, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import Http404
 
 from accounts.models import Partner
@@ -143,21 +144,26 @@ class Arrival:
     ] = ()  #: kinds that only files bring, with when the last one came, oldest first
 
 
+# Every page asks for both: as text they are not put together anew.
+_LAST_WRITTEN = RawSQL(
+    "(SELECT max(committed_at) FROM imports_importbatch WHERE partner_id = accounts_partner.id AND status = %s)",
+    (BatchStatus.COMMITTED.value,),
+    DateTimeField(),
+)
+_IS_LIVE = RawSQL(
+    "EXISTS (SELECT FROM sources_connection"
+    " WHERE partner_id = accounts_partner.id AND good_at IS NOT NULL AND state <> %s)",
+    (ConnectionState.DISCONNECTED.value,),
+    BooleanField(),
+)
+
+
 def last_arrival(scope: Scope) -> Arrival:
     """When facts were last brought up to date, by an import or by a successful sync, even one that found nothing new.
 
     One query without connections, four at most.
     """
-    written = ImportBatch.objects.filter(partner=OuterRef("pk"), status=BatchStatus.COMMITTED)
-    good = Connection.objects.filter(partner=OuterRef("pk"), good_at__isnull=False)
-    last, is_live = (
-        Partner.objects.filter(pk=scope.partner.pk)
-        .values_list(
-            Subquery(written.order_by("-committed_at").values("committed_at")[:1]),
-            Exists(good.exclude(state=ConnectionState.DISCONNECTED)),
-        )
-        .get()
-    )
+    last, is_live = Partner.objects.filter(pk=scope.partner.pk).values_list(_LAST_WRITTEN, _IS_LIVE).get()
     if not is_live:
         return Arrival(last)
     shown = list(connections(scope).filter(good_at__isnull=False))

@@ -18,6 +18,7 @@ from clients.models import Client
 from ledger.models import Lot, PointEntry
 from ledger.queries import ZERO, open_lots, posting
 from partner_portal.lib.rows.datasets import Row, Rows
+from program.caching import cached_by_generation
 from program.labels import values
 from program.queries import rulebook
 from program.terms import SOLD_TRACKS, Market, Track
@@ -70,8 +71,9 @@ def breakdown(scope: Scope, day: date, chosen: BreakdownFilter) -> Rows:
     return _from_totals(clients, day, chosen)
 
 
+@cached_by_generation("countries-of-clients")
 def countries(scope: Scope) -> list[str]:
-    """The countries of the partner's clients, by code."""
+    """The countries of the partner's clients, by code. At most one query."""
     return list(
         Client.objects.filter(partner=scope.partner).order_by("country").values_list("country", flat=True).distinct()
     )

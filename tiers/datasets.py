@@ -124,7 +124,12 @@ register(
 def _lots(scope: Scope, params: Params) -> QuerySet[Lot]:
     day = params["on"]
     ran_out = PointEntry.objects.filter(
-        lot=OuterRef("pk"), cause=Cause.EXPIRED, on__lte=day, reverses__isnull=True, reversed_by__isnull=True
+        partner=scope.partner,
+        lot=OuterRef("pk"),
+        cause=Cause.EXPIRED,
+        on__lte=day,
+        reverses__isnull=True,
+        reversed_by__isnull=True,
     )
     lots = lots_of_day(scope, day).annotate(
         state=Case(

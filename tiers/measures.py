@@ -70,6 +70,23 @@ def outlook_measures(scope: Scope, day: date) -> PortfolioMeasures:
     return scope.once(("outlook", day), measure)
 
 
+def measures_of_day(scope: Scope, day: date) -> PortfolioMeasures:
+    """The measures of `day` alone, to be asked for no other: what `outlook_measures` has of it, without the series of days."""
+    points, certified, others = _figures_of_day(scope, day)
+    series = PointSeries((day, track, points[track]) for track in Track)
+    return PortfolioMeasures(
+        series, lambda _on: certified, {metric: lambda _on, value=value: value for metric, value in others.items()}
+    )
+
+
+@cached_by_generation("figures-of-day")
+def _figures_of_day(scope: Scope, day: date) -> tuple[dict[Track, Decimal], bool, dict[Metric, Decimal | None]]:
+    """Points by track, whether the partner is certified, and every other metric that a tier requires."""
+    measures = outlook_measures(scope, day)
+    points = {track: measures.points.track(track, day) for track in Track}
+    return points, measures.certified(day), {metric: measures.value(metric, day) for metric in measures.others}
+
+
 @cached_by_generation("known-changes")
 def known_changes(scope: Scope, day: date) -> list[tuple[date, Track, Decimal]]:
     """Signed changes by day and track after `day`: expiries, services that start or end, cancellations (points.md 10)."""

@@ -17,7 +17,7 @@ from program.rulebook import RuleSet
 from program.terms import Origin, ReviewResult, Track
 from tiers import models, rules
 from tiers.certification import PartnerCertification, partner_certification
-from tiers.measures import outlook_measures
+from tiers.measures import measures_of_day, outlook_measures
 from tiers.rules import Credited, ReviewOutlook, TierGap
 
 
@@ -193,7 +193,7 @@ def announced_rules(scope: Scope, day: date) -> list[AnnouncedRules]:
 def with_points(scope: Scope, day: date, added: Mapping[Track, Decimal]) -> WithPoints:
     """The standing of `day` with these points added by track, to show what one more deal would do."""
     book = rulebook(scope)
-    measures = outlook_measures(scope, day)
+    measures = measures_of_day(scope, day)
     removed = {track: -points for track, points in added.items()}
     more = replace(measures, points=without(measures.points, removed, day))
     performance = rules.performance(more, book, day)

@@ -12,6 +12,7 @@ urlpatterns = [
     path("tiers/expiring/", views.expiring, name="tier_expiring"),
     path("tiers/lots/", views.lots, name="tier_lots"),
     path("tiers/entries/", views.entries, name="tier_entries"),
+    path("tiers/over-time/", views.closer, name="tier_over_time"),
     path("tiers/people/", views.people, name="tier_people"),
     path("tiers/tools/", views.tools, name="tier_tools"),
     path("tiers/thresholds/", views.thresholds, name="tier_thresholds"),

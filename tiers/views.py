@@ -17,6 +17,8 @@ from accounts.last_ranges import remembers_ranges
 from accounts.panel_layout import arrange_panels, in_order, panel_layout
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
+from partner_portal.lib.charts.chart import Chart
+from partner_portal.lib.charts.plotly import plotly_figure
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
@@ -25,13 +27,13 @@ from partner_portal.lib.web.whole_number import whole_number
 from program.caching import cached_part
 from program.queries import rules_in_force
 from tiers import services
-from tiers.chart_data import timeline
 from tiers.forms import STEPS, DayForm, InvitationForm, OverTimeForm, ThresholdsForm
 from tiers.over_time import expiry_calendar, over_time
 from tiers.page_text import page_text, series_text
 from tiers.queries import invitations
 from tiers.sections import DEFAULT_LAYOUT, SECTIONS
 from tiers.tier_page import tier_page
+from tiers.timeline import timeline
 
 CALENDAR_ROWS = 12
 PAGE = "tier"  # as layouts of panels name it
@@ -95,6 +97,19 @@ def _section(
 
     asked = (form.day, request.path, request.GET.urlencode(), wanted_part(request), *sorted(folded))
     return cached_part(request, request.scope, asked, template, context)
+
+
+@require_safe
+@requires(Permission.VIEW)
+def closer(request: ScopedRequest) -> HttpResponse:
+    """Points over time on a page of their own, to zoom into; the address names the range and step as the tier page's does."""
+    if posting(request.scope) is None:
+        return redirect("tier")
+    context = _over_time(request)
+    drawn = context["timeline"]
+    context["figure"] = plotly_figure(drawn) if isinstance(drawn, Chart) else None
+    context["back"] = f"{reverse('tier')}?{request.GET.urlencode()}#over-time"
+    return private(TemplateResponse(request, "tiers/closer.html", context))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -227,17 +242,19 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
     form.is_valid()
     series = over_time(request.scope, form.day, form.chosen.period, form.cleaned_data["step"] or "month")
     rule_set = rules_in_force(request.scope, form.day).rule_set
+    about = series_text(series)
     return {
         "refocus": wanted_part(request) == "over-time",
         "series": series,
         "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
-        "series_text": series_text(series),
+        "series_text": about,
         "series_form": form,
         "series_steps": [
             Link(str(label), f"{request.path}?{_with(request.GET, 'step', value)}") for value, label in STEPS
         ],
-        "timeline": timeline(series),
+        "timeline": timeline(series, about),
+        "closer": f"{reverse('tier_over_time')}?{request.GET.urlencode()}",
         "range": RangeControl(
             request.path,
             request.GET,

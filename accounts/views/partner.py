@@ -2,7 +2,6 @@
 
 from copy import copy
 from typing import Any
-from urllib.parse import quote
 
 from allauth.account.decorators import reauthentication_required
 from django.conf import settings
@@ -11,9 +10,9 @@ from django.core import signing
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import get_script_prefix, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import queries, services
 from accounts.access import ScopedRequest, requires
@@ -21,41 +20,9 @@ from accounts.forms import ContactForm, PartnerForm
 from accounts.roles import Permission
 from accounts.scope import Scope
 from partner_portal.lib.rows.events import mail_domains_asked
-from partner_portal.lib.web.addresses import split_address
 
 REMOVED_KEY = "removed_contact"
 UNDO_SECONDS = 3600
-# A mail asks about figures; the account and settings pages show none.
-PAGES_WITHOUT_FIGURES = ("/dashboard/team/", "/accounts/", "/settings/", "/admin/")
-
-
-@require_safe
-@requires(Permission.VIEW)
-def team(request: ScopedRequest) -> HttpResponse:
-    """The people at the vendor who support the partner."""
-    view = _view_in_mind(request)
-    contacts = [
-        {"contact": contact, "mailto": _mailto(contact.email, request.scope, view)}
-        for contact in queries.team_contacts(request.scope)
-    ]
-    return TemplateResponse(request, "dashboard/team.html", {"contacts": contacts})
-
-
-def _view_in_mind(request: ScopedRequest) -> str:
-    """The full address of the page that the reader came from, or the dashboard as it was chosen."""
-    came_from = split_address(request.headers.get("Referer", ""))
-    if came_from and came_from.netloc == request.get_host():
-        path = "/" + came_from.path.removeprefix(get_script_prefix())
-        if path != "/" and not path.startswith(PAGES_WITHOUT_FIGURES):
-            return came_from._replace(fragment="").geturl()
-    chosen = request.GET.urlencode()
-    return request.build_absolute_uri("../" + (f"?{chosen}" if chosen else ""))
-
-
-def _mailto(address: str, scope: Scope, view: str) -> str:
-    subject = _("%(partner)s: a question about our programme") % {"partner": scope.partner.name}
-    body = _("The view I mean: %(address)s") % {"address": view}
-    return f"mailto:{quote(address, safe='@')}?subject={quote(subject, safe='')}&body={quote(body, safe='')}"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -27,7 +27,9 @@ from api.rows import (
     page_of_rows,
     selection_of,
 )  # fmt: skip
+from partner_portal.lib.db.outage import is_outage
 from partner_portal.lib.rows.datasets import all_datasets, find
+from partner_portal.lib.web.refusals import refuse_away
 
 logger = logging.getLogger(__name__)
 
@@ -254,6 +256,8 @@ def nothing_there(_request: HttpRequest, _error: Http404) -> HttpResponse:
 
 @api.exception_handler(Exception)
 def failed(request: HttpRequest, error: Exception) -> HttpResponse:
-    """500 for an unexpected error, which is logged and not described to the caller."""
+    """500 for an unexpected error, which is logged and not described to the caller; 503 while the database is away."""
+    if is_outage(error):
+        return refuse_away(request)
     logger.error("%s failed", request.path, exc_info=error)
     return refusal(500, _("Something went wrong here. It is not your request; try again later."))

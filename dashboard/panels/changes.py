@@ -16,8 +16,10 @@ from dashboard.overview import TOGETHER, Overview
 from dashboard.queries import CHANGES_PREFIX, changes_period
 from ledger.queries import Changes, Counter
 from ledger.queries import changes as changes_of
+from partner_portal.formats.charts import Step, bridge_chart
 from partner_portal.formats.days import day_text
 from partner_portal.formats.numbers import decimal_text, signed_decimal_text
+from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.ranges import ChosenPeriod, Comparison, Difference, compared
 from partner_portal.lib.shown_places import adding_places, close_places, common_places
 from partner_portal.lib.web.range_control import RangeControl
@@ -65,10 +67,6 @@ class CauseRow:
     net: Decimal
 
 
-# A column of the bridge for the chart's script: kind, the level it starts at (None: at 0) and ends at, label and name in lines.
-Step = TypedDict("Step", {"kind": str, "from": Decimal | None, "to": Decimal, "label": str, "name": list[str]})
-
-
 class PanelRange(TypedDict, total=False):
     """What the dashboard's panel adds to the range control of the rows."""
 
@@ -99,8 +97,9 @@ class ChangesPanel:
     #: A row per track, and the row of their sums.
     rows: tuple[CauseRow, ...]
     totals: CauseRow
-    #: The columns of the bridge, for the chart.
-    steps: Mapping[str, list[Step]]
+    #: The bridge from the opening to the closing points; None without points. Whether its outer bars are broken.
+    chart: Chart | None
+    broken: bool
     #: A sentence about days of the range without data; "" without such days.
     beyond: str
     #: The last day of the range that is not in the future.
@@ -136,6 +135,7 @@ def changes(overview: Overview) -> ChangesPanel:
         )
     elif overview.starts is not None and chosen.period.last < overview.starts:
         beyond = _("The range ends before the first data.")
+    chart = bridge_chart(_("From the opening to the closing points"), _steps(moved, places))
     return ChangesPanel(
         range=changes_range(
             scope,
@@ -174,7 +174,8 @@ def changes(overview: Overview) -> ChangesPanel:
         causes=tuple((cause, str(label(cause))) for cause in causes),
         rows=rows,
         totals=CauseRow("", _("Total"), tuple(CauseCell(value, "") for value in totals), difference),
-        steps={"steps": _steps(moved, places)},
+        chart=chart,
+        broken=chart is not None and any(bar.broken for bar in chart.bars),
         beyond=beyond,
         last_day=min(chosen.period.last, scope.today),
         places=places,
@@ -235,24 +236,17 @@ def _cause_places(rows: Sequence[CauseRow], totals: Sequence[Decimal], net: Deci
 
 
 def _steps(moved: Changes, places: int) -> list[Step]:
-    """The bridge: what each column goes from and to, with its label and its short name in lines."""
+    """The columns of the bridge, with their short names in lines."""
     level = moved.opening.total
-    steps: list[Step] = [
-        {"kind": "total", "from": None, "to": level, "label": decimal_text(level, places), "name": [_("Opening")]}
-    ]
+    steps = [Step(None, level, decimal_text(level, places), (_("Opening"),))]
     moves = (
-        (moved.new_sold.points, [_("New"), _("sold")]),
-        (-moved.lost_sold.points, [_("Lost"), _("sold")]),
-        (moved.new_managed.points, [_("New"), _("managed")]),
-        (-moved.lost_managed.points, [_("Lost"), _("managed")]),
+        (moved.new_sold.points, (_("New"), _("sold"))),
+        (-moved.lost_sold.points, (_("Lost"), _("sold"))),
+        (moved.new_managed.points, (_("New"), _("managed"))),
+        (-moved.lost_managed.points, (_("Lost"), _("managed"))),
     )
-    for place, (move, name) in enumerate(moves):
-        kind = "loss" if place % 2 else "gain"
-        steps.append(
-            {"kind": kind, "from": level, "to": level + move, "label": signed_decimal_text(move, places), "name": name}
-        )
+    for move, name in moves:
+        steps.append(Step(level, level + move, signed_decimal_text(move, places), name))
         level += move
-    steps.append(
-        {"kind": "total", "from": None, "to": level, "label": decimal_text(level, places), "name": [_("Closing")]}
-    )
+    steps.append(Step(None, level, decimal_text(level, places), (_("Closing"),)))
     return steps

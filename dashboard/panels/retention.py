@@ -1,6 +1,6 @@
 """Retention: C$R and GRR, the months they are the mean of, and the clients behind each month."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 
 from clients.rules import MonthRetention, Retention
 from dashboard.overview import Overview
+from partner_portal.formats.charts import Series, Stroke, Unit, line_chart
 from partner_portal.formats.days import short_month
+from partner_portal.lib.charts.chart import Chart
 from program.terms import Metric
 from tiers.queries import retention as retention_of
 
@@ -30,8 +32,8 @@ class RetentionPanel:
     retention: Retention
     #: Oldest first.
     months: Sequence[Month]
-    #: The data of the chart.
-    chart: Mapping[str, object]
+    #: None without a month.
+    chart: Chart | None
     #: The metrics (`csr`, `grr`) that the rule set in force requires.
     used: frozenset[str]
 
@@ -45,21 +47,15 @@ def retention(overview: Overview) -> RetentionPanel:
     return RetentionPanel(
         retention=means,
         months=[Month(month, f"{rows}?{urlencode({'month': f'{month.month:%Y-%m}'})}") for month in means.series],
-        chart={
-            "percent": True,
-            "names": [short_month(month.month) for month in means.series],
-            "series": [
-                {
-                    "stroke": "first",
-                    "label": _("C$R of the month"),
-                    "values": [str(month.csr_monthly) for month in means.series],
-                },
-                {
-                    "stroke": "second",
-                    "label": _("GRR of the month"),
-                    "values": [str(month.grr_monthly) for month in means.series],
-                },
+        chart=line_chart(
+            _("Retention of each month, not annualised"),
+            [short_month(month.month) for month in means.series],
+            [
+                Series(Stroke.FIRST, _("C$R of the month"), [month.csr_monthly for month in means.series]),
+                Series(Stroke.SECOND, _("GRR of the month"), [month.grr_monthly for month in means.series]),
             ],
-        },
+            unit=Unit.RATIO,
+            from_zero=False,
+        ),
         used=frozenset(asked & {Metric.CSR, Metric.GRR}),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from urllib.parse import urlencode
 
@@ -15,7 +16,9 @@ from clients.rules import DealSum
 from dashboard.datasets import SHARED
 from dashboard.forms import SharedForm
 from dashboard.overview import TOGETHER, Overview
+from partner_portal.formats.charts import Series, Stroke, Unit, line_chart
 from partner_portal.formats.days import short_month
+from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.dates.ranges import Comparison, Difference, compared
 from partner_portal.lib.web.range_control import RangeControl
@@ -54,10 +57,12 @@ class Shared:
     valued: str
     #: Oldest first.
     months: Sequence[PipelineMonth]
-    #: Data of the charts of deals, of the win rate and of the days to close.
-    chart: Mapping[str, object]
-    rate_chart: Mapping[str, object]
-    days_chart: Mapping[str, object]
+    #: Whether the last month is not over.
+    partial: bool
+    #: The charts of deals, of the win rate and of the days to close; None without any.
+    chart: Chart | None
+    rate_chart: Chart | None
+    days_chart: Chart | None
     #: Deals that are stalled or past their expected close, and their URL.
     stuck: Stuck
     stuck_address: str
@@ -102,34 +107,42 @@ def shared(overview: Overview) -> Shared:
         ],
         valued=valued_by(scope, chosen.period.first, chosen.period.last),
         months=months,
+        partial=any(month.partial for month in months),
         chart=_chart(
+            _("Registered deals created and won by month"),
             months,
-            ("second", _("created"), [month.created for month in months]),
-            ("first", _("won"), [month.won for month in months]),
+            Series(Stroke.SECOND, _("created"), [Decimal(month.created) for month in months]),
+            Series(Stroke.FIRST, _("won"), [Decimal(month.won) for month in months]),
         ),
         rate_chart=_chart(
-            months, ("first", _("won, of deals closed"), [month.win_rate for month in months]), percent=True
+            _("Win rate: deals won / deals closed that month"),
+            months,
+            Series(Stroke.FIRST, _("won, of deals closed"), [month.win_rate for month in months]),
+            unit=Unit.RATIO,
         ),
-        days_chart=_chart(months, ("first", _("days to close"), [month.days_to_close for month in months])),
+        days_chart=_chart(
+            _("Days to close (median) of deals won that month"),
+            months,
+            Series(Stroke.FIRST, _("days to close"), [_decimal(month.days_to_close) for month in months]),
+        ),
         stuck=stuck(scope),
         stuck_address=reverse("dashboard_stuck"),
     )
 
 
-def _chart(
-    months: Sequence[PipelineMonth], *series: tuple[str, str, Sequence[object]], percent: bool = False
-) -> Mapping[str, object]:
-    """A chart of lines by month: (stroke, label, values) as decimal texts, None where a month has no data."""
-    return {
-        "names": [short_month(month.month) for month in months],
-        "percent": percent,
-        "partial": next((place for place, month in enumerate(months) if month.partial), None),
-        "so_far": _("so far"),
-        "series": [
-            {"stroke": stroke, "label": label, "values": [None if value is None else str(value) for value in values]}
-            for stroke, label, values in series
-        ],
-    }
+def _chart(title: str, months: Sequence[PipelineMonth], *series: Series, unit: Unit = Unit.COUNT) -> Chart | None:
+    """A chart of lines by month, the month that is not over marked."""
+    return line_chart(
+        title,
+        [short_month(month.month) for month in months],
+        series,
+        unit=unit,
+        partial=next((place for place, month in enumerate(months) if month.partial), None),
+    )
+
+
+def _decimal(days: float | None) -> Decimal | None:
+    return None if days is None else Decimal(str(days))
 
 
 def _sums(scope: Scope, period: Period) -> Mapping[str, DealSum]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from partner_portal.doctor.findings import Finding, failed, ok, warning
+from partner_portal.lib.db import replica
 from partner_portal.postgres.guards import append_only_models, personal_models, tenant_models
 from partner_portal.postgres.role import RUNTIME_ROLE
 
@@ -61,6 +63,26 @@ def check_server() -> Iterator[Finding]:
             "Raise max_connections, run fewer web threads and workers, or put PgBouncer in between (docs/operations.md).",
         )
     yield ok(f"PostgreSQL {version}, {used} of {most} connections in use")
+
+
+def check_replica() -> Iterator[Finding]:
+    """Whether the read replica is a standby of this database, and how far behind it is."""
+    if not replica.configured():
+        yield ok("none is set: the primary answers everything")
+        return
+    state = replica.state()
+    if not state.standby:
+        yield failed(
+            "DATABASE_REPLICA_URL names a server that is no standby; nothing is read from it.",
+            "Name a standby of DATABASE_URL's server, or unset it. After a failover, exchange the two.",
+        )
+    elif state.behind_seconds > settings.DATABASE_REPLICA_LAG_SECONDS:
+        yield warning(
+            f"The replica is {state.behind_seconds:.0f} s and {state.behind_bytes:,} bytes behind; the primary answers.",
+            "Look at its log, at pg_stat_wal_receiver there and at pg_stat_replication of the primary.",
+        )
+    else:
+        yield ok(f"the replica is {state.behind_bytes:,} bytes behind")
 
 
 def check_roles() -> Iterator[Finding]:

@@ -14,6 +14,9 @@ REQUEST_SECONDS = Histogram("portal_request_seconds", "Time until the answer beg
 QUERIES = Counter("portal_request_queries", "Database queries made for requests.", ["route"])
 QUERY_SECONDS = Counter("portal_request_query_seconds", "Time that these queries took.", ["route"])
 CACHE_READS = Counter("portal_cache_reads", "Reads of calculated figures from the cache.", ["outcome"])
+REPLICA_READS = Counter(
+    "portal_replica_reads", "Answers of a read replica, and those that the primary gave instead.", ["outcome"]
+)
 TASKS = Counter("portal_tasks", "Tasks that a worker ended.", ["task", "outcome"])
 TASK_SECONDS = Histogram("portal_task_seconds", "Time that tasks took.", ["task"], buckets=TASK_SECONDS_UP_TO)
 MAILS = Counter("portal_mails", "Mails given to the mail server.", ["outcome"])

@@ -19,7 +19,11 @@ def half_even(value: Fraction | Decimal | int, places: int) -> Decimal:
     if isinstance(value, Decimal):  # thousands on a page
         rounded = value.quantize(_step(places), ROUND_HALF_EVEN, _WIDE)
         return rounded or abs(rounded)  # turns -0 into 0
-    numerator, denominator = value.as_integer_ratio()
+    return half_even_ratio(*value.as_integer_ratio(), places)
+
+
+def half_even_ratio(numerator: int, denominator: int, places: int) -> Decimal:
+    """numerator / denominator as `half_even`; denominator above 0."""
     whole, rest = divmod(numerator * 10**places, denominator)
     if 2 * rest > denominator or (2 * rest == denominator and whole % 2):
         whole += 1

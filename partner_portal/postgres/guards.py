@@ -2,7 +2,8 @@
 runtime role may do.
 
 Installed after every `migrate`, from the models: a table with a `partner` column gets a row-level policy without anybody
-having to remember it, a model marked `append_only` gets triggers, and the runtime role gets rights on what exists.
+having to remember it, and its partitions cannot be read past it; a model marked `append_only` gets triggers, and the
+runtime role gets rights on what exists.
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,12 @@ CREATE OR REPLACE FUNCTION portal_refuse_change() RETURNS trigger LANGUAGE plpgs
 BEGIN
   RAISE EXCEPTION '% on % is refused: the table is append-only', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+"""
+
+
+_REFUSE_TRUNCATE = """
+CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON "{table}"
+  FOR EACH STATEMENT EXECUTE FUNCTION portal_refuse_change();
 """
 
 
@@ -87,12 +94,19 @@ def install_guards(sender: AppConfig, using: str = "default", **_kwargs: object)
         existing = set(connections[using].introspection.table_names(cursor))
         for model in tenant_models():
             if model._meta.db_table in existing:
-                cursor.execute(_policy(model))
+                cursor.execute(_policy(model, model._meta.db_table))
+                for partition in partitions_of(cursor, model._meta.db_table):
+                    cursor.execute(_policy(model, partition))
+                    cursor.execute(_sealed(partition))
         if existing >= {model._meta.db_table for model in personal_models()}:
             _guard_people(cursor)
         for model in append_only_models():
             if model._meta.db_table in existing:
                 cursor.execute(_append_only(model._meta.db_table))
+                for partition in partitions_of(
+                    cursor, model._meta.db_table
+                ):  # row triggers are inherited, these are not
+                    cursor.execute(_REFUSE_TRUNCATE.format(table=partition))
 
 
 def personal_models() -> dict[type[models.Model], str]:
@@ -123,8 +137,24 @@ def append_only_lifted(model: type[models.Model]) -> Iterator[None]:
         cursor.execute(f'ALTER TABLE "{model._meta.db_table}" ENABLE TRIGGER refuse_change')
 
 
-def _policy(model: type[models.Model]) -> str:
-    table = model._meta.db_table
+def partitions_of(cursor: CursorWrapper, table: str) -> list[str]:
+    """The tables that hold the rows of a partitioned table; none for any other."""
+    cursor.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass ORDER BY 1",
+        [table],
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _sealed(partition: str) -> str:
+    """What is asked of the partitioned table needs no right on its partitions; policies of that table do not hold here."""
+    return f"""
+        REVOKE ALL ON "{partition}" FROM "{RUNTIME_ROLE}";
+        GRANT MAINTAIN ON "{partition}" TO "{RUNTIME_ROLE}";
+    """
+
+
+def _policy(model: type[models.Model], table: str) -> str:
     seen = f"partner_id = {PARTNER}"
     if getattr(model, "visible_to_own_user", False):
         seen += f" OR user_id = {USER}"
@@ -166,6 +196,5 @@ def _append_only(table: str) -> str:
         REVOKE UPDATE, DELETE, TRUNCATE ON "{table}" FROM "{RUNTIME_ROLE}";
         CREATE OR REPLACE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON "{table}"
           FOR EACH ROW EXECUTE FUNCTION portal_refuse_change();
-        CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON "{table}"
-          FOR EACH STATEMENT EXECUTE FUNCTION portal_refuse_change();
+        {_REFUSE_TRUNCATE.format(table=table)}
     """

@@ -1,14 +1,17 @@
 """Small pieces of a page: icons from the sprite, and the control of a form field. Built in to every template."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from partner_portal.lib import log_context
+from partner_portal.lib.charts.chart import Chart
+from partner_portal.lib.charts.svg import side_letters, svg
 from partner_portal.lib.rows.facts import find_kind
 
 register = template.Library()
@@ -50,6 +53,23 @@ def dialog_link(url: str, query: Mapping[str, object] | None = None, **params: o
     chosen = {name: value for name, value in {**(query or {}), **params}.items() if value not in ("", None)}
     address = f"{url}?{urlencode(chosen)}" if chosen else url
     return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', address, address)
+
+
+@register.simple_tag
+def chart(drawn: Chart, ident: str, height: int | None = None) -> SafeString:
+    """The chart as SVG, in the box that `charts.js` and the style sheet know.
+
+    ident: unique on the page. height: in pixels, in place of the chart's own.
+    """
+    drawn = replace(drawn, height=height) if height else drawn
+    beside = " beside" if drawn.texts_beside else ""
+    return format_html(
+        '<div class="plot y{}{}" id="{}" data-chart>{}</div>',
+        side_letters(drawn),
+        beside,
+        ident,
+        mark_safe(svg(drawn, ident)),  # noqa: S308 # every text in it is escaped
+    )
 
 
 @register.filter

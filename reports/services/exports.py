@@ -31,6 +31,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope, owner_scope, partner_scope, system_scope
 from partner_portal.lib.dates import clock
 from partner_portal.lib.db.locks import EXPORT, EXPORT_REQUESTS, held_keys, lock
+from partner_portal.lib.db.replica import answered
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.rows.events import attended, noteworthy
 from partner_portal.lib.web.one_line import one_line
@@ -259,12 +260,7 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         bring_up_to_date(partner)
         with _temporary_folder() as folder:
             path = folder / f"export.{export.format}"
-            with snapshot(partner, export.owner):
-                scope = owner_scope(partner, export.owner)
-                scope.require(Permission.EXPORT)
-                with translation.override(scope.locale), timezone.override(partner.time_zone):
-                    opened = reopen(scope, export.dataset, export.params, export.columns)
-                    written = _write(opened.selection, export, path, claim)
+            scope, written = answered(partial(_write_rows, export, path, claim))
             with partner_scope(partner, export.owner):
                 offered = _store_file(export, path, written, claim.attempt)
                 if offered and not export.by_schedule and export.trial is None:
@@ -291,17 +287,24 @@ def _run_claimed(partner: Partner, export_id: int, claim: Claim) -> str:
         return State.FAILED
 
 
+def _write_rows(export: Export, path: Path, claim: Claim) -> tuple[Scope, Written]:
+    """Write what the owner may read now. Begun anew on the primary where a replica fails meanwhile."""
+    with snapshot(export.partner, export.owner):
+        scope = owner_scope(export.partner, export.owner)  # with the generation of where the rows are read
+        scope.require(Permission.EXPORT)
+        with translation.override(scope.locale), timezone.override(scope.partner.time_zone):
+            opened = reopen(scope, export.dataset, export.params, export.columns)
+            return scope, _write(opened.selection, export, path, claim)
+
+
 def _notify_ready(export: Export) -> None:
     """Send the test mail that needs this file, or the notice that it is ready. The file stays when the mail fails."""
     language, zone = export.owner.language or export.partner.language, export.partner.time_zone
     try:
         with translation.override(language), timezone.override(zone):
-            if export.trial is None:
-                mails.send_ready(export)
-                return
             with partner_scope(export.partner, export.owner):
                 export.refresh_from_db()
-                mail = mails.trial_mail(export)
+                mail = mails.trial_mail(export) if export.trial else mails.ready_mail(export)
             mail.send()
     except (OSError, smtplib.SMTPException):
         log.exception("the notice that an export is ready failed")

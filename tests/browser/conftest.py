@@ -141,30 +141,24 @@ def sign_in(page: Page, address: str, email: str) -> None:
     page.wait_for_url(f"{address}/dashboard/**")
 
 
-# Charts are drawn when they come near the window. Where nothing ever does, Plotly is neither loaded nor at work.
-NO_CHARTS = "window.IntersectionObserver = class { observe() {} unobserve() {} }"
-
-
 @pytest.fixture
 def open_page(
     browser: Browser, live_portal: str, live_database: dict[str, Any], signed_in: Callable[[str], Any]
 ) -> Iterator[Callable[..., Page]]:
     """Opens an address as a demo user and gives the page. A test fails when any page broke the content security policy,
     threw an error, or asked for something that is not there. Ranges that people chose and panels that they folded
-    before are forgotten. Charts are drawn with `charts=True` alone."""
+    before are forgotten."""
     with psycopg.connect(**live_database) as database:
         database.execute("UPDATE accounts_membership SET ranges = '{}', panels = '{}'")
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_(path: str, who: str | None = "admin", charts: bool = False, **options: Any) -> Page:
+    def open_(path: str, who: str | None = "admin", **options: Any) -> Page:
         options.setdefault("viewport", {"width": 1440, "height": 900})
         context = browser.new_context(
             base_url=live_portal, storage_state=signed_in(who) if who else None, reduced_motion="reduce", **options
         )
         contexts.append(context)
-        if not charts:
-            context.add_init_script(NO_CHARTS)
         context.on("console", lambda message: _is_complaint(message) and complaints.append(message.text))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         page = context.new_page()
@@ -269,7 +263,6 @@ def looks_right(no_findings: Callable[..., None], shot: Callable[[Page, str], No
     seen: set[str] = set()
 
     def look(page: Page, name: str, part: str | None = None, widths: Sequence[int] = (320, 390, 1440)) -> None:
-        # From the desk, where the page is, to the phone and back: charts are drawn anew for each width.
         for width in sorted(widths, key=lambda width: (width == 390, -width)):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.scrollingElement.scrollWidth") <= width, f"{name} at {width}"

@@ -84,8 +84,7 @@ def test_from_the_panel_to_a_statement_whose_lines_add_up_and_a_question(open_pa
 
 
 def test_the_range_of_payments_and_the_variance_of_a_quarter(open_page):
-    page = open_page("/commissions/", "finance", charts=True)
-    expect(page.locator("#payments .plot .main-svg").first).to_be_visible(timeout=20_000)
+    page = open_page("/commissions/", "finance")
     year = stat(page, "Paid in the range")
     page.locator("#pay_choice").click()
     page.locator("#payments").get_by_role("link", name="Last 90 days").click()
@@ -192,10 +191,8 @@ def test_paper_has_every_row_and_every_head(open_page):
         page.emulate_media(media="print")
         for head in page.locator("table.data thead").all():
             expect(head).to_have_css("display", "table-header-group")
-        for chart in page.locator("figure.chart:has([data-chart])").all():
-            for drawn in chart.locator("[data-chart]").all():
-                expect(drawn).to_be_hidden()
-            expect(chart.locator("table tbody tr").first).to_be_visible()
+        for drawn in page.locator("[data-chart]").all():
+            expect(drawn).to_be_visible()
         for place in (".topbar", ".topnav", ".toolbar", ".dialog-actions"):
             for each in page.locator(place).all():
                 expect(each).to_be_hidden()

@@ -35,16 +35,15 @@ def test_from_a_track_to_a_client_and_back(open_page, shot):
     expect(page).to_have_url(re.compile(r"/tiers/$"))
 
 
-def test_the_range_changes_its_section_alone_and_the_chart_is_drawn(open_page):
-    page = open_page("/tiers/", charts=True)
-    page.locator("#over-time .legend").scroll_into_view_if_needed()
-    expect(page.locator("#over-time .plot .main-svg").first).to_be_visible(timeout=20_000)
+def test_the_range_changes_its_section_alone(open_page):
+    page = open_page("/tiers/")
+    stops = page.locator("#timeline-chart .stop").count()
     page.locator("#time_choice").click()
     page.locator("#over-time").get_by_role("link", name="Whole history").click()
     expect(page.locator("#time_choice")).to_contain_text("Whole history")
     expect(page).to_have_url(re.compile(r"time_range=whole-history$"))
     expect(page.locator("#time_choice")).to_be_focused()
-    expect(page.locator("#over-time .plot .main-svg").first).to_be_visible(timeout=20_000)
+    assert page.locator("#timeline-chart .stop").count() > stops
 
 
 def test_the_calculator_answers_as_one_types_and_its_address_follows(open_page):
@@ -111,7 +110,7 @@ def test_without_script(open_page):
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.sweep)])
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, looks_right, step):
     """Of the pages of a step: tests/contract/test_accessibility.py has read each, without scripts."""
-    looks_right(open_page("/tiers/", charts=True), "tier")
+    looks_right(open_page("/tiers/"), "tier")
     page = open_page("about:blank")
     for name, path in list(PAGES.items())[::step]:
         page.goto(path)

@@ -1,7 +1,7 @@
 """Rows of every kind for Northwind, and people of every role in both partners: what the sweeps of this folder ask with."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,15 @@ CALLERS = (
     "operator",
     "stranger",
 )
+
+
+def dealt(first: Sequence[str], second: Sequence[str]) -> list[Any]:
+    """All pairs, of which `make test` takes one for each of the first, with the second in turn; the sweep takes the others."""
+    return [
+        pytest.param(one, other, marks=() if number % len(second) == place else pytest.mark.sweep)
+        for number, one in enumerate(first)
+        for place, other in enumerate(second)
+    ]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from accounts.roles import Permission
 from partner_portal.lib.dates.ranges import LOOKING_BACK
 from partner_portal.lib.rows.datasets import Kind, Selection, all_datasets, select
+from tests.contract.conftest import dealt
 
 DATASETS = {dataset.key: dataset for dataset in all_datasets()}
 ROLES = ("admin", "manager", "finance", "member", "outsider")
@@ -40,8 +41,7 @@ def permitted(key, scope):
     return True
 
 
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("key", DATASETS)
+@pytest.mark.parametrize(("key", "role"), dealt(tuple(DATASETS), ROLES))
 def test_the_figure_is_the_sum_of_its_rows(scope_of, key, role):
     scope = scope_of(role)
     if not permitted(key, scope):

@@ -48,6 +48,7 @@ PAGES = {
     "tier_expiring": ["/tiers/expiring/?by=review"],
     "tier_lots": ["/tiers/lots/"],
     "tier_entries": ["/tiers/entries/"],
+    "tier_over_time": ["/tiers/over-time/"],
     "tier_people": ["/tiers/people/"],
     "tier_tools": ["/tiers/tools/"],
     "tier_client": ["/tiers/clients/C079/"],

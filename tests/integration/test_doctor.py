@@ -77,6 +77,11 @@ RLS_FAULTS = [
         "Without row-level security: ledger_pointentry_h3.",
     ),
     (
+        "GRANT SELECT ON ledger_pointentry_03 TO portal_app; ALTER TABLE ledger_pointentry_03 NO FORCE ROW LEVEL SECURITY",
+        "REVOKE SELECT ON ledger_pointentry_03 FROM portal_app; ALTER TABLE ledger_pointentry_03 FORCE ROW LEVEL SECURITY",
+        "Without row-level security: ledger_pointentry_03.",
+    ),
+    (
         "ALTER TABLE accounts_user DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE accounts_user ENABLE ROW LEVEL SECURITY",
         "Without row-level security: accounts_user.",

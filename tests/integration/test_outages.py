@@ -2,8 +2,9 @@
 
 import pytest
 from django.core.cache import caches
-from django.db import OperationalError, connection
+from django.db import DatabaseError, InternalError, OperationalError, connection
 from django.test import Client as WebClient
+from psycopg import errors
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -76,6 +77,54 @@ def test_a_standby_is_not_ready(db, monkeypatch):
     answer = health.ready(request("/health/ready"))
     assert answer.status_code == 503
     assert b'"database": "missing"' in answer.content
+
+
+@pytest.mark.parametrize("cut", ["the session", "the page"])
+def test_a_database_that_goes_away_is_asked_again_in_a_moment(web, cut):
+    client = web("admin")
+    client.raise_request_exception = False
+    first = "django_session" if cut == "the session" else "clients_client"
+
+    def away(execute, sql, params, many, context):
+        if first in sql:
+            raise OperationalError("the connection is lost")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(away):
+        page = client.get("/clients/")
+        part = client.get("/clients/", headers={"HX-Request": "true"})
+        program = client.get("/api/v1/breakdown")
+        sent = client.post("/clients/")
+    assert (page.status_code, page["Retry-After"], page["Refresh"]) == (503, "5", "5")
+    assert b"cannot reach its database" in page.content
+    assert (part.status_code, part["Retry-After"], part.has_header("Refresh")) == (503, "5", False)
+    assert (program.status_code, program.json()["detail"]) == (
+        503,
+        "The portal cannot reach its database right now. Ask again in a moment.",
+    )
+    if cut == "the session":
+        assert (sent.status_code, sent.has_header("Refresh")) == (503, False)
+        assert b"look whether what you sent was saved" in sent.content
+
+
+def test_a_database_that_takes_no_writes_any_more_is_away_too(web):
+    def switched_over(*_arguments, **_named):
+        raise InternalError("read-only") from errors.ReadOnlySqlTransaction()
+
+    client = web("admin")
+    client.raise_request_exception = False
+    with connection.execute_wrapper(lambda *_: switched_over()):
+        assert client.get("/clients/").status_code == 503
+
+
+def test_other_faults_stay_faults(web):
+    def broken(*_):
+        raise DatabaseError("no such column")
+
+    client = web("admin")
+    client.raise_request_exception = False
+    with connection.execute_wrapper(broken):
+        assert client.get("/clients/").status_code == 500
 
 
 def request(address):

@@ -25,9 +25,7 @@ def test_the_runtime_role_may_have_every_table_looked_at(db: None) -> None:
 
 
 @pytest.mark.parametrize(("rows", "told"), [(analyze.MANY_ROWS - 1, False), (analyze.MANY_ROWS, True)])
-def test_only_a_large_import_has_them_looked_at(
-    scope: Any, django_capture_on_commit_callbacks: Any, rows: int, told: bool
-) -> None:
+def test_only_a_large_import_has_them_looked_at(scope: Any, rows: int, told: bool) -> None:
     from imports.fact_writer import Counts, Written
 
     class Rows:
@@ -42,7 +40,6 @@ def test_only_a_large_import_has_them_looked_at(
         patch.object(pipeline.fact_writer, "write", return_value=written),
         patch.object(pipeline, "add_remarks"),
         patch.object(analyze, "analyze_tables") as analyze_tables,
-        django_capture_on_commit_callbacks(execute=True),
     ):
         pipeline.write_checked(scope, pipeline.Outcome(Checked()), batch_id=0, step=lambda *_: None)  # type: ignore[arg-type]
     assert analyze_tables.called is told

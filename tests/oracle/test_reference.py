@@ -1,7 +1,8 @@
 """The product and the reference print the same figures, for made-up partners, to the last digit.
 
-A few by default. Thousands: `ORACLE_PARTNERS=2000 ORACLE_FIRST=1000 ORACLE_DAYS=10 .venv/bin/python -m pytest tests/oracle
--n 2 -q` (README.md of this folder); `ORACLE_REPORT=FILE` collects the days compared and every difference, a line each.
+Two in `make test`, ten in the sweep. Thousands: `ORACLE_PARTNERS=2000 ORACLE_FIRST=1000 ORACLE_DAYS=10 .venv/bin/python -m
+pytest tests/oracle -n 2 -q` (README.md of this folder); `ORACLE_REPORT=FILE` collects the days compared and every difference, a
+line each.
 """
 
 import os
@@ -12,12 +13,21 @@ from compare import compare
 from compare_ahead import compare_ahead
 
 FIRST = int(os.environ.get("ORACLE_FIRST", "1"))
-COUNT = int(os.environ.get("ORACLE_PARTNERS", "4"))
+MANY = "ORACLE_PARTNERS" in os.environ
+COUNT = int(os.environ.get("ORACLE_PARTNERS", "10"))
 DAYS = int(os.environ.get("ORACLE_DAYS", "6"))
 REPORT = os.environ.get("ORACLE_REPORT")
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
+def seeds(count, of_sample):
+    """The seeds of so many partners; those after the first few are for the sweep, unless their number was asked for."""
+    return [
+        pytest.param(seed, marks=() if MANY or seed < FIRST + of_sample else pytest.mark.sweep)
+        for seed in range(FIRST, FIRST + count)
+    ]
+
+
+@pytest.mark.parametrize("seed", seeds(COUNT, 2))
 def test_figures_equal_the_reference(db, seed):
     """Every second partner comes in by several imports, with mistakes that later ones correct."""
     days, differences = compare(seed, days=DAYS, staged=seed % 2 == 0)
@@ -28,7 +38,7 @@ def test_figures_equal_the_reference(db, seed):
     assert days >= DAYS // 2
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + (COUNT + 1) // 2))
+@pytest.mark.parametrize("seed", seeds((COUNT + 1) // 2, 1))
 def test_what_lies_ahead_equals_the_reference(db, seed):
     compared, differences = compare_ahead(seed)
     if REPORT:

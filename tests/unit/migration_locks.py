@@ -4,7 +4,7 @@ Old code runs beside the new schema for a while (docs/operations.md, *Upgrading 
 be able to insert without what it does not know, and not wait for a lock that is held while a table is read or rewritten.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently
 from django.db import migrations
@@ -53,7 +53,11 @@ def _reasons(operation: Operation, app: str, model: str, state: ProjectState) ->
         yield from _of_new(operation.field)
     elif isinstance(operation, migrations.AlterField):
         old = state.models[app, model].fields[operation.name]
-        if _in_database(old) != _in_database(operation.field):
+        # Dropping an index or a constraint takes a moment, however many rows there are.
+        dropped = {
+            name for name in ("db_index", "db_constraint") if _has(old, name) and not _has(operation.field, name)
+        }
+        if _in_database(old, dropped) != _in_database(operation.field, dropped):
             yield "the table is rewritten or read under a lock. Add a column, fill it, and use it in the release after."
 
 
@@ -68,9 +72,14 @@ def _of_new(field: Field) -> Iterator[str]:
         yield "nobody writes while its index is built. Use db_index=False and AddIndexConcurrently."
 
 
-def _in_database(field: Field) -> tuple[str, dict[str, object]]:
+def _has(field: Field, name: str) -> bool:
+    return bool(getattr(field, name, False))
+
+
+def _in_database(field: Field, without: Collection[str]) -> tuple[str, dict[str, object]]:
+    """How the database stores the field, apart from the options `without`."""
     _name, path, arguments, options = field.deconstruct()
     return path, {
         "args": arguments,
-        **{name: value for name, value in options.items() if name not in field.non_db_attrs},
+        **{name: value for name, value in options.items() if name not in {*field.non_db_attrs, *without}},
     }

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,8 +131,19 @@ def series_of(found: Iterable[Entry]) -> PointSeries:
     return PointSeries((entry.on, entry.track, entry.points) for entry in found)
 
 
-@settings(max_examples=60, deadline=None)
-@given(facts=clients())
+def both_ways(**drawn):
+    """The property in the same 40 examples each time, and for the sweep in 1,000 others."""
+
+    def take(check):
+        few = settings(max_examples=40, deadline=None)(given(**drawn)(check))
+        many = settings(max_examples=1000, deadline=None, derandomize=False)(given(**drawn)(check))
+        globals()[f"{check.__name__}_at_length"] = pytest.mark.sweep(many)
+        return few
+
+    return take
+
+
+@both_ways(facts=clients())
 def test_every_day_agrees_with_a_plain_reading_of_the_rules(rulebook, facts):
     series = series_of(entries(facts, rulebook, LAST))
     for day, figures in by_the_book(facts, rulebook, LAST).items():
@@ -139,8 +151,7 @@ def test_every_day_agrees_with_a_plain_reading_of_the_rules(rulebook, facts):
         assert {"sourced": found.sourced, "assisted": found.assisted, "managed": found.managed} == figures, day
 
 
-@settings(max_examples=100, deadline=None)
-@given(facts=clients(), random=st.randoms(use_true_random=False))
+@both_ways(facts=clients(), random=st.randoms(use_true_random=False))
 def test_the_order_of_facts_does_not_matter(rulebook, facts, random):
     shuffled = [list(rows) for rows in (facts.deals, facts.services, facts.cancellations)]
     for rows in shuffled:
@@ -148,16 +159,14 @@ def test_the_order_of_facts_does_not_matter(rulebook, facts, random):
     assert entries(ClientFacts(facts.country, *shuffled), rulebook, LAST) == entries(facts, rulebook, LAST)
 
 
-@settings(max_examples=100, deadline=None)
-@given(facts=clients(), day=DAYS)
+@both_ways(facts=clients(), day=DAYS)
 def test_what_happened_up_to_a_day_is_the_beginning_of_what_happens_later(rulebook, facts, day):
     early, late = entries(facts, rulebook, day), entries(facts, rulebook, LAST)
     assert late[: len(early)] == early
     assert all(entry.on > day for entry in late[len(early) :])
 
 
-@settings(max_examples=100, deadline=None)
-@given(facts=clients(), day=DAYS)
+@both_ways(facts=clients(), day=DAYS)
 def test_entries_lots_and_states_tell_the_same_story(rulebook, facts, day):
     found = entries(facts, rulebook, day)
     assert all(entry.points != 0 and (entry.points > 0) == (entry.cause in GAINS) for entry in found)
@@ -180,8 +189,7 @@ def test_entries_lots_and_states_tell_the_same_story(rulebook, facts, day):
     assert managed(facts, rulebook, day).points == series.track("managed", day)
 
 
-@settings(max_examples=60, deadline=None)
-@given(facts=clients())
+@both_ways(facts=clients())
 def test_in_the_end_every_sold_point_is_lost(rulebook, facts):
     found = entries(facts, rulebook, add_months(LAST, 12))
     for track in SOLD_TRACKS:

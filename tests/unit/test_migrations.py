@@ -35,7 +35,11 @@ def test_new_migrations_leave_the_portal_usable():
 
 CREATED = migrations.CreateModel(
     "Thing",
-    [("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=20, choices=[("a", "A")]))],
+    [
+        ("id", models.BigAutoField(primary_key=True)),
+        ("name", models.CharField(max_length=20, choices=[("a", "A")])),
+        ("owner", models.ForeignKey("x.Owner", models.CASCADE)),
+    ],
 )
 INDEX = models.Index(fields=["name"], name="thing_name")
 CHECK = models.CheckConstraint(condition=models.Q(name__gt=""), name="thing_named")
@@ -45,6 +49,9 @@ HARMLESS = [
     migrations.AlterField("thing", "name", models.CharField(max_length=20, choices=[("b", "B")], verbose_name="b")),
     AddIndexConcurrently("thing", INDEX),
     migrations.CreateModel("Other", [("id", models.BigAutoField(primary_key=True))]),
+    migrations.AlterField(
+        "thing", "owner", models.ForeignKey("x.Owner", models.CASCADE, db_index=False, db_constraint=False)
+    ),
 ]
 HARMFUL = {
     "old code still uses it": migrations.RemoveField("thing", "name"),

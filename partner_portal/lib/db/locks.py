@@ -2,7 +2,8 @@
 
 A lock has two keys: one of the kinds below, and the primary key of what is locked. A lock of a transaction is released when
 that ends; a lock of a session belongs to a connection of its own and its one transaction, so that PostgreSQL releases it
-when its process dies, however it dies.
+when its process dies, however it dies. A lock on a replica would exclude nobody: whoever asks for one there is sent to the
+primary. Only the places of `places` are counted on each server apart.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager, suppress
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from partner_portal.lib.db.replica import from_primary
 
 PARTNER_FACTS = 7001  # a partner: one writer of its facts and ledger
 IMPORT_BATCH = 7002  # a batch: the worker that checks or writes it
@@ -37,12 +40,14 @@ SLOT_CLAIMED = "EXISTS (SELECT FROM generate_series(1, %s) AS place WHERE pg_try
 
 def lock(kind: int, key: int, using: str = DEFAULT_DB_ALIAS) -> None:
     """Wait for the lock and hold it until the transaction ends; taking it again is free."""
+    from_primary()
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [kind, key])
 
 
 def lock_if_free(kind: int, key: int) -> bool:
     """Take the lock without waiting and hold it until the transaction ends; False when somebody else has it."""
+    from_primary()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [kind, key])
         return bool(cursor.fetchone()[0])
@@ -55,6 +60,7 @@ def session_lock(kind: int, key: int) -> Iterator[BaseDatabaseWrapper | None]:
     None when a living process has it. The connection stays in a transaction that reads and writes nothing, so that a
     pooler leaves it with its session (ADR 160). It serves for nothing else.
     """
+    from_primary()
     side = connection.copy()
     try:
         side.set_autocommit(False)
@@ -71,6 +77,7 @@ def session_lock(kind: int, key: int) -> Iterator[BaseDatabaseWrapper | None]:
 
 def held_keys(kind: int) -> set[int]:
     """The keys of all locks of a kind that living processes hold."""
+    from_primary()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid = %s"

@@ -13,6 +13,7 @@ from django.utils.log import log_response
 from django.utils.translation import gettext as _
 
 RETRY_SECONDS = 2
+AWAY_SECONDS = 5  # until a server that is away is asked again
 
 
 def json_refusal(status: int, detail: str, problems: list[str]) -> JsonResponse:
@@ -22,13 +23,16 @@ def json_refusal(status: int, detail: str, problems: list[str]) -> JsonResponse:
     )
 
 
-def refuse(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpResponse:
-    """Return an answer with `status`. `detail` is the sentence for programs; people get the template named after the status."""
+def refuse(request: HttpRequest, status: HTTPStatus, detail: str, **more: object) -> HttpResponse:
+    """Return an answer with `status`. `detail` is the sentence for programs; people get the template named after the status.
+
+    more: what else that template takes.
+    """
     response: HttpResponse
     if request.path_info.startswith(settings.API_PREFIX):
         response = json_refusal(status, detail, [])
     else:
-        context = {"changes": request.method not in ("GET", "HEAD"), "detail": detail}
+        context = {"changes": request.method not in ("GET", "HEAD"), "detail": detail, **more}
         response = HttpResponse(loader.render_to_string(f"{status.value}.html", context), status=status)
     patch_cache_control(response, private=True, no_store=True)
     log_response(
@@ -39,12 +43,18 @@ def refuse(request: HttpRequest, status: HTTPStatus, detail: str) -> HttpRespons
 
 def refuse_parallel(request: HttpRequest) -> HttpResponse:
     """Return 503 for one request too many of the same person; a page loads itself again."""
-    response = refuse(
-        request,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        _("Too many of your requests are being answered at the same time. Ask again in a moment."),
-    )
-    response["Retry-After"] = str(RETRY_SECONDS)
+    detail = _("Too many of your requests are being answered at the same time. Ask again in a moment.")
+    return _again(request, refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, detail), RETRY_SECONDS)
+
+
+def refuse_away(request: HttpRequest) -> HttpResponse:
+    """Return 503 while the database is away; a page loads itself again."""
+    detail = _("The portal cannot reach its database right now. Ask again in a moment.")
+    return _again(request, refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, away=True), AWAY_SECONDS)
+
+
+def _again(request: HttpRequest, response: HttpResponse, seconds: int) -> HttpResponse:
+    response["Retry-After"] = str(seconds)
     if request.method == "GET" and "HX-Request" not in request.headers:
-        response["Refresh"] = str(RETRY_SECONDS)
+        response["Refresh"] = str(seconds)
     return response

@@ -17,6 +17,7 @@ CHECKS: dict[str, tuple[Check, str]] = {  # what to do when the check itself can
     "disk": (installation.check_disk, "Make the folder readable to this user."),
     "storage": (installation.check_storage, "Check PORTAL_VAR and the FILES_S3 settings."),
     "database": (database.check_server, NEEDS_DATABASE),
+    "replica": (database.check_replica, "Check that it runs, and DATABASE_REPLICA_URL."),
     "roles": (database.check_roles, NEEDS_DATABASE),
     "row-level security": (database.check_row_level_security, NEEDS_DATABASE),
     "migrations": (database.check_migrations, NEEDS_DATABASE),

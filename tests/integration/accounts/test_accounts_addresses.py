@@ -63,7 +63,7 @@ def test_the_old_address_counts_until_the_new_one_is_confirmed(confirmed, person
     assert (ask_for_reset(NEW), ask_for_reset(OLD)) == ([[NEW]], [])
     [told] = [message for message in mail.outbox if message.subject.endswith("Your address was changed")]
     assert told.to == [OLD], "the old mailbox hears of it"
-    assert f"You sign in with {NEW} from now on" in told.body
+    assert f"From now on you sign in with {NEW}" in told.body
     assert [subject for action, subject in log("email.changed")] == [NEW]
     assert "This link no longer works" in WebClient().get(link).content.decode()
 
@@ -107,7 +107,7 @@ def test_somebody_elses_address_is_claimed_in_vain_and_nothing_is_revealed(confi
     told = mail.outbox[-1]
     assert (told.to, told.subject) == (
         ["admin@northwind.example"],
-        "[Partner Portal] Your address was given for another account",
+        "[Partner Portal] Your address was entered for another account",
     )
     assert "/confirm-email/" not in told.body
     assert not sign_in("nobody.has.it@northwind.example")

@@ -104,38 +104,44 @@ def test_strangers_are_sent_to_sign_in_from_the_page(web):
     assert web(None).get("/api/v1/")["Location"].startswith("/accounts/login/")
 
 
+EXAMPLES = pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.sweep)])
+
+
 @pytest.mark.slow
+@EXAMPLES
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_it_keeps_what_its_document_promises(token_of, get, address):
+def test_it_keeps_what_its_document_promises(token_of, get, address, examples):
     """Right and wrong parameters at random: never a fault, nothing wrong accepted, always an answer of the promised shape.
 
     A parameter of the right shape may still mean nothing (a day that is ahead, a client that is none): that is refused, so
-    the check that expects acceptance is left out. All datasets read their parameters by one code: one is asked what its document
-    allows, the next what it does not.
+    the check that expects acceptance is left out. All datasets read their parameters by one code: in make test one is asked what
+    its document allows, the next what it does not.
     """
     both = address.removeprefix("/api/v1/") in FIXED
-    _fuzz(token_of(), address, get, "admin", slice(None) if both else slice(ADDRESSES.index(address) % 2, None, 2))
+    modes = slice(None) if both or examples > 2 else slice(ADDRESSES.index(address) % 2, None, 2)
+    _fuzz(token_of(), address, get, "admin", modes, examples)
 
 
 @pytest.mark.slow
+@EXAMPLES
 @pytest.mark.parametrize("name", ["progress", "breakdown", "datasets/changes-lost-sold", "datasets/renewals"])
-def test_it_keeps_what_it_promises_a_member(token_of, get, name):
-    _fuzz(token_of("member"), f"/api/v1/{name}", get, "member", slice(None))
+def test_it_keeps_what_it_promises_a_member(token_of, get, name, examples):
+    _fuzz(token_of("member"), f"/api/v1/{name}", get, "member", slice(None), examples)
 
 
 DOCUMENTS = {}  # by role: a document takes longer than all that a test asks
 
 
-def _fuzz(token, address, get, role, modes):
+def _fuzz(token, address, get, role, modes, examples):
     import schemathesis
 
     if role not in DOCUMENTS:
         DOCUMENTS[role] = get(token, "openapi.json").json()
     with one_connection():
-        _ask_at_random(schemathesis.openapi.from_dict(DOCUMENTS[role]), address, token, modes)
+        _ask_at_random(schemathesis.openapi.from_dict(DOCUMENTS[role]), address, token, modes, examples)
 
 
-def _ask_at_random(schema, address, token, modes):
+def _ask_at_random(schema, address, token, modes, examples):
     import schemathesis  # here, since it takes a second that the other workers need not spend
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -147,7 +153,7 @@ def _ask_at_random(schema, address, token, modes):
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(
-            max_examples=4, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+            max_examples=examples, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         def ask(case):

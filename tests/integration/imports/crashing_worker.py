@@ -8,12 +8,18 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 MOMENTS = ("reading", "withdrawn", "posted", "before commit", "after commit", "again")
+SOME = (
+    "withdrawn",
+    "before commit",
+    "after commit",
+    "again",
+)  # with and without rows written, on both sides of the commit
 # Everything that an import or undo writes, but for the batch itself: it counts its attempts.
 TABLES = (
     "clients_client", "clients_deal", "clients_service", "clients_cancellation", "clients_mrrmonth", "clients_certification",
@@ -23,21 +29,21 @@ TABLES = (
 )  # fmt: skip
 
 
-def run(partner_id: int, batch_id: int) -> None:
-    """Write the batch, then an undo of it, with a crash at every moment; print the state after each as a line of JSON."""
+def run(partner_id: int, batch_id: int, moments: Sequence[str]) -> None:
+    """Write the batch, then an undo of it, with a crash at each of these moments; print the state after each as a line of JSON."""
     import pandas  # noqa: F401 -- imported once, for all children
 
     import imports.tasks  # noqa: F401
 
     _in_child(partial(_report, partner_id, batch_id, "written", "before"))
-    _crash_at_every_moment(partner_id, batch_id, "written")
+    _crash_at_each(moments, partner_id, batch_id, "written")
     undo_id = int(_in_child(partial(_request_undo, partner_id, batch_id)))
     _in_child(partial(_report, partner_id, undo_id, "undone", "before"))
-    _crash_at_every_moment(partner_id, undo_id, "undone")
+    _crash_at_each(moments, partner_id, undo_id, "undone")
 
 
-def _crash_at_every_moment(partner_id: int, batch_id: int, what: str) -> None:
-    for moment in MOMENTS:
+def _crash_at_each(moments: Sequence[str], partner_id: int, batch_id: int, what: str) -> None:
+    for moment in moments:
         killed = _in_child(partial(_process, partner_id, batch_id, moment), dies=moment != "again")
         assert killed == "", killed
         _in_child(partial(_report, partner_id, batch_id, what, moment))

@@ -3,8 +3,8 @@
 What holds is kept in a plain dictionary here, written from points.md 13 and ADRs 102, 111 and 112 alone. After every step
 the stored facts equal it and the ledger verifies; at the end the figures equal those of a partner that imported only this.
 
-IMPORT_SEQUENCES=300 runs so many longer sequences, compared on all days, instead of a few; FIRST_SEQUENCE=1000 begins with
-another one.
+`make test` runs one, the sweep others. IMPORT_SEQUENCES=300 runs so many longer sequences, compared on all days;
+FIRST_SEQUENCE=1000 begins with another one.
 """
 
 import os
@@ -24,7 +24,10 @@ from tests.integration.imports.conftest import as_csv
 TODAY = date(2026, 11, 23)
 MANY = "IMPORT_SEQUENCES" in os.environ
 FIRST = int(os.environ.get("FIRST_SEQUENCE", "1"))
-SEEDS = range(FIRST, FIRST + int(os.environ.get("IMPORT_SEQUENCES", "3")))
+SEEDS = [
+    pytest.param(seed, marks=() if MANY or seed == FIRST else pytest.mark.sweep)
+    for seed in range(FIRST, FIRST + int(os.environ.get("IMPORT_SEQUENCES", "8")))
+]
 STEPS = 20 if MANY else 9
 DAYS_COMPARED = 5
 KEYS = {

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from psycopg import sql
 
 from tests.integration.imports.conftest import CLIENTS, DEALS, FACTS
+from tests.integration.imports.crashing_worker import MOMENTS, SOME
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.slow
@@ -196,8 +197,9 @@ def test_a_worker_killed_at_a_batch_is_seen_and_its_work_can_be_done_again(
             each.file.delete()
 
 
+@pytest.mark.parametrize("moments", [SOME, pytest.param(MOMENTS, marks=pytest.mark.sweep)], ids=["some", "all"])
 def test_a_complete_import_and_its_undo_killed_at_any_moment_leave_all_or_nothing(
-    spawn: Any, files: Any, partner_id: int, settings: Any
+    spawn: Any, files: Any, partner_id: int, settings: Any, moments: tuple[str, ...]
 ) -> None:
     from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -205,7 +207,6 @@ def test_a_complete_import_and_its_undo_killed_at_any_moment_leave_all_or_nothin
     from accounts.scope import partner_scope, system_scope
     from imports import import_paths, services
     from tests.integration.imports.conftest import SERVICES, as_csv, with_cell
-    from tests.integration.imports.crashing_worker import MOMENTS
 
     settings.STORAGES = settings.STORAGES | {
         "default": settings.STORAGES["default"] | {"OPTIONS": {"location": settings.PORTAL_VAR / "files"}}
@@ -221,7 +222,7 @@ def test_a_complete_import_and_its_undo_killed_at_any_moment_leave_all_or_nothin
         services.choose_complete(scope=scope, batch_id=batch.pk, kinds=complete)
         services.check_batch(scope=scope, batch_id=batch.pk)
         services.request_commit(scope=scope, batch_id=batch.pk, skip_bad_rows=False)
-    call = f"from tests.integration.imports.crashing_worker import run; run({partner_id}, {batch.pk})"
+    call = f"from tests.integration.imports.crashing_worker import run; run({partner_id}, {batch.pk}, {moments})"
     process = spawn("shell", "--no-imports", "-c", call)
     output = process.communicate()[0]
     assert process.returncode == 0, output
@@ -235,7 +236,7 @@ def test_a_complete_import_and_its_undo_killed_at_any_moment_leave_all_or_nothin
         assert nothing[0] == "committing"
         assert everything[0] == "committed"
         assert nothing[1] != everything[1]
-        for moment in MOMENTS:
+        for moment in moments:
             assert states[what][moment] == (everything if moment in ("after commit", "again") else nothing), moment
     with partner_scope(partner):
         for row in batch.files.all():

@@ -25,7 +25,7 @@ from tests.integration.imports.conftest import (
 NOTHING: dict[str, list[Any]] = {name: [] for name in FACTS}
 CURRENCIES = "AUD, CAD, COP, EUR, GBP, JPY, SGD, USD, ZAR"
 
-# kind, place of the row, column, value -> column and message of the error
+# kind, place of the row, column, value -> message of the error; {n} is a number of the row's own
 CELLS = [
     ("clients", 0, "client_id", "", "empty"),
     ("clients", 0, "name", "", "empty"),
@@ -84,7 +84,7 @@ CELLS = [
     ("statement_lines", 1, "pay_on", "", "empty"),
     ("statement_lines", 0, "deal_id", "D9", "not known: no such row of deals is stored or in these files"),
     ("statement_lines", 1, "adjusts", "S1/9", "not known: no such row of statement_lines is stored or in these files"),
-    ("statement_lines", 1, "adjusts", "S1/2", "names itself"),
+    ("statement_lines", 1, "adjusts", "S1/{n}", "names itself"),
 ]
 
 
@@ -103,20 +103,34 @@ def test_the_unspoilt_files_are_good(bring_in: Callable[..., Any], stored: Calla
     assert found["cancellations"] == [("C2", "", date(2026, 9, 1), "=SUM(A1)")]
 
 
-@pytest.mark.parametrize(("kind", "place", "column", "value", "message"), CELLS)
-def test_a_wrong_cell(
-    bring_in: Callable[..., Any],
-    stored: Callable[[], Any],
-    kind: str,
-    place: int,
-    column: str,
-    value: str,
-    message: str,
-) -> None:
-    named = {"clients": FACTS["clients"], "deals": FACTS["deals"]} if kind == "statement_lines" else {}
-    result = bring_in({"clients": FACTS["clients"]} | named | {kind: with_cell(FACTS[kind], place, column, value)})
-    shown = value if len(value) <= 200 else value[:200] + "…"
-    assert (f"{kind}.csv", place + 2, column, shown, message) in problems(result)
+# What tells a row from all others; otherwise its client, who is its own.
+KEYS = {"clients": "client_id", "deals": "deal_id", "certifications": "person", "statement_lines": "line_no"}
+
+
+@pytest.mark.parametrize("kind", FACTS)
+def test_wrong_cells(bring_in: Callable[..., Any], stored: Callable[[], Any], kind: str) -> None:
+    """Each in a row of its own behind the good ones: all are found, and nothing else."""
+    cells = [(place, *rest) for of_kind, place, *rest in CELLS if of_kind == kind]
+    rows, clients, expected = list(FACTS[kind]), list(CLIENTS), set()
+    for n, (place, column, value, message) in enumerate(cells, 10):
+        cell = value.replace("{n}", str(n))
+        shown = cell if len(cell) <= 200 else cell[:200] + "…"
+        expected.add((f"{kind}.csv", len(rows) + 2, column, shown, message))
+        own = {KEYS.get(kind, "client_id"): f"C{n}" if kind != "statement_lines" else str(n)}
+        rows.append(FACTS[kind][place] | own | {column: cell})
+        if kind != "clients":
+            clients.append(CLIENTS[0] | {"client_id": f"C{n}"})
+    named = {"deals": DEALS} if kind == "statement_lines" else {}
+    result = bring_in({"clients": clients} | named | {kind: rows})
+    assert set(problems(result)) == expected
+    assert not result.written
+    assert stored() == NOTHING
+
+
+@pytest.mark.parametrize("kind", ["deals", "services"])
+def test_one_wrong_cell_is_enough(bring_in: Callable[..., Any], stored: Callable[[], Any], kind: str) -> None:
+    result = bring_in({"clients": CLIENTS, kind: with_cell(FACTS[kind], 0, "mrr", "0")})
+    assert problems(result) == [(f"{kind}.csv", 2, "mrr", "0", "not above 0")]
     assert not result.written
     assert stored() == NOTHING
 

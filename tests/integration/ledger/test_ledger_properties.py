@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import count
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,9 +40,10 @@ FACTS = st.lists(
     min_size=1,
     max_size=14,
 )
-RELAXED = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+FEW = settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+MANY = settings(FEW, max_examples=60, derandomize=False)  # for the sweep
 
 
 def bring(workshop, facts, post_after):
@@ -79,9 +81,7 @@ def fresh(workshop):
     set_tenant(workshop.partner.pk)
 
 
-@RELAXED
-@given(facts=FACTS, data=st.data())
-def test_any_order_and_repetition_gives_the_same_sums(workshop, facts, data):
+def any_order_and_repetition_gives_the_same_sums(workshop, facts, data):
     # The last word on a deal counts, so only facts with different keys may change places.
     unique = list({(kind, fact.get("deal_id") or repr(fact)): (kind, fact) for kind, fact in facts}.values())
     services = {(fact["client"], fact["on"]): fact for kind, fact in unique if kind == "service"}
@@ -97,9 +97,14 @@ def test_any_order_and_repetition_gives_the_same_sums(workshop, facts, data):
     assert workshop.wrong() == []
 
 
-@RELAXED
-@given(facts=FACTS, days=st.tuples(DAYS, DAYS))
-def test_opening_plus_new_minus_lost_is_closing(workshop, facts, days):
+IN_ANY_ORDER = given(facts=FACTS, data=st.data())
+test_any_order_and_repetition_gives_the_same_sums = FEW(IN_ANY_ORDER(any_order_and_repetition_gives_the_same_sums))
+test_any_order_and_repetition_at_length = pytest.mark.sweep(
+    MANY(IN_ANY_ORDER(any_order_and_repetition_gives_the_same_sums))
+)
+
+
+def opening_plus_new_minus_lost_is_closing(workshop, facts, days):
     from ledger.queries import changes
 
     fresh(workshop)
@@ -109,3 +114,8 @@ def test_opening_plus_new_minus_lost_is_closing(workshop, facts, days):
     total += moved.new_sold.points - moved.lost_sold.points + moved.new_managed.points - moved.lost_managed.points
     assert total == moved.closing.total
     assert sum((sum(causes.values(), Decimal(0)) for causes in moved.causes.values()), moved.opening.total) == total
+
+
+OVER_DAYS = given(facts=FACTS, days=st.tuples(DAYS, DAYS))
+test_opening_plus_new_minus_lost_is_closing = FEW(OVER_DAYS(opening_plus_new_minus_lost_is_closing))
+test_opening_plus_new_minus_lost_at_length = pytest.mark.sweep(MANY(OVER_DAYS(opening_plus_new_minus_lost_is_closing)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clients.withdrawals import NotRestorableError, restore, withdraw
 from partner_portal.lib.dates.periods import Period
-from tests.integration.ledger.test_ledger_properties import FACTS, RELAXED, bring, fresh, sums
+from tests.integration.ledger.test_ledger_properties import FACTS, FEW, MANY, bring, fresh, sums
 
 D = date.fromisoformat
 STEPS = st.lists(st.tuples(st.sampled_from(["withdraw", "restore"]), st.integers(0, 15)), min_size=1, max_size=10)
@@ -131,13 +131,7 @@ def figures_of(workshop, days):
     return [answer | {"partner": ""} for answer in answers]
 
 
-@RELAXED
-@given(
-    facts=FACTS.map(without_overlaps),
-    steps=STEPS,
-    days=st.lists(st.dates(D("2025-06-01"), D("2026-11-23")), max_size=2),
-)
-def test_what_is_withdrawn_was_never_there_on_any_day(workshop, facts, steps, days):
+def what_is_withdrawn_was_never_there_on_any_day(workshop, facts, steps, days):
     clients = sorted({fact["client"] for _kind, fact in facts})
     fresh(workshop)
     bring(workshop, facts, {len(facts) // 2})
@@ -166,3 +160,14 @@ def test_what_is_withdrawn_was_never_there_on_any_day(workshop, facts, steps, da
     fresh(workshop)
     bring(workshop, expected, set())
     assert found == (sums(workshop), figures_of(workshop, days))
+
+
+OF_FACTS = given(
+    facts=FACTS.map(without_overlaps),
+    steps=STEPS,
+    days=st.lists(st.dates(D("2025-06-01"), D("2026-11-23")), max_size=2),
+)
+test_what_is_withdrawn_was_never_there_on_any_day = FEW(OF_FACTS(what_is_withdrawn_was_never_there_on_any_day))
+test_what_is_withdrawn_was_never_there_at_length = pytest.mark.sweep(
+    MANY(OF_FACTS(what_is_withdrawn_was_never_there_on_any_day))
+)

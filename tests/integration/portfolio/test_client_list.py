@@ -118,3 +118,22 @@ def test_another_partner_sees_its_own_clients_only(web):
     html = web("outsider").get("/clients/").content.decode()
     assert "Aozora" not in html
     assert html.count("/clients/SW-") == 3
+
+
+def test_totals_and_health_are_counted_once_for_all_readers(web, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        web("member").get("/clients/")
+    with CaptureQueriesContext(connection) as made:
+        web("member").get("/clients/")
+    over_all = [
+        query for query in made.captured_queries if "clients_client" in query["sql"] and "COUNT(" in query["sql"]
+    ]
+    assert not over_all
+
+
+def test_the_record_of_a_client_reads_no_days_of_all_points(web, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        web("member").get("/clients/C001/")
+    with CaptureQueriesContext(connection) as made:
+        assert web("member").get("/clients/C001/").status_code == 200
+    assert not [query for query in made.captured_queries if 'SUM("ledger_dailypoints' in query["sql"]]

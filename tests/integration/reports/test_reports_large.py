@@ -226,6 +226,7 @@ def p95(answers):
     return statistics.quantiles([seconds for _path, _status, seconds in answers], n=20)[-1]
 
 
+@pytest.mark.sweep
 def test_pages_keep_answering_beside_a_large_export(own, northwind, broker, record_property):
     cookies = ten_people(northwind)
     scope = admin_scope()

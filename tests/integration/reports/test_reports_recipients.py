@@ -2,6 +2,7 @@
 
 import socket
 from datetime import UTC, datetime, time, timedelta
+from email import message_from_string, policy
 from unittest.mock import patch
 
 import pytest
@@ -49,8 +50,10 @@ class Server:
         return [address for address, text in self.accepted if "List-Unsubscribe: <" in text]
 
     def notices(self):
-        """Who got another mail, with its subject's mail text."""
-        return [(address, text) for address, text in self.accepted if "List-Unsubscribe: <" not in text]
+        """Who got another mail, with its plain text."""
+        others = [(address, text) for address, text in self.accepted if "List-Unsubscribe: <" not in text]
+        mails = [(address, message_from_string(text, policy=policy.default)) for address, text in others]
+        return [(address, mail.get_body(("plain",)).get_content()) for address, mail in mails]
 
 
 def address(name):

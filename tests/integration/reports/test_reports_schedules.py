@@ -140,11 +140,17 @@ def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     assert sorted(to for to, _mail in smtp.mails) == ["manager@northwind.example", "member@northwind.example"]
     mail = smtp.of("manager@northwind.example")[0]
     text = mail.get_body(("plain",)).get_content()
-    assert mail["Subject"] == "Lost points: 25 Oct 2026 to 23 Nov 2026, both days included"
-    assert text.startswith("25 Oct 2026 to 23 Nov 2026, both days included (Europe/Amsterdam)")
     with partner_scope(northwind):
-        export = Export.objects.get()
-    assert f"{export.rows} rows" in text
+        lost = PointEntry.objects.exclude(track="managed").filter(points__lt=0, on__range=("2026-10-25", "2026-11-23"))
+        points, clients = sum(entry.points for entry in lost), len({entry.client_id for entry in lost})
+        names = {entry.client.name for entry in lost.select_related("client")}
+    figure = f"−{-points:.1f} points"
+    assert mail["Subject"] == f"Lost points: {figure}, 25 Oct – 23 Nov 2026"
+    assert f"{figure} from {len(lost)} entries of {clients} clients" in text
+    assert "25 Oct 2026 to 23 Nov 2026, both days included (Europe/Amsterdam)" in text
+    shown = re.findall(r"^- (.+)\r?\n  Lost on: .+ · Points: −", text, re.MULTILINE)
+    assert len(shown) == min(len(lost), 10)
+    assert set(shown) <= names
     for words in ("/reports/rows/changes-lost-sold/?changes_from=2026-10-25", "/schedules/leave/", "Data as of"):
         assert words in text
         assert words in mail.get_body(("html",)).get_content()
@@ -178,6 +184,11 @@ def test_an_attachment_only_for_those_who_may_see_its_columns(northwind, smtp):
     member = smtp.of("member@northwind.example")[0]
     assert list(member.iter_attachments()) == []
     assert "columns that your role does not see" in member.get_body(("plain",)).get_content()
+    amounts = [
+        " Amount: " in mail.get_body(("plain",)).get_content()
+        for mail in (smtp.of("manager@northwind.example")[0], member)
+    ]
+    assert amounts == [True, False], "the rows in a mail are those its reader may see"
 
 
 def test_a_right_that_was_lost_pauses_and_tells_owner_and_admin_once(northwind, smtp):
@@ -262,7 +273,7 @@ def test_empty_is_skipped_or_sent_as_chosen(northwind, smtp):
         Schedule.objects.update(next_slot=None, deleted_at=NOW)
     make(northwind, query=nothing, when_empty="send")
     assert run_due(northwind) == ["sent"]
-    assert "0 rows" in smtp.mails[0][1].get_body(("plain",)).get_content()
+    assert "0 points from 0 entries of 0 clients" in smtp.mails[0][1].get_body(("plain",)).get_content()
 
 
 def test_after_downtime_the_latest_slot_runs_and_says_so(northwind, smtp):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from html import unescape
@@ -21,6 +21,7 @@ from tests.simulated_hubspot import TOKEN, Hub
 MOMENTS = (
     "reading clients", "reading deals", "checking", "withdrawing", "withdrawn", "posted", "before commit", "after commit",
 )  # fmt: skip
+SOME = ("reading deals", "withdrawn", "before commit", "after commit")
 TABLES = (
     "clients_client", "clients_deal", "clients_withdrawal", "ledger_pointentry", "ledger_lot", "imports_importchange",
     "imports_importbatch", "sources_connectedrow", "sources_connection",
@@ -211,8 +212,8 @@ class Stage:
         return calls.carry_out(partner=self.partner, call_id=call.pk)
 
 
-def kills(partner_id: int, folder: str) -> None:
-    """Kill a run at every moment, then make it; print the state after each as a line of JSON."""
+def kills(partner_id: int, folder: str, moments: Sequence[str]) -> None:
+    """Kill a run at each of these moments, then make it; print the state after each as a line of JSON."""
     stage = Stage(partner_id, folder, LAX)
     world = stage.hub.world
     first, second, third, fourth, *_rest = list(world.rows["deals"])
@@ -223,8 +224,8 @@ def kills(partner_id: int, folder: str) -> None:
     added = max(world.rows["deals"])
     world.associate("deals", added, "companies", next(iter(world.rows["companies"])), primary=True)
     stage.hub.time.sleep(7200)
-    for moment in ("before", *MOMENTS, "again"):
-        ended = stage.child(stage.run, moment if moment in MOMENTS else "") if moment != "before" else ""
+    for moment in ("before", *moments, "again"):
+        ended = stage.child(stage.run, moment if moment in moments else "") if moment != "before" else ""
         seconds = stage.child(stage.free_after)
         print(json.dumps([moment, ended, seconds, *stage.child(stage.state)]), flush=True)  # noqa: T201
 

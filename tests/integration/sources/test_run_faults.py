@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.imports.test_import_faults import database, server, spawn  # noqa: F401
-from tests.integration.sources.crashing_runs import MOMENTS
+from tests.integration.sources.crashing_runs import MOMENTS, SOME
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def partner_id(committed: None) -> int:
 def told(spawn: Any, partner_id: int, tmp_path: Path) -> Callable[..., list[Any]]:  # noqa: F811
     """Call a function of `crashing_runs` in a process of its own, and read the lines that it prints."""
 
-    def call(name: str, **options: int) -> list[Any]:
+    def call(name: str, **options: int | tuple[str, ...]) -> list[Any]:
         more = "".join(f", {key}={value}" for key, value in options.items())
         code = (
             f"from tests.integration.sources.crashing_runs import {name}; {name}({partner_id}, {str(tmp_path)!r}{more})"
@@ -50,11 +50,14 @@ def told(spawn: Any, partner_id: int, tmp_path: Path) -> Callable[..., list[Any]
     return call
 
 
-def test_a_run_killed_at_any_moment_leaves_all_or_nothing_and_the_next_goes_on(told: Any) -> None:
-    reports = {moment: rest for moment, *rest in told("kills")}
-    assert list(reports) == ["before", *MOMENTS, "again"]
+@pytest.mark.parametrize("moments", [SOME, pytest.param(MOMENTS, marks=pytest.mark.sweep)], ids=["some", "all"])
+def test_a_run_killed_at_any_moment_leaves_all_or_nothing_and_the_next_goes_on(
+    told: Any, moments: tuple[str, ...]
+) -> None:
+    reports = {moment: rest for moment, *rest in told("kills", moments=moments)}
+    assert list(reports) == ["before", *moments, "again"]
     _ended, _seconds, before, *_rest = reports["before"]
-    for moment in MOMENTS[:-1]:
+    for moment in moments[:-1]:
         ended, seconds, rows, differences, wrong, _right = reports[moment]
         assert (ended, rows, bool(differences), wrong) == (None, before, True, []), moment
         assert seconds < 10
@@ -67,8 +70,9 @@ def test_a_run_killed_at_any_moment_leaves_all_or_nothing_and_the_next_goes_on(t
     assert reports["again"][3:] == [[], [], True]
 
 
-def test_a_day_of_troubles_ends_with_the_truth(told: Any) -> None:
-    hours, seed = int(os.environ.get("SYNC_HOURS", "2")), int(os.environ.get("SYNC_SEED", "1"))
+@pytest.mark.parametrize("hours", [2, pytest.param(int(os.environ.get("SYNC_HOURS", "8")), marks=pytest.mark.sweep)])
+def test_a_day_of_troubles_ends_with_the_truth(told: Any, hours: int) -> None:
+    seed = int(os.environ.get("SYNC_SEED", "1"))
     [[events, renewed, last, differences, wrong, right]] = told("day", hours=hours, seed=seed)
     troubled = Counter(trouble for _minute, trouble, *_rest in events if trouble)
     print(f"{hours} hours, seed {seed}: {len(events)} runs, {Counter(event[2] for event in events)}")  # noqa: T201

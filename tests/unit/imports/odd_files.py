@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 from openpyxl import Workbook
 
@@ -67,7 +68,7 @@ class OddFile:
     """
 
     name: str
-    content: bytes
+    made: "bytes | Later"
     sheet: str = ""
     kind: str = "deals"
     values: dict[str, str] = field(default_factory=dict)
@@ -78,6 +79,13 @@ class OddFile:
     notices: tuple[str, ...] = ()
     likely_header: int = 0
 
+    @property
+    def content(self) -> bytes:
+        return self.made if isinstance(self.made, bytes) else self.made()
+
+
+Later = Callable[[], bytes]  # whoever only collects the tests makes no workbook
+
 
 def as_csv(rows: list[list[str]], delimiter: str = ";") -> bytes:
     text = io.StringIO()
@@ -85,7 +93,11 @@ def as_csv(rows: list[list[str]], delimiter: str = ";") -> bytes:
     return text.getvalue().encode()
 
 
-def as_workbook(rows: list[list[object]], change: Callable[[Workbook], None] = lambda _book: None) -> bytes:
+def as_workbook(rows: list[list[object]], change: Callable[[Workbook], None] = lambda _book: None) -> Later:
+    return partial(_workbook, rows, change)
+
+
+def _workbook(rows: list[list[object]], change: Callable[[Workbook], None]) -> bytes:
     book = Workbook()
     sheet = book.worksheets[0]
     sheet.title = "deals"
@@ -97,10 +109,14 @@ def as_workbook(rows: list[list[object]], change: Callable[[Workbook], None] = l
     return file.getvalue()
 
 
-def calculated(content: bytes, values: dict[str, str]) -> bytes:
+def calculated(content: Later, values: dict[str, str]) -> Later:
     """A workbook whose cells are formulas that a spreadsheet program calculated: cells with their type and value, as XML."""
+    return partial(_calculated, content, values)
+
+
+def _calculated(content: Later, values: dict[str, str]) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(file, "w") as after:
+    with zipfile.ZipFile(io.BytesIO(content())) as before, zipfile.ZipFile(file, "w") as after:
         for name in before.namelist():
             part = before.read(name).decode()
             for cell, typed in values.items() if name == "xl/worksheets/sheet1.xml" else ():

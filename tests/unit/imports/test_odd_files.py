@@ -41,7 +41,8 @@ def test_there_are_at_least_sixty_of_both_formats() -> None:
 
 @pytest.mark.parametrize("odd", FILES, ids=lambda odd: odd.name)
 def test_an_odd_file(odd: OddFile) -> None:
-    source = read_source(odd.name, kind(odd.kind), io.BytesIO(odd.content), odd.sheet)
+    content = odd.content
+    source = read_source(odd.name, kind(odd.kind), io.BytesIO(content), odd.sheet)
     if odd.likely_header:
         assert source.table.likely_header == odd.likely_header
         assert source.asks
@@ -57,7 +58,7 @@ def test_an_odd_file(odd: OddFile) -> None:
     for notice in odd.notices:
         assert any(notice in given for given in source.table.notices), source.table.notices
     assert any("formula" in notice for notice in odd.notices) == any("formula" in each for each in source.table.notices)
-    with rows_of(io.BytesIO(odd.content), odd.sheet, ReadingOptions(), column_names()) as rows:
+    with rows_of(io.BytesIO(content), odd.sheet, ReadingOptions(), column_names()) as rows:
         sample = sample_of(rows)
     columns = [column.name for column in kind(odd.kind).columns]
     form = MappingForm(kind(odd.kind), sample, proposed(odd.kind, columns, sample.header))
