@@ -131,7 +131,8 @@ def _copy(place: Place, made: int, copies: int) -> int:
             columns = [str(field.column) for field in stored_fields(model)]
             texts = {"email": address} if model is User else {"slug": "slug || '-' || k"} if model is Partner else {}
             chosen = [
-                f'"{name}" + k * {STRIDE}::bigint' if name in numbers else texts.get(name, f'"{name}"') for name in columns
+                f'"{name}" + k * {STRIDE}::bigint' if name in numbers else texts.get(name, f'"{name}"')
+                for name in columns
             ]
             names = ", ".join(f'"{name}"' for name in columns)
             table = model._meta.db_table
