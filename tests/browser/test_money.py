@@ -176,6 +176,7 @@ def test_a_pack_is_kept_and_opens_with_the_same_figures(open_page):
     page.get_by_label("Title").fill("Review of November")
     page.get_by_role("button", name="Save this pack").click()
     expect(page.get_by_role("note")).to_contain_text("Review of November")
+    page.wait_for_load_state()  # the note comes before the tables
     assert page.locator("article").inner_text() == figures
     page.goto("/dashboard/packs/")
     expect(page.get_by_role("row", name=re.compile("Review of November"))).to_contain_text("With amounts")
