@@ -61,7 +61,7 @@ class _InPointsDollars(Func):
         super().__init__(amount, currency)
         self.extra |= {"unit": Decimal(unit), "amounts": tuple(amounts.items())}
 
-    def as_sql(self, compiler: Any, _connection: Any, **_extra: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_sql(self, compiler: Any, _connection: Any, **_extra: Any) -> tuple[str, tuple[Any, ...]]:  # type: ignore[override] # decimals
         """The amount times the unit, divided by what counts as one unit in its currency."""
         (amount, of_amount), (code, of_code) = (compiler.compile(source) for source in self.source_expressions)
         per_unit = self.extra["amounts"]

@@ -57,7 +57,7 @@ class UnchangedPageMiddleware:
     def __call__(self, request: PortalRequest) -> HttpResponse:
         request.etag = ""
         response = self.get_response(request)
-        if request.etag and response.status_code in (200, 304) and not get_messages(request).used:  # type: ignore[attr-defined] # of BaseStorage
+        if request.etag and response.status_code in (200, 304) and not get_messages(request).used:  # type: ignore[union-attr] # the middleware sets a BaseStorage
             response.headers["ETag"] = request.etag
             response.headers.pop("Cache-Control", None)  # which forbids to keep it
             patch_cache_control(response, private=True, no_cache=True)

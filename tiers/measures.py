@@ -75,8 +75,12 @@ def measures_of_day(scope: Scope, day: date) -> PortfolioMeasures:
     points, certified, others = _figures_of_day(scope, day)
     series = PointSeries((day, track, points[track]) for track in Track)
     return PortfolioMeasures(
-        series, lambda _on: certified, {metric: lambda _on, value=value: value for metric, value in others.items()}
+        series, lambda _on: certified, {metric: _constant(value) for metric, value in others.items()}
     )
+
+
+def _constant(value: Decimal | None) -> Measure:
+    return lambda _on: value
 
 
 @cached_by_generation("figures-of-day")
