@@ -648,17 +648,18 @@ def monday(page: Page, *, expired: str, script: bool = True, keyboard: bool = Fa
     assert hands.counted() == (1, 0, 0), "which points expire by the review?"
     back(page, RANGE, script)
 
-    if script and not phone:
-        hands.press("/")
-        hands.type("D0449")
-        hit = page.locator("#search-hits a", has_text="D0449").first
-    else:
+    if phone:
         hands.click(page.locator("a.search-link"))
         page.locator("#search-page").focus()
-        hands.type("D0449")
-        if not script:
-            hands.press("Enter")
-        hit = page.locator("main li a", has_text="D0449").first
+    elif script:
+        hands.press("/")
+    else:
+        page.locator("#search-everything").focus()
+    hands.type("D0449")
+    if not script:
+        hands.press("Enter")
+    hits = page.locator("#search-hits a" if script and not phone else "main li a")
+    hit = hits.filter(has_text="D0449").first
     expect(hit).to_be_visible()
     assert hands.counted()[2] == 1, "a deal is found by one search"
     hands.click(hit)

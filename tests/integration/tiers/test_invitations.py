@@ -27,7 +27,7 @@ def test_recorded_shown_and_taken_back(web, scope):
     assert "Add an invitation" in admin.get("/tiers/").text
     answer = admin.post("/tiers/invitations/", {"tier": "Elite", "on": DAY}, follow=True)
     assert answer.redirect_chain == [("/tiers/#history", 302)]
-    assert told(answer) == ["The invitation to Elite is recorded."]
+    assert told(answer) == ["The invitation to Elite is saved."]
     assert [(each.tier, each.on) for each in invitations(scope)] == [("Elite", date(2026, 11, 1))]
     assert "Invited to Elite on" in web("member").get("/tiers/").text
     assert "Invited to Elite on" not in admin.get("/tiers/?on=2026-10-31").text
