@@ -16,6 +16,11 @@ DATASETS = {dataset.key: dataset for dataset in all_datasets()}
 ROLES = ("admin", "manager", "finance", "member")
 
 
+def some(names):
+    """Every third for make test, which has the rows of all datasets in tests/contract/; the others for the sweep."""
+    return [pytest.param(name, marks=pytest.mark.sweep if number % 3 else ()) for number, name in enumerate(names)]
+
+
 @pytest.mark.parametrize("path", EXPECTED, ids=lambda path: path.stem)
 def test_the_figures_are_those_of_the_contract(token_of, get, path):
     expected = json.loads(path.read_text(encoding="utf-8"))
@@ -47,15 +52,14 @@ def test_the_next_review_is_told_as_the_page_tells_it(token_of, get):
     assert any(reading["to_come"] for reading in review["readings"])
 
 
-@pytest.mark.parametrize("parts", [2, pytest.param(5, marks=pytest.mark.sweep)])
-@pytest.mark.parametrize("key", DATASETS)
-def test_pages_add_up_to_the_totals_and_to_the_rows_of_the_pages(token_of, get, scope_of, key, parts):
+@pytest.mark.parametrize("key", some(DATASETS))
+def test_pages_add_up_to_the_totals_and_to_the_rows_of_the_pages(token_of, get, scope_of, key):
     token = token_of()
     summed = [column.name for column in DATASETS[key].columns if column.total]
     names = ",".join([*summed, DATASETS[key].columns[0].name]) if summed else DATASETS[key].columns[0].name
     names = ",".join(dict.fromkeys(names.split(",")))
     count = get(token, f"datasets/{key}", page_size=1, columns=names).json()["count"]
-    rows, page = [], get(token, f"datasets/{key}", page_size=max(7, -(-count // parts)), columns=names).json()
+    rows, page = [], get(token, f"datasets/{key}", page_size=max(7, count // 5), columns=names).json()
     first = page
     for _step in range(1000):
         rows += page["rows"]
@@ -233,7 +237,7 @@ def test_sums_over_currencies_name_their_table(token_of, get):
     assert found["valued_by"] == "Points-dollars by the currency table of 15 Jul 2025"
 
 
-@pytest.mark.parametrize("path", ["breakdown", *(f"datasets/{key}" for key in DATASETS)])
+@pytest.mark.parametrize("path", ["breakdown", *some(f"datasets/{key}" for key in DATASETS)])
 def test_a_page_costs_the_same_queries_whatever_its_length(token_of, get, path):
     token = token_of()
     get(token, path, page_size=1)  # what is remembered or noted once
