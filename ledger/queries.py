@@ -132,7 +132,10 @@ def reposting() -> Reposting:
 
 
 def by_last_sign_in(partners: Iterable[Partner]) -> list[Partner]:
-    """The partners whose people signed in last, first; those without people who ever did, in their order, last. One query, none for one partner."""
+    """The partners whose people signed in last, first; those without people who ever did, in their order, last.
+
+    One query, and none where there is nothing to order.
+    """
     partners = list(partners)
     if len(partners) < 2:
         return partners
