@@ -68,7 +68,7 @@ class PointEntry(models.Model):
         Partner, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     # Facts are withdrawn and never deleted, and entries and sums are written from stored ones: to have the database look each
-    # of them up again at every commit would cost an eighth of an import and protect nothing (ADR 174).
+    # of them up again at every commit would cost a tenth of an import and protect nothing (ADR 174).
     client = models.ForeignKey(
         Client, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
     )
