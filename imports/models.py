@@ -138,9 +138,12 @@ class ImportChange(models.Model):
         return f"{self.kind} {self.fact_id}: {self.action}"
 
 
+FILE_FOLDER = "imports"  # in the storage
+
+
 def file_folder(partner_id: int) -> str:
     """Folder of a partner's uploaded files in the storage."""
-    return f"imports/{partner_id}"
+    return f"{FILE_FOLDER}/{partner_id}"
 
 
 def stored_name(instance: "ImportFile", filename: str) -> str:

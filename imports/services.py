@@ -22,7 +22,7 @@ from imports.batch_states import UNDECIDED, NotNow, locked, to_next_step
 from imports.checks import Step
 from imports.effects import Effects, effects_data, effects_of
 from imports.mapping_steps import apply_remembered, kind_by_header, unmapped_tables
-from imports.models import BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile, file_folder
+from imports.models import FILE_FOLDER, BatchStatus, ChangeAction, ImportBatch, ImportChange, ImportFile, file_folder
 from imports.pipeline import TEXT_ENDINGS, carry_out, ending_of, sheets_of, silent
 from imports.queries import get_batch, tables_to_read, undone_by, withdrawal_plan
 from imports.results import HIDDEN_SHEET, add_tables, finish, finish_undo, points_summary, save_findings
@@ -423,6 +423,14 @@ def recent_batches() -> QuerySet[ImportBatch]:
     return ImportBatch.objects.filter(created_at__gte=now() - timedelta(days=7))
 
 
+def partners_with_files() -> set[int]:
+    """The primary keys of the partners that have a folder in the storage: one look at it instead of one a partner."""
+    folders = list[str]()
+    with suppress(FileNotFoundError):
+        folders, _names = default_storage.listdir(FILE_FOLDER)
+    return {int(name) for name in folders if name.isdigit()}
+
+
 def delete_stray_files(*, partner: Partner) -> int:
     """Delete stored files that no row names: their process was killed before it committed. Returns how many.
 
@@ -432,6 +440,8 @@ def delete_stray_files(*, partner: Partner) -> int:
     with suppress(FileNotFoundError):
         _folders, names = default_storage.listdir(folder)
     stored = [f"{folder}/{name}" for name in names]
+    if not stored:
+        return 0
     with partner_scope(partner):
         named = set(ImportFile.objects.filter(partner=partner, file__in=stored).values_list("file", flat=True))
     strays = [path for path in stored if path not in named]

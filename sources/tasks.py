@@ -35,7 +35,8 @@ def run_due_connections() -> int:
 def delete_stray_files() -> int:
     """Once a day: delete the files of killed imports, brought by runs or by people (ADR 146). Returns how many."""
     partners = partners_with(services.killed_runs(), import_services.recent_batches())
-    return sum(import_services.delete_stray_files(partner=partner) for partner in partners)
+    with_files = import_services.partners_with_files()
+    return sum(import_services.delete_stray_files(partner=each) for each in partners if each.pk in with_files)
 
 
 @shared_task(

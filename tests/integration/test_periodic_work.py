@@ -76,6 +76,14 @@ def test_a_tick_with_nothing_due_takes_as_many_queries_for_a_hundred_partners(
     assert enqueued == []
 
 
+def test_stray_files_are_looked_for_where_there_are_files(fleet, django_assert_max_num_queries):
+    for each in fleet:
+        with partner_scope(each):
+            ImportBatch.objects.create(partner=each)
+    with django_assert_max_num_queries(8):
+        assert delete_stray_files() == 0
+
+
 def test_only_ledgers_with_something_due_are_enqueued(fleet, partner, enqueued):
     with partner_scope(partner):
         posted = Posting.objects.get(partner=partner)
