@@ -28,6 +28,8 @@ class PortalRequest(HtmxRequest):
     points_of_former_rules: bool
     #: The day whose figures the page shows while today's are being worked out, otherwise None; only set with a scope.
     figures_until: date | None
+    #: The ETag of a page that the browser may keep; "" for any other.
+    etag: str
 
 
 class ScopedRequest(PortalRequest):

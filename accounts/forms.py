@@ -60,10 +60,10 @@ class NewPasswordForm(ChangePasswordForm):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["oldpassword"].label = _("Password now")
+        self.fields["oldpassword"].label = _("Current password")
         self.fields["oldpassword"].help_text = ""
         self.fields["password1"].label = _("New password")
-        self.fields["password2"].label = _("The same again")
+        self.fields["password2"].label = _("New password again")
 
 
 class NewAddressForm(AddEmailForm):
@@ -143,7 +143,7 @@ class ProfileForm(forms.ModelForm):
     """Changes a person's own profile."""
 
     language = forms.ChoiceField(
-        label=_("Language"), required=False, choices=[("", _("As the partner has it")), *settings.LANGUAGES]
+        label=_("Language"), required=False, choices=[("", _("As set for the partner")), *settings.LANGUAGES]
     )
 
     class Meta:

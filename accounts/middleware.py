@@ -5,6 +5,7 @@ A signed-in request runs inside one transaction in which the database shows its 
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import scope as scopes
 from accounts.access import PortalRequest
+from accounts.models import User
 from accounts.sessions import LEFT_KEY
 from partner_portal.lib.db.replica import answered, from_primary
 from partner_portal.lib.web.htmx import htmx_of
@@ -78,25 +80,25 @@ class ScopeMiddleware:
 
     def __call__(self, request: PortalRequest) -> HttpResponse:
         request.scope = None
-        if not request.user.is_authenticated:
+        user = request.user
+        if not user.is_authenticated:
             return self.get_response(request)
-        if request.method in ("GET", "HEAD"):
-            return answered(lambda: self._scoped(request))
-        return self._scoped(request)
+        give = partial(self._scoped, request, user)
+        return answered(give) if request.method in ("GET", "HEAD") else give()
 
-    def _scoped(self, request: PortalRequest) -> HttpResponse:
+    def _scoped(self, request: PortalRequest, user: User) -> HttpResponse:
         with transaction.atomic():
-            if not scopes.enter(request.user.pk, settings.REQUESTS_AT_ONCE):
+            if not scopes.enter(user.pk, settings.REQUESTS_AT_ONCE):
                 return refuse_parallel(request)
             left = request.session.get(LEFT_KEY, ())
-            memberships = [row for row in scopes.memberships_of(request.user) if row.partner_id not in left]
+            memberships = [row for row in scopes.memberships_of(user) if row.partner_id not in left]
             if not memberships:
                 from_primary()  # they may have just become a member
                 return self._answer(request)
             chosen = request.session.get(PARTNER_KEY)
             membership = next((row for row in memberships if row.partner_id == chosen), memberships[0])
-            membership.user = request.user
-            scopes.set_tenant(membership.partner_id, request.user.pk)
+            membership.user = user
+            scopes.set_tenant(membership.partner_id, user.pk)
             scope = scopes.member_scope(membership)
             request.scope = scope
             request.memberships = memberships

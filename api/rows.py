@@ -186,7 +186,7 @@ def _ignored(selection: Selection[Scope], data: Mapping[str, str]) -> list[str]:
             and name not in selection.query
             and not selection.problems
         ):
-            problems.append(_("“%(value)s” is of no use as “%(name)s” here.") % {"value": value[:40], "name": name})
+            problems.append(_("“%(value)s” cannot be used as “%(name)s” here.") % {"value": value[:40], "name": name})
     return problems
 
 

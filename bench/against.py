@@ -61,6 +61,8 @@ WORKS = (
     Work("whole", "tier page: of a page that does nothing", "", "/tiers/", 6.0),
 )
 FILES = (("CSV, ours, decimal point", "csv", 0.5), ("XLSX, ours", "xlsx", 0.2))
+UNCHANGED = ("/dashboard/", f"/dashboard/changes/new-sold/?{RANGE}", "/tiers/breakdown/", "/clients/")
+KEPT_MS = 8.0  # of the processor, for the answer that the browser has the page already
 FLAT = 1.3  # a page of 1,000,000 entries of one of 10,000
 GROWING = (
     "/dashboard/",
@@ -138,6 +140,8 @@ def measure(place: Place, small: str, large: str, *, quick: bool) -> Iterator[Me
         for path in GROWING:
             at_large, at_small = (partial(_ours, visitors[slug], path, {}) for slug in (large, small))
             yield _ratio(f"growth of {path}", FLAT, *_in_turns(place, rounds, at_large, at_small))
+        for path in UNCHANGED:
+            yield _unchanged(place, visitors[large], path, rounds)
         yield from _files(plain, large, 1_000 if quick else 100_000)
 
 
@@ -170,11 +174,24 @@ def _ratio(what: str, most: float, ours: Times, theirs: Times) -> Measurement:
     return Measurement("against", what, clock / other, "x", most, note=note)
 
 
-def _ours(visitor: "Client", path: str, headers: Mapping[str, str]) -> tuple[float, float]:
+def _unchanged(place: Place, visitor: "Client", path: str, rounds: int) -> Measurement:
+    """The processor time of telling a browser that its page is still right."""
+    visitor.get("/accounts/profile/")  # gives it the cookie of forms
+    tag = visitor.get(path, follow=True)
+    address = tag.request["PATH_INFO"] + (f"?{tag.request['QUERY_STRING']}" if tag.request["QUERY_STRING"] else "")
+    ask = partial(_ours, visitor, address, {"If-None-Match": tag.headers["ETag"]}, expected=304)
+    times = Times()
+    for _ in range(rounds):
+        times.add(_asked(place, 1, ask))
+    note = f"{median(times.clock) * 1000:,.1f} ms on the clock"
+    return Measurement("against", f"unchanged {path}", median(times.processor) * 1000, "ms", KEPT_MS, note=note)
+
+
+def _ours(visitor: "Client", path: str, headers: Mapping[str, str], *, expected: int = 200) -> tuple[float, float]:
     start, started = time.perf_counter(), time.process_time()
     response = visitor.get(path, headers=dict(headers))
     took = time.perf_counter() - start, time.process_time() - started
-    if response.status_code != 200:
+    if response.status_code != expected:
         raise RuntimeError(f"{path} answers {response.status_code}")
     return took
 

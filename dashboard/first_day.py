@@ -1,5 +1,6 @@
 """The checklist of a partner's first day: what to import or set up, what it enables, and whether it is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,13 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import ScopedRequest
 from accounts.models import Membership, Partner, TeamContact
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.models import Certification, Client, Deal, RetentionMonth, Service
 from commissions.models import StatementLine
+from program.caching import cached_by_generation
 from program.queries import rulebook
 from renewals.models import Renewal
 
@@ -56,13 +59,24 @@ _SETTINGS = (
 )
 
 
+def steps_for(request: ScopedRequest) -> list[Step]:
+    """The checklist as the reader's dashboard shows it; empty when they have hidden it. Read once per request."""
+    scope = request.scope
+    if any(row.checklist_hidden for row in request.memberships if row.partner_id == scope.partner_id):
+        return []
+    return scope.once("checklist", lambda: checklist(scope))
+
+
 def checklist(scope: Scope) -> list[Step]:
-    """The steps for somebody who imports; empty once all are done. One query."""
+    """The steps for somebody who imports; empty once all are done. At most two queries."""
     if not scope.may_import:
         return []
-    own = Partner.objects.filter(pk=scope.partner.pk)
-    rows: QuerySet[Any, Any] = own.values(**_done(scope))  # its names are built, which the types do not know
-    done = rows.get() | {"time_zone": scope.partner.time_zone != "UTC"}
+    own = {"partner": scope.partner}
+    people = {
+        "contacts": Exists(TeamContact.objects.filter(**own)),
+        "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
+    }
+    done = _imported(scope) | _exist(scope, people) | {"time_zone": scope.partner.time_zone != "UTC"}
     steps = [
         Step(label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
         for key, label, why in _FACTS
@@ -81,11 +95,12 @@ def checklist(scope: Scope) -> list[Step]:
     return steps
 
 
-def _done(scope: Scope) -> dict[str, Combinable]:
-    """Whether a step is done, by its key, for the steps that depend on rows."""
+@cached_by_generation("first-day-imported")
+def _imported(scope: Scope) -> dict[str, bool]:
+    """Whether there are facts of the kinds that have a step, by its key."""
     own = {"partner": scope.partner}
     months = RetentionMonth.objects.filter(**own).order_by().values("partner")
-    return {
+    kinds: dict[str, Combinable] = {
         "clients": Exists(Client.objects.filter(**own)),
         "deals": Exists(Deal.objects.filter(**own)),
         "services": Exists(Service.objects.filter(**own)),
@@ -93,6 +108,11 @@ def _done(scope: Scope) -> dict[str, Combinable]:
         "renewals": Exists(Renewal.objects.filter(**own)),
         "mrr_history": Exists(months.annotate(months=Count("month", distinct=True)).filter(months__gte=MONTHS)),
         "statement_lines": Exists(StatementLine.objects.filter(**own)),
-        "contacts": Exists(TeamContact.objects.filter(**own)),
-        "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
     }
+    return _exist(scope, kinds)
+
+
+def _exist(scope: Scope, rows: Mapping[str, Combinable]) -> dict[str, bool]:
+    own = Partner.objects.filter(pk=scope.partner.pk)
+    found: QuerySet[Any, Any] = own.values(**rows)  # its names are built, which the types do not know
+    return dict(found.get())

@@ -19,7 +19,7 @@ from accounts.roles import Permission
 from accounts.scope import Scope
 from dashboard import front_page_text, services
 from dashboard import packs as packs_of
-from dashboard.first_day import Step, checklist
+from dashboard.first_day import steps_for
 from dashboard.forms import PackForm
 from dashboard.overview import TOGETHER, Overview
 from dashboard.panels import DEFAULT_LAYOUT, PANELS, Panel, panels_for, side_by_side
@@ -61,7 +61,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if panel is not None:
         return _panel(request, panel)
     if posting(request.scope) is None:
-        return private(TemplateResponse(request, "dashboard/empty.html", {"steps": _steps(request)}))
+        return private(TemplateResponse(request, "dashboard/empty.html", {"steps": steps_for(request)}))
     page = Overview(request.scope, request.path, request.GET)
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
@@ -74,7 +74,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
         "cards_before": range(cards_before(request)),
     }
     context |= {"first": first, "rest": rest, "day": page.day, "scope": page.scope}
-    context["steps"] = [] if page.day.past else _steps(request)
+    context["steps"] = [] if page.day.past else steps_for(request)
     if page.day.past:
         context["rules"] = rules_in_force(page.scope, page.day.day)
     return private(TemplateResponse(request, "dashboard/overview.html", context))
@@ -106,12 +106,6 @@ def _view_in_mind(request: ScopedRequest) -> str:
 def _period_in_mind(scope: Scope, view: str) -> Period:
     """The range of point changes on the page with this address; the usual one where it has none."""
     return changes_period(scope, QueryDict(urlsplit(view).query)).period
-
-
-def _steps(request: ScopedRequest) -> list[Step]:
-    """The steps of the first day's checklist; empty when the reader has hidden it."""
-    hidden = any(row.checklist_hidden for row in request.memberships if row.partner_id == request.scope.partner_id)
-    return [] if hidden else checklist(request.scope)
 
 
 @require_POST

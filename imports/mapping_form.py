@@ -385,7 +385,7 @@ class MappingForm(forms.Form):
         if key in self.errors:
             return None
         if not text:
-            self.add_error(key, _("Say the value."))
+            self.add_error(key, _("Enter the value."))
             return None
         try:
             column.type.read(text)

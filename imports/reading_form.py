@@ -49,7 +49,7 @@ class ReadingForm(forms.Form):
         }
 
     def _add(self, name: str, label: str, choices: Sequence[tuple[str, str]]) -> None:
-        missing = {"required": _("Say whether they count.")}
+        missing = {"required": _("Choose whether they count.")}
         self.fields[f"{PREFIX}{name}"] = forms.ChoiceField(label=label, choices=choices, error_messages=missing)
 
 

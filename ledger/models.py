@@ -31,7 +31,8 @@ class _WithinPartner:
         if alias is None:  # there is no join
             return None
         partner = self.model._meta.get_field("partner")  # type: ignore[attr-defined] # of the field beside it
-        return WhereNode([Exact(partner.get_col(alias), partner.get_col(related_alias))])
+        same = Exact(partner.get_col(alias), partner.get_col(related_alias))
+        return WhereNode([same])  # type: ignore[list-item] # the stubs lack lookups among its children
 
     def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         """Return the field for migrations."""

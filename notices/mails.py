@@ -25,7 +25,7 @@ def digest_mail(scope: Scope, user: User, digest: Digest, *, name: str) -> Porta
         subject = f"{one_line(scope.partner.name)}: {digest.as_subject()}"
         why = _("You get this because you asked for a digest of %(partner)s.")
         figures = Table(
-            head=(_("Figure"), _("Now"), _("Change")),
+            head=(_("Figure"), _("Now"), _("Difference")),
             title=_figures_title(digest),
             rows=[
                 Row((line.label, line.value, line.change or _("unchanged")), line.why, site.absolute(line.link))
@@ -46,7 +46,7 @@ def notices_mail(scope: Scope, user: User, notices: Sequence[Notice], *, name: s
         rows = shown(notices)
         subject = one_line(rows[0].words.title)
         if len(rows) > 1:
-            subject = ngettext("%(count)s notice", "%(count)s notices", len(rows)) % {"count": len(rows)}
+            subject = ngettext("%(count)s new notice", "%(count)s new notices", len(rows)) % {"count": len(rows)}
         why = _("You get this because you asked to be mailed about such notices of %(partner)s.")
         content = Content(
             f"{one_line(scope.partner.name)}: {subject}", why, headline=subject, tables=[Table(_told(rows))]

@@ -148,7 +148,11 @@ def pages(scope: Scope) -> list[Link]:
 
 
 def freshness(scope: Scope) -> Freshness:
-    """How old the facts are. Reckoned by the real clock: it is about files, not about business days."""
+    """How old the facts are. Reckoned by the real clock: it is about files, not about business days. Read once per scope."""
+    return scope.once("freshness", lambda: _freshness(scope))
+
+
+def _freshness(scope: Scope) -> Freshness:
     arrival = last_arrival(scope)
     if arrival.as_of is None:
         return Freshness(None)

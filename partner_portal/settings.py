@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "accounts.middleware.ScopeMiddleware",
     "partner_portal.bodies.BodyLimitMiddleware",  # knows who asks; what is before it reads no form
     "ledger.middleware.LedgerCatchUpMiddleware",
+    "partner_portal.unchanged.UnchangedPageMiddleware",
 ]
 
 ROOT_URLCONF = "partner_portal.urls"

@@ -34,7 +34,7 @@ def failure_text(error: Exception) -> str:
     if isinstance(error, KeyError):
         return _("This kind of rows no longer exists. Nothing was written.")
     if isinstance(error, SoftTimeLimitExceeded):
-        return _("It took longer than a worker may work on one file. Choose fewer rows or columns.")
+        return _("It took longer than one file may take. Choose fewer rows or columns.")
     if isinstance(error, OSError) and (
         error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "No space left" in str(error)
     ):

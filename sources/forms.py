@@ -178,7 +178,7 @@ class AnswersForm(forms.Form):
             ],
             initial=initial,
             help_text=str(question.why),
-            error_messages={"required": _("Choose a property, or say what holds for all.")},
+            error_messages={"required": _("Choose a property, or enter a value that holds for all.")},
         )
         chosen = str(self.data.get(name, initial)) if self.is_bound else initial
         column = kind_of(question.kind).column(question.column)

@@ -132,7 +132,7 @@ def invitation(request: ScopedRequest) -> HttpResponse:
         form = InvitationForm(request.POST, scope=scope)
         if form.is_valid():
             services.record_invitation(scope=scope, **form.cleaned_data)
-            messages.success(request, _("The invitation to %(tier)s is recorded.") % form.cleaned_data)
+            messages.success(request, _("The invitation to %(tier)s is saved.") % form.cleaned_data)
         else:
             for problems in form.errors.values():
                 messages.error(request, " ".join(map(str, problems)))
@@ -164,7 +164,11 @@ def thresholds(request: ScopedRequest) -> HttpResponse:
 def points_breakdown(request: ScopedRequest) -> HttpResponse:
     """Clients and their points, as a page or as rows in the dialog."""
     selection = select("breakdown", request.scope, request.GET)
-    no_clients = Empty(_("No client has such points"), _("Look at all clients, or at another day."))
+    no_clients = Empty(
+        _("No client has such points"),
+        _("Look at all clients, or at another day."),
+        Link(_("Show all clients"), reverse("clients")),
+    )
     if wanted_part(request):
         return drilldown(request, selection, back=_back(selection), when_empty=lambda: no_clients)
     return drilldown(
@@ -246,7 +250,6 @@ def _over_time(request: ScopedRequest) -> dict[str, object]:
     return {
         "refocus": wanted_part(request) == "over-time",
         "series": series,
-        "series_rules": rule_set,
         "tier_names": [tier.name for tier in rule_set.tiers] if rule_set else [],
         "series_text": about,
         "series_form": form,

@@ -48,12 +48,14 @@ def partner_settings(request: ScopedRequest) -> HttpResponse:
     return TemplateResponse(request, "accounts/settings.html", context, status=422 if form.errors else 200)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.SETTINGS)
 def reset_demo(request: ScopedRequest) -> HttpResponse:
-    """Have the process that runs the demo load the sample partners anew. Exists in the demo only."""
+    """Ask, then have the process that runs the demo load the sample partners anew. Exists in the demo only."""
     if not settings.DEMO:
         raise Http404
+    if request.method != "POST":
+        return TemplateResponse(request, "accounts/demo_reset.html")
     settings.RESET_DEMO_FILE.touch()
     messages.info(request, _("The demo is being reset. Reload this page in about a minute."))
     return redirect("settings")

@@ -11,7 +11,6 @@ from dashboard import front_page_text
 from dashboard.overview import Overview
 from dashboard.queries import Expiring, expiring_until
 from ledger.series import PointTotals
-from program.rulebook import RuleSet
 from tiers.queries import Projected
 from tiers.rules import RequirementGap
 
@@ -47,8 +46,6 @@ class Month:
 class Expiry:
     """The contents of the panel."""
 
-    #: The rule set in force, for its thresholds; None before the first.
-    rule_set: RuleSet | None
     points: PointTotals
     months: tuple[Month, ...]
     #: The day of the next review; None for a programme without reviews.
@@ -68,7 +65,6 @@ def expiry(overview: Overview) -> Expiry:
     months = _months(overview)
     fall = next((month for month in months if month.moved and month.lower), None)
     return Expiry(
-        rule_set=standing.rule_set,
         points=standing.points,
         months=months,
         review=standing.next_review,

@@ -13,7 +13,6 @@ from dashboard import front_page_text
 from dashboard.overview import Overview
 from dashboard.queries import Worth, worth_of
 from partner_portal.formats.numbers import plain_number
-from program.rulebook import RuleSet
 from program.terms import MONEY_METRICS, Metric, Track
 from tiers.certification import PartnerCertification
 from tiers.gap_text import missing_text
@@ -68,8 +67,6 @@ class WorthLine:
 class Progression:
     """The contents of the panel."""
 
-    #: The rule set in force, for its thresholds; None before the first.
-    rule_set: RuleSet | None
     #: The chosen tier; None without a rule set.
     target: TierGap | None
     options: tuple[Option, ...]
@@ -105,7 +102,6 @@ def progression(overview: Overview) -> Progression:
     if binding is not None and binding.missing is not None and scope.may_see_money:
         worth = worth_of(scope, binding.metric, binding.missing)
     return Progression(
-        rule_set=standing.rule_set,
         target=target,
         options=tuple(
             Option(gap.tier.lower(), gap.tier, gap.by_invitation, target is not None and gap.tier == target.tier)

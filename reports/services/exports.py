@@ -426,7 +426,7 @@ def requeue_lost(*, partner: Partner) -> list[int]:
                 continue
             if export.attempts >= ATTEMPTS:
                 with translation.override(export.owner.language or partner.language):
-                    reason = _("Its worker stopped three times. Nothing was saved; run it again.")
+                    reason = _("It was interrupted three times. Nothing was saved; run it again.")
                 _store_failure(export, attempt=export.attempts, reason=reason)
                 continue
             Export.objects.filter(pk=export.pk).update(queued_at=now)

@@ -377,11 +377,15 @@ def test_the_pack_prints_light_and_whole_in_dutch_with_the_longest_words(open_pa
 
 def test_other_pages_print_without_overlaps(open_page):
     page = open_page("/tiers/")
-    for path in ("/tiers/", "/renewals/", "/clients/C034/", RANGE):
+    words: dict[str, set[str]] = {}
+    for path in ("/tiers/", "/renewals/", "/clients/C034/", "/commissions/statements/S-2026Q3/", RANGE):
         page.goto(path)
         page.wait_for_load_state("networkidle")
         pages = paper.print_to_pages(page)
         assert paper.faults(pages, page) == [], path
+        words[path] = {word.text for printed in pages for word in printed.words}
+    assert "Softwarehaus" in words["/renewals/"]  # in one piece
+    assert "Query" not in words["/commissions/statements/S-2026Q3/"]  # nobody presses paper
     assert 5 <= len(pages) < 9  # those of the dashboard
     page.emulate_media(media="print")
     expect(page.locator("#changes .plot")).to_be_visible()
@@ -581,3 +585,123 @@ def test_rows_are_copied_as_a_table_for_documents_and_spreadsheets(open_page):
     assert first in lines[1][0]
     assert len(lines) == page.locator("#page-rows tr").count() == table.count("<tr>")
     assert not any(cell.startswith(("=", "@", "\u2212")) for line in lines for cell in line)
+
+
+class Hands:
+    """What a person does on a page, counted: `clicks` of the mouse, taps, or Enter on a link; `keys` and `texts` typed."""
+
+    def __init__(self, page: Page, *, keyboard: bool = False) -> None:
+        self.page, self.keyboard = page, keyboard
+        self.clicks = self.keys = self.texts = 0
+
+    def click(self, target: Locator) -> None:
+        if self.keyboard:
+            target.focus()
+            self.page.keyboard.press("Enter")
+        else:
+            target.click()
+        self.clicks += 1
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+        self.keys += 1
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text)
+        self.texts += 1
+
+    def counted(self) -> tuple[int, int, int]:
+        """Clicks, keys and texts since the last time."""
+        counted = self.clicks, self.keys, self.texts
+        self.clicks = self.keys = self.texts = 0
+        return counted
+
+
+def back(page: Page, address: str, script: bool) -> None:
+    if script:
+        page.keyboard.press("Escape")
+        expect(page.locator("#dialog")).to_be_hidden()
+    else:
+        page.goto(address)
+
+
+def monday(page: Page, *, expired: str, script: bool = True, keyboard: bool = False, phone: bool = False) -> None:
+    """Why did my points fall, what expires by the review, find a deal, question a line: in clicks, keys and texts.
+
+    expired: the word for it in the reader's language.
+    """
+    hands = Hands(page, keyboard=keyboard)
+    rows = page.locator("#dialog tbody tr" if script else "main tbody tr")
+    page.goto(RANGE)
+    hands.click(page.locator(COUNTER))
+    expect(rows.first.get_by_text(re.compile(expired, re.IGNORECASE)).first).to_be_attached()
+    assert hands.counted() == (1, 0, 0), "why did my points fall?"
+    back(page, RANGE, script)
+
+    link = page.locator("#expiry .sheet-body b a").first
+    told = re.findall(r"[\d.,]+", link.inner_text())
+    hands.click(link)
+    expect(rows.first).to_be_visible()
+    figure = page.locator("#dialog-figure" if script else "#page-figure").inner_text()
+    assert told[0] in figure
+    assert f" {told[1]} " in figure, "the same points of the same clients"
+    assert hands.counted() == (1, 0, 0), "which points expire by the review?"
+    back(page, RANGE, script)
+
+    if script and not phone:
+        hands.press("/")
+        hands.type("D0449")
+        hit = page.locator("#search-hits a", has_text="D0449").first
+    else:
+        hands.click(page.locator("a.search-link"))
+        page.locator("#search-page").focus()
+        hands.type("D0449")
+        if not script:
+            hands.press("Enter")
+        hit = page.locator("main li a", has_text="D0449").first
+    expect(hit).to_be_visible()
+    assert hands.counted()[2] == 1, "a deal is found by one search"
+    hands.click(hit)
+    expect(page.locator("main, #dialog").get_by_text("D0449").first).to_be_attached()
+    assert hands.counted() == (1, 0, 0)
+
+    page.goto("/commissions/statements/S-2026Q3/")
+    hands.click(page.locator("#page-rows a[href*='/question']").first)
+    page.locator("textarea").first.focus()
+    hands.type("The invoice says another amount.")
+    hands.click(page.locator("form:has(textarea) button.primary"))
+    expect(page).to_have_url(re.compile("/commissions/statements/S-2026Q3/"))
+    assert hands.counted() == (2, 0, 1), "a line is questioned in two clicks"
+
+
+def withdraw_questions(database: dict[str, object]) -> None:
+    with psycopg.connect(**database) as rows:  # type: ignore[arg-type]
+        rows.execute("DELETE FROM commissions_linequestion")
+
+
+@pytest.fixture
+def no_questions(live_database):
+    """Journeys leave no question behind: each asks the same."""
+    yield
+    withdraw_questions(live_database)
+
+
+def test_monday_morning_in_counted_clicks(open_page, no_questions):
+    monday(open_page("/dashboard/"), expired="expired")
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("how", ["keyboard", "phone", "dutch", "no script", "dutch phone without script"])
+def test_monday_morning_by_every_way(open_page, no_questions, live_database, how):
+    dutch, phone, script = "dutch" in how, "phone" in how, "script" not in how
+    with psycopg.connect(**live_database) as rows:
+        rows.execute("UPDATE accounts_user SET language = %s WHERE email LIKE 'admin@%%'", ["nl" if dutch else ""])
+    options = {"viewport": PHONE} if phone else {}
+    if not script:
+        options["java_script_enabled"] = False
+    try:
+        page = open_page("/dashboard/", **options)
+        monday(page, expired="verlopen" if dutch else "expired", script=script, keyboard=how == "keyboard", phone=phone)
+    finally:
+        with psycopg.connect(**live_database) as rows:
+            rows.execute("UPDATE accounts_user SET language = ''")

@@ -23,7 +23,7 @@ CALLERS = (
 )
 
 
-def dealt(first: Sequence[str], second: Sequence[str]) -> list[Any]:
+def dealt(first: Sequence[str], second: Sequence[Any]) -> list[Any]:
     """All pairs, of which `make test` takes one for each of the first, with the second in turn; the sweep takes the others."""
     return [
         pytest.param(one, other, marks=() if number % len(second) == place else pytest.mark.sweep)

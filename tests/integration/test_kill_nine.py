@@ -47,7 +47,7 @@ JOBS = ("import", "posting", "export", "schedule")
 VICTIMS = ("primary", "replica", "queue", "worker", "web")
 PEOPLE = 10
 NEW_CLIENTS = 12  # of every import
-PAGES = ("/dashboard/", "/tiers/", "/clients/", "/renewals/", "/commissions/", "/reports/", "/imports/", "/notices/")
+PAGES = ("/dashboard/", "/tiers/", "/clients/", "/renewals/", "/commissions/", "/reports/", "/calculator/", "/notices/")
 # What holds each job: written in the middle of it, and only read by pages.
 HELD = {
     "import": "ledger_dailypoints",

@@ -26,7 +26,7 @@ NO_SERVER = "The mail server did not take the mail."
         (KeyError("rows"), "This kind of rows no longer exists. Nothing was written."),
         (
             SoftTimeLimitExceeded(),
-            "It took longer than a worker may work on one file. Choose fewer rows or columns.",
+            "It took longer than one file may take. Choose fewer rows or columns.",
         ),
         (
             OSError(errno.ENOSPC, "full"),

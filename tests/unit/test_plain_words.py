@@ -9,12 +9,14 @@ from tests.unit.test_translations import MESSAGES, source_texts
 ENGLISH = re.compile(
     r"\bbatch(?:es)?\b|\bcommits?\b|\blots?\b|\bbinding\b|\blook again\b|passed over|told apart|written down|by the clock"
     r"|\bneeds? a look\b|\banew\b|cost most|\bput at stake\b|second factor|\bkept (?:on|until|reports)\b|questioned lines?"
-    r"|recompute|must be filled|the unwanted mail|\bis it you\b|\bno such page\b|use in list|come in with an import",
+    r"|recompute|must be filled|\bworkers?\b|what was said"
+    r"|the unwanted mail|\bis it you\b|\bno such page\b|use in list|come in with an import",
     re.IGNORECASE,
 )
 DUTCH = re.compile(
     r"\bbatch(?:es)?\b|\blots?\b|\bbepalend\b|op het spel|over tijd\b|\bmanag(?:ed|ing)\b|weggeschre|wegschrij|tweede factor"
-    r"|bevraagde|volgens de klok|beoordelingspakket|op weg naar een tier|verloopprognose",
+    r"|bevraagde|auditlogboek|\bworkers?\b|\boperators?\b|pijplijn|beslistermijn"
+    r"|volgens de klok|beoordelingspakket|op weg naar een tier|verloopprognose",
     re.IGNORECASE,
 )
 # `86.2 %` and `US$ 12`; what a conversion like `%(part)s%%` is followed by is its own.

@@ -49,8 +49,9 @@ def client_list(scope: Scope, key: str) -> ClientList | None:
 
 
 def list_choices(scope: Scope) -> list[tuple[str, str]]:
-    """Every list the scope may use: (key, name), by name."""
-    return _Providers.lists.choices(scope) if _Providers.lists else []
+    """Every list the scope may use: (key, name), by name. Read once per scope."""
+    lists = _Providers.lists
+    return scope.once("list-choices", lambda: lists.choices(scope)) if lists else []
 
 
 def register_client_address(address: Callable[[str], str]) -> None:

@@ -203,3 +203,26 @@ def test_the_pages_ask_the_database_as_often_for_one_contact_as_for_three(web, p
             services.add_contact(scope=system_scope(partner), values=CONTACT | {"name": name})
     assert queries() == one
     assert max(one) <= 21
+
+
+def test_the_reset_of_the_demo_asks_first(web, settings, tmp_path):
+    settings.DEMO, settings.RESET_DEMO_FILE = True, tmp_path / "reset"
+    client = web("admin")
+    assert 'href="/settings/reset-demo/"' in client.get("/settings/").text
+    question = client.get("/settings/reset-demo/").text
+    assert "Reset the demo?" in question
+    assert "cannot be undone" in question
+    assert not settings.RESET_DEMO_FILE.exists(), "looking resets nothing"
+    assert client.post("/settings/reset-demo/").status_code == 302
+    assert settings.RESET_DEMO_FILE.exists()
+    assert web("manager").get("/settings/reset-demo/").status_code == 403
+    settings.DEMO = False
+    assert client.get("/settings/reset-demo/").status_code == 404
+    assert "reset-demo" not in client.get("/settings/").text
+
+
+def test_the_command_that_resets_the_demo_says_what_it_would_do(db):
+    from django.core.management import CommandError, call_command
+
+    with pytest.raises(CommandError, match=r"deletes all data of northwind and southwind.*Repeat with --yes"):
+        call_command("reset_demo")

@@ -178,7 +178,7 @@ def test_an_amount_brings_its_currency(token_of, get, key):
         ("datasets/expiring", {"columns": "client,salary"}, "There is no column “salary”."),
         ("datasets/expiring", {"columns": "client,client"}, "A column is named twice."),
         ("datasets/expiring", {"list": "987654321"}, "That list is gone"),
-        ("datasets/list-members", {"of": "many"}, "“many” is of no use as “of” here."),
+        ("datasets/list-members", {"of": "many"}, "“many” cannot be used as “of” here."),
         ("datasets/certified-people", {"list": "1"}, "There is no parameter “list”."),
         (
             "datasets/changes-lost-sold",

@@ -184,7 +184,7 @@ def test_hidden_rows_and_sheets_wait_for_a_person(admin: Any, send: Any) -> None
     assert "book.xlsx [deals]" in field.label
     page = admin.post(f"/imports/{page.context['batch'].pk}/kinds/", {field.html_name: "-"}, follow=True)
     missing = save(admin, page)
-    assert missing.context["reading_form"].errors == {"read-hidden_rows": ["Say whether they count."]}
+    assert missing.context["reading_form"].errors == {"read-hidden_rows": ["Choose whether they count."]}
     checked = save(admin, page, **{"read-hidden_rows": "leave_out"})
     (table,) = [table for table in checked.context["tables"] if not table.left_out]
     assert (table.rows, table.errors) == (1, 0)

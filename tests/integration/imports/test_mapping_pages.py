@@ -354,7 +354,7 @@ class TestWhatIsWrong:
         assert text_of(response).count(message) == 3
         assert latest().status == "choosing"
         response = save(admin, page, {"from-client_id": "=", "from-kind": "=gift"})
-        assert response.context["form"].errors["constant-client_id"] == ["Say the value."]
+        assert response.context["form"].errors["constant-client_id"] == ["Enter the value."]
         assert "from-kind" in response.context["form"].errors
 
     def test_a_constant_that_is_not_accepted(self, admin: Any, send: Any, choose: Any) -> None:
@@ -419,7 +419,7 @@ class TestOtherWays:
         body = part.content.decode()
         assert "<html" not in body
         assert 'name="constant-domain"' in body
-        assert "Say the value." not in body
+        assert "Enter the value." not in body
 
     def test_a_large_file_is_asked_about_by_the_worker(
         self, admin: Any, send: Any, latest: Any, settings: Any, django_capture_on_commit_callbacks: Any

@@ -148,7 +148,7 @@ def test_a_slot_is_sent_once_with_days_rows_and_links(northwind, smtp):
     assert mail["Subject"] == f"Lost points: {figure}, 25 Oct – 23 Nov 2026"
     assert f"{figure} from {len(lost)} entries of {clients} clients" in text
     assert "25 Oct 2026 to 23 Nov 2026, both days included (Europe/Amsterdam)" in text
-    shown = re.findall(r"^- (.+)\r?\n  Lost on: .+ · Points: −", text, re.MULTILINE)
+    shown = re.findall(r"^- (.+?)\r?\n  Points: −.+ · Lost on: ", text, re.MULTILINE)
     assert len(shown) == min(len(lost), 10)
     assert set(shown) <= names
     for words in ("/reports/rows/changes-lost-sold/?changes_from=2026-10-25", "/schedules/leave/", "Data as of"):

@@ -172,7 +172,7 @@ def test_three_dead_workers_are_a_visible_failure(northwind):
     found = state(northwind, export)
     assert (found.state, found.reason) == (
         State.FAILED,
-        "Its worker stopped three times. Nothing was saved; run it again.",
+        "It was interrupted three times. Nothing was saved; run it again.",
     )
     with partner_scope(northwind):
         [notice] = Notice.objects.filter(kind="file_failed")
