@@ -134,6 +134,8 @@ def reposting() -> Reposting:
 def by_last_sign_in(partners: Iterable[Partner]) -> list[Partner]:
     """The partners whose people signed in last, first; those without people who ever did, in their order, last. One query."""
     partners = list(partners)
+    if len(partners) < 2:  # most ticks find nothing
+        return partners
     last = sums_by_partner(Membership.objects.all(), partners, _Seen, at=Max("user__last_login"))
     seen = {pk: row.at.timestamp() for pk, row in last.items() if row.at is not None}
     return sorted(partners, key=lambda partner: -seen.get(partner.pk, 0.0))
