@@ -137,7 +137,7 @@ def by_last_sign_in(partners: Iterable[Partner]) -> list[Partner]:
     One query, and none where there is nothing to order.
     """
     partners = list(partners)
-    if len(partners) < 2:
+    if len(partners) < 2:  # most ticks find nothing
         return partners
     last = sums_by_partner(Membership.objects.all(), partners, _Seen, at=Max("user__last_login"))
     seen = {pk: row.at.timestamp() for pk, row in last.items() if row.at is not None}

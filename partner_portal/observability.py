@@ -5,6 +5,7 @@ tasks, and ids. Texts of exceptions, values of variables, addresses, headers, bo
 and stay here.
 """
 
+import atexit
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -125,9 +126,10 @@ def start_tracing(endpoint: str, headers: str) -> None:
 
     pairs = dict(pair.strip().split("=", 1) for pair in headers.split(",") if "=" in pair)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", headers=pairs)
-    _Tracing.provider = TracerProvider(resource=Resource.create({"service.name": SERVICE}), shutdown_on_exit=True)
+    _Tracing.provider = TracerProvider(resource=Resource.create({"service.name": SERVICE}), shutdown_on_exit=False)
     _Tracing.provider.add_span_processor(BatchSpanProcessor(exporter))
     _Tracing.tracer = _Tracing.provider.get_tracer(SERVICE)
+    atexit.register(stop_tracing)
     before_task_publish.connect(_send_along, weak=False, dispatch_uid="observability")
     task_prerun.connect(_begin_task, weak=False, dispatch_uid="observability")
     task_postrun.connect(_end_task, weak=False, dispatch_uid="observability")

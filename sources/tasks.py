@@ -34,9 +34,12 @@ def run_due_connections() -> int:
 @shared_task
 def delete_stray_files() -> int:
     """Once a day: delete the files of killed imports, brought by runs or by people (ADR 146). Returns how many."""
-    partners = partners_with(services.killed_runs(), import_services.recent_batches())
     with_files = import_services.partners_with_files()
-    return sum(import_services.delete_stray_files(partner=each) for each in partners if each.pk in with_files)
+    if not with_files:
+        return 0
+    rows = (services.killed_runs(), import_services.recent_batches())
+    partners = partners_with(*(each.filter(partner__in=with_files) for each in rows))
+    return sum(import_services.delete_stray_files(partner=partner) for partner in partners)
 
 
 @shared_task(
