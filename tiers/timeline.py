@@ -59,7 +59,7 @@ def timeline(series: OverTime, about: str) -> Chart | None:
             *_review_labels(series.reviews, last),
             *((Text(now, None, _("today"), "start", strong=True, right=4, down=12),) if now is not None else ()),
         ),
-        height=272,
+        height=236,
         texts_beside=True,
     )
 
@@ -129,6 +129,6 @@ def _review_labels(reviews: Sequence[ReviewMark], last: int) -> Iterator[Text]:
     if len(reviews) > NAMED_REVIEWS:
         return
     places = [review.on.toordinal() for review in reviews]
-    for review, place, after in zip(reviews, places, [*places[1:], last + 60], strict=True):
+    for review, place, after in zip(reviews, places, [*places, last + 60][1:], strict=True):
         text = f"{day_text(review.on)}, {tier_name(review.tier)}"
         yield Text(place, None, text, "start", down=-8, room=after - place, shown=Shown.WIDE)

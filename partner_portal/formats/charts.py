@@ -190,7 +190,7 @@ def bridge_chart(title: str, steps: Sequence[Step]) -> Chart | None:
         bars=tuple(bars),
         lines=tuple(links),
         texts=tuple(texts),
-        height=152,
+        height=140,
         names_below=True,
     )
 

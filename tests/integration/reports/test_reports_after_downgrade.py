@@ -24,7 +24,7 @@ AMOUNT = re.compile(r"\d{1,3}(,\d{3})*\.\d{2}\b|(USD|EUR|US\$)\s?\d|amount\.1=\d
 def page_text(client, address, status=200):
     answer = client.get(address)
     assert answer.status_code == status, address
-    return re.sub(r"<(script|style).*?</\1>", "", answer.content.decode(), flags=re.S)
+    return re.sub(r"<(script|style|defs).*?</\1>", "", answer.content.decode(), flags=re.S)
 
 
 def export_of(scope, key, columns=()):
