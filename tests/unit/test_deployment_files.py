@@ -9,6 +9,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from redis import Redis
@@ -314,6 +315,15 @@ def test_the_chart_makes_the_manifest() -> None:
     made["Job", "portal-migrate"] = job
     manifest = list(yaml.safe_load_all((ROOT / "deploy/kubernetes/portal.yaml").read_text()))
     assert made == _documents(manifest)
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.33"])
+def test_kubernetes_knows_every_field_of_the_chart(version: str) -> None:
+    """And so of the manifest, by the schemas that Kubernetes publishes; a field that it does not know is a fault."""
+    made = render(ROOT / "deploy/helm", release="portal", revision=1)
+    assert len(made) >= 6
+    for document in made:
+        kubernetes_validate.validate(document, version, strict=True)
 
 
 def test_the_chart_takes_other_values() -> None:
