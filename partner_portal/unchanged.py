@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import cast
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.messages import get_messages
@@ -19,6 +18,7 @@ from dashboard.panels import PANELS
 from ledger.queries import posting
 from partner_portal.lib.caching import code_fingerprint
 from partner_portal.lib.rows.providers import list_choices
+from partner_portal.lib.web.addresses import split_address
 from partner_portal.navigation import freshness
 from program.queries import revision
 
@@ -78,14 +78,14 @@ class UnchangedPageMiddleware:
 
 def _is_usual(request: PortalRequest) -> bool:
     """Whether nothing about the request makes its answer one that is given once."""
-    came_from = urlsplit(request.headers.get("Referer", "")).path
+    came_from = split_address(request.headers.get("Referer", ""))
     return (
         not request.htmx
         and not request.figures_until
         and not request.points_of_former_rules
         and "list" not in request.GET  # clients join and leave a list without a new generation
         and "on" not in request.GET  # asked for once in a while
-        and came_from != request.path
+        and (came_from is None or came_from.path != request.path)
         and bool(request.META.get("CSRF_COOKIE"))
         and len(get_messages(request)) == 0
     )

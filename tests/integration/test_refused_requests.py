@@ -110,7 +110,7 @@ def test_forms_that_cannot_be_read(db, web, form, who):
 def test_broken_addresses_in_headers(db, web, broken):
     client = web("member")
     is_not_understood(client.get("/tiers/", headers={"HX-Request": "true", "HX-Current-URL": broken}))
-    for address in ("/tiers/?range=90d", "/dashboard/team/"):
+    for address in ("/tiers/?range=90d", "/dashboard/team/", "/clients/"):
         came_from = {"Sec-Fetch-Site": "same-origin", "Referer": broken}
         assert client.get(address, headers=came_from).status_code == 200
 
