@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.conf import settings
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
 from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import day_text
+from partner_portal.lib import site
 from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
@@ -133,7 +132,7 @@ def calendar_events(renewals: Sequence[Renewal], slug: str) -> list[Event]:
     events = []
     for row in renewals:
         values = {"client": row.client.name, "line": row.product_line, "status": row.get_status_display()}
-        address = f"{settings.SITE_URL}{reverse('renewals')}"
+        address = site.link("renewals")
         about = _("%(line)s. Status: %(status)s.") % values
         events.append(
             Event(

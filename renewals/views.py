@@ -17,6 +17,7 @@ from accounts.access import ScopedRequest, requires
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from accounts.scope import claim_slot, member_scope, partner_scope, system_scope
+from partner_portal.lib import site
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.ranges import PRESETS
 from partner_portal.lib.rows.datasets import select
@@ -91,7 +92,7 @@ def reminders(request: ScopedRequest) -> HttpResponse:
         return same_page
     if action == "calendar":
         token = services.new_calendar(scope=scope)
-        address = f"{settings.SITE_URL}{reverse('renewal_calendar', args=[scope.partner.slug, token])}"
+        address = site.link("renewal_calendar", scope.partner.slug, token)
     if action == "revoke":
         services.revoke_calendar(scope=scope)
         messages.success(request, _("The calendar address no longer works."))
