@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from ledger.prepared import prepared
 from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import day_text
 from partner_portal.lib.charts.chart import Chart
@@ -72,6 +73,7 @@ class Glance:
 
 
 @cached_by_generation("renewals-glance")
+@prepared("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
     """Summarize a range and take its first renewals, for a panel. Cached separately from the rows, which may be thousands."""
     rows = renewal_rows(scope, period)
@@ -92,6 +94,7 @@ def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
 
 
 @cached_by_generation("renewals-head")
+@prepared("renewals-head")
 def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
     rows = renewal_rows(scope, period)
     return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
