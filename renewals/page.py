@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from ledger.prepared import prepared
 from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import day_text
 from partner_portal.lib import site
@@ -71,6 +72,7 @@ class Glance:
 
 
 @cached_by_generation("renewals-glance")
+@prepared("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
     """Summarize a range and take its first renewals, for a panel. Cached separately from the rows, which may be thousands."""
     rows = renewal_rows(scope, period)
@@ -91,6 +93,7 @@ def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
 
 
 @cached_by_generation("renewals-head")
+@prepared("renewals-head")
 def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
     rows = renewal_rows(scope, period)
     return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
