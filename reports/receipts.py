@@ -14,7 +14,8 @@ from partner_portal.lib import site
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.rows.providers import data_as_of
-from reports.definitions import params_of, period_of, period_text, sorting_text
+from partner_portal.lib.rows.sorting_text import sorting_text
+from reports.definitions import params_of, period_of, period_text
 from reports.dialects import PLACES
 from reports.writers import Written
 
