@@ -239,6 +239,11 @@ def save_panels(*, scope: Scope, panels: Mapping[str, object]) -> None:
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(panels=panels)
 
 
+def save_columns(*, scope: Scope, columns: Mapping[str, object]) -> None:
+    """Save the columns that the scope's user chose, by dataset, in this partner. Not audited: viewing changes no data."""
+    Membership.objects.filter(user=scope.user, partner=scope.partner).update(columns=columns)
+
+
 def hide_checklist(*, scope: Scope) -> None:
     """Hide the checklist of the first day from the scope's user in this partner. Not audited: no data changes."""
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(checklist_hidden=True)
