@@ -185,7 +185,7 @@ def derived_earnings(scope: Scope, clients: Collection[int] | None, through: dat
         closed_on__gte=terms.start, closed_on__lte=through,
     )  # fmt: skip
     if clients is not None:
-        won = won.filter(client__in=clients)
+        won = won.filter(client__any=clients)
     rows: Any = won.values_list(
         "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
     )
@@ -219,7 +219,7 @@ def derived_earnings(scope: Scope, clients: Collection[int] | None, through: dat
 def _last_cuts(scope: Scope, clients: Collection[int] | None, through: date) -> dict[tuple[int, str], date]:
     """The last day on which something was taken from a line, by client and line ("" for all lines): downgrades up to a day
     and cancellations, those ahead included."""
-    own = Q(partner=scope.partner) if clients is None else Q(partner=scope.partner, client__in=clients)
+    own = Q(partner=scope.partner) if clients is None else Q(partner=scope.partner, client__any=clients)
     downgrades = Deal.objects.filter(own, kind=DealKind.DOWNGRADE, stage=Stage.WON, closed_on__lte=through)
     last: dict[tuple[int, str], date] = {}
     for client, line, day in [

@@ -79,7 +79,7 @@ def rebuild_after_posting(scope: Scope, client_ids: Collection[int], **_: object
 @transaction.atomic
 def rebuild_deal_earnings(*, scope: Scope, client_ids: Collection[int], through: date) -> None:
     """Replace the stored earnings of these clients by those that their facts up to a day give."""
-    DealEarning.objects.filter(partner=scope.partner, client__in=client_ids).delete()
+    DealEarning.objects.filter(partner=scope.partner, client__any=client_ids).delete()
     rows = [_as_row(scope, known) for known in derived_earnings(scope, client_ids, through)]
     insert_rows(DealEarning, EARNING_FIELDS, rows)
     if len(rows) >= analyze.MANY_ROWS:
