@@ -28,27 +28,25 @@ EARNING_FIELDS = (
 
 DEALS_A_CLIENT = 5  # about
 
-# Stores the earnings of sales from which nothing was taken since, which earn all months of their term: `commissions.expected`
-# derives the same, more slowly. Answers with the other sales.
+# Stores the earnings of sales from whose line nothing was ever taken, which earn all months of their term: `commissions.expected`
+# derives the same, more slowly. Answers with the other sales. `IN` instead of a join, since it is always hashed, whatever the
+# planner thinks of rows that this transaction has just written.
 STORE_WHOLE = """
     WITH cuts AS (
-        SELECT client_id, product_line, max(day) AS day FROM (
-            SELECT client_id, product_line, closed_on AS day FROM clients_deal
-            WHERE partner_id = %(partner)s AND client_id = ANY(%(clients)s::bigint[]) AND withdrawal_id IS NULL
-              AND kind = %(downgrade)s AND stage = %(won)s AND closed_on <= %(through)s
-            UNION ALL
-            SELECT client_id, product_line, cancelled_on FROM clients_cancellation
-            WHERE partner_id = %(partner)s AND client_id = ANY(%(clients)s::bigint[]) AND withdrawal_id IS NULL
-        ) taken GROUP BY client_id, product_line
+        SELECT client_id, product_line FROM clients_deal
+        WHERE partner_id = %(partner)s AND client_id = ANY(%(clients)s::bigint[]) AND withdrawal_id IS NULL
+          AND kind = %(downgrade)s AND stage = %(won)s AND closed_on <= %(through)s
+        UNION ALL
+        SELECT client_id, product_line FROM clients_cancellation
+        WHERE partner_id = %(partner)s AND client_id = ANY(%(clients)s::bigint[]) AND withdrawal_id IS NULL
     ), sales AS MATERIALIZED (
-        SELECT deal.id, deal.client_id, deal.closed_on,
-               coalesce(greatest(of_line.day, of_client.day) >= deal.closed_on, false) AS cut
-        FROM clients_deal deal
-        LEFT JOIN cuts of_line ON (of_line.client_id, of_line.product_line) = (deal.client_id, deal.product_line)
-        LEFT JOIN cuts of_client ON (of_client.client_id, of_client.product_line) = (deal.client_id, '')
-        WHERE deal.partner_id = %(partner)s AND deal.client_id = ANY(%(clients)s::bigint[]) AND deal.withdrawal_id IS NULL
-          AND deal.stage = %(won)s AND deal.kind = ANY(%(sales)s) AND deal.origin = %(sourced)s
-          AND deal.closed_on BETWEEN %(start)s AND %(through)s
+        SELECT id, client_id, closed_on,
+               (client_id, product_line) IN (SELECT client_id, product_line FROM cuts)
+               OR client_id IN (SELECT client_id FROM cuts WHERE product_line = '') AS cut
+        FROM clients_deal
+        WHERE partner_id = %(partner)s AND client_id = ANY(%(clients)s::bigint[]) AND withdrawal_id IS NULL
+          AND stage = %(won)s AND kind = ANY(%(sales)s) AND origin = %(sourced)s
+          AND closed_on BETWEEN %(start)s AND %(through)s
     ), stored AS (
         INSERT INTO commissions_dealearning (partner_id, client_id, deal_id, known_from, first_month, last_month)
         SELECT %(partner)s, client_id, id, closed_on,

@@ -3,12 +3,13 @@
 A run is one transaction under the partner's lock, and updates the sums that pages read.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -218,14 +219,14 @@ class _Writer:
 
     def __init__(self, scope: Scope, rulebook: Rulebook, batch_id: int | None) -> None:
         self.scope = scope
-        self.rulebook = rulebook
         self.batch_id = batch_id
         self.clients: set[int] = set()
         self.entries = 0
         self.corrections = 0
         self._planned = False  # the planner knows of the first rows
         self._ids = _NewIds()
-        self._days: dict[Day, _Total] = {}
+        self._days: dict[Day, _Total] = defaultdict(_Total)
+        self._rule_set_on = cache(rulebook.rule_set)
 
     def write(self, pieces: Iterable[Iterable[ClientDifference]]) -> None:
         with connection.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as meanwhile:
@@ -247,7 +248,18 @@ class _Writer:
             if self._days:
                 self._add_to_days(cursor)
             if self.entries >= analyze.MANY_ROWS:
-                analyze.analyze_tables([PointEntry, DailyPoints, Lot, ClientPoints])
+                # Of the table as a whole too, but not of other partners' partitions.
+                analyze.analyze(cursor, self._partition(cursor), sql.SQL("ONLY ledger_pointentry"))
+                analyze.analyze_tables([DailyPoints, Lot, ClientPoints])
+
+    def _partition(self, cursor: CursorWrapper) -> sql.Identifier:
+        """The partition with the partner's entries, of which there are some."""
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE oid = "
+            "(SELECT tableoid FROM ledger_pointentry WHERE partner_id = %s LIMIT 1)",
+            [self.scope.partner.pk],
+        )
+        return sql.Identifier(cursor.fetchone()[0])
 
     def _computed(self, differences_: Iterable[ClientDifference]) -> "_Piece":
         """The rows of a piece, which are counted too. Does not ask the database, unless it runs out of primary keys."""
@@ -266,7 +278,7 @@ class _Writer:
         return piece
 
     def _count(self, day: Day, points: Decimal) -> None:
-        total = self._days.setdefault(day, _Total())
+        total = self._days[day]
         total.points += points
         total.entries += 1
 
@@ -278,7 +290,7 @@ class _Writer:
             sold_loss = bool(deal_id) and entry.cause != Cause.EARNED
             if deal_id and not sold_loss:
                 lots[deal_id] = pk
-            rule_set = self.rulebook.rule_set(entry.on)
+            rule_set = self._rule_set_on(entry.on)
             yield (
                 pk,
                 self.scope.partner.pk,
@@ -307,7 +319,7 @@ class _Writer:
         cursor.execute("INSERT INTO ledger_pointentry SELECT * FROM staged_entries; TRUNCATE staged_entries")
         if not self._planned and len(piece.rows) + len(piece.reverse) >= analyze.MANY_ROWS:
             self._planned = True
-            analyze.analyze(cursor, sql.Identifier(PointEntry._meta.db_table))
+            analyze.analyze(cursor, self._partition(cursor))
         for table, source in (("ledger_lot", LOTS_OF_CLIENTS), ("ledger_clientpoints", POINTS_OF_CLIENTS)):
             of_clients = f"DELETE FROM {table} WHERE client_id = ANY(%s::bigint[]) AND partner_id = %s"  # noqa: S608 -- names from this file
             cursor.execute(of_clients, [piece.clients, partner])

@@ -22,8 +22,8 @@ def analyze_tables(of: Iterable[type[models.Model]] = ()) -> None:
         analyze(cursor, *(sql.Identifier(model._meta.db_table) for model in of))
 
 
-def analyze(cursor: CursorWrapper, *tables: sql.Identifier) -> None:
-    """As `analyze_tables`, of tables by name: temporary ones too."""
+def analyze(cursor: CursorWrapper, *tables: sql.Composable) -> None:
+    """As `analyze_tables`, of tables as `ANALYZE` names them: temporary ones too."""
     query = sql.SQL(
         "SET LOCAL default_statistics_target = {}; ANALYZE {}; SET LOCAL default_statistics_target TO DEFAULT"
     )
