@@ -22,7 +22,7 @@ from psycopg import sql
 from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
-from ledger.models import ClientPoints, DailyPoints, Lot, PointEntry, Posting
+from ledger.models import ClientPoints, DailyPoints, Lot, Posting
 from ledger.posting import FROM_ENGINE, ClientDifference, Day, differences, values_of
 from ledger.queries import behind, points_on
 from ledger.rules_used import fingerprint, uses_of
