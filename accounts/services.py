@@ -19,6 +19,7 @@ from accounts import audit, invitations, queries, sessions
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, memberships_of, outside_partners, partner_scope, system_scope, user_scope
+from partner_portal.lib.caching import note_generation_moved
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.rows.events import member_left
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
@@ -268,6 +269,7 @@ def bump_generation(scope: Scope) -> None:
     rollback call `reload_partner`: the transaction's generation was never anybody else's.
     """
     Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+    note_generation_moved()
     reload_partner(scope)
 
 

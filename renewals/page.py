@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.conf import settings
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.scope import Scope
+from ledger.prepared import prepared
 from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import day_text
+from partner_portal.lib import site
 from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
@@ -100,6 +100,7 @@ class Glance:
 
 
 @cached_by_generation("renewals-glance")
+@prepared("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
     """Summarize a range and take its first renewals, for a panel. Cached separately from the rows, which may be thousands."""
     rows = renewal_rows(scope, period)
@@ -120,6 +121,7 @@ def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
 
 
 @cached_by_generation("renewals-head")
+@prepared("renewals-head")
 def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
     rows = renewal_rows(scope, period)
     return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
@@ -161,7 +163,7 @@ def calendar_events(renewals: Sequence[Renewal], slug: str) -> list[Event]:
     events = []
     for row in renewals:
         values = {"client": row.client.name, "line": row.product_line, "status": row.get_status_display()}
-        address = f"{settings.SITE_URL}{reverse('renewals')}"
+        address = site.link("renewals")
         about = _("%(line)s. Status: %(status)s.") % values
         events.append(
             Event(
