@@ -108,6 +108,7 @@ DERIVED = {
     "tiers_tierchange",
     "clients_retentionmonth",
     "commissions_dealearning",
+    "ledger_preparedfigure",
 }  # no address and no text of their own
 
 
