@@ -24,7 +24,7 @@ from partner_portal.lib.scope import Scope
 
 STORED_SECONDS = 7 * 24 * 3600
 CLAIM_SECONDS = 10  # that a process which died is taken to be calculating
-PATIENCE = 1.0  # seconds that a request waits in all for what others calculate, before it does so itself
+PATIENCE = 10.0  # seconds that a request waits in all for what others calculate, before it does so itself
 LOOK_EVERY = 0.01  # seconds between looks for it
 _MISSING = object()
 
