@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Exists, QuerySet
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Combinable, RawSQL
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import ScopedRequest
-from accounts.models import Membership, Partner, TeamContact
+from accounts.models import Partner
 from accounts.roles import Permission
 from accounts.scope import Scope
 from clients.models import Certification, Client, Deal, RetentionMonth, Service
@@ -68,15 +68,10 @@ def steps_for(request: ScopedRequest) -> list[Step]:
 
 
 def checklist(scope: Scope) -> list[Step]:
-    """The steps for somebody who imports; empty once all are done. At most two queries."""
+    """The steps for somebody who imports; empty once all are done. One query, besides what the cache keeps."""
     if not scope.may_import:
         return []
-    own = {"partner": scope.partner}
-    people = {
-        "contacts": Exists(TeamContact.objects.filter(**own)),
-        "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
-    }
-    done = _imported(scope) | _exist(scope, people) | {"time_zone": scope.partner.time_zone != "UTC"}
+    done = _imported(scope) | _people(scope) | {"time_zone": scope.partner.time_zone != "UTC"}
     steps = [
         Step(label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
         for key, label, why in _FACTS
@@ -97,7 +92,7 @@ def checklist(scope: Scope) -> list[Step]:
 
 @cached_by_generation("first-day-imported")
 def _imported(scope: Scope) -> dict[str, bool]:
-    """Whether there are facts of the kinds that have a step, by its key."""
+    """Whether there are facts of the kinds that have a step, by its key. Asks along what `_people` is about to ask."""
     own = {"partner": scope.partner}
     months = RetentionMonth.objects.filter(**own).order_by().values("partner")
     kinds: dict[str, Combinable] = {
@@ -109,7 +104,25 @@ def _imported(scope: Scope) -> dict[str, bool]:
         "mrr_history": Exists(months.annotate(months=Count("month", distinct=True)).filter(months__gte=MONTHS)),
         "statement_lines": Exists(StatementLine.objects.filter(**own)),
     }
-    return _exist(scope, kinds)
+    people = _rows_of_people(scope)
+    found = _exist(scope, kinds | people)
+    asked_along = {key: found.pop(key) for key in people}
+    scope.once("first-day-people", lambda: asked_along)
+    return found
+
+
+def _people(scope: Scope) -> dict[str, bool]:
+    """Whether anybody is named in the steps about people, by their key. Never cached: people move no generation."""
+    return scope.once("first-day-people", lambda: _exist(scope, _rows_of_people(scope)))
+
+
+def _rows_of_people(scope: Scope) -> dict[str, Combinable]:
+    # As text, since every front page asks it, those that the browser has already too.
+    own = [scope.partner_id]
+    contacts = "EXISTS (SELECT FROM accounts_teamcontact WHERE partner_id = %s)"
+    members = "EXISTS (SELECT FROM accounts_membership WHERE partner_id = %s AND user_id IS DISTINCT FROM %s)"
+    user = [scope.user.pk if scope.user else None]
+    return {"contacts": RawSQL(contacts, own), "members": RawSQL(members, own + user)}  # noqa: S611 -- constant texts
 
 
 def _exist(scope: Scope, rows: Mapping[str, Combinable]) -> dict[str, bool]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import services as account_services
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.last_ranges import remembers_ranges
 from accounts.panel_layout import arrange_panels, cards_before, in_order, panel_layout
 from accounts.queries import team_contacts
@@ -32,8 +33,9 @@ from partner_portal.formats.numbers import whole
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.addresses import split_address
-from partner_portal.lib.web.drilldown import Empty, Link, drilldown
+from partner_portal.lib.web.drilldown import Empty, Link, drilldown, shown_with_rows
 from partner_portal.lib.web.htmx import private, wanted_part
+from partner_portal.lib.web.view_rules import kept_by_browsers
 from program.queries import rules_in_force
 from program.terms import Direction, Side
 
@@ -42,6 +44,12 @@ SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 # A mail asks about figures; the account and settings pages show none.
 PAGES_WITHOUT_FIGURES = ("/dashboard/team/", "/accounts/", "/settings/", "/admin/")
+
+
+def _shown_besides(request: ScopedRequest) -> object:
+    """What the front page shows besides facts: the checklist, and work on questions and the like."""
+    steps = [(str(step.label), step.done) for step in steps_for(request)]
+    return steps, [panel.shows_besides(request.scope) for panel in PANELS]
 
 
 @require_safe
@@ -54,6 +62,7 @@ def home(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 @remembers_ranges("renewals_", together=TOGETHER)
+@kept_by_browsers(_shown_besides)
 def overview(request: ScopedRequest) -> HttpResponse:
     """The front page, or the panel that htmx wants replaced."""
     wanted = wanted_part(request)
@@ -154,11 +163,12 @@ def _address_with(request: ScopedRequest, own: tuple[str, ...]) -> QueryDict:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def changes(request: ScopedRequest, which: str) -> HttpResponse:
     """The entries behind one of the four counters."""
     if which not in COUNTERS:
         raise Http404(which)
-    selection = select(f"changes-{which}", request.scope, request.GET)
+    selection = shown(request, f"changes-{which}")
     chosen = selection.chosen
     back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
     return drilldown(
@@ -195,9 +205,10 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def expiring(request: ScopedRequest) -> HttpResponse:
     """The lots that expire, in one month or at any time."""
-    selection = select("expiring", request.scope, request.GET)
+    selection = shown(request, "expiring")
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#expiry")
     return drilldown(request, selection, back=back, when_empty=_nothing_expires)
 
@@ -209,11 +220,12 @@ def _nothing_expires() -> Empty:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def shared(request: ScopedRequest, which: str) -> HttpResponse:
     """The deals behind one of the counters of shared selling."""
     if which not in SHARED_COUNTERS:
         raise Http404(which)
-    selection = select(f"shared-{which}", request.scope, request.GET)
+    selection = shown(request, f"shared-{which}")
     ranges = {name: value for name, value in selection.query.items() if name.startswith("shared_")}
     back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#shared")
     return drilldown(request, selection, back=back)
@@ -221,10 +233,11 @@ def shared(request: ScopedRequest, which: str) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def stuck(request: ScopedRequest) -> HttpResponse:
     """Open shared deals that are stalled or past their expected close."""
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#shared")
-    return drilldown(request, select("shared-stuck", request.scope, request.GET), back=back)
+    return drilldown(request, shown(request, "shared-stuck"), back=back)
 
 
 @require_safe
@@ -232,7 +245,7 @@ def stuck(request: ScopedRequest) -> HttpResponse:
 def churn(request: ScopedRequest) -> HttpResponse:
     """The clients behind a month of retention."""
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#retention")
-    return drilldown(request, select("retention-lost", request.scope, request.GET), back=back)
+    return drilldown(request, shown(request, "retention-lost"), back=back)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.db import connection
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import Membership, Partner
@@ -77,10 +78,14 @@ class Behind(NamedTuple):
 
 
 def posting(scope: Scope) -> Posting | None:
-    """How far the ledger is posted; None before the first import. Read once per scope, with the programme in force."""
+    """How far the ledger is posted; None before the first import. Read once per scope, with the programme in force.
+
+    `has_prepared` says whether figures are kept (`ledger.prepared`).
+    """
 
     def read() -> Posting | None:
-        states = Posting.objects.filter(partner=scope.partner)
+        kept = RawSQL("EXISTS (SELECT FROM ledger_preparedfigure k WHERE k.partner_id = ledger_posting.partner_id)", [])
+        states = Posting.objects.filter(partner=scope.partner).annotate(has_prepared=kept)
         state = states.annotate(program=in_force("id"), in_force=in_force("revision")).first()
         if state is not None and state.program is not None:
             note_in_force(scope, state.program, state.in_force)
