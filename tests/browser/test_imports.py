@@ -31,7 +31,13 @@ def files(tmp_path: Path, **contents: str) -> list[str]:
     return paths
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+@pytest.mark.parametrize(
+    "javascript",
+    [
+        pytest.param(True, id="with script"),
+        pytest.param(False, id="without script", marks=pytest.mark.sweep),
+    ],
+)
 def test_from_upload_to_what_changed(open_page, tmp_path, shot, javascript):
     # Other numbers for each run, since the journeys share one portal.
     clients, deals = (text.replace("J", "J" if javascript else "K") for text in (CLIENTS, DEALS))
