@@ -51,6 +51,11 @@ def memberships_of(request: HttpRequest) -> list[Membership]:
     return memberships
 
 
+def membership_of(request: ScopedRequest) -> Membership:
+    """Return the membership by which the reader is in the partner of the scope."""
+    return next(own for own in request.memberships if own.partner_id == request.scope.partner_id)
+
+
 def requires(permission: Permission) -> Callable[[View], View]:
     """Let a view run only for a member whose role holds `permission`.
 

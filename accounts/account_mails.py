@@ -11,9 +11,9 @@ from allauth.account.utils import user_pk_to_url_str
 from django.core.cache import cache
 from django.utils import translation
 
-from accounts import site
 from accounts.models import User
 from accounts.scope import memberships_of, user_scope
+from partner_portal.lib import site
 from partner_portal.lib.dates import clock
 
 GUESSING_MAIL_EVERY = timedelta(hours=6)
@@ -72,5 +72,5 @@ def _mail(template: str, user: User, context: dict[str, object], language: str) 
     with user_scope(user):
         partner = next((membership.partner.language for membership in memberships_of(user)), "")
     with translation.override(user.language or partner or language or None):
-        context = {"user": user, "email": user.email, "current_site": site.current_site(), **context}
+        context = {"user": user, "email": user.email, **context}
         get_adapter().render_mail(template, user.email, context).send()

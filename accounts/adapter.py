@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import sign_in_limits, site
+from accounts import sign_in_limits
 from accounts.mail_texts import content_of, other_content
 from accounts.models import User
 from accounts.scope import outside_partners
+from partner_portal.lib import site
 from partner_portal.lib.mail import PortalMail, compose
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):
         An unreachable mail server is logged for the operator. The page is the same whether the mail was sent, could not be
         sent or had no recipient, so that it does not disclose who has an account.
         """
-        context = {"request": self.request, "email": email, "current_site": site.current_site(), **context}
+        context = {"request": self.request, "email": email, **context}
         try:
             self.render_mail(template_prefix, email, context).send()
         except (SMTPException, OSError):

@@ -6,9 +6,9 @@ from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.utils import translation
 
-from accounts import site
 from accounts.models import Partner, User
 from accounts.scope import Scope, outside_partners
+from partner_portal.lib import site
 
 
 def send(scope: Scope, user: User) -> None:

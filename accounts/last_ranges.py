@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from django.http import HttpResponseBase, HttpResponseRedirect, QueryDict
 
 from accounts import services
-from accounts.access import ScopedRequest
+from accounts.access import ScopedRequest, membership_of
 from accounts.models import Membership
 from accounts.scope import Scope
 from partner_portal.lib.dates.ranges import names_section, valid_parameters
@@ -37,7 +37,7 @@ def remembers_ranges(*alone: str, together: tuple[str, ...] = ()) -> Callable[[V
             query = request.GET.dict()
             if query.get("on"):
                 return view(request, *args, **kwargs)
-            membership = next(own for own in request.memberships if own.partner_id == request.scope.partner.pk)
+            membership = membership_of(request)
             whole = not wanted_part(request)
             if whole:
                 missing = _missing(membership.ranges, query, sections, together)

@@ -8,7 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounts import site
+from partner_portal.lib import site
 from partner_portal.lib.mail import Content, Link
 from partner_portal.lib.web.one_line import one_line
 

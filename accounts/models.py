@@ -114,6 +114,8 @@ class Membership(models.Model):
     checklist_hidden = models.BooleanField(default=False, db_default=False)
     #: the order of each page's panels and which are folded, see `accounts.panel_layout`
     panels = models.JSONField(default=dict, db_default={})
+    #: the columns of every dataset in order, by its key, see `accounts.chosen_columns`
+    columns = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -14,8 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.functional import Promise
 
 from accounts import services
-from accounts.access import ScopedRequest
-from accounts.models import Membership
+from accounts.access import ScopedRequest, membership_of
 from partner_portal.lib.web.drilldown import Link
 from partner_portal.lib.web.htmx import private
 
@@ -62,7 +61,7 @@ class PanelLayout:
 
 def panel_layout(request: ScopedRequest, page: str, default: PanelLayout) -> PanelLayout:
     """The reader's layout of a page. Panels that came after their choice stand after their default predecessor."""
-    stored = _membership(request).panels.get(page, {})
+    stored = membership_of(request).panels.get(page, {})
     order = [name for name in stored.get("order", ()) if name in default.order]
     for place, name in enumerate(default.order):
         if name not in order:
@@ -74,7 +73,7 @@ def panel_layout(request: ScopedRequest, page: str, default: PanelLayout) -> Pan
 
 def change_panels(request: ScopedRequest, page: str, default: PanelLayout, data: QueryDict) -> None:
     """Store one change that somebody made to the layout of a page; `reset` forgets all of them."""
-    stored = dict(_membership(request).panels)
+    stored = dict(membership_of(request).panels)
     if "reset" in data:
         stored.pop(page, None)
     else:
@@ -108,15 +107,11 @@ def in_order[P: Panel](panels: Sequence[P], layout: PanelLayout) -> list[P]:
 
 def cards_before(request: ScopedRequest) -> int:
     """The number of cards that the reader's dashboard had when it was last read: the room that they need."""
-    count = _membership(request).panels.get(CARDS, 0)
+    count = membership_of(request).panels.get(CARDS, 0)
     return count if isinstance(count, int) else 0
 
 
 def remember_cards(request: ScopedRequest, count: int) -> None:
     """Store the number of cards on the reader's dashboard."""
     if count != cards_before(request):
-        services.save_panels(scope=request.scope, panels=_membership(request).panels | {CARDS: count})
-
-
-def _membership(request: ScopedRequest) -> Membership:
-    return next(own for own in request.memberships if own.partner_id == request.scope.partner_id)
+        services.save_panels(scope=request.scope, panels=membership_of(request).panels | {CARDS: count})

@@ -22,9 +22,9 @@ class MinimumLengthValidator(password_validation.MinimumLengthValidator):
         return self.get_help_text()
 
     def get_help_text(self) -> str:
-        return ngettext(
-            "Use at least %(count)s character.", "Use at least %(count)s characters.", self.min_length
-        ) % {"count": self.min_length}
+        return ngettext("Use at least %(count)s character.", "Use at least %(count)s characters.", self.min_length) % {
+            "count": self.min_length
+        }
 
 
 class CommonPasswordValidator(password_validation.CommonPasswordValidator):

@@ -19,6 +19,7 @@ from accounts import audit, invitations, queries, sessions
 from accounts.models import AuditEvent, Membership, Partner, TeamContact, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, memberships_of, outside_partners, partner_scope, system_scope, user_scope
+from partner_portal.lib.caching import note_generation_moved
 from partner_portal.lib.formula_guard import guarded
 from partner_portal.lib.rows.events import member_left
 from partner_portal.lib.spreadsheets import COMMA_LANGUAGES
@@ -238,6 +239,11 @@ def save_panels(*, scope: Scope, panels: Mapping[str, object]) -> None:
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(panels=panels)
 
 
+def save_columns(*, scope: Scope, columns: Mapping[str, object]) -> None:
+    """Save the columns that the scope's user chose, by dataset, in this partner. Not audited: viewing changes no data."""
+    Membership.objects.filter(user=scope.user, partner=scope.partner).update(columns=columns)
+
+
 def hide_checklist(*, scope: Scope) -> None:
     """Hide the checklist of the first day from the scope's user in this partner. Not audited: no data changes."""
     Membership.objects.filter(user=scope.user, partner=scope.partner).update(checklist_hidden=True)
@@ -263,6 +269,7 @@ def bump_generation(scope: Scope) -> None:
     rollback call `reload_partner`: the transaction's generation was never anybody else's.
     """
     Partner.objects.filter(pk=scope.partner.pk).update(generation=F("generation") + 1)
+    note_generation_moved()
     reload_partner(scope)
 
 

@@ -24,9 +24,8 @@ from bench.place import DAY, FailedError, Place
 
 PROFILE = Profile(clients=20, deals=6, services=4, mrr_months=12, statement_every=5, people=5)
 ORIGINALS = 5
-STRIDE = (
-    10**5
-)  # more than any number of the originals; those of 20,000 partners stay below 2**31, as keys of locks must
+# More than any number of the originals; those of 20,000 partners stay below 2**31, as keys of locks must.
+STRIDE = 10**5
 PAGES = ("/dashboard/", "/tiers/", "/clients/")
 ASKED = 60  # partners whose pages are opened
 TICK_SECONDS, TICK_QUERIES = 1.0, 20
@@ -47,6 +46,8 @@ def measure(var: Path, partners: int, say: Callable[[str], None]) -> Iterator[Me
     if not loaded.exists():
         yield _load(place, partners, say)
         loaded.touch()
+    else:
+        place.prepare()
     set_up(place)
     from django.conf import settings
 

@@ -33,16 +33,24 @@ MOST_MATCHES = 25  # clients, or deals, that a search goes on with
 
 def matching_clients(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Client]:
     """The clients that a search for a name, an id or a domain finds, best first. Read once per scope."""
-    rows = wanted.filter(Client.objects.filter(partner=scope.partner), "name", "client_id", "domain")
-    return scope.once(("matching-clients", wanted.key), lambda: list(rows[:MOST_MATCHES]))[:most]
+
+    def found() -> list[Client]:
+        rows = Client.objects.filter(partner=scope.partner)
+        return list(wanted.filter(rows, "name", "client_id", "domain")[:MOST_MATCHES])
+
+    return scope.once(("matching-clients", wanted.key), found)[:most]
 
 
 def matching_deals(scope: Scope, wanted: SearchText, most: int = MOST_MATCHES) -> list[Deal]:
     """The deals that a search for a name or an id finds, with their clients, best first. Read once per scope."""
-    deals = Deal.objects.filter(partner=scope.partner)
-    best = wanted.filter(deals, "name", "deal_id").values("pk")[:MOST_MATCHES]
-    rows = wanted.filter(deals.filter(pk__in=best).select_related("client"), "name", "deal_id")
-    return scope.once(("matching-deals", wanted.key), lambda: list(rows))[:most]
+
+    def found() -> list[Deal]:
+        deals = Deal.objects.filter(partner=scope.partner)
+        best = wanted.filter(deals, "name", "deal_id").values("pk")[:MOST_MATCHES]
+        rows = deals.filter(pk__in=best).select_related("client")
+        return list(wanted.best_first(rows, "name", "deal_id"))
+
+    return scope.once(("matching-deals", wanted.key), found)[:most]
 
 
 def stored_rows(kind: FactKind, scope: Scope, **conditions: object) -> QuerySet[Any]:

@@ -11,6 +11,7 @@ from commissions import rules
 from commissions.earnings import AHEAD_MONTHS, earnings, paid_within
 from commissions.expected import Amount, CommissionForecast, Earning, earns_within
 from commissions.queries import fx_rates, payout_sums
+from ledger.prepared import prepared
 from partner_portal.lib.dates.months import (
     add_months,
     parse_quarter,
@@ -108,6 +109,7 @@ class Expected:
 
 
 @cached_by_generation("commission-quarters")
+@prepared("commission-quarters")
 def expected_from(scope: Scope, first: date) -> Expected:
     """What is expected of the quarters from the one that starts on `first` to the third after this one."""
     ahead_first, last = next_quarters(scope.today)
@@ -200,6 +202,7 @@ class Ahead:
 
 
 @cached_by_generation("commission-by-client-ahead")
+@prepared("commission-by-client-ahead")
 def ahead_by_client(scope: Scope, limit: int) -> Ahead:
     """Expected commission of the next four quarters by client; beyond `limit` clients only their sums."""
     first, last = next_quarters(scope.today)

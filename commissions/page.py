@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.scope import Scope
 from commissions import queries
@@ -22,11 +23,22 @@ from partner_portal.formats.days import quarter_text
 from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
+from partner_portal.lib.web.page_table import PageColumn
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
 from program.terms import LineStatus, PaymentStanding
 
 PRINTED_LINES = 5_000
+LINE_COLUMNS = (
+    PageColumn("line_no"),
+    PageColumn("client", below=("product_line", "deal_id"), brief=True, classes="pin"),
+    PageColumn("invoice_month", brief=True),
+    PageColumn("net_revenue", below=("currency",)),
+    PageColumn("rate"),
+    PageColumn("fx_rate"),
+    PageColumn("commission", below=("payout_currency", "recomputed"), brief=True),
+    PageColumn("status", _lazy("Note"), below=("off_by", "adjusts", "mismatch", "reason")),
+)
 CHART_PAST = 4
 SHOWN_CLIENTS = 50  # of a variance; the others are a link away
 AHEAD_CLIENTS = 20  # of the outlook; the others are a link away

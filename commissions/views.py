@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from commissions import queries, services
@@ -15,6 +16,7 @@ from commissions.forms import FollowUpForm, PaidForm, QuestionForm
 from commissions.outlook import ahead_by_client, points_table
 from commissions.page import (
     AHEAD_CLIENTS,
+    LINE_COLUMNS,
     PRINTED_LINES,
     ShownVariance,
     overview_of,
@@ -26,7 +28,7 @@ from commissions.questions import questions_of
 from partner_portal.lib.rows.datasets import select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.web.page_table import ROWS, SheetTable
+from partner_portal.lib.web.page_table import ROWS, SheetTable, names_of
 from partner_portal.lib.web.range_control import RangeControl
 
 DATASETS = (
@@ -62,7 +64,7 @@ def rows(request: ScopedRequest, which: str) -> HttpResponse:
     """The rows behind a figure of commission."""
     if which not in DATASETS:
         raise Http404(which)
-    return drilldown(request, select(f"commission-{which}", request.scope, request.GET), back=_home())
+    return drilldown(request, shown(request, f"commission-{which}"), back=_home())
 
 
 @require_safe
@@ -70,8 +72,13 @@ def rows(request: ScopedRequest, which: str) -> HttpResponse:
 def statement(request: ScopedRequest, statement_id: str) -> HttpResponse:
     """One statement, line by line, and why it differs from what was expected."""
     summary = _statement(request, statement_id)
-    selection = select("commission-lines", request.scope, request.GET.dict() | {"statement": statement_id})
-    table = SheetTable(request.path, selection, request.GET.get("page", "1"), _home())
+    selection = shown(
+        request,
+        "commission-lines",
+        request.GET.dict() | {"statement": statement_id},
+        usual=names_of(LINE_COLUMNS),
+    )
+    table = SheetTable(request.path, selection, request.GET.get("page", "1"), _home(), LINE_COLUMNS)
     context = {
         "statement": summary,
         "drill": table,
@@ -99,8 +106,8 @@ def printed(request: ScopedRequest, statement_id: str) -> HttpResponseBase:
             _("This statement has more than %(count)s lines. Export it as a file instead.") % {"count": PRINTED_LINES},
         )
         return HttpResponseRedirect(reverse("commission_statement", args=[statement_id]))
-    selection = select("commission-lines", request.scope, {"statement": statement_id})
-    table = SheetTable(request.path, selection, "1", _home(), size=PRINTED_LINES)
+    selection = select("commission-lines", request.scope, {"statement": statement_id}).usually(names_of(LINE_COLUMNS))
+    table = SheetTable(request.path, selection, "1", _home(), LINE_COLUMNS, size=PRINTED_LINES)
     context = {
         "statement": summary,
         "drill": table,
@@ -129,7 +136,7 @@ def _variance(request: ScopedRequest, summary: queries.StatementSummary) -> Show
 @requires(Permission.VIEW_MONEY)
 def questions(request: ScopedRequest) -> HttpResponse:
     """Every questioned line."""
-    return drilldown(request, select("commission-questions", request.scope, request.GET), back=_home())
+    return drilldown(request, shown(request, "commission-questions"), back=_home())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -76,21 +76,18 @@ def steps_for(request: ScopedRequest) -> list[Step]:
 
 
 def checklist(scope: Scope) -> list[Step]:
-    """The steps for somebody who imports; empty once all are done. At most two queries."""
+    """The steps for somebody who imports; empty once all are done. One query, besides what the cache keeps."""
     if not scope.may_import:
         return []
-    own = {"partner": scope.partner}
-    people = {
-        "contacts": Exists(TeamContact.objects.filter(**own)),
-        "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
-    }
-    done = _imported(scope) | _exist(scope, people) | {"time_zone": scope.partner.time_zone != "UTC"}
+    done = _imported(scope) | _people(scope) | {"time_zone": scope.partner.time_zone != "UTC"}
     facts = [
         Step(key, label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
         for key, label, why in _FACTS
     ]
     settings = [
-        Step(key, label, why, done[key], reverse(page)) for key, label, why, page, right in _SETTINGS if scope.may(right)
+        Step(key, label, why, done[key], reverse(page))
+        for key, label, why, page, right in _SETTINGS
+        if scope.may(right)
     ]
     if all(step.done for step in facts + settings):
         return []
@@ -120,7 +117,7 @@ def next_step(request: ScopedRequest, done: str = "") -> Step | None:
 
 @cached_by_generation("first-day-imported")
 def _imported(scope: Scope) -> dict[str, bool]:
-    """Whether there are facts of the kinds that have a step, by its key."""
+    """Whether there are facts of the kinds that have a step, by its key. Asks along what `_people` is about to ask."""
     own = {"partner": scope.partner}
     months = RetentionMonth.objects.filter(**own).order_by().values("partner")
     kinds: dict[str, Combinable] = {
@@ -132,7 +129,24 @@ def _imported(scope: Scope) -> dict[str, bool]:
         "mrr_history": Exists(months.annotate(months=Count("month", distinct=True)).filter(months__gte=MONTHS)),
         "statement_lines": Exists(StatementLine.objects.filter(**own)),
     }
-    return _exist(scope, kinds)
+    people = _rows_of_people(scope)
+    found = _exist(scope, kinds | people)
+    asked_along = {key: found.pop(key) for key in people}
+    scope.once("first-day-people", lambda: asked_along)
+    return found
+
+
+def _people(scope: Scope) -> dict[str, bool]:
+    """Whether anybody is named in the steps about people, by their key. Never cached: people move no generation."""
+    return scope.once("first-day-people", lambda: _exist(scope, _rows_of_people(scope)))
+
+
+def _rows_of_people(scope: Scope) -> dict[str, Combinable]:
+    own = {"partner": scope.partner}
+    return {
+        "contacts": Exists(TeamContact.objects.filter(**own)),
+        "members": Exists(Membership.objects.filter(**own).exclude(user=scope.user)),
+    }
 
 
 def _exist(scope: Scope, rows: Mapping[str, Combinable]) -> dict[str, bool]:

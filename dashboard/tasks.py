@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
 from celery import shared_task
@@ -15,6 +16,7 @@ from commissions.outlook import ahead_by_client
 from commissions.page import AHEAD_CLIENTS, overview_of
 from dashboard.overview import Overview
 from dashboard.panels import PANELS
+from ledger.prepared import keeping
 from ledger.queries import posting
 from ledger.services import is_large
 from partner_portal.lib.rows.datasets import select
@@ -56,18 +58,21 @@ def prepare_figures(partner_id: int) -> None:
 def prepare(partner: Partner) -> None:
     """Query every panel of today's front page, and what the longest other pages and tables show, so that all of it is cached.
 
-    Outside a transaction, each figure is stored as soon as it is known.
+    Of a large ledger, what takes longest is kept in the database too. Outside a transaction, each figure is stored as soon as it
+    is known.
     """
     scope = system_scope(partner)
     with partner_scope(partner):
         if posting(scope) is None:
             return
+        kept = keeping() if is_large(scope) else nullcontext()
     overview = Overview(scope, "/dashboard/", {})
     parts: list[Callable[[Overview], object]] = [panel.context for panel in PANELS]
     parts += [_commissions, _renewals, *(partial(_totals, key) for key in TABLES)]
-    for part in parts:
-        with partner_scope(partner):
-            part(overview)
+    with kept:
+        for part in parts:
+            with partner_scope(partner):
+                part(overview)
 
 
 def _commissions(overview: Overview) -> None:

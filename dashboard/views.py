@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import services as account_services
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.last_ranges import remembers_ranges
 from accounts.panel_layout import arrange_panels, cards_before, in_order, panel_layout
 from accounts.queries import team_contacts
@@ -164,7 +165,7 @@ def changes(request: ScopedRequest, which: str) -> HttpResponse:
     """The entries behind one of the four counters."""
     if which not in COUNTERS:
         raise Http404(which)
-    selection = select(f"changes-{which}", request.scope, request.GET)
+    selection = shown(request, f"changes-{which}")
     chosen = selection.chosen
     back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(chosen.query)}#changes")
     return drilldown(
@@ -203,7 +204,7 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
 @requires(Permission.VIEW)
 def expiring(request: ScopedRequest) -> HttpResponse:
     """The lots that expire, in one month or at any time."""
-    selection = select("expiring", request.scope, request.GET)
+    selection = shown(request, "expiring")
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#expiry")
     return drilldown(request, selection, back=back, when_empty=_nothing_expires)
 
@@ -219,7 +220,7 @@ def shared(request: ScopedRequest, which: str) -> HttpResponse:
     """The deals behind one of the counters of shared selling."""
     if which not in SHARED_COUNTERS:
         raise Http404(which)
-    selection = select(f"shared-{which}", request.scope, request.GET)
+    selection = shown(request, f"shared-{which}")
     ranges = {name: value for name, value in selection.query.items() if name.startswith("shared_")}
     back = Link(_("Dashboard"), f"{reverse('dashboard')}?{urlencode(ranges)}#shared")
     return drilldown(request, selection, back=back)
@@ -230,7 +231,7 @@ def shared(request: ScopedRequest, which: str) -> HttpResponse:
 def stuck(request: ScopedRequest) -> HttpResponse:
     """Open shared deals that are stalled or past their expected close."""
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#shared")
-    return drilldown(request, select("shared-stuck", request.scope, request.GET), back=back)
+    return drilldown(request, shown(request, "shared-stuck"), back=back)
 
 
 @require_safe
@@ -238,7 +239,7 @@ def stuck(request: ScopedRequest) -> HttpResponse:
 def churn(request: ScopedRequest) -> HttpResponse:
     """The clients behind a month of retention."""
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#retention")
-    return drilldown(request, select("retention-lost", request.scope, request.GET), back=back)
+    return drilldown(request, shown(request, "retention-lost"), back=back)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

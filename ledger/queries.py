@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.db import connection
-from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import Membership, Partner
 from accounts.scope import Scope, count_by, sums_by_partner
-from ledger.models import DailyPoints, Lot, PointEntry, Posting
+from ledger.models import DailyPoints, Lot, PointEntry, Posting, PreparedFigure
 from ledger.series import PointTotals
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
@@ -77,10 +77,14 @@ class Behind(NamedTuple):
 
 
 def posting(scope: Scope) -> Posting | None:
-    """How far the ledger is posted; None before the first import. Read once per scope, with the programme in force."""
+    """How far the ledger is posted; None before the first import. Read once per scope, with the programme in force.
+
+    `has_prepared` says whether figures are kept (`ledger.prepared`).
+    """
 
     def read() -> Posting | None:
-        states = Posting.objects.filter(partner=scope.partner)
+        kept = PreparedFigure.objects.filter(partner=OuterRef("partner"))
+        states = Posting.objects.filter(partner=scope.partner).annotate(has_prepared=Exists(kept))
         state = states.annotate(program=in_force("id"), in_force=in_force("revision")).first()
         if state is not None and state.program is not None:
             note_in_force(scope, state.program, state.in_force)

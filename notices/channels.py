@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
@@ -20,6 +19,7 @@ from notices.models import Channel, ChannelKind, ChannelMessage, ChannelState, M
 from notices.outbound import AddressRefused, NotDelivered, check_address, post
 from notices.signature import new_secret, signed_headers
 from notices.texts import Sentences, sentences
+from partner_portal.lib import site
 from partner_portal.lib.dates import clock
 from partner_portal.lib.rows.events import noteworthy
 from sources.credentials import SecretUnreadable, hint, reseal, seal, unseal
@@ -219,7 +219,7 @@ def _failed(partner: Partner, found: ChannelMessage, answer: str) -> str:
 
 def _body(partner: Partner, found: ChannelMessage) -> dict[str, object]:
     words = sentences(found.kind, found.values) if found.kind != TEST else _test_words()
-    link = settings.SITE_URL + words.link
+    link = site.absolute(words.link)
     if found.channel.kind == ChannelKind.SLACK:
         title, why, name = (_slack(text) for text in (words.title, words.why, partner.name))
         return {"text": f"*{name}: {title}*\n{why}\n<{link}>".replace("\n\n", "\n")}

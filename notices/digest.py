@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import site
 from accounts.scope import Scope
 from commissions.queries import statement_summaries
 from dashboard.front_page_text import opening
@@ -22,6 +21,7 @@ from notices.kinds import NoticeKind
 from notices.queries import ShownNotice, notices, shown
 from partner_portal.formats.days import day_text, quarter_text
 from partner_portal.formats.numbers import decimal_text, exact_money, signed_decimal_text
+from partner_portal.lib import site
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.mail import Row, Table
 from partner_portal.lib.sentences import listed

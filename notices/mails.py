@@ -8,13 +8,13 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import site
 from accounts.models import User
 from accounts.scope import Scope
 from notices.digest import Digest
 from notices.models import Notice
 from notices.queries import STOP_DIGEST, STOP_MAILS, ShownNotice, shown, stop_token
 from partner_portal.formats.days import day_text
+from partner_portal.lib import site
 from partner_portal.lib.mail import Content, Link, PortalMail, Row, Table, compose
 from partner_portal.lib.web.one_line import one_line
 

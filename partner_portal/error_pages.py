@@ -7,32 +7,31 @@ fails again and becomes a 500, so the handlers here leave the form alone.
 import sys
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
 
 from partner_portal.lib.db.outage import is_outage
-from partner_portal.lib.web.refusals import json_refusal, refuse_away
+from partner_portal.lib.web.refusals import is_for_a_program, json_failure, json_refusal, refuse_away
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400: a request or a form that cannot be read."""
-    if _is_for_a_program(request):
+    if is_for_a_program(request):
         return json_refusal(HTTPStatus.BAD_REQUEST, _("The request cannot be read."), [])
     return defaults.bad_request(_form_unread(request), exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 403."""
-    if _is_for_a_program(request):
+    if is_for_a_program(request):
         return json_refusal(HTTPStatus.FORBIDDEN, _("You may not do that."), [])
     return defaults.permission_denied(_form_unread(request), exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404."""
-    if _is_for_a_program(request):
+    if is_for_a_program(request):
         return json_refusal(HTTPStatus.NOT_FOUND, _("There is nothing at this address."), [])
     return defaults.page_not_found(_form_unread(request), exception)
 
@@ -44,11 +43,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     if is_outage(sys.exception()):
         return refuse_away(request)
+    if is_for_a_program(request):
+        return json_failure()
     return defaults.server_error(_form_unread(request))
-
-
-def _is_for_a_program(request: HttpRequest) -> bool:
-    return request.path_info.startswith(settings.API_PREFIX)
 
 
 def _form_unread(request: HttpRequest) -> HttpRequest:

@@ -5,26 +5,38 @@ from collections.abc import Mapping
 from django.http import Http404, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.roles import Permission
 from clients.churn import latest_month
 from ledger.queries import history_starts
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.drilldown import Link
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.web.page_table import ROWS, SheetTable
+from partner_portal.lib.web.page_table import ROWS, PageColumn, SheetTable, names_of
 from portfolio.client_list import REASONS, STATES, health_counts
 from portfolio.commission import client_commission
 from portfolio.record import client_of, client_record
 from portfolio.stored_facts import withdrawn_client
 from renewals.datasets import as_row
-from renewals.page import credited_tier
+from renewals.page import OF_CLIENT, credited_tier
 from renewals.queries import client_renewals
 from tiers.forms import DayForm
 
+CLIENT_COLUMNS = (
+    PageColumn("client", below=("client_id", "country", "domain"), brief=True, classes="pin"),
+    PageColumn("health", below=("reason", "state"), brief=True),
+    PageColumn("points_total", below=("points_sourced", "points_assisted", "points_managed"), brief=True),
+    PageColumn("mrr_usd", _("MRR"), below=("mrr", "mrr_currency")),
+    PageColumn("tool_usage"),
+    PageColumn("last_active_on", _("Last activity"), below=("last_active_employee",)),
+    PageColumn("next_renewal", below=("next_line",)),
+    PageColumn("next_expiry"),
+)
 ENTRIES = 25  # the latest, on the record itself
 
 
@@ -32,10 +44,10 @@ ENTRIES = 25  # the latest, on the record itself
 @requires(Permission.VIEW)
 def client_list(request: ScopedRequest) -> HttpResponse:
     """All clients with their health; the table alone after a search, a filter, a sort or a page."""
-    selection = select("clients", request.scope, request.GET)
-    back = Link(_("Dashboard"), reverse("dashboard"))
+    selection = shown(request, "clients", usual=names_of(CLIENT_COLUMNS))
+    back = Link(gettext("Dashboard"), reverse("dashboard"))
     context: dict[str, object] = {
-        "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back),
+        "drill": SheetTable(request.path, selection, request.GET.get("page", "1"), back, CLIENT_COLUMNS),
         "part": wanted_part(request),
         "reasons": REASONS,
         "states": STATES,
@@ -100,7 +112,7 @@ def commission(request: ScopedRequest, client_id: str) -> HttpResponse:
         "commission": of_client,
         "currency": request.scope.partner.payout_currency,
         "name": of_client.name,
-        "title": _("Commission"),
+        "title": gettext("Commission"),
         "heading": of_client.name,
     }
     return _section(request, "commission", client_id, context)
@@ -114,9 +126,12 @@ def stakes(request: ScopedRequest, client_id: str) -> HttpResponse:
     context = {
         "rows": [as_row(row) for row in client_renewals(request.scope, client_id)],
         "credited": credited_tier(request.scope),
+        "layout": OF_CLIENT,
         "name": client.name,
     }
-    return _section(request, "stakes", client_id, context | {"title": _("Renewals"), "heading": _("Renewals")})
+    return _section(
+        request, "stakes", client_id, context | {"title": gettext("Renewals"), "heading": gettext("Renewals")}
+    )
 
 
 def _section(request: ScopedRequest, name: str, client_id: str, context: Mapping[str, object]) -> HttpResponse:

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.conf import settings
-from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.scope import Scope
+from ledger.prepared import prepared
 from partner_portal.formats.charts import Fill, Series, bar_chart
 from partner_portal.formats.days import day_text
+from partner_portal.lib import site
 from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Row
+from partner_portal.lib.web.page_table import PageColumn, RowLayout, row_layout
 from program.caching import cached_by_generation
 from program.terms import RenewalStatus
 from renewals.calendar_file import Event
@@ -24,6 +26,32 @@ from renewals.rules import deadline
 from tiers.queries import credited_on, history
 
 CHART_WEEKS = 60
+COLUMNS = (
+    PageColumn("client", below=("product_line",), brief=True, classes="pin"),
+    PageColumn("renews_on", _lazy("Time to renew"), below=("days",), brief=True),
+    PageColumn("deadline"),
+    PageColumn("change_usd", _lazy("MRR change"), below=("change", "current_mrr", "renewal_mrr", "currency")),
+    PageColumn("status"),
+    PageColumn("stake", below=("stake_sold", "stake_managed"), brief=True),
+    PageColumn(
+        "gap_without",
+        _lazy("Tier if not renewed"),
+        below=("tier_with", "tier_without", "gap_with", "review", "fails"),
+        classes="text",
+    ),
+    PageColumn("last_active_on", _lazy("Last active employee"), below=("last_active_employee",)),
+    PageColumn("manager", below=("manager_email",)),
+)
+#: On the record of a client, which says the rest elsewhere.
+OF_CLIENT = row_layout(
+    [column for column in COLUMNS if column.name in {"client", "renews_on", "deadline", "stake", "gap_without"}]
+)
+
+
+def at_a_glance(scope: Scope) -> RowLayout:
+    """The columns of the dashboard's panel."""
+    left_out = {"deadline"} if scope.may_see_money else {"deadline", "change_usd"}
+    return row_layout([column for column in COLUMNS if column.name not in left_out])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +100,7 @@ class Glance:
 
 
 @cached_by_generation("renewals-glance")
+@prepared("renewals-glance")
 def glance(scope: Scope, period: Period, shown: int) -> Glance:
     """Summarize a range and take its first renewals, for a panel. Cached separately from the rows, which may be thousands."""
     rows = renewal_rows(scope, period)
@@ -92,6 +121,7 @@ def head(scope: Scope, period: Period) -> tuple[Summary, Timeline]:
 
 
 @cached_by_generation("renewals-head")
+@prepared("renewals-head")
 def _head(scope: Scope, period: Period) -> tuple[Summary, Sequence[Week]]:
     rows = renewal_rows(scope, period)
     return summary(rows), by_week(rows, period) if period.days <= CHART_WEEKS * 7 else ()
@@ -133,7 +163,7 @@ def calendar_events(renewals: Sequence[Renewal], slug: str) -> list[Event]:
     events = []
     for row in renewals:
         values = {"client": row.client.name, "line": row.product_line, "status": row.get_status_display()}
-        address = f"{settings.SITE_URL}{reverse('renewals')}"
+        address = site.link("renewals")
         about = _("%(line)s. Status: %(status)s.") % values
         events.append(
             Event(

@@ -8,11 +8,12 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import audit, site
+from accounts import audit
 from accounts.models import User
 from accounts.scope import Scope
 from partner_portal.formats.days import day_text
 from partner_portal.formats.numbers import whole
+from partner_portal.lib import site
 from partner_portal.lib.mail import Content, Link, Row, Table, compose
 from partner_portal.lib.rows.events import member_left
 from partner_portal.lib.web.one_line import one_line

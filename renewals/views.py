@@ -14,15 +14,16 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.last_ranges import remembers_ranges
 from accounts.roles import Permission
 from accounts.scope import claim_slot, member_scope, partner_scope, system_scope
+from partner_portal.lib import site
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.ranges import PRESETS
-from partner_portal.lib.rows.datasets import select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
-from partner_portal.lib.web.page_table import ROWS, SheetTable
+from partner_portal.lib.web.page_table import ROWS, SheetTable, names_of
 from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.refusals import refuse_parallel
 from renewals import page, queries, services
@@ -38,9 +39,13 @@ DEFAULT_DAYS = 7
 def overview(request: ScopedRequest) -> HttpResponse:
     """Renewals of a range with points at stake; only the table after a sort, a search or a filter."""
     scope = request.scope
-    selection = select("renewals", scope, request.GET)
+    selection = shown(request, "renewals", usual=names_of(page.COLUMNS))
     table = SheetTable(
-        request.path, selection, request.GET.get("page", "1"), Link(_("Dashboard"), reverse("dashboard"))
+        request.path,
+        selection,
+        request.GET.get("page", "1"),
+        Link(_("Dashboard"), reverse("dashboard")),
+        page.COLUMNS,
     )
     for row in table.page.object_list:
         row["subject"] = page.mail_subject(row)
@@ -68,9 +73,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 def rows(request: ScopedRequest) -> HttpResponse:
     """The renewals as plain rows."""
-    return drilldown(
-        request, select("renewals", request.scope, request.GET), back=Link(_("Renewals"), reverse("renewals"))
-    )
+    return drilldown(request, shown(request, "renewals"), back=Link(_("Renewals"), reverse("renewals")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +94,7 @@ def reminders(request: ScopedRequest) -> HttpResponse:
         return same_page
     if action == "calendar":
         token = services.new_calendar(scope=scope)
-        address = f"{settings.SITE_URL}{reverse('renewal_calendar', args=[scope.partner.slug, token])}"
+        address = site.link("renewal_calendar", scope.partner.slug, token)
     if action == "revoke":
         services.revoke_calendar(scope=scope)
         messages.success(request, _("The calendar address no longer works."))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.scope import Scope
 from partner_portal.formats.days import day_text
 from partner_portal.lib.dates.periods import Period
-from partner_portal.lib.rows.datasets import Kind, Selection, find, select
+from partner_portal.lib.rows.datasets import Selection, find, select
 
 
 class ReportAppearance(TypedDict, total=False):
@@ -83,19 +83,6 @@ def period_text(period: Period | None) -> str:
         return ""
     first, last = (day_text(day) for day in (period.first, period.last))
     return _("%(first)s to %(last)s, both days included") % {"first": first, "last": last}
-
-
-def sorting_text(selection: Selection) -> str:
-    """The column the rows are sorted by, and the direction."""
-    column = selection.dataset.column(selection.sort.lstrip("-"))
-    descending = selection.sort.startswith("-")
-    if column.kind in {Kind.DATE, Kind.MONTH}:
-        direction = _("newest first") if descending else _("oldest first")
-    elif column.kind == Kind.TEXT:
-        direction = _("Z to A") if descending else _("A to Z")
-    else:
-        direction = _("largest first") if descending else _("smallest first")
-    return f"{column.label}, {direction}"
 
 
 def suggested_name(selection: Selection, at: datetime) -> str:

@@ -177,6 +177,38 @@ class ReportForm(forms.Form):
         ]
 
 
+class ColumnsForm:
+    """Which columns somebody sees of a dataset, and in which order: one POST ticks them, moves one, or forgets the choice.
+
+    The fields: `order`, every column from first to last; `column`, those ticked; and the button pressed, `up` or `down` with a
+    column, or `reset`. The column that names a row stays first.
+    """
+
+    def __init__(self, data: QueryDict | None, *, selection: Selection) -> None:
+        self._selection = selection
+        permitted = {column.name: column for column in selection.dataset.permitted(selection.scope)}
+        self.fixed = selection.usual[0].name
+        self.chosen = [column.name for column in selection.columns]
+        if data is not None and "reset" in data:
+            self.chosen = [column.name for column in selection.usual]
+        elif data is not None:
+            ticked = {self.fixed, *data.getlist("column")}
+            order = [
+                name for name in dict.fromkeys([self.fixed, *data.getlist("order"), *permitted]) if name in permitted
+            ]
+            self.chosen = self._moved([name for name in order if name in ticked], data)
+        order = [*self.chosen, *(name for name in permitted if name not in self.chosen)]
+        self.columns = [permitted[name] for name in order]
+
+    def _moved(self, names: list[str], data: QueryDict) -> list[str]:
+        for button, step in (("up", -1), ("down", 1)):
+            name = data.get(button)
+            if name in names and name != self.fixed:
+                place = names.index(name)
+                names.insert(min(max(place + step, 1), len(names) - 1), names.pop(place))
+        return names
+
+
 WEEKDAYS = [
     (0, _("Monday")), (1, _("Tuesday")), (2, _("Wednesday")), (3, _("Thursday")), (4, _("Friday")), (5, _("Saturday")),
     (6, _("Sunday")),

@@ -26,6 +26,9 @@ def register() -> None:
     register_action(RowAction("export", _("Export"), "download", Permission.EXPORT, "export_new", 2))
     register_action(RowAction("report", _("Save as report"), "report", Permission.SAVE, "report_new", 3))
     register_action(RowAction("schedule", _("Schedule"), "repeat", Permission.SCHEDULE, "schedule_new", 4))
+    register_action(
+        RowAction("columns", _("Columns"), "columns", Permission.VIEW, "columns_choose", 5, chooses_columns=True)
+    )
 
 
 def connect() -> None:

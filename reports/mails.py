@@ -13,12 +13,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts import site
 from accounts.models import Membership, Partner, User
 from accounts.roles import Permission, Role
 from accounts.scope import Scope, member_scope, owner_scope, system_scope
 from partner_portal.formats.days import period_text as range_text
 from partner_portal.formats.numbers import whole
+from partner_portal.lib import site
 from partner_portal.lib.mail import Content, Link, PortalMail, Row, Table, compose
 from partner_portal.lib.rows.datasets import find
 from partner_portal.lib.rows.providers import data_as_of

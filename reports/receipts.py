@@ -6,16 +6,16 @@ from decimal import Decimal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from accounts.scope import Scope
+from partner_portal.lib import site
 from partner_portal.lib.rounding import half_even
 from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.rows.providers import data_as_of
-from reports.definitions import params_of, period_of, period_text, sorting_text
+from partner_portal.lib.rows.sorting_text import sorting_text
+from reports.definitions import params_of, period_of, period_text
 from reports.dialects import PLACES
 from reports.writers import Written
 
@@ -25,8 +25,8 @@ ReceiptValue = str | int | Decimal
 def page_link(selection: Selection) -> str:
     """The absolute URL that shows these rows again, with a moving range written as its days of now."""
     query = urlencode(params_of(selection, fixed=True))
-    path = reverse("dataset_rows", args=[selection.dataset.key])
-    return f"{settings.SITE_URL}{path}{f'?{query}' if query else ''}"
+    address = site.link("dataset_rows", selection.dataset.key)
+    return f"{address}?{query}" if query else address
 
 
 def receipt(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.views import exports, lists, rows, saved, schedules
+from reports.views import columns, exports, lists, rows, saved, schedules
 
 urlpatterns = [
     path("exports/", exports.index, name="exports"),
@@ -37,5 +37,6 @@ urlpatterns = [
     path("schedules/<int:pk>/state/", schedules.change_state, name="schedule_state"),
     path("schedules/leave/<str:token>/", schedules.leave, name="schedule_leave"),
     path("schedules/confirm/<str:token>/", schedules.confirm, name="schedule_confirm"),
+    path("reports/columns/<slug:key>/", columns.choose, name="columns_choose"),
     path("reports/rows/<slug:key>/", rows.dataset_rows, name="dataset_rows"),
 ]

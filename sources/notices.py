@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from accounts import site
 from accounts.models import Membership, Partner, User
 from accounts.roles import Role
 from accounts.scope import Scope, partner_scope, system_scope
+from partner_portal.lib import site
 from partner_portal.lib.dates.clock import now
 from partner_portal.lib.mail import Content, Link, compose
 from partner_portal.lib.rows.events import noteworthy

@@ -5,12 +5,10 @@ import secrets
 from typing import Any
 
 from allauth.account.decorators import reauthentication_required
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -19,6 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import ScopedRequest, requires
 from accounts.roles import Permission
+from partner_portal.lib import site
 from partner_portal.lib.progress import JobProgress
 from partner_portal.lib.rows.providers import client_list
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
@@ -105,7 +104,7 @@ def _consenting(vendor: str) -> AsksForConsent:
 
 
 def _back(vendor: str) -> str:
-    return settings.SITE_URL + reverse("connections_consented", args=[vendor])
+    return site.link("connections_consented", vendor)
 
 
 @require_POST

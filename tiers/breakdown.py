@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import Case, CharField, DecimalField, F, Min, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from accounts.scope import Scope
 from clients.models import Client
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EXPIRY_DAYS = 90
 TRACKS = tuple(values(Track))
 POINTS = DecimalField(max_digits=20, decimal_places=4)
-NONE = Value(ZERO, output_field=POINTS)
+NONE = Cast(Value(ZERO), POINTS)  # cast, since PostgreSQL cannot sort by a bare constant
 
 
 @dataclass(frozen=True, slots=True)

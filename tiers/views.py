@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.last_ranges import remembers_ranges
 from accounts.panel_layout import arrange_panels, in_order, panel_layout
 from accounts.roles import Permission
 from ledger.queries import history_starts, posting
 from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.charts.plotly import plotly_figure
-from partner_portal.lib.rows.datasets import Selection, select
+from partner_portal.lib.rows.datasets import Selection
 from partner_portal.lib.web.drilldown import Empty, Link, drilldown
 from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.lib.web.range_control import RangeControl
@@ -163,7 +164,7 @@ def thresholds(request: ScopedRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 def points_breakdown(request: ScopedRequest) -> HttpResponse:
     """Clients and their points, as a page or as rows in the dialog."""
-    selection = select("breakdown", request.scope, request.GET)
+    selection = shown(request, "breakdown")
     no_clients = Empty(
         _("No client has such points"),
         _("Look at all clients, or at another day."),
@@ -225,7 +226,7 @@ def _day(request: ScopedRequest) -> DayForm:
 
 
 def _rows(request: ScopedRequest, key: str) -> HttpResponse:
-    selection = select(key, request.scope, request.GET)
+    selection = shown(request, key)
     return drilldown(request, selection, back=_back(selection))
 
 

@@ -29,7 +29,7 @@ from api.rows import (
 )  # fmt: skip
 from partner_portal.lib.db.outage import is_outage
 from partner_portal.lib.rows.datasets import all_datasets, find
-from partner_portal.lib.web.refusals import refuse_away
+from partner_portal.lib.web.refusals import json_failure, refuse_away
 
 logger = logging.getLogger(__name__)
 
@@ -260,4 +260,4 @@ def failed(request: HttpRequest, error: Exception) -> HttpResponse:
     if is_outage(error):
         return refuse_away(request)
     logger.error("%s failed", request.path, exc_info=error)
-    return refusal(500, _("Something went wrong here. It is not your request; try again later."))
+    return json_failure()

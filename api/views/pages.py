@@ -18,6 +18,7 @@ from api.document import document
 from api.forms import TokenForm
 from api.rows import DEFAULT_PAGE_SIZE, MOST_ROWS
 from api.views.endpoints import api
+from partner_portal.lib import site
 from partner_portal.lib.web.htmx import private
 
 
@@ -43,7 +44,7 @@ def tokens(request: ScopedRequest) -> HttpResponse:
         "sees_others": request.scope.may(Permission.MEMBERS),
         "made": made,
         "text": text,
-        "example": f"{settings.SITE_URL}{reverse('api:progress')}",
+        "example": site.link("api:progress"),
     }
     status = 422 if form.errors else 200
     response = TemplateResponse(request, "api/tokens.html", context, status=status)

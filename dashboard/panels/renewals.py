@@ -10,10 +10,11 @@ from django.urls import reverse
 from dashboard.overview import Overview
 from partner_portal.lib.dates.ranges import AHEAD
 from partner_portal.lib.rows.datasets import Row
+from partner_portal.lib.web.page_table import RowLayout
 from partner_portal.lib.web.range_control import RangeControl
 from renewals.datasets import as_row
 from renewals.forms import RenewalsForm
-from renewals.page import Summary, glance, mail_subject
+from renewals.page import Summary, at_a_glance, glance, mail_subject
 
 SHOWN = 5
 
@@ -41,6 +42,8 @@ class Upcoming:
     address: str
     #: The credited tier; None: untiered.
     credited: str | None
+    #: The columns of the table.
+    layout: RowLayout
 
 
 def renewals(overview: Overview) -> Upcoming:
@@ -63,4 +66,5 @@ def renewals(overview: Overview) -> Upcoming:
         renewal_usd=upcoming.renewal_usd if scope.may_see_money else None,
         address=f"{reverse('renewals')}?{urlencode(form.chosen.query)}",
         credited=overview.standing.credited,
+        layout=at_a_glance(scope),
     )

@@ -2,10 +2,12 @@
 
 A partner's generation moves at every commit of facts or entries, so an answer is never out of date and nothing has to be
 invalidated. Nor does code read what other code stored: after an upgrade a class may have moved, or its fields may mean
-something else. An answer is stored for other requests only once the transaction it was calculated in has committed: one that
-moved the generation may yet be rolled back. Never used while writing facts, before the generation has moved.
+something else. An answer is stored at once, so that whoever asks for it meanwhile waits for it instead of calculating it too
+(ADR 173); in a transaction that has moved the generation, which may yet be rolled back, only when that commits. Never used
+while writing facts, before the generation has moved.
 """
 
+import time
 from collections.abc import Callable, Hashable
 from functools import cache as once
 from hashlib import sha256
@@ -15,12 +17,15 @@ from typing import cast
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 
 from partner_portal.lib.metrics import CACHE_READS
 from partner_portal.lib.scope import Scope
 
 STORED_SECONDS = 7 * 24 * 3600
+CLAIM_SECONDS = 10  # that a process which died is taken to be calculating
+PATIENCE = 1.0  # seconds that a request waits in all for what others calculate, before it does so itself
+LOOK_EVERY = 0.01  # seconds between looks for it
 _MISSING = object()
 
 
@@ -51,10 +56,53 @@ def cached[T](
     def load() -> T:
         stored = cache.get(name, _MISSING)
         CACHE_READS.labels("miss" if stored is _MISSING else "hit").inc()
+        shared = stored is _MISSING and not generation_moved()
+        if shared and not cache.add(f"{name}-claim", True, CLAIM_SECONDS):
+            stored = _awaited(name, scope.once("patience", _Patience))
         if stored is not _MISSING:
             return cast("T", stored)
-        answer = compute()
-        transaction.on_commit(lambda: cache.set(name, answer, seconds), robust=True)
+        try:
+            answer = compute()
+        except BaseException:
+            if shared:
+                cache.delete(f"{name}-claim")
+            raise
+        if shared:
+            cache.set(name, answer, seconds)
+        else:
+            transaction.on_commit(lambda: cache.set(name, answer, seconds), robust=True)
         return answer
 
     return scope.once(name, load)
+
+
+class _Patience:
+    """How many seconds a request still waits for others."""
+
+    def __init__(self) -> None:
+        self.left = PATIENCE
+
+
+def _awaited(name: str, patience: _Patience) -> object:
+    """What another process stores meanwhile; _MISSING when that takes too long."""
+    while patience.left > 0:
+        patience.left -= LOOK_EVERY
+        time.sleep(LOOK_EVERY)
+        stored = cache.get(name, _MISSING)
+        if stored is not _MISSING:
+            return stored
+    return _MISSING
+
+
+def note_generation_moved() -> None:
+    """Called after a generation was moved: until the transaction commits, what is calculated in it is nobody else's."""
+    transaction.on_commit(_moved)
+
+
+def generation_moved() -> bool:
+    """Whether the transaction in progress has moved a generation, and not rolled that back to a savepoint."""
+    return any(call is _moved for _savepoints, call, _robust in connection.run_on_commit)
+
+
+def _moved() -> None:
+    """Stands among what is called at the commit."""

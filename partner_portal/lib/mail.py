@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from partner_portal.lib import site
 from partner_portal.lib.web.one_line import one_line
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def compose(content: Content, address: str, *, headers: Mapping[str, str] | None
 
 def as_html(content: Content) -> str:
     """The mail as HTML. Its styles are in its elements, where they outlive being forwarded."""
-    html = render_to_string("mail/mail.html", {"mail": content, "site": settings.SITE_URL, "host": _host()})
+    html = render_to_string("mail/mail.html", {"mail": content, "site": settings.SITE_URL, "host": site.host()})
     return _inliner().inline(html)
 
 
@@ -179,7 +179,3 @@ def _table_lines(table: Table) -> Iterator[str]:
             yield f"  {row.address}"
     if table.note:
         yield table.note
-
-
-def _host() -> str:
-    return urlsplit(settings.SITE_URL).netloc

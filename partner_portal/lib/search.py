@@ -41,24 +41,29 @@ class SearchText:
         return all(any(word in key for key in keys) for word in self.words)
 
     def filter[M: Model](self, rows: QuerySet[M], name: str, *others: str) -> QuerySet[M]:
-        """The rows with each word in one of the fields, exact matches first, then names that start with the text.
+        """The rows with each word in one of the fields, in the order of `best_first`."""
+        every = Q()
+        for word in self.words:
+            some = Q()
+            for number in range(1 + len(others)):
+                some |= Q(**{f"search_{number}__contains": word})
+            every &= some
+        return self.best_first(rows, name, *others).filter(every)
+
+    def best_first[M: Model](self, rows: QuerySet[M], name: str, *others: str) -> QuerySet[M]:
+        """Rows that `filter` found: exact matches first, then names that start with the text.
 
         name: the field that the rest is sorted by, as it is compared.
         """
         keys = {
             f"search_{number}": search_expression(rows.model, field) for number, field in enumerate((name, *others))
         }
-        every, exact = Q(), Q()
-        for word in self.words:
-            some = Q()
-            for alias in keys:
-                some |= Q(**{f"{alias}__contains": word})
-            every &= some
+        exact = Q()
         for alias in keys:
             exact |= Q(**{alias: self.key})
         rank = Case(When(exact, then=Value(0)), When(search_0__startswith=self.key, then=Value(1)), default=Value(2))
-        best_first: QuerySet[M] = rows.alias(**keys).filter(every).order_by(rank, "search_0", "pk")
-        return best_first
+        ordered: QuerySet[M] = rows.alias(**keys).order_by(rank, "search_0", "pk")
+        return ordered
 
 
 @dataclass(frozen=True, slots=True)

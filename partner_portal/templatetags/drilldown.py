@@ -11,8 +11,9 @@ from accounts.scope import Scope
 from partner_portal.formats import elements
 from partner_portal.formats.days import month_text
 from partner_portal.formats.numbers import whole
-from partner_portal.lib.rows.datasets import Kind
+from partner_portal.lib.rows.datasets import Kind, Row
 from partner_portal.lib.web.drilldown import Cell, Drilldown, TableRow
+from partner_portal.lib.web.page_table import RowLayout, SheetTable, ShownColumn
 from partner_portal.templatetags.elements import dialog_link, icon
 from program.caching import cached_html
 
@@ -48,6 +49,18 @@ def cell_value(shown: Cell) -> str:
         return text
     attributes = dialog_link(shown.address)
     return format_html('<a {} hx-push-url="false" hx-replace-url="false">{}</a>', attributes, text)
+
+
+@register.simple_tag
+def page_cell(table: SheetTable, row: Row, shown: ShownColumn) -> SafeString:
+    """The cell of a column that a page's template does not write itself."""
+    return mark_safe(_cell(table.cell(row, shown.column), shown.later))  # noqa: S308 -- made of escaped texts
+
+
+@register.simple_tag
+def texts_in(layout: SheetTable | RowLayout, row: Row, *names: str) -> str:
+    """The values of these columns that a table shows and the row has, with commas between them."""
+    return ", ".join(str(row[name]) for name in names if name in layout.names and row[name])
 
 
 def _row(drill: Drilldown, row: TableRow, number: int) -> str:
@@ -86,9 +99,10 @@ def _below(row: TableRow) -> str:
     return "".join(parts)
 
 
-def _cell(shown: Cell) -> str:
-    """A cell that does not head its row, with the value that is written below it."""
+def _cell(shown: Cell, more: str = "") -> str:
+    """A cell that does not head its row, with the value that is written below it. more: further classes."""
     css_class = "n" if shown.numeric else "state" if shown.computed else "over" if shown.sub else "fit"
+    css_class += f" {more}" if more else ""
     sub = f'<span class="sub">{conditional_escape(cell_value(shown.sub))}</span>' if shown.sub else ""
     return f'<td class="{css_class}">{conditional_escape(cell_value(shown))}{sub}</td>'
 

@@ -9,10 +9,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import ScopedRequest, requires
+from accounts.chosen_columns import shown
 from accounts.roles import Permission
 from partner_portal.formats.days import period_text
 from partner_portal.lib.collation import sort_key
-from partner_portal.lib.rows.datasets import Selection, all_datasets, select
+from partner_portal.lib.rows.datasets import Selection, all_datasets
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part
 from partner_portal.lib.web.whole_number import whole_number
@@ -92,7 +93,7 @@ def index(request: ScopedRequest) -> HttpResponse:
 def detail(request: ScopedRequest, pk: int) -> HttpResponse:
     """A list and its members."""
     client_list = queries.client_list(request.scope, pk)
-    selection = select("list-members", request.scope, request.GET.dict() | {"of": str(pk)})
+    selection = shown(request, "list-members", request.GET.dict() | {"of": str(pk)})
     return drilldown(
         request,
         selection,

@@ -6,16 +6,22 @@ from django.urls import reverse
 
 from accounts.access import ScopedRequest
 from accounts.scope import Scope
-from partner_portal.lib.rows.datasets import Selection, find, select
+from partner_portal.lib.rows.datasets import Dataset, Selection, find, select
 from partner_portal.lib.web.htmx import private, wanted_part
 
 
-def selection_or_404(request: ScopedRequest, key: str) -> Selection[Scope]:
-    """The rows that the address names. Raises Http404 for a dataset that does not exist."""
+def dataset_or_404(key: str) -> Dataset:
+    """The dataset of that key. Raises Http404 where there is none."""
     try:
-        return select(find(key), request.scope, request.GET)
+        return find(key)
     except KeyError as error:
         raise Http404 from error
+
+
+def selection_or_404(request: ScopedRequest, key: str) -> Selection[Scope]:
+    """The rows that the address names, with the columns that were shown there. Raises Http404 for an unknown dataset."""
+    selection = select(dataset_or_404(key), request.scope, request.GET)
+    return selection.with_columns(request.GET.get("columns", "").split(","))
 
 
 def pane(request: ScopedRequest, template: str, selection: Selection, **context: object) -> TemplateResponse:

@@ -15,11 +15,12 @@ from accounts.panel_layout import remember_cards
 from accounts.roles import Permission
 from partner_portal.formats import days
 from partner_portal.lib.rows.datasets import Selection
+from partner_portal.lib.rows.sorting_text import sorting_text
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private
 from partner_portal.lib.web.whole_number import whole_number
 from reports.comparison import compared, grouped
-from reports.definitions import ReportAppearance, period_of, period_text, sorting_text
+from reports.definitions import ReportAppearance, period_of, period_text
 from reports.forms import ReportForm
 from reports.queries import saved as queries
 from reports.services import saved as services
@@ -105,6 +106,7 @@ def detail(request: ScopedRequest, pk: int) -> HttpResponse:
         shown,
         back=Link(_("Reports"), reverse("reports")),
         template="reports/report.html",
+        own_columns=True,
         saved=saved,
         notices=opened.notices,
         changed=changed,

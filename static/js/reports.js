@@ -34,7 +34,9 @@ document.addEventListener("click", ({ target }) => {
 
 // Focus goes into a pane that has opened.
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
-  if (detail.elt.matches("[data-side]")) detail.elt.querySelector("[tabindex='-1']")?.focus();
+  if (!detail.elt.matches("[data-side]")) return;
+  const first = detail.elt.querySelector("[data-pressed]:enabled") ?? detail.elt.querySelector("[tabindex='-1']");
+  first?.focus();
 });
 
 // Another form on the page that takes the ticked rows.

@@ -1,4 +1,4 @@
-"""Bringing files in, from the first day on: upload, what is wrong, the choice, what changed; with and without script, in both themes, on a phone."""
+"""Bringing files in, from the first day on: upload, what is wrong, the choice, what changed; with and without script, themes, phone."""
 
 import json
 import re

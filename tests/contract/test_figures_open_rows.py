@@ -87,6 +87,7 @@ ELSEWHERE = {
     "list": "the rows of a list",
     "report": "the rows of a report",
     "report_new": "a form over the rows it is about",
+    "columns_choose": "a form over the rows it is about",
     "renewal_reminder_stop": "a question and its answer, without a figure",
     "report_cards": "each card is a link; loaded into the dashboard",
     "schedule": "one schedule",

@@ -104,7 +104,10 @@ WORDS = {
     "dashboard_shared": {"which": "created"},
     "imports_template": {"key": "clients"},
     **{name: {"vendor": "hubspot"} for name in ("connections_new", "connections_consent", "connections_consented")},
-    **{name: {"key": "expiring"} for name in ("export_new", "list_use", "report_new", "schedule_new", "dataset_rows")},
+    **{
+        name: {"key": "expiring"}
+        for name in ("export_new", "list_use", "report_new", "columns_choose", "schedule_new", "dataset_rows")
+    },
 }
 
 

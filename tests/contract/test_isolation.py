@@ -102,7 +102,7 @@ NAMES_NO_ROW = {"renewal_reminder_stop", "notices_stop"}  # their pages name the
 # Routes whose argument is a word of the portal and names no row of anybody.
 WORDS = {
     "commission_rows", "dashboard_changes", "dashboard_shared", "imports_template", "export_new", "list_use", "report_new",
-    "schedule_new", "dataset_rows", "connections_new", "connections_consent", "connections_consented",
+    "columns_choose", "schedule_new", "dataset_rows", "connections_new", "connections_consent", "connections_consented",
 }  # fmt: skip
 DERIVED = {
     "tiers_tierchange",

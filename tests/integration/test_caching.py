@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 from io import BytesIO
+from threading import Event, Thread
 
 import pytest
+from django.core.cache import cache
+from django.db import transaction
 
 from accounts.services import bump_generation, change_partner
 from imports.checks import Source
@@ -84,3 +87,64 @@ def test_a_trial_leaves_no_generation_behind(scope):
     outcome = carry_out(scope, sources, batch_id=batch.pk, accept=lambda _: False, trying=True, step=silent)
     assert [counts.new for counts in outcome.counts.values()] == [1]
     assert scope.partner.generation == before
+
+
+@pytest.fixture
+def shared(scope, monkeypatch):
+    """Asks as a request outside a test's transaction does: answers are stored at once."""
+    monkeypatch.setattr(caching, "generation_moved", lambda: False)
+    cache.clear()
+
+    def ask(compute, key="a shared question", scope=scope):
+        return caching.cached(replace(scope, memo={}), (key,), compute, revision=1)
+
+    return ask
+
+
+def test_whoever_asks_while_it_is_calculated_waits_and_does_not_calculate(shared, monkeypatch):
+    begun, awaited, answers = Event(), Event(), []
+    monkeypatch.setattr(caching, "PATIENCE", float("inf"))
+    monkeypatch.setattr(caching.time, "sleep", lambda seconds: awaited.set())
+
+    def compute():
+        begun.set()
+        assert awaited.wait(10)  # until somebody else waits for it
+        return "of the first"
+
+    first = Thread(target=lambda: answers.append(shared(compute)))
+    first.start()
+    assert begun.wait(10)
+    answers.append(shared(lambda: "of the second"))
+    first.join()
+    assert answers == ["of the first", "of the first"]
+
+
+def test_patience_ends_for_a_whole_request_and_then_it_calculates_itself(shared, scope, monkeypatch):
+    slept = []
+    monkeypatch.setattr(caching.time, "sleep", slept.append)
+    own = replace(scope, memo={})
+
+    def ask_all_again():
+        """Everything is being calculated by others."""
+        return [caching.cached(own, (key,), lambda key=key: f"own {key}", revision=1) for key in ("a", "b")]
+
+    answer = shared(lambda: shared(ask_all_again, "b"), "a")
+    assert answer == ["own a", "own b"]
+    assert sum(slept) == pytest.approx(1)
+
+
+def test_a_failure_is_not_waited_for(shared, monkeypatch):
+    monkeypatch.setattr(caching.time, "sleep", lambda seconds: pytest.fail("waited"))
+    with pytest.raises(ZeroDivisionError):
+        shared(lambda: 1 / 0)
+    assert shared(lambda: "again") == "again"
+
+
+def test_a_generation_counts_as_moved_until_it_is_rolled_back(scope):
+    moved = caching.generation_moved.__wrapped__  # without what tests add to it
+    assert not moved()
+    with transaction.atomic():
+        bump_generation(scope)
+        assert moved()
+        transaction.set_rollback(True)
+    assert not moved()

@@ -46,8 +46,8 @@ S{n},2026-Q3,2,C{n},A{n},Sales Hub,2026-08,1000,USD,1,0.2,200.00,USD,issued,2026
 }
 
 PAGES = {
-    "/dashboard/": 41,
-    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 44,
+    "/dashboard/": 40,
+    "/dashboard/?changes_cmp=prev&shared_cmp=prev": 43,
     "/dashboard/?on=2026-11-13": 44,
     "/dashboard/team/": 10,
     "/dashboard/panels/": 9,

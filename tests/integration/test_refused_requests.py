@@ -73,6 +73,21 @@ def test_programs_are_refused_in_json(db, web):
         assert answer.json()["problems"] == []
 
 
+@pytest.mark.parametrize(("address", "kind"), [("/api/v1/progress", "application/json"), ("/tiers/", "text/html")])
+def test_a_fault_before_any_view_is_answered_in_the_readers_form(db, web, monkeypatch, address, kind):
+    def fail(*_args):
+        raise RuntimeError("a fault of a middleware")
+
+    monkeypatch.setattr("accounts.middleware.ScopeMiddleware.process_view", fail)
+    client = web("member")
+    client.raise_request_exception = False
+    answer = client.get(address)
+    assert answer.status_code == 500
+    assert answer["Content-Type"].startswith(kind)
+    if kind == "application/json":
+        assert answer.json()["detail"].startswith("Something went wrong here.")
+
+
 UNREADABLE = {
     "a form in another encoding": ("application/x-www-form-urlencoded; charset=utf-7", b"a=1"),
     "parts without a boundary": ("multipart/form-data", b"x"),

@@ -208,6 +208,7 @@ class Selection[S: Scope = Scope]:
     search: str
     sort: str
     columns: tuple[Column, ...]
+    usual: tuple[Column, ...]  # the columns unless others are chosen; the first one names a row and is always shown
     problems: tuple[str, ...] = ()
     clients: ClientList | None = None
 
@@ -451,6 +452,12 @@ class Selection[S: Scope = Scope]:
                 query[name] = str(value)
         return query.urlencode()
 
+    @property
+    def shown(self) -> str | None:
+        """The columns as a parameter of addresses; None where they are those of the dataset."""
+        names = [column.name for column in self.columns]
+        return ",".join(names) if names != [column.name for column in _usual(self.dataset, self.scope)] else None
+
     def written(self, column: Column) -> Column:
         """The column as files read it: the database makes a computed text where it can."""
         if column.written is None or not isinstance(self.rows, QuerySet):
@@ -460,8 +467,20 @@ class Selection[S: Scope = Scope]:
     def with_columns(self, names: Sequence[str]) -> "Selection[S]":
         """The same rows with other columns, in this order; names that are unknown or not permitted are left out."""
         permitted = {column.name: column for column in self.dataset.permitted(self.scope)}
-        chosen = tuple(permitted[name] for name in names if name in permitted)
+        chosen = tuple(permitted[name] for name in dict.fromkeys(names) if name in permitted)
         return replace(self, columns=chosen) if chosen else self
+
+    def usually(self, names: Sequence[str]) -> "Selection[S]":
+        """The same rows on a page that shows these columns, as far as they are permitted, unless others are chosen."""
+        selection = self.with_columns(names)
+        return replace(selection, usual=selection.columns)
+
+    def as_chosen(self, names: Sequence[str]) -> "Selection[S]":
+        """The same rows with the columns that a reader chose: those that still exist and are permitted, else the usual ones."""
+        known = {column.name for column in self.dataset.permitted(self.scope)}
+        if known.isdisjoint(names):
+            return self
+        return self.with_columns([self.usual[0].name, *names])
 
 
 def select[S: Scope](dataset: Dataset | str, scope: S, data: Params | None = None) -> Selection[S]:
@@ -501,10 +520,15 @@ def select[S: Scope](dataset: Dataset | str, scope: S, data: Params | None = Non
         query=query,
         search=str(values.get("q", "")).replace("\0", "").strip()[:200] if chosen.search else "",
         sort=sort,
-        columns=tuple(column for column in permitted if column.default),
+        columns=_usual(chosen, scope),
+        usual=_usual(chosen, scope),
         problems=tuple(problems),
         clients=clients,
     )
+
+
+def _usual(dataset: Dataset, scope: Scope) -> tuple[Column, ...]:
+    return tuple(column for column in dataset.permitted(scope) if column.default)
 
 
 def row_key(source: Source) -> str:

@@ -31,6 +31,8 @@ class RowAction:
     needs_clients: bool = False
     #: Whether it can be applied to single rows, which are ticked.
     takes_ticks: bool = False
+    #: Whether it changes which columns the reader sees.
+    chooses_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class ActionLink:
     icon: str
     address: str
     takes_ticks: bool
+    chooses_columns: bool
 
 
 _actions: dict[str, RowAction] = {}
@@ -56,16 +59,24 @@ def register_action(action: RowAction) -> RowAction:
 
 
 def actions_for(selection: Selection) -> list[ActionLink]:
-    """What the selection's scope may do with its rows."""
-    query = selection.address()
+    """What the selection's scope may do with its rows; the addresses name its columns where they are not the dataset's."""
     return [
         ActionLink(
             action.key,
             action.label,
             action.icon,
-            reverse(action.route, args=[selection.dataset.key]) + (f"?{query}" if query else ""),
+            _address(action, selection),
             action.takes_ticks,
+            action.chooses_columns,
         )
         for action in sorted(_actions.values(), key=lambda action: action.order)
         if selection.scope.may(action.permission) and (selection.dataset.client or not action.needs_clients)
     ]
+
+
+def _address(action: RowAction, selection: Selection) -> str:
+    usual = (
+        selection.with_columns([column.name for column in selection.usual]).shown if action.chooses_columns else None
+    )
+    query = selection.address(columns=selection.shown, usual=usual)
+    return reverse(action.route, args=[selection.dataset.key]) + (f"?{query}" if query else "")

@@ -23,6 +23,7 @@ from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import ALIAS, PAGE_SIZE, Column, Kind, Label, Row, Selection, Value
 from partner_portal.lib.rows.providers import client_address, list_choices
 from partner_portal.lib.rows.row_actions import ActionLink, actions_for
+from partner_portal.lib.rows.sorting_text import sorting_text
 from partner_portal.lib.shown_places import adding_places, close_places
 from partner_portal.lib.web.htmx import page_or_part, part_of
 from partner_portal.lib.web.range_control import RangeControl
@@ -106,6 +107,20 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """The foot of a column."""
+
+    column: Column
+    #: None where the column is not summed.
+    cell: Cell | None
+
+    @property
+    def computed(self) -> bool:
+        """Whether the column holds sentences made from the row."""
+        return self.column.compute is not None
+
+
+@dataclass(frozen=True, slots=True)
 class TableRow:
     """A row of the table."""
 
@@ -139,7 +154,9 @@ class Drilldown:
         when_empty: Callable[[], Empty | None],
         in_dialog: bool,
         size: int = PAGE_SIZE,
+        own_columns: bool = False,
     ) -> None:
+        """own_columns: whether the columns are those of a stored definition, which readers do not choose."""
         self.path = path
         self.selection = selection
         self.place = "dialog" if in_dialog else "page"
@@ -148,6 +165,7 @@ class Drilldown:
         self._below = tuple(column for column in selection.columns if column.under in names)
         self.back = back
         self.size = size
+        self.own_columns = own_columns
         self._page = page
         self._when_empty = when_empty
 
@@ -183,9 +201,24 @@ class Drilldown:
         return self.selection.params.get("period")
 
     @cached_property
+    def _offered(self) -> list[ActionLink]:
+        return actions_for(self.selection)
+
+    @property
     def actions(self) -> list[ActionLink]:
         """What the reader may do with these rows."""
-        return actions_for(self.selection)
+        return [action for action in self._offered if not action.chooses_columns]
+
+    @property
+    def choice(self) -> ActionLink | None:
+        """Where the reader chooses the columns; None where they are not the reader's."""
+        return None if self.own_columns else next((action for action in self._offered if action.chooses_columns), None)
+
+    @property
+    def sorted_by(self) -> str:
+        """The column that the rows are sorted by, as a text, where it is not shown; otherwise ""."""
+        name = self.selection.sort.lstrip("-")
+        return "" if any(column.name == name for column in self.selection.columns) else sorting_text(self.selection)
 
     @cached_property
     def tick_address(self) -> str:
@@ -199,8 +232,9 @@ class Drilldown:
 
     @property
     def searched(self) -> str:
-        """The names of the shown columns that are searched, as a text."""
-        labels = [str(column.label).lower() for column in self.columns if column.name in self.selection.dataset.search]
+        """The names of the usual columns that are searched, as a text. All of them are, whichever are shown."""
+        searched = self.selection.dataset.search
+        labels = [str(column.label).lower() for column in self.selection.usual if column.name in searched]
         return get_text_list(labels, _("or"))
 
     @cached_property
@@ -271,6 +305,11 @@ class Drilldown:
         return self._with(page=str(number) if number > 1 else None)
 
     @property
+    def shown_page(self) -> str:
+        """The address of the page shown."""
+        return self.at(self.page.number)
+
+    @property
     def previous(self) -> str:
         """The address of the page before, or ""."""
         return self.at(self.page.previous_page_number()) if self.page.has_previous() else ""
@@ -281,18 +320,21 @@ class Drilldown:
         return self.at(self.page.next_page_number()) if self.page.has_next() else ""
 
     @cached_property
-    def totals(self) -> list[Cell | None]:
-        """The total row from the first summed column on; None where a column is not summed."""
+    def totals(self) -> list[Total]:
+        """The total row behind its head."""
         cells = [self._total(column) for column in self.columns]
         adding = self._adding({cell.column.name: cell.value for cell in cells if cell})
-        cells = [cell and replace(cell, adding=adding.get(cell.column.name)) for cell in cells]
-        return cells[self.columns_before_totals :]
+        totals = [
+            Total(column, cell and replace(cell, adding=adding.get(column.name)))
+            for column, cell in zip(self.columns, cells, strict=True)
+        ]
+        return totals[self.columns_before_totals :]
 
     @cached_property
     def columns_before_totals(self) -> int:
-        """How many columns stand left of the first summed one."""
-        places = [place for place, column in enumerate(self.columns) if column.total]
-        return places[0] if places else len(self.columns)
+        """How many columns stand left of the first that is summed, or that may give way to sentences below the first."""
+        places = [place for place, column in enumerate(self.columns) if column.total or column.compute]
+        return max(places[0], 1) if places else len(self.columns)
 
     @cached_property
     def empty(self) -> Empty | None:
@@ -391,12 +433,14 @@ def drilldown(
     when_empty: Callable[[], Empty | None] = lambda: None,
     ranges: RangeControl | None = None,
     template: str = TEMPLATE,
+    own_columns: bool = False,
     **context: object,
 ) -> TemplateResponse:
     """The rows of `selection` as a page, or as the part of it that htmx asks for.
 
     back: the page the figure stands on. when_empty: asked only when the range itself has no rows. ranges: the control with
     which the page (not the dialog) changes its range. A `template` of one's own extends `drilldown/drilldown.html`.
+    own_columns: as for `Drilldown`.
     """
     part = part_of(request, template, PARTS)
     drill = Drilldown(
@@ -406,5 +450,6 @@ def drilldown(
         back=back,
         when_empty=when_empty,
         in_dialog=part.startswith("dialog"),
+        own_columns=own_columns,
     )
     return page_or_part(request, template, {"drill": drill, "range": ranges, **context}, parts=PARTS)

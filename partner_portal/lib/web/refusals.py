@@ -23,13 +23,25 @@ def json_refusal(status: int, detail: str, problems: list[str]) -> JsonResponse:
     )
 
 
+def is_for_a_program(request: HttpRequest) -> bool:
+    """Whether the address is the API's, so that the answer is JSON."""
+    return request.path_info.startswith(settings.API_PREFIX)
+
+
+def json_failure() -> JsonResponse:
+    """Return 500 for a fault of ours, which the log describes and the answer does not."""
+    return json_refusal(
+        HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong here. It is not your request; try again later."), []
+    )
+
+
 def refuse(request: HttpRequest, status: HTTPStatus, detail: str, **more: object) -> HttpResponse:
     """Return an answer with `status`. `detail` is the sentence for programs; people get the template named after the status.
 
     more: what else that template takes.
     """
     response: HttpResponse
-    if request.path_info.startswith(settings.API_PREFIX):
+    if is_for_a_program(request):
         response = json_refusal(status, detail, [])
     else:
         context = {"changes": request.method not in ("GET", "HEAD"), "detail": detail, **more}

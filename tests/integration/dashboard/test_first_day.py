@@ -73,7 +73,7 @@ def test_a_saved_setting_names_the_next_step_and_no_other_page_does(scope, web):
     saved = client.post(
         "/settings/contacts/new/", {"name": "Uma", "role": "PDM", "email": "uma@vendor.example"}, follow=True
     )
-    assert 'Next:' not in saved.text, "with the contact all is done"
+    assert "Next:" not in saved.text, "with the contact all is done"
     TeamContact.objects.all().delete()
     values = {
         "name": "Northwind", "time_zone": "Europe/Amsterdam", "language": "en", "payout_currency": "USD",

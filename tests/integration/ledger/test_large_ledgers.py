@@ -1,5 +1,6 @@
 """A large ledger is posted by a worker, and its figures are in the cache before anybody can see the new ones."""
 
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -7,10 +8,13 @@ import pytest
 from django.core.cache import cache
 
 from accounts.scope import system_scope
+from accounts.services import bump_generation
+from commissions import outlook
 from dashboard import tasks
 from ledger import services
 from ledger.middleware import PATIENCE, catch_up_ledger
-from ledger.models import Posting
+from ledger.models import Posting, PreparedFigure
+from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.events import figures_settled
 from renewals import page
 
@@ -63,3 +67,39 @@ def test_a_failure_to_prepare_stops_nothing(scope, caplog):
         figures_settled.send(None, scope=scope, rows=0)
     assert "could not be prepared" in caplog.text
     assert services.is_large(system_scope(scope.partner))
+
+
+def test_an_emptied_cache_costs_little_once_figures_are_prepared(web, partner, scope):
+    """What takes seconds for a million entries is read from the database; nothing else may be asked for it."""
+    tasks.prepare(partner)
+    cache.clear()
+    before = web().get("/dashboard/").content
+    cache.clear()
+    with (
+        patch.object(page, "renewal_rows", side_effect=AssertionError("worked out again")),
+        patch.object(outlook, "paid_within", side_effect=AssertionError("worked out again")),
+    ):
+        again = web().get("/dashboard/").content
+    assert b"at stake" in again
+    assert len(again) == len(before)
+
+
+def test_prepared_figures_of_another_state_or_without_our_seal_are_not_read(partner, scope):
+    tasks.prepare(partner)
+    cache.clear()
+    with patch.object(page, "renewal_rows", return_value=[]) as worked_out:
+        period = Period(scope.today, scope.today + timedelta(days=89))
+        assert page.glance(replace(scope, memo={}), period, 5).summary.count > 0
+        PreparedFigure.objects.update(seal="of somebody else")
+        assert page.glance(replace(scope, memo={}), period, 5).summary.count == 0
+        worked_out.assert_called_once()
+    tasks.prepare(partner)
+    bump_generation(scope)
+    with patch.object(page, "renewal_rows", return_value=[]):
+        assert page.glance(replace(scope, memo={}), period, 5).summary.count == 0
+
+
+def test_only_figures_of_large_ledgers_are_kept(partner, monkeypatch):
+    monkeypatch.setattr(services, "LARGE", 100_000)
+    tasks.prepare(partner)
+    assert not PreparedFigure.objects.filter(partner=partner).exists()

@@ -15,8 +15,8 @@ RISK = Event(
 )
 STATEMENT = Event(
     NoticeKind.STATEMENT_ARRIVED,
-    "S1",
-    {"statement": "S1", "period": "2026-Q3", "total": "880.00", "currency": "EUR", "checks": 0},
+    "ST-1",
+    {"statement": "ST-1", "period": "2026-Q3", "total": "880.00", "currency": "EUR", "checks": 0},
 )
 
 
@@ -67,7 +67,7 @@ def test_who_may_no_longer_see_amounts_is_not_told_of_earlier_ones(db, partner, 
         Membership.objects.filter(user__email="finance@northwind.example").update(role="member")
     page = web("finance").get("/notices/")
     assert page.context["membership"].unread == 0
-    assert "S1" not in page.content.decode()
+    assert "ST-1" not in page.content.decode()
 
 
 def test_a_look_is_due_when_facts_or_the_day_have_moved(db, partner, other_partner, monkeypatch):

@@ -1,6 +1,5 @@
 """The portal's own address for links that leave it by mail. A request's Host header is the visitor's to choose."""
 
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,6 +16,6 @@ def link(name: str, *args: object, **kwargs: object) -> str:
     return absolute(reverse(name, args=args or None, kwargs=kwargs or None))
 
 
-def current_site() -> SimpleNamespace:
-    """Name and domain of the site in allauth's mails, from SITE_URL."""
-    return SimpleNamespace(name="Partner Portal", domain=urlsplit(settings.SITE_URL).netloc)
+def host() -> str:
+    """The host of the portal, with its port where it has one."""
+    return urlsplit(settings.SITE_URL).netloc
