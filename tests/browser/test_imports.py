@@ -1,4 +1,4 @@
-"""Bringing files in, from the first day on: upload, what is wrong, the choice, what changed; with and without script, themes, phone."""
+"""Bringing files in, from the first day on: upload, errors, choices, what changed; with and without script, themes, phone."""
 
 import json
 import re
