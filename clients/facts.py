@@ -107,7 +107,7 @@ def _services_do_not_overlap(scope: Scope, rows: "pd.DataFrame") -> Iterator[Fin
         [
             (client, started.isoformat(), ended.isoformat() if ended else "", -1)
             for client, started, ended in Service.objects.filter(
-                partner=scope.partner, client__client_id__in=list(new["client_id"].unique())
+                partner=scope.partner, client__client_id__any=list(new["client_id"].unique())
             ).values_list("client__client_id", "started_on", "ended_on")
         ],
         columns=["client_id", "started_on", "ended_on", "row"],

@@ -149,9 +149,9 @@ def remark_on_line(scope: Scope, rows: "pd.DataFrame", sold_by: Collection[DealK
     if named.empty:
         return
     # Two queries instead of a join: the planner has no statistics of rows that this transaction has just written.
-    clients = Client.objects.filter(partner=scope.partner, client_id__in=set(named["client_id"]))
+    clients = Client.objects.filter(partner=scope.partner, client_id__any=set(named["client_id"]))
     client_ids = dict(clients.values_list("pk", "client_id"))
-    sales = Deal.objects.filter(partner=scope.partner, client__in=client_ids, stage=Stage.WON, kind__in=sold_by)
+    sales = Deal.objects.filter(partner=scope.partner, client__any=client_ids, stage=Stage.WON, kind__in=sold_by)
     had: dict[str, set[str]] = {}
     for pk, line in sales.order_by().values_list("client_id", LINE).distinct():
         had.setdefault(client_ids[pk], set()).add(line)

@@ -1,30 +1,25 @@
-"""The deals that earn commission: derived from the facts for `commissions.services`, which stores them, and read from there.
-
-Deriving them walks every line that something was taken from, which takes seconds for a hundred thousand deals.
-"""
+"""The deals that earn commission: derived from the facts for `commissions.services`, which stores them, and read from there."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.scope import Scope
-from clients.models import Cancellation, Deal
 from commissions.expected import CommissionForecast, Earning, Span, Stretch, earning, known_lives
 from commissions.models import DealEarning
 from commissions.rules import term_end
 from ledger.engine import deal_lives
 from ledger.facts_of_clients import load_sold
-from ledger.records import ClientFacts, DealFact, DealLife
+from ledger.records import ClientFacts
 from partner_portal.lib.dates.months import add_months
 from program.queries import rulebook
 from program.rulebook import CommissionTerms
-from program.terms import SALES, DealKind, Origin, Stage
 
 AHEAD_MONTHS = 12  # four quarters
 EVER = (date.min, date.max)
@@ -174,58 +169,23 @@ class KnownEarning(NamedTuple):
     earning: Earning
 
 
-def derived_earnings(scope: Scope, clients: Collection[int] | None, through: date) -> Iterator[KnownEarning]:
-    """Derive from the facts up to a day which deals of these clients (None: all) earn commission, as known on every day.
+def cut_earnings(scope: Scope, deals: Mapping[int, int], through: date) -> Iterator[KnownEarning]:
+    """Derive what deals from which something was taken earn, as known on every day, from the facts up to a day.
 
-    Four queries, and two where nothing was taken from any line.
+    deals: primary keys of their clients by their own, of won and sourced sales closed by the day. Three queries.
     """
     terms = rulebook(scope).commission
-    won = Deal.objects.filter(
-        partner=scope.partner, stage=Stage.WON, kind__in=SALES, origin=Origin.SOURCED,
-        closed_on__gte=terms.start, closed_on__lte=through,
-    )  # fmt: skip
-    if clients is not None:
-        won = won.filter(client__in=clients)
-    rows: Any = won.values_list(
-        "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
-    )
-    cut_on = _last_cuts(scope, clients, through)
-    cut: set[tuple[int, str]] = set()  # lines from which something was taken since: their cuts are walked in full
-    lives: list[tuple[int, int, DealLife]] = []
-    for pk, client, *values in rows:
-        deal = DealFact.read(*values)
-        days = (cut_on.get((client, deal.product_line)), cut_on.get((client, "")))
-        if any(day is not None and day >= values[-1] for day in days):
-            cut.add((client, deal.product_line))
-        lives.append((pk, client, DealLife(deal, values[-1], (), None)))
-    for pk, client, life in lives:
-        if (client, life.deal.product_line) not in cut and (earns := earning(client, life, terms)):
-            yield KnownEarning(pk, life.closed_on, None, earns)
     until = add_months(through, max(terms.months, AHEAD_MONTHS) + 3)
-    for loaded in load_sold(scope, {client for client, _line in cut}) if cut else ():
+    for loaded in load_sold(scope, set(deals.values())) if deals else ():
         known = loaded.facts
-        deals = [
+        lines = {deal.product_line for deal in known.deals if loaded.deals[deal.deal_id] in deals}
+        closed = [
             deal
             for deal in known.deals
-            if deal.closed_on is not None and deal.closed_on <= through and (loaded.client_pk, deal.product_line) in cut
+            if deal.closed_on is not None and deal.closed_on <= through and deal.product_line in lines
         ]
-        facts = ClientFacts(known.country, deals, (), known.cancellations)
-        for life in deal_lives(facts, rulebook(scope), until):
-            for known_from, known_until, version in known_lives(life):
+        for life in deal_lives(ClientFacts(known.country, closed, (), known.cancellations), rulebook(scope), until):
+            pk = loaded.deals[life.deal.deal_id]
+            for known_from, known_until, version in known_lives(life) if pk in deals else ():
                 if earns := earning(loaded.client_pk, version, terms):
-                    yield KnownEarning(loaded.deals[life.deal.deal_id], known_from, known_until, earns)
-
-
-def _last_cuts(scope: Scope, clients: Collection[int] | None, through: date) -> dict[tuple[int, str], date]:
-    """The last day on which something was taken from a line, by client and line ("" for all lines): downgrades up to a day
-    and cancellations, those ahead included."""
-    own = Q(partner=scope.partner) if clients is None else Q(partner=scope.partner, client__in=clients)
-    downgrades = Deal.objects.filter(own, kind=DealKind.DOWNGRADE, stage=Stage.WON, closed_on__lte=through)
-    last: dict[tuple[int, str], date] = {}
-    for client, line, day in [
-        *downgrades.values_list("client_id", "product_line", "closed_on"),
-        *Cancellation.objects.filter(own).values_list("client_id", "product_line", "cancelled_on"),
-    ]:
-        if day is not None:
-            last[client, line] = max(last.get((client, line), day), day)
-    return last
+                    yield KnownEarning(pk, known_from, known_until, earns)

@@ -24,12 +24,13 @@ from commissions.page import (
     variance_shown,
 )
 from commissions.quarter_variance import past_quarters
-from commissions.questions import questions_of
+from commissions.questions import open_questions, questions_of
 from partner_portal.lib.rows.datasets import select
 from partner_portal.lib.web.drilldown import Link, drilldown
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable, names_of
 from partner_portal.lib.web.range_control import RangeControl
+from partner_portal.lib.web.view_rules import kept_by_browsers
 
 DATASETS = (
     "lines", "paid", "statements", "offsets", "checks", "expected", "deals", "variance", "questions",
@@ -43,6 +44,7 @@ def _home() -> Link:
 @require_safe
 @requires(Permission.VIEW_MONEY)
 @remembers_ranges("pay_")
+@kept_by_browsers(lambda request: open_questions(request.scope))
 def overview(request: ScopedRequest) -> HttpResponse:
     """Payments past and expected, statements, and where they differ; or the payments alone, for another range."""
     form = PaidForm(request.GET, scope=request.scope)

@@ -33,8 +33,9 @@ from partner_portal.formats.numbers import whole
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.datasets import Selection, select
 from partner_portal.lib.web.addresses import split_address
-from partner_portal.lib.web.drilldown import Empty, Link, drilldown
+from partner_portal.lib.web.drilldown import Empty, Link, drilldown, shown_with_rows
 from partner_portal.lib.web.htmx import private, wanted_part
+from partner_portal.lib.web.view_rules import kept_by_browsers
 from program.queries import rules_in_force
 from program.terms import Direction, Side
 
@@ -43,6 +44,12 @@ SHARED_COUNTERS = ("created", "in-flight", "won")
 COUNTERS = ("new-sold", "lost-sold", "new-managed", "lost-managed")
 # A mail asks about figures; the account and settings pages show none.
 PAGES_WITHOUT_FIGURES = ("/dashboard/team/", "/accounts/", "/settings/", "/admin/")
+
+
+def _shown_besides(request: ScopedRequest) -> object:
+    """What the front page shows besides facts: the checklist, and work on questions and the like."""
+    steps = [(str(step.label), step.done) for step in steps_for(request)]
+    return steps, [panel.shows_besides(request.scope) for panel in PANELS]
 
 
 @require_safe
@@ -55,6 +62,7 @@ def home(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.VIEW)
 @remembers_ranges("renewals_", together=TOGETHER)
+@kept_by_browsers(_shown_besides)
 def overview(request: ScopedRequest) -> HttpResponse:
     """The front page, or the panel that htmx wants replaced."""
     wanted = wanted_part(request)
@@ -161,6 +169,7 @@ def _address_with(request: ScopedRequest, own: tuple[str, ...]) -> QueryDict:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def changes(request: ScopedRequest, which: str) -> HttpResponse:
     """The entries behind one of the four counters."""
     if which not in COUNTERS:
@@ -202,6 +211,7 @@ def _no_changes(request: ScopedRequest, selection: Selection, which: str) -> Emp
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def expiring(request: ScopedRequest) -> HttpResponse:
     """The lots that expire, in one month or at any time."""
     selection = shown(request, "expiring")
@@ -216,6 +226,7 @@ def _nothing_expires() -> Empty:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def shared(request: ScopedRequest, which: str) -> HttpResponse:
     """The deals behind one of the counters of shared selling."""
     if which not in SHARED_COUNTERS:
@@ -228,6 +239,7 @@ def shared(request: ScopedRequest, which: str) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def stuck(request: ScopedRequest) -> HttpResponse:
     """Open shared deals that are stalled or past their expected close."""
     back = Link(_("Dashboard"), f"{reverse('dashboard')}#shared")

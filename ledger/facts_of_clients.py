@@ -64,7 +64,7 @@ def load_managed(
 def load_cancellations(scope: Scope, client_pks: Collection[int]) -> Mapping[int, Sequence[CancellationFact]]:
     """The cancellations by client, an empty list for a client without any. One query."""
     cancellations: dict[int, list[CancellationFact]] = {pk: [] for pk in client_pks}
-    rows = Cancellation.objects.filter(partner=scope.partner, client_id__in=client_pks)
+    rows = Cancellation.objects.filter(partner=scope.partner, client_id__any=client_pks)
     for client, line, on in rows.values_list("client_id", "product_line", "cancelled_on"):
         cancellations[client].append(CancellationFact(line, on))
     return cancellations
@@ -97,12 +97,12 @@ def _load(
     scope: Scope, client_pks: Collection[int], of_deals: QuerySet[Deal], of_services: QuerySet[Service]
 ) -> list[LoadedFacts]:
     # Withdrawn clients too: they have no facts any more, which is what their posted entries are compared with.
-    clients = Client.with_withdrawn.filter(partner=scope.partner, pk__in=client_pks)
+    clients = Client.with_withdrawn.filter(partner=scope.partner, pk__any=client_pks)
     countries = dict(clients.order_by("pk").values_list("pk", "country"))
     deals: dict[int, list[DealFact]] = {pk: [] for pk in countries}
     keys: dict[int, dict[str, int]] = {pk: {} for pk in countries}
     for pk, client, deal_id, line, kind, origin, stage, mrr, currency, on in of_deals.filter(
-        partner=scope.partner, client_id__in=countries
+        partner=scope.partner, client_id__any=countries
     ).values_list(
         "pk", "client_id", "deal_id", "product_line", "kind", "origin", "stage", "mrr", "currency", "closed_on"
     ):
@@ -110,7 +110,7 @@ def _load(
         keys[client][deal_id] = pk
     services: dict[int, list[ServiceFact]] = {pk: [] for pk in countries}
     for client, start, end, mrr, currency, partners in of_services.filter(
-        partner=scope.partner, client_id__in=countries
+        partner=scope.partner, client_id__any=countries
     ).values_list("client_id", *SERVICE):
         services[client].append(ServiceFact(start, end, mrr, currency, partners))
     cancellations = load_cancellations(scope, countries)

@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.db import connection
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.models import Membership, Partner
 from accounts.scope import Scope, count_by, sums_by_partner
-from ledger.models import DailyPoints, Lot, PointEntry, Posting, PreparedFigure
+from ledger.models import DailyPoints, Lot, PointEntry, Posting
 from ledger.series import PointTotals
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.months import add_months, month_start
@@ -83,8 +84,8 @@ def posting(scope: Scope) -> Posting | None:
     """
 
     def read() -> Posting | None:
-        kept = PreparedFigure.objects.filter(partner=OuterRef("partner"))
-        states = Posting.objects.filter(partner=scope.partner).annotate(has_prepared=Exists(kept))
+        kept = RawSQL("EXISTS (SELECT FROM ledger_preparedfigure k WHERE k.partner_id = ledger_posting.partner_id)", [])
+        states = Posting.objects.filter(partner=scope.partner).annotate(has_prepared=kept)
         state = states.annotate(program=in_force("id"), in_force=in_force("revision")).first()
         if state is not None and state.program is not None:
             note_in_force(scope, state.program, state.in_force)

@@ -3,9 +3,13 @@
 A run is one transaction under the partner's lock, and updates the sums that pages read.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,12 +17,13 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.dispatch import receiver
+from psycopg import sql
 
 from accounts.scope import Scope
 from accounts.services import bump_generation
 from clients.models import Cancellation, Client, Deal, Service
-from ledger.models import ClientPoints, DailyPoints, Lot, PointEntry, Posting
-from ledger.posting import FROM_ENGINE, ClientDifference, differences, values_of
+from ledger.models import ClientPoints, DailyPoints, Lot, Posting
+from ledger.posting import FROM_ENGINE, ClientDifference, Day, differences, values_of
 from ledger.queries import behind, points_on
 from ledger.rules_used import fingerprint, uses_of
 from ledger.series import PointTotals
@@ -29,7 +34,7 @@ from program.queries import current
 from program.rulebook import Rulebook
 from program.terms import Cause, Stage
 
-BLOCK = 5_000  # rows sent to the server at a time
+BLOCK = 5_000  # primary keys reserved at a time, at least
 LARGE = 100_000  # entries: its figures take a few tenths of a second, and ten times as many take seconds
 REPOSTED_AT_ONCE = 10_000  # entries that a page posts again under changed rules: half a second
 STAGED = (
@@ -43,26 +48,29 @@ COPIED = (
 )  # fmt: skip
 
 # Sums by lot and by client, in the columns of their tables. Reversals carry the lot, so plain sums are right; a lot whose
-# earning entry is reversed is left out, and so is a client all of whose entries are. One pass each and no join, since the
-# planner has no statistics of rows that this transaction has just written. The keys are cast, since the server looks up those
-# of a smaller type one after the other for every row.
+# earning entry is reversed is left out, and so is a client all of whose entries are. One client after the other, by index: the
+# planner's statistics are of the first rows that this transaction has written, so that it would read the whole table.
 LOTS_OF_CLIENTS = """
     (entry_id, partner_id, client_id, deal_id, track, earned_on, expires_on, earned, remaining)
-    SELECT coalesce(lot_id, reverses_id, id), partner_id, client_id, deal_id, track,
-           min("on") FILTER (WHERE lot_id IS NULL), min(expires_on) FILTER (WHERE lot_id IS NULL),
-           sum(points) FILTER (WHERE lot_id IS NULL), sum(points)
-    FROM ledger_pointentry
-    WHERE partner_id = %s AND client_id = ANY(%s::bigint[]) AND deal_id IS NOT NULL
-    GROUP BY 1, 2, 3, 4, 5
-    HAVING bool_and(lot_id IS NOT NULL OR reverses_id IS NULL)
+    SELECT lot.* FROM unnest(%s::bigint[]) AS changed (client), LATERAL (
+        SELECT coalesce(lot_id, reverses_id, id), partner_id, client_id, deal_id, track,
+               min("on") FILTER (WHERE lot_id IS NULL), min(expires_on) FILTER (WHERE lot_id IS NULL),
+               sum(points) FILTER (WHERE lot_id IS NULL), sum(points)
+        FROM ledger_pointentry
+        WHERE partner_id = %s AND client_id = changed.client AND deal_id IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5
+        HAVING bool_and(lot_id IS NOT NULL OR reverses_id IS NULL)
+    ) lot
 """
 POINTS_OF_CLIENTS = """
     (partner_id, client_id, sourced, assisted, managed)
-    SELECT partner_id, client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0),
-           coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0),
-           coalesce(sum(points) FILTER (WHERE track = 'managed'), 0)
-    FROM ledger_pointentry WHERE partner_id = %s AND client_id = ANY(%s::bigint[]) GROUP BY partner_id, client_id
-    HAVING count(*) > 2 * count(reverses_id)
+    SELECT points.* FROM unnest(%s::bigint[]) AS changed (client), LATERAL (
+        SELECT partner_id, client_id, coalesce(sum(points) FILTER (WHERE track = 'sourced'), 0),
+               coalesce(sum(points) FILTER (WHERE track = 'assisted'), 0),
+               coalesce(sum(points) FILTER (WHERE track = 'managed'), 0)
+        FROM ledger_pointentry WHERE partner_id = %s AND client_id = changed.client GROUP BY partner_id, client_id
+        HAVING count(*) > 2 * count(reverses_id)
+    ) points
 """
 
 
@@ -204,48 +212,85 @@ def _next_due(scope: Scope, through: date) -> date | None:
 
 
 class _Writer:
-    """Stages the rows of a run in a temporary table, then writes entries and sums in a few statements."""
+    """Stages the rows of a run in a temporary table, then writes entries and sums in a few statements, piece by piece.
+
+    The database writes a piece while the next one is computed: each takes about as long as the other.
+    """
 
     def __init__(self, scope: Scope, rulebook: Rulebook, batch_id: int | None) -> None:
         self.scope = scope
-        self.rulebook = rulebook
         self.batch_id = batch_id
         self.clients: set[int] = set()
         self.entries = 0
         self.corrections = 0
+        self._planned = False  # the planner knows of the first rows
+        self._ids = _NewIds()
+        self._days: dict[Day, _Total] = defaultdict(_Total)
+        self._rule_set_on = cache(rulebook.rule_set)
 
-    def write(self, differences: Iterable[ClientDifference]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS staged_entries")
-            cursor.execute("CREATE TEMPORARY TABLE staged_entries (LIKE ledger_pointentry) ON COMMIT DROP")
-            cursor.execute("ALTER TABLE staged_entries ALTER recorded_at SET DEFAULT now()")
-            ids = _new_ids()
-            reverse: list[int] = []
-            rows: list[tuple[object, ...]] = []
-            for difference in differences:
-                self.clients.add(difference.loaded.client_pk)
-                reverse += difference.reverse
-                rows += self._rows(difference, ids)
-                if len(rows) >= BLOCK:
-                    self.entries += _stage(cursor, rows)
-                    rows = []
-            self.entries += _stage(cursor, rows)
-            self.corrections = self._stage_reversals(cursor, reverse)
-            self.entries += self.corrections
-            if self.entries:
-                self._apply(cursor)
+    def write(self, pieces: Iterable[Iterable[ClientDifference]]) -> None:
+        with connection.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as meanwhile:
+            cursor.execute(
+                "DROP TABLE IF EXISTS staged_entries;"
+                "CREATE TEMPORARY TABLE staged_entries (LIKE ledger_pointentry) ON COMMIT DROP;"
+                "ALTER TABLE staged_entries ALTER recorded_at SET DEFAULT now()"
+            )
+            staged = _Piece()
+            for differences_ in pieces:
+                self._ids.reserve()
+                applied = meanwhile.submit(self._apply, cursor, staged) if staged.clients else None
+                staged = self._computed(differences_)
+                if applied:
+                    applied.result()
+                _stage(cursor, staged.rows)
+            if staged.clients:
+                self._apply(cursor, staged)
+            if self._days:
+                self._add_to_days(cursor)
             if self.entries >= analyze.MANY_ROWS:
-                analyze.analyze_tables([PointEntry, DailyPoints, Lot, ClientPoints])
+                # Of the table as a whole too, but not of other partners' partitions.
+                analyze.analyze(cursor, self._partition(cursor), sql.SQL("ONLY ledger_pointentry"))
+                analyze.analyze_tables([DailyPoints, Lot, ClientPoints])
 
-    def _rows(self, difference: ClientDifference, ids: Iterator[int]) -> Iterator[tuple[object, ...]]:
+    def _partition(self, cursor: CursorWrapper) -> sql.Identifier:
+        """The partition with the partner's entries, of which there are some."""
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE oid = "
+            "(SELECT tableoid FROM ledger_pointentry WHERE partner_id = %s LIMIT 1)",
+            [self.scope.partner.pk],
+        )
+        return sql.Identifier(cursor.fetchone()[0])
+
+    def _computed(self, differences_: Iterable[ClientDifference]) -> "_Piece":
+        """The rows of a piece, which are counted too. Does not ask the database, unless it runs out of primary keys."""
+        piece = _Piece()
+        for difference in differences_:
+            piece.clients.append(difference.loaded.client_pk)
+            piece.reverse += [row.pk for row in difference.reverse]
+            piece.rows += self._rows(difference)
+            for entry in difference.post:
+                self._count((entry.on, entry.track, entry.cause), entry.points)
+            for row in difference.reverse:
+                self._count(row.day, -row.points)
+        self.clients.update(piece.clients)
+        self.corrections += len(piece.reverse)
+        self.entries += len(piece.reverse) + len(piece.rows)
+        return piece
+
+    def _count(self, day: Day, points: Decimal) -> None:
+        total = self._days[day]
+        total.points += points
+        total.entries += 1
+
+    def _rows(self, difference: ClientDifference) -> Iterator[tuple[object, ...]]:
         lots = dict(difference.lots)
         for entry in difference.post:
-            pk = next(ids)
+            pk = next(self._ids)
             deal_id = entry.deal_id or ""
             sold_loss = bool(deal_id) and entry.cause != Cause.EARNED
             if deal_id and not sold_loss:
                 lots[deal_id] = pk
-            rule_set = self.rulebook.rule_set(entry.on)
+            rule_set = self._rule_set_on(entry.on)
             yield (
                 pk,
                 self.scope.partner.pk,
@@ -259,52 +304,95 @@ class _Writer:
                 *values_of(entry),
             )
 
-    def _stage_reversals(self, cursor: CursorWrapper, pks: list[int]) -> int:
-        copied = ", ".join(f'"{name}"' for name in COPIED)
-        cursor.execute(
-            f"""
-            INSERT INTO staged_entries (id, points, reverses_id, correction, batch_id, {copied})
-            SELECT nextval(pg_get_serial_sequence('ledger_pointentry', 'id')), -points, id, true, %s, {copied}
-            FROM ledger_pointentry WHERE id = ANY(%s::bigint[]) ORDER BY id
-            """,  # noqa: S608 -- names of columns from this file
-            [self.batch_id, pks],
-        )
-        return len(pks)
+    def _apply(self, cursor: CursorWrapper, piece: "_Piece") -> None:
+        """Insert a staged piece and its reversals, and recompute the sums by lot and client of its clients."""
+        partner, copied = self.scope.partner.pk, ", ".join(f'"{name}"' for name in COPIED)
+        if piece.reverse:
+            cursor.execute(
+                f"""
+                INSERT INTO ledger_pointentry (points, reverses_id, correction, batch_id, {copied})
+                SELECT -points, id, true, %s, {copied}
+                FROM ledger_pointentry WHERE partner_id = %s AND id = ANY(%s::bigint[]) ORDER BY id
+                """,  # noqa: S608 -- names of columns from this file
+                [self.batch_id, partner, piece.reverse],
+            )
+        cursor.execute("INSERT INTO ledger_pointentry SELECT * FROM staged_entries; TRUNCATE staged_entries")
+        if not self._planned and len(piece.rows) + len(piece.reverse) >= analyze.MANY_ROWS:
+            self._planned = True
+            analyze.analyze(cursor, self._partition(cursor))
+        for table, source in (("ledger_lot", LOTS_OF_CLIENTS), ("ledger_clientpoints", POINTS_OF_CLIENTS)):
+            of_clients = f"DELETE FROM {table} WHERE client_id = ANY(%s::bigint[]) AND partner_id = %s"  # noqa: S608 -- names from this file
+            cursor.execute(of_clients, [piece.clients, partner])
+            cursor.execute(f"INSERT INTO {table} {source}", [piece.clients, partner])
 
-    def _apply(self, cursor: CursorWrapper) -> None:
-        """Insert the staged entries and update the sums: by day from the staged rows, by lot and client recomputed."""
-        partner, clients = self.scope.partner.pk, list(self.clients)
-        cursor.execute("INSERT INTO ledger_pointentry SELECT * FROM staged_entries ORDER BY id")
+    def _add_to_days(self, cursor: CursorWrapper) -> None:
+        """Add what was written to the sums by day."""
+        days = sorted(self._days)
         cursor.execute(
             """
             INSERT INTO ledger_dailypoints (partner_id, "on", track, cause, points, entries)
-            SELECT partner_id, "on", track, cause, sum(points), count(*) FROM staged_entries GROUP BY 1, 2, 3, 4
+            SELECT %s, * FROM unnest(%s::date[], %s::text[], %s::text[], %s::numeric[], %s::int[])
             ON CONFLICT (partner_id, "on", track, cause) DO UPDATE
             SET points = ledger_dailypoints.points + excluded.points,
                 entries = ledger_dailypoints.entries + excluded.entries
-            """
+            """,
+            [
+                self.scope.partner.pk,
+                *(list(column) for column in zip(*days, strict=True)),
+                [self._days[day].points for day in days],
+                [self._days[day].entries for day in days],
+            ],
         )
-        for table, source in (("ledger_lot", LOTS_OF_CLIENTS), ("ledger_clientpoints", POINTS_OF_CLIENTS)):
-            of_clients = f"DELETE FROM {table} WHERE partner_id = %s AND client_id = ANY(%s::bigint[])"  # noqa: S608 -- names from this file
-            cursor.execute(of_clients, [partner, clients])
-            cursor.execute(f"INSERT INTO {table} {source}", [partner, clients])
 
 
-def _new_ids() -> Iterator[int]:
-    """New primary keys of entries, reserved in blocks; a few stay unused."""
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT nextval(sequence.name) FROM pg_get_serial_sequence('ledger_pointentry', 'id') AS sequence (name), "
-                "generate_series(1, %s)",
-                [BLOCK],
-            )
-            yield from [row[0] for row in cursor.fetchall()]
+@dataclass(slots=True)
+class _Piece:
+    """What is written at a time."""
+
+    clients: list[int] = field(default_factory=list)  #: primary keys
+    reverse: list[int] = field(default_factory=list)  #: primary keys of entries
+    rows: list[tuple[object, ...]] = field(default_factory=list)  #: values of `STAGED`
 
 
-def _stage(cursor: CursorWrapper, rows: list[tuple[object, ...]]) -> int:
+@dataclass(slots=True)
+class _Total:
+    """What a run adds to a sum by day."""
+
+    points: Decimal = Decimal(0)
+    entries: int = 0
+
+
+class _NewIds:
+    """New primary keys of entries, reserved many at a time; a few stay unused."""
+
+    def __init__(self) -> None:
+        self._reserved: deque[int] = deque()
+        self._used = 0
+
+    def reserve(self) -> None:
+        """Reserve as many as were used since the last call, and some more."""
+        self._fetch(self._used * 5 // 4 - len(self._reserved))
+        self._used = 0
+
+    def __next__(self) -> int:
+        if not self._reserved:
+            self._fetch(BLOCK)
+        self._used += 1
+        return self._reserved.popleft()
+
+    def _fetch(self, count: int) -> None:
+        if count > 0:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT nextval(sequence.name) FROM pg_get_serial_sequence('ledger_pointentry', 'id') AS sequence (name), "
+                    "generate_series(1, %s)",
+                    [count],
+                )
+                self._reserved += [row[0] for row in cursor.fetchall()]
+
+
+def _stage(cursor: CursorWrapper, rows: list[tuple[object, ...]]) -> None:
     columns = ", ".join(f'"{name}"' for name in STAGED)
     with cursor.copy(f"COPY staged_entries ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-    return len(rows)

@@ -1,6 +1,7 @@
 """Verification of the ledger: every sum against its entries, and the entries against the facts. Reads only."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from django.db import connection
 
@@ -86,10 +87,10 @@ def discrepancies(scope: Scope) -> Iterator[str]:
                 yield f"{what}, {where}: stored {stored or 'nothing'}, should be {due or 'nothing'}"
     if under_former_rules(scope):
         return
-    for difference in differences(scope, clients, rulebook(scope), state.posted_through):
+    for difference in chain.from_iterable(differences(scope, clients, rulebook(scope), state.posted_through)):
         client = difference.loaded.client_pk
-        for pk in difference.reverse:
-            yield f"entry {pk} of client {client} does not follow from the facts"
+        for row in difference.reverse:
+            yield f"entry {row.pk} of client {client} does not follow from the facts"
         for entry in difference.post:
             yield f"client {client}: the facts lead to {_entry_text(entry)}, which is not posted"
 

@@ -9,6 +9,7 @@ class PartnerPortalConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.module_loading import autodiscover_modules
 
+        import partner_portal.lib.db.any_of  # noqa: F401 -- registers a lookup
         from partner_portal import observability
         from partner_portal.postgres.guards import install_guards
 

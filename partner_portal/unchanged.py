@@ -1,6 +1,6 @@
 """Answers 304 for a page of figures that the reader's browser has already and of which nothing has changed (ADR 171)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 from typing import cast
 
@@ -13,40 +13,20 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags
 
 from accounts.access import PortalRequest, ScopedRequest
-from dashboard.first_day import steps_for
-from dashboard.panels import PANELS
 from ledger.queries import posting
 from partner_portal.lib.caching import code_fingerprint
-from partner_portal.lib.rows.providers import list_choices
 from partner_portal.lib.web.addresses import split_address
+from partner_portal.lib.web.view_rules import rules_of
 from partner_portal.navigation import freshness
 from program.queries import revision
 
 UNNAMED = {"last_login", "password"}  # of a person: no page shows them, and one changes at every sign-in
 
 
-def _front_page(request: ScopedRequest) -> object:
-    steps = [(str(step.label), step.done) for step in steps_for(request)]
-    return steps, [panel.shows_besides(request.scope) for panel in PANELS]
-
-
-def _rows(request: ScopedRequest) -> object:
-    return list_choices(request.scope)
-
-
-#: What pages show besides facts, entries, settings, and what the frame of every page shows; by the name of their address.
-PAGES: Mapping[str, Callable[[ScopedRequest], object]] = {
-    "dashboard": _front_page,
-    "dashboard_changes": _rows,
-    "tier_breakdown": _rows,
-    "tier_entries": _rows,
-    "tier_expiring": _rows,
-    "clients": _rows,
-}
-
-
 class UnchangedPageMiddleware:
     """Compares the ETag of a page with what the page would depend on now, before its view runs.
+
+    A view says what its page shows besides facts by `lib.web.view_rules.kept_by_browsers`.
 
     Only whole pages that a person opens from elsewhere: a range that is chosen on the page itself is stored by the view.
     """
@@ -64,10 +44,11 @@ class UnchangedPageMiddleware:
             patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response
 
-    def process_view(self, request: PortalRequest, *_view: object) -> HttpResponse | None:
+    def process_view(
+        self, request: PortalRequest, view: Callable[..., object], *_arguments: object
+    ) -> HttpResponse | None:
         """Answer 304 if the browser has the page as it is now."""
-        match = request.resolver_match
-        own = PAGES.get(match.view_name) if match else None
+        own = rules_of(view).shown_besides
         if own is None or request.scope is None or request.method not in ("GET", "HEAD") or not _is_usual(request):
             return None
         request.etag = f'W/"{_fingerprint(cast("ScopedRequest", request), own)}"'

@@ -15,9 +15,10 @@ from accounts.roles import Permission
 from clients.churn import latest_month
 from ledger.queries import history_starts
 from partner_portal.lib.rows.datasets import Selection, select
-from partner_portal.lib.web.drilldown import Link
+from partner_portal.lib.web.drilldown import Link, shown_with_rows
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, PageColumn, SheetTable, names_of
+from partner_portal.lib.web.view_rules import kept_by_browsers
 from portfolio.client_list import REASONS, STATES, health_counts
 from portfolio.commission import client_commission
 from portfolio.record import client_of, client_record
@@ -42,6 +43,7 @@ ENTRIES = 25  # the latest, on the record itself
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def client_list(request: ScopedRequest) -> HttpResponse:
     """All clients with their health; the table alone after a search, a filter, a sort or a page."""
     selection = shown(request, "clients", usual=names_of(CLIENT_COLUMNS))
@@ -74,6 +76,7 @@ def panel(request: ScopedRequest, client_id: str) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(lambda request: None)
 def record(request: ScopedRequest, client_id: str) -> HttpResponse:
     """Everything about one client. A withdrawn one answers 404 with a page that says so."""
     scope = request.scope

@@ -21,11 +21,12 @@ from accounts.scope import claim_slot, member_scope, partner_scope, system_scope
 from partner_portal.lib import site
 from partner_portal.lib.dates import clock
 from partner_portal.lib.dates.ranges import PRESETS
-from partner_portal.lib.web.drilldown import Link, drilldown
+from partner_portal.lib.web.drilldown import Link, drilldown, shown_with_rows
 from partner_portal.lib.web.htmx import page_or_part, private, wanted_part
 from partner_portal.lib.web.page_table import ROWS, SheetTable, names_of
 from partner_portal.lib.web.range_control import RangeControl
 from partner_portal.lib.web.refusals import refuse_parallel
+from partner_portal.lib.web.view_rules import kept_by_browsers
 from renewals import page, queries, services
 from renewals.calendar_file import calendar_file
 from renewals.forms import ReminderForm
@@ -36,6 +37,7 @@ DEFAULT_DAYS = 7
 @require_safe
 @requires(Permission.VIEW)
 @remembers_ranges("renewals_")
+@kept_by_browsers(shown_with_rows)
 def overview(request: ScopedRequest) -> HttpResponse:
     """Renewals of a range with points at stake; only the table after a sort, a search or a filter."""
     scope = request.scope

@@ -21,9 +21,10 @@ from ledger.queries import history_starts, posting
 from partner_portal.lib.charts.chart import Chart
 from partner_portal.lib.charts.plotly import plotly_figure
 from partner_portal.lib.rows.datasets import Selection
-from partner_portal.lib.web.drilldown import Empty, Link, drilldown
+from partner_portal.lib.web.drilldown import Empty, Link, drilldown, shown_with_rows
 from partner_portal.lib.web.htmx import private, wanted_part
 from partner_portal.lib.web.range_control import RangeControl
+from partner_portal.lib.web.view_rules import kept_by_browsers
 from partner_portal.lib.web.whole_number import whole_number
 from program.caching import cached_part
 from program.queries import rules_in_force
@@ -43,6 +44,7 @@ PAGE = "tier"  # as layouts of panels name it
 @require_safe
 @requires(Permission.VIEW)
 @remembers_ranges("time_")
+@kept_by_browsers(lambda request: None)
 def tier(request: ScopedRequest) -> HttpResponse:
     """The tier page; `over-time` and `expiry-calendar` are its parts."""
     scope = request.scope
@@ -162,6 +164,7 @@ def thresholds(request: ScopedRequest) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def points_breakdown(request: ScopedRequest) -> HttpResponse:
     """Clients and their points, as a page or as rows in the dialog."""
     selection = shown(request, "breakdown")
@@ -186,6 +189,7 @@ def points_breakdown(request: ScopedRequest) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def expiring(request: ScopedRequest) -> HttpResponse:
     """Lots that expire in a month or within some days, of one client or all."""
     return _rows(request, "expiring")
@@ -200,6 +204,7 @@ def lots(request: ScopedRequest) -> HttpResponse:
 
 @require_safe
 @requires(Permission.VIEW)
+@kept_by_browsers(shown_with_rows)
 def entries(request: ScopedRequest) -> HttpResponse:
     """Ledger entries of one client or all, up to the day."""
     return _rows(request, "client-entries")

@@ -7,9 +7,15 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from accounts.models import Membership, Partner, User
 from accounts.scope import user_scope
 from accounts.services import bump_generation
+from commissions.models import StatementLine
+from commissions.services import ask
 from partner_portal.lib.dates import clock
+from tiers.services import record_invitation
 
-PAGES = ["/dashboard/", "/dashboard/changes/new-sold/", "/tiers/breakdown/", "/tiers/entries/", "/clients/?q=a"]
+PAGES = [
+    "/dashboard/", "/dashboard/changes/new-sold/", "/dashboard/shared/won/", "/dashboard/stuck-deals/", "/tiers/",
+    "/tiers/breakdown/", "/tiers/entries/", "/clients/?q=a", "/clients/C014/", "/commissions/", "/renewals/",
+]  # fmt: skip
 HTMX = {"HX-Request": "true", "HX-Target": "changes"}
 
 
@@ -79,6 +85,36 @@ def test_a_page_is_sent_again_when_something_on_it_has_changed(reader, scope, ch
     etag = etag_of(reader, "/clients/")
     change(scope)
     assert asked_again(reader, "/clients/", etag).status_code == 200
+
+
+def invited(scope):
+    record_invitation(scope=scope, tier="Elite", on=scope.today)
+
+
+def other_layout(scope):
+    assert (
+        Membership.objects.filter(user__email="manager@northwind.example").update(
+            panels={"tier": {"folded": {"insights": True}}}
+        )
+        == 1
+    )
+
+
+def new_question(scope):
+    ask(scope=scope, line=StatementLine.objects.filter(partner=scope.partner).first(), text="Why?")
+
+
+OWN_CHANGES = [
+    ("/tiers/", invited), ("/tiers/", other_layout), ("/commissions/", new_question), ("/dashboard/", new_question),
+    ("/renewals/", new_list),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "change"), OWN_CHANGES)
+def test_a_page_is_sent_again_when_what_it_shows_besides_facts_has_changed(reader, scope, path, change):
+    etag = etag_of(reader, path)
+    change(scope)
+    assert asked_again(reader, path, etag).status_code == 200
 
 
 def test_on_another_day_for_another_person_and_after_signing_in_again_it_is_sent(reader, web, scope):

@@ -9,6 +9,8 @@ from django.db import connection, models
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
+from partner_portal.lib.db.analyze import analyze
+
 
 def stage(
     cursor: CursorWrapper, table: sql.Identifier, columns: Mapping[str, str], rows: Iterable[Sequence[object]]
@@ -20,7 +22,7 @@ def stage(
     with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(table)) as target:
         for row in rows:
             target.write_row(row)
-    cursor.execute(sql.SQL("ANALYZE {}").format(table))
+    analyze(cursor, table)
 
 
 def insert_rows(model: type[models.Model], names: Sequence[str], rows: Collection[Sequence[object]]) -> None:

@@ -32,6 +32,11 @@ PARTS = ("dialog", "dialog-rows", "page-rows")
 TEMPLATE = "drilldown/drilldown.html"
 
 
+def shown_with_rows(request: Any) -> object:
+    """What a page of rows shows besides facts, for `lib.web.view_rules.kept_by_browsers`: the lists that narrow them."""
+    return list_choices(request.scope)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link and its text."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.http import HttpResponseBase
 
@@ -20,6 +21,9 @@ class ViewRules:
     takes_tokens: bool = False
     #: Gives how many bytes the files of a form may have together; None for a view that accepts no files.
     most_bytes_of_files: Callable[[], int] | None = None
+    #: Reads, of a request, what the page shows besides facts, entries, settings, rules and the frame of every page; None for a page
+    #: that no browser keeps.
+    shown_besides: Callable[[Any], object] | None = None
 
 
 def rules_of(view: Callable[..., object]) -> ViewRules:
@@ -32,6 +36,11 @@ def state[V: Callable[..., object]](view: V, rules: ViewRules) -> V:
     """Make `rules` those of the view, which is returned. Change some of them with `dataclasses.replace(rules_of(view), ...)`."""
     vars(view)[_ATTRIBUTE] = rules
     return view
+
+
+def kept_by_browsers(besides: Callable[[Any], object]) -> Callable[[View], View]:
+    """Mark a page that browsers keep, and ask for again with what they have (ADR 171). besides: as `ViewRules.shown_besides`."""
+    return lambda view: state(view, replace(rules_of(view), shown_besides=besides))
 
 
 def accepts_files(most: Callable[[], int]) -> Callable[[View], View]:

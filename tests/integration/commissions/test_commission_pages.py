@@ -154,9 +154,9 @@ def test_a_quarter_without_a_statement_is_a_difference_once_its_pay_day_has_pass
 
 @pytest.mark.parametrize("day", ["2026-11-23", "2026-08-31", "2025-03-04", "2023-05-01"])
 def test_stored_earnings_and_the_engine_agree(scope, day):
-    """What is stored for every day, what is derived of the day, and what the engine says of all deals are the same."""
+    """What is stored for every day and what the engine says of all deals are the same."""
     from clients.models import Client
-    from commissions.earnings import derived_earnings, earnings
+    from commissions.earnings import earnings
     from commissions.expected import earning, earns_within
     from ledger.engine import deal_lives
     from ledger.facts_of_clients import load_facts
@@ -178,8 +178,6 @@ def test_stored_earnings_and_the_engine_agree(scope, day):
             if each:
                 found.append(each)
     assert found
-    derived = derived_earnings(scope, None, scope.today)
-    assert in_order(row.earning for row in derived if row.known_until is None) == in_order(found)
     assert earnings(scope) == in_order(found)
     months = (date(2024, 1, 1), date(2024, 3, 1))
     assert earnings(scope, months) == in_order(each for each in found if earns_within(each.stretches, *months))

@@ -3,8 +3,12 @@
 from datetime import date
 from decimal import Decimal
 
+import pytest
+from django.db import ProgrammingError
+
 from ledger.models import ClientPoints, DailyPoints, Lot, PointEntry, Posting
 from ledger.queries import history_starts
+from program.rulebook import UnknownCurrencyError
 
 
 def test_a_sale_is_posted_with_its_working(workshop):
@@ -245,3 +249,56 @@ def test_every_post_moves_the_generation_only_when_something_moved(workshop):
     workshop.deal("D1", "2026-03-01", "10")
     workshop.post()
     assert generation() > first
+
+
+@pytest.fixture
+def pieces_of_one_client(monkeypatch):
+    """A client is a piece, and large enough for the planner to be told."""
+    monkeypatch.setattr("ledger.posting.PIECE", 1)
+    monkeypatch.setattr("partner_portal.lib.db.analyze.MANY_ROWS", 1)
+
+
+@pytest.mark.usefixtures("pieces_of_one_client")
+def test_clients_are_posted_piece_by_piece(workshop):
+    for number in range(1, 5):
+        workshop.deal(f"D{number}", "2026-03-01", "1000", client=f"C{number}")
+    workshop.cancel("2026-05-01", client="C2")
+    workshop.deal("D9", "2026-03-01", "200", client="C3")
+    first = workshop.post()
+    assert (first.entries, first.corrections, first.clients) == (6, 0, 4)
+    assert workshop.points().total == 160  # C1 50, C2 none since it left, C3 60, C4 50
+    assert workshop.wrong() == []
+    for number in (1, 3, 4):
+        workshop.deal(f"D{number}", "2026-03-01", "600", client=f"C{number}")
+    second = workshop.post()
+    assert (second.entries, second.corrections, second.clients) == (6, 3, 3)
+    assert workshop.points().total == 100  # 30, 40 and 30
+    assert workshop.wrong() == []
+    day = DailyPoints.objects.get(partner=workshop.partner, on="2026-03-01", cause="earned")
+    assert (day.points, day.entries) == (150, 11)  # what C2 earned is lost on another day
+    assert ClientPoints.objects.filter(partner=workshop.partner).count() == 4
+    assert PointEntry.objects.filter(partner=workshop.partner).values("pk").distinct().count() == 12
+
+
+@pytest.mark.usefixtures("pieces_of_one_client")
+def test_a_piece_that_fails_leaves_nothing_of_those_before(workshop):
+    for number in range(1, 4):
+        workshop.deal(f"D{number}", "2026-03-01", client=f"C{number}")
+    workshop.deal("D3", "2026-03-01", client="C3", currency="XXX")
+    with pytest.raises(UnknownCurrencyError):
+        workshop.post()
+    assert workshop.entries() == []
+    workshop.deal("D3", "2026-03-01", client="C3")
+    workshop.post()
+    assert workshop.points().total == 150
+    assert workshop.wrong() == []
+
+
+def test_a_piece_that_the_database_refuses_fails_the_posting(workshop, monkeypatch):
+    monkeypatch.setattr("ledger.posting.PIECE", 1)
+    monkeypatch.setattr("ledger.services.LOTS_OF_CLIENTS", "(entry_id) SELECT %s::bigint[], %s")
+    for number in range(1, 4):
+        workshop.deal(f"D{number}", "2026-03-01", client=f"C{number}")
+    with pytest.raises(ProgrammingError):
+        workshop.post()
+    assert workshop.entries() == []
