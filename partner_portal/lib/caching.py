@@ -101,7 +101,7 @@ def note_generation_moved() -> None:
 
 def generation_moved() -> bool:
     """Whether the transaction in progress has moved a generation, and not rolled that back to a savepoint."""
-    return any(call is _moved for _savepoints, call, _robust in connection.run_on_commit)
+    return any(registered[1] is _moved for registered in connection.run_on_commit)
 
 
 def _moved() -> None:

@@ -48,7 +48,7 @@ JSON_WITH_NUMBERS: Mapping[str, frozenset[str]] = {
 #: JSON that names no rows by number. Events of the audit log stay word for word, also where they name an import by its number.
 JSON_WITHOUT_NUMBERS: Mapping[str, frozenset[str]] = {
     "accounts.AuditEvent": frozenset({"details"}),
-    "accounts.Membership": frozenset({"panels", "ranges"}),
+    "accounts.Membership": frozenset({"columns", "panels", "ranges"}),
     "accounts.Partner": frozenset({"thresholds"}),
     "clients.RetentionMonth": frozenset({"switched"}),
     "commissions.DealEarning": frozenset({"stretches"}),

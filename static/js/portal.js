@@ -11,7 +11,8 @@ const announce = (text) => {
 };
 document.addEventListener("portal:announce", ({ detail }) => announce(detail));
 
-// Style sheets leave out [data-without-script], the buttons that only somebody without JavaScript needs. A <noscript>
+// Style sheets show [data-with-script] from here on, and leave out [data-without-script], the buttons that only somebody without
+// JavaScript needs. A <noscript>
 // would leave them out as well where the script was blocked or did not arrive.
 root.classList.add("scripted");
 

@@ -29,7 +29,8 @@ document.addEventListener("click", ({ target }) => {
   place.hidden = true;
   side.replaceWith(place);
   const actions = [...document.querySelectorAll(`a[hx-target="#${place.id}"]`)];
-  (actions.find((link) => link.getAttribute("href") === side.getAttribute("action")) ?? actions[0])?.focus();
+  const path = side.getAttribute("action")?.split("?")[0]; // the columns shown, in the query, may have changed since
+  (actions.find((link) => link.pathname === path) ?? actions[0])?.focus();
 });
 
 // Focus goes into a pane that has opened.

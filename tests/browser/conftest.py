@@ -149,7 +149,7 @@ def open_page(
     threw an error, or asked for something that is not there. Ranges that people chose and panels that they folded
     before are forgotten."""
     with psycopg.connect(**live_database) as database:
-        database.execute("UPDATE accounts_membership SET ranges = '{}', panels = '{}'")
+        database.execute("UPDATE accounts_membership SET ranges = '{}', panels = '{}', columns = '{}'")
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 

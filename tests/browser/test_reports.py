@@ -338,3 +338,27 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, looks_right, 
     for action in ACTIONS[::step]:
         pane_of(dialog, action)
         looks_right(page, f"pane-{action.lower().replace(' ', '-')}", "#dialog")
+
+
+def test_columns_are_chosen_and_moved_by_keyboard_and_exported_as_shown(open_page):
+    page = open_page("/dashboard/")
+    dialog = dialog_of(page)
+    heads = dialog.locator("thead a")
+    expect(heads).to_contain_text(["Client", "Lost on", "Cause", "Points"])
+    dialog.get_by_role("link", name="Columns", exact=True).press("Enter")
+    pane = dialog.locator("[data-side]")
+    expect(pane.locator("[tabindex='-1']")).to_be_focused()
+    expect(pane.get_by_role("checkbox", name="Client Names the row")).to_be_disabled()
+    pane.get_by_role("checkbox", name="Cause").press("Space")
+    pane.get_by_role("button", name="Move Points up").press("Enter")
+    expect(pane.get_by_role("button", name="Move Points down")).to_be_focused()  # it cannot go up any more
+    expect(heads).to_contain_text(["Client", "Points", "Lost on"])
+    expect(dialog.locator("thead")).not_to_contain_text("Cause")
+    expect(page.locator("#live")).to_have_text(re.compile("columns are saved|entries"))
+    pane.get_by_role("button", name="Close this form").press("Enter")
+    expect(dialog.get_by_role("link", name="Columns", exact=True)).to_be_focused()
+    page.goto(ROWS)
+    expect(page.locator("thead a")).to_contain_text(["Client", "Points", "Lost on"])
+    page.get_by_role("link", name="Columns", exact=True).press("Enter")
+    page.get_by_role("button", name="Back to the default columns").press("Enter")
+    expect(page.locator("thead a")).to_contain_text(["Client", "Lost on", "Cause", "Points"])

@@ -324,6 +324,11 @@ class Drilldown:
         """The address of the page after, or ""."""
         return self.at(self.page.next_page_number()) if self.page.has_next() else ""
 
+    @property
+    def first_total(self) -> Cell | None:
+        """The sum of the first column, which stands in the head of the total row; None where that column is not summed."""
+        return self._total(self.columns[0])
+
     @cached_property
     def totals(self) -> list[Total]:
         """The total row behind its head."""
