@@ -43,7 +43,7 @@ def day_of(scope: Scope, text: str | None) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise InvalidQueryError(_("“%(value)s” is no day of the calendar.") % {"value": text[:40]}) from error
+        raise InvalidQueryError(_("“%(value)s” is not a date.") % {"value": text[:40]}) from error
     if day > scope.today:
         raise InvalidQueryError(_("%(day)s is ahead of today, %(today)s.") % {"day": day, "today": scope.today})
     if day < EARLIEST:

@@ -6,7 +6,7 @@ The two partners are asked in turns, so that whatever else the machine does hits
 import gzip
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -20,21 +20,24 @@ from bench.place import Place
 CLIENT = "C000005"  # one that both partners have: the same story in a small and in a large portfolio
 RATIO = 2.0  # the overview at 1,000,000 entries against 10,000
 SEARCH = 150.0  # ms, promised for 10,000 clients and 100,000 deals; the large portfolio has more
+COLD = 1_000.0  # ms, that nobody waits longer than
 HTML = 60.0  # kB of the overview, compressed
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An address to measure. limit: the bar on its ratio, where it has one; most_ms: that on its time in the large portfolio."""
+    """An address to measure. limit: the bar on its ratio, where it has one; most_ms: that on its time in the large portfolio;
+    cold_ms: the same with an empty cache."""
 
     name: str
     path: str
     limit: float | None = None
     most_ms: float | None = None
+    cold_ms: float | None = None
 
 
 PAGES = (
-    Page("overview", "/dashboard/", RATIO),
+    Page("overview", "/dashboard/", RATIO, cold_ms=COLD),
     Page("drill-down", "/dashboard/changes/new-sold/?changes_range=last-90-days"),
     Page("shared-selling", "/dashboard/shared/won/?shared_range=last-90-days"),
     Page("tier-page", "/tiers/"),
@@ -43,7 +46,7 @@ PAGES = (
     Page("client-record", f"/clients/{CLIENT}/"),
     Page("clients", "/clients/"),
     Page("calculator", "/calculator/?amount=1000&currency=USD&origin=sourced&market=standard"),
-    Page("commissions", "/commissions/"),
+    Page("commissions", "/commissions/", cold_ms=COLD),
     Page("renewals", "/renewals/"),
     Page("search", "/search/?q=sales+hub", most_ms=SEARCH),
     Page("search-nothing", "/search/?q=nothing+like+it", most_ms=SEARCH),
@@ -54,6 +57,7 @@ def measure(place: Place, small: str, large: str, only: str, *, quick: bool) -> 
     """Warm: the median of many rounds. Cold: with the cache emptied before each request, as after an import."""
     set_up(place)
     visitors = {slug: visitor_of(slug) for slug in (small, large)}
+    _prepare(visitors)
     entries = {slug: _entries(slug) for slug in visitors}
     warm, cold = (5, 1) if quick else (21, 3)
     for page in PAGES:
@@ -99,6 +103,7 @@ def _page(
         bar = page.most_ms if slug == large else None
         yield Measurement(page.name, f"{entries[slug]:,} entries, warm", *_ms(again[slug]), bar)
     yield Measurement(page.name, "ratio, warm", _ratio(again[large], again[small]), "x", page.limit)
+    yield Measurement(page.name, f"{entries[large]:,} entries, cold", *_ms(first[large]), page.cold_ms)
     yield Measurement(
         page.name,
         "ratio, cold",
@@ -114,6 +119,18 @@ def _page(
         note="" if queries[small] == queries[large] else f"{queries[small]} in the small portfolio",
     )
     yield Measurement(page.name, "HTML, compressed", size, "kB", HTML if page.name == "overview" else None)
+
+
+def _prepare(slugs: Iterable[str]) -> None:
+    """What an import does at its end; other code may have imported these partners."""
+    from django.core.cache import cache
+
+    from accounts.models import Partner
+    from dashboard.tasks import prepare
+
+    cache.clear()
+    for partner in Partner.objects.filter(slug__in=slugs):
+        prepare(partner)
 
 
 def visitor_of(slug: str) -> "Client":

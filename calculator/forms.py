@@ -125,7 +125,7 @@ class CalculatorForm(forms.Form):
         if day is None:
             return self.scope.today
         if not EARLIEST <= day < LATEST:
-            raise forms.ValidationError(_("Give a day between 2000 and 2099."))
+            raise forms.ValidationError(_("Enter a date between 2000 and 2099."))
         return day
 
     def are_valid(self, *names: str) -> bool:

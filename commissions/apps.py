@@ -12,9 +12,9 @@ class CommissionsConfig(AppConfig):
 
         name_actions(
             {
-                "question.asked": _("Statement line questioned"),
-                "question.reworded": _("Question about a statement line reworded"),
-                "question.followed_up": _("Question about a statement line followed up"),
-                "question.withdrawn": _("Question about a statement line withdrawn"),
+                "question.asked": _("Statement line queried"),
+                "question.reworded": _("Query about a statement line edited"),
+                "question.followed_up": _("Query about a statement line updated"),
+                "question.withdrawn": _("Query about a statement line withdrawn"),
             }
         )

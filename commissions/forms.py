@@ -97,7 +97,7 @@ class ChecksForm(DatasetForm):
         required=False,
         choices=[
             ("", _("All causes")),
-            ("reversals", _("All of reversals")),
+            ("reversals", _("All variances of reversals")),
             *((cause, CAUSE_LABELS[cause]) for cause in CHECKS),
         ],
     )
@@ -176,7 +176,7 @@ class QuestionsForm(DatasetForm):
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[("", _("All questions")), ("unsettled", _("Not settled")), *QuestionStatus.choices],
+        choices=[("", _("All queries")), ("unsettled", _("Not settled")), *QuestionStatus.choices],
     )
 
 

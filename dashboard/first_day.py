@@ -27,6 +27,8 @@ MONTHS = 12  # of comparable MRR before retention is known
 class Step:
     """One thing to import or to set up."""
 
+    #: The kind of facts, or what is set up.
+    key: str
     label: str | Promise
     #: What it enables.
     why: str | Promise
@@ -47,7 +49,13 @@ _FACTS = (
     ("statement_lines", _("Commission statements"), _("What was paid, and lines that don’t add up.")),
 )
 _SETTINGS = (
-    ("contacts", _("Contacts at the vendor"), _("Everyone knows whom to ask."), "settings", Permission.SETTINGS),
+    (
+        "contacts",
+        _("Contacts at the vendor"),
+        _("Everyone knows whom to ask."),
+        "settings_contact_new",
+        Permission.SETTINGS,
+    ),
     ("members", _("Colleagues"), _("They see what their role allows."), "accounts_members", Permission.MEMBERS),
     (
         "time_zone",
@@ -72,22 +80,39 @@ def checklist(scope: Scope) -> list[Step]:
     if not scope.may_import:
         return []
     done = _imported(scope) | _people(scope) | {"time_zone": scope.partner.time_zone != "UTC"}
-    steps = [
-        Step(label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
+    facts = [
+        Step(key, label, why, done[key], reverse("imports"), reverse("imports_template", args=[key]))
         for key, label, why in _FACTS
     ]
-    steps += [
-        Step(label, why, done[key], reverse(page)) for key, label, why, page, right in _SETTINGS if scope.may(right)
+    settings = [
+        Step(key, label, why, done[key], reverse(page))
+        for key, label, why, page, right in _SETTINGS
+        if scope.may(right)
     ]
-    if all(step.done for step in steps):
+    if all(step.done for step in facts + settings):
         return []
+    return facts + _thresholds(scope) + settings
+
+
+def _thresholds(scope: Scope) -> list[Step]:
+    """The step to replace sample thresholds; none where the programme's own are in force."""
     rules = rulebook(scope).rule_set(scope.today)
-    if rules and rules.sample:
-        address = reverse("tier_thresholds") if scope.may(Permission.SETTINGS) else ""
-        steps.append(
-            Step(_("Tier thresholds"), _("They are samples. Enter the ones of your own agreement."), False, address)
-        )
-    return steps
+    entered = rules is not None and rules.start.isoformat() in scope.partner.thresholds
+    if rules is None or not (rules.sample or entered):
+        return []
+    why = _("They are samples. Enter the ones of your own agreement.")
+    address = reverse("tier_thresholds") if scope.may(Permission.SETTINGS) else ""
+    return [Step("thresholds", _("Tier thresholds"), why, entered, address)]
+
+
+def next_step(request: ScopedRequest, done: str = "") -> Step | None:
+    """What the reader can do next: the first open step behind the one that is done, then from the start. None for none.
+
+    done: the key of a step; "" for the imports, with which the list begins.
+    """
+    steps = steps_for(request)
+    behind = next((place for place, step in enumerate(steps, 1) if step.key == done), 0)
+    return next((step for step in steps[behind:] + steps[:behind] if step.address and not step.done), None)
 
 
 @cached_by_generation("first-day-imported")

@@ -70,7 +70,7 @@ def overview(request: ScopedRequest) -> HttpResponse:
     if panel is not None:
         return _panel(request, panel)
     if posting(request.scope) is None:
-        return private(TemplateResponse(request, "dashboard/empty.html", {"steps": steps_for(request)}))
+        return private(TemplateResponse(request, "dashboard/empty.html", _checklist(request)))
     page = Overview(request.scope, request.path, request.GET)
     first, rest = front_page_text.opening(page.standing, past=page.day.past)
     layout = panel_layout(request, PAGE, DEFAULT_LAYOUT)
@@ -83,10 +83,16 @@ def overview(request: ScopedRequest) -> HttpResponse:
         "cards_before": range(cards_before(request)),
     }
     context |= {"first": first, "rest": rest, "day": page.day, "scope": page.scope}
-    context["steps"] = [] if page.day.past else steps_for(request)
-    if page.day.past:
+    if not page.day.past:
+        context |= _checklist(request)
+    else:
         context["rules"] = rules_in_force(page.scope, page.day.day)
     return private(TemplateResponse(request, "dashboard/overview.html", context))
+
+
+def _checklist(request: ScopedRequest) -> dict[str, object]:
+    steps = steps_for(request)
+    return {"steps": steps, "steps_done": sum(step.done for step in steps)}
 
 
 @require_safe

@@ -16,7 +16,7 @@ class ImportsConfig(AppConfig):
                 "import.failed": _("Import failed"),
                 "import.undo_requested": _("Undo of an import requested"),
                 "import.undone": _("Import undone"),
-                "import.discarded": _("Import discarded"),
+                "import.discarded": _("Import cancelled"),
                 "import.mapping_remembered": _("Column mapping remembered"),
                 "import.mapping_forgotten": _("Column mapping forgotten"),
             }

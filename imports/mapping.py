@@ -351,11 +351,11 @@ def _written_otherwise(name: str, rule: Rule, cells: "pd.Series", unread: set[st
         "point": (_("written with a decimal comma, but the column with a decimal point"), _("a number as in 1,234.56")),
         "day_first": (
             _("written with the month first, but the column with the day first"),
-            _("a day as in 23/11/2026"),
+            _("a date as in 23/11/2026"),
         ),
         "month_first": (
             _("written with the day first, but the column with the month first"),
-            _("a day as in 11/23/2026"),
+            _("a date as in 11/23/2026"),
         ),
     }[rule.decimals or rule.dates]
     for number, text in cells.items():

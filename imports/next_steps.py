@@ -52,5 +52,6 @@ def next_steps(scope: Scope, imported: Collection[str]) -> NextSteps:
         if key in known and not kind(key).model._default_manager.filter(partner=scope.partner).exists()
     ]
     first = missing[0] if missing else None
-    pages = tuple(dict.fromkeys(PAGES[key] for key in PURPOSES if key in imported and key in PAGES))
-    return NextSteps(first, PURPOSES[first.key] if first else "", tuple(missing[1:]), pages)
+    pages = dict.fromkeys(PAGES[key] for key in PURPOSES if key in imported and key in PAGES)
+    dashboard_first = tuple(sorted(pages, key=lambda page: page[0] != "dashboard"))
+    return NextSteps(first, PURPOSES[first.key] if first else "", tuple(missing[1:]), dashboard_first)

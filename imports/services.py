@@ -273,7 +273,7 @@ def undo_now(*, scope: Scope, batch_id: int, rest: bool, step: Step = silent) ->
 def _require_undoable(scope: Scope, target: ImportBatch) -> None:
     if not target.recorded:
         raise NotNow(
-            _("Import %(batch)s was written before changes were recorded: it cannot be undone.") % {"batch": target}
+            _("Import %(batch)s was made before changes were recorded: it cannot be undone.") % {"batch": target}
         )
     undo = undone_by(scope).get(target.pk)
     if undo is not None and not undo.rest:

@@ -68,7 +68,7 @@ class SettingsForm(forms.Form):
 class ChannelForm(forms.Form):
     """What is posted to a channel."""
 
-    kinds = forms.MultipleChoiceField(label=_("Tell of"), widget=forms.CheckboxSelectMultiple, required=False)
+    kinds = forms.MultipleChoiceField(label=_("What to send"), widget=forms.CheckboxSelectMultiple, required=False)
 
     def __init__(self, data: Mapping[str, str] | None = None, *, initial: dict[str, object] | None = None) -> None:
         super().__init__(data, initial=initial)

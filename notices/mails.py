@@ -70,7 +70,7 @@ def _mail(scope: Scope, user: User, content: Content, *, name: str, stop: str) -
         content,
         why=content.why % {"partner": partner},
         partner=partner,
-        manage=Link(_("Choose what you are told of"), site.link("notices_settings")),
+        manage=Link(_("Choose your notices"), site.link("notices_settings")),
         leave=site.link("notices_stop", stop_token(scope, user, stop)),
     )
     return compose(content, user.email, headers={"Message-ID": f"<{name}@{DNS_NAME}>"})

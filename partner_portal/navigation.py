@@ -121,7 +121,7 @@ BELOW = (
     Entry("/imports/columns/", _("Columns of import files")),
     Entry("/settings/product-lines/", _("Product lines")),
     Entry("/notices/", _("Notices")),
-    Entry("/notices/settings/", _("What you are told of")),
+    Entry("/notices/settings/", _("Notices you get")),
     Entry("/accounts/email/", _("E-mail")),
     Entry("/accounts/password/change/", _("Password")),
     Entry("/accounts/2fa/", _("Two-step verification")),

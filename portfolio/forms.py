@@ -20,7 +20,7 @@ HOLDS = {
 class PortfolioForm(DatasetForm):
     """Clients of one health or state, or with something."""
 
-    health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Every health")), *HEALTH.items()])
+    health = forms.ChoiceField(label=_("Health"), required=False, choices=[("", _("Any health")), *HEALTH.items()])
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Every state")), *STATES.items()])
     holds = forms.ChoiceField(label=_("Show"), required=False, choices=[("", _("All clients")), *HOLDS.items()])
 

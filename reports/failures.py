@@ -30,9 +30,9 @@ def failure_text(error: Exception) -> str:
     if isinstance(error, TooManyRowsError):
         return too_many_rows(error.rows)
     if isinstance(error, PermissionDenied):
-        return _("You may no longer see these rows. Nothing was written.")
+        return _("You may no longer see these rows. No file was made.")
     if isinstance(error, KeyError):
-        return _("This kind of rows no longer exists. Nothing was written.")
+        return _("This kind of rows no longer exists. No file was made.")
     if isinstance(error, SoftTimeLimitExceeded):
         return _("It took longer than one file may take. Choose fewer rows or columns.")
     if isinstance(error, OSError) and (

@@ -107,7 +107,7 @@ def _day(key: str, value: object) -> str:
     try:
         return date.fromisoformat(_text(key, value)).isoformat()
     except ValueError as error:
-        raise WrongAnswers(_("%(name)s is a day such as 2026-11-23.") % {"name": key}) from error
+        raise WrongAnswers(_("%(name)s is a date such as 2026-11-23.") % {"name": key}) from error
 
 
 def _object(name: str, value: object) -> JsonObject:

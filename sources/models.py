@@ -79,10 +79,10 @@ class RunState(models.TextChoices):
     """State of a run."""
 
     RUNNING = "running", _("Running")
-    COMMITTED = "committed", _("Written")
+    COMMITTED = "committed", _("Imported")
     NOTHING_NEW = "nothing new", _("Nothing new")
-    WAITS = "waits", _("Waits for a person")
-    DISCARDED = "discarded", _("Discarded")
+    WAITS = "waits", _("Waits for a decision")
+    DISCARDED = "discarded", _("Cancelled")
     FAILED = "failed", _("Failed")
     INTERRUPTED = "interrupted", _("Interrupted")
 

@@ -64,38 +64,38 @@ def _texts() -> dict[str, str]:
         "property_gone": _("%(vendor)s has no property %(name)s on %(table)s any more. Choose another."),
         "place_missing": _("There is no folder %(place)s that this portal may read. Ask your operator."),
         "key_missing": _("The key to the token is missing. Enter the token again."),
-        "file_unreadable": _("%(file)s cannot be read: %(message)s. Nothing was written."),
-        "mapping": _("The answers do not fit what was read: %(message)s Nothing was written."),
+        "file_unreadable": _("%(file)s cannot be read: %(message)s. Nothing was imported."),
+        "mapping": _("The answers do not fit what was read: %(message)s Nothing was imported."),
         "message": "%(message)s",
         "not_allowed": _("You may not do this any more, or what it was about is gone."),
         "no_run": _("No sync has run since then. Tell your operator: the portal’s own work stands still."),
         "no_worker": _("The portal could not get to it. Try again, and tell your operator if it happens once more."),
-        "failed": _("Something went wrong while reading from %(vendor)s. Nothing was written."),
+        "failed": _("Something went wrong while reading from %(vendor)s. Nothing was imported."),
         "unexpected": _(
-            "Something unexpected went wrong. Nothing was written; the operators find the details in the log."
+            "Something unexpected went wrong. Nothing was imported; the operators find the details in the log."
         ),
-        "interrupted": _("The run was interrupted. Nothing was written; the next one starts over."),
-        "disconnected": _("The connection was removed meanwhile. Nothing was written."),
-        "first": _("This is the first import with these answers. Nothing is written before you have looked at it."),
-        "asks": _("A question about the files is open. Nothing is written before you have answered it."),
-        "blocked": _("The files cannot be used as they are. Nothing was written."),
+        "interrupted": _("The run was interrupted. Nothing was imported; the next one starts over."),
+        "disconnected": _("The connection was removed meanwhile. Nothing was imported."),
+        "first": _("This is the first import with these answers. Nothing is imported before you have looked at it."),
+        "asks": _("A question about the files is open. Nothing is imported before you have answered it."),
+        "blocked": _("The files cannot be used as they are. Nothing was imported."),
         "guard_withdrawn": _(
-            "%(percent)s%% of the %(kind)s would be withdrawn (limit %(limit)s%%). Nothing was written. "
+            "%(percent)s%% of the %(kind)s would be withdrawn (limit %(limit)s%%). Nothing was imported. "
             "Look at the import and decide."
         ),
         "guard_changed": _(
-            "%(percent)s%% of the rows would be changed (limit %(limit)s%%). Nothing was written. "
+            "%(percent)s%% of the rows would be changed (limit %(limit)s%%). Nothing was imported. "
             "Look at the import and decide."
         ),
         "guard_points": _(
-            "Your points would change by %(percent)s%% (limit %(limit)s%%). Nothing was written. "
+            "Your points would change by %(percent)s%% (limit %(limit)s%%). Nothing was imported. "
             "Look at the import and decide."
         ),
         # Why a run cannot begin
         "open": _("Questions of the connection are open. Answer them first."),
         "paused": _("The connection is paused."),
         "rejected": _("The connection needs a new token."),
-        "committing": _("An import of the connection is being written. Try again when it is done."),
+        "committing": _("An import of the connection is running. Try again when it is done."),
         "waits": _("An import of the connection waits for you."),
         "busy": _("The connection is being read already."),
     }

@@ -111,9 +111,9 @@ class InvitationForm(forms.Form):
     def clean_on(self) -> date:
         on: date = self.cleaned_data["on"]
         if on > self.scope.today:
-            raise forms.ValidationError(_("Give a day that is not after today."))
+            raise forms.ValidationError(_("Enter a date that is not after today."))
         if on < FIRST_DAY:
-            raise forms.ValidationError(_("Give a day of this programme."))
+            raise forms.ValidationError(_("Enter a date within this programme."))
         return on
 
 

@@ -155,7 +155,7 @@ def thresholds(request: ScopedRequest) -> HttpResponse:
     if removes or form.is_valid():
         services.enter_thresholds(scope=scope, start=rules.start, own=None if removes else form.thresholds())
         done = _("The programme’s thresholds are back.") if removes else _("Your thresholds are saved and count now.")
-        messages.success(request, done)
+        messages.success(request, done, extra_tags="" if removes else "thresholds")
         return redirect("tier")
     own = rules.start.isoformat() in scope.partner.thresholds
     context = {"form": form, "rules": rules, "own": own}

@@ -42,7 +42,9 @@ def members(request: ScopedRequest) -> HttpResponse:
             logger.exception("An invitation could not be sent; check EMAIL_HOST and what belongs to it")
             form.add_error(None, _("The invitation could not be mailed, so nobody was added. Try again later."))
         else:
-            messages.success(request, _("%(email)s is a member now and gets a mail.") % {"email": user.email})
+            messages.success(
+                request, _("%(email)s is a member now and gets a mail.") % {"email": user.email}, extra_tags="members"
+            )
             return redirect("accounts_members")
     context = {"members": queries.members(request.scope), "form": form, "roles": Role.choices}
     return TemplateResponse(request, "accounts/members.html", context, status=422 if form.errors else 200)

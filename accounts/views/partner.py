@@ -36,7 +36,7 @@ def partner_settings(request: ScopedRequest) -> HttpResponse:
         stopped = _stopped_by(request.scope, form.cleaned_data["mail_domains"])
     if request.method == "POST" and form.is_valid() and not stopped:
         services.change_partner(scope=request.scope, values=form.cleaned_data)
-        messages.success(request, _("The settings are saved."))
+        messages.success(request, _("The settings are saved."), extra_tags="time_zone")
         return redirect("settings")
     context = {
         "form": form,
@@ -74,7 +74,7 @@ def new_contact(request: ScopedRequest) -> HttpResponse:
     form = ContactForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         contact = services.add_contact(scope=request.scope, values=form.cleaned_data)
-        messages.success(request, _("%(person)s was added.") % {"person": contact.name})
+        messages.success(request, _("%(person)s was added.") % {"person": contact.name}, extra_tags="contacts")
         return redirect("settings")
     return TemplateResponse(request, "accounts/contact.html", {"form": form}, status=422 if form.errors else 200)
 

@@ -90,7 +90,7 @@ def _questions_by_line(scope: Scope) -> dict[str, LineQuestion]:
 def _describe_checks(scope: Scope, params: Params) -> list[str]:
     filters = [gettext("Statement %s") % params["statement"]] if params["statement"] else []
     if params["cause"]:
-        filters.append(str(CAUSE_LABELS.get(params["cause"]) or gettext("All of reversals")))
+        filters.append(str(CAUSE_LABELS.get(params["cause"]) or gettext("All variances of reversals")))
     return filters
 
 
@@ -131,7 +131,7 @@ register(
             Column("question", _("Question"), under="why"),
             Column(
                 "question_status",
-                _("Status of the question"),
+                _("Status of the query"),
                 choices=dict(QuestionStatus.choices),
                 default=False,
             ),
@@ -237,7 +237,7 @@ register(
             Column("question", _("Question"), under="why"),
             Column(
                 "question_status",
-                _("Status of the question"),
+                _("Status of the query"),
                 choices=dict(QuestionStatus.choices),
                 under="line",
             ),

@@ -148,7 +148,7 @@ register(
     Dataset(
         key="commission-questions",
         title=_("Queries"),
-        unit=(_("question"), _("questions")),
+        unit=(_("query"), _("queries")),
         permission=MONEY,
         columns=(
             *line_columns("line__"),

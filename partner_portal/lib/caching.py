@@ -24,7 +24,7 @@ from partner_portal.lib.scope import Scope
 
 STORED_SECONDS = 7 * 24 * 3600
 CLAIM_SECONDS = 10  # that a process which died is taken to be calculating
-PATIENCE = 1.0  # seconds that a request waits in all for what others calculate, before it does so itself
+PATIENCE = 10.0  # seconds that a request waits in all for what others calculate, before it does so itself
 LOOK_EVERY = 0.01  # seconds between looks for it
 _MISSING = object()
 
@@ -101,7 +101,7 @@ def note_generation_moved() -> None:
 
 def generation_moved() -> bool:
     """Whether the transaction in progress has moved a generation, and not rolled that back to a savepoint."""
-    return any(call is _moved for _savepoints, call, _robust in connection.run_on_commit)
+    return any(registered[1] is _moved for registered in connection.run_on_commit)
 
 
 def _moved() -> None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import paper
 from tests.browser.conftest import sign_in
+from tests.browser.hands import Hands
 
 PHONE = {"width": 390, "height": 844}
 RANGE = "/dashboard/?changes_range=last-90-days"
@@ -388,17 +389,21 @@ def test_the_pack_prints_light_and_whole_in_dutch_with_the_longest_words(open_pa
     assert paper.overlaps(paper.print_to_pages(page)) == []
 
 
-def test_other_pages_print_without_overlaps(open_page):
+@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.sweep)])
+def test_other_pages_print_without_overlaps(open_page, everything):
+    """A page of long tables and the dashboard; for the sweep others too. test_money.py prints a statement."""
     page = open_page("/tiers/")
     words: dict[str, set[str]] = {}
-    for path in ("/tiers/", "/renewals/", "/clients/C034/", "/commissions/statements/S-2026Q3/", RANGE):
+    others = ("/tiers/", "/clients/C034/", "/commissions/statements/S-2026Q3/") if everything else ()
+    for path in (*others, "/renewals/", RANGE):
         page.goto(path)
         page.wait_for_load_state("networkidle")
         pages = paper.print_to_pages(page)
         assert paper.faults(pages, page) == [], path
         words[path] = {word.text for printed in pages for word in printed.words}
     assert "Softwarehaus" in words["/renewals/"]  # in one piece
-    assert "Query" not in words["/commissions/statements/S-2026Q3/"]  # nobody presses paper
+    if everything:
+        assert "Query" not in words["/commissions/statements/S-2026Q3/"]  # nobody presses paper
     assert 5 <= len(pages) < 9  # those of the dashboard
     page.emulate_media(media="print")
     expect(page.locator("#changes .plot")).to_be_visible()
@@ -409,6 +414,10 @@ def test_other_pages_print_without_overlaps(open_page):
     rows = paper.print_to_pages(page)
     assert paper.faults(rows, page) == []
     assert "Lost sold points" in rows[0].lines
+    page.emulate_media(media="print")
+    shown = "row => [...row.cells].filter(cell => cell.checkVisibility()).length"
+    cells = {page.locator(f"#dialog table {row}").first.evaluate(shown) for row in ("thead tr", "tbody tr")}
+    assert len(cells) == 1, "each column below its head"
     assert not any("Programme progress" in line for printed in rows for line in printed.lines)
 
 
@@ -616,36 +625,6 @@ def test_rows_are_copied_as_a_table_for_documents_and_spreadsheets(open_page):
     assert first in lines[1][0]
     assert len(lines) == page.locator("#page-rows tr").count() == table.count("<tr>")
     assert not any(cell.startswith(("=", "@", "\u2212")) for line in lines for cell in line)
-
-
-class Hands:
-    """What a person does on a page, counted: `clicks` of the mouse, taps, or Enter on a link; `keys` and `texts` typed."""
-
-    def __init__(self, page: Page, *, keyboard: bool = False) -> None:
-        self.page, self.keyboard = page, keyboard
-        self.clicks = self.keys = self.texts = 0
-
-    def click(self, target: Locator) -> None:
-        if self.keyboard:
-            target.focus()
-            self.page.keyboard.press("Enter")
-        else:
-            target.click()
-        self.clicks += 1
-
-    def press(self, key: str) -> None:
-        self.page.keyboard.press(key)
-        self.keys += 1
-
-    def type(self, text: str) -> None:
-        self.page.keyboard.type(text)
-        self.texts += 1
-
-    def counted(self) -> tuple[int, int, int]:
-        """Clicks, keys and texts since the last time."""
-        counted = self.clicks, self.keys, self.texts
-        self.clicks = self.keys = self.texts = 0
-        return counted
 
 
 def back(page: Page, address: str, script: bool) -> None:

@@ -1,13 +1,17 @@
-"""Bringing files in: upload, what is wrong, the choice, what changed; with and without script, in both themes, on a phone."""
+"""Bringing files in, from the first day on: upload, errors, choices, what changed; with and without script, themes, phone."""
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import PASSWORD, ROOT, sign_in
+from tests.browser.hands import Hands
 
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -31,7 +35,13 @@ def files(tmp_path: Path, **contents: str) -> list[str]:
     return paths
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without script"])
+@pytest.mark.parametrize(
+    "javascript",
+    [
+        pytest.param(True, id="with script"),
+        pytest.param(False, id="without script", marks=pytest.mark.sweep),
+    ],
+)
 def test_from_upload_to_what_changed(open_page, tmp_path, shot, javascript):
     # Other numbers for each run, since the journeys share one portal.
     clients, deals = (text.replace("J", "J" if javascript else "K") for text in (CLIENTS, DEALS))
@@ -353,3 +363,117 @@ def test_a_new_user_brings_in_two_exports_and_three_typed_workbooks(
     expect(page.get_by_role("table", name="What this import did")).to_contain_text("1")
     assert len(done) <= 4, done
     page.context.close()
+
+
+OF_THE_DEMO = json.loads((ROOT / "tests" / "expected" / "2026-11-23.json").read_text(encoding="utf-8"))
+COPY = """
+    WITH partner AS (INSERT INTO accounts_partner SELECT (jsonb_populate_record(one, %(partner)s || jsonb_build_object(
+      'id', nextval(pg_get_serial_sequence('accounts_partner', 'id'))))).* FROM accounts_partner one
+      WHERE slug = 'northwind' RETURNING id),
+    person AS (INSERT INTO accounts_user SELECT (jsonb_populate_record(one, %(person)s || jsonb_build_object(
+      'id', nextval(pg_get_serial_sequence('accounts_user', 'id'))))).* FROM accounts_user one
+      WHERE email = 'admin@northwind.example' RETURNING id)
+    INSERT INTO accounts_membership SELECT (jsonb_populate_record(one, jsonb_build_object('user_id', person.id,
+      'partner_id', partner.id, 'id', nextval(pg_get_serial_sequence('accounts_membership', 'id'))))).*
+      FROM accounts_membership one, person, partner
+      WHERE one.user_id = (SELECT id FROM accounts_user WHERE email = 'admin@northwind.example')"""
+
+
+@pytest.fixture
+def empty_partner(browser: Browser, live_portal: str, live_database: dict[str, Any]) -> Callable[..., Page]:
+    """Creates a partner without anything, and gives the page on which its only admin has signed in."""
+
+    def sign_in_to(slug: str, language: str, **options: Any) -> Page:
+        email = f"admin@{slug}.example"
+        names = {
+            "partner": {"slug": slug, "name": slug, "time_zone": "UTC", "language": language},
+            "person": {"email": email, "name": slug},
+        }
+        with psycopg.connect(**live_database) as database:
+            database.execute(COPY, {name: json.dumps(values) for name, values in names.items()})
+        page = browser.new_context(base_url=live_portal, **options).new_page()
+        page.goto("/dashboard/")
+        page.locator("[name=login]").fill(email)
+        page.locator("[name=password]").fill(PASSWORD)
+        page.locator("[name=password]").press("Enter")
+        page.wait_for_url("**/dashboard/**")
+        return page
+
+    return sign_in_to
+
+
+def own_files(tmp_path: Path) -> list[str]:
+    """The files of the demo partner as somebody's own: one byte differs, so that they are not taken for sample data."""
+    paths = []
+    for path in sorted((ROOT / "demo" / "northwind").glob("*.csv")):
+        (tmp_path / path.name).write_bytes(path.read_bytes() + b"\n")
+        paths.append(str(tmp_path / path.name))
+    return paths
+
+
+def first_day(page: Page, files: list[str], *, keyboard: bool = False) -> None:
+    """From an empty partner to the figures of `tests/expected`: each step leads to the next of the checklist."""
+    hands = Hands(page, keyboard=keyboard)
+    save = page.locator("main form button.primary").first
+    next_step = page.locator("#messages a")
+    open_steps = page.locator(".first-day li a[href]:not(.small a)")
+
+    expect(open_steps).to_have_count(11)
+    hands.click(page.locator("main a.primary[href='/imports/']"))
+    hands.attach(page.locator("#id_files"), files)
+    hands.click(save)
+    hands.click(page.locator("button.primary[form=commit]"))
+    expect(page.locator("#h-commit")).to_have_count(0)
+
+    hands.click(page.locator("main a.primary"))
+    hands.fill(page.locator("[name=source]"), "Partner portal of the vendor, 23 November")
+    hands.click(save)
+    hands.click(next_step)
+    for field, text in (("name", "Uma Costa"), ("role", "PDM"), ("email", "uma.costa@vendor.example")):
+        hands.fill(page.locator(f"main [name={field}]"), text)
+    hands.click(save)
+    hands.click(next_step)
+    hands.fill(page.locator("main [name=email]"), "colleague@northwind.example")
+    hands.click(page.locator("main form:has([name=email]) button.primary"))
+    hands.fill(page.locator("[name=password]"), PASSWORD)  # rights are given to somebody who proves who they are
+    hands.click(page.locator("form:has([name=password]) button.primary"))
+    hands.click(next_step)
+    hands.fill(page.locator("main [name=time_zone]"), "Europe/Amsterdam")
+    hands.click(save)
+    expect(page.locator("#messages")).to_be_visible()
+    expect(next_step).to_have_count(0)
+    hands.click(page.locator("header a.brand"))
+    assert hands.counted() == (14, 0, 8), "clicks, keys, and what was typed, chosen or attached"
+
+    expect(page.locator(".first-day, .sample-notice, .sample-data")).to_have_count(0)
+    values = {
+        "#progress .hero data": [OF_THE_DEMO["points"]["total"]],
+        "#changes a.counter data": [
+            OF_THE_DEMO["changes"][name] for name in ("new_sold", "lost_sold", "new_managed", "lost_managed")
+        ],
+    }
+    for place, expected in values.items():
+        shown = [data.get_attribute("value") for data in page.locator(place).all()]
+        assert shown == expected, place
+    tiers = page.locator("#progress .held")
+    for tier in (OF_THE_DEMO["tiers"]["credited"], OF_THE_DEMO["tiers"]["performance"]):
+        expect(tiers).to_contain_text(tier)
+    csr = f"{float(OF_THE_DEMO['retention']['csr']):.1%}"
+    language = page.locator("html").get_attribute("lang")
+    expect(page.locator("#retention dl")).to_contain_text(csr.replace(".", ",") if language == "nl" else csr)
+    page.context.close()
+
+
+def test_the_first_day_in_counted_clicks(empty_partner, tmp_path):
+    first_day(empty_partner("first-day", "en", viewport=DESK), own_files(tmp_path))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("how", ["keyboard", "phone", "dutch", "no script", "dutch phone without script"])
+def test_the_first_day_by_every_way(empty_partner, tmp_path, how):
+    options: dict[str, Any] = {"viewport": PHONE if "phone" in how else DESK}
+    if "script" in how:
+        options["java_script_enabled"] = False
+    slug = "first-" + how.replace(" ", "-")
+    page = empty_partner(slug, "nl" if "dutch" in how else "en", **options)
+    first_day(page, own_files(tmp_path), keyboard=how == "keyboard")

@@ -138,7 +138,7 @@ def test_clients_by_health_search_and_record(open_page):
     assert words
     page.get_by_label("Health").select_option(label="At risk")
     expect(page.locator("#page-rows tbody tr")).to_have_count(int(words[1]))
-    page.get_by_label("Health").select_option(label="Every health")
+    page.get_by_label("Health").select_option(label="Any health")
     page.get_by_role("main").get_by_role("searchbox").fill("birch & barrow soft")
     expect(page.locator("#page-rows tbody tr")).to_have_count(1)
     points = page.locator("#page-rows tbody data").get_attribute("value")

@@ -3,8 +3,9 @@
 The pages are rendered here and laid out in Chromium without a server: styles come from the static folder, scripts do not
 run. Pages that a script changes are read by the journeys of tests/browser. What scrolls sideways at 320 pixels fails as well.
 
-The sweep reads every page and dialog whole, in both themes and both languages. The sample reads each template once, in a theme
-and a language that take turns; the frame, which all pages share, with the first page of each turn.
+The sweep reads every page and dialog whole, in both themes and both languages. The sample asks every second route and reads
+each template that answers once, in a theme and a language that take turns; the frame, which all pages share, with the first
+page of each turn.
 """
 
 import shutil
@@ -24,6 +25,7 @@ from tests.contract.test_fuzz import addresses
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "http://portal.example"
 PARTS = 2
+SECOND = 2  # of which `make test` asks one
 COMBINATIONS = tuple(product(("light", "dark"), ("en", "nl")))
 DIALOG = {"HX-Request": "true", "HX-Target": "dialog"}
 FEWER_ROWS = "for (const row of document.querySelectorAll('tbody tr:nth-child(n+5)')) row.remove()"
@@ -136,14 +138,14 @@ def test_axe_finds_nothing_on_any_page(
     assert not wrong, told(wrong)
 
 
-def test_axe_finds_nothing_on_a_page_of_each_template(
+def test_axe_finds_nothing_on_pages_of_every_second_route(
     northwind_rows: dict[str, Any], caller: Callable[[str], Any]
 ) -> None:
-    browser, routes, templates = caller("northwind-admin"), addresses(northwind_rows), set()
+    browser, routes, templates = caller("northwind-admin"), addresses(northwind_rows)[::SECOND], set()
     rendered = []
     for number, (theme, language) in enumerate(COMBINATIONS):
         turn = routes[number :: len(COMBINATIONS)]
         rendered += [(path, html, theme, language) for path, html in pages(browser, turn, language, templates)]
-    assert len(rendered) > 60
+    assert len(rendered) > 35
     wrong = read(rendered, whole=False)
     assert not wrong, told(wrong)

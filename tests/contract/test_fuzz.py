@@ -5,8 +5,8 @@ and from turn to turn. What a request changed is taken back. docs/security.md ha
 
 The sweep: every caller asks every route with both halves by GET, and those that may post with one by POST, in three turns of
 the values. So every role meets every parameter with every value, and every route most of them. The sample: the admin
-asks every route with one half by GET and with the other by POST, and one of the other callers in turn asks it in one way. So
-every route meets every parameter, and every parameter every value.
+asks every route with one half by GET; with the other half every second one by POST, and of the others one of the other callers
+in turn asks each in one way. So every route meets every parameter, and every parameter every value.
 """
 
 import logging
@@ -190,7 +190,7 @@ def test_no_parameter_breaks_a_page(northwind_rows, caller, name):
     ask = Asking(caller(name))
     for request in sample(addresses(northwind_rows), name):
         ask(*request)
-    assert ask.asked > 30
+    assert ask.asked > 15
     ask.report()
 
 
@@ -211,12 +211,13 @@ def sample(routes_asked, name):
         group = place // len(OTHERS) % GROUPS
         reads_only = address.startswith("/api/")
         if name == ADMIN:
-            yield "get", address, *carried(place, group, 0, part_of_page=bool(place % 2))
-            method = "get" if reads_only else "post"
-            yield method, address, *carried(place, 1 - group, 0, part_of_page=not place % 2)
-        elif name == OTHERS[place % len(OTHERS)]:
-            method = "post" if name in POSTING and not reads_only and place // 10 % 2 else "get"
-            yield method, address, *carried(place, group, place % len(OTHERS) * 7, part_of_page=bool(place % 3))
+            yield "get", address, *carried(place, group, 0, part_of_page=bool(place % 4 < 2))
+            if not place % 2:
+                method = "get" if reads_only else "post"
+                yield method, address, *carried(place, 1 - group, 0, part_of_page=not place % 4)
+        elif place % 2 and name == OTHERS[place % len(OTHERS)]:
+            method = "post" if name in POSTING and not reads_only and place // 20 % 2 else "get"
+            yield method, address, *carried(place, 1 - group, place % len(OTHERS) * 7, part_of_page=bool(place % 3))
 
 
 def carried(place, group, shift, *, part_of_page):

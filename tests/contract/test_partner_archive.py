@@ -441,6 +441,7 @@ def killed_while_waiting(name, table, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_a_killed_export_and_a_killed_import_leave_nothing(archive, fresh, tmp_path):
     with killed_while_waiting(fresh, "tiers_tierplan", "import_partner", str(archive)):
 

@@ -244,6 +244,7 @@ def test_killed_at_eight_points_nothing_is_lost_and_nothing_done_twice(place: Pl
     assert place.workers[-1].wait(20) == 0
 
 
+@pytest.mark.sweep
 def test_a_living_workers_task_is_left_alone(place: Place) -> None:
     place.send("long", hold=True)
     place.start_worker()

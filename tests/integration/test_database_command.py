@@ -8,11 +8,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from partner_portal.local.postgres import ensure_running, release
+from partner_portal.local.shared_server import EmbeddedServerError
 from tests.integration.reports.processes import copy_database
 
 pytestmark = pytest.mark.slow
@@ -87,7 +91,7 @@ def test_a_dump_restores_into_an_empty_server(folders: tuple[Path, Path], templa
     assert "Traceback" not in refused
 
 
-def test_the_empty_server_runs_until_it_is_interrupted(folders: tuple[Path, Path]) -> None:
+def test_the_empty_server_runs_until_it_is_interrupted(folders: tuple[Path, Path], settings: Any) -> None:
     var = folders[0]
     process = subprocess.Popen(
         [sys.executable, "manage.py", "database"],
@@ -105,9 +109,8 @@ def test_the_empty_server_runs_until_it_is_interrupted(folders: tuple[Path, Path
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[0] == "Stopped.\n"
     assert process.returncode == 0
-    assert "DATABASE_URL names a server of your own" in subprocess.run(
-        [sys.executable, "manage.py", "database"], cwd=PROJECT, capture_output=True, text=True, check=False,
-        env=environment(var) | {"DATABASE_URL": "postgresql://portal_app:x@127.0.0.1:1/portal"},
-    ).stderr  # fmt: skip
-    missing = manage(var, "database", f"--restore={var}/nothing.dump", code=3)
-    assert "nothing.dump is not a file." in missing
+    with pytest.raises(EmbeddedServerError, match=r"nothing\.dump is not a file\."):
+        call_command("database", restore_from=var / "nothing.dump")
+    settings.PORTAL_EMBEDDED_DATABASE = False
+    with pytest.raises(CommandError, match=r"^DATABASE_URL names a server of your own"):
+        call_command("database")

@@ -182,6 +182,7 @@ def test_two_processes_may_start_it_at_the_same_moment(var: Path) -> None:
         assert process.returncode == 0
 
 
+@pytest.mark.sweep
 def test_a_killed_user_does_not_leave_the_server_behind(used: Path) -> None:
     process = another_user(used)
     process.kill()
@@ -259,6 +260,7 @@ def test_names_with_blanks_and_quotes(var: Path) -> None:
     release(odd)
 
 
+@pytest.mark.sweep
 def test_an_interrupted_first_start_is_begun_anew(var: Path) -> None:
     half = var / "postgres" / "data.new"
     half.mkdir(parents=True)

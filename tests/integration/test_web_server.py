@@ -73,6 +73,7 @@ def ask(port, path, session=""):
 
 
 @pytest.mark.slow
+@pytest.mark.sweep
 def test_health_answers_beside_forty_heavy_pages_of_one_member(live):
     port, session = live
     assert ask(port, HEAVY, session) == 200

@@ -22,8 +22,8 @@ NO_SERVER = "The mail server did not take the mail."
             TooManyRowsError(1_048_576),
             "1,048,576 rows do not fit in Excel, which holds 1,048,575. Choose CSV, which holds them all.",
         ),
-        (PermissionDenied(), "You may no longer see these rows. Nothing was written."),
-        (KeyError("rows"), "This kind of rows no longer exists. Nothing was written."),
+        (PermissionDenied(), "You may no longer see these rows. No file was made."),
+        (KeyError("rows"), "This kind of rows no longer exists. No file was made."),
         (
             SoftTimeLimitExceeded(),
             "It took longer than one file may take. Choose fewer rows or columns.",

@@ -84,14 +84,14 @@ class Command(BaseCommand):
                 raise CommandError(_no_kind(error.path), returncode=2) from error
             except UnreadableFile as error:
                 self.stderr.write(_line(error.name, error.problem))
-                raise CommandError("Nothing was written: 1 error.", returncode=1) from error
+                raise CommandError("Nothing was imported: 1 error.", returncode=1) from error
         terminal.clear()
         for label, problem in result.problems:
             self.stderr.write(_line(label, problem))
         if not result.written:
             self._explain_withdrawals(result)
             reason = _count(len(result.problems), "error") if result.problems else "the withdrawals are not confirmed"
-            raise CommandError(f"Nothing was written: {reason}.", returncode=1)
+            raise CommandError(f"Nothing was imported: {reason}.", returncode=1)
         if options["verbosity"]:
             self._report(result)
 

@@ -12,7 +12,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 @Field.register_lookup
 @ForeignKey.register_lookup
-class AnyOf(Lookup):  # type: ignore[type-arg] # cannot be subscripted at run time
+class AnyOf(Lookup):
     """`field__any=values`: the field is one of the values, which are of its type."""
 
     lookup_name = "any"

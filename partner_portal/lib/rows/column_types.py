@@ -122,7 +122,7 @@ class Flag(ColumnType):
 
     def read(self, text: str) -> str:
         if text not in ("yes", "no"):
-            raise CellError(_("neither yes nor no"))
+            raise CellError(_("must be yes or no"))
         return "true" if text == "yes" else "false"
 
 
@@ -192,14 +192,14 @@ class Day(ColumnType):
 
     @property
     def accepted(self) -> str:
-        return _("a day such as 2026-11-23")
+        return _("a date such as 2026-11-23")
 
     def read(self, text: str) -> str:
         day = _day(text)
         if day is None:
-            raise CellError(_("not a day"))
+            raise CellError(_("not a date"))
         if not FIRST_DAY <= day <= self.last:
-            raise CellError(_("a day before %(first)s or after %(last)s") % {"first": FIRST_DAY, "last": self.last})
+            raise CellError(_("a date before %(first)s or after %(last)s") % {"first": FIRST_DAY, "last": self.last})
         return text
 
 

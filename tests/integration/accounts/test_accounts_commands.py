@@ -85,8 +85,8 @@ def test_a_partner_that_cannot_be_is_refused_in_one_line(db, arguments, told):
     [
         (["not-an-address", "--role", "admin"], "a-good-one-4711", "email: Enter a valid email address."),
         (["new@northwind.example", "--role", "boss"], "a-good-one-4711", "none of admin, manager, finance, member"),
-        (["new@northwind.example", "--role", "admin"], "short", "This password is too short."),
-        (["new@northwind.example", "--role", "admin"], "", "This password is too short."),
+        (["new@northwind.example", "--role", "admin"], "short", "Use at least 8 characters."),
+        (["new@northwind.example", "--role", "admin"], "", "Use at least 8 characters."),
         (["Member@northwind.example", "--role", "admin"], "a-good-one-4711", "is a member already, as member."),
     ],
 )

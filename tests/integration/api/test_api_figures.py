@@ -167,7 +167,7 @@ def test_an_amount_brings_its_currency(token_of, get, key):
     ("path", "query", "told"),
     [
         ("progress", {"on": "2026-11-24"}, "2026-11-24 is ahead of today, 2026-11-23."),
-        ("progress", {"on": "2026-02-30"}, "“2026-02-30” is no day of the calendar."),
+        ("progress", {"on": "2026-02-30"}, "“2026-02-30” is not a date."),
         ("progress", {"on": "1999-12-31"}, "The portal looks back to 2000-01-01, no further."),
         ("progress", {"On": "2026-11-01"}, "There is no parameter “On”."),
         ("changes", {"range": "last-week"}, "There is no range called “last-week”."),

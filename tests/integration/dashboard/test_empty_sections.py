@@ -76,7 +76,7 @@ def browser_of(role):
     return browser
 
 
-@pytest.fixture(params=["nothing", "a client"])
+@pytest.fixture
 def fresh(request, db):
     """A partner that has brought nothing yet, or no more than a client; gives the addresses of its pages."""
     call_command("create_partner", "fresh", name="Fresh", currency="USD", verbosity=0)
@@ -92,7 +92,15 @@ def fresh(request, db):
     return addresses
 
 
-@pytest.mark.parametrize("role", ["admin", "member"])
+@pytest.mark.parametrize(
+    ("fresh", "role"),
+    [
+        ("nothing", "admin"),
+        ("a client", "member"),
+        *(pytest.param(*other, marks=pytest.mark.sweep) for other in (("nothing", "member"), ("a client", "admin"))),
+    ],
+    indirect=["fresh"],
+)
 def test_every_empty_section_says_what_belongs_there_and_offers_a_way(fresh, role):
     browser, seen, left = browser_of(role), 0, {}
     for address in fresh:

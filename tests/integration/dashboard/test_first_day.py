@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.first_day import checklist
+from dashboard.first_day import checklist, next_step
+from tests.conftest import PASSWORD
 
 
 def open_steps(scope):
@@ -42,12 +43,52 @@ def test_a_new_partner_is_told_what_to_bring_and_what_it_switches_on(fresh):
     assert (certifications.address, certifications.template) == ("/imports/", "/imports/columns/certifications.csv")
 
 
+def test_each_step_leads_to_the_next_that_is_open(fresh, rf):
+    request = rf.get("/")
+    request.scope, request.memberships = fresh, []
+    after = {key: next_step(request, key).key for key in ("", "statement_lines", "thresholds", "contacts", "members")}
+    assert after == {
+        "": "clients", "statement_lines": "thresholds", "thresholds": "contacts", "contacts": "members",
+        "members": "time_zone",
+    }  # fmt: skip
+    assert next_step(request, "time_zone").key == "clients", "what was passed over comes at the end"
+
+
+def test_own_thresholds_are_done(fresh):
+    from accounts.models import Partner
+    from program.queries import rulebook
+
+    start = rulebook(fresh).rule_set(fresh.today).start
+    fresh.partner.thresholds = {start.isoformat(): {"source": "agreement", "values": []}}
+    assert "Tier thresholds" not in open_steps(fresh)
+    assert Partner.objects.get(pk=fresh.partner.pk).thresholds == {}
+
+
+def test_a_saved_setting_names_the_next_step_and_no_other_page_does(scope, web):
+    from accounts.models import TeamContact
+
+    TeamContact.objects.all().delete()
+    client = web("admin")
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    saved = client.post(
+        "/settings/contacts/new/", {"name": "Uma", "role": "PDM", "email": "uma@vendor.example"}, follow=True
+    )
+    assert "Next:" not in saved.text, "with the contact all is done"
+    TeamContact.objects.all().delete()
+    values = {
+        "name": "Northwind", "time_zone": "Europe/Amsterdam", "language": "en", "payout_currency": "USD",
+        "mail_domains": "", "stale_after_days": "7",
+    }  # fmt: skip
+    saved = client.post("/settings/", values, follow=True)
+    assert 'Next: <a href="/tiers/thresholds/">Tier thresholds</a>' in saved.text
+
+
 def test_what_is_there_is_done(scope, scope_of):
     from accounts.models import TeamContact
 
     assert checklist(scope) == [], "the demo partner has everything"
     TeamContact.objects.all().delete()
-    assert open_steps(scope) == {"Contacts at the vendor", "Tier thresholds"}
+    assert open_steps(scope_of("admin")) == {"Contacts at the vendor", "Tier thresholds"}
     assert checklist(scope_of("manager")) == [], "who may not change settings is not asked to"
     assert checklist(scope_of("member")) == []
 
@@ -58,7 +99,7 @@ def test_it_stands_on_the_dashboard_until_it_is_hidden(scope, web):
     TeamContact.objects.all().delete()
     client = web("admin")
     page = client.get("/dashboard/").content.decode()
-    assert re.search(r'<a href="/settings/">Contacts at the vendor</a>', page)
+    assert re.search(r'<a href="/settings/contacts/new/">Contacts at the vendor</a>', page)
     assert client.post("/dashboard/checklist/")["Location"] == "/dashboard/"
     with CaptureQueriesContext(connection) as queries:
         page = client.get("/dashboard/").content.decode()

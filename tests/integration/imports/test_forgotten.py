@@ -43,7 +43,7 @@ def test_the_command_names_what_looks_forgotten(said: Any) -> None:
     assert "row 2: “Sales Hub” of client C1 already has an undecided renewal on 1 Jan 2027: moved?" in moved
     assert "moved?" not in said({"renewals": MOVED}), "it is no new row any more"
     overlapping = said({"services": [SERVICES[1] | {"started_on": "2026-08-01"}]})
-    assert "Nothing was written: 1 error." in overlapping
+    assert "Nothing was imported: 1 error." in overlapping
     assert "row 2: the service of client C1 overlaps the one that began on 1 Jul 2026: corrected?" in overlapping
     assert "overlaps the one that began on 1 Jan" not in overlapping, "it ended before"
     month = [{"client_id": "C1", "month": "2026-02", "mrr": "5", "currency": "EUR"}]

@@ -51,7 +51,7 @@ def test_every_error_on_a_line_of_its_own_and_nothing_written(run: Any, stored: 
         f"{folder}/deals.csv:3: origin: not one of the accepted words ('two\\nlines'); accepted: sourced, assisted, none",
     ]
     assert f"{folder}/services.csv:1: mrr: the column is missing; accepted: a column with exactly this name" in err
-    assert err.splitlines()[-1] == "Nothing was written: 5 errors."
+    assert err.splitlines()[-1] == "Nothing was imported: 5 errors."
     assert stored()["clients"] == []
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_workbook(run: Any) -> None:
         "clients.xlsx:1: *: the file is not a workbook, or a damaged one; accepted: a workbook saved as .xlsx, or CSV"
     )
     assert not line.startswith("CommandError")
-    assert last == "Nothing was written: 1 error."
+    assert last == "Nothing was imported: 1 error."
 
 
 def test_a_column_that_nobody_reads_is_named(run: Any) -> None:

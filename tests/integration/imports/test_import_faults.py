@@ -109,6 +109,7 @@ def in_the_way(superuser: psycopg.Connection, statement: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.sweep
 def test_a_process_killed_in_the_middle_leaves_nothing_half_written(
     superuser: psycopg.Connection, spawn: Any, files: Any, partner_id: int
 ) -> None:

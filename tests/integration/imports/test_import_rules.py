@@ -34,7 +34,7 @@ CELLS = [
     ("clients", 0, "currency", "CHF", "the programme has no fixed amount for CHF"),
     ("clients", 0, "tool_usage", "-1", "below 0"),
     ("clients", 0, "tool_usage", "1.5", "not a whole number"),
-    ("clients", 0, "last_active_on", "yesterday", "not a day"),
+    ("clients", 0, "last_active_on", "yesterday", "not a date"),
     ("deals", 0, "deal_id", "", "empty"),
     ("deals", 0, "product_line", "", "empty"),
     ("deals", 0, "kind", "renewal", "not one of the accepted words"),
@@ -48,10 +48,10 @@ CELLS = [
     ("deals", 0, "currency", "SEK", "the programme has no fixed amount for SEK"),
     ("deals", 0, "currency", "usd", "not the code of a currency"),
     ("deals", 0, "created_on", "", "empty"),
-    ("deals", 0, "created_on", "2026-02-30", "not a day"),
+    ("deals", 0, "created_on", "2026-02-30", "not a date"),
     ("deals", 0, "closed_on", "", "empty, but the deal is won or lost"),
-    ("deals", 1, "closed_on", "soon", "not a day"),
-    ("deals", 0, "registered", "true", "neither yes nor no"),
+    ("deals", 1, "closed_on", "soon", "not a date"),
+    ("deals", 0, "registered", "true", "must be yes or no"),
     ("deals", 0, "client_id", "C9", "not known: no such row of clients is stored or in these files"),
     ("services", 0, "started_on", "", "empty"),
     ("services", 0, "ended_on", "2026-01-01", "not after the service's first day, 2026-01-01"),
@@ -66,7 +66,7 @@ CELLS = [
     ("mrr_history", 0, "mrr", "-0.01", "below 0"),
     ("mrr_history", 0, "currency", "CHF", "the programme has no fixed amount for CHF"),
     ("certifications", 0, "person", "", "empty"),
-    ("certifications", 0, "expires_on", "never", "not a day"),
+    ("certifications", 0, "expires_on", "never", "not a date"),
     ("renewals", 0, "current_mrr", "-1", "below 0"),
     ("renewals", 0, "renewal_mrr", "1.001", "more than 2 decimals"),
     ("renewals", 0, "status", "lost", "not one of the accepted words"),
@@ -156,7 +156,7 @@ def test_every_error_of_every_file_is_found_at_once(bring_in: Callable[..., Any]
     ]
     accepted = {problem.column: problem.accepted for _label, problem in result.problems}
     assert accepted["currency"] == CURRENCIES
-    assert accepted["closed_on"] == "a day such as 2026-11-23"
+    assert accepted["closed_on"] == "a date such as 2026-11-23"
     assert accepted["mrr"] == "a number above 0 with at most 2 decimals, such as 1250.50"
 
 

@@ -120,6 +120,7 @@ def kept_files(own, partner):
     return [path.name for path in (own / "files" / "exports" / str(partner.pk)).glob("*")]
 
 
+@pytest.mark.sweep
 def test_the_database_server_restarts_while_a_file_is_written(own, northwind, broker):
     from partner_portal.local.postgres import ensure_running, process_of
 

@@ -83,6 +83,7 @@ def rows_held():
         owner.rollback()
 
 
+@pytest.mark.sweep
 def test_the_broker_killed_and_started_again_loses_nothing(northwind, broker):
     """One file is being made and two wait behind it when the broker is killed; each of the three is made once.
 

@@ -127,7 +127,7 @@ def test_many_gone_deals_wait(live: Any, sync: Any) -> None:
     run = sync("--full")
     assert (run["state"], run["withdrawn"]) == ("waits", 12)
     assert run["why"] == (
-        "30% of the deals would be withdrawn (limit 5%). Nothing was written. Look at the import and decide."
+        "30% of the deals would be withdrawn (limit 5%). Nothing was imported. Look at the import and decide."
     )
     assert stored_deals() == stored
 

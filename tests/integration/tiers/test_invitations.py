@@ -44,8 +44,8 @@ def test_recorded_shown_and_taken_back(web, scope):
     ("values", "problem"),
     [
         ({"tier": "Gold", "on": DAY}, "Gold is not one of the available choices."),
-        ({"tier": "Elite", "on": "2026-11-24"}, "Give a day that is not after today."),
-        ({"tier": "Elite", "on": "0001-01-01"}, "Give a day of this programme."),
+        ({"tier": "Elite", "on": "2026-11-24"}, "Enter a date that is not after today."),
+        ({"tier": "Elite", "on": "0001-01-01"}, "Enter a date within this programme."),
         ({"tier": "Elite", "on": "soon"}, "Enter a valid date."),
         ({"tier": "Elite"}, "This field is required."),
     ],
