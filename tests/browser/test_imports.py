@@ -240,6 +240,7 @@ def test_from_a_hubspot_export_to_points(open_page, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.sweep
 def test_looks_of_a_mapping(open_page, tmp_path, looks_right):
     page = open_page("/imports/columns/")
     forget_mappings(page)

@@ -71,6 +71,7 @@ def what_is_there(var: Path) -> dict[str, object]:
         }  # fmt: skip
 
 
+@pytest.mark.sweep
 def test_a_dump_restores_into_an_empty_server(folders: tuple[Path, Path], template_database: str) -> None:
     old, new = folders
     copy_database(template_database, ensure_running(old))  # a portal that runs beside the dump

@@ -156,7 +156,9 @@ def test_the_cache_evicts_and_the_queue_keeps(compose: dict) -> None:
     assert settings["CACHE_REDIS_URL"].endswith("@cache:6379/0")
 
 
-@pytest.mark.parametrize(("service", "policy"), [("redis", "noeviction"), ("cache", "allkeys-lru")])
+@pytest.mark.parametrize(
+    ("service", "policy"), [pytest.param("redis", "noeviction", marks=pytest.mark.sweep), ("cache", "allkeys-lru")]
+)
 def test_the_servers_of_queue_and_cache_start_as_written(
     compose: dict, tmp_path: Path, service: str, policy: str
 ) -> None:

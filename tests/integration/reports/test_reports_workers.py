@@ -107,6 +107,7 @@ def test_the_broker_killed_and_started_again_loses_nothing(northwind, broker):
     assert all(each.done == each.rows > 0 for each in ready)
 
 
+@pytest.mark.sweep
 def test_a_killed_worker_leaves_no_half_file_and_another_takes_it_up(northwind, broker):
     export = queue(northwind)
     with rows_held(), worker_of(broker) as worker:
