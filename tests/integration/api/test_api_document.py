@@ -166,5 +166,6 @@ def _ask_at_random(schema, address, token, modes, examples):
 
 
 def _vanishes(query):
-    """Whether a parameter is never sent, wrong as it may be: one without a value has no place in an address."""
-    return any(value is None or value in ([], {}) for value in query.values())
+    """Whether a parameter is never sent, wrong as it may be: one without a value has no place in an address, and an empty
+    value is as good as none."""
+    return any(value is None or value in ([], {}, [""]) for value in query.values())
