@@ -30,7 +30,7 @@ MOVED = """new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true })"""
 EVERY_MAIN_PAGE = (
     "/renewals/", "/tiers/", "/dashboard/", "/clients/", "/clients/C034/", "/dashboard/shared/created/", "/commissions/",
-    "/commissions/statements/S-2026Q3/", "/renewals/rows/", "/tiers/breakdown/", "/tiers/entries/",
+    "/commissions/statements/S-2026Q3/", "/renewals/rows/", "/tiers/breakdown/", "/tiers/entries/", "/tiers/over-time/",
     "/reports/", "/exports/", "/lists/", "/accounts/profile/", "/accounts/members/", "/search/?q=hub", "/help/", "/notices/",
     "/notices/settings/", "/calculator/?amount=1000&currency=USD", "/imports/", "/connections/",
 )  # fmt: skip
