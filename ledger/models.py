@@ -227,15 +227,14 @@ class Posting(models.Model):
 class PreparedFigure(models.Model):
     """An answer of a query that takes seconds for a large ledger, as `ledger.prepared` keeps it.
 
-    state: what it depends on besides its question; an answer of another state is out of date. seal: a digest of the answer with
+    state: what it depends on besides its question; an answer of another state is out of date. answer: pickled, and signed with
     the installation's secret.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="+", db_index=False)
     question = models.CharField(max_length=120)
     state = models.CharField(max_length=64)
-    answer = models.BinaryField()
-    seal = models.CharField(max_length=64)
+    answer = models.TextField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["partner", "question"], name="prepared_figure_key")]

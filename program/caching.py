@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable
 from functools import partial, wraps
-from inspect import signature
 from typing import Concatenate
 
 from django.http import HttpRequest
@@ -11,7 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from accounts.scope import Scope
-from partner_portal.lib.caching import cached
+from partner_portal.lib.caching import arguments_of, cached
 from program.glossary import TERMS, Term
 from program.queries import revision
 
@@ -98,15 +97,10 @@ def cached_by_generation[**P, T](
     _keys.add(key)
 
     def decorate(query: Callable[Concatenate[Scope, P], T]) -> Callable[Concatenate[Scope, P], T]:
-        parameters = signature(query)
-
         @wraps(query)
         def answer(scope: Scope, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            call = parameters.bind(scope, *args, **kwargs)
-            call.apply_defaults()
-            _scope, *arguments = call.arguments.values()
             make = partial(query, scope, *args, **kwargs)
-            return cached(scope, (key, *arguments), make, revision=revision(scope))
+            return cached(scope, (key, *arguments_of(query, scope, *args, **kwargs)), make, revision=revision(scope))
 
         return answer
 

@@ -18,8 +18,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('question', models.CharField(max_length=120)),
                 ('state', models.CharField(max_length=64)),
-                ('answer', models.BinaryField()),
-                ('seal', models.CharField(max_length=64)),
+                ('answer', models.TextField()),
                 ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.partner')),
             ],
             options={

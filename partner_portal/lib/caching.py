@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Hashable
 from functools import cache as once
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from typing import cast
 
@@ -42,6 +43,18 @@ def code_fingerprint() -> str:
     return digest.hexdigest()
 
 
+def state_of(scope: Scope, revision: int) -> tuple[Hashable, ...]:
+    """What every stored answer about a partner depends on: code, facts and entries, the programme's `revision`, the day."""
+    return code_fingerprint(), scope.partner_id, scope.generation, revision, scope.today.isoformat()
+
+
+def arguments_of(query: Callable[..., object], scope: Scope, *args: object, **kwargs: object) -> tuple[Hashable, ...]:
+    """The arguments of a call besides the scope, in the order of the query's parameters, with those left out."""
+    call = signature(query).bind(scope, *args, **kwargs)
+    call.apply_defaults()
+    return tuple(call.arguments.values())[1:]
+
+
 def cached[T](
     scope: Scope, key: tuple[Hashable, ...], compute: Callable[[], T], *, revision: int, seconds: int = STORED_SECONDS
 ) -> T:
@@ -50,8 +63,7 @@ def cached[T](
     key: names the answer and everything else it depends on; with the reader's rights where it depends on them. The value
     must survive pickling and must not depend on the reader's language. Queries use `program.caching.cached_by_generation`.
     """
-    parts = (code_fingerprint(), scope.partner_id, scope.generation, revision, scope.today.isoformat(), *key)
-    name = "portal-" + sha256(repr(parts).encode()).hexdigest()
+    name = "portal-" + sha256(repr((*state_of(scope, revision), *key)).encode()).hexdigest()
 
     def load() -> T:
         stored = cache.get(name, _MISSING)

@@ -15,7 +15,7 @@ from partner_portal.postgres.guards import tenant_models
 #: Tables that are not moved, and why.
 LEFT_OUT: Mapping[str, str] = {
     "api.ApiToken": "the text of a token names the partner and the token by their numbers, so that it is not valid elsewhere",
-    "ledger.PreparedFigure": "worked out again when somebody looks, and sealed with the installation's own secret",
+    "ledger.PreparedFigure": "worked out again when somebody looks, and signed with the installation's own secret",
     "sources.VendorCall": "a worker makes it within minutes",
     "sources.KindPreview": "a trial that is made again when somebody looks",
 }

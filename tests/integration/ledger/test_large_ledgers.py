@@ -5,6 +5,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
+from django.core import signing
 from django.core.cache import cache
 
 from accounts.scope import system_scope
@@ -14,6 +15,7 @@ from dashboard import tasks
 from ledger import services
 from ledger.middleware import PATIENCE, catch_up_ledger
 from ledger.models import Posting, PreparedFigure
+from ledger.prepared import SALT
 from partner_portal.lib.dates.periods import Period
 from partner_portal.lib.rows.events import figures_settled
 from renewals import page
@@ -84,13 +86,13 @@ def test_an_emptied_cache_costs_little_once_figures_are_prepared(web, partner, s
     assert len(again) == len(before)
 
 
-def test_prepared_figures_of_another_state_or_without_our_seal_are_not_read(partner, scope):
+def test_prepared_figures_of_another_state_or_without_our_signature_are_not_read(partner, scope):
     tasks.prepare(partner)
     cache.clear()
     with patch.object(page, "renewal_rows", return_value=[]) as worked_out:
         period = Period(scope.today, scope.today + timedelta(days=89))
         assert page.glance(replace(scope, memo={}), period, 5).summary.count > 0
-        PreparedFigure.objects.update(seal="of somebody else")
+        PreparedFigure.objects.update(answer=signing.dumps("x", key="of somebody else", salt=SALT))
         assert page.glance(replace(scope, memo={}), period, 5).summary.count == 0
         worked_out.assert_called_once()
     tasks.prepare(partner)
