@@ -166,6 +166,7 @@ def _ask_at_random(schema, address, token, modes, examples):
 
 
 def _vanishes(query):
-    """Whether a parameter is never sent, wrong as it may be: one without a value has no place in an address, and an empty
-    value is as good as none."""
-    return any(value is None or value in ([], {}, [""]) for value in query.values())
+    """Whether a parameter is never sent, wrong as it may be: one without a value has no place in an address, and a list of
+    columns without a name looks as an empty list does, which the document allows."""
+    without_value = any(value is None or value in ([], {}) for value in query.values())
+    return without_value or query.get("columns") in ("", [""])
